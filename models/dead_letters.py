@@ -1,0 +1,22 @@
+"""What is kept of a message that is not a valid event."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+# Where a message can fail. The order is the order of the checks.
+STAGES: Final = ("size", "decode", "validate", "time")
+
+
+class DeadLetter(NamedTuple):
+    """One rejected message with its coordinates; ``raw`` and ``key`` are the bytes that arrived, not yet sealed."""
+
+    topic: str
+    topic_epoch: int
+    partition: int
+    offset: int
+    stage: str
+    reason: str
+    detail: str
+    key: bytes
+    raw: bytes

@@ -1,0 +1,66 @@
+"""The exception tree.
+
+RomashkaError                 anything this system raises on purpose; its message is meant for people
+├── SettingsError             a setting is missing or wrong
+├── Unreachable               a server did not answer
+│   └── SinkUnavailable       ClickHouse did not take a batch this time; the same batch is tried again
+├── PortInUse                 the embedded stack was asked for a port that is taken
+├── SchemaMismatch            the database is not at the version this program needs
+├── SinkRejected              ClickHouse answered, and will never take this batch
+├── RejectionFlood            nearly everything that arrives is rejected: stop rather than drain the topic
+└── EventRejected             one message is not a valid event; it becomes a dead letter
+"""
+
+from __future__ import annotations
+
+
+class RomashkaError(Exception):
+    """Base of every error raised on purpose: says what happened and what to do next."""
+
+
+class SettingsError(RomashkaError):
+    """A setting is missing or has a value that cannot be used; names the setting."""
+
+
+class Unreachable(RomashkaError):
+    """A server did not answer; names the server, its address and what to check."""
+
+
+class SinkUnavailable(Unreachable):
+    """ClickHouse could not take a batch now; trying the identical batch again is safe and right."""
+
+
+class PortInUse(RomashkaError):
+    """A port the embedded stack was told to listen on is taken; names the port and the option."""
+
+
+class SchemaMismatch(RomashkaError):
+    """The live schema is not the one this program was built for; says which migrations are missing."""
+
+
+class SinkRejected(RomashkaError):
+    """ClickHouse refuses a batch for a reason that time does not cure (a wrong schema, no permission)."""
+
+
+class RejectionFlood(RomashkaError):
+    """So many messages are rejected that the producers, or this program, must be at fault."""
+
+
+class EventRejected(RomashkaError):
+    """One message is not a valid event.
+
+    Parameters
+    ----------
+    stage
+        Where it failed: one of ``models.dead_letters.STAGES``.
+    reason
+        A short code that metrics count by, for example ``out_of_range``.
+    detail
+        Plain language: the field and what was expected. Never holds the offending value.
+    """
+
+    def __init__(self, stage: str, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.stage = stage
+        self.reason = reason
+        self.detail = detail

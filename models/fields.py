@@ -1,0 +1,50 @@
+"""The kinds of value that events are made of, each with its range."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+MAX_INT32: Final = 2**31 - 1
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+# Text that becomes a label in dashboards: short, and free of control characters that would break a legend or a CSV.
+LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
+
+EventId = Annotated[UUID, Field(description="Made once by the producer; a repeat of it is the same event")]
+TenantId = Annotated[UUID, Field(description="The business whose integrations are used (the tenant)")]
+ConversationId = Annotated[UUID, Field(description="The conversation this belongs to")]
+EventTime = Annotated[
+    AwareDatetime, Field(ge=EARLIEST, description="When it happened: ISO-8601 with an offset, 2000 or later")
+]
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, description="ISO-8601 with an offset, 2000 or later")]
+Label = Annotated[str, Field(pattern=LABEL_PATTERN, description="1 to 128 characters, no control characters")]
+Provider = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+        description="An integration, for example hubspot, shopify, salesforce; new ones need no registration",
+    ),
+]
+CustomerId = Annotated[
+    str,
+    Field(min_length=1, max_length=128, description="The tenant's own customer; pseudonymised on arrival"),
+]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, for example DE")]
+Ratio = Annotated[float, Field(ge=0, le=1, description="0 to 1, kept to four decimals")]
+Impact = Annotated[float, Field(ge=-1, le=1, description="-1 to 1, kept to four decimals")]
+Stars = Annotated[float, Field(ge=1, le=5, description="1 to 5, kept to four decimals")]
+Hours = Annotated[float, Field(ge=0, le=1_000_000, description="Hours, 0 or more, kept to four decimals")]
+Milliseconds = Annotated[int, Field(ge=0, le=MAX_INT32, description="Whole milliseconds, 0 or more")]
+Minutes = Annotated[int, Field(ge=0, le=MAX_INT32, description="Whole minutes, 0 or more")]
+Count = Annotated[int, Field(ge=0, le=MAX_INT32, description="A whole number, 0 or more")]
+Money = Annotated[
+    Decimal,
+    Field(ge=0, le=Decimal("99999999.99"), description="The tenant's currency, 0 or more, kept to cents"),
+]
+ErrorKind = Literal["auth", "permission", "rate_limit", "timeout", "not_found", "schema", "provider_down", "unknown"]
+HandledBy = Literal["ai", "human", "mixed"]

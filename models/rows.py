@@ -1,0 +1,154 @@
+"""The columns that the stream writes, as Arrow schemas: the one list that inserts, fakes and tests go by.
+
+Types follow ClickHouse's reading of Arrow: ``binary(16)`` is a UUID, ``decimal128`` a Decimal, a struct of two lists
+the histogram tuple. Label strings that were not given are ``''``; numbers that were not given are null.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+UUID: Final = pa.binary(16)
+LABEL: Final = pa.string()
+LABELS: Final = pa.list_(pa.string())
+TIME: Final = pa.timestamp("ms", "UTC")
+# Four decimals as integers underneath: a sum of them is the same in whatever order it is taken.
+SCORE: Final = pa.decimal128(18, 4)
+MONEY: Final = pa.decimal128(18, 2)
+HISTOGRAM: Final = pa.struct([("buckets", pa.list_(pa.int16())), ("counts", pa.list_(pa.uint64()))])
+
+_Columns = list[tuple[str, pa.DataType]]
+
+_EVENT: Final[_Columns] = [
+    ("event_id", UUID),
+    ("user_id", UUID),
+    ("created_at", TIME),
+    ("customer_id", LABEL),
+    ("channel", LABEL),
+    ("country", LABEL),
+    ("customer_segment", LABEL),
+]
+_KAFKA: Final[_Columns] = [("topic_epoch", pa.uint64()), ("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())]
+
+
+def _schema(columns: _Columns) -> pa.Schema:
+    return pa.schema(columns)
+
+
+QUERY_METRICS: Final = _schema(
+    [
+        *_EVENT,
+        ("conversation_id", UUID),
+        ("integration_provider", LABEL),
+        ("query_type", LABEL),
+        ("query_success", pa.bool_()),
+        ("response_time_ms", pa.uint32()),
+        ("data_freshness_hours", SCORE),
+        ("ai_confidence_score", SCORE),
+        ("customer_satisfaction_impact", SCORE),
+        ("data_type", LABEL),
+        ("error_kind", LABEL),
+        *_KAFKA,
+    ]
+)
+
+OUTCOMES: Final = _schema(
+    [
+        *_EVENT,
+        ("conversation_id", UUID),
+        ("integration_data_used", pa.bool_()),
+        ("integration_types_used", LABELS),
+        ("outcome_type", LABEL),
+        ("resolution_time_minutes", pa.uint32()),
+        ("customer_satisfaction_score", SCORE),
+        ("business_value_generated", MONEY),
+        ("handled_by", LABEL),
+        ("handoff_reason", LABEL),
+        ("opened_at", TIME),
+        *_KAFKA,
+    ]
+)
+
+HEALTH: Final = _schema(
+    [
+        *_EVENT,
+        ("integration_provider", LABEL),
+        ("sync_status", LABEL),
+        ("last_sync_at", TIME),
+        ("sync_success_rate", SCORE),
+        ("error_rate", SCORE),
+        ("data_freshness_score", SCORE),
+        ("api_rate_limit_usage", SCORE),
+        ("sync_job_id", LABEL),
+        ("records_synced", pa.uint32()),
+        ("records_failed", pa.uint32()),
+        ("duration_ms", pa.uint32()),
+        ("error_kind", LABEL),
+        *_KAFKA,
+    ]
+)
+
+INTELLIGENCE: Final = _schema(
+    [
+        *_EVENT,
+        ("conversation_id", UUID),
+        ("data_types_accessed", LABELS),
+        ("knowledge_gaps_identified", LABELS),
+        ("ai_confidence_with_data", SCORE),
+        ("ai_confidence_without_data", SCORE),
+        ("customer_journey_stage", LABEL),
+        ("conversion_probability", SCORE),
+        *_KAFKA,
+    ]
+)
+
+QUERY_WINDOWS: Final = _schema(
+    [
+        ("user_id", UUID),
+        ("integration_provider", LABEL),
+        ("query_type", LABEL),
+        ("window_start", pa.timestamp("s", "UTC")),
+        ("topic_epoch", pa.uint64()),
+        ("partition", pa.int32()),
+        ("chunk_id", pa.int64()),
+        ("version", pa.int64()),
+        ("queries", pa.uint64()),
+        ("successes", pa.uint64()),
+        ("response_time_ms_sum", pa.uint64()),
+        ("response_time_histogram", HISTOGRAM),
+        ("data_freshness_hours_sum", SCORE),
+        ("data_freshness_hours_count", pa.uint64()),
+        ("ai_confidence_score_sum", SCORE),
+        ("ai_confidence_score_count", pa.uint64()),
+        ("customer_satisfaction_impact_sum", SCORE),
+        ("customer_satisfaction_impact_count", pa.uint64()),
+    ]
+)
+
+DEAD_LETTERS: Final = _schema(
+    [
+        ("received_at", TIME),
+        ("topic", LABEL),
+        ("topic_epoch", pa.uint64()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("stage", LABEL),
+        ("reason", LABEL),
+        ("detail", pa.string()),
+        ("message_key", pa.binary()),
+        ("raw", pa.binary()),
+    ]
+)
+
+# Table → what is written to it. Health goes to two: the latest state, and the history behind it.
+WRITTEN: Final[dict[str, pa.Schema]] = {
+    "integration_query_metrics": QUERY_METRICS,
+    "conversation_outcomes": OUTCOMES,
+    "integration_health_metrics": HEALTH,
+    "integration_health_history": HEALTH,
+    "conversation_intelligence": INTELLIGENCE,
+    "query_windows": QUERY_WINDOWS,
+    "dead_letters": DEAD_LETTERS,
+}

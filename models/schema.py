@@ -1,0 +1,95 @@
+"""The contracts for other languages: a JSON Schema for each event, and an AsyncAPI 3 document of the topics."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from models.events import MAX_EVENT_BYTES
+from models.topics import ALL, INGEST, Topic
+
+VERSION: Final = "1.0.0"
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(topic: Topic) -> dict[str, Any]:
+    """Return the JSON Schema of the values of an ingest topic."""
+    return {"$schema": _DIALECT, "$id": f"urn:romashka:{topic.name}", **TypeAdapter(topic.event).json_schema()}
+
+
+def file_name(topic: Topic) -> str:
+    """Return the schema's file name, for example ``integration.queries.v1.schema.json``."""
+    return f"{topic.name}.schema.json"
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the AsyncAPI 3 document: every topic, its key, its value, and who sends and receives it."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "ROMASHKA Integration Analytics",
+            "version": VERSION,
+            "description": (
+                "Events about integrations. Key every message by str(user_id), so that one tenant's events stay in one "
+                f"partition and in order. A value is one JSON object in UTF-8 of at most {MAX_EVENT_BYTES // 1024} KiB."
+            ),
+        },
+        "defaultContentType": "application/json",
+        "channels": {_slug(topic): _channel(topic) for topic in ALL},
+        "operations": {f"{_action(topic)}-{_slug(topic)}": _operation(topic) for topic in ALL},
+        "components": {
+            "messages": {_message_name(topic): _message(topic) for topic in ALL},
+            "schemas": {_message_name(topic): TypeAdapter(topic.event).json_schema() for topic in INGEST},
+        },
+    }
+
+
+def _slug(topic: Topic) -> str:
+    return topic.name.replace(".", "-")
+
+
+def _message_name(topic: Topic) -> str:
+    return topic.event.__name__ if topic.event is not None else _slug(topic)
+
+
+def _action(topic: Topic) -> str:
+    # The document speaks for this application: it receives what the chat system publishes, and sends the rest.
+    return "receive" if topic.event is not None else "send"
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    name = _message_name(topic)
+    return {
+        "address": topic.name,
+        "description": topic.about,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "bindings": {
+            "kafka": {
+                "topic": topic.name,
+                "partitions": topic.partitions,
+                "topicConfiguration": {"retention.ms": topic.retention_days * 86_400_000},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _operation(topic: Topic) -> dict[str, Any]:
+    channel = f"#/channels/{_slug(topic)}"
+    return {
+        "action": _action(topic),
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{_message_name(topic)}"}],
+    }
+
+
+def _message(topic: Topic) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "name": _message_name(topic),
+        "summary": topic.about,
+        "bindings": {"kafka": {"key": {"type": "string", "format": "uuid"}, "bindingVersion": "0.5.0"}},
+    }
+    if topic.event is not None:
+        message["payload"] = {"$ref": f"#/components/schemas/{_message_name(topic)}"}
+    return message

@@ -1,0 +1,41 @@
+"""The Kafka topics: their names, what they carry, and how they are laid out."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from models.events import HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEvent
+
+
+class Topic(NamedTuple):
+    """One topic. ``event`` is the contract of its values, ``None`` where we are the producer."""
+
+    name: str
+    event: Any
+    partitions: int
+    retention_days: int
+    about: str
+
+
+# A tenant's events share one partition (the key is the tenant): partitions bound how many workers share the load.
+QUERIES: Final = Topic(
+    "integration.queries.v1", QueryEvent, 8, 14, "Queries of the AI to integrations (trackIntegrationQuery)"
+)
+OUTCOMES: Final = Topic(
+    "integration.outcomes.v1", OutcomeEvent, 8, 14, "Ends of conversations (recordConversationOutcome)"
+)
+HEALTH: Final = Topic(
+    "integration.health.v1",
+    HealthEvent,
+    8,
+    14,
+    "State of integrations and sync jobs (updateIntegrationHealth)",
+)
+INTELLIGENCE: Final = Topic(
+    "integration.intelligence.v1", IntelligenceEvent, 8, 14, "What conversations needed and what was missing"
+)
+INSIGHTS: Final = Topic("integration.insights.v1", None, 8, 14, "What the detectors found, for other consumers")
+DEAD_LETTERS: Final = Topic("integration.dead-letters.v1", None, 8, 90, "Rejected input, every byte kept, sealed")
+
+INGEST: Final = (QUERIES, OUTCOMES, HEALTH, INTELLIGENCE)
+ALL: Final = (*INGEST, INSIGHTS, DEAD_LETTERS)
