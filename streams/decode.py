@@ -1,0 +1,159 @@
+"""Bytes in, valid events or rejections out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.dead_letters import DeadLetter
+from models.errors import EventRejected
+from models.events import MAX_EVENT_BYTES, AnyEvent
+from models.topics import Topic
+
+MAX_AHEAD: Final = timedelta(minutes=5)
+
+_REASONS: Final = {
+    "json_invalid": "invalid_json",
+    "missing": "missing_field",
+    "dict_type": "not_an_object",
+    "literal_error": "not_allowed",
+    "finite_number": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "string_pattern_mismatch": "wrong_format",
+    "string_too_short": "out_of_range",
+    "string_too_long": "out_of_range",
+    "too_long": "out_of_range",
+    "timezone_aware": "wrong_format",
+    "datetime_parsing": "wrong_format",
+    "uuid_parsing": "wrong_format",
+    "decimal_parsing": "wrong_format",
+}
+
+
+class Record(Protocol):
+    """What is needed of a Kafka record."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The bytes of its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The bytes of its value, ``None`` for a tombstone."""
+
+
+class Source(NamedTuple):
+    """Where records come from. ``topic_epoch`` tells apart two topics that had the same name at different times."""
+
+    topic: str
+    topic_epoch: int
+    partition: int
+
+
+class Decoded(NamedTuple):
+    """The outcome of one batch: ``events[i]`` came from ``offsets[i]``; both keep the log's order."""
+
+    events: list[AnyEvent]
+    offsets: list[int]
+    rejected: list[DeadLetter]
+    unknown_fields: int
+
+
+class Decoder:
+    """Validates the values of one topic. Never raises on input: what is not an event becomes a dead letter."""
+
+    def __init__(self, topic: Topic) -> None:
+        adapter: TypeAdapter[AnyEvent] = TypeAdapter(topic.event)
+        self._validate = adapter.validator.validate_json
+        properties = adapter.json_schema()["properties"]
+        self._known = frozenset(properties)
+        self._expected = {name: _expectation(schema) for name, schema in properties.items()}
+
+    def decode(self, records: Sequence[Record], source: Source, *, now: datetime) -> Decoded:
+        """Validate a batch.
+
+        Each value is validated on its own: joining a batch into one JSON array is no faster and would let a crafted
+        message change its neighbours (docs/adr/0002-decoding.md).
+        """
+        latest = now + MAX_AHEAD
+        events: list[AnyEvent] = []
+        offsets: list[int] = []
+        rejected: list[DeadLetter] = []
+        for record in records:
+            try:
+                events.append(self._event(record.value, latest))
+            except EventRejected as error:
+                rejected.append(_dead_letter(record, source, error))
+            else:
+                offsets.append(record.offset)
+        known = self._known
+        unknown = sum(len(event.keys() - known) for event in events if not known.issuperset(event))
+        return Decoded(events, offsets, rejected, unknown)
+
+    def _event(self, value: bytes | None, latest: datetime) -> AnyEvent:
+        if not value:
+            raise EventRejected("decode", "empty", "the message has no value; expected one JSON object")
+        if len(value) > MAX_EVENT_BYTES:
+            detail = f"the message has {len(value)} bytes; expected at most {MAX_EVENT_BYTES}"
+            raise EventRejected("size", "too_large", detail)
+        try:
+            event = cast("AnyEvent", self._validate(value))
+        except ValidationError as error:
+            raise self._rejection(error) from None
+        if event["created_at"] > latest:
+            raise EventRejected(
+                "time", "in_the_future", "created_at: is more than 5 minutes ahead of our clock; check the producer's"
+            )
+        return event
+
+    def _rejection(self, error: ValidationError) -> EventRejected:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        kind = first["type"]
+        stage = "decode" if kind == "json_invalid" else "validate"
+        reason = _REASONS.get(kind, "wrong_type" if kind.endswith("_type") else "not_valid")
+        return EventRejected(stage, reason, self._detail(first))
+
+    def _detail(self, first: ErrorDetails) -> str:
+        location = first["loc"]
+        if not location:
+            return "the message is not valid JSON in UTF-8" if first["type"] == "json_invalid" else first["msg"]
+        field = str(location[0])
+        if first["type"] == "missing":
+            return f"{field}: is missing; expected {self._expected[field]}"
+        return f"{field}: expected {self._expected[field]}"
+
+
+def _expectation(schema: dict[str, object]) -> str:
+    """Return in words what a field takes, from its JSON Schema."""
+    options = schema.get("anyOf")
+    if isinstance(options, list):
+        return " or ".join(_expectation(option) for option in options)
+    if "description" in schema:
+        description = str(schema["description"])
+        return description[0].lower() + description[1:]
+    if "enum" in schema:
+        return "one of " + ", ".join(str(value) for value in cast("list[object]", schema["enum"]))
+    return {"null": "null", "boolean": "true or false"}.get(str(schema.get("type")), str(schema.get("type")))
+
+
+def _dead_letter(record: Record, source: Source, error: EventRejected) -> DeadLetter:
+    return DeadLetter(
+        topic=source.topic,
+        topic_epoch=source.topic_epoch,
+        partition=source.partition,
+        offset=record.offset,
+        stage=error.stage,
+        reason=error.reason,
+        detail=error.detail,
+        key=record.key or b"",
+        raw=record.value or b"",
+    )

@@ -1,0 +1,138 @@
+"""Minute series for the detectors: per tenant and provider, closed once by a watermark.
+
+Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
+The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
+silent partition still closes its minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+_MINUTE_MS: Final = 60_000
+# After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
+_MAX_SILENT_MINUTES: Final = 1_440
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Series = tuple[bytes, str]
+
+
+@dataclass(slots=True)
+class MinuteCounts:
+    """What happened to one tenant and provider in one minute; latency is kept as moments of ln(1 + ms)."""
+
+    queries: int = 0
+    errors: int = 0
+    log_latency_sum: float = 0.0
+    log_latency_squares: float = 0.0
+
+
+class ClosedMinute(NamedTuple):
+    """One minute that will not change again.
+
+    ``complete`` is false where the minute began before the partition's resume point: part of it was not seen by this
+    worker, so it must not be scored.
+    """
+
+    start: datetime
+    series: dict[Series, MinuteCounts]
+    complete: bool
+
+
+class MinuteSeries:
+    """The open minutes of one partition.
+
+    Parameters
+    ----------
+    lateness
+        How far an event may lag behind the newest one and still be counted here.
+    idle_after
+        How long the partition must be silent before the wall clock moves its watermark.
+    """
+
+    def __init__(
+        self, *, lateness: timedelta = timedelta(minutes=1), idle_after: timedelta = timedelta(seconds=30)
+    ) -> None:
+        self._lateness_ms = lateness // timedelta(milliseconds=1)
+        self._idle_after = idle_after
+        self._open: dict[int, dict[Series, MinuteCounts]] = {}
+        self._watermark_ms: int | None = None
+        self._resumed_ms: int | None = None
+        self._closed_through = 0
+        self._last_arrival: datetime | None = None
+
+    @property
+    def watermark(self) -> datetime | None:
+        """The event time up to which everything is believed to have arrived."""
+        return None if self._watermark_ms is None else _EPOCH + timedelta(milliseconds=self._watermark_ms)
+
+    def add(self, batch: pa.RecordBatch, now: datetime) -> int:
+        """Count events (rows of ``QUERY_METRICS``); return how many came too late for a minute already closed."""
+        if batch.num_rows == 0:
+            return 0
+        times = batch["created_at"].cast(pa.int64()).to_numpy()
+        if self._resumed_ms is None:
+            self._resumed_ms = int(times[0])
+            self._closed_through = int(times[0] - self._lateness_ms) // _MINUTE_MS
+        self._last_arrival = now
+        minutes = times // _MINUTE_MS
+        late = minutes < self._closed_through
+        self._count(batch.filter(pa.array(~late)), minutes[~late])
+        self._advance(int(times.max()) - self._lateness_ms)
+        return int(late.sum())
+
+    def close(self, now: datetime) -> list[ClosedMinute]:
+        """Return the minutes that the watermark has passed, oldest first, silent ones between them included."""
+        if self._last_arrival is None:
+            return []
+        if now - self._last_arrival >= self._idle_after:
+            self._advance((now - _EPOCH) // timedelta(milliseconds=1) - self._lateness_ms)
+        if self._watermark_ms is None or self._resumed_ms is None:
+            return []
+        through = self._watermark_ms // _MINUTE_MS
+        silent = range(max(self._closed_through, through - _MAX_SILENT_MINUTES), through)
+        minutes = sorted({*silent, *(minute for minute in self._open if minute < through)})
+        closed = [
+            ClosedMinute(
+                start=_EPOCH + timedelta(minutes=minute),
+                series=self._open.pop(minute, {}),
+                complete=minute * _MINUTE_MS >= self._resumed_ms,
+            )
+            for minute in minutes
+        ]
+        self._closed_through = max(self._closed_through, through)
+        return closed
+
+    def _advance(self, candidate_ms: int) -> None:
+        if self._watermark_ms is None or candidate_ms > self._watermark_ms:
+            self._watermark_ms = candidate_ms
+
+    def _count(self, batch: pa.RecordBatch, minutes: np.typing.NDArray[np.int64]) -> None:
+        logs = np.log1p(batch["response_time_ms"].to_numpy())
+        errors = ~batch["query_success"].to_numpy(zero_copy_only=False).astype(bool)
+        users = batch["user_id"].dictionary_encode()
+        providers = batch["integration_provider"].dictionary_encode()
+        width = max(len(providers.dictionary), 1)
+        series = users.indices.to_numpy().astype(np.int64) * width + providers.indices.to_numpy()
+        _, first, group = np.unique(np.stack([minutes, series]), axis=1, return_index=True, return_inverse=True)
+        group = group.ravel()
+        totals = zip(
+            first.tolist(),
+            np.bincount(group).tolist(),
+            np.bincount(group, weights=errors).tolist(),
+            np.bincount(group, weights=logs).tolist(),
+            np.bincount(group, weights=logs * logs).tolist(),
+            strict=True,
+        )
+        for row, queries, failed, log_sum, log_squares in totals:
+            key = (batch["user_id"][row].as_py(), batch["integration_provider"][row].as_py())
+            counts = self._open.setdefault(int(minutes[row]), {}).setdefault(key, MinuteCounts())
+            counts.queries += queries
+            counts.errors += int(failed)
+            counts.log_latency_sum += log_sum
+            counts.log_latency_squares += log_squares

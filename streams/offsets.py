@@ -1,0 +1,49 @@
+"""Which offset of a partition may be committed: the one before which everything is durable."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class SafeOffsets:
+    """Tracks the spans of one partition in the order they were taken in, and finishes them in any order.
+
+    Kafka's commit says "everything before this offset is done". Work finishes out of order, fails and is repeated, so
+    the only offset that may be committed is the end of the unbroken run of finished spans from the start.
+    """
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[int, int] = OrderedDict()  # last offset → next offset of the log
+        self._done: set[int] = set()
+        self._safe: int | None = None
+
+    @property
+    def safe(self) -> int | None:
+        """The next offset to read after a restart; ``None`` until something is durable."""
+        return self._safe
+
+    @property
+    def in_flight(self) -> int:
+        """How many spans were taken in and are not covered by ``safe`` yet."""
+        return len(self._open)
+
+    def take_in(self, last: int) -> None:
+        """Note that the span ending in ``last`` is being worked on; spans are taken in in the log's order."""
+        newest = next(reversed(self._open), None)
+        if (newest is not None and last <= newest) or (self._safe is not None and last < self._safe):
+            raise ValueError(f"offset {last} was taken in before")
+        self._open[last] = last + 1
+
+    def finish(self, last: int) -> None:
+        """Note that the span ending in ``last`` is durable. Finishing a span twice changes nothing."""
+        if last not in self._open:
+            return
+        self._done.add(last)
+        while self._open and (first := next(iter(self._open))) in self._done:
+            self._safe = self._open.pop(first)
+            self._done.discard(first)
+
+
+def commit_point(safe: int, chunk_size: int) -> int:
+    """Return the newest chunk boundary at or before ``safe``: a chunk is rebuilt from its start, or not at all."""
+    return safe - safe % chunk_size

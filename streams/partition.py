@@ -1,0 +1,107 @@
+"""One partition of the query topic: each event counts once, in the window of its minute and chunk."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+
+from streams.decode import Source
+from streams.windows import CHUNK_SIZE, REMEMBERED_CHUNKS, Chunk
+
+
+class OffsetRange(NamedTuple):
+    """Offsets from ``first`` up to, not including, ``end``."""
+
+    first: int
+    end: int
+
+
+def remembered_range(first_offset: int) -> OffsetRange:
+    """Return which stored rows a partition that resumes at ``first_offset`` must be given.
+
+    They are the chunks before, for the ids that count as repeats, and the head of its own chunk, which the log may no
+    longer hold.
+    """
+    chunk = first_offset // CHUNK_SIZE
+    return OffsetRange(max(0, chunk - REMEMBERED_CHUNKS) * CHUNK_SIZE, first_offset)
+
+
+class QueryPartition:
+    """Windows and remembered ids of one partition, from where it resumed.
+
+    Parameters
+    ----------
+    source
+        The partition.
+    stored
+        The rows of ``remembered_range`` that are already durable.
+    """
+
+    def __init__(self, source: Source, stored: pa.RecordBatch) -> None:
+        self._source = source
+        self._chunks: list[Chunk] = []
+        self._ids: deque[tuple[int, set[bytes]]] = deque(maxlen=REMEMBERED_CHUNKS + 1)
+        self._head: tuple[int, pa.RecordBatch] | None = None
+        for chunk_id, rows in _by_chunk(stored):
+            self._ids.append((chunk_id, set(_ids_of(rows))))
+            self._head = (chunk_id, rows)
+
+    def fold(self, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+        """Count the events of ``batch`` (rows of ``QUERY_METRICS`` in the log's order); return those that were new."""
+        return [self._fold_chunk(chunk_id, rows) for chunk_id, rows in _by_chunk(batch)]
+
+    def take_changed(self) -> list[pa.RecordBatch]:
+        """Return the window rows that changed since the last call; chunks that are complete are let go."""
+        changed = [rows for chunk in self._chunks if (rows := chunk.take_changed()) is not None]
+        del self._chunks[:-1]
+        return changed
+
+    def _fold_chunk(self, chunk_id: int, rows: pa.RecordBatch) -> pa.RecordBatch:
+        chunk = self._chunk(chunk_id)
+        rows = self._only_new(rows)
+        if rows.num_rows:
+            chunk.add(rows)
+        return rows
+
+    def _chunk(self, chunk_id: int) -> Chunk:
+        if self._chunks and self._chunks[-1].chunk_id == chunk_id:
+            return self._chunks[-1]
+        chunk = Chunk(self._source, chunk_id)
+        if self._head is not None and self._head[0] == chunk_id:
+            chunk.add(self._head[1])
+        self._head = None
+        if not self._ids or self._ids[-1][0] != chunk_id:
+            self._ids.append((chunk_id, set()))
+        self._chunks.append(chunk)
+        return chunk
+
+    def _only_new(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        ids = _ids_of(rows)
+        distinct = set(ids)
+        current = self._ids[-1][1]
+        if len(distinct) == len(ids) and all(distinct.isdisjoint(seen) for _, seen in self._ids):
+            current |= distinct
+            return rows
+        new = np.zeros(len(ids), dtype=bool)
+        for i, event_id in enumerate(ids):
+            if not any(event_id in seen for _, seen in self._ids):
+                new[i] = True
+                current.add(event_id)
+        return rows.filter(pa.array(new))
+
+
+def _ids_of(rows: pa.RecordBatch) -> list[bytes]:
+    return cast("list[bytes]", rows["event_id"].to_pylist())
+
+
+def _by_chunk(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut rows that ascend by offset at the boundaries of chunks."""
+    chunks = batch["kafka_offset"].to_numpy() // CHUNK_SIZE
+    distinct, starts = np.unique(chunks, return_index=True)
+    ends = [*starts[1:], batch.num_rows]
+    for chunk_id, start, end in zip(distinct.tolist(), starts.tolist(), ends, strict=True):
+        yield chunk_id, batch.slice(start, end - start)
