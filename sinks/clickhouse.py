@@ -1,0 +1,78 @@
+"""The real sink: Arrow batches into ClickHouse over HTTP."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Final
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from models.errors import SinkRejected, SinkUnavailable, Unreachable
+from models.rows import QUERY_METRICS
+from sinks.connection import ClickHouseAddress, connect
+from sinks.sink import STORED_QUERY_COLUMNS, StoredRange
+
+# Errors that trying again cannot cure: wrong statement, table, column, type or permission.
+_PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62, 70, 81, 192, 193, 194, 497, 516})
+
+# Back-filled events may be years apart: one insert may touch any number of monthly partitions.
+_INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
+
+_STORED_SQL: Final = f"""
+SELECT {", ".join(STORED_QUERY_COLUMNS)}
+FROM integration_query_metrics FINAL
+WHERE topic_epoch = {{epoch:UInt64}} AND kafka_partition = {{partition:Int32}}
+  AND kafka_offset >= {{first:Int64}} AND kafka_offset < {{end:Int64}}
+ORDER BY kafka_offset
+"""  # noqa: S608 - the columns are our own constants; every value is a bound parameter
+_STORED_SCHEMA: Final = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
+
+
+class ClickHouseSink:
+    """Writes to one database, one statement at a time whatever the threads that call it.
+
+    It connects at the first use and again after a failure, so a worker can start before its database.
+    """
+
+    def __init__(self, address: ClickHouseAddress) -> None:
+        self._address = address
+        self._client: Client | None = None
+        self._lock = Lock()
+
+    def write(self, table: str, batch: pa.RecordBatch) -> None:
+        """Insert a batch (see ``sinks.sink.Sink``)."""
+        try:
+            with self._lock:
+                self._connected().insert_arrow(table, pa.Table.from_batches([batch]), settings=_INSERT_SETTINGS)
+        except (ClickHouseError, Unreachable) as error:
+            raise self._failure(error, f"insert {batch.num_rows} rows into {table}") from error
+
+    def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
+        """Return stored queries (see ``sinks.sink.Sink``)."""
+        parameters = dict(zip(("epoch", "partition", "first", "end"), wanted, strict=True))
+        try:
+            with self._lock:
+                found = self._connected().query_arrow(_STORED_SQL, parameters=parameters)
+        except (ClickHouseError, Unreachable) as error:
+            raise self._failure(error, "read back stored queries") from error
+        batches = found.cast(_STORED_SCHEMA).combine_chunks().to_batches()
+        return batches[0] if batches else _STORED_SCHEMA.empty_table().to_batches(max_chunksize=None)[0]
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            self._client = connect(self._address)
+        return self._client
+
+    def _failure(self, error: ClickHouseError | Unreachable, doing: str) -> SinkRejected | SinkUnavailable:
+        self._client = None
+        if isinstance(error, Unreachable):
+            return SinkUnavailable(str(error))
+        reason = " ".join(str(error).split())[:300]
+        if isinstance(error, DatabaseError) and error.code in _PERMANENT:
+            return SinkRejected(
+                f"ClickHouse will not {doing}: {reason}. Compare the schema with 'romashka doctor', "
+                "run 'romashka migrate', then start the worker again; nothing was committed."
+            )
+        return SinkUnavailable(f"ClickHouse at {self._address.url} could not {doing}: {reason}")

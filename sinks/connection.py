@@ -1,0 +1,79 @@
+"""One way to reach ClickHouse, with failures in plain words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import SettingsError, Unreachable
+
+_CONNECT_SECONDS = 5
+# Below Kafka's session and poll limits: a hung database must time out before the group gives up on this worker.
+_ANSWER_SECONDS = 30
+
+
+class ClickHouseAddress(NamedTuple):
+    """Where ClickHouse is and who we are there. ``url`` is for example ``http://127.0.0.1:8123``."""
+
+    url: str
+    database: str
+    user: str = "default"
+    password: str = ""
+
+
+def connect(
+    address: ClickHouseAddress, *, database: str | None = None, answer_seconds: int = _ANSWER_SECONDS
+) -> Client:
+    """Open a client, safe to use from one thread at a time.
+
+    Parameters
+    ----------
+    database
+        The default database of its statements; the address's own where not given.
+
+    Raises
+    ------
+    SettingsError
+        The URL cannot be used.
+    Unreachable
+        Nothing answers there, or it refuses us.
+    """
+    parts = urlsplit(address.url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(
+            f"ROMASHKA_CLICKHOUSE_URL is '{address.url}'; expected something like http://127.0.0.1:8123"
+        )
+    try:
+        return clickhouse_connect.get_client(
+            host=parts.hostname,
+            port=parts.port or (8443 if parts.scheme == "https" else 8123),
+            interface=parts.scheme,
+            username=address.user,
+            password=address.password,
+            database=address.database if database is None else database,
+            connect_timeout=_CONNECT_SECONDS,
+            send_receive_timeout=answer_seconds,
+            compress="lz4",
+            query_retries=0,  # retrying is the caller's: only it knows what may be repeated
+            autogenerate_session_id=False,  # a session serialises what could run side by side
+        )
+    except ClickHouseError as error:
+        raise Unreachable(_why(address, error)) from error
+
+
+def _why(address: ClickHouseAddress, error: ClickHouseError) -> str:
+    code = getattr(error, "code", None)
+    if code in {193, 194, 516}:
+        return (
+            f"ClickHouse at {address.url} refuses user '{address.user}'; check ROMASHKA_CLICKHOUSE_USER and _PASSWORD"
+        )
+    if code == 81:
+        return f"ClickHouse at {address.url} has no database '{address.database}'; run 'romashka migrate' first"
+    return (
+        f"ClickHouse at {address.url} does not answer; check ROMASHKA_CLICKHOUSE_URL and that the server runs "
+        "('romashka embedded' starts one)"
+    )

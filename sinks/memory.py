@@ -1,0 +1,72 @@
+"""A sink in memory: the fake that unit tests use, held to the same contract as ClickHouse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pyarrow as pa
+
+from models.errors import SinkUnavailable
+from models.rows import QUERY_METRICS, WRITTEN
+from sinks.sink import STORED_QUERY_COLUMNS, StoredRange
+
+# Table → the columns by which rows collapse, and the column whose highest value stays (none: the last written).
+_KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
+    "integration_query_metrics": (("event_id",), None),
+    "conversation_outcomes": (("event_id",), None),
+    "conversation_intelligence": (("event_id",), None),
+    "integration_health_history": (("event_id",), None),
+    "integration_health_metrics": (("user_id", "integration_provider"), "created_at"),
+    "query_windows": (
+        ("user_id", "integration_provider", "query_type", "window_start", "topic_epoch", "partition", "chunk_id"),
+        "version",
+    ),
+    "dead_letters": (("topic", "topic_epoch", "partition", "offset"), None),
+}
+
+
+class MemorySink:
+    """Keeps what is written, collapses it as ClickHouse's tables do, and fails when told to."""
+
+    def __init__(self) -> None:
+        self._batches: defaultdict[str, list[pa.RecordBatch]] = defaultdict(list)
+        self._failures: list[Exception] = []
+        self.writes = 0
+
+    def fail_next(self, errors: Iterable[Exception]) -> None:
+        """Raise these, one per write, before anything is written again."""
+        self._failures.extend(errors)
+
+    def write(self, table: str, batch: pa.RecordBatch) -> None:
+        """Keep a batch (see ``sinks.sink.Sink``)."""
+        self.writes += 1
+        if self._failures:
+            raise self._failures.pop(0)
+        if not batch.schema.equals(WRITTEN[table]):
+            raise SinkUnavailable(f"the columns of {table} differ from what was written: {batch.schema.names}")
+        self._batches[table].append(batch)
+
+    def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
+        """Return stored queries (see ``sinks.sink.Sink``)."""
+        rows = [
+            row
+            for row in self.rows("integration_query_metrics")
+            if row["topic_epoch"] == wanted.topic_epoch
+            and row["kafka_partition"] == wanted.partition
+            and wanted.first <= row["kafka_offset"] < wanted.end
+        ]
+        schema = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
+        return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["kafka_offset"]), schema=schema)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows a reader of ClickHouse would see with FINAL."""
+        key_columns, version = _KEYS[table]
+        seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for batch in self._batches[table]:
+            for row in batch.to_pylist():
+                key = tuple(row[name] for name in key_columns)
+                if key not in seen or version is None or row[version] >= seen[key][version]:
+                    seen[key] = row
+        return list(seen.values())

@@ -1,0 +1,164 @@
+"""The Faust app: four thin agents around one pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any, Final, NamedTuple, cast
+
+import faust
+import pyarrow as pa
+from faust.types import TP, Message, TransportT
+from yarl import URL
+
+from models.topics import DEAD_LETTERS, INGEST, Topic
+from sinks.sealing import place_of
+from streams.kafka import KafkaAddress
+from streams.partition import OffsetRange
+from streams.pipeline import Pipeline
+from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
+
+# Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
+_MAX_PUBLISHED_BYTES: Final = 900_000
+_DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
+
+
+class GroupTiming(NamedTuple):
+    """How the consumer group notices a dead member, in seconds; the embedded broker wants a short session."""
+
+    session: float = 30.0
+    rebalance: float = 60.0
+    heartbeat: float = 5.0
+
+
+EMBEDDED_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)
+
+
+class AnalyticsApp(faust.App):
+    """Faust's app, whose ingest topics are committed by what the pipeline says is durable."""
+
+    pipeline: Pipeline
+    failure: asyncio.Future[None]
+    drain_seconds: float
+
+    @property
+    def batches(self) -> BatchConsumer:
+        """The consumer, by its own type."""
+        return cast("BatchConsumer", self.consumer)
+
+    def safe_offset(self, tp: TP) -> int | None:
+        """Return what may be committed (see ``Pipeline.safe_offset``)."""
+        return self.pipeline.safe_offset((tp.topic, tp.partition))
+
+    async def drain(self) -> None:
+        """Make what was taken in durable, unless the database is away: then it is read again later."""
+        await self.pipeline.delivery.drain(self.drain_seconds)
+
+    def _new_transport(self) -> TransportT:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+
+def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> AnalyticsApp:
+    """Return the app of a worker; ``attach`` gives it its agents."""
+    app = AnalyticsApp(
+        group,
+        broker=[URL(f"kafka://{server.strip()}") for server in address.bootstrap.split(",")],
+        broker_credentials=_credentials(address),
+        broker_session_timeout=timing.session,
+        broker_rebalance_timeout=timing.rebalance,
+        broker_heartbeat_interval=timing.heartbeat,
+        broker_commit_interval=1.0,
+        # A poll may wait as long as the database is away; only the heartbeat says whether this worker is alive.
+        broker_max_poll_interval=86_400.0,
+        broker_max_poll_records=5_000,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        stream_buffer_maxsize=4,
+        stream_wait_empty=True,
+        stream_processing_timeout=86_400.0,
+        broker_commit_livelock_soft_timeout=86_400.0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        web_tables_enabled=False,
+        store="memory://",
+    )
+    app.drain_seconds = timing.rebalance / 2
+    return app
+
+
+def attach(app: AnalyticsApp, pipeline: Pipeline) -> None:
+    """Give the app its pipeline, an agent per ingest topic, and what a rebalance means to it."""
+    app.pipeline = pipeline
+    for topic in INGEST:
+        app.agent(app.topic(topic.name, schema=BatchSchema()), name=f"ingest {topic.name}")(_agent(app, topic))
+
+    @app.on_partitions_revoked.connect(weak=False)
+    async def _forget(*_: Any, **__: Any) -> None:
+        pipeline.forget()
+
+
+def _agent(app: AnalyticsApp, topic: Topic) -> Any:
+    async def ingest(stream: faust.Stream[Records]) -> None:
+        async for event in stream.noack().events():
+            try:
+                await _handle(app, event.message, event.value)
+            except Exception as error:  # noqa: BLE001 - handed to the worker, which ends the process with it
+                # Going on would let Faust treat these messages as done; the worker stops before anything is committed.
+                app.failure.set_exception(error)
+                await asyncio.Event().wait()
+            event.ack()
+
+    return ingest
+
+
+async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None:
+    tp = TP(message.topic, message.partition)
+    partition, first = (tp.topic, tp.partition), records[0].offset
+
+    def still_ours() -> bool:
+        # Faust suspends the flow when partitions are revoked and gives the next assignment a new generation.
+        return app.flow_control.is_active() and message.generation_id == app.consumer_generation_id
+
+    if not app.pipeline.holds(partition):
+        trimmed = await _trimmed(app, tp, first)
+        if not still_ours():
+            return
+        await app.pipeline.resume(partition, first, trimmed, still_ours)
+    await app.pipeline.handle(partition, records, still_ours)
+
+
+async def _trimmed(app: AnalyticsApp, tp: TP, first: int) -> OffsetRange | None:
+    """Return the offsets that the broker deleted between what was committed and the first record, if there are any."""
+    committed = app.batches.committed(tp)
+    if committed is None or first <= committed:
+        return None
+    log_start = (await app.batches.earliest_offsets(tp))[tp]
+    return OffsetRange(committed, log_start) if log_start > committed else None
+
+
+async def publish_dead_letters(app: AnalyticsApp, letters: pa.RecordBatch) -> None:
+    """Publish rejected messages (rows of ``models.rows.DEAD_LETTERS``, sealed); return when Kafka has them."""
+    topic = app.topic(DEAD_LETTERS.name, value_serializer="raw", key_serializer="raw")
+    sent = []
+    for row in letters.to_pylist():
+        fits = len(row["raw"]) <= _MAX_PUBLISHED_BYTES
+        headers = {name: str(row[name]) for name in _DEAD_LETTER_HEADERS} | {"complete": str(fits).lower()}
+        sent.append(
+            await topic.send(
+                key=place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"]).encode(),
+                value=row["raw"] if fits else b"",
+                headers={name: value.encode() for name, value in headers.items()},
+            )
+        )
+    await asyncio.gather(*sent)
+
+
+def _credentials(address: KafkaAddress) -> faust.SSLCredentials | faust.SASLCredentials | None:
+    protocol = address.security_protocol
+    context = ssl.create_default_context(cafile=address.ca_file or None) if "SSL" in protocol.split("_") else None
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=address.user, password=address.password, mechanism=address.sasl_mechanism, ssl_context=context
+        )
+    return faust.SSLCredentials(context=context) if context is not None else None

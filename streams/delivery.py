@@ -1,0 +1,171 @@
+"""Hands rows to the sink in batches, retries until they are durable, and says what may be committed.
+
+A flush takes everything that waits, writes it table by table and only then marks its offsets safe. Rows wait at most
+``flush_seconds`` and at most ``flush_rows`` of them; when ``max_rows`` wait, ``capacity`` holds the caller back, which
+stops the polling of Kafka. While the database is away the identical batch is tried again and again; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from models.dead_letters import DeadLetter
+from sinks.dead_letters import DeadLetterRows
+from sinks.sink import Sink
+from streams.ingest import Prepared
+from streams.metrics import Metrics
+from streams.offsets import SafeOffsets
+from streams.patience import Patience
+
+Partition = tuple[str, int]
+
+
+class Limits(NamedTuple):
+    """How much may wait, and how long."""
+
+    flush_rows: int = 50_000
+    flush_seconds: float = 1.0
+    max_rows: int = 200_000
+
+
+@dataclass
+class _Waiting:
+    """What the next flush takes."""
+
+    rows: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    spans: list[tuple[Partition, int]] = field(default_factory=list)
+    count: int = 0
+
+
+class Delivery:
+    """The one way from the agents to the sink.
+
+    Parameters
+    ----------
+    take_windows
+        Returns the window rows that changed since it was last called.
+    publish
+        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``) for other consumers; returns when Kafka has them.
+    clock
+        Returns now, in UTC; only stamps ``received_at``.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        seal: DeadLetterRows,
+        metrics: Metrics,
+        patience: Patience,
+        *,
+        take_windows: Callable[[], list[pa.RecordBatch]],
+        publish: Callable[[pa.RecordBatch], Awaitable[None]],
+        clock: Callable[[], datetime],
+        limits: Limits,
+    ) -> None:
+        self._sink = sink
+        self._seal = seal
+        self._metrics = metrics
+        self._patience = patience
+        self._take_windows = take_windows
+        self._publish = publish
+        self._clock = clock
+        self._limits = limits
+        self._waiting = _Waiting()
+        self._offsets: dict[Partition, SafeOffsets] = {}
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._flushed = asyncio.Condition()
+        self._flushing = False
+        self.flushes = 0
+
+    async def capacity(self) -> None:
+        """Wait while too much is waiting to be written."""
+        async with self._flushed:
+            await self._flushed.wait_for(lambda: self._waiting.count < self._limits.max_rows)
+
+    def put(self, partition: Partition, last_offset: int, prepared: Prepared) -> None:
+        """Take over a batch that ends in ``last_offset``."""
+        waiting = self._waiting
+        self._offsets.setdefault(partition, SafeOffsets()).take_in(last_offset)
+        waiting.spans.append((partition, last_offset))
+        for table, batch in prepared.rows:
+            waiting.rows.setdefault(table, []).append(batch)
+            waiting.count += batch.num_rows
+        waiting.dead_letters += prepared.dead_letters
+        waiting.count += len(prepared.dead_letters)
+        self._metrics.pending.set(waiting.count)
+        self._arrived.set()
+        if waiting.count >= self._limits.flush_rows:
+            self._full.set()
+
+    async def run(self) -> None:
+        """Flush for ever; cancel to stop."""
+        while True:
+            await self._arrived.wait()
+            with contextlib.suppress(TimeoutError):  # then what waits is old enough
+                await asyncio.wait_for(self._full.wait(), self._limits.flush_seconds)
+            await self._flush()
+
+    async def drain(self, seconds: float) -> bool:
+        """Flush what waits now; return whether all of it became durable within ``seconds``."""
+        self._full.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._flushed:
+                await self._flushed.wait_for(self._idle)
+        return self._idle()
+
+    def safe(self, partition: Partition) -> int | None:
+        """Return the offset before which everything of a partition is durable, ``None`` where nothing new is."""
+        offsets = self._offsets.get(partition)
+        return None if offsets is None else offsets.safe
+
+    def forget(self) -> None:
+        """Drop what is known of every partition: after a rebalance they start again from what was committed."""
+        self._offsets.clear()
+        self._waiting = _Waiting()
+
+    def _idle(self) -> bool:
+        return not self._flushing and not self._waiting.spans
+
+    async def _flush(self) -> None:
+        taken, self._waiting = self._waiting, _Waiting()
+        offsets = self._offsets
+        self._arrived.clear()
+        self._full.clear()
+        self._flushing = True
+        tables = {table: _joined(batches) for table, batches in taken.rows.items()}
+        if windows := self._take_windows():
+            tables["query_windows"] = _joined(windows)
+        if taken.dead_letters:
+            tables["dead_letters"] = self._seal.rows(taken.dead_letters, received_at=self._clock())
+        for table, batch in tables.items():
+            await self._write(table, batch)
+        if taken.dead_letters:
+            await self._publish(tables["dead_letters"])
+        for partition, last in taken.spans:
+            if partition in offsets:
+                offsets[partition].finish(last)
+        self._flushing = False
+        self.flushes += 1
+        self._metrics.pending.set(self._waiting.count)
+        async with self._flushed:
+            self._flushed.notify_all()
+
+    async def _write(self, table: str, batch: pa.RecordBatch) -> None:
+        started = time.perf_counter()
+        await self._patience.until_done(self._sink.write, table, batch)
+        self._metrics.insert_seconds.labels(table).observe(time.perf_counter() - started)
+        self._metrics.rows.labels(table).inc(batch.num_rows)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

@@ -1,0 +1,47 @@
+"""Every metric the worker exports: the one list that dashboards, alerts and the runbook go by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SIZES: Final = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
+
+
+class Metrics:
+    """The worker's metrics, in a registry of their own so that two workers in one process do not collide."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        topic, partition = ["topic"], ["topic", "partition"]
+        # Throughput.
+        self.messages = self._counter("messages", "Messages read from Kafka", topic)
+        self.events = self._counter("events", "Messages that were valid events", topic)
+        self.repeats = self._counter("repeated_events", "Events seen before and counted once", topic)
+        self.rejected = self._counter("dead_letters", "Messages rejected, by reason", ["topic", "stage", "reason"])
+        self.unknown_fields = self._counter("unknown_fields", "Fields that are not in the contract, left out", topic)
+        self.batch_size = self._histogram("batch_messages", "Messages per poll and partition", topic, _SIZES)
+        # Time.
+        self.late = self._counter("late_events", "Events too late for the detectors' minute; still counted", topic)
+        self.watermark_delay = self._gauge("watermark_delay_seconds", "Wall clock less watermark", partition)
+        self.minutes_closed = self._counter("minutes_closed", "Minutes handed to the detectors", ["complete"])
+        # Delivery.
+        self.lag = self._gauge("consumer_lag", "Messages in the log that are not durable yet", partition)
+        self.committed = self._gauge("committed_offset", "Offset a restart would read from", partition)
+        self.lost = self._counter("offset_gap", "Messages the broker deleted before they were read", partition)
+        self.pending = self._gauge("pending_rows", "Rows waiting to be written", [])
+        self.insert_seconds = self._histogram("insert_seconds", "Time of one insert", ["table"], _SECONDS)
+        self.rows = self._counter("rows_written", "Rows made durable", ["table"])
+        self.insert_failures = self._counter("insert_failures", "Inserts that failed and are tried again", [])
+        self.sink_up = self._gauge("sink_up", "1 while the last write to ClickHouse worked", [])
+
+    def _counter(self, name: str, about: str, labels: list[str]) -> Counter:
+        return Counter(f"romashka_{name}", about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, labels: list[str]) -> Gauge:
+        return Gauge(f"romashka_{name}", about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, labels: list[str], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"romashka_{name}", about, labels, buckets=buckets, registry=self.registry)

@@ -1,0 +1,167 @@
+"""The path of a batch inside the worker: resume its partition, prepare it, hand it to delivery."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from models.topics import INGEST, QUERIES
+from sinks.dead_letters import DeadLetterRows
+from sinks.sink import Sink, StoredRange
+from streams.decode import Record, Source
+from streams.delivery import Delivery, Limits, Partition
+from streams.ingest import Ingest
+from streams.metrics import Metrics
+from streams.minutes import ClosedMinute
+from streams.offsets import commit_point
+from streams.partition import OffsetRange, remembered_range
+from streams.patience import Patience
+from streams.pseudonyms import Pseudonymiser
+from streams.queries import Queries
+from streams.windows import CHUNK_SIZE
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Everything a worker does between Kafka and ClickHouse, without either of them.
+
+    Parameters
+    ----------
+    epochs
+        Topic name → which incarnation of the topic this is.
+    publish
+        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has them.
+    clock
+        Returns now, in UTC.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        metrics: Metrics,
+        pseudonymiser: Pseudonymiser,
+        dead_letters: DeadLetterRows,
+        *,
+        epochs: Mapping[str, int],
+        publish: Callable[[pa.RecordBatch], Awaitable[None]],
+        clock: Callable[[], datetime],
+        limits: Limits,
+    ) -> None:
+        self._sink = sink
+        self._epochs = epochs
+        self._metrics = metrics
+        self._clock = clock
+        self._queries = Queries(metrics)
+        self._ingests = {
+            topic.name: Ingest(topic, pseudonymiser, metrics, self._queries if topic is QUERIES else None)
+            for topic in INGEST
+        }
+        self.patience = Patience(metrics)
+        self.delivery = Delivery(
+            sink,
+            dead_letters,
+            metrics,
+            self.patience,
+            take_windows=self._queries.take_windows,
+            publish=publish,
+            clock=clock,
+            limits=limits,
+        )
+        self._taken: dict[Partition, int] = {}
+        self.handled = 0
+
+    def holds(self, partition: Partition) -> bool:
+        """Whether the partition was resumed since it was assigned."""
+        return partition in self._taken
+
+    async def resume(
+        self, partition: Partition, first_offset: int, trimmed: OffsetRange | None, still_ours: Callable[[], bool]
+    ) -> None:
+        """Start a partition whose first record has ``first_offset``.
+
+        Parameters
+        ----------
+        trimmed
+            Offsets that the broker deleted before they were committed, if it did. Those that are not in ClickHouse
+            either are lost, and counted as such.
+        still_ours
+            Whether the assignment that the first record came with has not ended meanwhile.
+
+        Raises
+        ------
+        SinkRejected
+            ClickHouse will not give back what is needed to resume.
+        """
+        topic, number = partition
+        source = Source(topic, self._epochs[topic], number)
+        durable_to = 0
+        if topic == QUERIES.name:
+            wanted = StoredRange(source.topic_epoch, number, *remembered_range(first_offset))
+            stored = await self.patience.until_done(self._sink.stored_queries, wanted)
+            if not still_ours():
+                return
+            self._queries.resume(source, stored)
+            durable_to = stored["kafka_offset"][-1].as_py() + 1 if stored.num_rows else 0
+        self._taken[partition] = first_offset - 1
+        if trimmed is not None and (lost := trimmed.end - max(trimmed.first, durable_to)) > 0:
+            self._metrics.lost.labels(topic, str(number)).inc(lost)
+            log.error(
+                "%d messages of %s partition %d were deleted by Kafka before they were read: raise the topic's "
+                "retention or the number of workers",
+                lost,
+                topic,
+                number,
+            )
+
+    async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
+        """Take in the records of a partition that was resumed, in the log's order; returns when they wait to be written.
+
+        What was taken in before, and what belongs to an assignment that has ended meanwhile, is left out: the first is
+        on its way already, the second is read again by whoever holds the partition now.
+
+        Raises
+        ------
+        RejectionFlood
+            Nearly everything is being rejected.
+        """
+        await self.delivery.capacity()
+        if not still_ours() or partition not in self._taken:
+            return
+        taken = self._taken[partition]
+        new = records if records[0].offset > taken else [record for record in records if record.offset > taken]
+        if not new:
+            return
+        topic, number = partition
+        prepared = self._ingests[topic].prepare(new, Source(topic, self._epochs[topic], number), now=self._clock())
+        self._taken[partition] = new[-1].offset
+        self.handled += len(new)
+        self.delivery.put(partition, new[-1].offset, prepared)
+
+    def safe_offset(self, partition: Partition) -> int | None:
+        """Return the offset that may be committed, ``None`` where nothing may.
+
+        A partition of queries is committed at the start of a chunk only, so that a restart rebuilds whole chunks.
+        """
+        topic, _ = partition
+        safe = self.delivery.safe(partition)
+        if safe is None or self._ingests[topic].guard.suspicious:
+            return None
+        return (commit_point(safe, CHUNK_SIZE) or None) if topic == QUERIES.name else safe
+
+    def durable_offset(self, partition: Partition) -> int | None:
+        """Return the offset before which everything is in ClickHouse, ``None`` where nothing was read yet."""
+        return self.delivery.safe(partition)
+
+    def close_minutes(self) -> list[ClosedMinute]:
+        """Return the minutes that closed since the last call."""
+        return self._queries.close_minutes(self._clock())
+
+    def forget(self) -> None:
+        """Let go of every partition: they start again from what was committed, here or elsewhere."""
+        self._taken.clear()
+        self._queries.forget()
+        self.delivery.forget()

@@ -1,0 +1,107 @@
+"""Faust with one event per poll and partition instead of one per message.
+
+Stock Faust takes a lock, two tasks and an Event for every message. Here the consumer hands an agent all records that
+a poll returned for a partition as one Faust message, and what may be committed is asked of our own tracker of safe
+offsets rather than of Faust's acknowledgements (docs/adr/0004-commits.md). Topics other than the ingest topics stay as
+Faust has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar, Protocol, cast
+
+import faust
+from aiokafka import ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, Message
+
+from models.topics import INGEST
+
+_INGEST_NAMES = frozenset(topic.name for topic in INGEST)
+
+Records = list[ConsumerRecord[bytes, bytes]]
+
+
+class BatchOwner(Protocol):
+    """What the consumer asks of the app that owns it."""
+
+    async def drain(self) -> None:
+        """Make durable what was taken in, if that is possible in good time."""
+
+    def safe_offset(self, tp: TP) -> int | None:
+        """Return the offset that may be committed for a partition, ``None`` where nothing may."""
+
+
+class BatchSchema(faust.Schema[None, Records]):
+    """Passes a batch through undecoded: decoding is ours, because a bad message must not hold up its neighbours."""
+
+    def loads_key(self, app: Any, message: Message, **_: Any) -> Any:
+        """Return no key: a batch has many."""
+        return None
+
+    def loads_value(self, app: Any, message: Message, **_: Any) -> Any:
+        """Return the batch's records."""
+        return message.value
+
+
+class BatchConsumer(driver.Consumer):
+    """Groups what a poll returns by partition, and commits only what is durable."""
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Yield one message per partition of the ingest topics: ``value`` its records, ``offset`` the last one's."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            # A rebalance began while we were polling: what was fetched is read again from what is committed.
+            await self.perform_seek()
+            return
+        wanted = (active or set()) | self._buffered_partitions
+        for kafka_tp, batch in records.items():
+            tp = TP(kafka_tp.topic, kafka_tp.partition)
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if tp in wanted:
+                for message in self._messages(tp, batch):
+                    yield tp, message
+
+    def _messages(self, tp: TP, batch: Records) -> Iterator[Message]:
+        if tp.topic not in _INGEST_NAMES:
+            yield from (self._to_message(tp, record) for record in batch)
+            return
+        message = self._to_message(tp, batch[-1])
+        message.value = cast("Any", batch)
+        yield message
+
+    async def wait_empty(self) -> None:
+        """Make what was taken in durable and commit it: Faust asks for this before a rebalance and before it stops."""
+        await cast("BatchOwner", self.app).drain()
+        await self.commit_and_end_transactions()
+
+    def committed(self, tp: TP) -> int | None:
+        """Return the offset that was last committed for a partition, ``None`` where there is none."""
+        return self._committed_offset[tp]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic in _INGEST_NAMES:
+            return cast("BatchOwner", self.app).safe_offset(tp)
+        return super()._new_offset(tp)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        yield from (tp for tp in super()._filter_tps_with_pending_acks(topics) if tp.topic not in _INGEST_NAMES)
+        for tp in self.assignment():
+            if tp.topic in _INGEST_NAMES and (topics is None or tp in topics or tp.topic in topics):
+                yield tp
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        # Between the last offsets of two batches lie their own records, not a gap.
+        if tp.topic not in _INGEST_NAMES:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+
+class BatchTransport(driver.Transport):
+    """Faust's Kafka transport with our consumer."""
+
+    Consumer: ClassVar[type[driver.Consumer]] = BatchConsumer

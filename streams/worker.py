@@ -1,0 +1,157 @@
+"""Runs a worker: starts its parts, waits, and stops them so that nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from faust.types import TP
+from prometheus_client import start_http_server
+
+from models.errors import RomashkaError
+from models.topics import INGEST
+from sinks.clickhouse import ClickHouseSink
+from sinks.connection import ClickHouseAddress
+from sinks.dead_letters import DeadLetterRows
+from sinks.migrations import require_current
+from sinks.sealing import Sealer
+from streams.app import AnalyticsApp, GroupTiming, attach, build_app, publish_dead_letters
+from streams.delivery import Limits
+from streams.kafka import KafkaAddress, topic_epochs
+from streams.metrics import Metrics
+from streams.pipeline import Pipeline
+from streams.pseudonyms import Pseudonymiser
+from streams.watchdog import Standing, watch
+
+log = logging.getLogger(__name__)
+
+_GAUGE_SECONDS: Final = 2.0
+# The broker was not heard of for this long: gauges are stale, and the watchdog counts it as work not done.
+_SILENCE_SECONDS: Final = 10.0
+
+
+_INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
+
+
+class WorkerConfig(NamedTuple):
+    """What a worker needs to know; ``metrics_port`` 0 picks a free one."""
+
+    kafka: KafkaAddress
+    clickhouse: ClickHouseAddress
+    secret: bytes
+    key_id: str
+    group: str
+    timing: GroupTiming
+    limits: Limits
+    metrics_port: int
+
+
+async def run_worker(config: WorkerConfig) -> None:
+    """Run until SIGTERM or SIGINT, then drain, commit and return.
+
+    Raises
+    ------
+    RomashkaError
+        Something is missing or wrong, at the start or on the way; nothing that was not durable has been committed.
+    """
+    epochs = await asyncio.to_thread(topic_epochs, config.kafka)
+    await asyncio.to_thread(require_current, config.clickhouse)
+    metrics = Metrics()
+    app = build_app(config.group, config.kafka, config.timing)
+    app.failure = asyncio.get_running_loop().create_future()
+    pipeline = Pipeline(
+        ClickHouseSink(config.clickhouse),
+        metrics,
+        Pseudonymiser(config.secret, config.key_id),
+        DeadLetterRows(Sealer(config.secret)),
+        epochs=epochs,
+        publish=partial(publish_dead_letters, app),
+        clock=lambda: datetime.now(UTC),
+        limits=config.limits,
+    )
+    attach(app, pipeline)
+    server, _ = start_http_server(config.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+    try:
+        await _run(app, pipeline, Gauges(app, metrics), server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def _run(app: AnalyticsApp, pipeline: Pipeline, gauges: Gauges, metrics_port: int) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    delivery = asyncio.create_task(pipeline.delivery.run())
+    watched = threading.Event()
+    await app.start()
+    log.info("worker ready; metrics at http://127.0.0.1:%d/metrics", metrics_port)
+    watch(gauges.standing, watched)
+    measuring = asyncio.create_task(gauges.run())
+    stopping = asyncio.create_task(stop.wait())
+    vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring]
+    await asyncio.wait([stopping, *vital], return_when=asyncio.FIRST_COMPLETED)
+    for task in vital:
+        if task.done():
+            # Something cannot go on. Leave the offsets as they are: what was not made durable is read again.
+            task.result()
+    log.info("stopping: writing what was taken in, then committing")
+    await app.stop()
+    watched.set()
+    for task in (delivery, measuring):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class Gauges:
+    """Lag, commits and the watermark, measured every few seconds; and what the watchdog is told."""
+
+    def __init__(self, app: AnalyticsApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._behind = False
+        self._heard = time.monotonic()
+
+    async def run(self) -> None:
+        """Measure for ever; cancel to stop."""
+        while True:
+            await asyncio.sleep(_GAUGE_SECONDS)
+            self._app.pipeline.close_minutes()
+            partitions = [tp for tp in self._app.batches.assignment() if tp.topic in _INGEST_NAMES]
+            if partitions:
+                await self._measure(partitions)
+
+    def standing(self) -> Standing:
+        """Return what the watchdog needs; called from its thread."""
+        pipeline = self._app.pipeline
+        silent = time.monotonic() - self._heard > _SILENCE_SECONDS
+        return Standing(pipeline.handled, self._behind or silent, pipeline.patience.waiting)
+
+    async def _measure(self, partitions: list[TP]) -> None:
+        consumer = self._app.batches
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                ends = await consumer.highwaters(*partitions)
+                starts = await consumer.earliest_offsets(*partitions)
+        except (TimeoutError, RomashkaError):
+            return
+        self._heard = time.monotonic()
+        behind = False
+        for tp in partitions:
+            committed = consumer.committed(tp)
+            durable = self._app.pipeline.durable_offset((tp.topic, tp.partition))
+            position = durable if durable is not None else committed if committed is not None else starts[tp]
+            lag = max(0, ends[tp] - position)
+            behind |= lag > 0
+            labels = (tp.topic, str(tp.partition))
+            self._metrics.lag.labels(*labels).set(lag)
+            self._metrics.committed.labels(*labels).set(committed or 0)
+        self._behind = behind
