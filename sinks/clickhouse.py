@@ -58,7 +58,7 @@ class ClickHouseSink:
         except (ClickHouseError, Unreachable) as error:
             raise self._failure(error, "read back stored queries") from error
         batches = found.cast(_STORED_SCHEMA).combine_chunks().to_batches()
-        return batches[0] if batches else _STORED_SCHEMA.empty_table().to_batches(max_chunksize=None)[0]
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=_STORED_SCHEMA)
 
     def _connected(self) -> Client:
         if self._client is None:

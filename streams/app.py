@@ -11,7 +11,7 @@ import pyarrow as pa
 from faust.types import TP, Message, TransportT
 from yarl import URL
 
-from models.topics import DEAD_LETTERS, INGEST, Topic
+from models.topics import DEAD_LETTERS, INGEST
 from sinks.sealing import place_of
 from streams.kafka import KafkaAddress
 from streams.partition import OffsetRange
@@ -37,6 +37,7 @@ EMBEDDED_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)
 class AnalyticsApp(faust.App):
     """Faust's app, whose ingest topics are committed by what the pipeline says is durable."""
 
+    mundane_level = "debug"
     pipeline: Pipeline
     failure: asyncio.Future[None]
     drain_seconds: float
@@ -45,6 +46,15 @@ class AnalyticsApp(faust.App):
     def batches(self) -> BatchConsumer:
         """The consumer, by its own type."""
         return cast("BatchConsumer", self.consumer)
+
+    @property
+    def given_up(self) -> BaseException | None:
+        """Why one of Faust's own services crashed, ``None`` while none has."""
+        for service in (self, self.consumer, self._fetcher, self.producer):
+            reason = service.crash_reason if service.crashed else None
+            if reason is not None and not isinstance(reason, asyncio.CancelledError):
+                return reason
+        return None
 
     def safe_offset(self, tp: TP) -> int | None:
         """Return what may be committed (see ``Pipeline.safe_offset``)."""
@@ -91,14 +101,14 @@ def attach(app: AnalyticsApp, pipeline: Pipeline) -> None:
     """Give the app its pipeline, an agent per ingest topic, and what a rebalance means to it."""
     app.pipeline = pipeline
     for topic in INGEST:
-        app.agent(app.topic(topic.name, schema=BatchSchema()), name=f"ingest {topic.name}")(_agent(app, topic))
+        app.agent(app.topic(topic.name, schema=BatchSchema()), name=f"ingest {topic.name}")(_agent(app))
 
     @app.on_partitions_revoked.connect(weak=False)
     async def _forget(*_: Any, **__: Any) -> None:
         pipeline.forget()
 
 
-def _agent(app: AnalyticsApp, topic: Topic) -> Any:
+def _agent(app: AnalyticsApp) -> Any:
     async def ingest(stream: faust.Stream[Records]) -> None:
         async for event in stream.noack().events():
             try:

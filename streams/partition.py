@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -102,6 +103,6 @@ def _by_chunk(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Cut rows that ascend by offset at the boundaries of chunks."""
     chunks = batch["kafka_offset"].to_numpy() // CHUNK_SIZE
     distinct, starts = np.unique(chunks, return_index=True)
-    ends = [*starts[1:], batch.num_rows]
-    for chunk_id, start, end in zip(distinct.tolist(), starts.tolist(), ends, strict=True):
+    bounds = [*starts.tolist(), batch.num_rows]
+    for chunk_id, (start, end) in zip(distinct.tolist(), pairwise(bounds), strict=True):
         yield chunk_id, batch.slice(start, end - start)

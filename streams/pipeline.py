@@ -118,7 +118,7 @@ class Pipeline:
             )
 
     async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
-        """Take in the records of a partition that was resumed, in the log's order; returns when they wait to be written.
+        """Take in the records of a resumed partition, in the log's order; returns when they wait to be written.
 
         What was taken in before, and what belongs to an assignment that has ended meanwhile, is left out: the first is
         on its way already, the second is read again by whoever holds the partition now.

@@ -8,15 +8,19 @@ Faust has them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar, Protocol, cast
 
 import faust
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
 from models.topics import INGEST
+
+log = logging.getLogger(__name__)
 
 _INGEST_NAMES = frozenset(topic.name for topic in INGEST)
 
@@ -48,24 +52,35 @@ class BatchSchema(faust.Schema[None, Records]):
 class BatchConsumer(driver.Consumer):
     """Groups what a poll returns by partition, and commits only what is durable."""
 
+    mundane_level = "debug"
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Yield one message per partition of the ingest topics: ``value`` its records, ``offset`` the last one's."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
-        if not self.flow_active:
-            # A rebalance began while we were polling: what was fetched is read again from what is committed.
-            await self.perform_seek()
+        if self._interrupted(generation):
+            await self._seek_back()
             return
         wanted = (active or set()) | self._buffered_partitions
         for kafka_tp, batch in records.items():
             tp = TP(kafka_tp.topic, kafka_tp.partition)
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if self._interrupted(generation):
                 return
             if tp in wanted:
                 for message in self._messages(tp, batch):
                     yield tp, message
+
+    def _interrupted(self, generation: int) -> bool:
+        return not self.flow_active or self.app.consumer_generation_id != generation
+
+    async def _seek_back(self) -> None:
+        # A rebalance began while we were polling: what was fetched is read again from what is committed.
+        try:
+            await self.perform_seek()
+        except KafkaError as error:
+            log.warning("could not go back to the committed offsets (%s); the coming assignment does", error)
 
     def _messages(self, tp: TP, batch: Records) -> Iterator[Message]:
         if tp.topic not in _INGEST_NAMES:

@@ -33,6 +33,7 @@ from streams.watchdog import Standing, watch
 log = logging.getLogger(__name__)
 
 _GAUGE_SECONDS: Final = 2.0
+_CRASH_CHECK_SECONDS: Final = 0.5
 # The broker was not heard of for this long: gauges are stale, and the watchdog counts it as work not done.
 _SILENCE_SECONDS: Final = 10.0
 
@@ -96,7 +97,8 @@ async def _run(app: AnalyticsApp, pipeline: Pipeline, gauges: Gauges, metrics_po
     watch(gauges.standing, watched)
     measuring = asyncio.create_task(gauges.run())
     stopping = asyncio.create_task(stop.wait())
-    vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring]
+    crash = asyncio.create_task(_crash_of(app))
+    vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring, crash]
     await asyncio.wait([stopping, *vital], return_when=asyncio.FIRST_COMPLETED)
     for task in vital:
         if task.done():
@@ -105,10 +107,20 @@ async def _run(app: AnalyticsApp, pipeline: Pipeline, gauges: Gauges, metrics_po
     log.info("stopping: writing what was taken in, then committing")
     await app.stop()
     watched.set()
-    for task in (delivery, measuring):
+    for task in (delivery, measuring, crash):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _crash_of(app: AnalyticsApp) -> None:
+    """Raise when one of Faust's own services has given up; it offers no event to wait for."""
+    while (reason := app.given_up) is None:  # noqa: ASYNC110
+        await asyncio.sleep(_CRASH_CHECK_SECONDS)
+    raise RomashkaError(
+        f"the Kafka client gave up ({type(reason).__name__}: {reason}); start the worker again, it goes on from the "
+        "committed offsets"
+    ) from reason
 
 
 class Gauges:

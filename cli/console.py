@@ -1,0 +1,58 @@
+"""What every command prints with: tables and colour for people, plain lines when piped."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+    """Return a table; the columns named in ``right`` are aligned right."""
+    made = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(str(cell) for cell in row))
+    return made
+
+
+class _OneLine(logging.Formatter):
+    """Puts an exception at the end of its line; the traceback is for developers (``ROMASHKA_DEBUG=1``)."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback, or nothing."""
+        return super().formatException(ei) if debugging() else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record in one line."""
+        line = super().format(record).rstrip()
+        if record.exc_info and record.exc_info[1] is not None and not debugging():
+            line += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+        return line
+
+
+def debugging() -> bool:
+    """Whether a developer asked for everything."""
+    return os.environ.get("ROMASHKA_DEBUG") == "1"
+
+
+def log_to_stderr() -> None:
+    """Send logs to stderr, one line each. Faust speaks only in debugging: the worker reports what ended it."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if debugging() else logging.WARNING, handlers=[handler], force=True)
+    for name in ("streams", "sinks", "cli", "embedded"):
+        logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)
+    if not debugging():
+        for name in ("faust", "mode"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in ("streams.app", "streams.transport"):  # Faust logs its services under the module of their class
+            logging.getLogger(name).setLevel(logging.WARNING)

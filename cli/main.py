@@ -1,0 +1,54 @@
+"""The ``romashka`` command."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from cli import dead_letters, doctor, embedded, kafka, schema, worker
+from cli.console import debugging, err
+from models.errors import RomashkaError
+
+app = typer.Typer(
+    name="romashka",
+    help="Integration analytics: events in at Kafka, right numbers out of ClickHouse.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("embedded")(embedded.run)
+app.command("topics")(kafka.topics)
+app.command("migrate")(doctor.migrate)
+app.command("worker")(worker.run)
+app.command("replay")(kafka.replay)
+app.command("schema")(schema.run)
+app.command("doctor")(doctor.run)
+app.add_typer(dead_letters.app, name="dead-letters")
+
+
+def main() -> None:
+    """Run the command; whatever goes wrong is one plain line and exit code 1."""
+    try:
+        app()
+    except RomashkaError as error:
+        err.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: a user gets a line, a developer the traceback
+        if debugging():
+            traceback.print_exc()
+        err.print(
+            f"[bold red]unexpected error:[/] {type(error).__name__}: {error}\n"
+            "This is a bug. Run the command again with ROMASHKA_DEBUG=1 and report what it prints.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(70)
+
+
+if __name__ == "__main__":
+    main()

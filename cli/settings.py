@@ -1,0 +1,127 @@
+"""Every setting, read once from the environment (prefix ``ROMASHKA_``) or a ``.env`` file. See ``.env.example``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import SettingsError
+from sinks.connection import ClickHouseAddress
+from streams.app import EMBEDDED_TIMING, GroupTiming
+from streams.delivery import Limits
+from streams.kafka import KafkaAddress
+from streams.worker import WorkerConfig
+
+_MIN_KEY_BYTES = 16
+
+
+class Settings(BaseSettings):
+    """The settings, frozen; a wrong one is a ``SettingsError`` that names it."""
+
+    model_config = SettingsConfigDict(env_prefix="ROMASHKA_", env_file=".env", extra="ignore", frozen=True)
+
+    kafka_bootstrap: str = Field(
+        default="127.0.0.1:9092", description="host:port of Kafka, several separated by commas"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_user: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = Field(default="", description="CA certificates in PEM, where the system's do not do")
+    kafka_group: str = Field(default="romashka-integration-analytics", description="consumer group of the workers")
+    kafka_replication: Annotated[int, Field(ge=1)] = 1
+    kafka_session_seconds: Annotated[float, Field(ge=6)] = Field(
+        default=30.0, description="after how long a silent worker is replaced; the embedded broker wants 6"
+    )
+    clickhouse_url: str = "http://127.0.0.1:8123"
+    clickhouse_database: str = "integration_analytics"
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    pseudonym_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="secret for pseudonyms and sealed dead letters: at least 16 random bytes in base64",
+    )
+    pseudonym_key_id: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "k1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=9464, description="Prometheus, on 127.0.0.1; 0: any"
+    )
+    flush_rows: Annotated[int, Field(ge=1)] = 50_000
+    flush_seconds: Annotated[float, Field(gt=0)] = 1.0
+    max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
+
+    @property
+    def kafka(self) -> KafkaAddress:
+        """Where Kafka is."""
+        return KafkaAddress(
+            bootstrap=self.kafka_bootstrap,
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            user=self.kafka_user,
+            password=self.kafka_password.get_secret_value(),
+            ca_file=self.kafka_ca_file,
+        )
+
+    @property
+    def clickhouse(self) -> ClickHouseAddress:
+        """Where ClickHouse is."""
+        return ClickHouseAddress(
+            url=self.clickhouse_url,
+            database=self.clickhouse_database,
+            user=self.clickhouse_user,
+            password=self.clickhouse_password.get_secret_value(),
+        )
+
+    @property
+    def secret(self) -> bytes:
+        """The bytes of ``ROMASHKA_PSEUDONYM_KEY``."""
+        text = self.pseudonym_key.get_secret_value()
+        try:
+            secret = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise SettingsError(
+                "ROMASHKA_PSEUDONYM_KEY is not base64; make one with: openssl rand -base64 32"
+            ) from error
+        if len(secret) < _MIN_KEY_BYTES:
+            raise SettingsError(
+                "ROMASHKA_PSEUDONYM_KEY is missing or shorter than 16 bytes; make one with: openssl rand -base64 32"
+            )
+        return secret
+
+    @property
+    def worker(self) -> WorkerConfig:
+        """What a worker needs."""
+        session = self.kafka_session_seconds
+        timing = GroupTiming(session, max(session, EMBEDDED_TIMING.rebalance), session / 6)
+        return WorkerConfig(
+            kafka=self.kafka,
+            clickhouse=self.clickhouse,
+            secret=self.secret,
+            key_id=self.pseudonym_key_id,
+            group=self.kafka_group,
+            timing=timing,
+            limits=Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows),
+            metrics_port=self.metrics_port,
+        )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings.
+
+    Raises
+    ------
+    SettingsError
+        One of them cannot be used; names it and what was expected.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "ROMASHKA_" + str(first["loc"][0]).upper()
+        message = first["msg"].removeprefix("Input should be ")
+        raise SettingsError(f"{name} is not usable: expected {message} (see .env.example)") from None

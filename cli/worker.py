@@ -1,0 +1,42 @@
+"""``romashka worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from cli.console import log_to_stderr
+from cli.settings import settings
+from models.errors import RomashkaError
+from streams.watchdog import EXIT_CODE
+from streams.worker import WorkerConfig, run_worker
+
+log = logging.getLogger(__name__)
+
+
+def run() -> None:
+    """Consume the topics and write to ClickHouse until stopped. Run several: they share the partitions.
+
+    Example: `ROMASHKA_PSEUDONYM_KEY=$(openssl rand -base64 32) romashka worker`
+
+    Stop it with Ctrl-C or SIGTERM: it writes what it has taken in, commits, and leaves.
+    """
+    log_to_stderr()
+    asyncio.run(_run(settings().worker))
+
+
+async def _run(config: WorkerConfig) -> None:
+    try:
+        await run_worker(config)
+    except RomashkaError as error:
+        _leave(1, str(error))
+    except Exception as error:
+        log.debug("unexpected", exc_info=True)
+        _leave(EXIT_CODE, f"unexpected {type(error).__name__}: {error}; run with ROMASHKA_DEBUG=1 and report it")
+
+
+def _leave(code: int, message: str) -> None:
+    log.critical("%s", message)
+    logging.shutdown()
+    os._exit(code)  # a client's thread that hangs must not keep a failed worker alive

@@ -1,0 +1,102 @@
+"""Publishing many messages at once: history, files, repaired dead letters."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
+
+from models.errors import Unreachable
+from streams.kafka import KafkaAddress, client_settings
+
+_DELIVERY_SECONDS: Final = 60
+_TENANT: Final = re.compile(rb'"user_id"\s*:\s*"([0-9a-fA-F-]{36})"')
+
+
+class Message(NamedTuple):
+    """One message to publish."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    partition: int = -1
+
+
+def tenant_key(value: bytes) -> bytes | None:
+    """Return the key of an event's JSON, ``str(user_id)``; ``None`` where it holds no tenant."""
+    found = _TENANT.search(value)
+    return found.group(1).lower() if found else None
+
+
+class BulkProducer:
+    """Publishes in order and in large batches; leaving its context publishes what is left.
+
+    Raises
+    ------
+    Unreachable
+        From ``send``, ``flush`` or on leaving: Kafka did not take everything within a minute.
+    """
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self._producer = Producer(
+            client_settings(address)
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 20,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": 200_000,
+                "message.timeout.ms": _DELIVERY_SECONDS * 1000,
+            }
+        )
+        self._failure: KafkaError | None = None
+        self.delivered = 0
+
+    def send(self, message: Message) -> None:
+        """Queue a message; waits while the queue is full."""
+        while True:
+            try:
+                self._producer.produce(
+                    message.topic, message.value, message.key, message.partition, on_delivery=self._on_delivery
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+                self._check()
+            else:
+                self._producer.poll(0)
+                return
+
+    def flush(self) -> None:
+        """Wait until Kafka has everything."""
+        left = self._producer.flush(_DELIVERY_SECONDS)
+        self._check()
+        if left:
+            raise Unreachable(self._message(f"{left} messages were not acknowledged"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.flush()
+
+    def _on_delivery(self, error: KafkaError | None, _message: KafkaMessage) -> None:
+        if error is None:
+            self.delivered += 1
+        else:
+            self._failure = error
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise Unreachable(self._message(self._failure.str())) from KafkaException(self._failure)
+
+    def _message(self, reason: str) -> str:
+        return (
+            f"Kafka at {self._address.bootstrap} did not take the messages: {reason}; check it with 'romashka doctor'"
+        )

@@ -1,0 +1,328 @@
+"""What every transport of the tracker promises: the fake and the real one run the same tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from romashka_tracker import (
+    DeliveryFailed,
+    IntegrationTracker,
+    KafkaTransport,
+    MemoryTransport,
+    Message,
+    NotDelivered,
+    TrackerClosed,
+    Transport,
+    Unreachable,
+    kafka,
+)
+from romashka_tracker.contract import MAX_EVENT_BYTES, QUERIES, TOPICS
+
+from embedded.broker import Broker
+
+_PARTITIONS = 3
+_READ_SECONDS = 20.0
+_ACME, _BOREAS = b"tenant-acme", b"tenant-boreas"
+
+
+class Place(Protocol):
+    """Somewhere messages are sent, that can be read back and switched off."""
+
+    def transport(self) -> Transport: ...
+
+    def create(self, topics: Sequence[str]) -> None: ...
+
+    def read(self, topic: str) -> list[Message]: ...
+
+    def switch_off(self) -> None: ...
+
+    def switch_on(self) -> None: ...
+
+
+class MemoryPlace:
+    def __init__(self) -> None:
+        self._transport = MemoryTransport()
+
+    def transport(self) -> Transport:
+        return self._transport
+
+    def create(self, topics: Sequence[str]) -> None:
+        """Topics need no creating here."""
+
+    def read(self, topic: str) -> list[Message]:
+        return self._transport.messages(topic)
+
+    def switch_off(self) -> None:
+        self._transport.down = True
+
+    def switch_on(self) -> None:
+        self._transport.down = False
+
+
+class KafkaPlace:
+    """A Kafka broker, read and administered with another client library than the transport's."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def transport(self) -> Transport:
+        return KafkaTransport(self.bootstrap)
+
+    def create(self, topics: Sequence[str]) -> None:
+        admin = self._admin()
+        for created in admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics]).values():
+            created.result()
+
+    def read(self, topic: str) -> list[Message]:
+        return [message for partition in self.read_partitions(topic) for message in partition]
+
+    def read_partitions(self, topic: str) -> list[list[Message]]:
+        """Return everything in a topic, by partition, as far as the broker itself says it goes."""
+        settings = {"bootstrap.servers": self.bootstrap, "group.id": uuid.uuid4().hex, "enable.partition.eof": True}
+        consumer = Consumer({**settings, "enable.auto.commit": False, "log_level": 0})
+        found: list[list[Message]] = [[] for _ in range(_PARTITIONS)]
+        ended: set[int] = set()
+        try:
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in range(_PARTITIONS)])
+            while len(ended) < _PARTITIONS:
+                record = consumer.poll(_READ_SECONDS)
+                assert record is not None, f"nothing to read from {topic} within {_READ_SECONDS} s"
+                partition, error = record.partition(), record.error()
+                assert partition is not None
+                if error is None:
+                    key, value = record.key(), record.value()
+                    assert isinstance(key, bytes)
+                    assert isinstance(value, bytes)
+                    found[partition].append(Message(key, value))
+                else:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    ended.add(partition)
+        finally:
+            consumer.close()
+        return found
+
+    def topics(self) -> set[str]:
+        return set(self._admin().list_topics(timeout=_READ_SECONDS).topics)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
+
+class OwnKafkaPlace(KafkaPlace):
+    """A broker of the test's own; it forgets everything when it is switched off."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(broker.bootstrap)
+        self.broker = broker
+
+    def switch_off(self) -> None:
+        os.kill(self.broker.pid, signal.SIGKILL)
+        self.broker.stop()
+
+    def switch_on(self) -> None:
+        self.broker.start()
+
+
+_KAFKA = pytest.param("kafka", marks=[pytest.mark.stack, pytest.mark.kafka])
+_OWN_KAFKA = pytest.param("kafka", marks=pytest.mark.stack)
+
+
+@pytest.fixture(params=["memory", _KAFKA])
+def place(request: pytest.FixtureRequest) -> MemoryPlace | KafkaPlace:
+    return MemoryPlace() if request.param == "memory" else KafkaPlace(request.getfixturevalue("kafka_bootstrap"))
+
+
+@pytest.fixture(params=["memory", _OWN_KAFKA])
+def switchable(request: pytest.FixtureRequest) -> Iterator[Place]:
+    if request.param == "memory":
+        yield MemoryPlace()
+    else:
+        with Broker() as broker:
+            yield OwnKafkaPlace(broker)
+
+
+@pytest.fixture
+async def transport(place: MemoryPlace | KafkaPlace) -> AsyncIterator[Transport]:
+    transport = place.transport()
+    yield transport
+    await transport.close()
+
+
+@pytest.fixture
+def topic(place: MemoryPlace | KafkaPlace) -> str:
+    return _new_topic(place)
+
+
+def _new_topic(place: MemoryPlace | KafkaPlace) -> str:
+    topic = f"tracker-{uuid.uuid4().hex}"
+    place.create([topic])
+    return topic
+
+
+def _numbered(key: bytes, count: int, start: int = 0) -> list[Message]:
+    return [Message(key, b'{"n":%d}' % n) for n in range(start, start + count)]
+
+
+def _of(key: bytes, messages: Sequence[Message]) -> list[Message]:
+    return [message for message in messages if message.key == key]
+
+
+async def test_a_sent_batch_can_be_read_back_at_once(
+    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
+) -> None:
+    batch = [Message(_ACME, b'{"n":1}'), Message(_BOREAS, '{"name":"Привіт"}'.encode())]
+    await transport.send(topic, batch)
+    assert sorted(place.read(topic)) == sorted(batch)
+
+
+async def test_messages_of_one_key_arrive_in_the_order_given(
+    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
+) -> None:
+    acme, boreas = _numbered(_ACME, 300), _numbered(_BOREAS, 300)
+    mixed = [message for pair in zip(acme, boreas, strict=True) for message in pair]
+    for start in range(0, len(mixed), 150):
+        await transport.send(topic, mixed[start : start + 150])
+    found = place.read(topic)
+    assert _of(_ACME, found) == acme
+    assert _of(_BOREAS, found) == boreas
+
+
+async def test_a_batch_larger_than_a_request_arrives_whole_and_in_order(
+    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
+) -> None:
+    largest_events = [Message(_ACME, b"%05d" % n + b"x" * (MAX_EVENT_BYTES - 5)) for n in range(40)]
+    await transport.send(topic, largest_events)
+    assert place.read(topic) == largest_events
+
+
+async def test_topics_are_sent_to_side_by_side(
+    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
+) -> None:
+    other = _new_topic(place)
+    await asyncio.gather(
+        transport.send(topic, _numbered(_ACME, 50)), transport.send(other, _numbered(_ACME, 50, start=50))
+    )
+    assert place.read(topic) == _numbered(_ACME, 50)
+    assert place.read(other) == _numbered(_ACME, 50, start=50)
+
+
+async def test_connecting_again_does_nothing(place: MemoryPlace | KafkaPlace, transport: Transport, topic: str) -> None:
+    await transport.connect(topic)
+    await transport.connect(topic)
+    await transport.send(topic, _numbered(_ACME, 1))
+    assert place.read(topic) == _numbered(_ACME, 1)
+
+
+async def test_a_closed_transport_refuses_everything_but_closing_again(transport: Transport, topic: str) -> None:
+    await transport.connect(topic)
+    await transport.close()
+    await transport.close()
+    with pytest.raises(TrackerClosed, match="closed"):
+        await transport.connect(topic)
+    with pytest.raises(TrackerClosed, match="closed"):
+        await transport.send(topic, _numbered(_ACME, 1))
+
+
+async def test_a_server_that_is_down_is_unreachable_until_it_is_up(switchable: Place) -> None:
+    switchable.switch_off()
+    transport = switchable.transport()
+    with pytest.raises(Unreachable, match=r"No .*broker answers"):
+        await transport.connect("later")
+    with pytest.raises(Unreachable, match=r"No .*broker answers"):
+        await transport.send("later", _numbered(_ACME, 1))
+    switchable.switch_on()
+    switchable.create(["later"])
+    await transport.send("later", _numbered(_ACME, 3))
+    await transport.close()
+    assert switchable.read("later") == _numbered(_ACME, 3)
+
+
+async def test_a_send_can_be_given_up_while_the_server_is_gone(switchable: Place) -> None:
+    switchable.create(["gone"])
+    transport = switchable.transport()
+    await transport.send("gone", _numbered(_ACME, 1))
+    switchable.switch_off()
+    with suppress(Unreachable, TimeoutError):
+        async with asyncio.timeout(0.2):
+            await transport.send("gone", _numbered(_ACME, 1))
+    await transport.close()
+    with pytest.raises(TrackerClosed):
+        await transport.connect("gone")
+
+
+@pytest.mark.stack
+@pytest.mark.kafka
+async def test_a_missing_topic_is_a_clear_error_and_is_not_created(kafka_bootstrap: str) -> None:
+    place = KafkaPlace(kafka_bootstrap)
+    transport = place.transport()
+    missing = f"missing-{uuid.uuid4().hex}"
+    with pytest.raises(Unreachable, match=f"no topic {missing} at {kafka_bootstrap}"):
+        await transport.send(missing, _numbered(_ACME, 1))
+    await transport.close()
+    assert missing not in place.topics()
+
+
+@pytest.mark.stack
+@pytest.mark.kafka
+async def test_a_key_goes_to_the_partition_that_other_clients_choose(kafka_bootstrap: str) -> None:
+    place = KafkaPlace(kafka_bootstrap)
+    ours, theirs = _new_topic(place), _new_topic(place)
+    keys = [str(uuid.UUID(int=n)).encode() for n in range(40)]
+    transport = place.transport()
+    await transport.send(ours, [Message(key, b"{}") for key in keys])
+    await transport.close()
+    producer = Producer({"bootstrap.servers": kafka_bootstrap, "partitioner": "murmur2", "log_level": 0})
+    for key in keys:
+        producer.produce(theirs, key=key, value=b"{}")
+    assert producer.flush(_READ_SECONDS) == 0
+    assert place.read_partitions(ours) == place.read_partitions(theirs)
+
+
+@pytest.mark.stack
+async def test_a_producer_that_gets_no_answer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "_DELIVERY_SECONDS", 0.2)
+    with Broker() as broker:
+        place = OwnKafkaPlace(broker)
+        place.create(["frozen"])
+        transport = place.transport()
+        await transport.connect("frozen")
+        os.kill(broker.pid, signal.SIGSTOP)
+        with pytest.raises(NotDelivered) as failure:
+            await transport.send("frozen", _numbered(_ACME, 2))
+        os.kill(broker.pid, signal.SIGCONT)
+        assert list(failure.value.positions) == [0, 1]
+        await transport.send("frozen", _numbered(_ACME, 1, start=2))
+        await transport.close()
+        assert place.read("frozen")[-1:] == _numbered(_ACME, 1, start=2)
+
+
+@pytest.mark.stack
+async def test_a_tracker_started_before_its_broker_delivers_once_that_is_up() -> None:
+    with Broker() as broker:
+        place = OwnKafkaPlace(broker)
+        place.switch_off()
+        tenant, conversation = uuid.uuid4(), uuid.uuid4()
+        async with IntegrationTracker.to_kafka(place.bootstrap) as tracker:
+            for milliseconds in range(20):
+                await tracker.track_integration_query(
+                    tenant, conversation, "hubspot", "contact_lookup", True, milliseconds
+                )
+            with pytest.raises(DeliveryFailed) as failure:
+                await tracker.flush(timeout=0.2)
+            assert failure.value.outstanding == 20
+            assert tracker.counters.failed_attempts > 0
+            place.switch_on()
+            place.create(TOPICS)
+            await tracker.flush(timeout=_READ_SECONDS)
+            assert (tracker.counters.delivered, tracker.counters.buffered) == (20, 0)
+        assert [message.key for message in place.read(QUERIES)] == [str(tenant).encode()] * 20

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from romashka_tracker.buffer import Buffer, Counters
+from romashka_tracker.transport import Message
+
+
+def _message(number: int) -> Message:
+    return Message(b"tenant", b"%d" % number)
+
+
+def _filled(count: int, limit: int = 10) -> Buffer:
+    buffer = Buffer(limit)
+    for number in range(count):
+        assert buffer.put(_message(number))
+    return buffer
+
+
+def test_the_newest_is_refused_and_counted_when_there_is_no_room() -> None:
+    buffer = _filled(3, limit=3)
+    assert not buffer.put(_message(3))
+    assert (buffer.accepted, buffer.dropped, len(buffer)) == (3, 1, 3)
+
+
+def test_the_head_is_the_oldest_and_stays_until_it_is_settled() -> None:
+    buffer = _filled(5)
+    assert buffer.head(2) == [_message(0), _message(1)]
+    assert len(buffer) == 5
+
+
+def test_settling_keeps_the_undelivered_in_their_order_before_the_rest() -> None:
+    buffer = _filled(5)
+    buffer.settle(4, [0, 2])
+    assert buffer.head(10) == [_message(0), _message(2), _message(4)]
+
+
+def test_outstanding_counts_only_what_was_accepted_by_then() -> None:
+    buffer = _filled(4)
+    buffer.settle(2, [1])
+    assert buffer.outstanding(2) == 1
+    assert buffer.outstanding(4) == 3
+
+
+def test_counters_add_up_field_by_field() -> None:
+    assert Counters(1, 2, 3, 4, 5) + Counters(10, 20, 30, 40, 50) == Counters(11, 22, 33, 44, 55)
