@@ -47,7 +47,7 @@ def debugging() -> bool:
 def log_to_stderr() -> None:
     """Send logs to stderr, one line each. Faust speaks only in debugging: the worker reports what ended it."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"))
     logging.basicConfig(level=logging.INFO if debugging() else logging.WARNING, handlers=[handler], force=True)
     for name in ("streams", "sinks", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)

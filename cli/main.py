@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from cli import dead_letters, doctor, embedded, kafka, schema, worker
+from cli import dead_letters, demo, doctor, embedded, kafka, kpi, schema, simulate, worker
 from cli.console import debugging, err
 from models.errors import RomashkaError
 
@@ -19,13 +19,16 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.run)
 app.command("embedded")(embedded.run)
 app.command("topics")(kafka.topics)
 app.command("migrate")(doctor.migrate)
 app.command("worker")(worker.run)
+app.command("simulate")(simulate.run)
 app.command("replay")(kafka.replay)
 app.command("schema")(schema.run)
 app.command("doctor")(doctor.run)
+app.add_typer(kpi.app, name="kpi")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

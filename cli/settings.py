@@ -12,10 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import SettingsError
 from sinks.connection import ClickHouseAddress
-from streams.app import EMBEDDED_TIMING, GroupTiming
 from streams.delivery import Limits
-from streams.kafka import KafkaAddress
-from streams.worker import WorkerConfig
+from streams.kafka import GroupTiming, KafkaAddress
 
 _MIN_KEY_BYTES = 16
 
@@ -93,20 +91,15 @@ class Settings(BaseSettings):
         return secret
 
     @property
-    def worker(self) -> WorkerConfig:
-        """What a worker needs."""
+    def timing(self) -> GroupTiming:
+        """How quickly the group replaces a worker."""
         session = self.kafka_session_seconds
-        timing = GroupTiming(session, max(session, EMBEDDED_TIMING.rebalance), session / 6)
-        return WorkerConfig(
-            kafka=self.kafka,
-            clickhouse=self.clickhouse,
-            secret=self.secret,
-            key_id=self.pseudonym_key_id,
-            group=self.kafka_group,
-            timing=timing,
-            limits=Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows),
-            metrics_port=self.metrics_port,
-        )
+        return GroupTiming(session, rebalance=session, heartbeat=session / 6)
+
+    @property
+    def limits(self) -> Limits:
+        """How much a worker lets wait."""
+        return Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows)
 
 
 @lru_cache(maxsize=1)

@@ -7,10 +7,9 @@ import logging
 import os
 
 from cli.console import log_to_stderr
-from cli.settings import settings
+from cli.settings import Settings, settings
 from models.errors import RomashkaError
 from streams.watchdog import EXIT_CODE
-from streams.worker import WorkerConfig, run_worker
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +22,25 @@ def run() -> None:
     Stop it with Ctrl-C or SIGTERM: it writes what it has taken in, commits, and leaves.
     """
     log_to_stderr()
-    asyncio.run(_run(settings().worker))
+    asyncio.run(_run(settings()))
 
 
-async def _run(config: WorkerConfig) -> None:
+async def _run(config: Settings) -> None:
+    # Faust takes seconds to import, and every command imports this module.
+    from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
+
+    worker = WorkerConfig(
+        kafka=config.kafka,
+        clickhouse=config.clickhouse,
+        secret=config.secret,
+        key_id=config.pseudonym_key_id,
+        group=config.kafka_group,
+        timing=config.timing,
+        limits=config.limits,
+        metrics_port=config.metrics_port,
+    )
     try:
-        await run_worker(config)
+        await run_worker(worker)
     except RomashkaError as error:
         _leave(1, str(error))
     except Exception as error:

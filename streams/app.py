@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import faust
 import pyarrow as pa
@@ -13,7 +13,7 @@ from yarl import URL
 
 from models.topics import DEAD_LETTERS, INGEST
 from sinks.sealing import place_of
-from streams.kafka import KafkaAddress
+from streams.kafka import GroupTiming, KafkaAddress
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
@@ -21,17 +21,6 @@ from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Record
 # Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
 _MAX_PUBLISHED_BYTES: Final = 900_000
 _DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
-
-
-class GroupTiming(NamedTuple):
-    """How the consumer group notices a dead member, in seconds; the embedded broker wants a short session."""
-
-    session: float = 30.0
-    rebalance: float = 60.0
-    heartbeat: float = 5.0
-
-
-EMBEDDED_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)
 
 
 class AnalyticsApp(faust.App):

@@ -27,6 +27,14 @@ class KafkaAddress(NamedTuple):
     ca_file: str = ""
 
 
+class GroupTiming(NamedTuple):
+    """How the consumer group notices a dead member, in seconds; the embedded broker wants a session of 6."""
+
+    session: float
+    rebalance: float
+    heartbeat: float
+
+
 def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:
     """Return librdkafka's settings for a client at this address; it logs nothing by itself."""
     settings: dict[str, str | int | float | bool] = {

@@ -22,9 +22,9 @@ from sinks.connection import ClickHouseAddress
 from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
-from streams.app import AnalyticsApp, GroupTiming, attach, build_app, publish_dead_letters
+from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters
 from streams.delivery import Limits
-from streams.kafka import KafkaAddress, topic_epochs
+from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser

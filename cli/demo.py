@@ -1,0 +1,246 @@
+"""``romashka demo``: the whole system on this machine, with traffic, for as long as you like to watch."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+from clickhouse_connect.driver.client import Client
+from rich.live import Live
+
+from cli.console import err, out, table
+from cli.demo_view import gather, picture, worker_metrics
+from cli.kpi import answer, shown
+from cli.simulate import live, progress, publish, scenario_until
+from cli.verification import differences, stored_events
+from embedded.stack import EmbeddedStack
+from kpis.figures import last_days, outcome_figures, query_figures
+from models.errors import RomashkaError, Unreachable
+from models.topics import QUERIES
+from simulator.scenario import Scenario
+from simulator.totals import Totals
+from sinks.connection import ClickHouseAddress, connect
+from sinks.migrations import migrate
+from streams.kafka import KafkaAddress, create_topics
+from streams.produce import BulkProducer, Message
+
+_DAYS: Final = 30
+_DATABASE: Final = "integration_analytics"
+_PATIENCE_SECONDS: Final = 120
+# So that the dead letters have something to show; they are not events and count nowhere.
+_NONSENSE: Final = (b"{not json", b'{"event_id": "1"}', b"[]")
+
+
+class _Parts(NamedTuple):
+    """The running system."""
+
+    stack: EmbeddedStack
+    kafka: KafkaAddress
+    clickhouse: ClickHouseAddress
+    env: dict[str, str]
+    metrics_url: str
+
+
+def run(
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another month")] = 1,
+    events: Annotated[
+        int, typer.Option(min=10_000, help="About how many events the 30 days of history have")
+    ] = 150_000,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C")] = False,
+) -> None:
+    """Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.
+
+    Needs nothing but Python. At the end it compares every total in ClickHouse with what was sent.
+
+    Example: `romashka demo --seconds 60 --keep`
+    """
+    started = time.monotonic()
+    with _running() as parts, connect(parts.clickhouse) as client, BulkProducer(parts.kafka) as producer:
+        now = datetime.now(UTC)
+        scenario = scenario_until(now, seed=seed, days=_DAYS, events=events, live_rate=4.0, incidents_per_day=0.5)
+        totals = Totals()
+        _history(producer, scenario, events, totals)
+        _wait_until_stored(client, totals)
+        _live(parts, client, producer, scenario, now, seconds, totals)
+        producer.flush()
+        _wait_until_stored(client, totals)
+        wrong = differences(client, totals)
+        _summary(parts, client, totals, wrong, time.monotonic() - started)
+        if keep:
+            _keep(producer, scenario)
+    if wrong:
+        raise RomashkaError("the totals differ from what was sent; please report this with the seed above")
+
+
+@contextmanager
+def _running() -> Iterator[_Parts]:
+    with err.status("starting a Kafka broker and ClickHouse ...") as status, EmbeddedStack() as stack:
+        kafka = KafkaAddress(stack.kafka_bootstrap)
+        clickhouse = ClickHouseAddress(stack.clickhouse_url, _DATABASE)
+        status.update("creating topics and tables ...")
+        create_topics(kafka)
+        migrate(clickhouse)
+        port = _free_port()
+        env = _environment(kafka, clickhouse, port)
+        status.update("starting a worker ...")
+        with tempfile.TemporaryDirectory(prefix="romashka-demo-") as folder, _worker(env, Path(folder) / "worker.log"):
+            parts = _Parts(stack, kafka, clickhouse, env, f"http://127.0.0.1:{port}/metrics")
+            status.stop()
+            yield parts
+
+
+def _environment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, metrics_port: int) -> dict[str, str]:
+    return {
+        "ROMASHKA_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "ROMASHKA_KAFKA_SESSION_SECONDS": "6",
+        "ROMASHKA_CLICKHOUSE_URL": clickhouse.url,
+        "ROMASHKA_CLICKHOUSE_DATABASE": clickhouse.database,
+        "ROMASHKA_PSEUDONYM_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "ROMASHKA_METRICS_PORT": str(metrics_port),
+    }
+
+
+@contextmanager
+def _worker(env: dict[str, str], log: Path) -> Iterator[None]:
+    with log.open("wb") as file:
+        worker = subprocess.Popen(  # noqa: S603 - this program again
+            [sys.executable, "-m", "cli.main", "worker"], env={**os.environ, **env}, stdout=file, stderr=file
+        )
+        try:
+            yield
+        finally:
+            code = worker.poll()
+            if code is None:
+                worker.send_signal(signal.SIGTERM)
+                worker.wait(60)
+            else:
+                err.print(f"[red]the worker ended by itself with {code}; its last words:[/]\n{log.read_text()[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _history(producer: BulkProducer, scenario: Scenario, events: int, totals: Totals) -> None:
+    with progress() as bar:
+        task = bar.add_task(f"publishing {_DAYS} days of history", total=events)
+        for messages in scenario.history():
+            publish(producer, messages)
+            totals.add(messages)
+            bar.advance(task, len(messages))
+        producer.flush()
+
+
+def _wait_until_stored(client: Client, totals: Totals) -> None:
+    sent = sum(totals.events.values())
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with progress() as bar:
+        task = bar.add_task("counted and stored in ClickHouse", total=sent)
+        while (stored := stored_events(client)) < sent:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"only {stored} of {sent} events arrived within {_PATIENCE_SECONDS} s")
+            bar.update(task, completed=stored)
+            time.sleep(0.3)
+
+
+def _live(
+    parts: _Parts,
+    client: Client,
+    producer: BulkProducer,
+    scenario: Scenario,
+    start: datetime,
+    seconds: float,
+    totals: Totals,
+) -> None:
+    begun = time.monotonic()
+    seen, seen_at, rate = worker_metrics(parts.metrics_url).get("romashka_events_total", 0.0), begun, 0.0
+    for value in _NONSENSE if seconds else ():
+        producer.send(Message(QUERIES.name, None, value))
+    caught_up = (datetime.now(UTC) - start).total_seconds()
+    with Live(console=out, refresh_per_second=4, transient=True) as view:
+        for messages in live(scenario, start, seconds + caught_up):
+            publish(producer, messages)
+            totals.add(messages)
+            facts = gather(client, parts.metrics_url)
+            counted, at = facts.metrics.get("romashka_events_total", seen), time.monotonic()
+            rate = 0.7 * rate + 0.3 * (counted - seen) / max(at - seen_at, 0.001)
+            seen, seen_at = counted, at
+            view.update(picture(facts, rate, max(0.0, seconds - (at - begun))))
+
+
+def _summary(parts: _Parts, client: Client, totals: Totals, wrong: list[str], took: float) -> None:
+    scope = last_days(_DAYS + 1, datetime.now(UTC))
+    queries = answer(client, query_figures(scope, ["provider"]))
+    outcomes = {row["provider"]: row for row in answer(client, outcome_figures(scope, ["provider"]))}
+    columns = (
+        "provider",
+        "queries",
+        "answered",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "AI confidence",
+        "satisfaction",
+        "value",
+    )
+    rows = [
+        (
+            row["provider"],
+            shown("query_count", row["query_count"]),
+            shown("query_success_rate", row["query_success_rate"]),
+            *(shown(name, row[name]) for name in ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")),
+            shown("ai_confidence", row["ai_confidence"]),
+            shown("csat", outcomes.get(row["provider"], {}).get("csat_with_data")),
+            shown("value", outcomes.get(row["provider"], {}).get("value_generated")),
+        )
+        for row in queries
+    ]
+    out.print(table(f"{_DAYS} days, by provider", columns, rows, right=columns[1:]))
+    _verdict(totals, wrong, took)
+    out.print("\n[bold]Where everything is[/]")
+    for name, value in parts.env.items():
+        out.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+    out.print(f"  metrics of the worker: {parts.metrics_url}", highlight=False)
+
+
+def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
+    sent = sum(totals.events.values())
+    if not wrong:
+        checked = len(totals.events) + len(totals.queries) + len(totals.outcomes)
+        out.print(
+            f"[bold green]✔[/] {sent:,} events went through Kafka, and {checked} totals in ClickHouse equal what was "
+            f"sent, to the last unit ({took:.0f} s in all)."
+        )
+        return
+    out.print(f"[bold red]✘[/] {len(wrong)} totals differ from what was sent:")
+    for line in wrong[:10]:
+        out.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def _keep(producer: BulkProducer, scenario: Scenario) -> None:
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    out.print("\nRunning, with live traffic; paste the lines above into another terminal and try")
+    out.print("  romashka doctor\n  romashka kpi summary --by provider --by query_type\n  romashka dead-letters list")
+    out.print("[dim]Ctrl-C stops everything.[/]")
+    feed = scenario.feed(datetime.now(UTC))
+    while not stop.wait(1.0):
+        publish(producer, feed.until(datetime.now(UTC)))

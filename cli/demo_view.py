@@ -1,0 +1,139 @@
+"""What the demo shows while it runs: throughput, lag, a card per provider, the latest windows, dead letters."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+from prometheus_client.parser import text_string_to_metric_families
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+
+from cli.kpi import shown
+from sinks.reading import ask
+
+_PROVIDERS: Final = """
+SELECT integration_provider AS provider, sum(queries) AS query_count, sum(successes) / sum(queries) AS success_rate,
+       romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS latency_p95_ms
+FROM query_windows FINAL
+WHERE window_start >= now() - INTERVAL 15 MINUTE
+GROUP BY provider ORDER BY provider
+"""
+_HEALTH: Final = """
+SELECT integration_provider AS provider, groupUniqArray(sync_status) AS statuses, max(last_sync_at) AS last_sync
+FROM integration_health_metrics FINAL GROUP BY provider
+"""
+_WINDOWS: Final = """
+SELECT window_start, integration_provider, query_type, sum(queries) AS query_count, sum(successes) / sum(queries) AS success_rate,
+       romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS latency_p95_ms
+FROM query_windows FINAL WHERE window_start >= now() - INTERVAL 3 MINUTE
+GROUP BY ALL ORDER BY window_start DESC, query_count DESC LIMIT 8
+"""
+_LETTERS: Final = (
+    "SELECT reason, count() AS letters FROM dead_letters FINAL GROUP BY reason ORDER BY letters DESC LIMIT 5"
+)
+
+
+class Facts(NamedTuple):
+    """Everything one picture shows."""
+
+    metrics: dict[str, float]
+    providers: list[dict[str, Any]]
+    health: dict[str, dict[str, Any]]
+    windows: list[dict[str, Any]]
+    letters: list[dict[str, Any]]
+
+
+def gather(client: Client, metrics_url: str) -> Facts:
+    """Ask the worker and the database."""
+    return Facts(
+        metrics=worker_metrics(metrics_url),
+        providers=ask(client, _PROVIDERS, {}),
+        health={row["provider"]: row for row in ask(client, _HEALTH, {})},
+        windows=ask(client, _WINDOWS, {}),
+        letters=ask(client, _LETTERS, {}),
+    )
+
+
+def worker_metrics(url: str) -> dict[str, float]:
+    """Return each of the worker's metrics summed over its labels; nothing while the worker does not answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own worker on loopback
+            text = answer.read().decode()
+    except urllib.error.URLError:
+        return {}
+    totals: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    return totals
+
+
+def picture(facts: Facts, rate: float, seconds_left: float) -> RenderableType:
+    """Return the whole view; ``rate`` is events per second."""
+    return Group(_headline(facts, rate, seconds_left), _cards(facts), _windows(facts), _letters(facts))
+
+
+def _headline(facts: Facts, rate: float, seconds_left: float) -> Panel:
+    metrics = facts.metrics
+    grid = Table.grid(padding=(0, 3))
+    grid.add_row(
+        f"[bold]{rate:,.0f}[/] events/s",
+        f"[bold]{metrics.get('romashka_events_total', 0):,.0f}[/] events counted",
+        f"lag [bold]{metrics.get('romashka_consumer_lag', 0):,.0f}[/]",
+        f"waiting to be written [bold]{metrics.get('romashka_pending_rows', 0):,.0f}[/]",
+        f"dead letters [bold]{metrics.get('romashka_dead_letters_total', 0):,.0f}[/]",
+    )
+    return Panel(grid, title=f"live, {seconds_left:.0f} s to go", title_align="left", border_style="cyan")
+
+
+def _cards(facts: Facts) -> Columns:
+    return Columns([_card(row, facts.health.get(row["provider"], {})) for row in facts.providers], expand=True)
+
+
+def _card(row: dict[str, Any], health: dict[str, Any]) -> Panel:
+    good = row["success_rate"] >= 0.95
+    colour = "green" if good else "yellow" if row["success_rate"] >= 0.85 else "red"
+    synced = health.get("last_sync")
+    age = (
+        "never"
+        if synced is None
+        else f"{(datetime.now(UTC) - synced.replace(tzinfo=UTC)).total_seconds() / 60:,.0f} min ago"
+    )
+    lines = (
+        f"[{colour}]●[/] {shown('success_rate', row['success_rate'])} answered",
+        f"p95 {shown('latency_p95_ms', row['latency_p95_ms'])} ms",
+        f"{row['query_count']:,} queries in 15 min",
+        f"[dim]synced {age}[/]",
+    )
+    return Panel("\n".join(lines), title=f"[bold]{row['provider']}[/]", border_style=colour)
+
+
+def _windows(facts: Facts) -> Table:
+    made = Table(title="Latest one-minute windows", title_justify="left", expand=True)
+    for name in ("minute", "provider", "query type"):
+        made.add_column(name)
+    for name in ("queries", "answered", "p95 ms"):
+        made.add_column(name, justify="right")
+    for row in facts.windows:
+        made.add_row(
+            f"{row['window_start']:%H:%M}",
+            row["integration_provider"],
+            row["query_type"],
+            shown("query_count", row["query_count"]),
+            shown("success_rate", row["success_rate"]),
+            shown("latency_p95_ms", row["latency_p95_ms"]),
+        )
+    return made
+
+
+def _letters(facts: Facts) -> RenderableType:
+    if not facts.letters:
+        return "[dim]No message was rejected.[/]"
+    reasons = ", ".join(f"{row['reason']} {row['letters']}" for row in facts.letters)
+    return f"[yellow]Dead letters by reason:[/] {reasons}"

@@ -1,0 +1,75 @@
+"""``romashka doctor`` and ``romashka migrate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import typer
+
+from cli.console import out
+from cli.settings import Settings, settings
+from models.errors import RomashkaError
+from sinks import migrations
+from streams.kafka import missing_topics
+
+
+class Check(NamedTuple):
+    """One thing that must be right; ``look`` returns what it saw, or raises with what to do."""
+
+    about: str
+    look: Callable[[Settings], str]
+
+
+def _secret(config: Settings) -> str:
+    return f"{len(config.secret)} bytes, key id {config.pseudonym_key_id}"
+
+
+def _topics(config: Settings) -> str:
+    if lacking := missing_topics(config.kafka):
+        raise RomashkaError(f"missing: {', '.join(topic.name for topic in lacking)}; run 'romashka topics'")
+    return f"every topic is at {config.kafka_bootstrap}"
+
+
+def _schema(config: Settings) -> str:
+    migrations.require_current(config.clickhouse)
+    return f"{len(migrations.known())} migrations applied to '{config.clickhouse_database}' at {config.clickhouse_url}"
+
+
+CHECKS = (
+    Check("Kafka", _topics),
+    Check("ClickHouse", _schema),
+    Check("Secret", _secret),
+)
+
+
+def run() -> None:
+    """Check every connection, topic, migration and setting; say what to do about each failure.
+
+    Example: `romashka doctor`
+    """
+    config = settings()
+    out.print("[green]✔[/] Settings: readable")
+    failed = False
+    for check in CHECKS:
+        try:
+            seen = check.look(config)
+        except RomashkaError as error:
+            failed = True
+            out.print(f"[red]✘[/] {check.about}: {error}", soft_wrap=True, highlight=False)
+        else:
+            out.print(f"[green]✔[/] {check.about}: {seen}", soft_wrap=True, highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def migrate() -> None:
+    """Create the database and apply the migrations it lacks.
+
+    Example: `ROMASHKA_CLICKHOUSE_URL=http://127.0.0.1:8123 romashka migrate`
+    """
+    applied = migrations.migrate(settings().clickhouse)
+    for migration in applied:
+        out.print(f"applied [bold]{migration.version:04d}_{migration.name}[/]")
+    if not applied:
+        out.print("every migration was applied already")

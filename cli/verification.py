@@ -1,0 +1,101 @@
+"""Comparing what ClickHouse answers with what was really sent, to the last unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+
+from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
+from simulator.totals import Totals
+from sinks.reading import ask
+
+EVENT_TABLES: Final = {
+    QUERIES.name: "integration_query_metrics",
+    OUTCOMES.name: "conversation_outcomes",
+    HEALTH.name: "integration_health_history",
+    INTELLIGENCE.name: "conversation_intelligence",
+}
+_COUNT: Final = "SELECT uniqExact(event_id) AS events FROM {table}"
+_WINDOWS: Final = """
+SELECT user_id, integration_provider, query_type, sum(queries) AS n, sum(successes) AS ok, sum(response_time_ms_sum) AS ms,
+       sum(ai_confidence_score_sum) AS confidence, sum(customer_satisfaction_impact_sum) AS impact
+FROM query_windows FINAL GROUP BY ALL
+"""
+_OUTCOMES: Final = """
+SELECT user_id, outcome_type, count() AS n, sum(business_value_generated) AS value, sum(customer_satisfaction_score) AS stars
+FROM conversation_outcomes FINAL GROUP BY ALL
+"""
+
+
+def stored_events(client: Client) -> int:
+    """Return how many distinct events the database holds."""
+    return sum(_count(client, table) for table in EVENT_TABLES.values())
+
+
+def differences(client: Client, truth: Totals) -> list[str]:
+    """Return every total that is not exactly that of the events sent, in words; none when all are."""
+    checks = {
+        **{f"events of {topic}": (truth.events[topic], _count(client, table)) for topic, table in EVENT_TABLES.items()},
+        **_compared("queries", _sent_queries(truth), _stored_queries(client)),
+        **_compared("outcomes", _sent_outcomes(truth), _stored_outcomes(client)),
+    }
+    return [f"{what}: sent {sent}, stored {stored}" for what, (sent, stored) in checks.items() if sent != stored]
+
+
+def _count(client: Client, table: str) -> int:
+    return int(ask(client, _COUNT.format(table=table), {})[0]["events"])
+
+
+def _compared(about: str, sent: dict[Any, Any], stored: dict[Any, Any]) -> dict[str, tuple[Any, Any]]:
+    return {f"{about} of {key}": (sent.get(key), stored.get(key)) for key in sent.keys() | stored.keys()}
+
+
+def _sent_queries(truth: Totals) -> dict[Any, Any]:
+    return {
+        key: (
+            one.queries,
+            one.successes,
+            one.response_time_ms,
+            one.ai_confidence_score.total,
+            one.customer_satisfaction_impact.total,
+        )
+        for key, one in truth.queries.items()
+    }
+
+
+def _stored_queries(client: Client) -> dict[Any, Any]:
+    return {
+        (str(row["user_id"]), row["integration_provider"], row["query_type"]): (
+            row["n"],
+            row["ok"],
+            row["ms"],
+            row["confidence"],
+            row["impact"],
+        )
+        for row in ask(client, _WINDOWS, {})
+    }
+
+
+def _sent_outcomes(truth: Totals) -> dict[Any, Any]:
+    return {
+        tenant: (
+            dict(sorted(one.types.items())),
+            one.business_value_generated.total,
+            one.customer_satisfaction_score.total,
+        )
+        for tenant, one in truth.outcomes.items()
+    }
+
+
+def _stored_outcomes(client: Client) -> dict[Any, Any]:
+    types: dict[str, dict[str, int]] = {}
+    value: dict[str, Decimal] = {}
+    stars: dict[str, Decimal] = {}
+    for row in ask(client, _OUTCOMES, {}):
+        tenant = str(row["user_id"])
+        types.setdefault(tenant, {})[row["outcome_type"]] = row["n"]
+        value[tenant] = value.get(tenant, Decimal(0)) + (row["value"] or 0)
+        stars[tenant] = stars.get(tenant, Decimal(0)) + (row["stars"] or 0)
+    return {tenant: (dict(sorted(types[tenant].items())), value[tenant], stars[tenant]) for tenant in types}

@@ -1,0 +1,38 @@
+"""Which incidents act when: those given, and those the seed places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from simulator.incidents import Incident, overlapping, placed_on
+from simulator.tenants import Tenant
+from simulator.times import DAY_MS, from_ms
+
+
+class Plan:
+    """All incidents of a scenario, whichever part of time is asked for.
+
+    Parameters
+    ----------
+    seed, tenants, per_day
+        What the seed places: so many a day on average, 0 for none.
+    given
+        Incidents beside them.
+    start
+        Nothing is placed before this (ms).
+    """
+
+    def __init__(
+        self, seed: int, tenants: Sequence[Tenant], per_day: float, given: Sequence[Incident], start: int
+    ) -> None:
+        self._given = tuple(given)
+        self._start = from_ms(start)
+        self._day = lru_cache(maxsize=64)(lambda day: placed_on(day, seed, tenants, per_day) if per_day > 0 else [])
+
+    def between(self, begin: int, end: int) -> list[Incident]:
+        """Return the incidents that act in ``[begin, end)`` (ms), by start."""
+        placed = [one for day in range(begin // DAY_MS, end // DAY_MS + 1) for one in self._day(day)]
+        begun = [one for one in placed if one.start >= self._start]
+        acting = overlapping((*self._given, *begun), from_ms(begin), from_ms(end))
+        return sorted(acting, key=lambda one: (one.start, one.id))

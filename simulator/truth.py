@@ -1,0 +1,70 @@
+"""The ground truth: what really went on behind the events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from simulator.effects import Effects
+from simulator.incidents import Incident
+from simulator.totals import Totals
+
+
+@dataclass(frozen=True)
+class CustomerTurn:
+    """A customer who left, or became ready for more, at a moment.
+
+    ``announced`` says that a conversation begun at that moment ends with the outcome ``cancelled``.
+    """
+
+    tenant: UUID
+    customer_id: str
+    at: datetime
+    announced: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "user_id": str(self.tenant),
+            "customer_id": self.customer_id,
+            "at": self.at.isoformat(),
+            "announced": self.announced,
+        }
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What happened in ``[start, end)``.
+
+    A customer is listed whether or not a conversation made them known; ``totals`` are those of the messages that were
+    really taken from the feed.
+    """
+
+    seed: int
+    start: datetime
+    end: datetime
+    incidents: Sequence[Incident]
+    churned: Sequence[CustomerTurn]
+    upsell_ready: Sequence[CustomerTurn]
+    effects: Effects
+    totals: Totals
+
+    def to_json(self) -> str:
+        """Return everything as a JSON document."""
+        return json.dumps(
+            {
+                "seed": self.seed,
+                "start": self.start.isoformat(),
+                "end": self.end.isoformat(),
+                "incidents": [incident.as_dict() for incident in self.incidents],
+                "churned": [one.as_dict() for one in self.churned],
+                "upsell_ready": [one.as_dict() for one in self.upsell_ready],
+                "effects": asdict(self.effects),
+                "totals": self.totals.as_dict(),
+            },
+            indent=2,
+        )

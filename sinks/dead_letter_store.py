@@ -1,0 +1,100 @@
+"""Reading dead letters back, and marking those that were replayed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from sinks.reading import ask
+from sinks.sealing import Sealer, place_of
+
+_COLUMNS: Final = (
+    "received_at, topic, topic_epoch, partition, offset, stage, reason, detail, message_key, raw, replayed_at"
+)
+_FIND: Final = """
+SELECT {columns} FROM dead_letters FINAL
+WHERE ({{topic:String}} = '' OR topic = {{topic:String}})
+  AND ({{reason:String}} = '' OR reason = {{reason:String}})
+  AND ({{partition:Int32}} < 0 OR partition = {{partition:Int32}})
+  AND ({{offset:Int64}} < 0 OR offset = {{offset:Int64}})
+  AND ({{replayed:Bool}} OR replayed_at IS NULL)
+ORDER BY received_at, topic, partition, offset
+LIMIT {{limit:UInt32}}
+"""
+_COUNTS: Final = """
+SELECT topic, stage, reason, any(detail) AS example, count() AS letters, countIf(replayed_at IS NOT NULL) AS replayed,
+       max(received_at) AS latest
+FROM dead_letters FINAL GROUP BY topic, stage, reason ORDER BY letters DESC
+"""
+_MARK: Final = """
+INSERT INTO dead_letters ({columns}, revision)
+SELECT * EXCEPT (replayed_at, revision), {{now:DateTime64(3, 'UTC')}}, 1 FROM dead_letters FINAL
+WHERE topic = {{topic:String}} AND topic_epoch = {{topic_epoch:UInt64}} AND partition = {{partition:Int32}}
+  AND offset = {{offset:Int64}}
+"""
+
+
+class Wanted(NamedTuple):
+    """Which dead letters; empty text and negative numbers mean any."""
+
+    topic: str = ""
+    reason: str = ""
+    partition: int = -1
+    offset: int = -1
+    replayed: bool = False
+    limit: int = 100
+
+
+class StoredLetter(NamedTuple):
+    """A dead letter as it was stored; ``raw`` and ``key`` are opened."""
+
+    received_at: datetime
+    topic: str
+    topic_epoch: int
+    partition: int
+    offset: int
+    stage: str
+    reason: str
+    detail: str
+    key: bytes
+    raw: bytes
+    replayed_at: datetime | None
+
+
+class DeadLetterStore:
+    """The dead letters of one database."""
+
+    def __init__(self, client: Client, sealer: Sealer) -> None:
+        self._client = client
+        self._sealer = sealer
+
+    def counts(self) -> list[dict[str, Any]]:
+        """Return how many there are by topic, stage and reason."""
+        return ask(self._client, _COUNTS, {})
+
+    def find(self, wanted: Wanted) -> list[StoredLetter]:
+        """Return what is wanted, oldest first.
+
+        Raises
+        ------
+        SettingsError
+            They were sealed with another secret.
+        """
+        rows = self._client.query(
+            _FIND.format(columns=_COLUMNS),
+            parameters=wanted._asdict(),
+            column_formats={"message_key": "bytes", "raw": "bytes"},
+        )
+        return [self._opened(row) for row in rows.named_results()]
+
+    def mark_replayed(self, letter: StoredLetter, now: datetime) -> None:
+        """Note that a letter was published again."""
+        place = {name: getattr(letter, name) for name in ("topic", "topic_epoch", "partition", "offset")}
+        self._client.command(_MARK.format(columns=_COLUMNS), parameters={**place, "now": now})
+
+    def _opened(self, row: dict[str, Any]) -> StoredLetter:
+        place = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])
+        key, raw = self._sealer.open(row.pop("message_key"), place), self._sealer.open(row.pop("raw"), place)
+        return StoredLetter(**row, key=key, raw=raw)

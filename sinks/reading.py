@@ -1,0 +1,24 @@
+"""Asking ClickHouse, with failures in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import Unreachable
+
+
+def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query by column name.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer the question; says why.
+    """
+    try:
+        return list(client.query(sql, parameters=parameters).named_results())
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
