@@ -1,0 +1,1 @@
+"""Side-by-side runs: reports, not tests. Nothing here fails for being slow, only for counting wrong."""

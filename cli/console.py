@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,9 +17,10 @@ err = Console(stderr=True)
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
     """Return a table; the columns named in ``right`` are aligned right."""
-    made = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    made = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        number = column in right
+        made.add_column(column, justify="right" if number else "left", no_wrap=number, min_width=min(len(column), 10))
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made

@@ -25,7 +25,7 @@ from rich.live import Live
 from cli.console import err, out, table
 from cli.demo_view import gather, picture, worker_metrics
 from cli.kpi import answer, shown
-from cli.simulate import live, progress, publish, scenario_until
+from cli.simulate import live, progress, publish, publish_history, scenario_until
 from cli.verification import differences, stored_events
 from embedded.stack import EmbeddedStack
 from kpis.figures import last_days, outcome_figures, query_figures
@@ -72,17 +72,19 @@ def run(
     started = time.monotonic()
     with _running() as parts, connect(parts.clickhouse) as client, BulkProducer(parts.kafka) as producer:
         now = datetime.now(UTC)
-        scenario = scenario_until(now, seed=seed, days=_DAYS, events=events, live_rate=4.0, incidents_per_day=0.5)
+        scenario = scenario_until(now, seed=seed, days=_DAYS, events=events, live_rate=10.0, incidents_per_day=0.5)
         totals = Totals()
-        _history(producer, scenario, events, totals)
+        _history(producer, scenario, totals)
         _wait_until_stored(client, totals)
         _live(parts, client, producer, scenario, now, seconds, totals)
         producer.flush()
         _wait_until_stored(client, totals)
         wrong = differences(client, totals)
-        _summary(parts, client, totals, wrong, time.monotonic() - started)
+        _summary(client, totals, wrong, time.monotonic() - started)
         if keep:
-            _keep(producer, scenario)
+            _keep(parts, producer, scenario)
+        else:
+            out.print("Run it with [bold]--keep[/] to leave everything running and look around: make demo ARGS=--keep")
     if wrong:
         raise RomashkaError("the totals differ from what was sent; please report this with the seed above")
 
@@ -118,7 +120,7 @@ def _environment(kafka: KafkaAddress, clickhouse: ClickHouseAddress, metrics_por
 @contextmanager
 def _worker(env: dict[str, str], log: Path) -> Iterator[None]:
     with log.open("wb") as file:
-        worker = subprocess.Popen(  # noqa: S603 - this program again
+        worker = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "worker"], env={**os.environ, **env}, stdout=file, stderr=file
         )
         try:
@@ -138,14 +140,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _history(producer: BulkProducer, scenario: Scenario, events: int, totals: Totals) -> None:
+def _history(producer: BulkProducer, scenario: Scenario, totals: Totals) -> None:
     with progress() as bar:
-        task = bar.add_task(f"publishing {_DAYS} days of history", total=events)
-        for messages in scenario.history():
-            publish(producer, messages)
-            totals.add(messages)
-            bar.advance(task, len(messages))
-        producer.flush()
+        publish_history(bar, producer, scenario, totals)
 
 
 def _wait_until_stored(client: Client, totals: Totals) -> None:
@@ -185,7 +182,7 @@ def _live(
             view.update(picture(facts, rate, max(0.0, seconds - (at - begun))))
 
 
-def _summary(parts: _Parts, client: Client, totals: Totals, wrong: list[str], took: float) -> None:
+def _summary(client: Client, totals: Totals, wrong: list[str], took: float) -> None:
     scope = last_days(_DAYS + 1, datetime.now(UTC))
     queries = answer(client, query_figures(scope, ["provider"]))
     outcomes = {row["provider"]: row for row in answer(client, outcome_figures(scope, ["provider"]))}
@@ -196,8 +193,8 @@ def _summary(parts: _Parts, client: Client, totals: Totals, wrong: list[str], to
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        "AI confidence",
-        "satisfaction",
+        "AI sure",
+        "stars",
         "value",
     )
     rows = [
@@ -208,16 +205,15 @@ def _summary(parts: _Parts, client: Client, totals: Totals, wrong: list[str], to
             *(shown(name, row[name]) for name in ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")),
             shown("ai_confidence", row["ai_confidence"]),
             shown("csat", outcomes.get(row["provider"], {}).get("csat_with_data")),
-            shown("value", outcomes.get(row["provider"], {}).get("value_generated")),
+            shown("value_generated", outcomes.get(row["provider"], {}).get("value_generated")),
         )
         for row in queries
     ]
     out.print(table(f"{_DAYS} days, by provider", columns, rows, right=columns[1:]))
+    out.print(
+        "value: in the tenants' own currencies, added up; stars: of conversations that used the provider", style="dim"
+    )
     _verdict(totals, wrong, took)
-    out.print("\n[bold]Where everything is[/]")
-    for name, value in parts.env.items():
-        out.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
-    out.print(f"  metrics of the worker: {parts.metrics_url}", highlight=False)
 
 
 def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
@@ -234,12 +230,15 @@ def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
         out.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
-def _keep(producer: BulkProducer, scenario: Scenario) -> None:
+def _keep(parts: _Parts, producer: BulkProducer, scenario: Scenario) -> None:
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    out.print("\nRunning, with live traffic; paste the lines above into another terminal and try")
-    out.print("  romashka doctor\n  romashka kpi summary --by provider --by query_type\n  romashka dead-letters list")
+    for received in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(received, lambda *_: stop.set())
+    out.print("\n[bold]Everything is running, with live traffic.[/] Paste this into another terminal:\n")
+    for name, value in parts.env.items():
+        out.print(f"export {name}={value}", highlight=False, soft_wrap=True)
+    out.print("\nand try\n  romashka doctor\n  romashka kpi summary --by provider --by query_type")
+    out.print(f"  romashka dead-letters list\n  curl {parts.metrics_url}\n", highlight=False, soft_wrap=True)
     out.print("[dim]Ctrl-C stops everything.[/]")
     feed = scenario.feed(datetime.now(UTC))
     while not stop.wait(1.0):

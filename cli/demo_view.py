@@ -29,7 +29,8 @@ SELECT integration_provider AS provider, groupUniqArray(sync_status) AS statuses
 FROM integration_health_metrics FINAL GROUP BY provider
 """
 _WINDOWS: Final = """
-SELECT window_start, integration_provider, query_type, sum(queries) AS query_count, sum(successes) / sum(queries) AS success_rate,
+SELECT window_start, integration_provider, query_type,
+       sum(queries) AS query_count, sum(successes) / sum(queries) AS success_rate,
        romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS latency_p95_ms
 FROM query_windows FINAL WHERE window_start >= now() - INTERVAL 3 MINUTE
 GROUP BY ALL ORDER BY window_start DESC, query_count DESC LIMIT 8

@@ -78,7 +78,7 @@ def shown(name: str, cell: Any) -> str:
         return "-"
     if name.endswith("_rate"):
         return f"{float(cell):.2%}"
-    if name.endswith("_ms"):
+    if name.endswith(("_ms", "_generated")):
         return f"{cell:,.0f}"
     if isinstance(cell, int):
         return f"{cell:,}"

@@ -20,6 +20,7 @@ from streams.produce import BulkProducer
 from streams.produce import Message as Outgoing
 
 _TICK_SECONDS = 0.5
+_HISTORY_STEP = timedelta(hours=6)
 
 
 def run(
@@ -45,11 +46,7 @@ def run(
     with BulkProducer(settings().kafka) as producer:
         if days:
             with progress() as bar:
-                task = bar.add_task("publishing history", total=events)
-                for messages in scenario.history():
-                    publish(producer, messages)
-                    totals.add(messages)
-                    bar.advance(task, len(messages))
+                publish_history(bar, producer, scenario, totals)
         for messages in live(scenario, now, seconds):
             publish(producer, messages)
             totals.add(messages)
@@ -63,7 +60,10 @@ def run(
 def scenario_until(
     now: datetime, *, seed: int, days: float, events: int, live_rate: float, incidents_per_day: float
 ) -> Scenario:
-    """Return a scenario whose history ends now; without history it begins a day ago and nothing of that is published."""
+    """Return a scenario whose history ends now, dense in its last quarter of an hour.
+
+    Conversations take minutes: were it dense from now on only, live traffic would begin with nothing.
+    """
     span = timedelta(days=days or 1)
     return Scenario(
         seed=seed,
@@ -71,6 +71,7 @@ def scenario_until(
         end=now,
         rate=rate_for(events, span) if days else live_rate,
         live_rate=live_rate,
+        live_from=now - timedelta(minutes=15),
         incidents_per_day=incidents_per_day,
     )
 
@@ -82,6 +83,17 @@ def live(scenario: Scenario, start: datetime, seconds: float) -> Iterator[list[M
     while (now := time.time()) < end:
         time.sleep(min(_TICK_SECONDS, end - now))
         yield feed.until(datetime.now(UTC))
+
+
+def publish_history(bar: Progress, producer: BulkProducer, scenario: Scenario, totals: Totals) -> None:
+    """Publish the whole history, day by day on the bar."""
+    days = (scenario.end - scenario.start) / timedelta(days=1)
+    task = bar.add_task("publishing days of history", total=round(days))
+    for messages in scenario.history(_HISTORY_STEP):
+        publish(producer, messages)
+        totals.add(messages)
+        bar.advance(task, _HISTORY_STEP / timedelta(days=1))
+    producer.flush()
 
 
 def publish(producer: BulkProducer, messages: list[Message]) -> None:

@@ -19,12 +19,14 @@ EVENT_TABLES: Final = {
 }
 _COUNT: Final = "SELECT uniqExact(event_id) AS events FROM {table}"
 _WINDOWS: Final = """
-SELECT user_id, integration_provider, query_type, sum(queries) AS n, sum(successes) AS ok, sum(response_time_ms_sum) AS ms,
+SELECT user_id, integration_provider, query_type,
+       sum(queries) AS n, sum(successes) AS ok, sum(response_time_ms_sum) AS ms,
        sum(ai_confidence_score_sum) AS confidence, sum(customer_satisfaction_impact_sum) AS impact
 FROM query_windows FINAL GROUP BY ALL
 """
 _OUTCOMES: Final = """
-SELECT user_id, outcome_type, count() AS n, sum(business_value_generated) AS value, sum(customer_satisfaction_score) AS stars
+SELECT user_id, outcome_type, count() AS n,
+       sum(business_value_generated) AS value, sum(customer_satisfaction_score) AS stars
 FROM conversation_outcomes FINAL GROUP BY ALL
 """
 

@@ -27,12 +27,12 @@ class Plan:
         self, seed: int, tenants: Sequence[Tenant], per_day: float, given: Sequence[Incident], start: int
     ) -> None:
         self._given = tuple(given)
-        self._start = from_ms(start)
+        self._start = start
         self._day = lru_cache(maxsize=64)(lambda day: placed_on(day, seed, tenants, per_day) if per_day > 0 else [])
 
     def between(self, begin: int, end: int) -> list[Incident]:
         """Return the incidents that act in ``[begin, end)`` (ms), by start."""
-        placed = [one for day in range(begin // DAY_MS, end // DAY_MS + 1) for one in self._day(day)]
-        begun = [one for one in placed if one.start >= self._start]
-        acting = overlapping((*self._given, *begun), from_ms(begin), from_ms(end))
+        days = range(max(begin, self._start) // DAY_MS, end // DAY_MS + 1)
+        placed = [one for day in days for one in self._day(day) if one.start >= from_ms(self._start)]
+        acting = overlapping((*self._given, *placed), from_ms(begin), from_ms(end))
         return sorted(acting, key=lambda one: (one.start, one.id))

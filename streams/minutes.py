@@ -2,7 +2,8 @@
 
 Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
 The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
-silent partition still closes its minutes.
+silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock is
+fast must not make everyone else's events late.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import pyarrow as pa
 _MINUTE_MS: Final = 60_000
 # After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
 _MAX_SILENT_MINUTES: Final = 1_440
+# Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
+_RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Series = tuple[bytes, str]
@@ -63,6 +66,7 @@ class MinuteSeries:
         self._open: dict[int, dict[Series, MinuteCounts]] = {}
         self._watermark_ms: int | None = None
         self._resumed_ms: int | None = None
+        self._resume_events = 0
         self._closed_through = 0
         self._last_arrival: datetime | None = None
 
@@ -76,14 +80,14 @@ class MinuteSeries:
         if batch.num_rows == 0:
             return 0
         times = batch["created_at"].cast(pa.int64()).to_numpy()
-        if self._resumed_ms is None:
-            self._resumed_ms = int(times[0])
-            self._closed_through = int(times[0] - self._lateness_ms) // _MINUTE_MS
+        now_ms = _milliseconds(now)
+        if self._resume_events < _RESUME_EVENTS:
+            self._resume(np.minimum(times[: _RESUME_EVENTS - self._resume_events], now_ms))
         self._last_arrival = now
         minutes = times // _MINUTE_MS
         late = minutes < self._closed_through
         self._count(batch.filter(pa.array(~late)), minutes[~late])
-        self._advance(int(times.max()) - self._lateness_ms)
+        self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
         return int(late.sum())
 
     def close(self, now: datetime) -> list[ClosedMinute]:
@@ -91,7 +95,7 @@ class MinuteSeries:
         if self._last_arrival is None:
             return []
         if now - self._last_arrival >= self._idle_after:
-            self._advance((now - _EPOCH) // timedelta(milliseconds=1) - self._lateness_ms)
+            self._advance(_milliseconds(now) - self._lateness_ms)
         if self._watermark_ms is None or self._resumed_ms is None:
             return []
         through = self._watermark_ms // _MINUTE_MS
@@ -107,6 +111,13 @@ class MinuteSeries:
         ]
         self._closed_through = max(self._closed_through, through)
         return closed
+
+    def _resume(self, times: np.typing.NDArray[np.int64]) -> None:
+        newest = int(times.max())
+        if self._resumed_ms is None:
+            self._closed_through = (newest - self._lateness_ms) // _MINUTE_MS
+        self._resumed_ms = newest if self._resumed_ms is None else max(self._resumed_ms, newest)
+        self._resume_events += len(times)
 
     def _advance(self, candidate_ms: int) -> None:
         if self._watermark_ms is None or candidate_ms > self._watermark_ms:
@@ -136,3 +147,7 @@ class MinuteSeries:
             counts.errors += int(failed)
             counts.log_latency_sum += log_sum
             counts.log_latency_squares += log_squares
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

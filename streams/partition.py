@@ -45,7 +45,7 @@ class QueryPartition:
     def __init__(self, source: Source, stored: pa.RecordBatch) -> None:
         self._source = source
         self._chunks: list[Chunk] = []
-        self._ids: deque[tuple[int, set[bytes]]] = deque(maxlen=REMEMBERED_CHUNKS + 1)
+        self._ids: deque[tuple[int, set[bytes]]] = deque()
         self._head: tuple[int, pa.RecordBatch] | None = None
         for chunk_id, rows in _by_chunk(stored):
             self._ids.append((chunk_id, set(_ids_of(rows))))
@@ -77,6 +77,9 @@ class QueryPartition:
         self._head = None
         if not self._ids or self._ids[-1][0] != chunk_id:
             self._ids.append((chunk_id, set()))
+        # By distance, not by number: a chunk without valid events leaves no entry, and a restart would not see further.
+        while self._ids[0][0] < chunk_id - REMEMBERED_CHUNKS:
+            self._ids.popleft()
         self._chunks.append(chunk)
         return chunk
 

@@ -161,7 +161,8 @@ class Gauges:
             committed = consumer.committed(tp)
             durable = self._app.pipeline.durable_offset((tp.topic, tp.partition))
             position = durable if durable is not None else committed if committed is not None else starts[tp]
-            lag = max(0, ends[tp] - position)
+            # Some brokers answer a question for the end late; what they send with the messages is never behind.
+            lag = max(0, ends[tp] - position, (consumer.highwater(tp) or 0) - position)
             behind |= lag > 0
             labels = (tp.topic, str(tp.partition))
             self._metrics.lag.labels(*labels).set(lag)

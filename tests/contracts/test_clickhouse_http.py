@@ -17,6 +17,8 @@ from embedded.database import Database
 
 pytestmark = pytest.mark.stack
 
+LATE_ERROR = b"SELECT throwIf(number = 2999999) FROM numbers(3000000) FORMAT RowBinary SETTINGS max_block_size = 1000"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -28,31 +30,30 @@ class Reply:
 
 
 class Server:
-    """Sends plain HTTP requests to the database."""
+    """Sends plain HTTP requests to the database; keyword arguments go into the URL."""
 
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def send(
-        self,
-        body: bytes = b"",
-        method: str = "POST",
-        path: str = "/",
-        headers: Mapping[str, str] | None = None,
-        **parameters: str,
-    ) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
-            connection.request(method, f"{path}?{urlencode(parameters)}", body, dict(headers or {}))
-            response = connection.getresponse()
-            return Reply(response.status, {k: v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+    def get(self, path: str = "/", /, **parameters: str) -> Reply:
+        return self._request("GET", f"{path}?{urlencode(parameters)}")
 
-    def rows(self, sql: str, **parameters: str) -> bytes:
+    def send(self, body: bytes = b"", headers: Mapping[str, str] | None = None, /, **parameters: str) -> Reply:
+        return self._request("POST", f"/?{urlencode(parameters)}", body, headers)
+
+    def rows(self, sql: str, /, **parameters: str) -> bytes:
         reply = self.send(sql.encode(), **parameters)
         assert reply.status == 200, reply.body
         return reply.body
+
+    def _request(self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request(method, url, body, dict(headers or {}))
+            response = connection.getresponse()
+            return Reply(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +70,13 @@ def table(server: Server) -> Iterator[str]:
 
 
 def test_ping_and_a_request_without_a_query_say_ok(server: Server) -> None:
-    assert server.send(method="GET", path="/ping").body == b"Ok.\n"
-    assert server.send(method="GET").body == b"Ok.\n"
-    assert server.send(method="GET", path="/nowhere").status == 404
+    assert server.get("/ping").body == b"Ok.\n"
+    assert server.get().body == b"Ok.\n"
+    assert server.get("/nowhere").status == 404
 
 
 def test_a_query_may_come_in_the_url_in_the_body_or_in_both(server: Server, table: str) -> None:
-    assert server.send(method="GET", query="SELECT 1").body == b"1\n"
+    assert server.get(query="SELECT 1").body == b"1\n"
     assert server.send(query="SELECT 1").body == b"1\n"
     assert server.send(b"SELECT 1").body == b"1\n"
     server.send(b'{"a": 1, "s": "x"}\n', query=f"INSERT INTO {table} FORMAT JSONEachRow")
@@ -87,7 +88,7 @@ def test_a_query_may_come_in_the_url_in_the_body_or_in_both(server: Server, tabl
 def test_the_format_is_the_querys_then_the_urls_then_tab_separated(server: Server) -> None:
     assert server.rows("SELECT 1 AS a FORMAT JSONEachRow", default_format="CSV") == b'{"a":1}\n'
     assert server.rows("SELECT 'a' AS a", default_format="CSV") == b'"a"\n'
-    assert server.send(b"SELECT 'a'", headers={"X-ClickHouse-Format": "CSV"}).body == b'"a"\n'
+    assert server.send(b"SELECT 'a'", {"X-ClickHouse-Format": "CSV"}).body == b'"a"\n'
     assert server.rows("SELECT 'a'") == b"a\n"
 
 
@@ -141,14 +142,14 @@ def test_a_form_may_carry_query_and_parameters(server: Server) -> None:
     parts = [f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
     form = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    assert server.send("".join([*parts, "--x--\r\n"]).encode(), headers=form).body == b"it\\'s\n"
+    assert server.send("".join([*parts, "--x--\r\n"]).encode(), form).body == b"it\\'s\n"
 
 
 def test_an_external_table_is_refused_in_words(server: Server) -> None:
     part = '--x\r\nContent-Disposition: form-data; name="t"; filename="t"\r\n\r\n1\r\n--x--\r\n'
     form = {"Content-Type": "multipart/form-data; boundary=x"}
 
-    reply = server.send(part.encode(), headers=form, query="SELECT * FROM t")
+    reply = server.send(part.encode(), form, query="SELECT * FROM t")
 
     assert reply.status == 501
     assert b"no external tables" in reply.body
@@ -171,12 +172,50 @@ def test_inserted_data_is_not_taken_for_statements(server: Server, table: str) -
     assert server.rows("SELECT count(), sum(a) FROM contract") == b"5\t15\n"
 
 
+@pytest.mark.parametrize(
+    ("create", "insert", "code"),
+    [
+        ("(k UInt8) ENGINE = MergeTree ORDER BY k PARTITION BY k", "(1), (2)", "252"),
+        ("(k UInt8, CONSTRAINT small CHECK k < 2) ENGINE = MergeTree ORDER BY k", "(1), (2)", "469"),
+    ],
+)
+def test_a_write_that_fails_is_an_error_and_leaves_nothing(server: Server, create: str, insert: str, code: str) -> None:
+    server.rows(f"CREATE TABLE picky {create}")
+    try:
+        reply = server.send(f"INSERT INTO picky VALUES {insert}".encode(), max_partitions_per_insert_block="1")
+
+        assert reply.headers["X-ClickHouse-Exception-Code"] == code
+        assert server.rows("SELECT count() FROM picky") == b"0\n"
+    finally:
+        server.rows("DROP TABLE picky")
+
+
+def test_a_materialized_view_that_fails_fails_the_insert(server: Server, table: str) -> None:
+    server.rows(
+        "CREATE MATERIALIZED VIEW picky ENGINE = MergeTree ORDER BY x AS SELECT throwIf(a = 3) AS x FROM contract"
+    )
+    try:
+        reply = server.send(b"INSERT INTO contract FORMAT CSV\n3,x\n")
+
+        assert reply.headers["X-ClickHouse-Exception-Code"] == "395"
+    finally:
+        server.rows("DROP VIEW picky")
+
+
+def test_settings_within_an_insert_hold(server: Server) -> None:
+    server.rows("CREATE TABLE settings (k UInt8) ENGINE = MergeTree ORDER BY k PARTITION BY k")
+    sql = b"INSERT INTO settings SETTINGS max_partitions_per_insert_block = 1 FORMAT CSV\n1\n2\n"
+
+    assert server.send(sql).headers["X-ClickHouse-Exception-Code"] == "252"
+    server.rows("DROP TABLE settings")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "lz4"])
 def test_a_body_of_several_compressed_frames_is_inserted_whole(server: Server, table: str, encoding: str) -> None:
     compress = gzip.compress if encoding == "gzip" else lz4.frame.compress
     blocks = [b"INSERT INTO contract FORMAT CSV\n", *(b"%d,x\n" % number for number in range(50))]
 
-    reply = server.send(b"".join(map(compress, blocks)), headers={"Content-Encoding": encoding})
+    reply = server.send(b"".join(map(compress, blocks)), {"Content-Encoding": encoding})
 
     assert reply.status == 200, reply.body
     assert server.rows("SELECT count(), sum(a) FROM contract") == b"50\t1225\n"
@@ -185,7 +224,7 @@ def test_a_body_of_several_compressed_frames_is_inserted_whole(server: Server, t
 def test_a_compressed_body_cut_short_inserts_nothing_and_says_so(server: Server, table: str) -> None:
     body = lz4.frame.compress(b"INSERT INTO contract FORMAT CSV\n") + lz4.frame.compress(b"1,x\n" * 1000)[:-4]
 
-    reply = server.send(body, headers={"Content-Encoding": "lz4"})
+    reply = server.send(body, {"Content-Encoding": "lz4"})
 
     assert reply.headers["X-ClickHouse-Exception-Code"] == "271"
     assert server.rows("SELECT count() FROM contract") == b"0\n"
@@ -197,8 +236,8 @@ def test_a_compressed_body_cut_short_inserts_nothing_and_says_so(server: Server,
 def test_a_response_is_compressed_as_the_client_accepts(server: Server, sql: str) -> None:
     headers = {"Accept-Encoding": "br, gzip"}
 
-    plain = server.send(sql.encode(), headers=headers)
-    compressed = server.send(sql.encode(), headers=headers, enable_http_compression="1")
+    plain = server.send(sql.encode(), headers)
+    compressed = server.send(sql.encode(), headers, enable_http_compression="1")
 
     assert "Content-Encoding" not in plain.headers
     assert compressed.headers["Content-Encoding"] == "gzip"
@@ -217,7 +256,7 @@ def test_readonly_refuses_every_write(server: Server, table: str, readonly: str)
 
 
 def test_a_get_request_is_readonly(server: Server, table: str) -> None:
-    reply = server.send(method="GET", query="INSERT INTO contract VALUES (1, 'x')")
+    reply = server.get(query="INSERT INTO contract VALUES (1, 'x')")
 
     assert reply.headers["X-ClickHouse-Exception-Code"] == "164"
 
@@ -273,16 +312,12 @@ def test_a_session_keeps_what_it_set_and_another_does_not_see_it(server: Server)
 
 
 def test_wait_end_of_query_gives_a_late_error_its_status(server: Server) -> None:
-    sql = b"SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary SETTINGS max_block_size = 1000"
-
-    assert server.send(sql, wait_end_of_query="1").headers["X-ClickHouse-Exception-Code"] == "395"
+    assert server.send(LATE_ERROR, wait_end_of_query="1").headers["X-ClickHouse-Exception-Code"] == "395"
 
 
 def test_a_late_error_is_told_in_the_body_which_then_has_no_end(server: Server) -> None:
-    sql = b"SELECT throwIf(number = 900000) FROM numbers(1000000) FORMAT RowBinary SETTINGS max_block_size = 1000"
-
     with pytest.raises(http.client.IncompleteRead) as broken:
-        server.send(sql)
+        server.send(LATE_ERROR)
 
     assert b"__exception__" in broken.value.partial
     assert b"Code: 395. DB::Exception" in broken.value.partial
@@ -297,17 +332,17 @@ def test_totals_are_not_lost(server: Server) -> None:
 def test_any_user_is_let_in_and_web_pages_are_not(server: Server) -> None:
     basic = {"Authorization": "Basic YW55Ym9keTp3cm9uZw=="}
 
-    assert server.send(b"SELECT 1", headers=basic).body == b"1\n"
+    assert server.send(b"SELECT 1", basic).body == b"1\n"
     assert server.send(b"SELECT 1", user="anybody", password="wrong").body == b"1\n"
-    assert server.send(b"SELECT 1", headers={"X-ClickHouse-User": "x", "X-ClickHouse-Key": "y"}).body == b"1\n"
-    assert server.send(b"SELECT 1", headers={"Origin": "http://localhost:3000"}).status == 403
-    assert server.send(b"SELECT 1", headers={"Host": "rebound.example"}).status == 403
+    assert server.send(b"SELECT 1", {"X-ClickHouse-User": "x", "X-ClickHouse-Key": "y"}).body == b"1\n"
+    assert server.send(b"SELECT 1", {"Origin": "http://localhost:3000"}).status == 403
+    assert server.send(b"SELECT 1", {"Host": "rebound.example"}).status == 403
 
 
 def test_a_long_url_and_a_large_body_are_taken(server: Server, table: str) -> None:
     values = ",".join(str(number) for number in range(20_000))
 
-    assert server.send(method="GET", query=f"SELECT length([{values}])").body == b"20000\n"
+    assert server.get(query=f"SELECT length([{values}])").body == b"20000\n"
     body = b"INSERT INTO contract FORMAT CSV\n" + b"1,%s\n" % (b"x" * 1000) * 20_000
     assert server.send(body).status == 200
     assert server.rows("SELECT count() FROM contract") == b"20000\n"

@@ -8,17 +8,14 @@ import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka import Producer
+
+from embedded.broker import Broker
 from romashka_tracker import (
     DeliveryFailed,
     IntegrationTracker,
-    KafkaTransport,
-    MemoryTransport,
     Message,
     NotDelivered,
     TrackerClosed,
@@ -27,110 +24,9 @@ from romashka_tracker import (
     kafka,
 )
 from romashka_tracker.contract import MAX_EVENT_BYTES, QUERIES, TOPICS
+from tests.contracts.tracker_places import READ_SECONDS, KafkaPlace, MemoryPlace, OwnKafkaPlace, Place, SwitchablePlace
 
-from embedded.broker import Broker
-
-_PARTITIONS = 3
-_READ_SECONDS = 20.0
 _ACME, _BOREAS = b"tenant-acme", b"tenant-boreas"
-
-
-class Place(Protocol):
-    """Somewhere messages are sent, that can be read back and switched off."""
-
-    def transport(self) -> Transport: ...
-
-    def create(self, topics: Sequence[str]) -> None: ...
-
-    def read(self, topic: str) -> list[Message]: ...
-
-    def switch_off(self) -> None: ...
-
-    def switch_on(self) -> None: ...
-
-
-class MemoryPlace:
-    def __init__(self) -> None:
-        self._transport = MemoryTransport()
-
-    def transport(self) -> Transport:
-        return self._transport
-
-    def create(self, topics: Sequence[str]) -> None:
-        """Topics need no creating here."""
-
-    def read(self, topic: str) -> list[Message]:
-        return self._transport.messages(topic)
-
-    def switch_off(self) -> None:
-        self._transport.down = True
-
-    def switch_on(self) -> None:
-        self._transport.down = False
-
-
-class KafkaPlace:
-    """A Kafka broker, read and administered with another client library than the transport's."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-
-    def transport(self) -> Transport:
-        return KafkaTransport(self.bootstrap)
-
-    def create(self, topics: Sequence[str]) -> None:
-        admin = self._admin()
-        for created in admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics]).values():
-            created.result()
-
-    def read(self, topic: str) -> list[Message]:
-        return [message for partition in self.read_partitions(topic) for message in partition]
-
-    def read_partitions(self, topic: str) -> list[list[Message]]:
-        """Return everything in a topic, by partition, as far as the broker itself says it goes."""
-        settings = {"bootstrap.servers": self.bootstrap, "group.id": uuid.uuid4().hex, "enable.partition.eof": True}
-        consumer = Consumer({**settings, "enable.auto.commit": False, "log_level": 0})
-        found: list[list[Message]] = [[] for _ in range(_PARTITIONS)]
-        ended: set[int] = set()
-        try:
-            consumer.assign([TopicPartition(topic, partition, 0) for partition in range(_PARTITIONS)])
-            while len(ended) < _PARTITIONS:
-                record = consumer.poll(_READ_SECONDS)
-                assert record is not None, f"nothing to read from {topic} within {_READ_SECONDS} s"
-                partition, error = record.partition(), record.error()
-                assert partition is not None
-                if error is None:
-                    key, value = record.key(), record.value()
-                    assert isinstance(key, bytes)
-                    assert isinstance(value, bytes)
-                    found[partition].append(Message(key, value))
-                else:
-                    assert error.code() == KafkaError._PARTITION_EOF, error
-                    ended.add(partition)
-        finally:
-            consumer.close()
-        return found
-
-    def topics(self) -> set[str]:
-        return set(self._admin().list_topics(timeout=_READ_SECONDS).topics)
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-
-
-class OwnKafkaPlace(KafkaPlace):
-    """A broker of the test's own; it forgets everything when it is switched off."""
-
-    def __init__(self, broker: Broker) -> None:
-        super().__init__(broker.bootstrap)
-        self.broker = broker
-
-    def switch_off(self) -> None:
-        os.kill(self.broker.pid, signal.SIGKILL)
-        self.broker.stop()
-
-    def switch_on(self) -> None:
-        self.broker.start()
 
 
 _KAFKA = pytest.param("kafka", marks=[pytest.mark.stack, pytest.mark.kafka])
@@ -138,12 +34,12 @@ _OWN_KAFKA = pytest.param("kafka", marks=pytest.mark.stack)
 
 
 @pytest.fixture(params=["memory", _KAFKA])
-def place(request: pytest.FixtureRequest) -> MemoryPlace | KafkaPlace:
+def place(request: pytest.FixtureRequest) -> Place:
     return MemoryPlace() if request.param == "memory" else KafkaPlace(request.getfixturevalue("kafka_bootstrap"))
 
 
 @pytest.fixture(params=["memory", _OWN_KAFKA])
-def switchable(request: pytest.FixtureRequest) -> Iterator[Place]:
+def switchable(request: pytest.FixtureRequest) -> Iterator[SwitchablePlace]:
     if request.param == "memory":
         yield MemoryPlace()
     else:
@@ -152,18 +48,18 @@ def switchable(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 @pytest.fixture
-async def transport(place: MemoryPlace | KafkaPlace) -> AsyncIterator[Transport]:
+async def transport(place: Place) -> AsyncIterator[Transport]:
     transport = place.transport()
     yield transport
     await transport.close()
 
 
 @pytest.fixture
-def topic(place: MemoryPlace | KafkaPlace) -> str:
+def topic(place: Place) -> str:
     return _new_topic(place)
 
 
-def _new_topic(place: MemoryPlace | KafkaPlace) -> str:
+def _new_topic(place: Place) -> str:
     topic = f"tracker-{uuid.uuid4().hex}"
     place.create([topic])
     return topic
@@ -177,17 +73,13 @@ def _of(key: bytes, messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.key == key]
 
 
-async def test_a_sent_batch_can_be_read_back_at_once(
-    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
-) -> None:
+async def test_a_sent_batch_can_be_read_back_at_once(place: Place, transport: Transport, topic: str) -> None:
     batch = [Message(_ACME, b'{"n":1}'), Message(_BOREAS, '{"name":"Привіт"}'.encode())]
     await transport.send(topic, batch)
     assert sorted(place.read(topic)) == sorted(batch)
 
 
-async def test_messages_of_one_key_arrive_in_the_order_given(
-    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
-) -> None:
+async def test_messages_of_one_key_arrive_in_the_order_given(place: Place, transport: Transport, topic: str) -> None:
     acme, boreas = _numbered(_ACME, 300), _numbered(_BOREAS, 300)
     mixed = [message for pair in zip(acme, boreas, strict=True) for message in pair]
     for start in range(0, len(mixed), 150):
@@ -198,16 +90,14 @@ async def test_messages_of_one_key_arrive_in_the_order_given(
 
 
 async def test_a_batch_larger_than_a_request_arrives_whole_and_in_order(
-    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
+    place: Place, transport: Transport, topic: str
 ) -> None:
     largest_events = [Message(_ACME, b"%05d" % n + b"x" * (MAX_EVENT_BYTES - 5)) for n in range(40)]
     await transport.send(topic, largest_events)
     assert place.read(topic) == largest_events
 
 
-async def test_topics_are_sent_to_side_by_side(
-    place: MemoryPlace | KafkaPlace, transport: Transport, topic: str
-) -> None:
+async def test_topics_are_sent_to_side_by_side(place: Place, transport: Transport, topic: str) -> None:
     other = _new_topic(place)
     await asyncio.gather(
         transport.send(topic, _numbered(_ACME, 50)), transport.send(other, _numbered(_ACME, 50, start=50))
@@ -216,7 +106,7 @@ async def test_topics_are_sent_to_side_by_side(
     assert place.read(other) == _numbered(_ACME, 50, start=50)
 
 
-async def test_connecting_again_does_nothing(place: MemoryPlace | KafkaPlace, transport: Transport, topic: str) -> None:
+async def test_connecting_again_does_nothing(place: Place, transport: Transport, topic: str) -> None:
     await transport.connect(topic)
     await transport.connect(topic)
     await transport.send(topic, _numbered(_ACME, 1))
@@ -233,7 +123,7 @@ async def test_a_closed_transport_refuses_everything_but_closing_again(transport
         await transport.send(topic, _numbered(_ACME, 1))
 
 
-async def test_a_server_that_is_down_is_unreachable_until_it_is_up(switchable: Place) -> None:
+async def test_a_server_that_is_down_is_unreachable_until_it_is_up(switchable: SwitchablePlace) -> None:
     switchable.switch_off()
     transport = switchable.transport()
     with pytest.raises(Unreachable, match=r"No .*broker answers"):
@@ -247,7 +137,7 @@ async def test_a_server_that_is_down_is_unreachable_until_it_is_up(switchable: P
     assert switchable.read("later") == _numbered(_ACME, 3)
 
 
-async def test_a_send_can_be_given_up_while_the_server_is_gone(switchable: Place) -> None:
+async def test_a_send_can_be_given_up_while_the_server_is_gone(switchable: SwitchablePlace) -> None:
     switchable.create(["gone"])
     transport = switchable.transport()
     await transport.send("gone", _numbered(_ACME, 1))
@@ -284,7 +174,7 @@ async def test_a_key_goes_to_the_partition_that_other_clients_choose(kafka_boots
     producer = Producer({"bootstrap.servers": kafka_bootstrap, "partitioner": "murmur2", "log_level": 0})
     for key in keys:
         producer.produce(theirs, key=key, value=b"{}")
-    assert producer.flush(_READ_SECONDS) == 0
+    assert producer.flush(READ_SECONDS) == 0
     assert place.read_partitions(ours) == place.read_partitions(theirs)
 
 
@@ -323,6 +213,6 @@ async def test_a_tracker_started_before_its_broker_delivers_once_that_is_up() ->
             assert tracker.counters.failed_attempts > 0
             place.switch_on()
             place.create(TOPICS)
-            await tracker.flush(timeout=_READ_SECONDS)
+            await tracker.flush(timeout=READ_SECONDS)
             assert (tracker.counters.delivered, tracker.counters.buffered) == (20, 0)
         assert [message.key for message in place.read(QUERIES)] == [str(tenant).encode()] * 20

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from sinks.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
-from tests.integration.worker_process import WorkerProcess, romashka, wait_for
+from tests.worker_process import WorkerProcess, romashka, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 

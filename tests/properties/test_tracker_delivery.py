@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from romashka_tracker import MemoryTransport, Message
 from romashka_tracker.lane import Lane
 

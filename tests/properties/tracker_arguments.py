@@ -7,52 +7,96 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from romashka_tracker.wording import given_arm, kind
 
 from models.fields import LABEL_PATTERN
 from models.schema import json_schema
 from models.topics import Topic
+from romashka_tracker.wording import given_arm, kind
 
 # The tracker makes these where they are not given.
 MADE_BY_THE_TRACKER = {"event_id", "created_at"}
 # These have no default in the chat system's calls, and may be None.
 _ALWAYS_GIVEN = ("integration_types_used", "data_types_accessed", "knowledge_gaps_identified")
 
-_offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-_calendar_end = datetime(9999, 12, 30)  # noqa: DTZ001 - Hypothesis adds the zone
-moments = st.datetimes(datetime(2000, 1, 2), _calendar_end, timezones=_offsets)  # noqa: DTZ001 - as above
 _label_characters = st.characters(codec="utf-8", exclude_characters=[*map(chr, range(0x20)), "\x7f"])
+_offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
-def valid(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
+def _moments(first: str, last: str) -> SearchStrategy[datetime]:
+    return st.datetimes(datetime.fromisoformat(first), datetime.fromisoformat(last), timezones=_offsets)
+
+
+_since_2000 = _moments("2000-01-02", "9999-12-30")
+_before_2000 = _moments("0001-01-03", "1999-12-30")
+
+anything: SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.text()
+    | st.binary()
+    | st.uuids()
+    | st.datetimes()
+    | _since_2000
+    | st.lists(st.text() | st.integers(), max_size=3)
+)
+
+
+def arguments_of(topic: Topic) -> SearchStrategy[dict[str, Any]]:
+    """Arguments of a topic's method: those that may be left out sometimes are, or are None."""
+    schema = json_schema(topic)
+    definitions = schema["properties"]
+    required = [name for name in schema["required"] if name not in MADE_BY_THE_TRACKER]
+    always = {name: allowed(definitions[name]) for name in required}
+    always |= {name: st.none() | allowed(definitions[name]) for name in _ALWAYS_GIVEN if name in definitions}
+    sometimes = {name: st.none() | allowed(definition) for name, definition in definitions.items()}
+    return st.fixed_dictionaries(always, optional={name: sometimes[name] for name in sometimes.keys() - always.keys()})
+
+
+def plain_arguments_of(topic: Topic) -> dict[str, Any]:
+    """Return the same few valid arguments every time: nothing that may be left out or be None."""
+    definitions = json_schema(topic)["properties"]
+    examples = {"uuid": UUID(int=1), "string": "hubspot", "boolean": True, "integer": 250}
+    required = [name for name in json_schema(topic)["required"] if name not in MADE_BY_THE_TRACKER]
+    arguments = {name: examples[kind(definitions[name])] for name in required}
+    return arguments | {name: None for name in _ALWAYS_GIVEN if name in definitions}
+
+
+def allowed(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
     """Values that a field's definition allows, in every type that the tracker takes."""
     arm = given_arm(given_arm(definition))
     if "enum" in arm:
         return st.sampled_from(arm["enum"])
-    if arm["type"] == "array":
-        items = st.lists(valid(arm["items"]), max_size=4)
-        return items | items.map(tuple)
     strategies: dict[str, Callable[[], SearchStrategy[Any]]] = {
+        "array": lambda: _lists(arm),
         "uuid": lambda: st.uuids() | st.uuids().map(str) | st.uuids().map(lambda made: str(made).upper()),
-        "date-time": lambda: moments,
+        "date-time": lambda: _since_2000,
         "boolean": st.booleans,
         "integer": lambda: st.integers(arm["minimum"], arm["maximum"]),
         "number": lambda: _numbers(arm),
-        "string": lambda: _valid_text(arm),
+        "string": lambda: _text(arm),
     }
     return strategies[kind(definition)]()
 
 
+def _lists(arm: Mapping[str, Any]) -> SearchStrategy[list[Any] | tuple[Any, ...]]:
+    items = st.lists(allowed(arm["items"]), max_size=4)
+    return items | items.map(tuple)
+
+
 def _numbers(arm: Mapping[str, Any]) -> SearchStrategy[float | Decimal]:
     low, high = arm["minimum"], arm["maximum"]
-    in_cents = st.decimals(Decimal(str(low)), Decimal(str(high)), places=2)
-    return st.floats(low, high) | st.integers(math.ceil(low), math.floor(high)) | in_cents
+    hundredths = st.decimals(Decimal(str(low)), Decimal(str(high)), places=2)
+    return st.floats(low, high) | st.integers(math.ceil(low), math.floor(high)) | hundredths
 
 
-def _valid_text(arm: Mapping[str, Any]) -> SearchStrategy[str]:
+def _text(arm: Mapping[str, Any]) -> SearchStrategy[str]:
     if arm.get("pattern") == LABEL_PATTERN:
         return st.text(_label_characters, min_size=1, max_size=128)
     if "pattern" in arm:
@@ -60,14 +104,13 @@ def _valid_text(arm: Mapping[str, Any]) -> SearchStrategy[str]:
     return st.text(st.characters(codec="utf-8"), min_size=arm["minLength"], max_size=arm["maxLength"])
 
 
-def invalid(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
+def forbidden(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
     """Values that a field's definition forbids."""
     arm = given_arm(given_arm(definition))
-    if arm["type"] == "array":
-        return st.just("hubspot") | st.just([""]) | st.just([None]) | st.just(["x"] * 257) | st.integers()
     strategies: dict[str, Callable[[], SearchStrategy[Any]]] = {
+        "array": lambda: st.sampled_from(["hubspot", [""], [None], ["x"] * 257, 7, {"hubspot": 1}]),
         "uuid": lambda: st.text(max_size=31) | st.integers() | st.booleans(),
-        "date-time": lambda: st.datetimes() | st.dates() | st.integers() | _before_2000(),
+        "date-time": lambda: st.datetimes() | st.dates() | st.booleans() | _before_2000,
         "boolean": lambda: st.integers() | st.text() | st.floats(),
         "integer": lambda: st.floats() | st.text() | st.booleans() | _outside(arm).map(int),
         "number": lambda: st.sampled_from([math.nan, math.inf, "", "many", True, [0.5]]) | _outside(arm),
@@ -76,27 +119,12 @@ def invalid(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
     return strategies[kind(definition)]()
 
 
-def _line_break(arm: Mapping[str, Any]) -> list[str]:
-    return ["a\nb"] if "pattern" in arm else []
-
-
-def _before_2000() -> SearchStrategy[datetime]:
-    end = datetime(1999, 12, 30)  # noqa: DTZ001 - Hypothesis adds the zone
-    return st.datetimes(datetime(1, 1, 3), end, timezones=_offsets)  # noqa: DTZ001 - as above
-
-
 def _outside(arm: Mapping[str, Any]) -> SearchStrategy[float]:
-    return st.floats(max_value=arm["minimum"] - 1, allow_infinity=False) | st.floats(
-        min_value=arm["maximum"] + 1, allow_infinity=False
-    )
+    below = st.floats(max_value=arm["minimum"] - 1, allow_infinity=False)
+    above = st.floats(min_value=arm["maximum"] + 1, allow_infinity=False)
+    return below | above
 
 
-def arguments(topic: Topic) -> SearchStrategy[dict[str, Any]]:
-    """Arguments of a topic's method: those that may be left out sometimes are, or are None."""
-    schema = json_schema(topic)
-    definitions = schema["properties"]
-    required = [name for name in schema["required"] if name not in MADE_BY_THE_TRACKER]
-    always = {name: valid(definitions[name]) for name in required}
-    always |= {name: st.none() | valid(definitions[name]) for name in _ALWAYS_GIVEN if name in definitions}
-    sometimes = {name: st.none() | valid(definition) for name, definition in definitions.items() if name not in always}
-    return st.fixed_dictionaries(always, optional=sometimes)
+def _line_break(arm: Mapping[str, Any]) -> list[str]:
+    # In text without a pattern a line break is fine.
+    return ["a\nb"] if "pattern" in arm else []

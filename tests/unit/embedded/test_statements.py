@@ -41,16 +41,23 @@ def test_the_format_clause_is_the_last_thing_but_for_settings(text: bytes, expec
         (b"INSERT INTO t FORMAT Native", b"INSERT INTO t ", "Native", b""),
         (b"INSERT INTO t VALUES (1, ';')", b"INSERT INTO t ", "Values", b" (1, ';')"),
         (b"insert into `FORMAT` (format) values (1);\n", b"insert into `FORMAT` (format) ", "Values", b" (1);\n"),
-        (b"/* FORMAT x */ INSERT INTO t SETTINGS a = 1 FORMAT TSV\n1", None, "TSV", b"1"),
+        (b"/* FORMAT x */ INSERT INTO t FORMAT TSV\n1", b"/* FORMAT x */ INSERT INTO t ", "TSV", b"1"),
     ],
 )
 def test_the_data_of_an_insert_starts_behind_its_format(
-    text: bytes, head: bytes | None, data_format: str, data: bytes
+    text: bytes, head: bytes, data_format: str, data: bytes
 ) -> None:
     statement = read_statement(text)
 
-    assert (statement.data_format, statement.data) == (data_format, data)
-    assert head is None or statement.text == head
+    assert (statement.text, statement.data_format, statement.data) == (head, data_format, data)
+
+
+def test_the_settings_of_an_insert_are_kept_apart() -> None:
+    with_settings = read_statement(b"INSERT INTO settings (a) SETTINGS max_threads = 1 FORMAT CSV\n1")
+    without = read_statement(b"INSERT INTO settings FORMAT CSV\n1")
+
+    assert (with_settings.text, with_settings.settings) == (b"INSERT INTO settings (a) ", b"SETTINGS max_threads = 1 ")
+    assert (without.text, without.settings) == (b"INSERT INTO settings ", b"")
 
 
 @pytest.mark.parametrize("text", [b"INSERT INTO t SELECT 1", b"INSERT INTO t WITH x AS (SELECT 1) SELECT * FROM x"])

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
+from models import events, topics
 from romashka_tracker.contract import MAX_EVENT_BYTES, TOPICS, contract_of
 from romashka_tracker.errors import InvalidEvent
 from romashka_tracker.wire import EARLIEST
-
-from models import events, topics
 
 _ID = UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 _QUERY: dict[str, object] = {

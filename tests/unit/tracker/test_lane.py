@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
+
 from romashka_tracker.buffer import Counters
 from romashka_tracker.lane import Lane
 from romashka_tracker.memory import MemoryTransport

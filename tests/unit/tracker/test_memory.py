@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from romashka_tracker.errors import NotDelivered
 from romashka_tracker.memory import MemoryTransport
 from romashka_tracker.transport import Message

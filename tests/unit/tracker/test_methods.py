@@ -9,12 +9,12 @@ from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
-from romashka_tracker.memory import MemoryTransport
-from romashka_tracker.methods import Context, ErrorKind, EventMethods, HandledBy
-from romashka_tracker.tracker import IntegrationTracker
 
 from models import fields, topics
 from models.schema import json_schema
+from romashka_tracker.memory import MemoryTransport
+from romashka_tracker.methods import Context, ErrorKind, EventMethods, HandledBy
+from romashka_tracker.tracker import IntegrationTracker
 
 _TENANT, _CONVERSATION = uuid4(), uuid4()
 _OPENED = datetime(2026, 3, 1, 9, tzinfo=UTC)

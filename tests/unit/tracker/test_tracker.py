@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
+
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.contract import HEALTH, QUERIES, TOPICS
 from romashka_tracker.errors import BufferFull, DeliveryFailed, InvalidEvent, TrackerClosed

@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+
 from romashka_tracker.wire import moment_text, number, to_json, uuid_text
 
 _ID = UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from romashka_tracker.wording import expected
 
 _NULL = {"type": "null"}

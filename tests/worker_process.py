@@ -44,7 +44,7 @@ class WorkerProcess:
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed on leaving the context
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -69,7 +69,7 @@ class WorkerProcess:
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels."""
         port = self.log().rsplit("metrics at http://127.0.0.1:", 1)[1].split("/", 1)[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         samples = [

@@ -1,0 +1,71 @@
+"""Who runs: our worker, and the same agent on stock Faust in two shapes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from sinks.connection import ClickHouseAddress
+from streams.kafka import KafkaAddress
+
+
+class Place(NamedTuple):
+    """What one round is run against; all but Kafka is new in every round."""
+
+    kafka: KafkaAddress
+    clickhouse: ClickHouseAddress
+    group: str
+    metrics_port: int
+
+
+class Launch(NamedTuple):
+    """How a worker process is started."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+class Contender(NamedTuple):
+    """One way to run the agent. It is given ``1 / divisor`` of the events: rates are compared, and slow ones take long."""
+
+    name: str
+    divisor: int
+    launch: Callable[[Place], Launch]
+
+
+def _ours(place: Place) -> Launch:
+    settings = {
+        "KAFKA_BOOTSTRAP": place.kafka.bootstrap,
+        "KAFKA_GROUP": place.group,
+        "KAFKA_SESSION_SECONDS": "6",
+        "CLICKHOUSE_URL": place.clickhouse.url,
+        "CLICKHOUSE_DATABASE": place.clickhouse.database,
+        "METRICS_PORT": str(place.metrics_port),
+        "PSEUDONYM_KEY": base64.b64encode(bytes(32)).decode(),
+    }
+    environment = os.environ | {f"ROMASHKA_{name}": value for name, value in settings.items()}
+    return Launch([sys.executable, "-m", "cli.main", "worker"], environment)
+
+
+def _stock(mode: str) -> Callable[[Place], Launch]:
+    def launch(place: Place) -> Launch:
+        options = {
+            "--bootstrap": place.kafka.bootstrap,
+            "--group": place.group,
+            "--clickhouse-url": place.clickhouse.url,
+            "--database": place.clickhouse.database,
+            "--metrics-port": str(place.metrics_port),
+        }
+        flat = [text for pair in options.items() for text in pair]
+        return Launch([sys.executable, "-m", "benchmarks.stock", mode, *flat], dict(os.environ))
+
+    return launch
+
+
+OURS: Final = Contender("romashka worker", 1, _ours)
+TAKE: Final = Contender("stock Faust, noack_take", 4, _stock("take"))
+ONE: Final = Contender("stock Faust, one event at a time", 20, _stock("one"))
+ALL: Final = (OURS, TAKE, ONE)

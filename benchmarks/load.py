@@ -1,0 +1,54 @@
+"""The events that every contender is given: query events of the simulator, published before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from models.topics import QUERIES
+from simulator.rows import Message
+from simulator.scenario import Scenario
+from simulator.tenants import DEFAULT_TENANTS, Tenant
+from streams.kafka import KafkaAddress, create_topics
+from streams.produce import BulkProducer
+from streams.produce import Message as KafkaMessage
+
+_SEED: Final = 7
+_COPIES: Final = 4
+# The mean over a week; the hours from noon on are busier, so the events fill about an hour of event time.
+_SPREAD_MINUTES: Final = 60
+_STEP: Final = timedelta(minutes=1)
+
+
+def queries(count: int, now: datetime) -> list[Message]:
+    """Return valid query events of two dozen tenants, in time order, from last week's Monday noon on."""
+    monday = now.astimezone(UTC) - timedelta(days=now.weekday() + 7)
+    start = monday.replace(hour=12, minute=0, second=0, microsecond=0)
+    tenants = _tenants()
+    rate = count / _SPREAD_MINUTES / sum(tenant.queries_per_minute for tenant in tenants)
+    feed = Scenario(_SEED, start, start + timedelta(days=1), tenants, rate).feed(start)
+    found: list[Message] = []
+    reached = start
+    while len(found) < count:
+        reached += _STEP
+        found += [message for message in feed.until(reached) if message[0] == QUERIES.name]
+    return found[:count]
+
+
+def publish(kafka: KafkaAddress, messages: Sequence[Message]) -> None:
+    """Create the topics and put the messages into them, keyed by their tenant."""
+    create_topics(kafka)
+    with BulkProducer(kafka) as producer:
+        for topic, key, value in messages:
+            producer.send(KafkaMessage(topic, key, value))
+
+
+def _tenants() -> tuple[Tenant, ...]:
+    return tuple(
+        replace(tenant, id=UUID(int=tenant.id.int + copy), name=f"{tenant.name} {copy}")
+        for copy in range(_COPIES)
+        for tenant in DEFAULT_TENANTS
+    )

@@ -1,0 +1,60 @@
+"""The database goes away under load: nothing is lost, memory is bounded, metrics say so, and it goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.verification import stored_events
+from embedded.database import Database
+from sinks.connection import ClickHouseAddress, connect
+from sinks.migrations import migrate
+from streams.kafka import KafkaAddress
+from tests.integration.test_exactness import history, publish
+from tests.oracle import Expected, stored_windows
+from tests.worker_process import WorkerProcess, environment, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+# A minute is promised; the suite takes a third of it, ROMASHKA_TEST_OUTAGE_SECONDS=60 the whole.
+OUTAGE_SECONDS = float(os.environ.get("ROMASHKA_TEST_OUTAGE_SECONDS", "20"))
+EVENTS = 120_000
+
+
+@pytest.fixture
+def own_database(tmp_path: Path) -> Iterator[Database]:
+    with Database(data_dir=tmp_path / "clickhouse") as database:
+        yield database
+
+
+def test_a_database_that_goes_away_under_load_costs_nothing(
+    topics: KafkaAddress, group: str, own_database: Database
+) -> None:
+    address = ClickHouseAddress(own_database.url, "outage")
+    migrate(address)
+    sent = history(EVENTS, seed=11)
+    expected = Expected()
+    expected.add(sent)
+    with WorkerProcess(environment(topics, address, group)) as worker:
+        worker.wait_until_ready()
+        publish(topics, sent[: EVENTS // 3])
+        wait_for(lambda: worker.metric("romashka_rows_written_total") > 0, 30, worker.log)
+        before = psutil.Process(worker.pid).memory_info().rss
+        own_database.stop()
+        gone = time.monotonic()
+        publish(topics, sent[EVENTS // 3 :])
+        wait_for(lambda: worker.metric("romashka_sink_up") == 0, 30, worker.log)
+        time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - gone)))
+        assert worker.metric("romashka_insert_failures_total") <= (time.monotonic() - gone) + 1
+        assert psutil.Process(worker.pid).memory_info().rss - before < 300_000_000
+        own_database.start()
+        with connect(address) as client:
+            wait_for(lambda: stored_events(client) == EVENTS, 90, worker.log)
+            wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 30, worker.log)
+            assert worker.metric("romashka_sink_up") == 1
+            assert stored_windows(client) == {key: counted.row() for key, counted in expected.windows.items()}

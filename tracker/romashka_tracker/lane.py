@@ -1,0 +1,141 @@
+"""One topic's way out: its buffer, and the loop that empties it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+
+from romashka_tracker.buffer import Buffer, Counters
+from romashka_tracker.errors import NotDelivered, TrackerError
+from romashka_tracker.transport import Message, Transport
+
+_log = logging.getLogger("romashka_tracker")
+
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Lane:
+    """Delivers the events of one topic, so that a topic in trouble delays no other.
+
+    Parameters
+    ----------
+    topic
+        Where the events go.
+    transport
+        What carries them.
+    limit
+        How many events may wait.
+    batch_events, linger_seconds
+        A batch leaves when it has this many events, or is this old.
+    pause_seconds
+        The first pause after a failure; it doubles up to five seconds while failures last.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        transport: Transport,
+        *,
+        limit: int,
+        batch_events: int,
+        linger_seconds: float,
+        pause_seconds: float = 0.1,
+    ) -> None:
+        self._topic = topic
+        self._transport = transport
+        self._batch_events = batch_events
+        self._linger_seconds = linger_seconds
+        self._pause_seconds = pause_seconds
+        self._buffer = Buffer(limit)
+        self._filled = asyncio.Event()
+        self._settled = asyncio.Condition()
+        self._failed_attempts = 0
+        self._failing = False
+        self._dropping = False
+
+    @property
+    def counters(self) -> Counters:
+        """The counts of this topic."""
+        buffer = self._buffer
+        delivered = buffer.accepted - len(buffer)
+        return Counters(buffer.accepted, delivered, buffer.dropped, self._failed_attempts, len(buffer))
+
+    def put(self, message: Message) -> bool:
+        """Accept a message for delivery; ``False``, and counted, where the buffer is full."""
+        accepted = self._buffer.put(message)
+        if accepted:
+            self._filled.set()
+        elif not self._dropping:
+            self._dropping = True
+            _log.warning("The buffer for %s is full: new events are dropped while there is no room.", self._topic)
+        return accepted
+
+    def outstanding(self, accepted: int) -> int:
+        """Return how many of the first ``accepted`` events are not acknowledged yet."""
+        return self._buffer.outstanding(accepted)
+
+    async def drained(self, accepted: int) -> None:
+        """Wait until the first ``accepted`` events are all acknowledged."""
+        async with self._settled:
+            await self._settled.wait_for(lambda: not self._buffer.outstanding(accepted))
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        await self._until_it_works(lambda: self._transport.connect(self._topic))
+        while True:
+            await self._batch_is_due()
+            await self._until_it_works(self._deliver)
+
+    async def _batch_is_due(self) -> None:
+        if not self._buffer:
+            self._filled.clear()
+            await self._filled.wait()
+        if len(self._buffer) < self._batch_events:
+            await asyncio.sleep(self._linger_seconds)
+
+    async def _deliver(self) -> None:
+        batch = self._buffer.head(self._batch_events)
+        try:
+            await self._transport.send(self._topic, batch)
+        except NotDelivered as error:
+            await self._settle(len(batch), error.positions)
+            raise
+        await self._settle(len(batch), ())
+
+    async def _settle(self, count: int, undelivered: Collection[int]) -> None:
+        self._buffer.settle(count, undelivered)
+        if self._dropping and not self._buffer:
+            self._dropping = False
+            _log.warning(
+                "The buffer for %s is empty again; %d events dropped so far.", self._topic, self._buffer.dropped
+            )
+        async with self._settled:
+            self._settled.notify_all()
+
+    async def _until_it_works(self, step: Callable[[], Awaitable[None]]) -> None:
+        pause = self._pause_seconds
+        while True:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - whatever a transport raises, the events stay and are tried again
+                self._note_failure(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                self._note_success()
+                return
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failed_attempts += 1
+        if self._failing:
+            return
+        self._failing = True
+        # Only our own messages are known to be free of event contents.
+        reason = str(error) if isinstance(error, TrackerError) else type(error).__name__
+        _log.warning("Events for %s wait (%d now) and are tried again: %s", self._topic, len(self._buffer), reason)
+
+    def _note_success(self) -> None:
+        if self._failing:
+            _log.warning("Events for %s are delivered again.", self._topic)
+        self._failing = False

@@ -1,0 +1,177 @@
+"""The tracker: takes events without delaying the caller and delivers them in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self, TypedDict, Unpack
+from uuid import UUID, uuid4
+
+from romashka_tracker.buffer import BufferPolicy, Counters
+from romashka_tracker.contract import TOPICS, contract_of
+from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed
+from romashka_tracker.kafka import KafkaTransport
+from romashka_tracker.lane import Lane
+from romashka_tracker.methods import Context, EventMethods
+from romashka_tracker.security import KafkaSecurity
+from romashka_tracker.transport import Transport
+
+_log = logging.getLogger("romashka_tracker")
+
+_CLOSE_SECONDS: Final = 10.0
+_CONTEXT: Final = Context.__annotations__.keys()
+
+
+class TrackerOptions(TypedDict, total=False):
+    """How the tracker buffers; the same options as ``IntegrationTracker`` takes."""
+
+    buffer_events: int
+    linger_seconds: float
+    batch_events: int
+    when_full: BufferPolicy
+
+
+class IntegrationTracker(EventMethods):
+    """Publishes integration events. Use it in one event loop, as ``async with``, for the life of the program.
+
+    A call checks the event, puts it into a buffer and returns: it never waits for the network. Events that cannot be
+    delivered stay in the buffer and are tried again, in order, for as long as the tracker is open.
+
+    Parameters
+    ----------
+    transport
+        What carries the events; the tracker closes it.
+    buffer_events
+        How many events of each topic may wait.
+    linger_seconds, batch_events
+        A batch leaves when it has this many events, or is this old.
+    when_full
+        What a call does when its topic's buffer is full.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        buffer_events: int = 10_000,
+        linger_seconds: float = 0.05,
+        batch_events: int = 500,
+        when_full: BufferPolicy = BufferPolicy.DROP_NEWEST,
+    ) -> None:
+        self._transport = transport
+        self._when_full = when_full
+        self._contracts = {topic: contract_of(topic) for topic in TOPICS}
+        self._lanes = {
+            topic: Lane(topic, transport, limit=buffer_events, batch_events=batch_events, linger_seconds=linger_seconds)
+            for topic in TOPICS
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open = False
+        self._closed = False
+
+    @classmethod
+    def to_kafka(
+        cls, bootstrap_servers: str, *, security: KafkaSecurity | None = None, **options: Unpack[TrackerOptions]
+    ) -> Self:
+        """Return a tracker that publishes to Kafka at ``host:port``, several separated by commas."""
+        return cls(KafkaTransport(bootstrap_servers, security=security), **options)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self.close()
+        except DeliveryFailed as failure:
+            if error is None:
+                raise
+            _log.warning("The tracker closes because of an error: %s", failure)  # that error is the one to raise
+
+    @property
+    def counters(self) -> Counters:
+        """The counts up to now, over all topics."""
+        return sum((lane.counters for lane in self._lanes.values()), Counters())
+
+    async def start(self) -> None:
+        """Begin to accept events, and to connect in the background: a broker that is down raises nothing here.
+
+        Raises
+        ------
+        TrackerClosed
+            The tracker was closed: make a new one.
+        """
+        if self._closed:
+            raise TrackerClosed("This tracker was closed and cannot be started again: make a new one.")
+        if not self._open:
+            self._open = True
+            self._tasks = [
+                asyncio.create_task(lane.run(), name=f"tracker {topic}") for topic, lane in self._lanes.items()
+            ]
+
+    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the caller's last wish at shutdown
+        """Wait until every event accepted so far is acknowledged.
+
+        Raises
+        ------
+        DeliveryFailed
+            ``timeout`` seconds passed first; says how many are outstanding. They stay in the buffer.
+        TrackerClosed
+            The tracker is not running.
+        """
+        self._check_open()
+        await self._drain(timeout)
+
+    async def close(self, timeout: float = _CLOSE_SECONDS) -> None:  # noqa: ASYNC109 - as in flush
+        """Accept no more events, deliver what waits, and stop. Closing again does nothing.
+
+        Raises
+        ------
+        DeliveryFailed
+            ``timeout`` seconds passed first; says how many events are given up.
+        """
+        if self._closed:
+            return
+        was_open, self._open, self._closed = self._open, False, True
+        try:
+            if was_open:
+                await self._drain(timeout)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._transport.close()
+
+    async def _drain(self, timeout: float | None) -> None:  # noqa: ASYNC109 - as in flush
+        accepted = [(lane, lane.counters.accepted) for lane in self._lanes.values()]
+        try:
+            async with asyncio.timeout(timeout):
+                for lane, count in accepted:
+                    await lane.drained(count)
+        except TimeoutError:
+            raise DeliveryFailed(sum(lane.outstanding(count) for lane, count in accepted)) from None
+
+    def _publish(self, topic: str, fields: Mapping[str, object], context: Context) -> UUID:
+        self._check_open()
+        unknown = context.keys() - _CONTEXT
+        if unknown:
+            raise TypeError(f"unexpected keyword arguments: {', '.join(sorted(unknown))}")
+        event_id = context.get("event_id")
+        if event_id is None:
+            event_id = uuid4()
+        created_at = context.get("created_at")
+        if created_at is None:
+            created_at = datetime.now(UTC)
+        message = self._contracts[topic].message({**fields, **context, "event_id": event_id, "created_at": created_at})
+        if not self._lanes[topic].put(message) and self._when_full is BufferPolicy.RAISE:
+            raise BufferFull(f"The buffer for {topic} is full: the event was not accepted. The log says why it waits.")
+        return event_id if isinstance(event_id, UUID) else UUID(event_id)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise TrackerClosed("The tracker is not running: use `async with`, or `await tracker.start()` first.")

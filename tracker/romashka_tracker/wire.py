@@ -1,0 +1,58 @@
+"""Python values as the plain values that JSON knows."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+# The one bound of the contract that a JSON Schema has no word for.
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+_UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def uuid_text(value: object) -> str | None:
+    """Return a UUID, or its usual text, in lower case; ``None`` for anything else.
+
+    One spelling only: the tenant's is the message key, and two spellings would be two partitions.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return value.lower()
+    return None
+
+
+def moment_text(value: object) -> str | None:
+    """Return an aware datetime of 2000 or later as ISO-8601 in UTC; ``None`` for anything else."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        return None
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        return None
+    return moment.isoformat() if moment >= EARLIEST else None
+
+
+def number(value: object) -> float | None:
+    """Return a number, a ``Decimal`` as a float; ``None`` for anything else.
+
+    Every amount of cents that the contract allows survives this exactly: it has ten digits, a float keeps fifteen.
+    """
+    if isinstance(value, Decimal):
+        return math.nan if value.is_nan() else float(value)
+    return value if isinstance(value, int | float) else None
+
+
+def to_json(value: Any) -> bytes | None:
+    """Return compact JSON in UTF-8; ``None`` where JSON or UTF-8 has no form for it (NaN, half a surrogate pair)."""
+    try:
+        return _ENCODER.encode(value).encode()
+    except ValueError:
+        return None
