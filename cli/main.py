@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 
@@ -34,6 +35,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 def main() -> None:
     """Run the command; whatever goes wrong is one plain line and exit code 1."""
+    logging.basicConfig(level=logging.DEBUG if debugging() else logging.CRITICAL)  # libraries tell us by raising
     try:
         app()
     except RomashkaError as error:

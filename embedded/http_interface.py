@@ -65,7 +65,7 @@ class HttpInterface:
             query = await self._in_thread(lambda: read_query(request.method, parameters, request.headers, body))
             if not query.text and request.method in ("GET", "HEAD"):
                 return await _ping(request)
-            statement = read_statement(query.text)
+            statement = await self._in_thread(lambda: read_statement(query.text))
             answer = await self._execute(query, statement)
         except QueryFailed as failure:
             return _refused(failure)

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _END_OF_LINE = re.compile(rb"[ \t\f]*(?:\r?\n)?")
+_KEYWORDS = 4
 _ASSIGNMENT = re.compile(rb"\s+\w+\s*=")
 
 
@@ -37,7 +38,7 @@ class Statement:
     text
         The statement; for an INSERT with data only its table and columns.
     keywords
-        Its first three words in capitals, for example ``("CREATE", "TEMPORARY", "TABLE")``.
+        Its first words in capitals, at most four, for example ``("CREATE", "OR", "REPLACE", "TEMPORARY")``.
     output_format
         What a ``FORMAT`` clause asks for; None where there is none.
     settings
@@ -81,7 +82,7 @@ def _first_words(text: bytes) -> tuple[str, ...]:
             words.append(token.group().decode().upper())
         elif token.group() != b"(" or words:
             break
-        if len(words) == 3:
+        if len(words) == _KEYWORDS:
             break
     return tuple(words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -125,24 +125,31 @@ class Decoder:
     def _detail(self, first: ErrorDetails) -> str:
         location = first["loc"]
         if not location:
-            return "the message is not valid JSON in UTF-8" if first["type"] == "json_invalid" else first["msg"]
+            invalid = first["type"] == "json_invalid"
+            return "the message is not valid JSON in UTF-8" if invalid else "the message is not one JSON object"
         field = str(location[0])
         if first["type"] == "missing":
             return f"{field}: is missing; expected {self._expected[field]}"
         return f"{field}: expected {self._expected[field]}"
 
 
-def _expectation(schema: dict[str, object]) -> str:
+def _expectation(schema: dict[str, Any]) -> str:
     """Return in words what a field takes, from its JSON Schema."""
-    options = schema.get("anyOf")
-    if isinstance(options, list):
-        return " or ".join(_expectation(option) for option in options)
     if "description" in schema:
-        description = str(schema["description"])
-        return description[0].lower() + description[1:]
+        words = _lowered(schema["description"])
+        if schema.get("format") == "uuid":
+            return f"a UUID: {words}"
+        return f"{words}, each {_expectation(schema['items'])}" if "items" in schema else words
+    if "anyOf" in schema:
+        return " or ".join(_expectation(option) for option in schema["anyOf"])
     if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in cast("list[object]", schema["enum"]))
-    return {"null": "null", "boolean": "true or false"}.get(str(schema.get("type")), str(schema.get("type")))
+        return "one of " + ", ".join(schema["enum"])
+    return {"boolean": "true or false"}.get(schema["type"], str(schema["type"]))
+
+
+def _lowered(sentence: str) -> str:
+    # "Whole milliseconds" goes on a sentence in lower case, "ISO-8601" stays what it is.
+    return sentence if sentence[1:2].isupper() else sentence[0].lower() + sentence[1:]
 
 
 def _dead_letter(record: Record, source: Source, error: EventRejected) -> DeadLetter:

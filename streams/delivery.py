@@ -112,7 +112,9 @@ class Delivery:
         while True:
             await self._arrived.wait()
             with contextlib.suppress(TimeoutError):  # then what waits is old enough
-                await asyncio.wait_for(self._full.wait(), self._limits.flush_seconds)
+                # Not wait_for: Python 3.11's loses a cancellation that comes as the event is set.
+                async with asyncio.timeout(self._limits.flush_seconds):
+                    await self._full.wait()
             await self._flush()
 
     async def drain(self, seconds: float) -> bool:
@@ -130,7 +132,7 @@ class Delivery:
 
     def forget(self) -> None:
         """Drop what is known of every partition: after a rebalance they start again from what was committed."""
-        self._offsets.clear()
+        self._offsets = {}  # another one: a flush under way still holds the old one and must not vouch for what is new
         self._waiting = _Waiting()
 
     def _idle(self) -> bool:
@@ -152,8 +154,7 @@ class Delivery:
         if taken.dead_letters:
             await self._publish(tables["dead_letters"])
         for partition, last in taken.spans:
-            if partition in offsets:
-                offsets[partition].finish(last)
+            offsets[partition].finish(last)
         self._flushing = False
         self.flushes += 1
         self._metrics.pending.set(self._waiting.count)

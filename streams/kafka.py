@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from models.errors import RomashkaError, Unreachable
 from models.topics import ALL, INGEST, Topic
 
-_ANSWER_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 5.0
 _TOPIC_ALREADY_EXISTS: Final = 36
 
 
