@@ -48,13 +48,14 @@ def debugging() -> bool:
 
 def log_to_stderr() -> None:
     """Send logs to stderr, one line each. Libraries whose failures we report ourselves speak in debugging only."""
+    logging.disable(logging.NOTSET)
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"))
     logging.basicConfig(level=logging.INFO if debugging() else logging.WARNING, handlers=[handler], force=True)
     for name in ("streams", "sinks", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)
     if not debugging():
-        for name in ("faust", "mode", "clickhouse_connect"):
+        for name in ("faust", "mode", "clickhouse_connect", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         for name in ("streams.app", "streams.transport"):  # Faust logs its services under the module of their class
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -35,7 +35,8 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 def main() -> None:
     """Run the command; whatever goes wrong is one plain line and exit code 1."""
-    logging.basicConfig(level=logging.DEBUG if debugging() else logging.CRITICAL)  # libraries tell us by raising
+    if not debugging():
+        logging.disable()  # libraries tell us by raising, and some log the same again; the worker has a log of its own
     try:
         app()
     except RomashkaError as error:
