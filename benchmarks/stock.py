@@ -29,9 +29,8 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress
 from sinks.dead_letters import DeadLetterRows
 from sinks.sealing import Sealer
-from streams.app import EMBEDDED_TIMING
 from streams.delivery import Limits, Partition
-from streams.kafka import KafkaAddress, topic_epochs
+from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
@@ -40,6 +39,7 @@ TAKE: Final = 5_000
 WITHIN_SECONDS: Final = 0.25
 _ACK_SECONDS: Final = 0.1
 _SECRET: Final = bytes(32)
+_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)  # what ROMASHKA_KAFKA_SESSION_SECONDS=6 gives
 
 
 class Acknowledgements:
@@ -68,9 +68,9 @@ def build_app(group: str, bootstrap: str) -> faust.App:
     return faust.App(
         group,
         broker=URL(f"kafka://{bootstrap}"),
-        broker_session_timeout=EMBEDDED_TIMING.session,
-        broker_rebalance_timeout=EMBEDDED_TIMING.rebalance,
-        broker_heartbeat_interval=EMBEDDED_TIMING.heartbeat,
+        broker_session_timeout=_TIMING.session,
+        broker_rebalance_timeout=_TIMING.rebalance,
+        broker_heartbeat_interval=_TIMING.heartbeat,
         broker_commit_interval=1.0,
         broker_max_poll_interval=86_400.0,
         broker_max_poll_records=5_000,

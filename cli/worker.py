@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from typing import NoReturn
 
 from cli.console import log_to_stderr
 from cli.settings import Settings, settings
@@ -46,9 +47,12 @@ async def _run(config: Settings) -> None:
     except Exception as error:
         log.debug("unexpected", exc_info=True)
         _leave(EXIT_CODE, f"unexpected {type(error).__name__}: {error}; run with ROMASHKA_DEBUG=1 and report it")
+    log.info("stopped")
+    _leave(0)
 
 
-def _leave(code: int, message: str) -> None:
-    log.critical("%s", message)
+def _leave(code: int, message: str = "") -> NoReturn:
+    if message:
+        log.critical("%s", message)
     logging.shutdown()
-    os._exit(code)  # a client's thread that hangs must not keep a failed worker alive
+    os._exit(code)  # a client's thread that hangs, in an insert for example, must not keep the process alive

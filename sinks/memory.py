@@ -8,16 +8,19 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from models.errors import SinkUnavailable
+from models.errors import SinkRejected
 from models.rows import QUERY_METRICS, WRITTEN
 from sinks.sink import STORED_QUERY_COLUMNS, StoredRange
 
-# Table → the columns by which rows collapse, and the column whose highest value stays (none: the last written).
+# Table → its sorting key, by which rows collapse, and the column whose highest value stays (none: the last written).
 _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
-    "integration_query_metrics": (("event_id",), None),
-    "conversation_outcomes": (("event_id",), None),
-    "conversation_intelligence": (("event_id",), None),
-    "integration_health_history": (("event_id",), None),
+    "integration_query_metrics": (
+        ("user_id", "integration_provider", "query_type", "created_at", "event_id"),
+        None,
+    ),
+    "conversation_outcomes": (("user_id", "conversation_id", "created_at", "event_id"), None),
+    "conversation_intelligence": (("user_id", "conversation_id", "created_at", "event_id"), None),
+    "integration_health_history": (("user_id", "integration_provider", "created_at", "event_id"), None),
     "integration_health_metrics": (("user_id", "integration_provider"), "created_at"),
     "query_windows": (
         ("user_id", "integration_provider", "query_type", "window_start", "topic_epoch", "partition", "chunk_id"),
@@ -32,24 +35,33 @@ class MemorySink:
 
     def __init__(self) -> None:
         self._batches: defaultdict[str, list[pa.RecordBatch]] = defaultdict(list)
-        self._failures: list[Exception] = []
+        self._write_failures: list[Exception] = []
+        self._read_failures: list[Exception] = []
         self.writes = 0
 
     def fail_next(self, errors: Iterable[Exception]) -> None:
         """Raise these, one per write, before anything is written again."""
-        self._failures.extend(errors)
+        self._write_failures.extend(errors)
+
+    def fail_next_reads(self, errors: Iterable[Exception]) -> None:
+        """Raise these, one per call, before stored queries are returned again."""
+        self._read_failures.extend(errors)
 
     def write(self, table: str, batch: pa.RecordBatch) -> None:
         """Keep a batch (see ``sinks.sink.Sink``)."""
         self.writes += 1
-        if self._failures:
-            raise self._failures.pop(0)
+        if self._write_failures:
+            raise self._write_failures.pop(0)
+        if table not in WRITTEN:
+            raise SinkRejected(f"there is no table {table}")
         if not batch.schema.equals(WRITTEN[table]):
-            raise SinkUnavailable(f"the columns of {table} differ from what was written: {batch.schema.names}")
+            raise SinkRejected(f"table {table} does not have the columns that were written: {batch.schema.names}")
         self._batches[table].append(batch)
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
         """Return stored queries (see ``sinks.sink.Sink``)."""
+        if self._read_failures:
+            raise self._read_failures.pop(0)
         rows = [
             row
             for row in self.rows("integration_query_metrics")

@@ -42,9 +42,10 @@ class Sealer:
         """
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the latter where less than a nonce is left of it
             raise SettingsError(
-                f"the dead letter at {place} does not open; ROMASHKA_PSEUDONYM_KEY is not the one it was sealed with"
+                f"the dead letter at {place} does not open; ROMASHKA_PSEUDONYM_KEY is not the one it was sealed with, "
+                "or its bytes were changed"
             ) from None
 
 

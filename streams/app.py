@@ -20,6 +20,8 @@ from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Record
 
 # Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
 _MAX_PUBLISHED_BYTES: Final = 900_000
+# A worker that is told to stop is gone within ten seconds, whether or not the database takes its last batch.
+_MOST_DRAIN_SECONDS: Final = 5.0
 _DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
 
 
@@ -82,7 +84,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         web_tables_enabled=False,
         store="memory://",
     )
-    app.drain_seconds = timing.rebalance / 2
+    app.drain_seconds = min(timing.rebalance / 2, _MOST_DRAIN_SECONDS)
     return app
 
 

@@ -2,8 +2,8 @@
 
 Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
 The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
-silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock is
-fast must not make everyone else's events late.
+silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock
+is fast must not make everyone else's events late.
 """
 
 from __future__ import annotations

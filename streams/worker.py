@@ -130,6 +130,7 @@ class Gauges:
         self._app = app
         self._metrics = metrics
         self._behind = False
+        self._shown: set[TP] = set()
         self._heard = time.monotonic()
 
     async def run(self) -> None:
@@ -157,6 +158,8 @@ class Gauges:
             return
         self._heard = time.monotonic()
         behind = False
+        self._hide(self._shown.difference(partitions))
+        self._shown = set(partitions)
         for tp in partitions:
             committed = consumer.committed(tp)
             durable = self._app.pipeline.durable_offset((tp.topic, tp.partition))
@@ -168,3 +171,9 @@ class Gauges:
             self._metrics.lag.labels(*labels).set(lag)
             self._metrics.committed.labels(*labels).set(committed or 0)
         self._behind = behind
+
+    def _hide(self, partitions: set[TP]) -> None:
+        """Remove the gauges of partitions that another worker has now: it tells of them."""
+        for tp in partitions:
+            self._metrics.lag.remove(tp.topic, str(tp.partition))
+            self._metrics.committed.remove(tp.topic, str(tp.partition))

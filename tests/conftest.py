@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -31,7 +32,7 @@ def kafka_bootstrap() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def clickhouse_url() -> Iterator[str]:
-    """URL of a ClickHouse: that of ROMASHKA_TEST_CLICKHOUSE where it is set, else the embedded one."""
+    """URL of a ClickHouse, with its user: that of ROMASHKA_TEST_CLICKHOUSE where it is set, else the embedded one."""
     if given := os.environ.get("ROMASHKA_TEST_CLICKHOUSE"):
         yield given
         return
@@ -48,7 +49,13 @@ def kafka(kafka_bootstrap: str) -> KafkaAddress:
 @pytest.fixture
 def empty_database(clickhouse_url: str) -> ClickHouseAddress:
     """A database name that nothing has used yet."""
-    return ClickHouseAddress(clickhouse_url, f"test_{uuid.uuid4().hex[:12]}")
+    parts = urlsplit(clickhouse_url)
+    return ClickHouseAddress(
+        url=f"{parts.scheme}://{parts.hostname}:{parts.port}",
+        database=f"test_{uuid.uuid4().hex[:12]}",
+        user=parts.username or "default",
+        password=parts.password or "",
+    )
 
 
 @pytest.fixture

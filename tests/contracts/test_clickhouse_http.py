@@ -348,14 +348,18 @@ def test_a_long_url_and_a_large_body_are_taken(server: Server, table: str) -> No
     assert server.rows("SELECT count() FROM contract") == b"20000\n"
 
 
-def test_a_slow_read_holds_up_no_insert(server: Server, table: str) -> None:
-    sql = b"SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(number)"
-    slow = threading.Thread(target=lambda: server.send(sql, max_execution_time="3"))
+def test_a_slow_read_holds_up_no_insert_and_can_be_killed(server: Server, table: str) -> None:
+    replies: list[Reply] = []
+    endless = b"SELECT count() FROM numbers(1000000000000000) WHERE NOT ignore(number)"
+    slow = threading.Thread(target=lambda: replies.append(server.send(endless)))
     slow.start()
 
     for number in range(20):
         server.rows(f"INSERT INTO contract VALUES ({number}, 'x')")
 
-    assert slow.is_alive()
     assert server.rows("SELECT count() FROM contract") == b"20\n"
-    slow.join()
+    assert replies == []
+    while slow.is_alive():  # until it has begun, there is nothing to kill
+        server.rows("KILL QUERY WHERE query LIKE '%1000000000000000%' AND query NOT LIKE 'KILL%'")
+        slow.join(0.1)
+    assert replies[0].headers["X-ClickHouse-Exception-Code"] == "394"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from docker.errors import DockerException  # type: ignore[import-untyped]  # docker ships no types
+from docker.errors import DockerException
 from testcontainers.community.clickhouse import ClickHouseContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient

@@ -102,7 +102,9 @@ def test_a_dead_letter_keeps_its_coordinates_and_every_byte(batch: tuple[Topic, 
 def test_a_record_fares_the_same_whatever_its_neighbours(batch: tuple[Topic, list[Record]], cut: int) -> None:
     topic, records = batch
     whole, head, tail = (_decode(topic, part) for part in (records, records[:cut], records[cut:]))
-    assert whole.events == head.events + tail.events
+    assert repr(whole.events) == repr(
+        head.events + tail.events
+    )  # as text, because NaN in an unknown field is not itself
     assert whole.rejected == head.rejected + tail.rejected
     assert whole.unknown_fields == head.unknown_fields + tail.unknown_fields
 

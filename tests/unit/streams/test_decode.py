@@ -1,0 +1,111 @@
+"""The decoder's edges that no example file shows: sizes, tombstones, the clock, and what is counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from models.dead_letters import DeadLetter
+from models.events import MAX_EVENT_BYTES
+from models.topics import QUERIES
+from streams.decode import Decoded, Decoder
+from tests.examples.events import NOW, Record, event, message, source
+
+
+def _decode(*values: bytes | None) -> Decoded:
+    records = [Record(10 + i, b"key", value) for i, value in enumerate(values)]
+    return Decoder(QUERIES).decode(records, source(QUERIES), now=NOW)
+
+
+def _letter(value: bytes | None) -> DeadLetter:
+    (letter,) = _decode(value).rejected
+    return letter
+
+
+def _of_size(size: int) -> bytes:
+    padding = size - len(message(QUERIES, note=""))
+    return message(QUERIES, note="x" * padding)
+
+
+def test_an_event_of_exactly_64_kib_is_taken() -> None:
+    value = _of_size(MAX_EVENT_BYTES)
+    assert len(value) == 64 * 1024
+    assert len(_decode(value).events) == 1
+
+
+def test_one_byte_more_than_64_kib_is_rejected_with_every_byte() -> None:
+    value = _of_size(MAX_EVENT_BYTES + 1)
+    letter = _letter(value)
+    assert (letter.stage, letter.reason) == ("size", "too_large")
+    assert "65537 bytes" in letter.detail
+    assert letter.raw == value
+
+
+def test_a_message_of_ten_megabytes_is_not_even_parsed() -> None:
+    assert _letter(b"[" * 10_000_000).reason == "too_large"
+
+
+def test_a_tombstone_is_rejected_as_empty() -> None:
+    letter = _letter(None)
+    assert (letter.stage, letter.reason, letter.raw) == ("decode", "empty", b"")
+
+
+def test_a_missing_key_is_kept_as_no_bytes() -> None:
+    (letter,) = Decoder(QUERIES).decode([Record(1, None, b"{")], source(QUERIES), now=NOW).rejected
+    assert letter.key == b""
+
+
+def test_neighbours_of_a_bad_record_keep_their_offsets() -> None:
+    decoded = _decode(message(QUERIES), b"{", message(QUERIES))
+    assert decoded.offsets == [10, 12]
+    assert [letter.offset for letter in decoded.rejected] == [11]
+
+
+def test_a_value_cannot_reach_into_its_neighbour() -> None:
+    """Were a batch joined into one array before it is parsed, these two would make one event of the second's fields."""
+    decoded = _decode(b'{"a": [', b"]}", message(QUERIES))
+    assert decoded.offsets == [12]
+
+
+def test_unknown_fields_of_valid_events_are_counted_and_those_of_rejected_ones_are_not() -> None:
+    decoded = _decode(
+        message(QUERIES, sdk="9", trace={"id": 1}),
+        message(QUERIES),
+        message(QUERIES, note="x", query_success="yes"),
+    )
+    assert decoded.unknown_fields == 2
+
+
+def test_the_clock_is_the_callers() -> None:
+    record = Record(1, None, message(QUERIES, created_at="2026-01-15T12:30:00Z"))
+    decoder = Decoder(QUERIES)
+    assert decoder.decode([record], source(QUERIES), now=NOW).rejected[0].stage == "time"
+    assert decoder.decode([record], source(QUERIES), now=NOW + timedelta(minutes=25)).offsets == [1]
+
+
+def test_values_arrive_as_what_they_are() -> None:
+    (decoded,) = _decode(message(QUERIES, customer_id="c-1", ai_confidence_score=1)).events
+    assert decoded["event_id"] == UUID(event(QUERIES)["event_id"])
+    assert decoded["created_at"].utcoffset() == timedelta(0)
+    assert decoded["ai_confidence_score"] == 1.0
+    assert decoded["query_success"] is True
+
+
+@pytest.mark.parametrize("field", ["event_id", "user_id", "created_at", "query_type", "country", "error_kind"])
+def test_the_detail_names_the_field_and_what_was_expected(field: str) -> None:
+    letter = _letter(json.dumps(event(QUERIES, **{field: 5})).encode())
+    assert letter.detail.startswith(f"{field}: expected ")
+
+
+@pytest.mark.xfail(
+    reason="models.fields.Moment has no upper bound; year 9999 west of Greenwich has no UTC", strict=True
+)
+def test_a_moment_beyond_the_calendar_is_rejected() -> None:
+    from models.topics import OUTCOMES  # noqa: PLC0415
+
+    value = message(OUTCOMES, opened_at="9999-12-31T23:59:59-23:59")
+    decoded = Decoder(OUTCOMES).decode([Record(1, None, value)], source(OUTCOMES), now=NOW)
+    assert [letter.reason for letter in decoded.rejected] == ["out_of_range"]
