@@ -17,10 +17,18 @@ err = Console(stderr=True)
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
     """Return a table; the columns named in ``right`` are aligned right."""
-    made = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
-    for column in columns:
+    made = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for position, column in enumerate(columns):
         number = column in right
-        made.add_column(column, justify="right" if number else "left", no_wrap=number, min_width=min(len(column), 10))
+        # Numbers and the first column, which says what a row is, stay whole; the others give way on a narrow terminal.
+        made.add_column(column, justify="right" if number else "left", no_wrap=number or position == 0)
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     return made

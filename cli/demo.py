@@ -193,7 +193,7 @@ def _summary(client: Client, totals: Totals, wrong: list[str], took: float) -> N
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        "AI sure",
+        "sure",
         "stars",
         "value",
     )
@@ -211,7 +211,8 @@ def _summary(client: Client, totals: Totals, wrong: list[str], took: float) -> N
     ]
     out.print(table(f"{_DAYS} days, by provider", columns, rows, right=columns[1:]))
     out.print(
-        "value: in the tenants' own currencies, added up; stars: of conversations that used the provider", style="dim"
+        "sure: how confident the AI was; stars: of conversations that used the provider; value: in tenants' own currencies",
+        style="dim",
     )
     _verdict(totals, wrong, took)
 
