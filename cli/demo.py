@@ -211,7 +211,7 @@ def _summary(client: Client, totals: Totals, wrong: list[str], took: float) -> N
     ]
     out.print(table(f"{_DAYS} days, by provider", columns, rows, right=columns[1:]))
     out.print(
-        "sure: how confident the AI was; stars: of conversations that used the provider; value: in tenants' own currencies",
+        "sure: how confident the AI was; stars: where the provider was used; value: in the tenants' own currencies",
         style="dim",
     )
     _verdict(totals, wrong, took)

@@ -55,7 +55,7 @@ class ClickHouseSink:
         try:
             with self._lock:
                 found = self._connected().query_arrow(_STORED_SQL, parameters=parameters)
-        except (ClickHouseError, Unreachable) as error:
+        except (ClickHouseError, Unreachable, pa.ArrowInvalid) as error:  # the last: an answer that was cut off
             raise self._failure(error, "read back stored queries") from error
         batches = found.cast(_STORED_SCHEMA).combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=_STORED_SCHEMA)
@@ -65,7 +65,9 @@ class ClickHouseSink:
             self._client = connect(self._address)
         return self._client
 
-    def _failure(self, error: ClickHouseError | Unreachable, doing: str) -> SinkRejected | SinkUnavailable:
+    def _failure(
+        self, error: ClickHouseError | Unreachable | pa.ArrowInvalid, doing: str
+    ) -> SinkRejected | SinkUnavailable:
         self._client = None
         if isinstance(error, Unreachable):
             return SinkUnavailable(str(error))

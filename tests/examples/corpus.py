@@ -1,7 +1,7 @@
-"""The example messages of each topic: ``<topic>/valid/*.json``, and ``<topic>/invalid/*.json`` with what is said of each.
+"""The example messages of each topic: ``<topic>/valid/*.json`` and ``<topic>/invalid/*.json``.
 
-A file's bytes are the message, as it stands. Beside an invalid one lies ``<name>.expected.json``: the stage, the reason,
-and a fragment of the detail.
+A file's bytes are the message, as it stands. Beside an invalid one lies ``<name>.expected.json``: the stage, the
+reason, and a fragment of the detail.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -87,7 +88,7 @@ def keyed(rows: Iterable[Row]) -> dict[WindowKey, Row]:
 def slices(queries: Sequence[Query], cuts: Iterable[int]) -> list[Sequence[Query]]:
     """``queries`` in pieces that end at ``cuts``, none of them empty."""
     bounds = sorted({0, len(queries), *(cut for cut in cuts if 0 < cut < len(queries))})
-    return [queries[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [queries[start:end] for start, end in pairwise(bounds)]
 
 
 def _values(group: Sequence[Query]) -> Row:

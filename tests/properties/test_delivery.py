@@ -18,7 +18,7 @@ from tests.unit.streams.virtual_time import in_virtual_time
 class Put(NamedTuple):
     """A batch of that many queries, and perhaps a rejected message, is read from where the partition stands."""
 
-    count: int
+    queries: int
     rejected: bool
 
 
@@ -65,9 +65,9 @@ class Worker:
     async def take(self, step: Step) -> None:
         """Do one step, then commit."""
         match step:
-            case Put(count, rejected):
+            case Put(queries, rejected):
                 await self.place.delivery.capacity()
-                self._put(count, rejected)
+                self._put(queries, rejected)
             case Fail(times):
                 self.place.sink.fail_next([SinkUnavailable("away")] * times)
             case Pass(seconds):
@@ -90,8 +90,8 @@ class Worker:
         durable |= {row["offset"] for row in self.place.sink.rows("dead_letters")}
         assert set(range(self.committed)) <= durable
 
-    def _put(self, count: int, rejected: bool) -> None:
-        offsets = range(self.position, self.position + count)
+    def _put(self, queries: int, rejected: bool) -> None:
+        offsets = range(self.position, self.position + queries)
         # Once rejected, always rejected: what an offset holds does not change.
         fresh = [offset for offset in offsets if offset not in self.rejected]
         if fresh:

@@ -35,7 +35,7 @@ _wild = _polls(oldest=7_200, newest=-300)
 
 
 def _play(arrivals: Sequence[Arrival], closes: set[int]) -> tuple[list[ClosedMinute], int]:
-    """Feed the polls to a series, close at some of them and long after the last; return what closed and what was late."""
+    """Feed a series, close at some polls and long after the last; return what closed and how many were late."""
     minutes = MinuteSeries()
     now, closed, late = _START, list[ClosedMinute](), 0
     for number, arrival in enumerate(arrivals):

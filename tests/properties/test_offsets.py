@@ -10,7 +10,7 @@ from streams.offsets import SafeOffsets, commit_point
 
 
 class Partition(RuleBasedStateMachine):
-    """One partition: it is read in spans, which finish in any order or never; a rebalance starts over from the commit."""
+    """One partition, read in spans that finish in any order or never; a rebalance starts over from the commit."""
 
     def __init__(self) -> None:
         super().__init__()

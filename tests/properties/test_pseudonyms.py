@@ -65,7 +65,7 @@ def test_space_around_and_the_form_of_accents_make_no_difference(
 
 
 @settings(deadline=None)
-@given(tenant=_tenants, customer=st.text("abcxyzäöéпривет@.+-0123", min_size=1))
+@given(tenant=_tenants, customer=st.text("abcxyzäöéжию@.+-0123", min_size=1))
 def test_capitals_make_no_difference(tenant: bytes, customer: str) -> None:
     pseudonym = Pseudonymiser(SECRET, "k1").pseudonym
     assert pseudonym(tenant, customer.upper()) == pseudonym(tenant, customer)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.windows import CHUNK_SIZE, Chunk
-from tests.examples.queries import SOURCE, START_MS, Query, batch_of, keyed, slices, windows_of
+from tests.examples.queries import SOURCE, START_MS, Query, Row, WindowKey, batch_of, keyed, slices, windows_of
 
 _CHUNK_ID = 4
 _scores = st.none() | st.integers(-10_000, 10_000).map(lambda number: Decimal(number).scaleb(-4))
@@ -38,7 +38,7 @@ def test_the_last_row_of_every_window_is_what_a_plain_recomputation_says(
 ) -> None:
     """In whatever order the events come, however they are cut into batches, whenever the rows are taken."""
     chunk = Chunk(SOURCE, _CHUNK_ID)
-    last = {}
+    last: dict[WindowKey, Row] = {}
     for number, part in enumerate(slices(log, cuts)):
         chunk.add(batch_of(part))
         if number in flushes and (rows := chunk.take_changed()) is not None:
@@ -69,7 +69,8 @@ def test_histograms_added_over_windows_are_the_histogram_of_all_their_events(log
     rows = chunk.take_changed()
     assert rows is not None
     merged: Counter[int] = Counter()
-    for histogram in rows["response_time_histogram"].to_pylist():
+    for row in rows.to_pylist():
+        histogram = row["response_time_histogram"]
         assert histogram["buckets"] == sorted(set(histogram["buckets"]))
         merged.update(dict(zip(histogram["buckets"], histogram["counts"], strict=True)))
     alike = [query._replace(tenant=1, provider="hubspot", query_type="x", at_ms=START_MS) for query in log]

@@ -24,10 +24,10 @@ def _no_network() -> Iterator[None]:
 def _only_to_itself(connect: Callable[..., Any]) -> Callable[..., Any]:
     def connect_within_this_process(self: socket.socket, address: Any) -> Any:
         if self.family != socket.AF_UNIX and address[1] not in _ports_of_this_process():
+            self.close()  # who opened it may not expect this kind of failure
             pytest.fail(
-                f"a unit test connects to {address[0]}:{address[1]}. Give it the fake (MemorySink, MemoryTransport), or "
-                "move it to tests/contracts or tests/integration",
-                pytrace=True,
+                f"a unit test connects to {address[0]}:{address[1]}. Give it the fake (MemorySink, MemoryTransport), "
+                "or move it to tests/contracts or tests/integration"
             )
         return connect(self, address)
 

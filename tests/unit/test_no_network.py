@@ -7,7 +7,6 @@ import socket
 
 import pytest
 
-from models.errors import SinkUnavailable
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress
 from tests.examples.queries import Query, batch_of
@@ -21,17 +20,14 @@ def test_a_connection_elsewhere_fails_and_says_what_to_do() -> None:
 
 
 def test_loopback_is_elsewhere_too() -> None:
-    with socket.socket() as probe, pytest.raises(_FAILED, match="127.0.0.1:9092"):
+    with socket.socket() as probe, pytest.raises(_FAILED, match=r"127\.0\.0\.1:9092"):
         probe.connect_ex(("127.0.0.1", 9092))
 
 
 def test_it_is_not_mistaken_for_a_database_that_is_away() -> None:
     sink = ClickHouseSink(ClickHouseAddress("http://127.0.0.1:8123", "integration_analytics"))
-    with pytest.raises(_FAILED):
-        try:
-            sink.write("integration_query_metrics", batch_of([Query(1, 1)]))
-        except SinkUnavailable:
-            pytest.skip("the guard's failure was swallowed on the way")
+    with pytest.raises(_FAILED, match=r"127\.0\.0\.1:8123"):
+        sink.write("integration_query_metrics", batch_of([Query(1, 1)]))
 
 
 def test_a_server_of_the_tests_own_may_be_talked_to() -> None:

@@ -16,7 +16,9 @@ _CLASSES = [member for _, member in inspect.getmembers(errors, inspect.isclass) 
 def test_every_error_is_ours_documented_and_in_the_tree(error: type[Exception]) -> None:
     assert issubclass(error, RomashkaError)
     assert error.__doc__
-    (line,) = [line for line in str(errors.__doc__).splitlines() if line.lstrip("│├└─ ").split(" ")[0] == error.__name__]
+    (line,) = [
+        line for line in str(errors.__doc__).splitlines() if line.lstrip("│├└─ ").split(" ")[0] == error.__name__
+    ]
     depth = error.__mro__.index(RomashkaError)
     assert len(line) - len(line.lstrip("│├└─ ")) == 4 * depth
 

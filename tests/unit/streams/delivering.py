@@ -64,7 +64,7 @@ class Place:
     def offsets(self) -> list[int]:
         """The offsets of the queries that were written, in that order, repeats included."""
         batches = [batch for table, batch in self.sink.written if table == TABLE]
-        return [offset for batch in batches for offset in batch["kafka_offset"].to_pylist()]
+        return [offset for batch in batches for offset in batch["kafka_offset"].to_numpy().tolist()]
 
     def put(self, *offsets: int) -> None:
         """Hand over one batch with a query at each of the offsets."""

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from models.rows import HEALTH, INTELLIGENCE, OUTCOMES, QUERY_METRICS, WRITTEN
-from models.topics import INGEST, Topic
 from models.topics import HEALTH as HEALTH_TOPIC
+from models.topics import INGEST, Topic
 from models.topics import INTELLIGENCE as INTELLIGENCE_TOPIC
 from models.topics import OUTCOMES as OUTCOME_TOPIC
 from models.topics import QUERIES as QUERY_TOPIC

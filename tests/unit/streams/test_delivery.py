@@ -1,4 +1,4 @@
-"""Delivery flushes by size and age, repeats the identical batch until it is durable, and holds back what is too much."""
+"""Delivery flushes by size and age, repeats the identical batch until it is durable, and bounds what waits."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ async def test_dead_letters_are_sealed_in_both_places() -> None:
     (published,) = place.published[0].to_pylist()
     assert published == row
     assert (row["stage"], row["reason"], row["received_at"]) == ("decode", "invalid_json", NOW)
-    assert b"{" != row["raw"] and b"key" not in row["message_key"]
+    assert b"key" not in row["message_key"]
     where = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])
     assert Sealer(SECRET).open(row["raw"], where) == b"{"
 

@@ -59,8 +59,8 @@ def test_old_messages_leave_the_window() -> None:
 
 def test_a_first_bad_message_is_suspicious_until_good_ones_come() -> None:
     guard = _guard()
-    assert not guard.suspicious
-    guard.observe(1, 1)
-    assert guard.suspicious
-    guard.observe(1, 0)
-    assert not guard.suspicious
+    suspicions = [guard.suspicious]
+    for rejected in (1, 0):
+        guard.observe(1, rejected)
+        suspicions.append(guard.suspicious)
+    assert suspicions == [False, True, False]

@@ -55,4 +55,3 @@ def test_a_flood_of_rejections_is_raised_and_counted_by_reason() -> None:
         ingest.prepare([Record(i, None, b"{") for i in range(5_000)], source(HEALTH), now=NOW)
     labels = {"topic": HEALTH.name, "stage": "decode", "reason": "invalid_json"}
     assert metrics.registry.get_sample_value("romashka_dead_letters_total", labels) == 5_000
-

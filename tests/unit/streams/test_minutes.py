@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def _at(seconds: float) -> datetime:
     return _NOON + timedelta(seconds=seconds)
 
 
-def _query(seconds: float, **facts: object) -> Query:
+def _query(seconds: float, **facts: Any) -> Query:
     return Query(0, 0, at_ms=START_MS + round(seconds * 1000))._replace(**facts)
 
 

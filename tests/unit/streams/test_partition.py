@@ -22,7 +22,7 @@ def _fresh() -> QueryPartition:
 
 def _new(partition: QueryPartition, *queries: Query) -> list[int]:
     folded = partition.fold(batch_of(queries))
-    return [offset for rows in folded for offset in rows["kafka_offset"].to_pylist()]
+    return [offset for rows in folded for offset in rows["kafka_offset"].to_numpy().tolist()]
 
 
 @pytest.mark.parametrize(

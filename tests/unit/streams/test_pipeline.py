@@ -267,7 +267,7 @@ async def test_a_topic_full_of_rejections_does_not_hold_back_the_others() -> Non
 async def test_only_rejections_stop_the_worker_at_the_bound() -> None:
     worker = Worker()
     await worker.read(HEALTH, [_bad(offset) for offset in range(4_999)])
-    with pytest.raises(RejectionFlood, match="5000 of the last 5000 messages of integration.health.v1"):
+    with pytest.raises(RejectionFlood, match=r"5000 of the last 5000 messages of integration\.health\.v1"):
         await worker.read(HEALTH, [_bad(4_999)])
     await worker.flush()
     assert worker.pipeline.safe_offset((HEALTH.name, _PARTITION)) is None
@@ -303,7 +303,7 @@ async def test_nothing_is_counted_as_lost_where_nothing_was_deleted() -> None:
 
 @in_virtual_time
 async def test_a_new_worker_goes_on_where_the_old_one_was_killed() -> None:
-    """Killed after the rows were durable and before anything was committed: the chunk is read again, nothing counts twice."""
+    """Killed when the rows were durable and nothing committed: the chunk is read again, nothing counts twice."""
     sink = MemorySink()
     records = [_record(QUERIES, offset) for offset in range(CHUNK_SIZE - 3, CHUNK_SIZE + 4)]
     old = Worker(sink)

@@ -1,7 +1,7 @@
 """An event loop whose clock jumps: what takes hours passes at once, and in the same order every time.
 
-Code under test sleeps, waits with timeouts and calls into threads as ever; when nothing is left to do the loop moves its
-clock to the next timer instead of waiting for it. Nothing else is replaced.
+Code under test sleeps, waits with timeouts and calls into threads as ever; when nothing is left to do the loop moves
+its clock to the next timer instead of waiting for it. Nothing else is replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the virtual time in seconds."""
         return self._clock.now
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio calls it so
         """Do nothing: the executor has no threads."""
 
 
