@@ -20,12 +20,15 @@ _PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62
 # Back-filled events may be years apart: one insert may touch any number of monthly partitions.
 _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
+# Not FINAL, which would have to merge the whole table: the index on offsets finds the few granules that matter, and
+# what was written twice is told apart here.
 _STORED_SQL: Final = f"""
 SELECT {", ".join(STORED_QUERY_COLUMNS)}
-FROM integration_query_metrics FINAL
+FROM integration_query_metrics
 WHERE topic_epoch = {{epoch:UInt64}} AND kafka_partition = {{partition:Int32}}
   AND kafka_offset >= {{first:Int64}} AND kafka_offset < {{end:Int64}}
 ORDER BY kafka_offset
+LIMIT 1 BY event_id
 """  # noqa: S608 - the columns are our own constants; every value is a bound parameter
 _STORED_SCHEMA: Final = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
 
