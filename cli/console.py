@@ -8,30 +8,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
-    """Return a table; the columns named in ``right`` are aligned right."""
-    made = Table(
-        title=title,
-        title_justify="left",
-        header_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Group:
+    """Return a titled table; the columns named in ``right`` are aligned right."""
+    made = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
         number = column in right
         # Numbers and the first column, which says what a row is, stay whole; the others give way on a narrow terminal.
         made.add_column(column, justify="right" if number else "left", no_wrap=number or position == 0)
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
-    return made
+    return Group(Text(title, style="bold"), made)  # a title of the table's own would wrap at the table's width
 
 
 class _OneLine(logging.Formatter):

@@ -7,10 +7,11 @@ import io
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
+from rich.console import Group
 
 from cli.console import out, table
 from cli.settings import settings
@@ -21,6 +22,29 @@ from sinks.connection import connect
 from sinks.reading import ask
 
 app = typer.Typer(help="Key figures: success, latency, confidence, satisfaction, value.", no_args_is_help=True)
+
+
+# What a column is called where people read it; JSON and CSV keep the figure's name.
+_HEADINGS: Final = {
+    "query_type": "query type",
+    "query_count": "queries",
+    "query_success_rate": "answered",
+    "latency_p50_ms": "p50 ms",
+    "latency_p95_ms": "p95 ms",
+    "latency_p99_ms": "p99 ms",
+    "data_freshness_hours": "data age h",
+    "ai_confidence": "AI sure",
+    "satisfaction_impact": "impact",
+    "error_kind": "error",
+    "conversation_count": "conversations",
+    "data_utilization_rate": "used data",
+    "csat_with_data": "stars with",
+    "csat_without_data": "without",
+    "resolution_time_minutes": "minutes",
+    "value_generated": "value",
+    "confidence_with_data": "sure with data",
+    "confidence_without_data": "without",
+}
 
 
 class Format(StrEnum):
@@ -59,7 +83,8 @@ def summary(
     asked = {
         "Queries": figures.query_figures(scope, split),
         "Errors": figures.errors_by_kind(scope, split),
-        "Conversations": figures.outcome_figures(scope, coarse),
+        "All conversations": figures.outcome_figures(scope),
+        "Conversations that used data": figures.outcome_figures(scope, coarse),
         "Confidence": figures.confidence_figures(scope, [name for name in coarse if name == "tenant"]),
     }
     with connect(settings().clickhouse) as client:
@@ -96,18 +121,17 @@ def _print(answers: dict[str, list[dict[str, Any]]], scope: Scope, format_: Form
             csv.writer(buffer).writerows([["figures", *columns], *([title, *row.values()] for row in rows)])
             typer.echo(buffer.getvalue(), nl=False)
         elif rows:
-            cells = ([shown(name, cell) for name, cell in row.items()] for row in rows)
-            numbers = [name for name in columns if name not in {*DIMENSIONS, "error_kind"}]
-            out.print(
-                table(
-                    f"{title}, {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC",
-                    columns,
-                    cells,
-                    right=numbers,
-                )
-            )
+            out.print(_table(title, scope, rows))
         else:
             out.print(f"{title}: nothing between {scope.start:%Y-%m-%d %H:%M} and {scope.end:%Y-%m-%d %H:%M} UTC")
+
+
+def _table(title: str, scope: Scope, rows: list[dict[str, Any]]) -> Group:
+    headings = {name: _HEADINGS.get(name, name) for name in rows[0]}
+    cells = ([shown(name, cell) for name, cell in row.items()] for row in rows)
+    numbers = [heading for name, heading in headings.items() if name not in {*DIMENSIONS, "error_kind"}]
+    span = f"{scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC"
+    return table(f"{title}, {span}", list(headings.values()), cells, right=numbers)
 
 
 def _scope(tenant: str, provider: str, query_type: str, start: str, end: str) -> Scope:
