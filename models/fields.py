@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, Field
 
 MAX_INT32: Final = 2**31 - 1
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+# Later is a mistake, and what an offset carries past the year 9999 could not be stored.
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 # Text that becomes a label in dashboards: short, and free of control characters that would break a legend or a CSV.
 LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
@@ -19,20 +21,27 @@ EventId = Annotated[UUID, Field(description="Made once by the producer; a repeat
 TenantId = Annotated[UUID, Field(description="The business whose integrations are used (the tenant)")]
 ConversationId = Annotated[UUID, Field(description="The conversation this belongs to")]
 EventTime = Annotated[
-    AwareDatetime, Field(ge=EARLIEST, description="When it happened: ISO-8601 with an offset, 2000 or later")
+    AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="When it happened: ISO-8601 with an offset, 2000 or later")
 ]
-Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, description="ISO-8601 with an offset, 2000 or later")]
+Moment = Annotated[
+    AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="ISO-8601 with an offset, between 2000 and 2200")
+]
 Label = Annotated[str, Field(pattern=LABEL_PATTERN, description="1 to 128 characters, no control characters")]
 Provider = Annotated[
     str,
     Field(
         pattern=r"^[a-z][a-z0-9_-]{0,62}$",
-        description="An integration, for example hubspot, shopify, salesforce; new ones need no registration",
+        description="An integration in lower case, at most 63 of a-z, 0-9, _ and -, for example hubspot; new ones need "
+        "no registration",
     ),
 ]
 CustomerId = Annotated[
     str,
-    Field(min_length=1, max_length=128, description="The tenant's own customer; pseudonymised on arrival"),
+    Field(
+        min_length=1,
+        max_length=128,
+        description="The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+    ),
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, for example DE")]
 Ratio = Annotated[float, Field(ge=0, le=1, description="0 to 1, kept to four decimals")]

@@ -42,16 +42,12 @@ def connect(
     Unreachable
         Nothing answers there, or it refuses us.
     """
-    parts = urlsplit(address.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(
-            f"ROMASHKA_CLICKHOUSE_URL is '{address.url}'; expected something like http://127.0.0.1:8123"
-        )
+    scheme, host, port = _parts(address.url)
     try:
         return clickhouse_connect.get_client(
-            host=parts.hostname,
-            port=parts.port or (8443 if parts.scheme == "https" else 8123),
-            interface=parts.scheme,
+            host=host,
+            port=port,
+            interface=scheme,
             username=address.user,
             password=address.password,
             database=address.database if database is None else database,
@@ -63,6 +59,18 @@ def connect(
         )
     except ClickHouseError as error:
         raise Unreachable(_why(address, error)) from error
+
+
+def _parts(url: str) -> tuple[str, str, int]:
+    wrong = SettingsError(f"ROMASHKA_CLICKHOUSE_URL is '{url}'; expected something like http://127.0.0.1:8123")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (8443 if parts.scheme == "https" else 8123)
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise wrong
+    return parts.scheme, parts.hostname, port
 
 
 def _why(address: ClickHouseAddress, error: ClickHouseError) -> str:

@@ -90,6 +90,11 @@ class MinuteSeries:
         self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
         return int(late.sum())
 
+    def keep_open(self, now: datetime) -> None:
+        """Take ``now`` for an arrival: nothing is read at the moment, which says nothing about what happens."""
+        if self._last_arrival is not None:
+            self._last_arrival = now
+
     def close(self, now: datetime) -> list[ClosedMinute]:
         """Return the minutes that the watermark has passed, oldest first, silent ones between them included."""
         if self._last_arrival is None:

@@ -158,7 +158,10 @@ class Pipeline:
 
     def close_minutes(self) -> list[ClosedMinute]:
         """Return the minutes that closed since the last call."""
-        return self._queries.close_minutes(self._clock())
+        now = self._clock()
+        if self.patience.waiting:
+            self._queries.keep_open(now)
+        return self._queries.close_minutes(now)
 
     def forget(self) -> None:
         """Let go of every partition: they start again from what was committed, here or elsewhere."""

@@ -45,6 +45,11 @@ class Queries:
         """Return the window rows that changed since the last call."""
         return [rows for partition in self._partitions.values() for rows in partition.take_changed()]
 
+    def keep_open(self, now: datetime) -> None:
+        """Let no minute close by the wall clock: nothing is read at the moment."""
+        for minutes in self._minutes.values():
+            minutes.keep_open(now)
+
     def close_minutes(self, now: datetime) -> list[ClosedMinute]:
         """Return the minutes that the watermark of their partition has passed."""
         closed: list[ClosedMinute] = []

@@ -12,6 +12,7 @@ from uuid import UUID
 
 # The one bound of the contract that a JSON Schema has no word for.
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 _UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -30,14 +31,14 @@ def uuid_text(value: object) -> str | None:
 
 
 def moment_text(value: object) -> str | None:
-    """Return an aware datetime of 2000 or later as ISO-8601 in UTC; ``None`` for anything else."""
+    """Return an aware datetime between 2000 and 2200 as ISO-8601 in UTC; ``None`` for anything else."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         return None
     try:
         moment = value.astimezone(UTC)
     except OverflowError:
         return None
-    return moment.isoformat() if moment >= EARLIEST else None
+    return moment.isoformat() if EARLIEST <= moment <= LATEST else None
 
 
 def number(value: object) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pyarrow as pa
@@ -66,16 +66,10 @@ class Place:
         batches = [batch for table, batch in self.sink.written if table == TABLE]
         return [offset for batch in batches for offset in batch["kafka_offset"].to_numpy().tolist()]
 
-    def put(self, *offsets: int) -> None:
-        """Hand over one batch with a query at each of the offsets."""
-        rows = batch_of(Query(offset, offset) for offset in offsets)
-        self.delivery.put(PARTITION, offsets[-1], Prepared([(TABLE, rows)], []))
-
-    def reject(self, offset: int) -> None:
-        """Hand over one rejected message."""
-        topic, partition = PARTITION
-        letter = DeadLetter(topic, 11, partition, offset, "decode", "invalid_json", "not JSON", b"key", b"{")
-        self.delivery.put(PARTITION, offset, Prepared([], [letter]))
+    def put(self, *queries: int, rejected: Sequence[int] = ()) -> None:
+        """Hand over one batch with a query at each of the offsets ``queries``, and rejections at the others."""
+        rows = [(TABLE, batch_of(Query(offset, offset) for offset in queries))] if queries else []
+        self.delivery.put(PARTITION, max([*queries, *rejected]), Prepared(rows, [_letter(at) for at in rejected]))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -95,3 +89,8 @@ class Place:
     async def _publish(self, letters: pa.RecordBatch) -> None:
         await self.kafka_takes_them.wait()
         self.published.append(letters)
+
+
+def _letter(offset: int) -> DeadLetter:
+    topic, partition = PARTITION
+    return DeadLetter(topic, 11, partition, offset, "decode", "invalid_json", "not JSON", b"key", b"{")

@@ -55,7 +55,7 @@ async def test_enough_rows_are_written_at_once() -> None:
 async def test_a_rejected_message_counts_as_a_row() -> None:
     place = Place(_LIMITS._replace(flush_rows=1))
     async with place.running():
-        place.reject(1)
+        place.put(rejected=[1])
         await asyncio.sleep(0.01)
         assert place.sink.rows("dead_letters")
 
@@ -147,7 +147,7 @@ async def test_nothing_is_safe_before_its_windows_and_dead_letters_are_durable_t
     place = Place(_LIMITS)
     async with place.running():
         place.put(1)
-        place.reject(2)
+        place.put(rejected=[2])
         place.windows.append(_windows())
         place.sink.fail_next([_AWAY])
         await asyncio.sleep(1.5)
@@ -167,7 +167,7 @@ async def test_nothing_is_safe_before_its_dead_letters_are_published() -> None:
     place = Place(_LIMITS)
     place.kafka_takes_them.clear()
     async with place.running():
-        place.reject(1)
+        place.put(rejected=[1])
         await asyncio.sleep(5)
         assert place.sink.rows("dead_letters")
         assert place.delivery.safe(PARTITION) is None
@@ -180,7 +180,7 @@ async def test_nothing_is_safe_before_its_dead_letters_are_published() -> None:
 async def test_dead_letters_are_sealed_in_both_places() -> None:
     place = Place(_LIMITS)
     async with place.running():
-        place.reject(4)
+        place.put(rejected=[4])
         assert await place.delivery.drain(5)
     (row,) = place.sink.rows("dead_letters")
     (published,) = place.published[0].to_pylist()

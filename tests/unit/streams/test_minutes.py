@@ -97,6 +97,13 @@ def test_an_idle_partition_closes_by_the_wall_clock() -> None:
     assert 0 in _starts(minutes.close(_at(120)))
 
 
+def test_a_partition_is_idle_after_half_a_minute() -> None:
+    minutes = MinuteSeries()
+    _add(minutes, *[_query(-600)] * 16, now=_at(0))
+    assert -10 not in _starts(minutes.close(_at(29.999)))
+    assert -10 in _starts(minutes.close(_at(30)))
+
+
 def test_a_busy_partition_that_is_behind_does_not_close_by_the_wall_clock() -> None:
     """Catching up: events of an hour ago arrive now, and the wall clock has no say while they do."""
     minutes = MinuteSeries()

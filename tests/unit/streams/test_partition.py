@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pyarrow as pa
 import pytest
 
 from models.rows import QUERY_METRICS
 from sinks.sink import STORED_QUERY_COLUMNS
 from streams.partition import QueryPartition, remembered_range
-from streams.windows import CHUNK_SIZE, REMEMBERED_CHUNKS
+from streams.windows import CHUNK_SIZE, REMEMBERED_CHUNKS, Chunk
 from tests.examples.queries import SOURCE, Query, batch_of
 
 
@@ -18,6 +20,11 @@ def _stored(*queries: Query) -> pa.RecordBatch:
 
 def _fresh() -> QueryPartition:
     return QueryPartition(SOURCE, _stored())
+
+
+def _chunks_alive() -> int:
+    gc.collect()
+    return sum(isinstance(thing, Chunk) for thing in gc.get_objects())
 
 
 def _new(partition: QueryPartition, *queries: Query) -> list[int]:
@@ -101,8 +108,10 @@ def test_a_poll_across_a_boundary_is_cut_there() -> None:
 
 def test_complete_chunks_are_let_go() -> None:
     partition = _fresh()
+    before = _chunks_alive()
     _new(partition, *(Query(chunk * CHUNK_SIZE, chunk) for chunk in range(10)))
     assert len(partition.take_changed()) == 10
+    assert _chunks_alive() == before + 1
     _new(partition, Query(9 * CHUNK_SIZE + 1, 77))
     (rows,) = partition.take_changed()
     assert rows["queries"].to_pylist() == [2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -56,9 +56,6 @@ class _JumpingSelector(selectors.DefaultSelector):
                 raise RuntimeError("everything waits and no timer is set: this would hang for ever")
             self.now += timeout
         return ready
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return super().get_map()
 
 
 class _InTurn(ThreadPoolExecutor):
