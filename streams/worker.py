@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from faust.types import TP
 from prometheus_client import start_http_server
 
-from models.errors import RomashkaError
+from models.errors import PortInUse, RomashkaError
 from models.topics import INGEST
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress
@@ -78,7 +78,13 @@ async def run_worker(config: WorkerConfig) -> None:
         limits=config.limits,
     )
     attach(app, pipeline)
-    server, _ = start_http_server(config.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+    try:
+        server, _ = start_http_server(config.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+    except OSError as error:
+        raise PortInUse(
+            f"port {config.metrics_port} on 127.0.0.1 cannot serve the metrics ({error.strerror}); set "
+            "ROMASHKA_METRICS_PORT to a free one, or to 0 for any"
+        ) from error
     try:
         await _run(app, pipeline, Gauges(app, metrics), server.server_port)
     finally:

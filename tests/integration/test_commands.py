@@ -95,6 +95,14 @@ def test_a_worker_needs_its_topics_and_its_migrations(kafka: KafkaAddress, empty
     assert "run 'romashka " in line
 
 
+def test_a_worker_whose_metrics_port_is_taken_says_which_setting_to_change(
+    env: dict[str, str], taken_port: int
+) -> None:
+    line = the_one_line(romashka(env | {"ROMASHKA_METRICS_PORT": str(taken_port)}, "worker", expect=1))
+    assert f"port {taken_port} on 127.0.0.1 cannot serve the metrics" in line
+    assert "ROMASHKA_METRICS_PORT" in line
+
+
 def test_topics_and_migrate_may_be_run_again(env: dict[str, str]) -> None:
     assert "every topic is there already" in romashka(env, "topics")
     assert "every migration was applied already" in romashka(env, "migrate")
