@@ -42,11 +42,20 @@ class Servers(NamedTuple):
 
 
 class Cpu(NamedTuple):
-    """Seconds of processor time, or what they are per event."""
+    """Processor time: in seconds, in seconds per event, or in cores. ``others`` is whatever else the machine did."""
 
     worker: float
     database: float
     broker: float
+    others: float
+
+
+class Worker(NamedTuple):
+    """A running worker process; ``log`` is what it prints."""
+
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+    metrics_port: int
 
 
 class Sample(NamedTuple):
@@ -54,16 +63,16 @@ class Sample(NamedTuple):
 
     at: float
     durable: int
-    cpu: Cpu
+    spent: Cpu
 
 
 class Measured(NamedTuple):
-    """A round's result. ``cpu`` is in seconds per event, ``share`` in cores."""
+    """A round's result; ``per_event`` is in seconds, ``cores`` is how many were busy on average."""
 
     events: int
     events_per_second: float
-    cpu: Cpu
-    share: Cpu
+    per_event: Cpu
+    cores: Cpu
 
 
 def run(contender: Contender, servers: Servers, events: int, progress: Callable[[int], None]) -> Measured:
@@ -80,8 +89,8 @@ def run(contender: Contender, servers: Servers, events: int, progress: Callable[
     with listen(0, "the metrics port") as free:
         metrics_port = free.getsockname()[1]
     place = Place(KafkaAddress(servers.broker.bootstrap), database, f"bench-{fresh}", metrics_port)
-    with _worker(contender.launch(place)) as (process, log):
-        flushes = _watch(process, log, servers, metrics_port, events, progress)
+    with _worker(contender.launch(place), metrics_port) as worker:
+        flushes = _watch(worker, servers, events, progress)
         _check(database, events)
     with connect(database) as client:
         client.command("DROP DATABASE {database:Identifier}", parameters={"database": database.database})
@@ -89,11 +98,11 @@ def run(contender: Contender, servers: Servers, events: int, progress: Callable[
 
 
 @contextmanager
-def _worker(launch: Launch) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+def _worker(launch: Launch, metrics_port: int) -> Iterator[Worker]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(launch.command, env=launch.environment, stdout=log, stderr=log)
         try:
-            yield process, log
+            yield Worker(process, log, metrics_port)
         finally:
             process.terminate()
             try:
@@ -103,30 +112,28 @@ def _worker(launch: Launch) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]
                 process.wait()
 
 
-def _watch(
-    process: subprocess.Popen[bytes],
-    log: IO[bytes],
-    servers: Servers,
-    port: int,
-    events: int,
-    progress: Callable[[int], None],
-) -> list[Sample]:
+def _watch(worker: Worker, servers: Servers, events: int, progress: Callable[[int], None]) -> list[Sample]:
     """Return a sample after every flush."""
-    watched = [psutil.Process(pid) for pid in (process.pid, servers.database.pid, servers.broker.pid)]
+    watched = [psutil.Process(pid) for pid in (worker.process.pid, servers.database.pid, servers.broker.pid)]
     flushes: list[Sample] = []
     durable, changed = 0, time.monotonic()
     while durable < events:
         time.sleep(_POLL_SECONDS)
-        if process.poll() is not None or time.monotonic() - changed > _PATIENCE_SECONDS:
-            log.seek(0)
-            tail = log.read().decode(errors="replace")[-2_000:]
-            raise RomashkaError(f"the worker stopped after {durable} of {events} events. Its last words:\n{tail}")
-        written = _written(port)
+        if worker.process.poll() is not None or time.monotonic() - changed > _PATIENCE_SECONDS:
+            raise RomashkaError(
+                f"the worker stopped after {durable} of {events} events. Its last words:\n{_last_words(worker)}"
+            )
+        written = _written(worker.metrics_port)
         if written > durable:
             durable, changed = written, time.monotonic()
-            flushes.append(Sample(changed, durable, Cpu(*(_seconds(one) for one in watched))))
+            flushes.append(Sample(changed, durable, _spent(watched)))
             progress(durable)
     return flushes
+
+
+def _last_words(worker: Worker) -> str:
+    worker.log.seek(0)
+    return worker.log.read().decode(errors="replace")[-2_000:]
 
 
 def _written(port: int) -> int:
@@ -145,9 +152,11 @@ def _written(port: int) -> int:
     return int(sum(counts))
 
 
-def _seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+def _spent(watched: list[psutil.Process]) -> Cpu:
+    spent = [times.user + times.system for times in (process.cpu_times() for process in watched)]
+    machine = psutil.cpu_times()
+    busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0)
+    return Cpu._make([*spent, busy - sum(spent)])
 
 
 def _check(database: ClickHouseAddress, events: int) -> None:
@@ -158,6 +167,7 @@ def _check(database: ClickHouseAddress, events: int) -> None:
         while counts != (events, events, events):
             if time.monotonic() > deadline:
                 raise RomashkaError(f"not exact: (windows, rows, distinct ids) are {counts}; expected {events} of each")
+            time.sleep(_POLL_SECONDS)
             counts = tuple(int(count) for count in client.query(_COUNTS_SQL).result_rows[0])
 
 
@@ -170,10 +180,10 @@ def _measured(flushes: list[Sample]) -> Measured:
         raise RomashkaError("the round was too short to measure: it needs three flushes; use more --events")
     first, last = flushes[0], flushes[-2]
     events, seconds = last.durable - first.durable, last.at - first.at
-    spent = [after - before for before, after in zip(first.cpu, last.cpu, strict=True)]
+    spent = [after - before for before, after in zip(first.spent, last.spent, strict=True)]
     return Measured(
         events=flushes[-1].durable,
         events_per_second=events / seconds,
-        cpu=Cpu(*(one / events for one in spent)),
-        share=Cpu(*(one / seconds for one in spent)),
+        per_event=Cpu._make(one / events for one in spent),
+        cores=Cpu._make(one / seconds for one in spent),
     )

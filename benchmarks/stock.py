@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 import pyarrow as pa
@@ -36,7 +37,7 @@ from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
 
 TAKE: Final = 5_000
-WITHIN_SECONDS: Final = 0.25
+WITHIN_SECONDS: Final = 1.0
 _ACK_SECONDS: Final = 0.1
 _SECRET: Final = bytes(32)
 _TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)  # what ROMASHKA_KAFKA_SESSION_SECONDS=6 gives
@@ -102,12 +103,13 @@ def attach(app: faust.App, pipeline: Pipeline, acknowledgements: Acknowledgement
     async def take(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(TAKE, within=WITHIN_SECONDS):
             grouped: defaultdict[Partition, list[EventT[Any]]] = defaultdict(list)
-            for event in events:
+            for event in cast("list[EventT[Any]]", events):  # events, though it is typed as their values
                 grouped[event.message.topic, event.message.partition].append(event)
             for partition, group in grouped.items():
                 await handle(partition, group)
 
-    app.agent(topic, name="stock")({"one": one, "take": take}[mode])
+    agents: dict[str, Any] = {"one": one, "take": take}
+    app.agent(topic, name="stock")(agents[mode])
 
 
 async def run(arguments: argparse.Namespace) -> None:
@@ -128,6 +130,8 @@ async def run(arguments: argparse.Namespace) -> None:
     acknowledgements = Acknowledgements(pipeline)
     attach(app, pipeline, acknowledgements, arguments.mode)
     start_http_server(arguments.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+    gc.freeze()  # as cli/worker.py does: what is compared is the way of the events, not the collector
+    gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await app.start()

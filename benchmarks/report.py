@@ -1,0 +1,132 @@
+"""What the rounds and the stages say, as tables for the terminal and for docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from statistics import median
+from typing import Final, NamedTuple
+
+from rich.table import Table
+
+from benchmarks.contenders import OURS, Contender
+from benchmarks.rounds import Measured
+from benchmarks.stages import Stage
+
+_PACKAGES: Final = ("faust-streaming", "aiokafka", "pydantic", "pyarrow", "clickhouse-connect", "chdb")
+_QUIET_CORES: Final = 0.25
+
+Results = dict[Contender, list[Measured]]
+
+
+class Sheet(NamedTuple):
+    """A table before it has a form; every column but the first is aligned right."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def comparison(results: Results) -> Sheet:
+    """Return the contenders side by side."""
+    return Sheet(
+        "Events per second of one worker process",
+        ("worker process", "events", "events/s", "lowest to highest", "ours is faster"),
+        [_rates_row(contender, measured, results[OURS]) for contender, measured in results.items()],
+    )
+
+
+def processor_time(results: Results) -> Sheet:
+    """Return what the contenders used of the processors."""
+    return Sheet(
+        "Processor time",
+        ("worker process", "µs/event", "cores: worker", "database", "broker", "others"),
+        [
+            (
+                contender.name,
+                _micros(median(one.per_event.worker for one in measured)),
+                *(f"{median(cores):.2f}" for cores in zip(*(one.cores for one in measured), strict=True)),
+            )
+            for contender, measured in results.items()
+        ],
+    )
+
+
+def breakdown(stages: Sequence[Stage], ours: Sequence[Measured]) -> Sheet:
+    """Return the stages of our worker beside all of its processor time."""
+    total = median(one.per_event.worker for one in ours)
+    known = sum(stage.per_event for stage in stages)
+    rest = Stage("the rest: Faust, threads, garbage collection, cold caches", max(0.0, total - known))
+    rows = [(stage.name, _micros(stage.per_event), f"{stage.per_event / total:.0%}") for stage in (*stages, rest)]
+    return Sheet(
+        "Where our worker's processor time goes",
+        ("stage", "µs/event", "share"),
+        [*rows, ("our worker in the rounds (median)", _micros(total), "100%")],
+    )
+
+
+def findings(results: Results, stages: Sequence[Stage]) -> list[str]:
+    """Return in sentences what limits our worker, and what makes the numbers doubtful."""
+    ours = results[OURS]
+    cores = median(one.cores.worker for one in ours)
+    spent = _micros(median(one.per_event.worker for one in ours))
+    database = _micros(median(one.per_event.database for one in ours))
+    largest = max(stages, key=lambda stage: stage.per_event)
+    found = [
+        (
+            f"Our worker kept {cores:.2f} cores busy, with {spent} µs per event; the largest part of it is "
+            f"'{largest.name}' with {_micros(largest.per_event)} µs. The database needed {database} µs per event."
+        )
+    ]
+    others = max(one.cores.others for measured in results.values() for one in measured)
+    if others > _QUIET_CORES:
+        found.append(
+            f"Other programs used up to {others:.2f} cores meanwhile: rates of this run are too low, and processor "
+            "time per event too high. Run it again on a quiet machine."
+        )
+    return found
+
+
+def machine() -> str:
+    """Return what the numbers were measured on, without naming the machine."""
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}) shared by worker, database and broker; "
+        f"Python {platform.python_version()}; {packages}."
+    )
+
+
+def to_terminal(sheet: Sheet) -> Table:
+    """Return the sheet for rich."""
+    table = Table(title=sheet.title, title_justify="left", header_style="bold")
+    for position, column in enumerate(sheet.columns):
+        table.add_column(column, justify="right" if position else "left")
+    for row in sheet.rows:
+        table.add_row(*row)
+    return table
+
+
+def to_markdown(sheet: Sheet) -> str:
+    """Return the sheet for a document."""
+    rule = ["---", *("---:" for _ in sheet.columns[1:])]
+    lines = ["| " + " | ".join(row) + " |" for row in (sheet.columns, rule, *sheet.rows)]
+    return f"**{sheet.title}**\n\n" + "\n".join(lines)
+
+
+def _rates_row(contender: Contender, measured: Sequence[Measured], ours: Sequence[Measured]) -> tuple[str, ...]:
+    rates = [one.events_per_second for one in measured]
+    # Of the same rounds: what disturbs a round disturbs both.
+    ratios = [our.events_per_second / rate for our, rate in zip(ours, rates, strict=True)]
+    return (
+        contender.name,
+        f"{measured[0].events:,}",
+        f"{median(rates):,.0f}",
+        f"{min(rates):,.0f} to {max(rates):,.0f}",
+        "" if contender is OURS else f"{median(ratios):.1f} times",
+    )
+
+
+def _micros(seconds: float) -> str:
+    return f"{seconds * 1e6:.1f}"
