@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-import chdb
+# From its own module: two wheels ship a chdb/__init__.py, and only one of them, whichever was unpacked last, is typed.
+from chdb.state import connect
 
 
 class Result(Protocol):
@@ -60,4 +61,4 @@ class Connection(Protocol):
 
 def open_connection(data_dir: str) -> Connection:
     """Open one more connection to the engine on a data directory, and start the engine with the first one."""
-    return cast(Connection, chdb.connect(data_dir))  # annotated for str only, but it takes bytes
+    return cast(Connection, connect(data_dir))  # annotated for str only, but it takes bytes
