@@ -71,5 +71,5 @@ def _stock(mode: str) -> Callable[[Place], Launch]:
 OURS: Final = Contender("romashka worker", 1, _ours)
 STOCK: Final = (
     Contender("stock Faust, lists", 6, _stock("take")),
-    Contender("stock Faust, one by one", 60, _stock("one")),
+    Contender("stock Faust, single", 60, _stock("one")),
 )

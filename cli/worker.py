@@ -44,7 +44,7 @@ async def _run(config: Settings) -> None:
         metrics_port=config.metrics_port,
     )
     # A batch is tens of thousands of objects without cycles: at Python's default the collector walks over them again
-    # and again, for a fifth of the processor time per event. What was imported is left out of its rounds altogether.
+    # and again, for a quarter of the processor time per event. What was imported is left out of its rounds altogether.
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     try:
