@@ -13,9 +13,11 @@ import argparse
 import asyncio
 import gc
 import signal
+import tempfile
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
@@ -69,6 +71,7 @@ def build_app(group: str, bootstrap: str) -> faust.App:
     return faust.App(
         group,
         broker=URL(f"kafka://{bootstrap}"),
+        datadir=Path(tempfile.gettempdir()) / "romashka-stock-faust",
         broker_session_timeout=_TIMING.session,
         broker_rebalance_timeout=_TIMING.rebalance,
         broker_heartbeat_interval=_TIMING.heartbeat,

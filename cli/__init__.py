@@ -1,1 +1,1 @@
-"""The ``romashka`` command: composition roots. The only place that reads settings, clocks and the environment."""
+"""The ``romashka`` command: composition roots. The only place that reads settings and the environment."""

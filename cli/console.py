@@ -57,7 +57,7 @@ def log_to_stderr() -> None:
     for name in ("streams", "sinks", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)
     if not debugging():
-        for name in ("faust", "mode", "clickhouse_connect", "urllib3"):
+        for name in ("faust", "mode", "aiokafka", "clickhouse_connect", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         for name in ("streams.app", "streams.transport"):  # Faust logs its services under the module of their class
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -223,7 +223,8 @@ def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
         checked = len(totals.events) + len(totals.queries) + len(totals.outcomes)
         out.print(
             f"[bold green]✔[/] {sent:,} events went through Kafka, and {checked} totals in ClickHouse equal what was "
-            f"sent, to the last unit ({took:.0f} s in all)."
+            f"sent, to the last unit ({took:.0f} s in all).",
+            highlight=False,
         )
         return
     out.print(f"[bold red]✘[/] {len(wrong)} totals differ from what was sent:")

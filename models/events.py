@@ -1,7 +1,7 @@
 """The four events that producers publish, as validated dictionaries.
 
-They are ``TypedDict`` rather than classes because the hot path turns them into columns at once: validating
-straight into a dictionary costs two thirds of building a model object (docs/adr/0002-decoding.md).
+They are ``TypedDict`` rather than classes because the hot path turns them into columns at once: a dictionary is what
+it takes columns from, and no object is built to be taken apart again (docs/adr/0002-decoding.md).
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import tempfile
+from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
@@ -83,6 +85,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         web_enabled=False,
         web_tables_enabled=False,
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / "romashka-worker",  # Faust makes it; with no tables it stays empty
     )
     app.drain_seconds = min(timing.rebalance / 2, _MOST_DRAIN_SECONDS)
     return app

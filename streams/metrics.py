@@ -35,7 +35,8 @@ class Metrics:
         self.insert_seconds = self._histogram("insert_seconds", "Time of one insert", ["table"], _SECONDS)
         self.rows = self._counter("rows_written", "Rows made durable", ["table"])
         self.insert_failures = self._counter("insert_failures", "Inserts that failed and are tried again", [])
-        self.sink_up = self._gauge("sink_up", "1 while the last write to ClickHouse worked", [])
+        self.sink_up = self._gauge("sink_up", "0 while ClickHouse does not take what is written", [])
+        self.sink_up.set(1)
 
     def _counter(self, name: str, about: str, labels: list[str]) -> Counter:
         return Counter(f"romashka_{name}", about, labels, registry=self.registry)
