@@ -48,7 +48,6 @@ _NONSENSE: Final = (b"{not json", b'{"event_id": "1"}', b"[]")
 class _Parts(NamedTuple):
     """The running system."""
 
-    stack: EmbeddedStack
     kafka: KafkaAddress
     clickhouse: ClickHouseAddress
     env: dict[str, str]
@@ -101,7 +100,7 @@ def _running() -> Iterator[_Parts]:
         env = _environment(kafka, clickhouse, port)
         status.update("starting a worker ...")
         with tempfile.TemporaryDirectory(prefix="romashka-demo-") as folder, _worker(env, Path(folder) / "worker.log"):
-            parts = _Parts(stack, kafka, clickhouse, env, f"http://127.0.0.1:{port}/metrics")
+            parts = _Parts(kafka, clickhouse, env, f"http://127.0.0.1:{port}/metrics")
             status.stop()
             yield parts
 

@@ -85,7 +85,6 @@ class Delivery:
         self._full = asyncio.Event()
         self._flushed = asyncio.Condition()
         self._flushing = False
-        self.flushes = 0
 
     async def capacity(self) -> None:
         """Wait while too much is waiting to be written."""
@@ -156,7 +155,6 @@ class Delivery:
         for partition, last in taken.spans:
             offsets[partition].finish(last)
         self._flushing = False
-        self.flushes += 1
         self._metrics.pending.set(self._waiting.count)
         async with self._flushed:
             self._flushed.notify_all()
