@@ -1,7 +1,7 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams sinks kpis simulator embedded cli tracker benchmarks tests
+SOURCES := models streams detectors sinks kpis simulator embedded cli tracker benchmarks tests
 
 .PHONY: setup demo test test-kafka check bench lock clean
 .DEFAULT_GOAL := help

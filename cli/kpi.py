@@ -16,8 +16,9 @@ from rich.console import Group
 from cli.console import out, table
 from cli.settings import settings
 from kpis import figures
-from kpis.figures import DIMENSIONS, Query, Scope, last_days
+from kpis.figures import DIMENSIONS, Scope, last_days
 from models.errors import SettingsError
+from models.query import Query
 from sinks.connection import connect
 from sinks.reading import ask
 

@@ -12,13 +12,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from models.errors import SettingsError
-
-
-class Query(NamedTuple):
-    """A statement and the values ClickHouse binds to its parameters."""
-
-    sql: str
-    parameters: dict[str, Any]
+from models.query import Query
 
 
 class Scope(NamedTuple):

@@ -115,7 +115,7 @@ class ApacheKafka:
         settings["log.dirs"] = f"{self._directory.name}/data"
         self._properties.write_text(as_properties(settings), encoding="utf-8")
         command = _java(
-            "kafka.tools.StorageTool", "format", "--cluster-id", self._cluster_id, "--config", str(self._properties)
+            "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "--config", str(self._properties)
         )
         done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS, check=False)
         if done.returncode != 0:

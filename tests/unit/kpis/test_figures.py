@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from kpis.figures import Query, Scope, confidence_figures, errors_by_kind, last_days, outcome_figures, query_figures
+from kpis.figures import Scope, confidence_figures, errors_by_kind, last_days, outcome_figures, query_figures
 from models.errors import SettingsError
+from models.query import Query
 
 NOW = datetime(2026, 11, 22, 10, 30, 15, tzinfo=UTC)
 INJECTION = "x' OR 1=1 --"

@@ -1,0 +1,62 @@
+"""What detectors find: one insight is one thing a person should know, from its beginning to its end.
+
+An insight keeps its ``id`` and ``started_at`` while it develops and is written again with a newer ``updated_at``; the
+newest row counts. Both follow from what happened, never from when it was computed, so that working through the same
+events again, after a restart or a repeat, writes the same insights.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal, NamedTuple, get_args
+from uuid import UUID, uuid5
+
+InsightType = Literal["performance_anomaly", "kpi_change", "churn_risk", "upsell_opportunity", "integration_need"]
+Severity = Literal["info", "warning", "critical"]
+Status = Literal["open", "closed"]
+
+TYPES: Final[tuple[InsightType, ...]] = get_args(InsightType)
+# The tenant of what is about a provider across its tenants.
+ACROSS_TENANTS: Final = UUID(int=0)
+
+_NAMESPACE: Final = UUID("6b1f4f0e-0f0b-5c1e-9a53-8d6a0f7f2c11")
+
+
+class Insight(NamedTuple):
+    """One finding.
+
+    ``kind`` says what it is within its ``insight_type``, for example ``provider_outage`` or ``stale_sync``;
+    ``confidence_score`` is 0 to 1, for a risk its calibrated probability; ``predicted_value`` is what the document
+    calls so: the figure that is forecast, in ``unit``. ``observed`` stands against ``expected``, which lies between
+    ``lower`` and ``upper``. ``members`` are the ids of the insights that this one sums up.
+    """
+
+    id: UUID
+    user_id: UUID
+    insight_type: InsightType
+    kind: str
+    severity: Severity
+    status: Status
+    started_at: datetime
+    ended_at: datetime | None
+    updated_at: datetime
+    title: str
+    summary: str
+    confidence_score: float
+    integration_provider: str = ""
+    customer_id: str = ""
+    predicted_value: float | None = None
+    observed: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    unit: str = ""
+    contributing_factors: tuple[str, ...] = ()
+    recommended_actions: tuple[str, ...] = ()
+    members: tuple[UUID, ...] = ()
+    model_version: str = ""
+
+
+def insight_id(insight_type: InsightType, user_id: UUID, subject: str, started_at: datetime) -> UUID:
+    """Return the id of what began at a moment at a tenant; ``subject`` is the provider, the customer or the figure."""
+    return uuid5(_NAMESPACE, f"{insight_type}/{user_id}/{subject}/{started_at.isoformat()}")
