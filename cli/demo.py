@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -23,24 +23,39 @@ from clickhouse_connect.driver.client import Client
 from rich.live import Live
 
 from cli.console import err, out, table
+from cli.demo_traffic import DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
-from cli.kpi import answer, shown
-from cli.simulate import live, progress, publish, publish_history, scenario_until
-from cli.verification import differences, stored_events
+from cli.findings import findings_table, matched
+from cli.simulate import progress, publish
+from cli.verification import detected_through, differences, stored_events
 from embedded.stack import EmbeddedStack
-from kpis.figures import last_days, outcome_figures, query_figures
+from kpis.display import shown
+from kpis.query import ALL_TENANTS, figures, last_days
+from kpis.registry import get
 from models.errors import RomashkaError, Unreachable
 from models.topics import QUERIES
-from simulator.scenario import Scenario
 from simulator.totals import Totals
 from sinks.connection import ClickHouseAddress, connect
+from sinks.insight_store import Wanted, stored_insights
 from sinks.migrations import migrate
+from sinks.reading import ask
 from streams.kafka import KafkaAddress, create_topics
 from streams.produce import BulkProducer, Message
 
-_DAYS: Final = 30
 _DATABASE: Final = "integration_analytics"
 _PATIENCE_SECONDS: Final = 120
+_TICK_SECONDS: Final = 0.5
+# Minutes close one minute after they are over, and are judged seconds later.
+_JUDGED_BY_NOW: Final = timedelta(minutes=3)
+_FIGURES: Final = {
+    "query_count": "queries",
+    "query_success_rate": "answered",
+    "latency_p50_ms": "p50",
+    "latency_p95_ms": "p95",
+    "latency_p99_ms": "p99",
+    "csat": "stars",
+    "value_generated": "value",
+}
 # So that the dead letters have something to show; they are not events and count nowhere.
 _NONSENSE: Final = (b"{not json", b'{"event_id": "1"}', b"[]")
 
@@ -59,29 +74,33 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another month")] = 1,
     events: Annotated[
         int, typer.Option(min=10_000, help="About how many events the 30 days of history have")
-    ] = 150_000,
+    ] = 400_000,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C")] = False,
 ) -> None:
     """Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.
 
-    Needs nothing but Python. At the end it compares every total in ClickHouse with what was sent.
+    Needs nothing but Python. At the end it compares every total in ClickHouse with what was sent, and what the
+    detectors found with what was really wrong.
 
     Example: `romashka demo --seconds 60 --keep`
     """
     started = time.monotonic()
     with _running() as parts, connect(parts.clickhouse) as client, BulkProducer(parts.kafka) as producer:
         now = datetime.now(UTC)
-        scenario = scenario_until(now, seed=seed, days=_DAYS, events=events, live_rate=10.0, incidents_per_day=0.5)
+        sent = traffic(now, seed=seed, events=events)
         totals = Totals()
-        _history(producer, scenario, totals)
+        _history(producer, sent, totals)
         _wait_until_stored(client, totals)
-        _live(parts, client, producer, scenario, now, seconds, totals)
+        _live(parts, client, producer, sent, now, seconds, totals)
         producer.flush()
         _wait_until_stored(client, totals)
         wrong = differences(client, totals)
-        _summary(client, totals, wrong, time.monotonic() - started)
+        _wait_until_judged(client, now)
+        _summary(client)
+        _findings(client, sent)
+        _verdict(totals, wrong, time.monotonic() - started)
         if keep:
-            _keep(parts, producer, scenario)
+            _keep(parts, producer, sent)
         else:
             out.print("Run it with [bold]--keep[/] to leave everything running and look around: make demo ARGS=--keep")
     if wrong:
@@ -139,9 +158,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _history(producer: BulkProducer, scenario: Scenario, totals: Totals) -> None:
+def _history(producer: BulkProducer, sent: Traffic, totals: Totals) -> None:
     with progress() as bar:
-        publish_history(bar, producer, scenario, totals)
+        task = bar.add_task("publishing days of history", total=DAYS)
+        for messages in sent.history():
+            publish(producer, messages)
+            totals.add(messages)
+            bar.advance(task, 0.25)
+        producer.flush()
 
 
 def _wait_until_stored(client: Client, totals: Totals) -> None:
@@ -156,11 +180,24 @@ def _wait_until_stored(client: Client, totals: Totals) -> None:
             time.sleep(0.3)
 
 
+def _wait_until_judged(client: Client, now: datetime) -> None:
+    """Wait until the detectors have passed the history, for providers across tenants, too."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    first, last = now - timedelta(days=DAYS), now - _JUDGED_BY_NOW
+    with progress() as bar:
+        task = bar.add_task("judged by the detectors, in days", total=DAYS)
+        while (reached := detected_through(client)) is None or reached < last:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"the detectors only came to {reached} within {_PATIENCE_SECONDS} s")
+            bar.update(task, completed=0 if reached is None else (reached - first) // timedelta(days=1))
+            time.sleep(0.5)
+
+
 def _live(
     parts: _Parts,
     client: Client,
     producer: BulkProducer,
-    scenario: Scenario,
+    sent: Traffic,
     start: datetime,
     seconds: float,
     totals: Totals,
@@ -169,9 +206,11 @@ def _live(
     seen, seen_at, rate = worker_metrics(parts.metrics_url).get("romashka_events_total", 0.0), begun, 0.0
     for value in _NONSENSE if seconds else ():
         producer.send(Message(QUERIES.name, None, value))
-    caught_up = (datetime.now(UTC) - start).total_seconds()
+    feeds = sent.live(start)
     with Live(console=out, refresh_per_second=4, transient=True) as view:
-        for messages in live(scenario, start, seconds + caught_up):
+        while time.monotonic() - begun < seconds:
+            time.sleep(_TICK_SECONDS)
+            messages = until(feeds, datetime.now(UTC))
             publish(producer, messages)
             totals.add(messages)
             facts = gather(client, parts.metrics_url)
@@ -181,39 +220,28 @@ def _live(
             view.update(picture(facts, rate, max(0.0, seconds - (at - begun))))
 
 
-def _summary(client: Client, totals: Totals, wrong: list[str], took: float) -> None:
-    scope = last_days(_DAYS + 1, datetime.now(UTC))
-    queries = answer(client, query_figures(scope, ["provider"]))
-    outcomes = {row["provider"]: row for row in answer(client, outcome_figures(scope, ["provider"]))}
-    columns = (
-        "provider",
-        "queries",
-        "answered",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "sure",
-        "stars",
-        "value",
-    )
+def _summary(client: Client) -> None:
+    asked = figures(list(_FIGURES), last_days(DAYS + 1, datetime.now(UTC), ALL_TENANTS), ["provider"])
     rows = [
-        (
-            row["provider"],
-            shown("query_count", row["query_count"]),
-            shown("query_success_rate", row["query_success_rate"]),
-            *(shown(name, row[name]) for name in ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")),
-            shown("ai_confidence", row["ai_confidence"]),
-            shown("csat", outcomes.get(row["provider"], {}).get("csat_with_data")),
-            shown("value_generated", outcomes.get(row["provider"], {}).get("value_generated")),
-        )
-        for row in queries
+        (row["provider"], *(shown(get(name).unit, row[name]) for name in _FIGURES))
+        for row in ask(client, *asked)
+        if row["query_count"]
     ]
-    out.print(table(f"{_DAYS} days, by provider", columns, rows, right=columns[1:]))
+    headings = tuple(_FIGURES.values())
+    out.print(table(f"{DAYS} days, by provider", ("provider", *headings), rows, right=headings))
+    out.print("stars and value: of conversations that used it; value in the tenants' own currencies", style="dim")
+
+
+def _findings(client: Client, sent: Traffic) -> None:
+    since = sent.incidents[0].start - timedelta(days=1)
+    matches, others = matched(sent.incidents, stored_insights(client, Wanted(since=since)))
+    out.print(findings_table(matches, others))
+    found, named = sum(match.found for match in matches), sum(match.named for match in matches)
     out.print(
-        "sure: how confident the AI was; stars: where the provider was used; value: in the tenants' own currencies",
-        style="dim",
+        f"{found} of {len(matches)} incidents were found, {named} by their name, "
+        f"{sum(match.alone for match in matches)} as one finding; {len(others)} findings belong to none of them.",
+        highlight=False,
     )
-    _verdict(totals, wrong, took)
 
 
 def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
@@ -231,7 +259,7 @@ def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
         out.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
-def _keep(parts: _Parts, producer: BulkProducer, scenario: Scenario) -> None:
+def _keep(parts: _Parts, producer: BulkProducer, sent: Traffic) -> None:
     stop = threading.Event()
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: stop.set())
@@ -239,8 +267,9 @@ def _keep(parts: _Parts, producer: BulkProducer, scenario: Scenario) -> None:
     for name, value in parts.env.items():
         out.print(f"export {name}={value}", highlight=False, soft_wrap=True)
     out.print("\nand try\n  romashka doctor\n  romashka kpi summary --by provider --by query_type")
-    out.print(f"  romashka dead-letters list\n  curl {parts.metrics_url}\n", highlight=False, soft_wrap=True)
+    out.print("  romashka insights list\n  romashka jobs run --all\n  romashka dead-letters list")
+    out.print(f"  curl {parts.metrics_url}\n", highlight=False, soft_wrap=True)
     out.print("[dim]Ctrl-C stops everything.[/]")
-    feed = scenario.feed(datetime.now(UTC))
+    feeds = sent.live(datetime.now(UTC))
     while not stop.wait(1.0):
-        publish(producer, feed.until(datetime.now(UTC)))
+        publish(producer, until(feeds, datetime.now(UTC)))

@@ -14,7 +14,8 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 
-from cli.kpi import shown
+from kpis.display import shown
+from kpis.kpi import Unit
 from sinks.reading import ask
 
 _PROVIDERS: Final = """
@@ -88,6 +89,8 @@ def _headline(facts: Facts, rate: float, seconds_left: float) -> Panel:
         f"[bold]{metrics.get('romashka_events_total', 0):,.0f}[/] events counted",
         f"lag [bold]{metrics.get('romashka_consumer_lag', 0):,.0f}[/]",
         f"waiting to be written [bold]{metrics.get('romashka_pending_rows', 0):,.0f}[/]",
+        f"minutes judged [bold]{metrics.get('romashka_scored_minutes_total', 0):,.0f}[/]",
+        f"findings [bold]{metrics.get('romashka_insights_total', 0):,.0f}[/]",
         f"dead letters [bold]{metrics.get('romashka_dead_letters_total', 0):,.0f}[/]",
     )
     return Panel(grid, title=f"live, {seconds_left:.0f} s to go", title_align="left", border_style="cyan")
@@ -107,8 +110,8 @@ def _card(row: dict[str, Any], health: dict[str, Any]) -> Panel:
         else f"{(datetime.now(UTC) - synced.replace(tzinfo=UTC)).total_seconds() / 60:,.0f} min ago"
     )
     lines = (
-        f"[{colour}]●[/] {shown('success_rate', row['success_rate'])} answered",
-        f"p95 {shown('latency_p95_ms', row['latency_p95_ms'])} ms",
+        f"[{colour}]●[/] {shown(Unit.RATIO, row['success_rate'])} answered",
+        f"p95 {shown(Unit.MILLISECONDS, row['latency_p95_ms'])}",
         f"{row['query_count']:,} queries in 15 min",
         f"[dim]synced {age}[/]",
     )
@@ -119,16 +122,16 @@ def _windows(facts: Facts) -> Table:
     made = Table(title="Latest one-minute windows", title_justify="left", expand=True)
     for name in ("minute", "provider", "query type"):
         made.add_column(name)
-    for name in ("queries", "answered", "p95 ms"):
+    for name in ("queries", "answered", "p95"):
         made.add_column(name, justify="right")
     for row in facts.windows:
         made.add_row(
             f"{row['window_start']:%H:%M}",
             row["integration_provider"],
             row["query_type"],
-            shown("query_count", row["query_count"]),
-            shown("success_rate", row["success_rate"]),
-            shown("latency_p95_ms", row["latency_p95_ms"]),
+            shown(Unit.COUNT, row["query_count"]),
+            shown(Unit.RATIO, row["success_rate"]),
+            shown(Unit.MILLISECONDS, row["latency_p95_ms"]),
         )
     return made
 

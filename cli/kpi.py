@@ -1,51 +1,54 @@
-"""``romashka kpi``: the figures, in the terminal."""
+"""``romashka kpi``: the key figures, in the terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
-from rich.console import Group
+from rich.markup import escape
 
-from cli.console import out, table
+from cli.console import err, out, table
 from cli.settings import settings
-from kpis import figures
-from kpis.figures import DIMENSIONS, Scope, last_days
+from kpis import display, docs
+from kpis.display import interval, notes
+from kpis.kpi import Kpi, Unit
+from kpis.query import ALL_TENANTS, Interval, Scope, figures, last_days
+from kpis.registry import ALL, get
 from models.errors import SettingsError
 from models.query import Query
 from sinks.connection import connect
 from sinks.reading import ask
 
-app = typer.Typer(help="Key figures: success, latency, confidence, satisfaction, value.", no_args_is_help=True)
+app = typer.Typer(help="Key figures: what they mean, and what they are.", no_args_is_help=True)
 
-
-# What a column is called where people read it; JSON and CSV keep the figure's name.
-_HEADINGS: Final = {
-    "query_type": "query type",
-    "query_count": "queries",
-    "query_success_rate": "answered",
-    "latency_p50_ms": "p50 ms",
-    "latency_p95_ms": "p95 ms",
-    "latency_p99_ms": "p99 ms",
-    "data_freshness_hours": "data age h",
-    "ai_confidence": "AI sure",
-    "satisfaction_impact": "impact",
-    "error_kind": "error",
-    "conversation_count": "conversations",
-    "data_utilization_rate": "used data",
-    "csat_with_data": "stars with",
-    "csat_without_data": "without",
-    "resolution_time_minutes": "minutes",
-    "value_generated": "value",
-    "confidence_with_data": "sure with data",
-    "confidence_without_data": "without",
-}
+_DAYS: Final = 30
+_SUMMARY: Final = (
+    "query_count",
+    "query_success_rate",
+    "latency_p95_ms",
+    "data_freshness_hours",
+    "integration_uptime",
+    "sync_success_rate",
+    "conversation_count",
+    "data_utilization_rate",
+    "durable_resolution_rate",
+    "reopen_rate",
+    "handoff_rate",
+    "csat",
+    "resolution_time_minutes",
+    "conversion_rate",
+    "confidence_with_data",
+    "confidence_without_data",
+)
+_COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
 
 
 class Format(StrEnum):
@@ -56,97 +59,233 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class Split(StrEnum):
-    """What to split by."""
+Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
+Provider = Annotated[str, typer.Option(help="Only this integration")]
+QueryType = Annotated[str, typer.Option(help="Only this kind of query")]
+Channel = Annotated[str, typer.Option(help="Only this channel")]
+Country = Annotated[str, typer.Option(help="Only this country")]
+Segment = Annotated[str, typer.Option(help="Only this customer segment")]
+Start = Annotated[
+    str, typer.Option("--from", help="From this time on, ISO-8601; without an offset it is UTC. Default: 30 days ago")
+]
+End = Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")]
+By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
+Zone = Annotated[str, typer.Option("--time-zone", help="Whose days and weeks --every has, for example Europe/Berlin")]
+Printed = Annotated[Format, typer.Option("--format", help="How to print")]
 
-    PROVIDER = "provider"
-    QUERY_TYPE = "query_type"
-    TENANT = "tenant"
+
+@app.command("list")
+def list_(format_: Printed = Format.TABLE) -> None:
+    """List every key figure.
+
+    Example: `romashka kpi list --format csv`
+    """
+    rows = [
+        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.good, "area": kpi.area.value}
+        for kpi in ALL.values()
+    ]
+    if format_ is not Format.TABLE:
+        _print_rows(rows, format_)
+        return
+    for area in dict.fromkeys(row["area"] for row in rows):
+        cells = [(row["id"], row["title"], row["unit"]) for row in rows if row["area"] == area]
+        out.print(table(area, ("id", "what it is", "unit"), cells))
+
+
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka kpi list' shows it")],
+    sql: Annotated[bool, typer.Option("--sql", help="Also the statement that ClickHouse is asked")] = False,
+) -> None:
+    """Show what a key figure means and how it is computed.
+
+    Example: `romashka kpi show durable_resolution_rate`
+    """
+    kpi = get(id_)
+    out.print(f"[bold]{escape(kpi.title)}[/]  ({kpi.id}, version {kpi.version})", highlight=False)
+    out.print(escape(kpi.meaning), highlight=False)
+    for name, value in docs.facts(kpi).items():
+        out.print(f"  [dim]{name:<16}[/]{escape(value)}", highlight=False)
+    if sql:
+        out.print("\n" + figures([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql, markup=False)
+
+
+@app.command("get")
+def get_(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more, as 'romashka kpi list' shows them")],
+    tenant: Tenant = "",
+    provider: Provider = "",
+    query_type: QueryType = "",
+    channel: Channel = "",
+    country: Country = "",
+    segment: Segment = "",
+    start: Start = "",
+    end: End = "",
+    by: By = None,
+    every: Annotated[Interval | None, typer.Option(help="Make it a time series in such steps")] = None,
+    time_zone: Zone = "UTC",
+    durable_days: Annotated[
+        int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")
+    ] = 7,
+    format_: Printed = Format.TABLE,
+) -> None:
+    """Get key figures of a time range.
+
+    Example: `romashka kpi get csat reopen_rate --by country --from 2026-11-01 --format csv`
+    """
+    recent = last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)
+    scope = Scope(
+        start=_time("--from", start) if start else recent.start,
+        end=_time("--to", end) if end else recent.end,
+        tenant=_tenant(tenant) if tenant else ALL_TENANTS,
+        provider=provider or None,
+        query_type=query_type or None,
+        channel=channel or None,
+        country=country or None,
+        segment=segment or None,
+        time_zone=time_zone,
+        durable_days=durable_days,
+    )
+    _answer([get(id_) for id_ in ids], scope, by or [], every, format_)
 
 
 @app.command()
 def summary(
-    tenant: Annotated[str, typer.Option(help="Only this tenant (its user_id)")] = "",
-    provider: Annotated[str, typer.Option(help="Only this integration")] = "",
-    query_type: Annotated[str, typer.Option(help="Only this kind of query")] = "",
-    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601; without an offset it is UTC")] = "",
-    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it")] = "",
-    by: Annotated[list[Split] | None, typer.Option(help="Split by this; may be given again")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+    tenant: Tenant = "",
+    provider: Provider = "",
+    start: Start = "",
+    end: End = "",
+    by: By = None,
+    format_: Printed = Format.TABLE,
 ) -> None:
-    """Show the figures of a time range, the last 30 days if none is given, split by provider if by nothing else.
+    """Get the figures that people ask for most, those that can be split and narrowed as asked.
 
-    Example: `romashka kpi summary --by provider --by query_type --from 2026-11-01 --format csv`
+    Example: `romashka kpi summary --by provider --from 2026-11-01`
     """
-    scope = _scope(tenant, provider, query_type, start, end)
-    split = [dimension.value for dimension in by or [Split.PROVIDER]]
-    coarse = [name for name in split if name != "query_type"]
-    asked = {
-        "Queries": figures.query_figures(scope, split),
-        "Errors": figures.errors_by_kind(scope, split),
-        "All conversations": figures.outcome_figures(scope),
-        "Conversations that used data": figures.outcome_figures(scope, coarse),
-        "Confidence": figures.confidence_figures(scope, [name for name in coarse if name == "tenant"]),
-    }
-    with connect(settings().clickhouse) as client:
-        answers = {title: answer(client, query) for title, query in asked.items()}
-    _print(answers, scope, format_)
+    needed = {*(by or []), *(["provider"] if provider else [])}
+    ids = [id_ for id_ in _SUMMARY if needed <= set(get(id_).dimensions)]
+    if not ids:
+        raise SettingsError(
+            f"no figure of the summary can be split by {', '.join(sorted(needed))}; see 'romashka kpi show'"
+        )
+    get_(ids, tenant=tenant, provider=provider, start=start, end=end, by=by, format_=format_)
 
 
-def answer(client: Any, query: Query) -> list[dict[str, Any]]:
-    """Return a query's rows without what is only there to compute the others."""
-    return [{name: cell for name, cell in row.items() if name != "merged"} for row in ask(client, *query)]
+@app.command("docs")
+def docs_(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file is out of date")] = False,
+) -> None:
+    """Write docs/kpis.md anew from the definitions.
 
-
-def shown(name: str, cell: Any) -> str:
-    """Return a cell as people read it."""
-    if cell is None:
-        return "-"
-    if name.endswith("_rate"):
-        return f"{float(cell):.2%}"
-    if name.endswith(("_ms", "_generated")):
-        return f"{cell:,.0f}"
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return str(cell) if isinstance(cell, str | UUID) else f"{float(cell):,.2f}"
-
-
-def _print(answers: dict[str, list[dict[str, Any]]], scope: Scope, format_: Format) -> None:
-    if format_ is Format.JSON:
-        out.print_json(json.dumps(answers, default=str))
+    Example: `romashka kpi docs --check`
+    """
+    file = Path("docs/kpis.md")
+    text = docs.markdown()
+    if check:
+        if not file.exists() or file.read_text() != text:
+            raise SettingsError("docs/kpis.md is not what the definitions say; run 'romashka kpi docs'")
         return
-    for title, rows in answers.items():
-        columns = list(rows[0]) if rows else []
-        if format_ is Format.CSV:
-            buffer = io.StringIO()
-            csv.writer(buffer).writerows([["figures", *columns], *([title, *row.values()] for row in rows)])
-            typer.echo(buffer.getvalue(), nl=False)
-        elif rows:
-            out.print(_table(title, scope, rows))
-        else:
-            out.print(f"{title}: nothing between {scope.start:%Y-%m-%d %H:%M} and {scope.end:%Y-%m-%d %H:%M} UTC")
+    file.write_text(text)
+    err.print(f"wrote {file}")
 
 
-def _table(title: str, scope: Scope, rows: list[dict[str, Any]]) -> Group:
-    headings = {name: _HEADINGS.get(name, name) for name in rows[0]}
-    cells = ([shown(name, cell) for name, cell in row.items()] for row in rows)
-    numbers = [heading for name, heading in headings.items() if name not in {*DIMENSIONS, "error_kind"}]
+def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interval | None, format_: Format) -> None:
+    query = figures([kpi.id for kpi in kpis], scope, by, every)
+    with connect(settings().clickhouse) as client:
+        rows = ask(client, *query)
+    keys = [*dict.fromkeys(by), *(["time"] if every else [])]
+    if format_ is not Format.TABLE:
+        _print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
+        return
     span = f"{scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC"
-    return table(f"{title}, {span}", list(headings.values()), cells, right=numbers)
+    if not rows:
+        out.print(f"{span}: no data")
+    elif not keys:
+        _one_by_one(kpis, rows[0], scope, span)
+    else:
+        _side_by_side(kpis, rows, keys, scope, span)
 
 
-def _scope(tenant: str, provider: str, query_type: str, start: str, end: str) -> Scope:
-    recent = last_days(30, datetime.now(UTC))
-    scope = Scope(
-        start=_time("--from", start) if start else recent.start,
-        end=_time("--to", end) if end else recent.end,
-        tenant=_tenant(tenant) if tenant else None,
-        provider=provider or None,
-        query_type=query_type or None,
+def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str) -> None:
+    """Print a figure a line, with what to know about it below."""
+    cells = [(kpi.title, _coloured(kpi, row), interval(kpi, row), f"{row[f'{kpi.id}_n'] or 0:,.0f}") for kpi in kpis]
+    out.print(table(span, ("figure", "value", "95 % between", "n"), cells, right=("value", "95 % between", "n")))
+    _print_notes([(kpi.title, note) for kpi in kpis for note in notes(kpi, row, scope)])
+
+
+def _side_by_side(
+    kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str
+) -> None:
+    """Print a line for each part, and a table for as many figures as fit beside each other."""
+    together = 4
+    for first in range(0, len(kpis), together):
+        some = kpis[first : first + together]
+        cells = [(*(_key(row[key], scope) for key in keys), *(_marked(kpi, row) for kpi in some)) for row in rows]
+        titles = [kpi.title for kpi in some]
+        out.print(table(span if not first else "", (*keys, *titles), cells, right=titles))
+    found = {(kpi.title, note) for row in rows for kpi in kpis for note in notes(kpi, row, scope)}
+    thin = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
+    _print_notes(sorted((title, note) for title, note in found if title not in thin))
+    if thin:
+        out.print("[dim]? too little data to rely on, - none at all[/]", highlight=False)
+
+
+def _print_notes(found: Sequence[tuple[str, str]]) -> None:
+    for title, note in found:
+        out.print(f"[dim]{escape(title)}: {escape(note)}[/]", highlight=False)
+
+
+def _coloured(kpi: Kpi, row: dict[str, Any]) -> str:
+    value, n = row[kpi.id], row[f"{kpi.id}_n"]
+    colour = "" if kpi.unit is Unit.COUNT else _COLOURS[kpi.state(value, n)]
+    text = display.shown(kpi.unit, value)
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def _marked(kpi: Kpi, row: dict[str, Any]) -> str:
+    thin = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.is_thin(row[f"{kpi.id}_n"])
+    return f"{_coloured(kpi, row)} ?" if thin else _coloured(kpi, row)
+
+
+def _key(value: Any, scope: Scope) -> str:
+    if isinstance(value, datetime):
+        local = value.replace(tzinfo=UTC).astimezone(scope.zone)
+        return f"{local:%Y-%m-%d}" if not (local.hour or local.minute) else f"{local:%Y-%m-%d %H:%M}"
+    return escape(str(value)) or "(not given)"
+
+
+def _record(kpi: Kpi, row: dict[str, Any], keys: Sequence[str], scope: Scope) -> dict[str, Any]:
+    return {
+        "id": kpi.id,
+        "version": kpi.version,
+        **{key: row[key] for key in keys},
+        "value": row[kpi.id],
+        "n": row[f"{kpi.id}_n"],
+        "low": row.get(f"{kpi.id}_low"),
+        "high": row.get(f"{kpi.id}_high"),
+        "unit": kpi.unit.value,
+        "note": "; ".join(notes(kpi, row, scope)),
+    }
+
+
+def _print_rows(rows: Sequence[dict[str, Any]], format_: Format) -> None:
+    """Print for programs: a JSON array of objects, or CSV with a heading."""
+    if format_ is Format.JSON:
+        print(json.dumps(rows, default=_plain, indent=2))  # noqa: T201 - not for people: no wrapping, no colours
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["id"])
+    writer.writeheader()
+    writer.writerows(
+        {key: _plain(value) if isinstance(value, datetime) else value for key, value in row.items()} for row in rows
     )
-    if scope.end <= scope.start:
-        raise SettingsError(f"the range is empty: --to {scope.end} is not after --from {scope.start}")
-    return scope
+    print(text.getvalue(), end="")  # noqa: T201
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    return str(value)  # UUIDs, and Decimals to the last cent
 
 
 def _time(option: str, text: str) -> datetime:
@@ -162,3 +301,21 @@ def _tenant(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise SettingsError(f"--tenant is '{text}'; expected a UUID") from None
+
+
+def answer(client: Any, query: Query) -> list[dict[str, Any]]:
+    """Return a query's rows without what is only there to compute the others."""
+    return [{name: cell for name, cell in row.items() if name != "merged"} for row in ask(client, *query)]
+
+
+def shown(name: str, cell: Any) -> str:
+    """Return a cell as people read it, by the ending of its name."""
+    if cell is None:
+        return "-"
+    if name.endswith("_rate"):
+        return f"{float(cell):.2%}"
+    if name.endswith(("_ms", "_generated")):
+        return f"{cell:,.0f}"
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return str(cell) if isinstance(cell, str | UUID) else f"{float(cell):,.2f}"

@@ -8,7 +8,27 @@ import traceback
 
 import typer
 
-from cli import dead_letters, demo, doctor, embedded, kafka, kpi, schema, simulate, worker
+from cli import (
+    access,
+    alerts,
+    backtest,
+    dashboards,
+    dead_letters,
+    demo,
+    deployments,
+    doctor,
+    embedded,
+    init,
+    insights,
+    jobs,
+    kafka,
+    kpi,
+    kpi_analyse,
+    schema,
+    simulate,
+    tenant,
+    worker,
+)
 from cli.console import debugging, err
 from models.errors import RomashkaError
 
@@ -22,6 +42,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.run)
 app.command("embedded")(embedded.run)
+app.command("init")(init.run)
 app.command("topics")(kafka.topics)
 app.command("migrate")(doctor.migrate)
 app.command("worker")(worker.run)
@@ -29,8 +50,17 @@ app.command("simulate")(simulate.run)
 app.command("replay")(kafka.replay)
 app.command("schema")(schema.run)
 app.command("doctor")(doctor.run)
+app.command("backtest")(backtest.run)
 app.add_typer(kpi.app, name="kpi")
+kpi.app.command("analyse")(kpi_analyse.analyse)
+app.add_typer(tenant.app, name="tenant")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(insights.app, name="insights")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(dashboards.app, name="dashboards")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(deployments.app, name="deployments")
+app.add_typer(access.app, name="access")
 
 
 def main() -> None:

@@ -45,9 +45,10 @@ class Settings(BaseSettings):
         description="secret for pseudonyms and sealed dead letters: at least 16 random bytes in base64",
     )
     pseudonym_key_id: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "k1"
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=9464, description="Prometheus, on 127.0.0.1; 0: any"
+    metrics_host: str = Field(
+        default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
     )
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000

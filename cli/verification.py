@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,6 +18,11 @@ EVENT_TABLES: Final = {
     HEALTH.name: "integration_health_history",
     INTELLIGENCE.name: "conversation_intelligence",
 }
+# A partition's detectors pass its minutes together; partition -1 is what the leader keeps.
+_DETECTED: Final = """
+SELECT min(passed) AS reached, countIf(partition >= 0) AS partitions, countIf(partition < 0) AS leaders
+FROM (SELECT partition, max(scored_through) AS passed FROM detector_states GROUP BY partition)
+"""
 _COUNT: Final = "SELECT uniqExact(event_id) AS events FROM {table}"
 _WINDOWS: Final = """
 SELECT user_id, integration_provider, query_type,
@@ -44,6 +50,12 @@ def differences(client: Client, truth: Totals) -> list[str]:
         **_compared("outcomes", _sent_outcomes(truth), _stored_outcomes(client)),
     }
     return [f"{what}: sent {sent}, stored {stored}" for what, (sent, stored) in checks.items() if sent != stored]
+
+
+def detected_through(client: Client) -> datetime | None:
+    """Return the last minute that every detector has passed, ``None`` before there are any."""
+    (row,) = ask(client, _DETECTED, {})
+    return row["reached"].replace(tzinfo=UTC) if row["partitions"] and row["leaders"] else None
 
 
 def _count(client: Client, table: str) -> int:

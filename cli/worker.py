@@ -42,6 +42,7 @@ async def _run(config: Settings) -> None:
         timing=config.timing,
         limits=config.limits,
         metrics_port=config.metrics_port,
+        metrics_host=config.metrics_host,
     )
     # A batch is tens of thousands of objects without cycles: at Python's default the collector walks over them again
     # and again, for a quarter of the processor time per event. What was imported is left out of its rounds altogether.

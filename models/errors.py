@@ -7,6 +7,7 @@ RomashkaError                 anything this system raises on purpose; its messag
 ├── PortInUse                 the embedded stack was asked for a port that is taken
 ├── SchemaMismatch            the database is not at the version this program needs
 ├── SinkRejected              ClickHouse answered, and will never take this batch
+├── StateRefused              a detector's saved state is torn, corrupt, unsigned or of another format
 ├── RejectionFlood            nearly everything that arrives is rejected: stop rather than drain the topic
 └── EventRejected             one message is not a valid event; it becomes a dead letter
 """
@@ -40,6 +41,10 @@ class SchemaMismatch(RomashkaError):
 
 class SinkRejected(RomashkaError):
     """ClickHouse refuses a batch for a reason that time does not cure (a wrong schema, no permission)."""
+
+
+class StateRefused(RomashkaError):
+    """A detector's saved state cannot be trusted: torn, corrupt, signed with another secret, or of another format."""
 
 
 class RejectionFlood(RomashkaError):

@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 UUID: Final = pa.binary(16)
+UUIDS: Final = pa.list_(UUID)
 LABEL: Final = pa.string()
 LABELS: Final = pa.list_(pa.string())
 TIME: Final = pa.timestamp("ms", "UTC")
@@ -142,6 +143,48 @@ DEAD_LETTERS: Final = _schema(
     ]
 )
 
+INSIGHTS: Final = _schema(
+    [
+        ("id", UUID),
+        ("user_id", UUID),
+        ("insight_type", LABEL),
+        ("confidence_score", SCORE),
+        ("predicted_value", MONEY),
+        ("contributing_factors", LABELS),
+        ("recommended_actions", LABELS),
+        ("created_at", TIME),
+        ("updated_at", TIME),
+        ("integration_provider", LABEL),
+        ("customer_id", LABEL),
+        ("kind", LABEL),
+        ("severity", LABEL),
+        ("status", LABEL),
+        ("started_at", TIME),
+        ("ended_at", TIME),
+        ("title", LABEL),
+        ("summary", LABEL),
+        ("observed", pa.float64()),
+        ("expected", pa.float64()),
+        ("lower", pa.float64()),
+        ("upper", pa.float64()),
+        ("unit", LABEL),
+        ("members", UUIDS),
+        ("model_version", LABEL),
+    ]
+)
+
+DETECTOR_STATES: Final = _schema(
+    [
+        ("user_id", UUID),
+        ("integration_provider", LABEL),
+        ("slot", pa.uint8()),
+        ("version", pa.uint64()),
+        ("partition", pa.int32()),
+        ("scored_through", pa.timestamp("s", "UTC")),
+        ("state", pa.binary()),
+    ]
+)
+
 # Table → what is written to it. Health goes to two: the latest state, and the history behind it.
 WRITTEN: Final[dict[str, pa.Schema]] = {
     "integration_query_metrics": QUERY_METRICS,
@@ -151,4 +194,6 @@ WRITTEN: Final[dict[str, pa.Schema]] = {
     "conversation_intelligence": INTELLIGENCE,
     "query_windows": QUERY_WINDOWS,
     "dead_letters": DEAD_LETTERS,
+    "predictive_insights": INSIGHTS,
+    "detector_states": DETECTOR_STATES,
 }

@@ -7,15 +7,26 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from models.events import MAX_EVENT_BYTES
-from models.topics import ALL, INGEST, Topic
+from models.insight_message import InsightMessage
+from models.topics import ALL, DEAD_LETTERS, INGEST, INSIGHTS, Topic
 
 VERSION: Final = "1.0.0"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+# Topic → the contract of its values. Dead letters have none: they are whatever arrived, sealed.
+_VALUES: Final[dict[Topic, Any]] = {topic: topic.event for topic in INGEST} | {INSIGHTS: InsightMessage}
+_TENANT_KEY: Final = {"type": "string", "format": "uuid"}
+_KEYS: Final[dict[Topic, dict[str, str]]] = {
+    INSIGHTS: {
+        "type": "string",
+        "description": "The tenant's user_id; the provider's name where the insight is about it across tenants",
+    },
+    DEAD_LETTERS: {"type": "string", "description": "The message's place: topic/epoch/partition/offset"},
+}
 
 
 def json_schema(topic: Topic) -> dict[str, Any]:
-    """Return the JSON Schema of the values of an ingest topic."""
-    return {"$schema": _DIALECT, "$id": f"urn:romashka:{topic.name}", **TypeAdapter(topic.event).json_schema()}
+    """Return the JSON Schema of the values of a topic that has a contract."""
+    return {"$schema": _DIALECT, "$id": f"urn:romashka:{topic.name}", **TypeAdapter(_VALUES[topic]).json_schema()}
 
 
 def file_name(topic: Topic) -> str:
@@ -40,7 +51,7 @@ def asyncapi() -> dict[str, Any]:
         "operations": {f"{_action(topic)}-{_slug(topic)}": _operation(topic) for topic in ALL},
         "components": {
             "messages": {_message_name(topic): _message(topic) for topic in ALL},
-            "schemas": {_message_name(topic): TypeAdapter(topic.event).json_schema() for topic in INGEST},
+            "schemas": {_message_name(topic): TypeAdapter(value).json_schema() for topic, value in _VALUES.items()},
         },
     }
 
@@ -50,7 +61,7 @@ def _slug(topic: Topic) -> str:
 
 
 def _message_name(topic: Topic) -> str:
-    return topic.event.__name__ if topic.event is not None else _slug(topic)
+    return str(_VALUES[topic].__name__) if topic in _VALUES else _slug(topic)
 
 
 def _action(topic: Topic) -> str:
@@ -88,8 +99,8 @@ def _message(topic: Topic) -> dict[str, Any]:
     message: dict[str, Any] = {
         "name": _message_name(topic),
         "summary": topic.about,
-        "bindings": {"kafka": {"key": {"type": "string", "format": "uuid"}, "bindingVersion": "0.5.0"}},
+        "bindings": {"kafka": {"key": _KEYS.get(topic, _TENANT_KEY), "bindingVersion": "0.5.0"}},
     }
-    if topic.event is not None:
+    if topic in _VALUES:
         message["payload"] = {"$ref": f"#/components/schemas/{_message_name(topic)}"}
     return message

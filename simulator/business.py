@@ -103,13 +103,7 @@ class Business:
     ) -> list[Rows]:
         tenant, encoder = self._tenant, self._encoder
         rng = generator(self._seed, Purpose.TRAFFIC, tenant.key, block[0] // HOUR_MS)
-        minutes = np.arange(*block, MINUTE_MS)
-        arriving = arrivals(rng, minutes, self._expected(minutes))
-        span = (max(block[0], self._start), block[1])
-        talks = conversations.draw(rng, ids, self._customers, arriving[arriving >= self._start], span)
-        asked = queries.draw(
-            rng, tenant, self._table, conversations=talks, jobs=jobs, disturbances=disturbances, block=block
-        )
+        talks, asked = self._questions(rng, ids, block, jobs, disturbances)
         brought = evidence.gather(rng, tenant, self._table, talks, asked)
         ends, conversion = outcomes.draw(rng, talks, brought, tenant.order_value)
         thoughts = intelligence.draw(rng, talks, brought, conversion)
@@ -121,6 +115,29 @@ class Business:
             encoder.outcomes(ids, talks, brought, ends),
             encoder.outcomes(ids, talks, brought, returns),
         ]
+
+    def _questions(
+        self,
+        rng: np.random.Generator,
+        ids: np.random.Generator,
+        block: tuple[int, int],
+        jobs: JobLog,
+        disturbances: Disturbances,
+    ) -> tuple[conversations.Conversations, queries.Queries]:
+        minutes = np.arange(*block, MINUTE_MS)
+        arriving = arrivals(rng, minutes, self._expected(minutes))
+        span = (max(block[0], self._start), block[1])
+        talks = conversations.draw(rng, ids, self._customers, arriving[arriving >= self._start], span)
+        asked = queries.draw(
+            rng,
+            self._tenant,
+            self._table,
+            conversations=talks,
+            jobs=jobs,
+            disturbances=disturbances,
+            block=block,
+        )
+        return talks, asked
 
     def _expected(self, minutes: Ints) -> Floats:
         per_minute = self._tenant.queries_per_minute / conversations.MEAN_QUERIES

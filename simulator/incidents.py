@@ -11,9 +11,10 @@ from uuid import UUID
 import numpy as np
 
 from simulator.arrays import cumulative, pick
+from simulator.rhythm import intensity
 from simulator.seeds import Purpose, generator
 from simulator.tenants import Tenant
-from simulator.times import DAY_MS, MINUTE_MS, from_ms
+from simulator.times import DAY_MS, MINUTE_MS, from_ms, to_ms
 
 IncidentKind = Literal["provider_outage", "latency_creep", "error_burst", "stale_sync", "rate_limit_exhaustion"]
 KINDS: Final[tuple[IncidentKind, ...]] = get_args(IncidentKind)
@@ -101,17 +102,46 @@ def one_of_each(
 
     Each strikes the busiest link that no earlier one uses, so that it can be seen soon.
     """
-    links = sorted(
-        ((link.queries_per_minute, tenant, link.provider) for tenant in tenants for link in tenant.links),
-        key=lambda one: -one[0],
-    )
+    links = _busiest(tenants)
     plan = []
     for number, kind in enumerate(KINDS):
-        _, tenant, provider = links[number % len(links)]
+        tenant, provider = links[number % len(links)]
         begin = first + number * every
-        whom = None if kind == "provider_outage" else tenant.id
-        plan.append(Incident(f"live-{kind}", kind, provider, whom, begin, begin + lasting, 0.9))
+        plan.append(_demonstrated(kind, tenant, provider, begin, lasting))
     return tuple(plan)
+
+
+def one_a_day(tenants: Sequence[Tenant], until: datetime, lasting: timedelta) -> tuple[Incident, ...]:
+    """Return one incident of each kind, one in each of the last days before ``until``, the first kind first.
+
+    Each strikes the busiest link that no earlier one uses, in the busiest hours of its day: thin traffic shows it, too.
+    """
+    links = _busiest(tenants)
+    plan = []
+    for number, kind in enumerate(KINDS):
+        tenant, provider = links[number % len(links)]
+        end = until - (len(KINDS) - 1 - number) * timedelta(days=1)
+        plan.append(_demonstrated(kind, tenant, provider, _busiest_hours(tenant, end, lasting), lasting))
+    return tuple(plan)
+
+
+def _busiest(tenants: Sequence[Tenant]) -> list[tuple[Tenant, str]]:
+    links = [(tenant, link) for tenant in tenants for link in tenant.links]
+    return [(tenant, link.provider) for tenant, link in sorted(links, key=lambda one: -one[1].queries_per_minute)]
+
+
+def _busiest_hours(tenant: Tenant, end: datetime, lasting: timedelta) -> datetime:
+    """Return when the busiest span of a tenant in the day before ``end`` begins."""
+    first = to_ms(end - timedelta(days=1))
+    begins = np.arange(first, to_ms(end - lasting), 15 * MINUTE_MS, dtype=np.int64)
+    minutes = np.arange(0, lasting // timedelta(minutes=1), 5, dtype=np.int64) * MINUTE_MS
+    busy = intensity(tenant, (begins[:, None] + minutes[None, :]).ravel()).reshape(len(begins), -1).sum(axis=1)
+    return from_ms(int(begins[int(busy.argmax())]))
+
+
+def _demonstrated(kind: IncidentKind, tenant: Tenant, provider: str, begin: datetime, lasting: timedelta) -> Incident:
+    whom = None if kind == "provider_outage" else tenant.id
+    return Incident(f"live-{kind}", kind, provider, whom, begin, begin + lasting, 0.9)
 
 
 def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[Tenant]) -> Incident:

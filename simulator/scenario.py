@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from models.errors import SettingsError
 from simulator.business import Business
@@ -33,6 +33,7 @@ from simulator.times import from_ms, to_ms
 from simulator.totals import Totals
 from simulator.truth import CustomerTurn, Truth
 
+_AnyBusiness = TypeVar("_AnyBusiness", bound=Business)
 # Last syncs lie some days before the start, and events know no time before 2000.
 _EARLIEST: Final = datetime(2000, 2, 1, tzinfo=UTC)
 # What data a conversation used is kept in the bits of an integer.
@@ -103,21 +104,27 @@ class Scenario:
 
     def feed(self, begin: datetime) -> Feed:
         """Return the events from ``begin`` on, as a cursor; it goes on for as long as it is asked."""
-        start, plan, rate = to_ms(self.start), self._plan(), self._rate()
-        return Feed(
-            [
-                Business(
-                    self.seed,
-                    tenant,
-                    plan=plan,
-                    rate=rate,
-                    customers=self._customers(tenant),
-                    start=start,
-                    begin=to_ms(begin),
-                )
-                for tenant in self.tenants
-            ]
-        )
+        return Feed(self.businesses(begin, Business))
+
+    def businesses(self, begin: datetime, kind: type[_AnyBusiness]) -> list[_AnyBusiness]:
+        """Return the tenants as fresh cursors of a kind, from ``begin`` on."""
+        start, plan, rate = to_ms(self.start), self.plan(), self._rate()
+        return [
+            kind(
+                self.seed,
+                tenant,
+                plan=plan,
+                rate=rate,
+                customers=self._customers(tenant),
+                start=start,
+                begin=to_ms(begin),
+            )
+            for tenant in self.tenants
+        ]
+
+    def plan(self) -> Plan:
+        """Return which incidents act when."""
+        return Plan(self.seed, self.tenants, self.incidents_per_day, self.incidents, to_ms(self.start))
 
     def history(self, step: timedelta = timedelta(hours=6)) -> Iterator[list[Message]]:
         """Yield the events of ``[start, end)`` in time order, a list for each step of time."""
@@ -134,15 +141,12 @@ class Scenario:
             seed=self.seed,
             start=self.start,
             end=until,
-            incidents=self._plan().between(*span),
+            incidents=self.plan().between(*span),
             churned=_turns([(tenant, pool, pool.leavers(*span)) for tenant, pool in pools]),
             upsell_ready=_turns([(tenant, pool, pool.ready(*span)) for tenant, pool in pools]),
             effects=EFFECTS,
             totals=totals,
         )
-
-    def _plan(self) -> Plan:
-        return Plan(self.seed, self.tenants, self.incidents_per_day, self.incidents, to_ms(self.start))
 
     def _rate(self) -> Rate:
         after = self.rate if self.live_rate is None else self.live_rate

@@ -27,6 +27,8 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
         "version",
     ),
     "dead_letters": (("topic", "topic_epoch", "partition", "offset"), None),
+    "predictive_insights": (("user_id", "insight_type", "created_at", "id"), "updated_at"),
+    "detector_states": (("user_id", "integration_provider", "slot"), "version"),
 }
 
 
@@ -71,6 +73,11 @@ class MemorySink:
         ]
         schema = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
         return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["kafka_offset"]), schema=schema)
+
+    def forget(self, *tables: str) -> None:
+        """Lose what was written to these tables."""
+        for table in tables:
+            self._batches.pop(table, None)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Return the rows a reader of ClickHouse would see with FINAL."""

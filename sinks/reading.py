@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -10,8 +10,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from models.errors import Unreachable
 
 
-def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a query by column name.
+def ask(client: Client, sql: str, parameters: dict[str, Any], *, aware: bool = False) -> list[dict[str, Any]]:
+    """Return the rows of a query by column name; ``aware`` gives times their time zone, else UTC is understood.
 
     Raises
     ------
@@ -19,6 +19,7 @@ def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[dict[str, 
         ClickHouse does not answer the question; says why.
     """
     try:
-        return list(client.query(sql, parameters=parameters).named_results())
+        mode: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
+        return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
     except ClickHouseError as error:
         raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error

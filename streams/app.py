@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -13,7 +14,9 @@ import pyarrow as pa
 from faust.types import TP, Message, TransportT
 from yarl import URL
 
-from models.topics import DEAD_LETTERS, INGEST
+from models.insight_message import key_of, value_of
+from models.insights import Insight
+from models.topics import DEAD_LETTERS, INGEST, INSIGHTS
 from sinks.sealing import place_of
 from streams.kafka import GroupTiming, KafkaAddress
 from streams.partition import OffsetRange
@@ -155,6 +158,13 @@ async def publish_dead_letters(app: AnalyticsApp, letters: pa.RecordBatch) -> No
                 headers={name: value.encode() for name, value in headers.items()},
             )
         )
+    await asyncio.gather(*sent)
+
+
+async def publish_insights(app: AnalyticsApp, insights: Sequence[Insight]) -> None:
+    """Publish insights as JSON (``models.insight_message``); return when Kafka has them."""
+    topic = app.topic(INSIGHTS.name, value_serializer="raw", key_serializer="raw")
+    sent = [await topic.send(key=key_of(one).encode(), value=value_of(one)) for one in insights]
     await asyncio.gather(*sent)
 
 

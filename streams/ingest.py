@@ -18,11 +18,12 @@ from streams.metrics import Metrics
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
 
+HEALTH_HISTORY: Final = "integration_health_history"
 # Topic → the tables its events go to.
 TABLES: Final[dict[Topic, tuple[str, ...]]] = {
     topics.QUERIES: ("integration_query_metrics",),
     topics.OUTCOMES: ("conversation_outcomes",),
-    topics.HEALTH: ("integration_health_history", "integration_health_metrics"),
+    topics.HEALTH: (HEALTH_HISTORY, "integration_health_metrics"),
     topics.INTELLIGENCE: ("conversation_intelligence",),
 }
 

@@ -15,9 +15,11 @@ class Job(NamedTuple):
     """Something to do every so often.
 
     ``run`` blocks and is called with a connection of its own and with now; what it writes itself is idempotent, and
-    the insights that it returns are written and published for it.
+    the insights that it returns are written and published for it. ``confirm``, where there is one, is called in a
+    thread once that is done: a job that keeps state moves it on there, so that nothing it found is ever lost.
     """
 
     name: str
     every: timedelta
     run: Callable[[Client, datetime], Sequence[Insight]]
+    confirm: Callable[[], None] | None = None

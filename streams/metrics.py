@@ -38,6 +38,29 @@ class Metrics:
         self.sink_up = self._gauge("sink_up", "0 while ClickHouse does not take what is written", [])
         self.sink_up.set(1)
 
+        # Detection.
+        self.series = self._gauge("watched_series", "Tenants' integrations that detectors watch", [])
+        self.evicted = self._counter("evicted_series", "Series that made room for others; their state is kept", [])
+        self.scored = self._counter("scored_minutes", "Minutes of one series that detectors judged", [])
+        self.scoring_seconds = self._histogram("scoring_seconds", "Time of judging one slice", [], _SECONDS)
+        self.scoring_failures = self._counter("scoring_failures", "Series that began anew after a detector failed", [])
+        self.scoring_backlog = self._gauge("scoring_backlog_minutes", "Closed minutes waiting for detectors", [])
+        self.states_saved = self._counter("detector_states_saved", "States of series made durable", [])
+        self.states_refused = self._counter(
+            "detector_states_refused", "States that could not be trusted, by what was taken instead", ["instead"]
+        )
+        self.states_broken = self._counter("detector_states_broken", "States with NaN in them, not kept", [])
+        finding = ["insight_type", "kind", "severity"]
+        self.insights = self._counter("insights", "Insights that this worker was first to tell", finding)
+        self.open_insights = self._gauge(
+            "open_insights", "Insights that are open, from the leader", [*finding, "provider"]
+        )
+        # Jobs of the leader.
+        self.leader = self._gauge("leader", "1 on the worker that does the periodic jobs", [])
+        self.job_seconds = self._histogram("job_seconds", "Time of one run of a job", ["job"], _SECONDS)
+        self.job_failures = self._counter("job_failures", "Runs of a job that failed", ["job"])
+        self.job_success = self._gauge("job_last_success_timestamp_seconds", "When a job last succeeded", ["job"])
+
     def _counter(self, name: str, about: str, labels: list[str]) -> Counter:
         return Counter(f"romashka_{name}", about, labels, registry=self.registry)
 

@@ -8,12 +8,13 @@ is fast must not make everyone else's events late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+
+from models.minutes import MinuteCounts, Series
 
 _MINUTE_MS: Final = 60_000
 # After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
@@ -21,18 +22,6 @@ _MAX_SILENT_MINUTES: Final = 1_440
 # Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
 _RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-Series = tuple[bytes, str]
-
-
-@dataclass(slots=True)
-class MinuteCounts:
-    """What happened to one tenant and provider in one minute; latency is kept as moments of ln(1 + ms)."""
-
-    queries: int = 0
-    errors: int = 0
-    log_latency_sum: float = 0.0
-    log_latency_squares: float = 0.0
 
 
 class ClosedMinute(NamedTuple):
@@ -145,6 +134,7 @@ class MinuteSeries:
             np.bincount(group, weights=logs * logs).tolist(),
             strict=True,
         )
+        groups: list[MinuteCounts] = []
         for row, queries, failed, log_sum, log_squares in totals:
             key = (batch["user_id"][row].as_py(), batch["integration_provider"][row].as_py())
             counts = self._open.setdefault(int(minutes[row]), {}).setdefault(key, MinuteCounts())
@@ -152,6 +142,16 @@ class MinuteSeries:
             counts.errors += int(failed)
             counts.log_latency_sum += log_sum
             counts.log_latency_squares += log_squares
+            groups.append(counts)
+        _count_kinds(groups, group[errors], batch["error_kind"].filter(pa.array(errors)))
+
+
+def _count_kinds(groups: list[MinuteCounts], group: np.typing.NDArray[np.int64], kinds: pa.Array[Any]) -> None:
+    """Count the error kinds of failed queries, ``group[i]`` being that of ``kinds[i]``; there are few of them."""
+    for place, kind in zip(group.tolist(), kinds.to_pylist(), strict=True):
+        if kind:
+            found = groups[place].error_kinds
+            found[kind] = found.get(kind, 0) + 1
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -22,11 +22,6 @@ class SafeOffsets:
         """The next offset to read after a restart; ``None`` until something is durable."""
         return self._safe
 
-    @property
-    def in_flight(self) -> int:
-        """How many spans were taken in and are not covered by ``safe`` yet."""
-        return len(self._open)
-
     def take_in(self, last: int) -> None:
         """Note that the span ending in ``last`` is being worked on; spans are taken in in the log's order."""
         newest = next(reversed(self._open), None)

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from models.topics import INGEST, QUERIES
+from models.topics import HEALTH, INGEST, QUERIES
 from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink, StoredRange
 from streams.decode import Record, Source
 from streams.delivery import Delivery, Limits, Partition
-from streams.ingest import Ingest
+from streams.ingest import HEALTH_HISTORY, Ingest
 from streams.metrics import Metrics
 from streams.minutes import ClosedMinute
 from streams.offsets import commit_point
@@ -37,6 +37,8 @@ class Pipeline:
         Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has them.
     clock
         Returns now, in UTC.
+
+    ``handled`` counts messages, ``assignments`` how often every partition was let go.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class Pipeline:
             limits=limits,
         )
         self._taken: dict[Partition, int] = {}
+        self._health: dict[int, list[pa.RecordBatch]] = {}
         self.handled = 0
+        self.assignments = 0
 
     def holds(self, partition: Partition) -> bool:
         """Whether the partition was resumed since it was assigned."""
@@ -139,6 +143,9 @@ class Pipeline:
         prepared = self._ingests[topic].prepare(new, Source(topic, self._epochs[topic], number), now=self._clock())
         self._taken[partition] = new[-1].offset
         self.handled += len(new)
+        if topic == HEALTH.name:
+            rows = [batch for table, batch in prepared.rows if table == HEALTH_HISTORY]
+            self._health.setdefault(number, []).extend(rows)
         self.delivery.put(partition, new[-1].offset, prepared)
 
     def safe_offset(self, partition: Partition) -> int | None:
@@ -156,15 +163,26 @@ class Pipeline:
         """Return the offset before which everything is in ClickHouse, ``None`` where nothing was read yet."""
         return self.delivery.safe(partition)
 
-    def close_minutes(self) -> list[ClosedMinute]:
-        """Return the minutes that closed since the last call."""
+    def close_minutes(self) -> dict[int, list[ClosedMinute]]:
+        """Return by partition the minutes that closed since the last call, oldest first."""
         now = self._clock()
         if self.patience.waiting:
             self._queries.keep_open(now)
         return self._queries.close_minutes(now)
 
+    def take_health(self) -> dict[int, list[pa.RecordBatch]]:
+        """Return by partition the health events (rows of ``models.rows.HEALTH``) that came since the last call."""
+        taken, self._health = self._health, {}
+        return taken
+
+    def taken(self, partition: Partition) -> int | None:
+        """Return the last offset that was taken in, ``None`` where the partition is not ours."""
+        return self._taken.get(partition)
+
     def forget(self) -> None:
         """Let go of every partition: they start again from what was committed, here or elsewhere."""
+        self.assignments += 1
         self._taken.clear()
+        self._health.clear()
         self._queries.forget()
         self.delivery.forget()

@@ -50,14 +50,15 @@ class Queries:
         for minutes in self._minutes.values():
             minutes.keep_open(now)
 
-    def close_minutes(self, now: datetime) -> list[ClosedMinute]:
-        """Return the minutes that the watermark of their partition has passed."""
-        closed: list[ClosedMinute] = []
+    def close_minutes(self, now: datetime) -> dict[int, list[ClosedMinute]]:
+        """Return by partition the minutes that its watermark has passed; partitions without any are left out."""
+        closed: dict[int, list[ClosedMinute]] = {}
         for partition, minutes in self._minutes.items():
-            closed += minutes.close(now)
+            if found := minutes.close(now):
+                closed[partition] = found
             if (watermark := minutes.watermark) is not None:
                 delay = self._metrics.watermark_delay.labels(QUERIES.name, str(partition))
                 delay.set((now - watermark).total_seconds())
-        for minute in closed:
-            self._metrics.minutes_closed.labels(str(minute.complete).lower()).inc()
+            for minute in found:
+                self._metrics.minutes_closed.labels(str(minute.complete).lower()).inc()
         return closed

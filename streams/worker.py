@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -15,19 +16,27 @@ from typing import Any, Final, NamedTuple
 from faust.types import TP
 from prometheus_client import start_http_server
 
+from detectors.state import StateSeal
 from models.errors import PortInUse, RomashkaError
-from models.topics import INGEST
+from models.topics import INGEST, QUERIES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress
+from sinks.clickhouse_detectors import ClickHouseDetectors
+from sinks.connection import ClickHouseAddress, connect
 from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
-from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters
+from streams.announcer import Announcer
+from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters, publish_insights
 from streams.delivery import Limits
+from streams.detection import Detection
+from streams.epochs import watch_epochs
+from streams.job_runner import JobRunner
 from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
+from streams.leader_jobs import leader_jobs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
+from streams.series_states import SeriesStates
 from streams.watchdog import Standing, watch
 
 log = logging.getLogger(__name__)
@@ -39,6 +48,13 @@ _SILENCE_SECONDS: Final = 10.0
 
 
 _INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
+# The worker that holds this partition does the periodic jobs: there is always one, and one only.
+_LEADS: Final = TP(QUERIES.name, 0)
+_JOB_ANSWER_SECONDS: Final = 300
+
+
+# Work that goes on beside the agents for as long as the worker runs; where it raises, the worker ends.
+Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WorkerConfig(NamedTuple):
@@ -52,6 +68,7 @@ class WorkerConfig(NamedTuple):
     timing: GroupTiming
     limits: Limits
     metrics_port: int
+    metrics_host: str = "127.0.0.1"
 
 
 async def run_worker(config: WorkerConfig) -> None:
@@ -78,33 +95,72 @@ async def run_worker(config: WorkerConfig) -> None:
         limits=config.limits,
     )
     attach(app, pipeline)
+    detection, jobs = _detection(config, app, pipeline, metrics)
     try:
-        server, _ = start_http_server(config.metrics_port, addr="127.0.0.1", registry=metrics.registry)
+        server, _ = start_http_server(config.metrics_port, addr=config.metrics_host, registry=metrics.registry)
     except OSError as error:
         raise PortInUse(
-            f"port {config.metrics_port} on 127.0.0.1 cannot serve the metrics ({error.strerror}); set "
+            f"port {config.metrics_port} on {config.metrics_host} cannot serve the metrics ({error.strerror}); set "
             "ROMASHKA_METRICS_PORT to a free one, or to 0 for any"
         ) from error
     try:
-        await _run(app, pipeline, Gauges(app, metrics), server.server_port)
+        metrics_url = f"http://{config.metrics_host}:{server.server_port}/metrics"
+        beside: list[Beside] = [
+            detection.run,
+            jobs.run,
+            partial(watch_epochs, partial(topic_epochs, config.kafka), epochs),
+        ]
+        await _run(app, pipeline, beside, Gauges(app, metrics), metrics_url)
     finally:
         server.shutdown()
         server.server_close()
 
 
-async def _run(app: AnalyticsApp, pipeline: Pipeline, gauges: Gauges, metrics_port: int) -> None:
+def _detection(
+    config: WorkerConfig, app: AnalyticsApp, pipeline: Pipeline, metrics: Metrics
+) -> tuple[Detection, JobRunner]:
+    """Put together what finds: the detectors of this worker's partitions, and the leader's jobs."""
+    sink = ClickHouseSink(config.clickhouse)  # of its own: a long insert of events must not hold up a finding
+    announcer = Announcer(sink, pipeline.patience, metrics, partial(publish_insights, app))
+    detection = Detection(
+        pipeline,
+        store=ClickHouseDetectors(config.clickhouse),
+        sink=sink,
+        states=SeriesStates(StateSeal(config.secret), metrics),
+        announcer=announcer,
+        metrics=metrics,
+    )
+    jobs = JobRunner(
+        leader_jobs(config.clickhouse, config.secret),
+        connect=partial(connect, config.clickhouse, answer_seconds=_JOB_ANSWER_SECONDS),
+        leads=lambda: _LEADS in app.batches.assignment(),
+        announcer=announcer,
+        metrics=metrics,
+        clock=lambda: datetime.now(UTC),
+    )
+    return detection, jobs
+
+
+async def _run(
+    app: AnalyticsApp,
+    pipeline: Pipeline,
+    beside: Sequence[Beside],
+    gauges: Gauges,
+    metrics_url: str,
+) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     delivery = asyncio.create_task(pipeline.delivery.run())
     watched = threading.Event()
     await app.start()
-    log.info("worker ready; metrics at http://127.0.0.1:%d/metrics", metrics_port)
+    log.info("worker ready; metrics at %s", metrics_url)
     watch(gauges.standing, watched)
     measuring = asyncio.create_task(gauges.run())
     stopping = asyncio.create_task(stop.wait())
     crash = asyncio.create_task(_crash_of(app))
-    vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring, crash]
+    others = [asyncio.create_task(work()) for work in beside]
+    vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring, crash, *others]
     await asyncio.wait([stopping, *vital], return_when=asyncio.FIRST_COMPLETED)
     for task in vital:
         if task.done():
@@ -113,7 +169,7 @@ async def _run(app: AnalyticsApp, pipeline: Pipeline, gauges: Gauges, metrics_po
     log.info("stopping: writing what was taken in, then committing")
     await app.stop()
     watched.set()
-    for task in (delivery, measuring, crash):
+    for task in (delivery, measuring, crash, *others):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -143,7 +199,6 @@ class Gauges:
         """Measure for ever; cancel to stop."""
         while True:
             await asyncio.sleep(_GAUGE_SECONDS)
-            self._app.pipeline.close_minutes()
             partitions = [tp for tp in self._app.batches.assignment() if tp.topic in _INGEST_NAMES]
             if partitions:
                 await self._measure(partitions)

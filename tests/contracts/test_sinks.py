@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from models.errors import SinkRejected, SinkUnavailable
-from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, QUERY_METRICS, SCORE, TIME, UUID, WRITTEN
+from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, QUERY_METRICS, SCORE, TIME, UUID, UUIDS, WRITTEN
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
 from sinks.memory import MemorySink
@@ -28,7 +28,12 @@ _QUERIES = "integration_query_metrics"
 _HEALTH = "integration_health_metrics"
 _WINDOWS = "query_windows"
 _SECONDS = pa.timestamp("s", "UTC")
-_MAYBE = {"resolution_time_minutes", "opened_at", "last_sync_at", "records_synced", "records_failed", "duration_ms"}
+_MAYBE = {
+    *("resolution_time_minutes", "opened_at", "last_sync_at", "records_synced", "records_failed", "duration_ms"),
+    *("ended_at", "observed", "expected", "lower", "upper"),
+}
+# Scores that are always there.
+_ALWAYS = {"confidence_score"}
 
 Row = dict[str, Any]
 
@@ -103,6 +108,7 @@ def _value(field: pa.Field[Any], number: int) -> Any:
         UUID: bytes([number]) * 16,
         LABEL: f"größe 📇 {number}",
         LABELS: ["контакты", "", "a'b\"c"],
+        UUIDS: [bytes([number]) * 16, bytes(16)],
         TIME: _NOW + timedelta(milliseconds=number),
         SCORE: Decimal("-0.1234"),
         MONEY: Decimal("99999999.99"),
@@ -110,6 +116,8 @@ def _value(field: pa.Field[Any], number: int) -> Any:
         pa.bool_(): True,
         pa.binary(): b"\x00\xff\xfe\n" + bytes([number]),
         _SECONDS: _NOW.replace(second=0),
+        pa.uint8(): number,
+        pa.float64(): 0.1 + 0.2,
         pa.uint32(): 2**32 - 1,
         pa.uint64(): 2**64 - 1,
     }
@@ -120,9 +128,9 @@ def _sparse(table: str, number: int) -> Row:
     """A row with nothing in every column that may be empty."""
     row = _row(table, number)
     for field in WRITTEN[table]:
-        if field.name in _MAYBE or (field.type in (SCORE, MONEY) and table != _WINDOWS):
+        if field.name in _MAYBE or (field.type in (SCORE, MONEY) and table != _WINDOWS and field.name not in _ALWAYS):
             row[field.name] = None
-        elif field.type == LABELS:
+        elif field.type in (LABELS, UUIDS):
             row[field.name] = []
         elif field.type == LABEL or field.type == pa.binary():
             row[field.name] = type(row[field.name])() if field.name not in ("integration_provider", "topic") else "x"
@@ -139,7 +147,8 @@ def _query(offset: int, **values: Any) -> Row:
 
 
 def _by_key(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (row.get("event_id", b""), row.get("offset", 0), row.get("user_id", b"")))
+    names = ("event_id", "offset", "user_id", "id")
+    return sorted(rows, key=lambda row: [row.get(name, 0 if name == "offset" else b"") for name in names])
 
 
 @pytest.mark.parametrize("table", WRITTEN)

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
-from simulator.incidents import CHANGES, KINDS, VARIANTS, one_of_each, overlapping, placed_on
+from simulator.incidents import CHANGES, KINDS, VARIANTS, one_a_day, one_of_each, overlapping, placed_on
 from simulator.tenants import DEFAULT_TENANTS
 from simulator.times import DAY_MS, from_ms
 
@@ -43,6 +43,17 @@ def test_a_live_plan_has_one_incident_of_each_kind_on_links_of_their_own() -> No
     assert [incident.kind for incident in plan] == list(KINDS)
     assert [incident.start - first for incident in plan] == [timedelta(minutes=10 * step) for step in range(5)]
     assert len({(incident.provider, incident.tenant) for incident in plan}) == 5
+
+
+def test_one_a_day_strikes_links_of_their_own_in_the_last_days_in_busy_hours() -> None:
+    until, lasting = datetime(2026, 3, 2, 12, tzinfo=UTC), timedelta(hours=3)
+    plan = one_a_day(DEFAULT_TENANTS, until, lasting)
+    assert [incident.kind for incident in plan] == list(KINDS)
+    assert len({(incident.provider, incident.tenant) for incident in plan}) == 5
+    for days, incident in zip(range(4, -1, -1), plan, strict=True):
+        assert until - timedelta(days=days + 1) <= incident.start < incident.end <= until - timedelta(days=days)
+        assert incident.end - incident.start == lasting
+    assert plan[0].start.hour in {17, 18}  # a shop one hour ahead of UTC is busiest at eight in the evening
 
 
 def test_overlapping_takes_the_end_as_open() -> None:

@@ -6,9 +6,11 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from streams.minutes import ClosedMinute, MinuteCounts, MinuteSeries
+from models.minutes import MinuteCounts
+from streams.minutes import ClosedMinute, MinuteSeries
 from tests.examples.queries import START_MS, Query, batch_of
 
 _NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -57,6 +59,16 @@ def test_a_closed_minute_holds_queries_errors_and_moments_of_the_latency() -> No
     assert (counts.queries, counts.errors) == (2, 1)
     assert counts.log_latency_sum == pytest.approx(sum(logs))
     assert counts.log_latency_squares == pytest.approx(sum(log * log for log in logs))
+
+
+def test_failed_queries_are_counted_by_the_kind_of_their_error() -> None:
+    minutes = _settled(-120)
+    batch = batch_of([_query(1, success=False), _query(2, success=False), _query(3), _query(4, success=False)])
+    place = batch.schema.get_field_index("error_kind")
+    minutes.add(batch.set_column(place, "error_kind", pa.array(["auth", "", "auth", "auth"])), _at(4))
+    (minute,) = [closed for closed in minutes.close(_at(300)) if closed.start == _NOON]
+    counts = minute.series[_TENANT]
+    assert (counts.errors, counts.error_kinds) == (3, {"auth": 2})
 
 
 def test_tenants_and_providers_are_apart() -> None:

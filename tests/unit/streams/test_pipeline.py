@@ -353,10 +353,10 @@ async def test_minutes_close_by_the_workers_clock() -> None:
     worker = Worker()
     await worker.read(QUERIES, [_record(QUERIES, 1, created_at="2026-01-15T11:50:00Z")])
     await worker.read(QUERIES, [_record(QUERIES, 2, created_at="2026-01-15T11:59:00Z")])
-    assert [minute.start.minute for minute in worker.pipeline.close_minutes() if minute.series] == [50]
+    assert [minute.start.minute for minute in worker.pipeline.close_minutes()[_PARTITION] if minute.series] == [50]
     assert worker.metric("watermark_delay_seconds", topic=QUERIES.name, partition="3") == 120
     worker.pipeline.forget()
-    assert worker.pipeline.close_minutes() == []
+    assert worker.pipeline.close_minutes() == {}
 
 
 @in_virtual_time
@@ -369,4 +369,18 @@ async def test_minutes_stay_open_while_the_database_is_away() -> None:
     async with worker.running():
         await asyncio.sleep(5)
         worker.now = NOW + timedelta(minutes=10)
-        assert worker.pipeline.close_minutes() == []
+        assert worker.pipeline.close_minutes() == {}
+
+
+@in_virtual_time
+async def test_health_events_are_handed_to_the_detectors_once() -> None:
+    worker = Worker()
+    await worker.read(HEALTH, [_record(HEALTH, 1), _bad(2)])
+    await worker.read(QUERIES, [_record(QUERIES, 1)])
+    (batch,) = worker.pipeline.take_health()[_PARTITION]
+    assert batch["kafka_offset"].to_pylist() == [1]
+    assert worker.pipeline.take_health() == {}
+    await worker.read(HEALTH, [_record(HEALTH, 3)])
+    worker.pipeline.forget()
+    assert worker.pipeline.take_health() == {}
+    assert worker.pipeline.assignments == 1

@@ -50,7 +50,7 @@ def test_closed_minutes_are_counted_by_whether_they_are_complete() -> None:
     metrics = Metrics()
     queries = _started(metrics, 3)
     queries.fold(batch_of([Query(1, 1)]), SOURCE, NOW)
-    closed = queries.close_minutes(NOW + timedelta(minutes=5))
+    closed = queries.close_minutes(NOW + timedelta(minutes=5))[SOURCE.partition]
     count = metrics.registry.get_sample_value
     complete = count("romashka_minutes_closed_total", {"complete": "true"}) or 0
     incomplete = count("romashka_minutes_closed_total", {"complete": "false"}) or 0
@@ -63,4 +63,4 @@ def test_what_is_forgotten_is_gone() -> None:
     queries.fold(batch_of([Query(1, 1)]), SOURCE, NOW)
     queries.forget()
     assert queries.take_windows() == []
-    assert queries.close_minutes(NOW + timedelta(minutes=5)) == []
+    assert queries.close_minutes(NOW + timedelta(minutes=5)) == {}

@@ -1,0 +1,33 @@
+"""What people type, as values; what cannot be read is an error that names the argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from models.errors import SettingsError
+
+
+def tenant_id(name: str, text: str) -> UUID:
+    """Return a tenant's id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise SettingsError(f"{name} is '{text}'; expected a UUID") from None
+
+
+def day(name: str, text: str) -> date:
+    """Return a day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name} is '{text}'; expected a day such as 2026-01-01") from None
+
+
+def moment(name: str, text: str) -> datetime:
+    """Return a moment; without an offset it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,137 @@
+"""What ``romashka backtest`` can be given, as one thing: rows with their time and what the detector is told of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice, pairwise
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from cli.series_csv import CsvRows
+from detectors.backtest import Detector
+from detectors.performance import PerformanceDetector
+from detectors.value import ValueDetector
+from models.errors import SettingsError
+from models.minutes import MinuteCounts
+
+MINUTE: Final = timedelta(minutes=1)
+# So many rows tell how far apart they are.
+_LOOKED_AT: Final = 16
+
+
+class Row(NamedTuple):
+    """A row: its line in the file, its cells as they are, its time in epoch seconds, and the observation."""
+
+    line: int
+    cells: Sequence[str]
+    time: float
+    x: Mapping[str, Any]
+
+
+class Series(NamedTuple):
+    """Rows in order, the names of their cells, how far apart they are, and the detector for their kind."""
+
+    columns: Sequence[str]
+    rows: Iterator[Row]
+    interval: timedelta
+    detector: Detector
+
+
+def values(source: CsvRows, time: str | None, value: tuple[str, str], every: timedelta | None) -> Series:
+    """Return a series of numbers; ``value`` is the option that names the column, and its name."""
+    at, column = source.time_column(time), source.column(*value)
+
+    def rows() -> Iterator[Row]:
+        for line, cells in source:
+            moment = source.time(line, cells, at)
+            yield Row(line, cells, moment, {"time": moment, "value": source.number(line, cells, column)})
+
+    interval, all_rows = _with_interval(rows(), every)
+    return Series(source.columns, all_rows, interval, ValueDetector(every))
+
+
+def counts(
+    source: CsvRows, time: str | None, count: str, errors: str | None, latency: str | None, every: timedelta | None
+) -> Series:
+    """Return a series of counts; ``errors`` and ``latency`` (mean milliseconds) name columns that may be there."""
+    at, column = source.time_column(time), source.column("--count", count)
+    failed = None if errors is None else source.column("--errors", errors)
+    slow = None if latency is None else source.column("--latency", latency)
+
+    def rows() -> Iterator[Row]:
+        for line, cells in source:
+            x: dict[str, float | None] = {"count": _counted(source, line, cells, column)}
+            if failed is not None:
+                x["errors"] = _counted(source, line, cells, failed)
+            milliseconds = None if slow is None else source.number(line, cells, slow)
+            if milliseconds is not None and milliseconds >= 0.0 and x["count"] is not None:
+                # The mean is all that is known: nearest to it is that every answer took so long.
+                x["log_latency_sum"] = x["count"] * math.log1p(milliseconds)
+            yield Row(line, cells, source.time(line, cells, at), x)
+
+    interval, all_rows = _with_interval(rows(), every)
+    return Series(source.columns, _on_grid(all_rows, interval), interval, PerformanceDetector(interval))
+
+
+def history(found: Mapping[datetime, MinuteCounts], until: datetime) -> Series:
+    """Return the stored minutes (one at least) up to ``until``; a minute that is not among them has a count of 0."""
+    columns = ("time", "count", "errors", "latency_ms")
+    return Series(columns, _minutes(found, until), MINUTE, PerformanceDetector(MINUTE))
+
+
+def _minutes(minutes: Mapping[datetime, MinuteCounts], until: datetime) -> Iterator[Row]:
+    at, line = min(minutes), 1
+    while at < until:
+        found = minutes.get(at)
+        time = at.timestamp()
+        if found is None:
+            yield Row(line, (at.isoformat(), "0", "0", ""), time, {"time": time, "count": 0, "errors": 0})
+        else:
+            x = {
+                "time": time,
+                "count": found.queries,
+                "errors": found.errors,
+                "log_latency_sum": found.log_latency_sum,
+                "log_latency_squares": found.log_latency_squares,
+            }
+            usual = math.expm1(found.log_latency_sum / found.queries)
+            yield Row(line, (at.isoformat(), str(found.queries), str(found.errors), f"{usual:.1f}"), time, x)
+        at += MINUTE
+        line += 1
+
+
+def _counted(source: CsvRows, line: int, cells: Sequence[str], position: int) -> float | None:
+    number = source.number(line, cells, position)
+    if number is not None and number < 0.0:
+        raise SettingsError(
+            f"{source.path}: line {line}, column '{source.columns[position]}' is '{cells[position]}'; "
+            "expected a count of 0 or more (--value takes any number)"
+        )
+    return number
+
+
+def _with_interval(rows: Iterator[Row], every: timedelta | None) -> tuple[timedelta, Iterator[Row]]:
+    """Return how far apart rows are, as far as the first of them tell, and all the rows."""
+    if every is not None:
+        return every, rows
+    first = list(islice(rows, _LOOKED_AT))
+    steps = [later.time - earlier.time for earlier, later in pairwise(first) if later.time > earlier.time]
+    return timedelta(seconds=median(steps)) if steps else MINUTE, chain(first, rows)
+
+
+def _on_grid(rows: Iterator[Row], interval: timedelta) -> Iterator[Row]:
+    """Give every row the beginning of its interval, counted from the first row: clocks that jitter lose none."""
+    seconds = interval.total_seconds()
+    first: float | None = None
+    for row in rows:
+        first = row.time if first is None else first
+        index = first // seconds + round((row.time - first) / seconds)
+        # The middle: no rounding can push it into the interval before.
+        yield row._replace(x={"time": (index + 0.5) * seconds, **row.x})
+
+
+def parsed_moment(time: float) -> datetime:
+    """Return epoch seconds as a moment."""
+    return datetime.fromtimestamp(time, UTC)

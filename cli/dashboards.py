@@ -1,0 +1,110 @@
+"""``romashka dashboards``: the Grafana files, and the tabs as pages without Grafana."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from cli.arguments import tenant_id
+from cli.console import err, out
+from cli.settings import settings
+from cli.simulate import progress
+from dashboards.files import FOLDER, drifted, write
+from dashboards.panel import Origin, Panel, Tab
+from dashboards.preview.page import Facts, file_name, render
+from dashboards.preview.script import drawing_script
+from dashboards.tabs import ALL
+from kpis.dialect import Bound
+from kpis.scope import ALL_TENANTS, Scope
+from models.errors import RomashkaError
+from sinks.connection import connect
+from sinks.reading import ask
+
+app = typer.Typer(help="Grafana's dashboards and alert rules, made from the KPI registry.", invoke_without_command=True)
+
+
+@app.callback()
+def dashboards(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail if a file is not as generated")] = False,
+    folder: Annotated[Path, typer.Option(help="Where Grafana's provisioning is")] = FOLDER,
+) -> None:
+    """Write the dashboards and alert rules that Grafana serves; `--check` fails on drift.
+
+    Example: `romashka dashboards --check`
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if check:
+        if wrong := drifted(folder):
+            raise RomashkaError(
+                f"not as generated: {', '.join(wrong)}. Change the definitions in dashboards/ or kpis/ instead, and "
+                "run 'romashka dashboards'"
+            )
+        out.print(f"everything under {folder} is as generated")
+        return
+    changed = write(folder)
+    out.print(
+        f"{len(changed)} files written under {folder}" if changed else f"everything under {folder} was up to date"
+    )
+
+
+@app.command()
+def preview(
+    target: Annotated[Path, typer.Option("--out", help="Folder to write the pages to")] = Path("preview"),
+    tenant: Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")] = "",
+    days: Annotated[
+        float | None, typer.Option(min=0.01, help="Days up to now; each tab's own range if not given")
+    ] = None,
+) -> None:
+    """Write every tab as one HTML page that needs neither Grafana nor a network, from what ClickHouse answers.
+
+    Example: `romashka dashboards preview --out preview --days 7`
+    """
+    whose = tenant_id("--tenant", tenant) if tenant else None
+    with connect(settings().clickhouse) as client:
+        pages = write_pages(client, target, whose, days, datetime.now(UTC))
+    out.print(f"open {pages[0]}", soft_wrap=True)
+
+
+def write_pages(client: Client, target: Path, tenant: UUID | None, days: float | None, now: datetime) -> list[Path]:
+    """Ask every panel's question and write the pages; return their paths."""
+    target.mkdir(parents=True, exist_ok=True)
+    script = drawing_script()
+    pages = []
+    with progress() as bar:
+        task = bar.add_task("asking what the panels ask", total=sum(len(tab.panels) for tab in ALL))
+        for tab in ALL:
+            start = now - (timedelta(days=days) if days else _span(tab))
+            answers = {}
+            for panel in tab.panels:
+                answers[panel.id] = _answers(client, panel, start, now, tenant)
+                bar.advance(task)
+            facts = Facts(start, now, "all tenants" if tenant is None else f"tenant {tenant}", now)
+            path = target / file_name(tab)
+            path.write_text(render(tab, answers, facts, ALL, script), encoding="utf-8")
+            pages.append(path)
+    return pages
+
+
+def _answers(
+    client: Client, panel: Panel, start: datetime, end: datetime, tenant: UUID | None
+) -> dict[str, list[dict[str, object]]]:
+    if panel.origin is not Origin.TABLES:
+        return {}
+    dialect = Bound(Scope(start, end, ALL_TENANTS if tenant is None else tenant))
+    try:
+        return {ref: ask(client, one.render(dialect), dialect.parameters) for ref, one in panel.asks.items()}
+    except RomashkaError:
+        err.print(f"[red]panel {panel.id} ('{panel.title}') cannot be asked[/]")
+        raise
+
+
+def _span(tab: Tab) -> timedelta:
+    number, unit = int(tab.span.removeprefix("now-")[:-1]), tab.span[-1]
+    return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[unit]: number})

@@ -1,0 +1,73 @@
+"""What the demo sends: a month of known tenants with five incidents, and lively traffic of tenants that are new today.
+
+The month is thin, so that it is sent in seconds; were its tenants a hundred times busier from now on, the detectors
+would rightly find that remarkable. What makes the picture lively comes from tenants of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID, uuid5
+
+from simulator.feed import Feed
+from simulator.incidents import Incident, one_a_day
+from simulator.rows import Message
+from simulator.scenario import Scenario, rate_for
+from simulator.tenants import DEFAULT_TENANTS
+
+DAYS: Final = 30
+_LIVELY: Final = timedelta(minutes=15)
+_LIVELY_RATE: Final = 10.0
+_LASTING: Final = timedelta(hours=3)
+# The last incident ends so long ago that it is over and told.
+_CALM: Final = timedelta(minutes=45)
+# Fewer, so that each has enough to show.
+_TENANTS: Final = DEFAULT_TENANTS[:4]
+_STEP: Final = timedelta(hours=6)
+_NAMESPACE: Final = UUID("5d0c2c7e-6f0d-5d7e-9a55-3b0f6a1d9e21")
+
+
+class Traffic(NamedTuple):
+    """Two scenarios side by side."""
+
+    month: Scenario
+    lively: Scenario
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What goes wrong in the month."""
+        return self.month.incidents
+
+    def history(self) -> Iterator[list[Message]]:
+        """Yield everything up to now, a list for each quarter of a day."""
+        yield from self.month.history(_STEP)
+        yield from self.lively.history(_STEP)
+
+    def live(self, start: datetime) -> tuple[Feed, Feed]:
+        """Return what goes on from ``start``."""
+        return self.month.feed(start), self.lively.feed(start)
+
+
+def traffic(now: datetime, *, seed: int, events: int) -> Traffic:
+    """Return the demo's traffic, with about so many events in the month."""
+    span = timedelta(days=DAYS)
+    month = Scenario(
+        seed=seed,
+        start=now - span,
+        end=now,
+        tenants=_TENANTS,
+        rate=rate_for(events, span, _TENANTS),
+        incidents=one_a_day(_TENANTS, now - _CALM, _LASTING),
+    )
+    newcomers = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()) for one in _TENANTS[:3])
+    # Conversations take minutes: were it to begin now, there would be nothing to see yet.
+    lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=newcomers, rate=_LIVELY_RATE)
+    return Traffic(month, lively)
+
+
+def until(feeds: tuple[Feed, Feed], moment: datetime) -> list[Message]:
+    """Return what happened before a moment and was not handed out yet."""
+    return [message for feed in feeds for message in feed.until(moment)]

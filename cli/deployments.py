@@ -1,0 +1,64 @@
+"""``romashka deployments``: what went live when, marked on every time axis of the dashboards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from cli.arguments import moment, tenant_id
+from cli.console import out, table
+from cli.settings import settings
+from models.errors import SettingsError
+from models.insights import ACROSS_TENANTS
+from sinks.connection import connect
+from sinks.deployments import Deployment, deployments, note
+
+app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    service: Annotated[str, typer.Argument(help="What was deployed, for example assistant")],
+    version: Annotated[str, typer.Argument(help="Which version of it")],
+    at: Annotated[str, typer.Option("--at", help="When, ISO-8601; now if not given")] = "",
+    tenant: Annotated[str, typer.Option(help="For this tenant only (its user_id); for all if not given")] = "",
+) -> None:
+    """Note a deployment; call it at the end of yours. Noting the same twice is one mark.
+
+    Example: `romashka deployments add assistant 2.14.0`
+    """
+    for name, text in (("SERVICE", service), ("VERSION", version)):
+        if not text.strip():
+            raise SettingsError(f"{name} is empty; expected a name, for example assistant or 2.14.0")
+    whose = tenant_id("--tenant", tenant) if tenant else ACROSS_TENANTS
+    deployed = Deployment(service, version, moment("--at", at) if at else datetime.now(UTC), whose)
+    with connect(settings().clickhouse) as client:
+        note(client, deployed)
+    out.print(f"noted: {service} {version} at {deployed.deployed_at:%Y-%m-%d %H:%M} UTC", highlight=False, markup=False)
+
+
+@app.command("list")
+def list_(
+    days: Annotated[float, typer.Option(min=0.01, help="How many days back")] = 30,
+) -> None:
+    """List what was deployed, the newest first.
+
+    Example: `romashka deployments list --days 7`
+    """
+    with connect(settings().clickhouse) as client:
+        found = deployments(client, datetime.now(UTC) - timedelta(days=days))
+    rows = [
+        (
+            f"{one.deployed_at:%Y-%m-%d %H:%M}",
+            one.service,
+            one.version,
+            "all" if one.user_id == ACROSS_TENANTS else str(one.user_id),
+        )
+        for one in found
+    ]
+    if rows:
+        out.print(table("Deployments, the newest first", ("when (UTC)", "service", "version", "tenants"), rows))
+    else:
+        out.print("nothing was noted; 'romashka deployments add' notes one", highlight=False)

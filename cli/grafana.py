@@ -1,0 +1,114 @@
+"""Grafana's teams and folders, set through its HTTP API. What is right already stays as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+import aiohttp
+
+from models.errors import SettingsError, Unreachable
+
+_ANSWER: Final = aiohttp.ClientTimeout(total=10)
+_VIEW: Final = 1
+
+# Folder uid → the teams that may look into it. The folders come with the provisioned dashboards.
+FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "romashka-executive": ("executive", "operations", "analyst"),
+    "romashka-operations": ("operations", "analyst"),
+    "romashka-analyst": ("analyst",),
+}
+TEAMS: Final = ("executive", "operations", "analyst")
+
+
+class Grafana(NamedTuple):
+    """Where Grafana is, and its administrator."""
+
+    url: str
+    user: str
+    password: str
+
+
+def set_access(grafana: Grafana) -> list[str]:
+    """Create the teams that are missing and set who may view each folder; return what was done, in plain words.
+
+    Viewers who are in none of the teams see none of the folders; administrators see everything, as always in Grafana.
+
+    Raises
+    ------
+    SettingsError
+        Grafana refuses the user, or a folder is not there.
+    Unreachable
+        Grafana does not answer as expected.
+    """
+    return asyncio.run(_set_access(grafana))
+
+
+async def _set_access(grafana: Grafana) -> list[str]:
+    headers = {"Authorization": aiohttp.encode_basic_auth(grafana.user, grafana.password)}
+    async with aiohttp.ClientSession(headers=headers, timeout=_ANSWER) as session:
+        api = _Api(session, grafana)
+        done = []
+        teams = {}
+        for name in TEAMS:
+            teams[name], created = await _team(api, name)
+            done.append(f"team {name}: {'created' if created else 'is there'}")
+        for folder, names in FOLDERS.items():
+            wanted = [{"teamId": teams[name], "permission": _VIEW} for name in names]
+            changed = await _permissions(api, folder, wanted)
+            done.append(f"folder {folder}: {', '.join(names)} {'may view it now' if changed else 'may view it'}")
+    return done
+
+
+async def _team(api: _Api, name: str) -> tuple[int, bool]:
+    found = await api.call("GET", f"/api/teams/search?name={quote(name)}")
+    for team in found["teams"]:
+        if team["name"] == name:
+            return int(team["id"]), False
+    made = await api.call("POST", "/api/teams", {"name": name})
+    return int(made["teamId"]), True
+
+
+async def _permissions(api: _Api, folder: str, wanted: list[dict[str, int]]) -> bool:
+    """Make ``wanted`` the folder's permissions; return whether they were others."""
+    path = f"/api/folders/{quote(folder)}/permissions"
+    present = await api.call("GET", path)
+    # Permissions of the administrators' own, and inherited ones, are not part of what is set here.
+    own = {(entry.get("teamId") or 0, entry.get("role") or "", entry["permission"]) for entry in present}
+    if own == {(entry["teamId"], "", entry["permission"]) for entry in wanted}:
+        return False
+    await api.call("POST", path, {"items": wanted})
+    return True
+
+
+class _Api:
+    """Calls Grafana's API; failures in plain words."""
+
+    def __init__(self, session: aiohttp.ClientSession, grafana: Grafana) -> None:
+        self._session = session
+        self._grafana = grafana
+
+    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the decoded answer."""
+        url = self._grafana.url.rstrip("/") + path
+        try:
+            async with self._session.request(method, url, json=body) as answer:
+                if answer.status in {401, 403}:
+                    raise SettingsError(
+                        f"Grafana at {self._grafana.url} refuses user '{self._grafana.user}'; check "
+                        "ROMASHKA_GRAFANA_USER and _PASSWORD (the user must be an administrator)"
+                    )
+                if answer.status == 404:
+                    raise SettingsError(
+                        f"Grafana at {self._grafana.url} has no {path}; start it with deploy/grafana provisioned, so "
+                        "that the folders are there"
+                    )
+                if answer.status != 200:
+                    raise Unreachable(f"Grafana answered {method} {path} with {answer.status}: {await answer.text()}")
+                return await answer.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unreachable(
+                f"Grafana at {self._grafana.url} does not answer ({type(error).__name__}); check ROMASHKA_GRAFANA_URL"
+            ) from error

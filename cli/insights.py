@@ -1,0 +1,205 @@
+"""``romashka insights``: what the detectors found, in the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.console import out, table
+from cli.settings import settings
+from models.errors import SettingsError
+from models.insight_message import MESSAGE, message_of
+from models.insights import ACROSS_TENANTS, Insight
+from sinks.connection import connect
+from sinks.insight_store import Wanted, stored_insights
+
+app = typer.Typer(help="What the detectors found: list it, look at one.", no_args_is_help=True)
+
+
+class Type(StrEnum):
+    """What an insight is about."""
+
+    PERFORMANCE_ANOMALY = "performance_anomaly"
+    KPI_CHANGE = "kpi_change"
+    CHURN_RISK = "churn_risk"
+    UPSELL_OPPORTUNITY = "upsell_opportunity"
+    INTEGRATION_NEED = "integration_need"
+
+
+_COLOURS: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+_ID_DIGITS: Final = 8
+_SHORTEST_PREFIX: Final = 4
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@app.command("list")
+def list_(
+    tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over")] = False,
+    type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
+    since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, or 90m, 24h, 7d before now")] = "7d",
+    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+) -> None:
+    """Show what was found, oldest first.
+
+    Example: `romashka insights list --open --type performance_anomaly --since 24h`
+    """
+    wanted = Wanted(
+        tenant=_tenant(tenant) if tenant else None,
+        insight_type="" if type_ is None else type_.value,
+        is_open=is_open,
+        since=_since(since, datetime.now(UTC)),
+    )
+    with connect(settings().clickhouse) as client:
+        found = stored_insights(client, wanted)
+    if format_ is Format.JSON:
+        out.print_json(json.dumps([_plain(one) for one in found]))
+    elif format_ is Format.CSV:
+        typer.echo(_csv(found), nl=False)
+    elif found:
+        out.print(insights_table(f"{len(found)} insights", found))
+        out.print("Look at one with: romashka insights show ID (the first digits will do)", style="dim")
+    else:
+        out.print("nothing was found in that time; that is good news if 'romashka doctor' has none either")
+
+
+@app.command()
+def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the first digits of it")]) -> None:
+    """Show one insight with everything it says: why, and what to do.
+
+    Example: `romashka insights show 3f2a9c1b`
+    """
+    if len(identifier) < _SHORTEST_PREFIX:
+        raise SettingsError(f"'{identifier}' is too short; give at least {_SHORTEST_PREFIX} digits of the id")
+    with connect(settings().clickhouse) as client:
+        found = stored_insights(client, Wanted(id_prefix=identifier.lower()))
+        if not found:
+            raise SettingsError(f"there is no insight whose id begins with '{identifier}'; see romashka insights list")
+        if len(found) > 1:
+            raise SettingsError(f"{len(found)} insights have an id that begins with '{identifier}'; give more digits")
+        members = _members(client, found[0])
+    out.print(details(found[0]))
+    if members:
+        out.print(insights_table("Made up of", members))
+
+
+def insights_table(title: str, insights: list[Insight]) -> Group:
+    """Return a table with a line for each insight."""
+    rows = [
+        (
+            str(one.id)[:_ID_DIGITS],
+            span_of(one),
+            _weight(one),
+            one.kind,
+            one.integration_provider or "-",
+            tenant_of(one),
+            one.title,
+        )
+        for one in insights
+    ]
+    return table(title, ("id", "when (UTC)", "severity", "kind", "provider", "tenant", "what"), rows)
+
+
+def details(insight: Insight) -> RenderableType:
+    """Return everything an insight says, as text."""
+    figures = _figures(insight)
+    lines = [
+        Text(insight.title, style=_COLOURS[insight.severity]),
+        Text(insight.summary),
+        Text(
+            f"{insight.severity}, {insight.status}, {span_of(insight)} UTC, confidence {insight.confidence_score:.0%}"
+        ),
+        Text(f"{insight.kind} at {insight.integration_provider or 'no provider'}, tenant {tenant_of(insight)}"),
+        *([Text(figures)] if figures else []),
+        *_listed("Why", insight.contributing_factors),
+        *_listed("What to do", insight.recommended_actions),
+        Text(f"{insight.id}, model {insight.model_version or '-'}", style="dim"),
+    ]
+    return Group(*lines)
+
+
+def span_of(insight: Insight) -> str:
+    """Return when it was, in a few characters."""
+    begun = f"{insight.started_at:%m-%d %H:%M}"
+    if insight.ended_at is None:
+        return f"{begun} - now" if insight.status == "open" else begun
+    same_day = insight.ended_at.date() == insight.started_at.date()
+    return f"{begun} - {insight.ended_at:{'%H:%M' if same_day else '%m-%d %H:%M'}}"
+
+
+def tenant_of(insight: Insight) -> str:
+    """Return the tenant in a few characters."""
+    return "all" if insight.user_id == ACROSS_TENANTS else str(insight.user_id)[:_ID_DIGITS]
+
+
+def _weight(insight: Insight) -> str:
+    return insight.severity if insight.status == "open" else f"{insight.severity}, over"
+
+
+def _figures(insight: Insight) -> str:
+    if insight.observed is None or insight.expected is None:
+        return ""
+    text = f"observed {insight.observed:,.4g} {insight.unit}, expected {insight.expected:,.4g}"
+    if insight.lower is not None and insight.upper is not None:
+        text += f" ({insight.lower:,.4g} to {insight.upper:,.4g})"
+    return text
+
+
+def _listed(heading: str, lines: tuple[str, ...]) -> list[Text]:
+    return [Text(f"\n{heading}", style="bold"), *(Text(f"  • {line}") for line in lines)] if lines else []
+
+
+def _members(client: Any, insight: Insight) -> list[Insight]:
+    if not insight.members:
+        return []
+    wanted = Wanted(insight_type=insight.insight_type, since=insight.started_at - timedelta(days=1))
+    return [one for one in stored_insights(client, wanted) if one.id in insight.members]
+
+
+def _plain(insight: Insight) -> dict[str, Any]:
+    plain: dict[str, Any] = MESSAGE.dump_python(message_of(insight), mode="json")
+    return plain
+
+
+def _csv(insights: list[Insight]) -> str:
+    buffer = io.StringIO()
+    rows = [
+        [" | ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in _plain(one).values()]
+        for one in insights
+    ]
+    csv.writer(buffer).writerows([Insight._fields, *rows])
+    return buffer.getvalue()
+
+
+def _tenant(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise SettingsError(f"--tenant is '{text}'; expected a UUID") from None
+
+
+def _since(text: str, now: datetime) -> datetime:
+    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+    if text[:-1].isdigit() and text[-1] in units:
+        return now - int(text[:-1]) * units[text[-1]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--since is '{text}'; expected ISO-8601, or for example 90m, 24h or 7d") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

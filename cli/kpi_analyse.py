@@ -1,0 +1,120 @@
+"""``romashka kpi analyse``: tables that answer one question each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from cli.arguments import moment, tenant_id
+from cli.console import out, table
+from cli.settings import settings
+from kpis.analyses.catalogue import ANALYSES, get
+from kpis.fault_cost import fault_of
+from kpis.scope import ALL_TENANTS, Everyone, Scope
+from models.errors import SettingsError
+from models.insights import ACROSS_TENANTS
+from sinks.connection import connect
+from sinks.reading import ask
+from sinks.tenant_settings import durable_days
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def analyse(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
+    tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
+    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601; without an offset it is UTC")] = "",
+    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it")] = "",
+    provider: Annotated[str, typer.Option(help="Only conversations with this integration; whose fault it was")] = "",
+    channel: Annotated[str, typer.Option(help="Only this channel")] = "",
+    country: Annotated[str, typer.Option(help="Only this country (DE)")] = "",
+    segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
+    insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
+    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+) -> None:
+    """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
+
+    Example: `romashka kpi analyse gaps --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --from 2026-03-01 --to 2026-04-01`
+    """
+    analysis = get(name)
+    now = datetime.now(UTC)
+    with connect(settings().clickhouse) as client:
+        if insight:
+            scope = _of_insight(client, insight, now)
+        else:
+            until = moment("--to", end) if end else now
+            since = moment("--from", start) if start else until - timedelta(days=30)
+            scope = Scope(since, until, _who(tenant), provider=provider or None)
+        scope = replace(
+            scope,
+            channel=channel or None,
+            country=country or None,
+            segment=segment or None,
+            durable_days=durable_days(client, scope.tenant, scope.end.date()),
+            as_of=now,
+        )
+        rows = analysis.finish(ask(client, *analysis.query(scope)))
+    _print(f"{analysis.meaning}, {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC", rows, format_)
+
+
+def _who(tenant: str) -> UUID | Everyone:
+    if not tenant:
+        raise SettingsError("whose conversations? give --tenant with a user_id, or --tenant all")
+    return ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant)
+
+
+def _of_insight(client: Client, insight: str, now: datetime) -> Scope:
+    """Return the range of the fault that an insight tells of, up to now while it goes on."""
+    found = ask(client, *fault_of(tenant_id("--insight", insight)))
+    if not found:
+        raise SettingsError(f"no insight {insight} that is about an integration; 'romashka insights list' shows them")
+    (fault,) = found
+    end = fault["ended_at"].replace(tzinfo=UTC) if fault["ended_at"] else now
+    who = ALL_TENANTS if fault["user_id"] == ACROSS_TENANTS else fault["user_id"]
+    return Scope(fault["started_at"].replace(tzinfo=UTC), end, who, provider=fault["integration_provider"])
+
+
+def _print(title: str, rows: Sequence[dict[str, Any]], format_: Format) -> None:
+    if format_ is Format.JSON:
+        out.print_json(json.dumps([{name: _plain(cell) for name, cell in row.items()} for row in rows]))
+    elif format_ is Format.CSV:
+        buffer = io.StringIO()
+        csv.writer(buffer).writerows([list(rows[0]), *(row.values() for row in rows)] if rows else [])
+        typer.echo(buffer.getvalue(), nl=False)
+    elif rows:
+        columns = [name for name in rows[0] if name != "user_id" or len({row["user_id"] for row in rows}) > 1]
+        right = [name for name in columns if any(isinstance(row[name], int | float | Decimal) for row in rows)]
+        out.print(table(title, columns, ([_shown(row[name]) for name in columns] for row in rows), right=right))
+    else:
+        out.print(f"{title}: nothing", highlight=False)
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell for JSON: exact amounts as text."""
+    return cell if cell is None or isinstance(cell, str | bool | int | float | list) else str(cell)
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell as people read it."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, float):
+        return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
+    return f"{cell:,}" if isinstance(cell, int | Decimal) and not isinstance(cell, bool) else str(cell)

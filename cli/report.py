@@ -1,0 +1,162 @@
+"""``romashka report``: reports made from ClickHouse."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from cli.arguments import moment, tenant_id
+from cli.console import err, out, table
+from cli.settings import settings
+from kpis.scope import ALL_TENANTS
+from models.errors import SettingsError
+from reports.compose import Composer
+from reports.render import render
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, span
+from reports.store import made, save
+from sinks.connection import connect
+
+app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
+
+
+class Listing(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
+
+
+@app.command()
+def generate(
+    type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="What it is about")] = ReportType.EXECUTIVE,
+    tenant: Tenant = "",
+    format_: Annotated[ReportFormat | None, typer.Option("--format", help="pdf, or what --out ends in")] = None,
+    range_: Annotated[str, typer.Option("--range", help="Length of the range up to --to: 30d, 24h, 4w")] = "30d",
+    end: Annotated[str, typer.Option("--to", help="End of the range, ISO-8601; now if not given")] = "",
+    integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
+    name: Annotated[str, typer.Option(help="Its title")] = "",
+    summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,
+    charts: Annotated[bool, typer.Option(help="With charts and tables in detail")] = True,
+    detailed: Annotated[bool, typer.Option(help="With more figures by integration")] = False,
+    recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
+    raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
+    options: Annotated[
+        Path | None, typer.Option(help="The document's generateReport options as a JSON file, instead of the above")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="File to write; named by type and day if not given")
+    ] = None,
+) -> None:
+    """Make a report and note it in the list of reports.
+
+    Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
+    """
+    now = moment("--to", end) if end else datetime.now(UTC)
+    whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS
+    if options is not None:
+        request = from_document(whose, _read(options), now)
+    else:
+        request = ReportRequest(
+            name=name or f"{type_.value.capitalize()} report",
+            type=type_,
+            format=format_ or _format_of(target),
+            tenant=whose,
+            start=now - span(range_),
+            end=now,
+            integrations=tuple(integration or ()),
+            parts=Parts(summary, charts, detailed, recommendations, raw),
+        )
+    path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}.{request.format}")
+    began = time.monotonic()
+    with connect(settings().clickhouse) as client:
+        with err.status("asking ClickHouse and setting the pages ..."):
+            report = Composer(client, request, now).compose()
+            content = render(report)
+        _write(path, content)
+        took = time.monotonic() - began
+        save(client, report, path, took_ms=round(took * 1000), size=len(content))
+    out.print(
+        f"[bold green]✔[/] {path} ({len(content) / 1024:,.0f} KiB, {took:.1f} s)", highlight=False, soft_wrap=True
+    )
+
+
+@app.command("list")
+def list_(
+    tenant: Tenant = "",
+    days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
+    format_: Annotated[Listing, typer.Option("--format", help="How to print")] = Listing.TABLE,
+) -> None:
+    """List the reports that were made.
+
+    Example: `romashka report list --days 7`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = made(client, datetime.now(UTC) - timedelta(days=days), tenant_id("--tenant", tenant) if tenant else None)
+    if format_ is Listing.JSON:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    cells = [
+        (
+            str(row["id"])[:8],
+            row["title"],
+            row["format"],
+            f"{row['data_period_start']:%Y-%m-%d} to {row['data_period_end']:%Y-%m-%d}",
+            f"{row['file_size_bytes'] / 1024:,.0f} KiB",
+            f"{row['created_at']:%Y-%m-%d %H:%M}",
+        )
+        for row in rows
+    ]
+    out.print(table("Reports", ("id", "title", "format", "period", "size", "made"), cells, right=("size",)))
+
+
+@app.command("open")
+def open_(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id, as 'list' shows it")],
+) -> None:
+    """Open a report with the program that this machine has for it.
+
+    Example: `romashka report open 5f3a9c01`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = [row for row in made(client, datetime.now(UTC) - timedelta(days=800)) if str(row["id"]).startswith(id_)]
+    if len(rows) != 1:
+        raise SettingsError(f"{len(rows)} reports begin with '{id_}'; 'romashka report list' shows them")
+    url = str(rows[0]["file_url"])
+    if not Path(unquote(urlsplit(url).path)).exists():
+        raise SettingsError(f"{url} is not there any more; make the report again")
+    out.print(url, soft_wrap=True)
+    typer.launch(url)
+
+
+def _format_of(target: Path | None) -> ReportFormat:
+    ending = "" if target is None else target.suffix.removeprefix(".")
+    return ReportFormat(ending) if ending in set(ReportFormat) else ReportFormat.PDF
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {path} ({error.strerror})") from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path} must hold one JSON object with the report's options")
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path} ({error.strerror}); give another --out") from error

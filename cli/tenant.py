@@ -1,0 +1,89 @@
+"""``romashka tenant``: what a tenant's costs are and how its revenue is attributed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cli.arguments import day, tenant_id
+from cli.console import out, table
+from cli.settings import settings
+from kpis.settings_model import PER_PROVIDER, SETTINGS, definition, in_force, new_entry, row
+from sinks.connection import connect
+from sinks.tenant_settings import entries, save
+
+app = typer.Typer(help="What a tenant has set.", no_args_is_help=True)
+settings_app = typer.Typer(help="Costs and attribution, each with the day from which it holds.", no_args_is_help=True)
+app.add_typer(settings_app, name="settings")
+
+Tenant = Annotated[str, typer.Argument(help="The tenant (its user_id)")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
+
+
+@settings_app.command("set")
+def set_(
+    tenant: Tenant,
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SETTINGS)}")],
+    value: Annotated[str, typer.Argument(help="For example 6.50")],
+    start: Annotated[str, typer.Option("--from", help="From this day on (UTC), for example 2026-01-01")],
+    provider: Annotated[str, typer.Option(help="For this integration only; for integration_cost_per_month")] = "",
+) -> None:
+    """Set a value from a day on; days before keep the value that they had.
+
+    Example: `romashka tenant settings set 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 cost_per_human_contact 6.50 --from
+    2026-01-01`
+    """
+    full = f"{name}{PER_PROVIDER}{provider}" if provider else name
+    entry = new_entry(tenant_id("TENANT", tenant), full, value, day("--from", start), datetime.now(UTC))
+    with connect(settings().clickhouse) as client:
+        save(client, entry)
+    unit = definition(full).unit
+    out.print(f"{full} is {entry.value} {f'({unit}) ' if unit else ''}from {entry.effective_from} on", highlight=False)
+
+
+@settings_app.command("list")
+def list_(tenant: Tenant, as_json: AsJson = False) -> None:
+    """List every value that was entered, and from when on it holds.
+
+    Example: `romashka tenant settings list 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = [row(entry) for entry in entries(client, tenant_id("TENANT", tenant))]
+    if as_json:
+        out.print_json(json.dumps(rows))
+    elif rows:
+        out.print(table("Settings, oldest first", list(rows[0]), [list(one.values()) for one in rows], right=["value"]))
+    else:
+        out.print("nothing is set; 'romashka tenant settings show' tells what can be", highlight=False)
+
+
+@settings_app.command()
+def show(
+    tenant: Tenant,
+    on: Annotated[str, typer.Option("--on", help="On this day (UTC); today if not given")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in force on a day, and what is not set.
+
+    Example: `romashka tenant settings show 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --on 2026-03-01`
+    """
+    when = day("--on", on) if on else datetime.now(UTC).date()
+    with connect(settings().clickhouse) as client:
+        entered = entries(client, tenant_id("TENANT", tenant))
+    values = in_force(entered, when)
+    chosen = {entry.setting for entry in entered if entry.effective_from <= when}
+    rows = []
+    for name in [*SETTINGS, *(name for name in values if name not in SETTINGS)]:
+        one = definition(name)
+        origin = "set" if name in chosen else "default" if name in values else "not set"
+        rows.append(
+            {"setting": name, "value": values.get(name), "unit": one.unit, "origin": origin, "meaning": one.meaning}
+        )
+    if as_json:
+        out.print_json(json.dumps(rows))
+        return
+    cells = [["-" if cell is None else cell for cell in one.values()] for one in rows]
+    out.print(table(f"In force on {when}", list(rows[0]), cells, right=["value"]))

@@ -1,0 +1,76 @@
+"""How good probabilities are: ranking, error, and whether 20 % means one in five."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.delayed_model import Judged
+
+BINS: Final = 10
+
+
+class Bin(NamedTuple):
+    """A tenth of the predictions, from the lowest to the highest: what was predicted and what came true."""
+
+    predicted: float
+    observed: float
+    size: int
+
+
+class Quality(NamedTuple):
+    """Figures of a model over its judged predictions; ``auc`` is ``None`` where only one class came true.
+
+    ``brier`` stands beside ``brier_of_prior``, that of always saying the share of positives seen so far;
+    ``calibration_error`` is the mean distance of predicted and observed over ten bins of equal size.
+    """
+
+    predictions: int
+    positives: int
+    auc: float | None
+    brier: float
+    brier_of_prior: float
+    calibration_error: float
+    bins: tuple[Bin, ...]
+
+    @property
+    def improvement(self) -> float:
+        """How much smaller the Brier score is than that of the prior, as a share of it."""
+        return 1.0 - self.brier / self.brier_of_prior
+
+
+def quality(judged: Sequence[Judged]) -> Quality | None:
+    """Return the figures; ``None`` where nothing was predicted."""
+    if not judged:
+        return None
+    predicted = np.array([one.probability for one in judged])
+    prior = np.array([one.prior for one in judged])
+    true = np.array([one.positive for one in judged], dtype=np.float64)
+    positives = int(true.sum())
+    bins = [
+        Bin(float(predicted[part].mean()), float(true[part].mean()), len(part))
+        for part in np.array_split(np.argsort(predicted, kind="stable"), BINS)
+        if len(part) > 0
+    ]
+    return Quality(
+        predictions=len(judged),
+        positives=positives,
+        auc=_auc(predicted, true, positives),
+        brier=float(np.mean((predicted - true) ** 2)),
+        brier_of_prior=float(np.mean((prior - true) ** 2)),
+        calibration_error=sum(abs(one.predicted - one.observed) * one.size for one in bins) / len(judged),
+        bins=tuple(bins),
+    )
+
+
+def _auc(predicted: npt.NDArray[np.float64], true: npt.NDArray[np.float64], positives: int) -> float | None:
+    negatives = len(true) - positives
+    if positives == 0 or negatives == 0:
+        return None
+    # The mean rank of those that were predicted alike.
+    _, inverse, counts = np.unique(predicted, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+    return float((ranks[true == 1.0].sum() - positives * (positives + 1) / 2) / (positives * negatives))

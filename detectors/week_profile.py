@@ -1,0 +1,161 @@
+"""What is usual at each hour of the day and the week, learned hour by hour.
+
+A cell for each of the 168 hours of a UTC week leans on the hour of the day, scaled by the day of the week, until it has
+been seen often enough itself. Daylight saving moves everything by an hour: the level above the profile follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+_HOURS: Final = 168
+# 1970-01-01 was a Thursday; the week begins on Monday.
+_SHIFT: Final = 72
+# A cell forgets so that about this many weeks count; an hour of the day so many days.
+_WEEKS: Final = 4
+_DAYS: Final = 6
+# The hour of the day weighs as much as this many sightings of the cell itself.
+_LEAN: Final = 0.5
+# One strange day moves what is usual by this factor at most.
+_CLIP: Final = 2.5
+
+
+class WeekProfile:
+    """Usual count of an interval at each hour of the week."""
+
+    __slots__ = (
+        "_cells",
+        "_day",
+        "_day_sums",
+        "_days",
+        "_factors",
+        "_hours",
+        "_nodes",
+        "_nodes_hour",
+        "_seen",
+        "_sightings",
+    )
+
+    def __init__(self) -> None:
+        self._cells = [0.0] * _HOURS
+        self._seen = [0] * _HOURS
+        self._hours = [0.0] * 24
+        self._sightings = [0] * 24
+        self._factors = [1.0] * 7
+        self._days = [0] * 7
+        self._day = 0
+        self._day_sums = [0.0, 0.0]
+        self._nodes = (0.0, 0.0, 0.0)
+        self._nodes_hour: int | None = None
+
+    def sightings(self, hour: int) -> tuple[int, int]:
+        """Return how often this hour of the day, and this hour of the week, was seen."""
+        cell = (hour + _SHIFT) % _HOURS
+        return self._sightings[cell % 24], self._seen[cell]
+
+    def knows_weekday(self, hour: int) -> bool:
+        """Return whether a whole day like this hour's was seen before."""
+        return self._days[(hour + _SHIFT) % _HOURS // 24] > 0
+
+    def usual(self, hour: int, part: float) -> tuple[float, float] | None:
+        """Return the usual count of an interval, ``part`` (0 to 1) into an hour, and how far it is in doubt.
+
+        Between hours it goes straight from the middle of one to that of the next; whether it really does, or jumps
+        at the full hour, is what is in doubt. ``None`` where nothing is known.
+        """
+        if hour != self._nodes_hour:
+            self._nodes = (self._node(hour - 1, hour), self._node(hour, hour), self._node(hour + 1, hour))
+            self._nodes_hour = hour
+        before, here, after = self._nodes
+        if here < 0.0:
+            return None
+        usual = here + ((before - here) * (0.5 - part) if part < 0.5 else (after - here) * (part - 0.5))
+        return usual, abs(usual - here)
+
+    def learn(self, hour: int, mean: float, weight: float) -> None:
+        """Learn the mean count of the intervals of an hour that is over; ``weight`` is 0 to 1."""
+        cell = (hour + _SHIFT) % _HOURS
+        of_day, weekday = cell % 24, cell // 24
+        daily = self._hours[of_day]
+        if hour // 24 != self._day:
+            self._learn_weekday((self._day * 24 + _SHIFT) % _HOURS // 24)
+            self._day = hour // 24
+        if self._sightings[of_day] > 0:
+            self._day_sums[0] += weight * mean
+            self._day_sums[1] += weight * daily
+        self._learn_cell(cell, mean, weight)
+        self._learn_hour(of_day, mean / self._factors[weekday], weight)
+        self._nodes_hour = None
+
+    def _learn_cell(self, cell: int, mean: float, weight: float) -> None:
+        seen = self._seen[cell]
+        if seen > 0:
+            old = self._cells[cell]
+            clipped = min(max(mean, old / _CLIP), old * _CLIP + 1.0)
+            mean = old + weight / (min(seen, _WEEKS - 1) + 1) * (clipped - old)
+        elif weight < 0.5:
+            return
+        self._cells[cell] = _short(mean)
+        self._seen[cell] = min(seen + 1, 9)
+
+    def _learn_hour(self, of_day: int, mean: float, weight: float) -> None:
+        seen, old = self._sightings[of_day], self._hours[of_day]
+        if seen > 0:
+            clipped = min(max(mean, old / _CLIP), old * _CLIP + 1.0)
+            mean = old + weight / (min(seen, _DAYS - 1) + 1) * (clipped - old)
+        self._hours[of_day] = _short(mean)
+        self._sightings[of_day] = min(seen + 1, 9)
+
+    def _learn_weekday(self, weekday: int) -> None:
+        actual, expected = self._day_sums
+        self._day_sums = [0.0, 0.0]
+        if expected <= 0.0:
+            return
+        seen = min(self._days[weekday], 2)
+        ratio = min(max(actual / expected, 0.1), 10.0)
+        self._factors[weekday] = _short(self._factors[weekday] + (ratio - self._factors[weekday]) / (seen + 1))
+        self._days[weekday] = seen + 1
+
+    def _node(self, hour: int, fallback: int) -> float:
+        cell = (hour + _SHIFT) % _HOURS
+        of_day = cell % 24
+        if self._sightings[of_day] == 0:
+            return -1.0 if hour == fallback else self._node(fallback, fallback)
+        daily = self._hours[of_day] * self._factors[cell // 24]
+        seen = self._seen[cell]
+        return (self._cells[cell] * seen + _LEAN * daily) / (seen + _LEAN)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything it knows as plain values."""
+        return {
+            "cells": self._cells,
+            "seen": "".join(map(str, self._seen)),
+            "hours": self._hours,
+            "sightings": "".join(map(str, self._sightings)),
+            "factors": self._factors,
+            "days": "".join(map(str, self._days)),
+            "day": self._day,
+            "day_sums": self._day_sums,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``to_state`` returned."""
+        self._cells = [float(value) for value in state["cells"]]
+        self._seen = _digits(state["seen"])
+        self._hours = [float(value) for value in state["hours"]]
+        self._sightings = _digits(state["sightings"])
+        self._factors = [float(value) for value in state["factors"]]
+        self._days = _digits(state["days"])
+        self._day = int(state["day"])
+        self._day_sums = [float(value) for value in state["day_sums"]]
+        self._nodes_hour = None
+
+
+def _short(value: float) -> float:
+    """Round to what four digits hold: the state is small, and what is kept in memory is what is stored."""
+    return float(f"{value:.4g}")
+
+
+def _digits(text: Sequence[str]) -> list[int]:
+    return [int(digit) for digit in text]

@@ -1,0 +1,49 @@
+"""Numbers, spans of time and names of providers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+_SPELLED: Final = {"hubspot": "HubSpot", "bigcommerce": "BigCommerce", "woocommerce": "WooCommerce"}
+
+
+def provider_name(provider: str) -> str:
+    """Return how a provider is written in a sentence."""
+    return _SPELLED.get(provider) or provider.replace("_", " ").replace("-", " ").title()
+
+
+def number(value: float) -> str:
+    """Return a number with two to three significant digits."""
+    size = abs(value)
+    digits = 0 if size >= 9.95 else 1 if size >= 0.995 else 2
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def span(hours: float) -> str:
+    """Return a span of time."""
+    if hours >= 48:
+        return f"{number(hours / 24)} days"
+    if hours >= 1.5:
+        return f"{number(hours)} hours"
+    minutes = max(round(hours * 60), 1)
+    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+
+
+def spread(lower: float, upper: float) -> str:
+    """Return a range."""
+    return f"{number(max(lower, 0.0))} to {number(upper)}"
+
+
+def when(started_at: datetime, ended_at: datetime | None) -> str:
+    """Return since when, or from when to when; the day is named where it is not the same."""
+    if ended_at is None:
+        return f"since {started_at:%Y-%m-%d %H:%M} UTC"
+    end = f"{ended_at:%H:%M}" if ended_at.date() == started_at.date() else f"{ended_at:%Y-%m-%d %H:%M}"
+    return f"from {started_at:%Y-%m-%d %H:%M} to {end} UTC"
+
+
+def counted(number_of: int, noun: str) -> str:
+    """Return a count and its noun."""
+    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"

@@ -1,0 +1,265 @@
+"""Who may read what in ClickHouse: users, roles, row policies, limits and quotas, as statements for a server.
+
+The embedded engine has no access management, so these statements are not migrations. They follow from the tables that
+are there: run them after every migration, as often as you like. A table that has ``user_id`` holds rows of tenants and
+gets row policies; what a role may not see is not granted to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, get_args
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import RomashkaError, Unreachable
+
+Role = Literal["executive", "operations", "analyst"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+WORKER: Final = "romashka_worker"
+
+# Addresses of the people who get reports are for the program alone.
+_HIDDEN_COLUMNS: Final = frozenset({"recipients"})
+# What is predicted of single customers is for those who follow them up. Pseudonyms elsewhere are for every role:
+# by them money is attributed and customers are counted.
+_FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
+# Of tenants, and for the program alone: the sealed states of its models.
+_INTERNAL: Final = frozenset({"detector_states"})
+# Of no tenant, and for every reader.
+_SHARED: Final = frozenset({"rollup_progress", "customer_model_quality"})
+# Of the pipeline itself, for operations, without what was sealed.
+_PIPELINE: Final[Mapping[str, frozenset[str]]] = {
+    "dead_letters": frozenset({"message_key", "raw"}),
+    "schema_migrations": frozenset(),
+}
+# Lists of what is still to do, from which the worker drops what is done.
+EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
+# What clients ask when they connect, and editors to complete names; a server may want a grant for it.
+_ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
+_NEEDS_ACCESS_MANAGEMENT: Final = frozenset({497, 514})
+
+
+class Limit(NamedTuple):
+    """A setting of every reader; with ``most`` it may be changed up to there although the reader is read-only."""
+
+    name: str
+    value: int
+    most: int | None = None
+
+
+# Grafana's client sets max_execution_time itself; a reader that could not change it could not ask at all.
+LIMITS: Final = (
+    Limit("readonly", 1),
+    Limit("max_execution_time", 30, 60),
+    Limit("max_memory_usage", 4_000_000_000),
+    Limit("max_result_rows", 1_000_000),
+    Limit("max_result_bytes", 256_000_000),
+    Limit("max_concurrent_queries_for_user", 40),
+)
+_QUOTA: Final = "FOR INTERVAL 1 minute MAX queries = 6000, execution_time = 1200"
+
+
+class Reader(NamedTuple):
+    """Somebody who may read. ``tenants`` empty: every tenant, and what is about all of them together."""
+
+    name: str
+    role: Role
+    password: str
+    tenants: tuple[UUID, ...] = ()
+
+
+class Table(NamedTuple):
+    """A table or a view of the database, and its columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    is_view: bool = False
+
+    @property
+    def of_tenants(self) -> bool:
+        """Whether its rows belong to tenants."""
+        return "user_id" in self.columns
+
+    @property
+    def keeps_tenants_apart(self) -> bool:
+        """Whether it gets row policies; those of the tables behind a view hold for who asks the view."""
+        return self.of_tenants and not self.is_view
+
+
+def granted(tables: Iterable[Table], role: Role) -> dict[str, list[str]]:
+    """Return the columns that a role may read, by table."""
+    seen: dict[str, list[str]] = {}
+    for table in tables:
+        if table.name in _INTERNAL or (table.name in _FOR_ANALYSTS and role != "analyst"):
+            continue
+        if table.of_tenants or table.name in _SHARED:
+            seen[table.name] = [column for column in table.columns if column not in _HIDDEN_COLUMNS]
+        elif role == "operations" and table.name in _PIPELINE:
+            seen[table.name] = [column for column in table.columns if column not in _PIPELINE[table.name]]
+    return seen
+
+
+def condition(reader: Reader) -> str:
+    """Return the SQL condition of the rows that a reader may see."""
+    if not reader.tenants:
+        return "1"
+    return "user_id IN ({})".format(", ".join(f"'{tenant}'" for tenant in reader.tenants))
+
+
+def statements(
+    database: str, tables: Sequence[Table], readers: Sequence[Reader], *, worker_password: str, admin: str
+) -> list[str]:
+    """Return what to run, in order; running it again changes nothing but the salts of the passwords.
+
+    Parameters
+    ----------
+    tables
+        Every table of the database.
+    admin
+        Who runs the statements and the migrations; keeps seeing every row.
+    """
+    known = [admin, WORKER, *(reader.name for reader in readers)]
+    return [
+        *_limits(),
+        *_roles(database, tables),
+        *_user(WORKER, worker_password),
+        f"GRANT {', '.join(_worker_grants(database, tables))} TO {_name(WORKER)} WITH REPLACE OPTION",
+        *(statement for reader in readers for statement in _reader(reader)),
+        f"ALTER QUOTA romashka_reader KEYED BY user_name {_QUOTA} TO {_names(reader.name for reader in readers)}",
+        *(
+            statement
+            for table in tables
+            if table.keeps_tenants_apart
+            for statement in _policies(f"{_name(database)}.{_name(table.name)}", readers, known)
+        ),
+    ]
+
+
+def apply(client: Client, readers: Sequence[Reader], *, worker_password: str) -> list[Table]:
+    """Run the statements on the client's database; return the tables whose rows are kept apart by tenant.
+
+    Raises
+    ------
+    RomashkaError
+        The server cannot manage access, or this user may not.
+    Unreachable
+        A statement failed for another reason.
+    """
+    tables = _tables(client)
+    admin = str(client.query("SELECT currentUser()").result_rows[0][0])
+    try:
+        for statement in statements(
+            str(client.database), tables, readers, worker_password=worker_password, admin=admin
+        ):
+            client.command(statement)
+    except ClickHouseError as error:
+        reason = " ".join(str(error).split())[:300]
+        if getattr(error, "code", None) in _NEEDS_ACCESS_MANAGEMENT:
+            raise RomashkaError(
+                f"user '{admin}' may not manage users here: {reason}. Use a user with access_management on a "
+                "ClickHouse server; the embedded engine has no users"
+            ) from error
+        raise Unreachable(f"ClickHouse did not take the access rules: {reason}") from error
+    return [table for table in tables if table.keeps_tenants_apart]
+
+
+def _tables(client: Client) -> list[Table]:
+    found = client.query(
+        "SELECT c.table, groupArray(c.name), any(t.engine) = 'View' FROM system.columns AS c "
+        "INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table "
+        "WHERE c.database = currentDatabase() AND t.engine != 'MaterializedView' AND NOT startsWith(c.table, '.') "
+        "GROUP BY c.table ORDER BY c.table"
+    )
+    return [Table(str(name), tuple(columns), bool(view)) for name, columns, view in found.result_rows]
+
+
+def _limits() -> list[str]:
+    settings = ", ".join(
+        f"{limit.name} = {limit.value}"
+        + ("" if limit.most is None else f" MIN 1 MAX {limit.most} CHANGEABLE_IN_READONLY")
+        for limit in LIMITS
+    )
+    return [
+        "CREATE SETTINGS PROFILE IF NOT EXISTS romashka_reader",
+        f"ALTER SETTINGS PROFILE romashka_reader SETTINGS {settings}",
+        f"CREATE QUOTA IF NOT EXISTS romashka_reader KEYED BY user_name {_QUOTA}",
+    ]
+
+
+def _roles(database: str, tables: Sequence[Table]) -> list[str]:
+    made = []
+    for role in ROLES:
+        columns = ", ".join(
+            f"SELECT({', '.join(map(_name, seen))}) ON {_name(database)}.{_name(table)}"
+            for table, seen in granted(tables, role).items()
+        )
+        made += [
+            f"CREATE ROLE IF NOT EXISTS romashka_{role}",
+            # One statement that replaces: at no moment does the role have less than it should, or more.
+            f"GRANT {columns}, {_server_grants()} TO romashka_{role} WITH REPLACE OPTION",
+        ]
+    return made
+
+
+def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
+    return [
+        f"SELECT, INSERT ON {_name(database)}.*",
+        *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
+        _server_grants(),
+    ]
+
+
+def _server_grants() -> str:
+    return ", ".join(f"SELECT ON system.{table}" for table in _ABOUT_THE_SERVER)
+
+
+def _user(name: str, password: str) -> list[str]:
+    identified = _identified(password)
+    return [
+        f"CREATE USER IF NOT EXISTS {_name(name)} {identified}",
+        f"ALTER USER {_name(name)} {identified}",
+    ]
+
+
+def _reader(reader: Reader) -> list[str]:
+    return [
+        *_user(reader.name, reader.password),
+        # On the user, not on the role: a role can be put down with SET ROLE NONE.
+        f"ALTER USER {_name(reader.name)} SETTINGS PROFILE 'romashka_reader'",
+        f"GRANT romashka_{reader.role} TO {_name(reader.name)} WITH REPLACE OPTION",
+    ]
+
+
+def _policies(table: str, readers: Sequence[Reader], known: Collection[str]) -> list[str]:
+    """Return a table's policies: permissive ones are joined by OR, so what keeps tenants apart is restrictive."""
+    policy = "CREATE ROW POLICY OR REPLACE {} ON {} AS {} FOR SELECT USING {} TO {}"
+    return [
+        policy.format("romashka_known", table, "PERMISSIVE", "1", _names(known)),
+        policy.format("romashka_strangers", table, "RESTRICTIVE", "0", f"ALL EXCEPT {_names(known)}"),
+        *(
+            policy.format(
+                _name(f"tenants_of_{reader.name}"), table, "RESTRICTIVE", condition(reader), _name(reader.name)
+            )
+            for reader in readers
+            if reader.tenants
+        ),
+    ]
+
+
+def _identified(password: str) -> str:
+    """Return how a user proves to be itself; the password itself never travels and is in no log."""
+    salt = secrets.token_hex(16)
+    return f"IDENTIFIED WITH sha256_hash BY '{hashlib.sha256((password + salt).encode()).hexdigest()}' SALT '{salt}'"
+
+
+def _name(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
+
+
+def _names(texts: Iterable[str]) -> str:
+    return ", ".join(map(_name, texts))

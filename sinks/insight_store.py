@@ -1,0 +1,72 @@
+"""Reading insights back from ClickHouse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from models.insights import Insight
+from sinks.reading import ask
+
+_COLUMNS: Final = ", ".join(Insight._fields)
+_FIND: Final = f"""
+SELECT {_COLUMNS} FROM predictive_insights FINAL
+WHERE ({{tenant:Nullable(UUID)}} IS NULL OR user_id = {{tenant:Nullable(UUID)}})
+  AND ({{insight_type:String}} = '' OR insight_type = {{insight_type:String}})
+  AND ({{id_prefix:String}} = '' OR startsWith(toString(id), {{id_prefix:String}}))
+  AND (NOT {{is_open:Bool}} OR status = 'open')
+  AND (started_at >= {{since:DateTime64(3, 'UTC')}} OR status = 'open' OR ended_at >= {{since:DateTime64(3, 'UTC')}})
+  AND started_at < {{until:DateTime64(3, 'UTC')}}
+ORDER BY started_at, id
+LIMIT {{limit:UInt32}}
+"""  # noqa: S608 - the columns are the model's own; every value is a bound parameter
+_OPEN: Final = """
+SELECT insight_type, kind, severity, integration_provider, count() AS insights
+FROM predictive_insights FINAL WHERE status = 'open' GROUP BY ALL
+"""
+_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_TIMES: Final = ("started_at", "ended_at", "updated_at")
+_LISTS: Final = ("contributing_factors", "recommended_actions", "members")
+
+
+class Wanted(NamedTuple):
+    """Which insights: those that were going on at any time in [``since``, ``until``); empty means any."""
+
+    tenant: UUID | None = None
+    insight_type: str = ""
+    id_prefix: str = ""
+    is_open: bool = False
+    since: datetime = _EVER
+    until: datetime = _LATEST
+    limit: int = 100_000
+
+
+def stored_insights(client: Client, wanted: Wanted) -> list[Insight]:
+    """Return the newest word on each insight that is wanted, by start.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer the question.
+    """
+    return [_insight(row) for row in ask(client, _FIND, wanted._asdict())]
+
+
+def open_counts(client: Client) -> list[dict[str, Any]]:
+    """Return how many insights are open, by type, kind, severity and provider; raises ``Unreachable``."""
+    return ask(client, _OPEN, {})
+
+
+def _insight(row: dict[str, Any]) -> Insight:
+    values = dict(row)
+    for name in _TIMES:
+        values[name] = None if row[name] is None else row[name].replace(tzinfo=UTC)
+    for name in _LISTS:
+        values[name] = tuple(row[name])
+    values["confidence_score"] = float(row["confidence_score"])
+    values["predicted_value"] = None if row["predicted_value"] is None else float(row["predicted_value"])
+    return Insight(**values)

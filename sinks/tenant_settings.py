@@ -1,0 +1,47 @@
+"""Tenants' settings in ClickHouse. An entry of the same setting and day replaces the one before."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from kpis.scope import Everyone
+from kpis.settings_model import Entry, in_force
+from models.errors import Unreachable
+from sinks.reading import ask
+
+_ENTRIES: Final = """
+SELECT user_id, setting, effective_from, value, entered_at
+FROM tenant_settings FINAL
+WHERE user_id = {tenant:UUID}
+ORDER BY setting, effective_from
+"""
+
+
+def save(client: Client, entry: Entry) -> None:
+    """Store an entry.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not take it; says why.
+    """
+    try:
+        client.insert("tenant_settings", [entry], column_names=Entry._fields)
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not store the setting: {' '.join(str(error).split())[:300]}") from error
+
+
+def entries(client: Client, tenant: UUID) -> list[Entry]:
+    """Return what a tenant entered, by setting and day; raises as ``ask`` does."""
+    return [Entry(**row) for row in ask(client, _ENTRIES, {"tenant": str(tenant)})]
+
+
+def durable_days(client: Client, tenant: UUID | Everyone, day: date) -> int:
+    """Return the tenant's ``durable_days`` in force on a day; across tenants there is only the default."""
+    entered = [] if isinstance(tenant, Everyone) else entries(client, tenant)
+    return int(in_force(entered, day)["durable_days"])

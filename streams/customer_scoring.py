@@ -1,0 +1,143 @@
+"""One run over a model's customers: queue snapshots, let labels arrive, learn, score, and say who stands out.
+
+Every step finds again what an earlier run did, so a run that was cut short or done twice changes nothing. History is no
+special case: the snapshots of its weeks are queued like those of the present, each from events before its moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from detectors.calibration import quality
+from detectors.customer_features import CustomerFacts, facts_query
+from detectors.delayed_model import LEAST_LABELS, Counts, DelayedModel, Features, challenger, replay
+from detectors.labels import Snapshot, Task, resolve, slots, without
+from detectors.standings import Bounds, Key, Standing, advance, bounds_for, recently_ended
+from models.insights import Insight
+from sinks.label_store import LabelStore
+from sinks.reading import ask
+
+EVERY: Final = timedelta(days=7)
+# Half a year of weeks: what is older says little of today's customers.
+MOST_MOMENTS: Final = 26
+# The newest labels decide; a hundred thousand take a few seconds and are months even for a large tenant.
+MOST_LABELS: Final = 100_000
+# The challenger sees every so manieth label, of all moments.
+_CHALLENGED_LABELS: Final = 1_000
+# An episode that ended is told again for so long, in case the run that ended it could not tell.
+_TELL_AGAIN: Final = timedelta(days=7)
+
+_FIRST: Final = "SELECT count() AS outcomes, min(created_at) AS first FROM conversation_outcomes"
+
+
+class Subject(NamedTuple):
+    """What is particular to a model: what it predicts, what it looks at, and how its findings are told."""
+
+    task: Task
+    features: Callable[[CustomerFacts, datetime], Features]
+    opened: Callable[[Standing, CustomerFacts, Mapping[str, float]], Insight]
+    closed: Callable[[Standing], Insight]
+    # Who stands out while there are too few labels, and how that is told.
+    unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
+    unlearned_opened: Callable[[Standing, CustomerFacts, Counts], Insight] | None = None
+
+
+class Scored(NamedTuple):
+    """What a run found."""
+
+    insights: list[Insight]
+    model: DelayedModel
+    bounds: Bounds | None
+    store: LabelStore
+
+
+def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
+    """Do one run; ``None`` where there is nothing to look at yet."""
+    first = ask(client, _FIRST, {}, aware=True)[0]
+    if first["outcomes"] == 0:
+        return None
+    store = LabelStore(client, subject.task)
+    _queue(client, store, subject, slots(first["first"], now, EVERY, MOST_MOMENTS))
+    store.add_labels(resolve(subject.task, store.fates(now), now))
+    model, counts = _learn(store, now)
+    at = now.replace(minute=0, second=0, microsecond=0)
+    facts = {(one.user_id, one.customer_id): one for one in _facts(client, at)}
+    if counts.ready:
+        insights = _ready(store, subject, model, counts.prior, facts=facts, at=at)
+        return Scored(insights, model, bounds_for(counts.prior), store)
+    return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
+
+
+def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequence[datetime]) -> None:
+    queued = store.queued_moments()
+    for at in moments:
+        if at in queued:
+            continue
+        due = at + subject.task.horizon
+        found = [
+            Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at)) for one in _facts(client, at)
+        ]
+        store.queue(without(found, store.queued(at)))
+
+
+def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts]:
+    model, labels = DelayedModel(), store.labels(now, MOST_LABELS)
+    decides = replay(labels, model)
+    watched = replay(labels[:: max(1, len(labels) // _CHALLENGED_LABELS)], challenger())
+    for role, replayed in (("champion", decides), ("challenger", watched)):
+        measured = quality(replayed.judged)
+        if measured is not None:
+            store.add_quality(role, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    return model, decides.counts
+
+
+def _ready(
+    store: LabelStore,
+    subject: Subject,
+    model: DelayedModel,
+    prior: float,
+    *,
+    facts: Mapping[Key, CustomerFacts],
+    at: datetime,
+) -> list[Insight]:
+    features = {key: subject.features(one, at) for key, one in facts.items()}
+    scores = {key: model.predict_proba_one(x)[True] for key, x in features.items()}
+    standings = advance(store.standings(), scores, prior, bounds_for(prior), at)
+    store.add_standings(standings)
+    opened = [
+        subject.opened(one, facts[key], model.contributions(features[key]))
+        for one in standings
+        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
+    ]
+    return opened + _ended(subject, standings, at)
+
+
+def _unlearned(
+    store: LabelStore, subject: Subject, counts: Counts, facts: Mapping[Key, CustomerFacts], at: datetime
+) -> list[Insight]:
+    """Return those who stand out by the rule that needs no labels, with the share known so far for a confidence."""
+    if subject.unlearned is None or subject.unlearned_opened is None:
+        return []
+    known = counts.prior if counts.labels >= LEAST_LABELS else store.known_share()
+    scores = {key: known if subject.unlearned(one, at) else 0.0 for key, one in facts.items()}
+    bounds = Bounds(enter=known, leave=known)
+    standings = [one for one in advance(store.standings(), scores, known, bounds, at) if one.started_at is not None]
+    store.add_standings(standings)
+    opened = [
+        subject.unlearned_opened(one, facts[key], counts)
+        for one in standings
+        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
+    ]
+    return opened + _ended(subject, standings, at)
+
+
+def _ended(subject: Subject, standings: Sequence[Standing], at: datetime) -> list[Insight]:
+    return [subject.closed(one) for one in recently_ended(standings, at - _TELL_AGAIN)]
+
+
+def _facts(client: Client, at: datetime) -> list[CustomerFacts]:
+    return [CustomerFacts.of_row(row) for row in ask(client, *facts_query(at), aware=True)]

@@ -1,0 +1,122 @@
+"""A worker's pipeline with its detection, without Kafka and with a database in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from detectors.state import StateSeal
+from models.insights import Insight
+from models.topics import INGEST, QUERIES, Topic
+from sinks.dead_letters import DeadLetterRows
+from sinks.memory import MemorySink
+from sinks.memory_detectors import MemoryDetectors
+from sinks.sealing import Sealer
+from streams.announcer import Announcer
+from streams.delivery import Limits
+from streams.detection import DEFAULT_BOUNDS, Bounds, Detection
+from streams.metrics import Metrics
+from streams.pipeline import Pipeline
+from streams.pseudonyms import Pseudonymiser
+from streams.series_states import SeriesStates
+from tests.examples import events
+from tests.examples.events import SECRET, message
+from tests.examples.minutes import at
+
+PARTITION: Final = 3
+PER_MINUTE: Final = 12
+
+
+class DetectingWorker:
+    """Everything of a worker that finds; a second one on the same sink is the worker after a restart."""
+
+    def __init__(self, sink: MemorySink, *, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+        self.sink = sink
+        self.metrics = Metrics()
+        self.published: list[Insight] = []
+        self.now = at(0)
+        self.pipeline = Pipeline(
+            sink,
+            self.metrics,
+            Pseudonymiser(SECRET, "k1"),
+            DeadLetterRows(Sealer(SECRET)),
+            epochs={topic.name: 11 for topic in INGEST},
+            publish=_nowhere,
+            clock=lambda: self.now,
+            limits=Limits(flush_rows=100_000, flush_seconds=0.2),
+        )
+        self.detection = Detection(
+            self.pipeline,
+            store=MemoryDetectors(sink),
+            sink=sink,
+            states=SeriesStates(StateSeal(SECRET), self.metrics),
+            announcer=Announcer(sink, self.pipeline.patience, self.metrics, self._publish),
+            metrics=self.metrics,
+            bounds=bounds,
+            monotonic=lambda: 0.0,  # states are saved when a test says so
+        )
+
+    async def read(self, records: Sequence[events.Record], topic: Topic = QUERIES, *, until: int) -> None:
+        """Take records in and make them durable; it is minute ``until``, and then detectors have their turn."""
+        self.now = at(until)
+        partition = (topic.name, PARTITION)
+        if not self.pipeline.holds(partition):
+            await self.pipeline.resume(partition, records[0].offset, None, _ours)
+        await self.pipeline.handle(partition, records, _ours)
+        await self.flush()
+        await self.detection.step()
+
+    async def flush(self) -> None:
+        """Make durable what was taken in."""
+        task = asyncio.create_task(self.pipeline.delivery.run())
+        assert await self.pipeline.delivery.drain(60)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def insights(self) -> list[dict[str, Any]]:
+        """The rows a reader sees."""
+        return self.sink.rows("predictive_insights")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A metric's value, 0 where nothing was counted."""
+        return self.metrics.registry.get_sample_value(f"romashka_{name}", labels) or 0.0
+
+    async def _publish(self, insights: Sequence[Insight]) -> None:
+        self.published += insights
+
+
+def queries(minutes: Iterable[int], *, down: range = range(0)) -> list[events.Record]:
+    """So many queries a minute; all fail while the provider is ``down``. A minute always has the same messages."""
+    return [_query(minute, number, failed=minute in down) for minute in minutes for number in range(PER_MINUTE)]
+
+
+def offset_of(minute: int) -> int:
+    """The offset of a minute's first query."""
+    return minute * PER_MINUTE
+
+
+def _query(minute: int, number: int, *, failed: bool) -> events.Record:
+    offset = offset_of(minute) + number
+    moment: datetime = at(minute) + timedelta(seconds=number * 60 / PER_MINUTE)
+    fields: dict[str, object] = {
+        "event_id": str(uuid5(UUID(int=1), str(offset))),
+        "created_at": moment.isoformat(),
+        "query_success": not failed,
+        "response_time_ms": 150 + offset * 7919 % 100,
+    }
+    if failed:
+        fields["error_kind"] = "provider_down"
+    return events.Record(offset, b"tenant", message(QUERIES, **fields))
+
+
+def _ours() -> bool:
+    return True
+
+
+async def _nowhere(_: object) -> None:
+    return

@@ -1,0 +1,126 @@
+"""The leader's jobs: at the start and then every so often; a failing one stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from clickhouse_connect.driver.client import Client
+
+from models.insights import Insight
+from sinks.memory import MemorySink
+from streams.announcer import Announcer
+from streams.job_runner import JobRunner
+from streams.jobs import Job
+from streams.metrics import Metrics
+from streams.patience import Patience
+from tests.examples.events import NOW
+from tests.examples.insights import insight
+from tests.unit.streams.virtual_time import in_virtual_time
+
+
+class _Connection:
+    """What a job is given; it knows only the question for what is open."""
+
+    def __enter__(self) -> _Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def query(self, sql: str, **_: Any) -> _Connection:
+        assert "status = 'open'" in sql
+        return self
+
+    def named_results(self) -> list[dict[str, Any]]:
+        finding = {"insight_type": "performance_anomaly", "kind": "latency", "severity": "warning"}
+        return [{**finding, "integration_provider": "hubspot", "insights": 4}]
+
+
+class _Place:
+    def __init__(self) -> None:
+        self.sink = MemorySink()
+        self.metrics = Metrics()
+        self.leads = True
+        self.runs: list[float] = []
+
+    async def run(self, *jobs: Job, seconds: float) -> None:
+        """Let the jobs go on for so long."""
+        runner = JobRunner(
+            jobs,
+            connect=lambda: cast("Client", _Connection()),
+            leads=lambda: self.leads,
+            announcer=Announcer(self.sink, Patience(self.metrics), self.metrics, _publish),
+            metrics=self.metrics,
+            clock=lambda: NOW,
+        )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(runner.run(), seconds)
+
+    def job(self, *, every: float = 60, finds: Sequence[Insight] = (), fails: bool = False) -> Job:
+        """A job that notes when it runs."""
+
+        def run(_client: Client, now: datetime) -> Sequence[Insight]:
+            assert now == NOW
+            self.runs.append(asyncio.get_running_loop().time())
+            if fails:
+                raise RuntimeError("broken")
+            return finds
+
+        return Job("a job", timedelta(seconds=every), run)
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"romashka_{name}", labels)
+
+
+async def _publish(_: Sequence[Insight]) -> None:
+    return
+
+
+@in_virtual_time
+async def test_a_job_runs_at_the_start_and_then_every_so_often() -> None:
+    place = _Place()
+    await place.run(place.job(every=60), seconds=150)
+    assert place.runs == [0, 60, 120]
+    assert place.metric("job_last_success_timestamp_seconds", job="a job") == NOW.timestamp()
+
+
+@in_virtual_time
+async def test_what_a_job_finds_is_written_and_then_confirmed() -> None:
+    place = _Place()
+    confirmed: list[int] = []
+    job = place.job(finds=[insight()])
+    confirm = job._replace(confirm=lambda: confirmed.append(len(place.sink.rows("predictive_insights"))))
+    await place.run(confirm, seconds=1)
+    assert confirmed == [1]
+
+
+@in_virtual_time
+async def test_a_job_that_fails_is_counted_tried_again_and_stops_no_other() -> None:
+    place, other = _Place(), _Place()
+    await place.run(place.job(every=3600, fails=True), other.job(every=60)._replace(name="other"), seconds=150)
+    assert place.metric("job_failures_total", job="a job") == 3
+    assert place.metric("job_last_success_timestamp_seconds", job="a job") is None
+    assert len(other.runs) == 3
+
+
+@in_virtual_time
+async def test_who_does_not_lead_does_nothing_and_who_comes_to_lead_begins_at_once() -> None:
+    place = _Place()
+    place.leads = False
+    asyncio.get_running_loop().call_later(30, setattr, place, "leads", True)
+    asyncio.get_running_loop().call_later(100, setattr, place, "leads", False)
+    await place.run(place.job(every=60), seconds=300)
+    assert [round(at) for at in place.runs] == [30, 90]
+    assert place.metric("leader") == 0
+
+
+@in_virtual_time
+async def test_the_leader_counts_what_is_open() -> None:
+    place = _Place()
+    labels = {"insight_type": "performance_anomaly", "kind": "latency", "severity": "warning", "provider": "hubspot"}
+    await place.run(seconds=1)
+    assert place.metric("open_insights", **labels) == 4
