@@ -1,9 +1,9 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams detectors sinks kpis simulator embedded cli tracker benchmarks tests
+SOURCES := models streams detectors sinks kpis dashboards reports api simulator embedded cli tracker benchmarks tests
 
-.PHONY: setup demo test test-kafka check bench lock clean
+.PHONY: setup env demo test test-kafka check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,6 +23,9 @@ setup: .venv/.ready ## build .venv with exactly the versions and hashes of const
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e . -e tracker
 	@touch $@
 
+env: setup ## passwords and keys of an installation, once, into .env
+	@$(BIN)/romashka init
+
 demo: setup ## 30 days of history and live traffic through the real pipeline, in this terminal
 	@$(BIN)/romashka demo $(ARGS)
 
@@ -38,6 +41,7 @@ check: setup ## formatting, lint, types, architecture, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/romashka schema --check
+	@$(BIN)/romashka dashboards --check
 
 bench: setup ## throughput beside stock Faust, in one run
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
