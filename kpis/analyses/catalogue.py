@@ -1,0 +1,64 @@
+"""Every analysis by its name: the SQL, and what finishes its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from kpis import attribution, fault_cost, gaps, impact, journey
+from kpis.analyses import lift, places, savings
+from kpis.asked import Asked
+from kpis.dialect import Bound
+from kpis.scope import Scope
+from models.errors import SettingsError
+from models.query import Query
+
+Rows = list[dict[str, Any]]
+
+
+def _as_they_are(rows: Sequence[Mapping[str, Any]]) -> Rows:
+    return [dict(row) for row in rows]
+
+
+class Analysis(NamedTuple):
+    """A table: ``sql`` builds its statement (in any dialect), ``finish`` makes what people read of the rows."""
+
+    name: str
+    meaning: str
+    sql: Callable[[Asked], str]
+    finish: Callable[[Sequence[Mapping[str, Any]]], Rows] = _as_they_are
+
+    def query(self, scope: Scope) -> Query:
+        """Return the question to ClickHouse; its rows go to ``finish``."""
+        dialect = Bound(scope)
+        return Query(self.sql(Asked(dialect)), dialect.parameters)
+
+
+ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Analysis("savings", "durable resolutions and what they saved", savings.savings, savings.apart),
+            Analysis("attribution", "influenced revenue by integration", attribution.shared_out),
+            Analysis("incremental", "revenue that data added", attribution.earnings, attribution.incremental),
+            Analysis("conversion", "conversion with and without data", lift.strata, lift.conversion),
+            Analysis("satisfaction", "ratings with and without data", lift.strata, lift.satisfaction),
+            Analysis("impact", "business impact by period, as stored", impact.stored),
+            Analysis("gaps", "what the AI lacked, and what to do", gaps.gaps, gaps.ranked),
+            Analysis("journey", "steps between stages, with touchpoints", journey.edges, journey.sankey),
+            Analysis("drop-off", "stages, and who did not go on", journey.nodes, journey.drop_off),
+            Analysis("fault-cost", "what an integration's fault cost", fault_cost.fault, fault_cost.cost),
+            Analysis("geography", "conversations by country", places.geography, places.with_bounds),
+            Analysis("channels", "conversations by channel", places.channels, places.with_bounds),
+            Analysis("segments", "conversations by customer segment", places.segments, places.with_bounds),
+        )
+    }
+)
+
+
+def get(name: str) -> Analysis:
+    """Return an analysis by its name, or raise ``SettingsError`` that lists them."""
+    if name not in ANALYSES:
+        raise SettingsError(f"there is no analysis '{name}'; expected one of {', '.join(ANALYSES)}")
+    return ANALYSES[name]

@@ -1,0 +1,244 @@
+"""What integration data does: conversations with it against conversations without, alike in stage and channel.
+
+Early stages need less data and also convert less, so the plain difference would credit the data with the stage. Every
+figure here compares within tenant, stage and channel and averages by where the data was used (direct standardisation).
+It is an association adjusted for what is known, not an experiment; conversations differ in more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from kpis.analyses.facts import conversations_of
+from kpis.asked import Asked
+from kpis.dimension import Dimension
+from kpis.sources import conversations
+from kpis.statistics import (
+    ENOUGH,
+    OWN_SPREAD,
+    Z_95,
+    Arm,
+    Estimate,
+    Stratum,
+    correlation,
+    difference,
+    mean_interval,
+    wilson,
+    yes_no,
+)
+
+Row = dict[str, Any]
+Level = Literal["all", "stage", "data_type"]
+
+# One row per tenant, stage, channel and whether data was used; data_type '' is any (or none), others are one each.
+STRATA: Final = """
+strata AS
+(
+    SELECT
+        user_id,
+        stage,
+        channel,
+        data_used,
+        arrayJoin(if(data_used, arrayConcat([''], data_types), [''])) AS data_type,
+        count() AS conversations,
+        countIf(c.converted) AS conversions,
+        countIf(satisfaction IS NOT NULL) AS rated,
+        toFloat64(sum(satisfaction)) AS stars_sum,
+        sum(toFloat64(satisfaction) * toFloat64(satisfaction)) AS stars_squares
+    FROM conversations AS c
+    GROUP BY user_id, stage, channel, data_used, data_type
+)
+"""
+
+
+_STANDARDISED: Final = """
+WITH cells AS
+(
+    SELECT
+        {split}
+        countIf(data_used) AS n1, sumIf(y, data_used) AS s1, sumIf(y * y, data_used) AS q1,
+        countIf(NOT data_used) AS n0, sumIf(y, NOT data_used) AS s0, sumIf(y * y, NOT data_used) AS q0
+    FROM (SELECT *, {outcome} AS y FROM {facts} AS facts WHERE {counted}) AS counted
+    GROUP BY {grouping}
+),
+compared AS
+(
+    SELECT *, s1 / n1 - s0 / n0 AS lift,
+        greatest(0, q1 - s1 * s1 / n1) / (n1 - 1) AS v1, greatest(0, q0 - s0 * s0 / n0) / (n0 - 1) AS v0,
+        (s1 + 1) / (n1 + 2) AS p1, (s0 + 1) / (n0 + 2) AS p0
+    FROM cells
+    WHERE n1 >= 2 AND n0 >= 2
+),
+summed AS
+(
+    SELECT
+        {columns}
+        sum(n1) AS treated,
+        sum(n0) AS control,
+        sum(n1 * lift) / nullIf(treated, 0) AS estimate,
+        sum((n1 - 1) * v1) / nullIf(sum(n1 - 1), 0) AS pooled1,
+        sum((n0 - 1) * v0) / nullIf(sum(n0 - 1), 0) AS pooled0,
+        {z} * sqrt({variance}) / nullIf(treated, 0) AS half
+    FROM compared
+    {group_by}
+)
+SELECT
+    {columns}
+    if(least(treated, control) < {enough}, NULL, estimate) AS value,
+    treated + control AS n,
+    if(least(treated, control) < {enough}, NULL, estimate - half) AS low,
+    if(least(treated, control) < {enough}, NULL, estimate + half) AS high,
+    if(least(treated, control) < {enough}, concat('too little data: ', toString(treated), ' with and ',
+        toString(control), ' without that can be compared; {enough} of each are needed'), '') AS note
+FROM summed
+"""
+# The variances of both means, each stratum with the square of its treated; see kpis.statistics for why.
+_YES_NO: Final = "sum(n1 * n1 * (p1 * (1 - p1) / (n1 + 2) + p0 * (1 - p0) / (n0 + 2)))"
+_MEASURED: Final = (
+    "sumIf(n1 * v1, n1 >= {own}) + ifNull(pooled1, 0) * sumIf(n1, n1 < {own}) "
+    "+ sumIf(n1 * n1 * v0 / n0, n0 >= {own}) + ifNull(pooled0, 0) * sumIf(n1 * n1 / n0, n0 < {own})"
+)
+
+
+def standardised(asked: Asked, dimensions: Mapping[str, Dimension], *, counted: str, outcome: str, yes_no: bool) -> str:
+    """Return a figure's statement: ``kpis.statistics.difference`` of an outcome with and without data, as SQL.
+
+    Parameters
+    ----------
+    counted
+        Which conversations count, as a predicate over their facts.
+    outcome
+        What is averaged, as an expression over their facts.
+    yes_no
+        Whether it is 0 or 1.
+    """
+    strata = ["user_id", "stage", "channel"]
+    return _STANDARDISED.format(
+        split=asked.split(dimensions),
+        outcome=outcome,
+        facts=conversations.facts(asked),
+        counted=counted,
+        grouping=", ".join(dict.fromkeys([*asked.columns, *strata])),
+        columns="".join(f"{name}, " for name in asked.columns),
+        group_by=asked.grouping,
+        variance=_YES_NO if yes_no else _MEASURED.format(own=OWN_SPREAD),
+        enough=ENOUGH,
+        z=Z_95,
+    )
+
+
+class _Group(NamedTuple):
+    """What is compared: all, one stage or one data type."""
+
+    level: Level
+    name: str
+
+
+def strata(asked: Asked) -> str:
+    """Return the counts behind conversion and satisfaction, one row per stratum, with and without data apart."""
+    return f"""WITH {conversations_of(asked)}, {STRATA}
+SELECT user_id, stage, channel, data_used, data_type, conversations, conversions, rated,
+    coalesce(stars_sum, 0) AS stars_sum, coalesce(stars_squares, 0) AS stars_squares
+FROM strata
+ORDER BY user_id, stage, channel, data_used, data_type
+"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def conversion(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the share that converted with and without data, over all, by stage and by data type."""
+    return _compared(rows, lambda row: yes_no(int(row["conversations"]), int(row["conversions"])), _share)
+
+
+def satisfaction(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the mean rating (1 to 5) with and without data, and how far the two go together (``correlation``)."""
+    compared = _compared(rows, _stars, _mean)
+    for row in compared:
+        group = _Group(row["level"], row["name"])
+        found = _together([one for one in rows if _belongs(one, group)])
+        row["correlation"], row["correlation_lower"], row["correlation_upper"] = found[:3]
+    return compared
+
+
+def _stars(row: Mapping[str, Any]) -> Arm:
+    return Arm(int(row["rated"]), float(row["stars_sum"]), float(row["stars_squares"]))
+
+
+def _compared(
+    rows: Sequence[Mapping[str, Any]], arm: Callable[[Mapping[str, Any]], Arm], shown: Callable[[Arm, str], Row]
+) -> list[Row]:
+    made = []
+    for group in _groups(rows):
+        cells: dict[tuple[str, ...], dict[bool, Arm]] = {}
+        for row in rows:
+            if _belongs(row, group):
+                key = (str(row["user_id"]), str(row["stage"]), str(row["channel"]))
+                cells.setdefault(key, {})[bool(row["data_used"])] = arm(row)
+        nobody = Arm(0, 0.0, 0.0)
+        pairs = [Stratum(cell.get(True, nobody), cell.get(False, nobody)) for cell in cells.values()]
+        lift = difference(pairs)
+        made.append(
+            {
+                "level": group.level,
+                "name": group.name,
+                **shown(_sum(pair.treated for pair in pairs), "with"),
+                **shown(_sum(pair.control for pair in pairs), "without"),
+                **_estimate(lift),
+            }
+        )
+    return made
+
+
+def _groups(rows: Iterable[Mapping[str, Any]]) -> list[_Group]:
+    there = list(rows)
+    stages = sorted({str(row["stage"]) for row in there})
+    types = sorted({str(row["data_type"]) for row in there} - {""})
+    return [
+        _Group("all", ""),
+        *(_Group("stage", stage) for stage in stages),
+        *(_Group("data_type", one) for one in types),
+    ]
+
+
+def _belongs(row: Mapping[str, Any], group: _Group) -> bool:
+    if group.level == "data_type":
+        return bool(row["data_type"] == (group.name if row["data_used"] else ""))
+    return row["data_type"] == "" and (group.level == "all" or row["stage"] == group.name)
+
+
+def _estimate(lift: Estimate) -> Row:
+    note = lift.note
+    if lift.left_out and not note:
+        note = f"{lift.left_out} with data had nobody to compare with and do not count"
+    return {"lift": lift.value, "lower": lift.lower, "upper": lift.upper, "note": note}
+
+
+def _share(arm: Arm, name: str) -> Row:
+    bounds = wilson(round(arm.total), arm.n)
+    return {
+        f"{name}_count": arm.n,
+        f"{name}_rate": arm.mean if arm.n else None,
+        f"{name}_lower": bounds.lower,
+        f"{name}_upper": bounds.upper,
+    }
+
+
+def _mean(arm: Arm, name: str) -> Row:
+    bounds = mean_interval(arm)
+    return {
+        f"{name}_count": arm.n,
+        f"{name}_stars": arm.mean if arm.n else None,
+        f"{name}_lower": bounds.lower,
+        f"{name}_upper": bounds.upper,
+    }
+
+
+def _sum(arms: Iterable[Arm]) -> Arm:
+    every = list(arms)
+    return Arm(sum(one.n for one in every), sum(one.total for one in every), sum(one.squares for one in every))
+
+
+def _together(rows: Sequence[Mapping[str, Any]]) -> Estimate:
+    """Return the point-biserial correlation of using data and the rating."""
+    every, used = _sum(map(_stars, rows)), _sum(_stars(row) for row in rows if row["data_used"])
+    return correlation(every.n, (float(used.n), every.total), (float(used.n), every.squares), used.total)

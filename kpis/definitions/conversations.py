@@ -1,0 +1,194 @@
+"""Conversations: one denominator, the conversations whose demand came in during the range.
+
+A conversation is counted at its entry, the earliest moment that any of its events tells of, so a range never changes
+its denominator when a conversation ends or comes back later. What happened is stored (``conversation_facts``); what it
+amounts to is decided here, at query time.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from kpis.formulas import mean, share, total
+from kpis.kpi import Area, Change, Kpi, Unit
+from kpis.sources.conversations import CONVERSATIONS
+
+_ALL: Final = "count()"
+
+KPIS: Final = (
+    Kpi(
+        id="conversation_count",
+        title="Conversations",
+        meaning="Conversations whose demand came in during the range. The denominator of the shares below.",
+        unit=Unit.COUNT,
+        good="neutral",
+        area=Area.CONVERSATIONS,
+        computed=total(_ALL, _ALL).over(CONVERSATIONS),
+    ),
+    Kpi(
+        id="durable_resolution_rate",
+        title="Durably resolved by the AI",
+        meaning=(
+            "Share of conversations that the AI resolved by itself and that did not come back within N days (7 unless "
+            "said otherwise): not reopened, not escalated, not taken over by a person. Counts those still within their "
+            "N days as durable; see the confirmed and the assumed part."
+        ),
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(durable)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.5,
+        critical=0.3,
+    ),
+    Kpi(
+        id="durable_resolution_confirmed_rate",
+        title="Durably resolved, confirmed",
+        meaning="Share of conversations that were durably resolved and whose N days are over: this part is final.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(durable AND confirmed)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="durable_resolution_assumed_rate",
+        title="Durably resolved, assumed",
+        meaning="Share of conversations that the AI resolved and whose N days are not over: they may still come back.",
+        unit=Unit.RATIO,
+        good="neutral",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(durable AND NOT confirmed)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="durable_resolutions",
+        title="Durable resolutions",
+        meaning="How many conversations the AI resolved by itself for good, confirmed or still assumed.",
+        unit=Unit.COUNT,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=total("countIf(durable)", _ALL).over(CONVERSATIONS),
+    ),
+    Kpi(
+        id="reopen_rate",
+        title="Came back",
+        meaning="Of the conversations that ended, the share that came back within N days of their end.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(returned)", "countIf(ended)").over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.1,
+        critical=0.2,
+    ),
+    Kpi(
+        id="handoff_rate",
+        title="Handed to a person",
+        meaning="Share of conversations in which a person took part: escalated, handled by one, or with a reason given.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(handed_over)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.35,
+        critical=0.5,
+    ),
+    Kpi(
+        id="deflection_rate",
+        title="Resolved without a person",
+        meaning="Share of conversations whose first end was a resolution by the AI alone, whether or not they came back.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(autonomous)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="containment_rate",
+        title="Ended without a person",
+        meaning="Share of conversations that ended, well or not, and never involved a person. Abandoned ones are in it.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(ended AND NOT handed_over)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="resolution_rate",
+        title="Resolved",
+        meaning="Share of conversations whose first end was a resolution or a sale, by the AI or a person.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(resolved)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="abandonment_rate",
+        title="Abandoned",
+        meaning="Share of conversations that the customer left.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(outcome = 'abandoned')", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="open_rate",
+        title="Not ended yet",
+        meaning="Share of conversations of which no end is known. High means that outcomes are not being sent.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(NOT ended)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.2,
+        critical=0.5,
+    ),
+    Kpi(
+        id="csat",
+        title="Satisfaction",
+        meaning="Stars that customers gave, 1 to 5, on average; the last one where a conversation has several.",
+        unit=Unit.STARS,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=mean("satisfaction").over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=3.8,
+        critical=3.2,
+    ),
+    Kpi(
+        id="resolution_time_minutes",
+        title="Time to resolution",
+        meaning="Minutes until the first end of the conversations whose first end was a resolution, on average.",
+        unit=Unit.MINUTES,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=mean("resolution_minutes").over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=60,
+        critical=240,
+        changes=(Change(2, date(2026, 11, 22), "it averaged over every outcome, abandoned conversations included"),),
+    ),
+    Kpi(
+        id="conversion_rate",
+        title="Conversion",
+        meaning="Share of conversations that led to a sale (converted or upsold).",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.BUSINESS,
+        computed=share("countIf(converted)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="value_generated",
+        title="Value of conversations",
+        meaning="What conversations were worth as reported, in the tenant's currency; not attributed to anything.",
+        unit=Unit.MONEY,
+        good="up",
+        area=Area.BUSINESS,
+        computed=total("sum(value)", _ALL).over(CONVERSATIONS),
+    ),
+)

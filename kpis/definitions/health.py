@@ -1,0 +1,96 @@
+"""Integrations and their sync jobs, from what connectors report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis.formulas import mean, share, total
+from kpis.kpi import Aggregate, Area, Kpi, Unit
+from kpis.sources.health import DOWN, HEALTH_REPORTS, STATES, SYNC_JOBS
+
+_FINISHED: Final = "countIf(last_status != 'syncing')"
+
+KPIS: Final = (
+    Kpi(
+        id="integration_uptime",
+        title="Integrations up",
+        meaning=(
+            "Share of the observed time in which integrations worked. A reported state holds until the next report, at "
+            "most a day; time without any report counts as neither. n: the reports it rests on. In a series, a state "
+            "counts in the step that it begins in."
+        ),
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.MONITORING,
+        computed=Aggregate(STATES, "sumIf(lasted_ms, NOT down) / nullIf(sum(lasted_ms), 0)", "countIf(lasted_ms > 0)"),
+        minimum_volume=5,
+        warning=0.99,
+        critical=0.95,
+    ),
+    Kpi(
+        id="sync_success_rate",
+        title="Sync jobs that succeeded",
+        meaning=(
+            "Share of finished sync jobs that did not fail. A job that only ever reported to be running is neither: an "
+            "interrupted job is no success."
+        ),
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.MONITORING,
+        computed=share(f"countIf(last_status != 'syncing' AND last_status NOT IN {DOWN})", _FINISHED).over(SYNC_JOBS),
+        minimum_volume=5,
+        warning=0.95,
+        critical=0.8,
+    ),
+    Kpi(
+        id="sync_job_count",
+        title="Sync jobs",
+        meaning="Sync jobs that reported during the range, finished or not.",
+        unit=Unit.COUNT,
+        good="neutral",
+        area=Area.MONITORING,
+        computed=total("count()", "count()").over(SYNC_JOBS),
+    ),
+    Kpi(
+        id="unfinished_sync_jobs",
+        title="Sync jobs without an end",
+        meaning="Sync jobs whose last word was that they are running: still at it, or interrupted.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.MONITORING,
+        computed=total("countIf(last_status = 'syncing')", "count()").over(SYNC_JOBS),
+    ),
+    Kpi(
+        id="records_failed_rate",
+        title="Records that did not sync",
+        meaning="Of the records that sync jobs handled, the share that failed.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.MONITORING,
+        computed=share("sum(failed)", "sum(synced) + sum(failed)").over(SYNC_JOBS),
+        minimum_volume=100,
+        warning=0.02,
+        critical=0.1,
+    ),
+    Kpi(
+        id="sync_duration_ms",
+        title="Duration of sync jobs",
+        meaning="How long sync jobs took, on average; those that do not say are left out.",
+        unit=Unit.MILLISECONDS,
+        good="down",
+        area=Area.MONITORING,
+        computed=mean("duration").over(SYNC_JOBS),
+        minimum_volume=5,
+    ),
+    Kpi(
+        id="api_quota_peak",
+        title="API quota used, peak",
+        meaning="The highest share of a provider's rate limit that was reported as used.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.MONITORING,
+        computed=Aggregate(HEALTH_REPORTS, "toFloat64(maxOrNull(api_rate_limit_usage))", "count(api_rate_limit_usage)"),
+        warning=0.8,
+        critical=0.95,
+    ),
+)

@@ -1,0 +1,99 @@
+"""What data did for conversations: use, confidence with and without it, what was missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from kpis.formulas import mean, share, total
+from kpis.kpi import Area, Change, Kpi, Unit
+from kpis.sources.conversations import CONVERSATIONS
+
+_ALL: Final = "count()"
+_LIFT: Final = "toFloat64(confidence_with_data) - toFloat64(confidence_without_data)"
+
+KPIS: Final = (
+    Kpi(
+        id="data_utilization_rate",
+        title="Conversations that used data",
+        meaning="Share of conversations in which integration data was used.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(data_used)", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.5,
+        critical=0.2,
+        changes=(
+            Change(2, date(2026, 11, 22), "it counted outcomes, so a conversation that was reopened counted twice"),
+        ),
+    ),
+    Kpi(
+        id="confidence_with_data",
+        title="AI confidence with data",
+        meaning="How sure the AI was with integration data at hand, on average; conversations that do not say are out.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=mean("confidence_with_data").over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.7,
+        critical=0.5,
+    ),
+    Kpi(
+        id="confidence_without_data",
+        title="AI confidence without data",
+        meaning="How sure the AI would have been, or was, without integration data, on average.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=mean("confidence_without_data").over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+    Kpi(
+        id="confidence_lift",
+        title="Confidence gained by data",
+        meaning=(
+            "How much surer the AI was with data than without, in the same conversation, on average; only "
+            "conversations that say both."
+        ),
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=mean(_LIFT).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.05,
+        critical=0.0,
+    ),
+    Kpi(
+        id="knowledge_gap_rate",
+        title="Conversations with a knowledge gap",
+        meaning="Share of conversations in which data was missing.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=share("countIf(notEmpty(gaps))", _ALL).over(CONVERSATIONS),
+        minimum_volume=30,
+        warning=0.15,
+        critical=0.3,
+    ),
+    Kpi(
+        id="knowledge_gap_conversations",
+        title="Conversations that a gap affected",
+        meaning="How many conversations met missing data; split by gap to rank what to fix.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.CONVERSATIONS,
+        computed=total("countIf(notEmpty(gaps))", _ALL).over(CONVERSATIONS),
+    ),
+    Kpi(
+        id="expected_conversion_rate",
+        title="Conversion the AI expected",
+        meaning="How likely the AI thought a sale, on average; compare it with the conversion there was.",
+        unit=Unit.RATIO,
+        good="neutral",
+        area=Area.PREDICTIVE,
+        computed=mean("conversion_probability").over(CONVERSATIONS),
+        minimum_volume=30,
+    ),
+)

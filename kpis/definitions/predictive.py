@@ -1,0 +1,75 @@
+"""What detectors predict and notice. The insights themselves are in ``predictive_insights``; these count them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis.formulas import total
+from kpis.kpi import Area, Kpi, Unit
+from kpis.sources.insights import BEGUN, OPEN
+
+
+def _customers(insight_type: str) -> str:
+    return f"uniqExactIf((user_id, customer_id), insight_type = '{insight_type}')"
+
+
+def _count(insight_type: str) -> str:
+    return f"countIf(insight_type = '{insight_type}')"
+
+
+KPIS: Final = (
+    Kpi(
+        id="incident_count",
+        title="Anomalies",
+        meaning="Unusual patterns of integrations (errors, volume, latency, syncs) that began during the range.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.PREDICTIVE,
+        computed=total(_count("performance_anomaly"), "count()").over(BEGUN),
+    ),
+    Kpi(
+        id="open_incidents",
+        title="Open anomalies",
+        meaning="Unusual patterns that had not ended at the end of the range. In a series: by when they began.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.MONITORING,
+        computed=total(_count("performance_anomaly"), "count()").over(OPEN),
+    ),
+    Kpi(
+        id="kpi_changes",
+        title="Changes of key figures",
+        meaning="Key figures that moved out of their ordinary range during the range.",
+        unit=Unit.COUNT,
+        good="neutral",
+        area=Area.PREDICTIVE,
+        computed=total(_count("kpi_change"), "count()").over(BEGUN),
+    ),
+    Kpi(
+        id="churn_at_risk_customers",
+        title="Customers at risk",
+        meaning="Customers with a churn risk that was open at the end of the range.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.PREDICTIVE,
+        computed=total(_customers("churn_risk"), "count()").over(OPEN),
+    ),
+    Kpi(
+        id="upsell_opportunities",
+        title="Upsell opportunities",
+        meaning="Customers with an upsell opportunity that was open at the end of the range.",
+        unit=Unit.COUNT,
+        good="up",
+        area=Area.PREDICTIVE,
+        computed=total(_customers("upsell_opportunity"), "count()").over(OPEN),
+    ),
+    Kpi(
+        id="integration_needs",
+        title="Integrations needed",
+        meaning="Forecast needs for an integration or for more capacity that were open at the end of the range.",
+        unit=Unit.COUNT,
+        good="neutral",
+        area=Area.PREDICTIVE,
+        computed=total(_count("integration_need"), "count()").over(OPEN),
+    ),
+)

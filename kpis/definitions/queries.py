@@ -1,0 +1,136 @@
+"""Queries of the AI to integrations: volume, success, response time, data age, confidence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis.formulas import Formula, quotient, share, total
+from kpis.kpi import Area, Kpi, Unit
+from kpis.sources.queries import QUERIES, RESPONSE_TIMES
+
+_COUNT: Final = "sum(queries)"
+
+
+def _quantile(q: float) -> Formula:
+    merged = "sumMap([bucket], [counted])"
+    return Formula(f"romashka_quantile({merged}, {q})", "sum(counted)")
+
+
+KPIS: Final = (
+    Kpi(
+        id="query_count",
+        title="Queries",
+        meaning="How often the AI asked an integration for data.",
+        unit=Unit.COUNT,
+        good="neutral",
+        area=Area.MONITORING,
+        computed=total(_COUNT, _COUNT).over(QUERIES),
+    ),
+    Kpi(
+        id="query_success_rate",
+        title="Queries answered",
+        meaning="Share of queries that got an answer.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=share("sum(successes)", _COUNT).over(QUERIES),
+        minimum_volume=30,
+        warning=0.95,
+        critical=0.85,
+    ),
+    Kpi(
+        id="error_rate",
+        title="Query errors",
+        meaning="Share of queries that failed, for whatever reason. What answered and what failed add up to 100 %.",
+        unit=Unit.RATIO,
+        good="down",
+        area=Area.MONITORING,
+        computed=share(f"{_COUNT} - sum(successes)", _COUNT).over(QUERIES),
+        minimum_volume=30,
+        warning=0.05,
+        critical=0.15,
+    ),
+    Kpi(
+        id="failed_queries",
+        title="Failed queries",
+        meaning="How many queries failed; split by error_kind for what went wrong.",
+        unit=Unit.COUNT,
+        good="down",
+        area=Area.MONITORING,
+        computed=total(f"{_COUNT} - sum(successes)", _COUNT).over(QUERIES),
+    ),
+    Kpi(
+        id="latency_p50_ms",
+        title="Response time, median",
+        meaning="Half of the queries took no longer than this. To within 1 %.",
+        unit=Unit.MILLISECONDS,
+        good="down",
+        area=Area.MONITORING,
+        computed=_quantile(0.5).over(RESPONSE_TIMES),
+        minimum_volume=10,
+        warning=800,
+        critical=2_000,
+    ),
+    Kpi(
+        id="latency_p95_ms",
+        title="Response time, 95 %",
+        meaning="Of 100 queries, 95 took no longer than this. To within 1 %.",
+        unit=Unit.MILLISECONDS,
+        good="down",
+        area=Area.MONITORING,
+        computed=_quantile(0.95).over(RESPONSE_TIMES),
+        minimum_volume=100,
+        warning=2_000,
+        critical=5_000,
+    ),
+    Kpi(
+        id="latency_p99_ms",
+        title="Response time, 99 %",
+        meaning="Of 100 queries, 99 took no longer than this. To within 1 %.",
+        unit=Unit.MILLISECONDS,
+        good="down",
+        area=Area.MONITORING,
+        computed=_quantile(0.99).over(RESPONSE_TIMES),
+        minimum_volume=500,
+        warning=4_000,
+        critical=10_000,
+    ),
+    Kpi(
+        id="data_freshness_hours",
+        title="Age of the data",
+        meaning="How old the data was that queries returned, on average; queries that do not say are left out.",
+        unit=Unit.HOURS,
+        good="down",
+        area=Area.MONITORING,
+        computed=quotient("sum(data_freshness_hours_sum)", "sum(data_freshness_hours_count)").over(QUERIES),
+        minimum_volume=10,
+        warning=24,
+        critical=72,
+    ),
+    Kpi(
+        id="query_confidence",
+        title="AI confidence per query",
+        meaning="How sure the AI was of its answer when it asked an integration, on average; 0 to 100 %.",
+        unit=Unit.RATIO,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=quotient("sum(ai_confidence_score_sum)", "sum(ai_confidence_score_count)").over(QUERIES),
+        minimum_volume=30,
+        warning=0.7,
+        critical=0.5,
+    ),
+    Kpi(
+        id="satisfaction_impact",
+        title="Felt effect on satisfaction",
+        meaning="What the answer did to the customer's mood as the chat system judged it, from -1 to 1, on average.",
+        unit=Unit.SCORE,
+        good="up",
+        area=Area.AI_PERFORMANCE,
+        computed=quotient("sum(customer_satisfaction_impact_sum)", "sum(customer_satisfaction_impact_count)").over(
+            QUERIES
+        ),
+        minimum_volume=30,
+        warning=0.0,
+        critical=-0.3,
+    ),
+)

@@ -1,0 +1,59 @@
+"""How people read a figure: its value with its unit, and in words what to make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from kpis.kpi import Kpi, Unit
+from kpis.scope import Everyone, Scope
+
+NOTHING: Final = "-"
+_FORMATS: Final = {
+    Unit.COUNT: "{:,.0f}",
+    Unit.RATIO: "{:.1%}",
+    Unit.MONEY_RATIO: "{:,.2f}",
+    Unit.SCORE: "{:.2f}",
+    Unit.MILLISECONDS: "{:,.0f} ms",
+    Unit.MINUTES: "{:,.1f} min",
+    Unit.HOURS: "{:,.1f} h",
+    Unit.STARS: "{:.2f}",
+    Unit.MONEY: "{:,.2f}",
+}
+
+
+def shown(unit: Unit, value: float | Decimal | None) -> str:
+    """Return a value as people read it; a dash where there is none."""
+    return NOTHING if value is None else _FORMATS[unit].format(value)
+
+
+def interval(kpi: Kpi, row: Mapping[str, Any]) -> str:
+    """Return the bounds of a figure in a row of an answer; empty where it has none."""
+    low, high = row.get(f"{kpi.id}_low"), row.get(f"{kpi.id}_high")
+    if low is None or high is None:
+        return ""
+    return f"{shown(kpi.unit, low)} to {shown(kpi.unit, high)}"
+
+
+def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
+    """Return what a reader of a figure has to know: too little data, a definition that changed, mixed currencies."""
+    value, n = row[kpi.id], row[f"{kpi.id}_n"]
+    found = [str(row[name])] if row.get(name := f"{kpi.id}_note") else []
+    if value is None and not found:
+        found.append("no data in this range" if not n else "nothing to compare with in this range")
+    elif value is not None and kpi.unit is not Unit.COUNT and kpi.is_thin(n):
+        found.append(f"too little data (n={n:,.0f}, needs {kpi.minimum_volume})")
+    if kpi.unit is Unit.MONEY and isinstance(scope.tenant, Everyone) and "tenant" not in row and value:
+        found.append("adds up the currencies of all tenants")
+    return found + changes(kpi, scope)
+
+
+def changes(kpi: Kpi, scope: Scope) -> list[str]:
+    """Return the changes of a definition that lie within the range."""
+    return [
+        f"defined anew on {change.since} (version {change.version}) and computed so for the whole range; "
+        f"before, {change.what}"
+        for change in kpi.changes
+        if scope.start.date() < change.since <= scope.end.date()
+    ]

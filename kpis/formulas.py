@@ -1,0 +1,50 @@
+"""SQL of shares and means with their 95 % intervals. A zero denominator gives NULL, never an error or a zero."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from kpis.kpi import Aggregate, Source
+
+_Z: Final = "1.959963984540054"
+
+
+class Formula(NamedTuple):
+    """Value, volume and bounds of an aggregate."""
+
+    value: str
+    n: str
+    low: str = ""
+    high: str = ""
+
+    def over(self, source: Source) -> Aggregate:
+        """Return the aggregate of a source's rows."""
+        return Aggregate(source, **self._asdict())
+
+
+def total(value: str, n: str) -> Formula:
+    """Return a sum or a count: exact, so without an interval."""
+    return Formula(value, n)
+
+
+def share(part: str, whole: str) -> Formula:
+    """Return a share with its Wilson score interval; ``part`` and ``whole`` are aggregates that count."""
+    p, n = f"({part}) / nullIf({whole}, 0)", f"nullIf({whole}, 0)"
+    z2 = f"({_Z} * {_Z} / {n})"
+    middle, below = f"({p} + {z2} / 2)", f"(1 + {z2})"
+    half = f"{_Z} * sqrt({p} * (1 - {p}) / {n} + {z2} / (4 * {n}))"
+    low, high = f"greatest(0., ({middle} - {half}) / {below})", f"least(1., ({middle} + {half}) / {below})"
+    return Formula(p, whole, f"if({whole} = 0, NULL, {low})", f"if({whole} = 0, NULL, {high})")
+
+
+def mean(column: str) -> Formula:
+    """Return the mean of a column that may be NULL, with the interval of its standard error."""
+    number = f"toFloat64({column})"
+    value, n = f"avg({number})", f"count({column})"
+    half = f"if({n} < 2, NULL, {_Z} * stddevSampStable({number}) / sqrt({n}))"
+    return Formula(f"if({n} = 0, NULL, {value})", n, f"{value} - {half}", f"{value} + {half}")
+
+
+def quotient(numerator: str, denominator: str) -> Formula:
+    """Return the mean of what was summed and counted before, where single values are no longer known."""
+    return Formula(f"toFloat64({numerator}) / nullIf({denominator}, 0)", denominator)

@@ -1,0 +1,158 @@
+"""The query layer: ids, a scope and a split in, one statement out. The only way to a figure.
+
+Rows have the columns of the split, ``time`` where it is a series, and for each id its value (``<id>``), its volume
+(``<id>_n``) and, where it has them, its bounds (``<id>_low``, ``<id>_high``) and a note (``<id>_note``). Without a
+split there is exactly one row, also for an empty range: counts are 0 and shares are NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from kpis.asked import Asked
+from kpis.dialect import Bound, Dialect
+from kpis.kpi import Aggregate, Kpi, Source, Statement, Unit
+from kpis.registry import get
+from kpis.scope import ALL_TENANTS, Interval, Scope, last_days
+from models.errors import SettingsError
+from models.query import Query
+
+__all__ = ["ALL_TENANTS", "Interval", "Scope", "columns_of", "figures", "last_days", "select"]
+
+# The columns of a statement of a figure's own, in the order of ``columns_of``.
+_STATEMENT: Final = ("value", "n", "low", "high", "note")
+
+
+def figures(
+    ids: Sequence[str],
+    scope: Scope,
+    by: Sequence[str] = (),
+    every: Interval | None = None,
+    *,
+    rolled_up: bool = True,
+) -> Query:
+    """Return the query of some figures.
+
+    Parameters
+    ----------
+    by
+        Dimensions to split by; every figure must have them.
+    every
+        Makes a time series in steps of the scope's time zone; steps without data have no row.
+    rolled_up
+        ``False`` reads nothing but windows and events: the same figures, slower.
+
+    Raises
+    ------
+    SettingsError
+        An unknown id or dimension, or a filter that a figure does not have; names what there is.
+    """
+    dialect = Bound(scope)
+    return Query(select(ids, dialect, by, every, rolled_up=rolled_up), dialect.parameters)
+
+
+def select(
+    ids: Sequence[str],
+    dialect: Dialect,
+    by: Sequence[str] = (),
+    every: Interval | None = None,
+    *,
+    rolled_up: bool = True,
+) -> str:
+    """Return the statement of some figures in a dialect, for example Grafana's; see ``figures``."""
+    kpis = [get(id_) for id_ in dict.fromkeys(ids)]
+    if not kpis:
+        raise SettingsError("which figures? 'romashka kpi list' shows them all")
+    asked = Asked(dialect, tuple(dict.fromkeys(by)), every, rolled_up)
+    for kpi in kpis:
+        _check(kpi, asked)
+    parts = list(_parts(kpis, asked))
+    return (_renamed(parts[0][1], kpis, asked) if len(parts) == 1 else _joined(parts, kpis, asked)) + _order(asked)
+
+
+def columns_of(kpi: Kpi) -> tuple[str, ...]:
+    """Return the columns that a figure has in an answer."""
+    names = [kpi.id, f"{kpi.id}_n"]
+    if kpi.has_interval:
+        names += [f"{kpi.id}_low", f"{kpi.id}_high"]
+    if isinstance(kpi.computed, Statement):
+        names.append(f"{kpi.id}_note")
+    return tuple(names)
+
+
+def _check(kpi: Kpi, asked: Asked) -> None:
+    there = ", ".join(kpi.dimensions) or "nothing"
+    for name in asked.by:
+        if name not in kpi.dimensions:
+            raise SettingsError(f"cannot split {kpi.id} by '{name}'; expected one of {there}")
+    for name in asked.filters:
+        if name not in kpi.dimensions:
+            raise SettingsError(f"cannot narrow {kpi.id} by '{name}'; expected one of {there}")
+
+
+def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregate]]]:
+    groups: dict[str, tuple[Source, dict[Kpi, Aggregate]]] = {}
+    for kpi in kpis:
+        if isinstance(kpi.computed, Aggregate):
+            source = kpi.computed.source
+            groups.setdefault(source.name, (source, {}))[1][kpi] = kpi.computed
+    yield from groups.values()
+
+
+def _parts(kpis: Sequence[Kpi], asked: Asked) -> Iterator[tuple[list[Kpi], str]]:
+    """Yield the figures that are computed together, and the statement that does it."""
+    for source, group in _by_source(kpis):
+        columns = (_aggregate(kpi, computed) for kpi, computed in group.items())
+        rows = f"{source.relation(asked)} {asked.grouping}"
+        yield list(group), f"SELECT {asked.split(source.dimensions)}{', '.join(columns)} FROM {rows}"
+    keys = "".join(f"{name}, " for name in asked.columns)
+    for kpi in kpis:
+        if isinstance(kpi.computed, Statement):
+            values = ", ".join(
+                f"{one} AS {_inner(name)}" for one, name in zip(_STATEMENT, columns_of(kpi), strict=True)
+            )
+            yield [kpi], f"SELECT {keys}{values} FROM ({kpi.computed.render(asked)})"
+
+
+def _aggregate(kpi: Kpi, computed: Aggregate) -> str:
+    values = [computed.value, computed.n, computed.low, computed.high]
+    return ", ".join(f"{value} AS {_inner(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
+
+
+def _inner(name: str) -> str:
+    """Return a column's name inside, where an id must not be taken for a column of the source of that name."""
+    return f"kpi_{name}"
+
+
+def _renamed(statement: str, kpis: Sequence[Kpi], asked: Asked) -> str:
+    columns = [*asked.columns, *(f"{_inner(name)} AS {name}" for kpi in kpis for name in columns_of(kpi))]
+    return f"SELECT {', '.join(columns)} FROM ({statement})"
+
+
+def _joined(parts: Sequence[tuple[list[Kpi], str]], kpis: Sequence[Kpi], asked: Asked) -> str:
+    """Return one statement of several: each fills its columns of a row, whoever asked first."""
+    union = " UNION ALL ".join(
+        f"SELECT {', '.join([*asked.columns, *(_own(kpi, kpi in mine) for kpi in kpis)])} FROM ({statement})"
+        for mine, statement in parts
+    )
+    columns = [f"u.{name} AS {name}" for name in asked.columns]
+    columns += [_filled(kpi, name) for kpi in kpis for name in columns_of(kpi)]
+    grouping = f" GROUP BY {', '.join(asked.columns)}" if asked.columns else ""
+    return f"SELECT {', '.join(columns)} FROM ({union}) AS u{grouping}"
+
+
+def _own(kpi: Kpi, mine: bool) -> str:
+    return ", ".join(_inner(name) if mine else f"NULL AS {_inner(name)}" for name in columns_of(kpi))
+
+
+def _filled(kpi: Kpi, name: str) -> str:
+    """Return the one value among NULLs; where a part has no row, there were none of what it counts."""
+    counts = name == f"{kpi.id}_n" or (name == kpi.id and kpi.unit is Unit.COUNT)
+    return f"ifNull(any({_inner(name)}), 0) AS {name}" if counts else f"any({_inner(name)}) AS {name}"
+
+
+def _order(asked: Asked) -> str:
+    if asked.every:
+        return f" ORDER BY {', '.join(['time', *asked.by])}"
+    return f" ORDER BY {', '.join(asked.by)}" if asked.by else ""

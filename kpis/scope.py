@@ -1,0 +1,137 @@
+"""Which part of the data a question is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from models.errors import SettingsError
+
+# From this length on, a range is read to the hour.
+LONG_HOURS: Final = 48
+FILTERS: Final = ("provider", "query_type", "channel", "country", "segment")
+
+
+class Everyone(Enum):
+    """The type of ``ALL_TENANTS``: asking across tenants is said aloud, never an omission."""
+
+    TENANTS = "all"
+
+
+ALL_TENANTS: Final = Everyone.TENANTS
+
+
+class Interval(StrEnum):
+    """The length of a step of a time series."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A range of one tenant, or of all, narrowed by filters: to a value, or to any of several (``None``: not narrowed).
+
+    Parameters
+    ----------
+    start, end
+        Aware. The range is ``[start, end)``, to the minute: both ends move up to the next whole minute, so ranges that
+        touch never overlap. From two days on both move up to the next whole hour.
+    time_zone
+        Whose days and weeks a time series has; a name of the IANA database.
+    durable_days
+        For how many days after its end a conversation must not come back to count as durably resolved.
+    as_of
+        The moment at which that is judged; ``None``: the database's now.
+
+    Raises
+    ------
+    SettingsError
+        The range ends before it begins, a time without an offset, or an unknown time zone.
+    """
+
+    start: datetime
+    end: datetime
+    tenant: UUID | Everyone
+    provider: str | tuple[str, ...] | None = None
+    query_type: str | tuple[str, ...] | None = None
+    channel: str | tuple[str, ...] | None = None
+    country: str | tuple[str, ...] | None = None
+    segment: str | tuple[str, ...] | None = None
+    time_zone: str = "UTC"
+    durable_days: int = 7
+    as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise SettingsError("a range needs times with an offset, for example 2026-11-01T08:00+01:00")
+        if self.end < self.start:
+            raise SettingsError(f"the range ends before it begins: {self.end} is before {self.start}")
+        if not 1 <= self.durable_days <= 90:
+            raise SettingsError(f"durable_days is {self.durable_days}; expected 1 to 90")
+        zone(self.time_zone)
+
+    @property
+    def first(self) -> datetime:
+        """The first moment of the range as it is read, in UTC."""
+        return _up(self.start, self._step)
+
+    @property
+    def limit(self) -> datetime:
+        """The first moment after the range as it is read, in UTC."""
+        return _up(self.end, self._step)
+
+    @property
+    def _step(self) -> int:
+        """Seconds that both ends are moved up to a multiple of; whole hours that the range reaches into decide."""
+        hours = int(self.end.timestamp()) // 3600 - int(self.start.timestamp()) // 3600
+        return 3600 if hours >= LONG_HOURS else 60
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return zone(self.time_zone)
+
+    @property
+    def filters(self) -> dict[str, str | tuple[str, ...]]:
+        """What the scope is narrowed to, by dimension."""
+        given = {name: getattr(self, name) for name in FILTERS}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _up(moment: datetime, seconds: int) -> datetime:
+    past = moment.astimezone(UTC) - datetime.fromtimestamp(0, UTC)
+    return datetime.fromtimestamp(-(-past // timedelta(seconds=seconds)) * seconds, UTC)
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises
+    ------
+    SettingsError
+        There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(f"there is no time zone '{name}'; expected a name such as Europe/Berlin") from None
+
+
+def whole_hours(scope: Scope) -> bool:
+    """Return whether every hour of UTC in the scope lies in one hour of its time zone (not so in India)."""
+    local = scope.zone
+    whole = timedelta(hours=1)
+    return all(not (moment.astimezone(local).utcoffset() or timedelta()) % whole for moment in (scope.start, scope.end))
+
+
+def last_days(days: int, now: datetime, tenant: UUID | Everyone) -> Scope:
+    """Return the scope of the last ``days`` days."""
+    return Scope(now - timedelta(days=days), now, tenant)

@@ -1,0 +1,194 @@
+"""What a tenant can set: costs and attribution, each with a unit, a range and the day from which it holds.
+
+Money has no defaults. A figure whose inputs are not set is not shown, and says what is missing: an invented cost would
+read like a fact. The rules that only define a figure (``attribution_rule``, ``durable_days``) do have defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, NamedTuple
+from uuid import UUID
+
+from models.errors import SettingsError
+
+Kind = Literal["money", "number", "whole", "choice", "currency"]
+
+PER_PROVIDER: Final = ":"
+"""Separates a setting from the integration that it is for, as in ``integration_cost_per_month:hubspot``."""
+_PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
+_CURRENCY: Final = re.compile(r"^[A-Z]{3}$")
+
+
+class Setting(NamedTuple):
+    """One thing that can be set. ``default`` is used where a tenant set nothing; ``None``: the input is missing."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    lowest: Decimal = Decimal(0)
+    highest: Decimal = Decimal("99999999.99")
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    per_provider: bool = False
+
+
+SETTINGS: Final[dict[str, Setting]] = {
+    one.name: one
+    for one in (
+        Setting("currency", "currency", "ISO 4217", "the currency of all amounts of this tenant"),
+        Setting("cost_per_human_contact", "money", "currency", "loaded cost of one conversation handled by a person"),
+        Setting(
+            "loaded_rate_per_hour", "money", "currency/hour", "what an hour of a person costs, everything included"
+        ),
+        Setting(
+            "handle_minutes_saved",
+            "number",
+            "minutes",
+            "minutes a person saves in a conversation that they resolve with integration data (measured where not set)",
+            highest=Decimal(1440),
+        ),
+        Setting("platform_cost_per_month", "money", "currency/month", "what the chat platform costs"),
+        Setting(
+            "integration_cost_per_month",
+            "money",
+            "currency/month",
+            "what the integrations cost, all of them or one each",
+            per_provider=True,
+        ),
+        Setting("upkeep_cost_per_month", "money", "currency/month", "what people spend on keeping it running"),
+        Setting(
+            "attribution_window_days",
+            "whole",
+            "days",
+            "how long before a sale a use of integration data still counts as an influence",
+            lowest=Decimal(1),
+            highest=Decimal(180),
+            default="30",
+        ),
+        Setting(
+            "attribution_rule",
+            "choice",
+            "",
+            "who gets the revenue among several influences",
+            choices=("last_touch", "first_touch", "linear"),
+            default="last_touch",
+        ),
+        Setting(
+            "durable_days",
+            "whole",
+            "days",
+            "a resolution is durable when the conversation is not reopened for this long",
+            lowest=Decimal(1),
+            highest=Decimal(90),
+            default="7",
+        ),
+    )
+}
+
+
+class Entry(NamedTuple):
+    """One value of one tenant and the day (UTC) from which it holds, until the next entry of the same setting."""
+
+    user_id: UUID
+    setting: str
+    effective_from: date
+    value: str
+    entered_at: datetime
+
+
+def definition(name: str) -> Setting:
+    """Return what a setting is; ``name`` may be for one integration, as in ``integration_cost_per_month:hubspot``.
+
+    Raises
+    ------
+    SettingsError
+        There is no such setting, or it is not one per integration.
+    """
+    base, _, provider = name.partition(PER_PROVIDER)
+    found = SETTINGS.get(base)
+    if found is None:
+        raise SettingsError(f"there is no setting '{base}'; expected one of {', '.join(SETTINGS)}")
+    if PER_PROVIDER in name and not found.per_provider:
+        raise SettingsError(f"{base} is one value for all integrations; leave out '{PER_PROVIDER}{provider}'")
+    if PER_PROVIDER in name and not _PROVIDER.match(provider):
+        raise SettingsError(f"'{provider}' is not an integration; expected lower case letters, digits, _ and -")
+    return found
+
+
+def parse(name: str, text: str) -> str:
+    """Return a value as it is stored, or say what is wrong with it.
+
+    Raises
+    ------
+    SettingsError
+        Not a setting, or not a value of its kind; says what is expected.
+    """
+    setting = definition(name)
+    if setting.kind == "choice":
+        if text not in setting.choices:
+            raise SettingsError(f"{name} is '{text}'; expected one of {', '.join(setting.choices)}")
+        return text
+    if setting.kind == "currency":
+        if not _CURRENCY.match(text):
+            raise SettingsError(f"{name} is '{text}'; expected three capital letters (ISO 4217), for example EUR")
+        return text
+    return _number(name, setting, text)
+
+
+def new_entry(user_id: UUID, name: str, text: str, effective_from: date, now: datetime) -> Entry:
+    """Return a checked entry; raises as ``parse`` does."""
+    return Entry(user_id, name, effective_from, parse(name, text), now)
+
+
+def in_force(entries: Iterable[Entry], day: date) -> dict[str, str]:
+    """Return one tenant's settings on a day: the newest entry not after it, else the default, else nothing."""
+    values = {name: one.default for name, one in SETTINGS.items() if one.default is not None}
+    for entry in sorted(entries, key=lambda one: (one.effective_from, one.entered_at)):
+        if entry.effective_from <= day:
+            values[entry.setting] = entry.value
+    return values
+
+
+def missing_note(names: Iterable[str]) -> str:
+    """Return what to tell whoever asks for a figure whose inputs are not set; '' where none is missing."""
+    listed = list(names)
+    if not listed:
+        return ""
+    return (
+        f"not set: {', '.join(listed)}; enter with 'romashka tenant settings set TENANT {listed[0]} VALUE --from DATE'"
+    )
+
+
+def _number(name: str, setting: Setting, text: str) -> str:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}") from None
+    if not value.is_finite() or not setting.lowest <= value <= setting.highest:
+        raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}")
+    places = 0 if setting.kind == "whole" else 2
+    if value != round(value, places):
+        raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}")
+    return f"{value:.{places}f}"
+
+
+def _expected(setting: Setting) -> str:
+    what = "a whole number" if setting.kind == "whole" else "a number with at most two decimals"
+    return f"{what} from {setting.lowest} to {setting.highest} ({setting.unit}), for example {setting.lowest + 7}"
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """Return an entry as people and programs read it."""
+    setting = definition(entry.setting)
+    return {
+        "setting": entry.setting,
+        "value": entry.value,
+        "unit": setting.unit,
+        "effective_from": entry.effective_from.isoformat(),
+        "entered_at": entry.entered_at.isoformat(timespec="seconds"),
+    }

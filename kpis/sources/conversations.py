@@ -1,0 +1,62 @@
+"""Conversations, one row of facts each, counted at the moment their demand came in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis import stale
+from kpis.asked import Asked
+from kpis.dimension import Dimension
+from kpis.kpi import Source
+
+DIMENSIONS: Final = {
+    "tenant": Dimension("user_id"),
+    "provider": Dimension("providers", many=True),
+    "channel": Dimension("channel"),
+    "country": Dimension("country"),
+    "segment": Dimension("customer_segment"),
+    "stage": Dimension("stage"),
+    "data_used": Dimension("data_used"),
+    "data_type": Dimension("data_types", many=True),
+    "gap": Dimension("gaps", many=True),
+    "outcome": Dimension("outcome"),
+    "handled_by": Dimension("handled_by"),
+    "handoff_reason": Dimension("handoff_reason"),
+}
+FACTS: Final = (
+    "user_id, conversation_id, entered_at, last_event_at, customer_id, channel, country, customer_segment, stage, "
+    "data_used, providers, data_types, gaps, confidence_with_data, confidence_without_data, conversion_probability, "
+    "ended, outcome, handled_by, ended_at, resolved, autonomous, resolution_minutes, handed_over, handoff_reason, "
+    "returned_at, reopened, converted, satisfaction, value"
+)
+
+
+def facts(asked: Asked) -> str:
+    """Return the conversations that entered in the range: ``FACTS``, ``at`` and what follows at query time.
+
+    ``durable``: autonomous, and did not return within N days of its end. ``confirmed`` says that those days are over;
+    a durable conversation that is not confirmed is *assumed* to stay so.
+    """
+    where = f"{asked.where(DIMENSIONS)} AND {asked.between('entered_at')}"
+    tenant = asked.dialect.tenant("user_id")
+    folded = f"SELECT {FACTS} FROM conversation_folded WHERE {where}"
+    if asked.rolled_up:
+        stale_ones = stale.conversations(tenant)
+        rows = (
+            f"SELECT {FACTS} FROM conversation_facts FINAL "
+            f"WHERE {where} AND (user_id, conversation_id) NOT IN {stale_ones} "
+            f"UNION ALL {folded} AND (user_id, conversation_id) IN {stale_ones}"
+        )
+    else:
+        rows = folded
+    days = f"toIntervalDay({asked.dialect.durable_days})"
+    returned_in_time = f"(returned_at IS NOT NULL AND returned_at < ended_at + {days})"
+    return (
+        f"(SELECT *, entered_at AS at, ifNull(ended_at + {days} <= {asked.dialect.now}, false) AS confirmed, "
+        f"autonomous AND NOT {returned_in_time} AS durable, ended AND {returned_in_time} AS returned FROM ({rows}))"
+    )
+
+
+CONVERSATIONS: Final = Source(
+    "conversations", "facts of conversations, folded from their outcomes and intelligence", DIMENSIONS, facts
+)

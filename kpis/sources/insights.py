@@ -1,0 +1,38 @@
+"""What detectors found: insights, each in its latest form."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis.asked import Asked
+from kpis.dimension import Dimension
+from kpis.kpi import Source
+
+DIMENSIONS: Final = {
+    "tenant": Dimension("user_id"),
+    "provider": Dimension("integration_provider"),
+    "kind": Dimension("kind"),
+    "severity": Dimension("severity"),
+}
+# Insights about a provider across its tenants sum up others that are counted already.
+_OF_TENANTS: Final = "user_id != toUUID('00000000-0000-0000-0000-000000000000')"
+
+
+def _begun(asked: Asked) -> str:
+    return (
+        "(SELECT *, started_at AS at FROM predictive_insights FINAL "
+        f"WHERE {asked.where(DIMENSIONS)} AND {_OF_TENANTS} AND {asked.between('started_at')})"
+    )
+
+
+def _open(asked: Asked) -> str:
+    end = asked.dialect.end
+    return (
+        "(SELECT *, started_at AS at FROM predictive_insights FINAL "
+        f"WHERE {asked.where(DIMENSIONS)} AND {_OF_TENANTS} AND started_at < {end} "
+        f"AND ifNull(ended_at >= {end}, status != 'closed'))"
+    )
+
+
+BEGUN: Final = Source("insights begun", "insights that began in the range", DIMENSIONS, _begun)
+OPEN: Final = Source("open insights", "insights that were open at the end of the range", DIMENSIONS, _open)

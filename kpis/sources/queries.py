@@ -1,0 +1,129 @@
+"""Queries: days, hours and minutes, whichever covers a part of the range; events where the split needs them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis import stale
+from kpis.asked import Asked
+from kpis.dimension import Dimension
+from kpis.kpi import Source
+from kpis.scope import Interval
+
+_KEYS: Final = "user_id, integration_provider, query_type"
+DIMENSIONS: Final = {
+    "tenant": Dimension("user_id"),
+    "provider": Dimension("integration_provider"),
+    "query_type": Dimension("query_type"),
+    "channel": Dimension("channel"),
+    "country": Dimension("country"),
+    "segment": Dimension("customer_segment"),
+    "data_type": Dimension("data_type"),
+    "error_kind": Dimension("error_kind"),
+}
+# Windows and roll-ups have these; the others are asked of the events.
+_IN_WINDOWS: Final = frozenset({"tenant", "provider", "query_type"})
+_SUMS: Final = (
+    "queries, successes, response_time_ms_sum, data_freshness_hours_sum, data_freshness_hours_count, "
+    "ai_confidence_score_sum, ai_confidence_score_count, customer_satisfaction_impact_sum, "
+    "customer_satisfaction_impact_count"
+)
+_SCORES: Final = ("data_freshness_hours", "ai_confidence_score", "customer_satisfaction_impact")
+# An event as a window of one. The bucket is that of models/histogram.py.
+_EVENT_SUMS: Final = (
+    "toUInt64(1) AS queries, toUInt64(query_success) AS successes, toUInt64(response_time_ms) AS response_time_ms_sum, "
+    + ", ".join(f"ifNull({name}, 0) AS {name}_sum, toUInt64(isNotNull({name})) AS {name}_count" for name in _SCORES)
+)
+_EVENT_HISTOGRAM: Final = (
+    "([if(response_time_ms = 0, toInt16(-1), toInt16(ceil(log(response_time_ms) / log(1.01) - 1e-9)))], "
+    "[toUInt64(1)]) AS response_time_histogram"
+)
+# Up to here back, the windows are also kept in the order of time (sinks/schema/0008); a day less than the copy is fed.
+_RECENT: Final = "toStartOfHour(now('UTC')) - INTERVAL 2 DAY"
+
+
+def windows(columns: str, where: str) -> str:
+    """Return a SELECT of deduplicated windows, ``at`` being their minute; the newest lie by time elsewhere.
+
+    PREWHERE, here and below: histograms are read only where the key matches. With FINAL that is right because every
+    predicate is on columns of the sorting key, which all versions of a row share.
+    """
+    select = f"SELECT {_KEYS}, window_start AS at, {columns} FROM"
+    return (
+        f"{select} recent_query_windows FINAL PREWHERE {where} AND window_start >= {_RECENT} UNION ALL "
+        f"{select} query_windows FINAL PREWHERE {where} AND window_start < {_RECENT}"
+    )
+
+
+def _sums(asked: Asked) -> str:
+    return f"({_rows(asked, _SUMS, _EVENT_SUMS)})"
+
+
+def _buckets(asked: Asked) -> str:
+    """Return response times counted by bucket: grouping them is four times faster than merging whole histograms."""
+    columns = [DIMENSIONS[name].column for name in asked.by]
+    at = [f"{asked.bucket('at')} AS at"] if asked.every else []
+    keys = ", ".join(dict.fromkeys([*columns, *(["at"] if asked.every else []), "bucket"]))
+    return (
+        f"(SELECT {', '.join([*columns, *at, 'bucket'])}, sum(in_bucket) AS counted "
+        f"FROM ({_rows(asked, 'response_time_histogram', _EVENT_HISTOGRAM)}) "
+        f"ARRAY JOIN response_time_histogram.1 AS bucket, response_time_histogram.2 AS in_bucket GROUP BY {keys})"
+    )
+
+
+def _rows(asked: Asked, columns: str, event_columns: str) -> str:
+    where = asked.where(DIMENSIONS)
+    finer = {*asked.by, *asked.filters} - _IN_WINDOWS
+    if finer:
+        extra = ", ".join(DIMENSIONS[name].column for name in sorted(finer))
+        return (
+            f"SELECT {_KEYS}, {extra}, created_at AS at, {event_columns} FROM integration_query_metrics FINAL "
+            f"WHERE {where} AND {asked.between('created_at')}"
+        )
+    hours_fit = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
+    if asked.rolled_up and hours_fit:
+        return " UNION ALL ".join(_rolled_up(asked, columns, where))
+    return windows(columns, f"{where} AND {asked.between('window_start')}")
+
+
+def _rolled_up(asked: Asked, columns: str, where: str) -> list[str]:
+    """Return whole days (where there are no steps), whole hours besides them, and windows for the rest."""
+    tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
+    first_hour, last_hour = f"toStartOfHour({start} + 3599)", f"toStartOfHour({end})"
+    first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
+    stale_hours = stale.query_hours(tenant, "query_hours")
+    stale_days = stale.query_days(tenant, "query_days")
+    not_in_days = (
+        f"AND (hour_start < {first_day} OR hour_start >= {last_day} "
+        f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {stale_days})"
+    )
+    days = (
+        f"SELECT {_KEYS}, day_start AS at, {columns} FROM query_days FINAL PREWHERE {where} "
+        f"AND day_start >= {first_day} AND day_start < {last_day} AND (user_id, day_start) NOT IN {stale_days}"
+    )
+    hours = (
+        f"SELECT {_KEYS}, hour_start AS at, {columns} FROM query_hours FINAL PREWHERE {where} "
+        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {'' if asked.every else not_in_days} "
+        f"AND (user_id, hour_start) NOT IN {stale_hours}"
+    )
+    # Apart, because the index does not see through an OR of both.
+    ends = windows(
+        columns,
+        f"{where} AND {asked.between('window_start')} AND (window_start < {first_hour} OR window_start >= {last_hour})",
+    )
+    behind = windows(
+        columns,
+        f"{where} AND window_start >= {first_hour} AND window_start < {last_hour} "
+        f"AND (user_id, toStartOfHour(window_start)) IN {stale_hours}",
+    )
+    minutes = f"{ends} UNION ALL {behind}"
+    return [hours, minutes] if asked.every else [days, hours, minutes]
+
+
+QUERIES: Final = Source(
+    "queries",
+    "one-minute windows of queries and the hours and days made of them; events for the finer dimensions",
+    DIMENSIONS,
+    _sums,
+)
+RESPONSE_TIMES: Final = Source("response times", "the latency histograms of the same rows", DIMENSIONS, _buckets)

@@ -1,0 +1,37 @@
+"""What roll-ups do not know yet: whatever was touched since they were last brought up to date.
+
+A reader takes stale parts from the events (or windows) themselves, so a figure is the same whether the roll-ups are up
+to date, hours behind or empty; only its cost differs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# An insert notes its touch a moment before its rows can be read. This is longer than any insert may take.
+MARGIN_SECONDS: Final = 60
+
+
+def since(rollup: str) -> str:
+    """Return the moment from which on touches are not in a roll-up."""
+    return f"(SELECT max(reflects) - INTERVAL {MARGIN_SECONDS} SECOND FROM rollup_progress WHERE rollup = '{rollup}')"
+
+
+def query_hours(tenant: str, rollup: str) -> str:
+    """Return a subquery of the (tenant, hour) that a roll-up of queries does not know; ``tenant`` is a predicate."""
+    return f"(SELECT user_id, hour_start FROM touched_query_hours WHERE touched_at >= {since(rollup)} AND {tenant})"
+
+
+def query_days(tenant: str, rollup: str) -> str:
+    """Return a subquery of the (tenant, day) that a roll-up of queries does not know."""
+    return (
+        "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_query_hours "
+        f"WHERE touched_at >= {since(rollup)} AND {tenant})"
+    )
+
+
+def conversations(tenant: str, rollup: str = "conversation_facts") -> str:
+    """Return a subquery of the (tenant, conversation) that the facts do not know."""
+    return (
+        f"(SELECT user_id, conversation_id FROM touched_conversations WHERE touched_at >= {since(rollup)} AND {tenant})"
+    )
