@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import SchemaMismatch, Unreachable
 from models.histogram import buckets_of, quantile
-from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, SCORE, TIME, UUID, WRITTEN
+from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, SCORE, TIME, UUID, UUIDS, WRITTEN
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import known, migrate, missing, require_current
@@ -68,12 +68,14 @@ _BESIDES = {
     "tenant_settings",
     "audit_log",
     "schema_migrations",
+    "detector_states",
 }
 # What the worker writes as this Arrow type may be any of these in ClickHouse.
 _TYPES: dict[pa.DataType, set[str]] = {
     UUID: {"UUID"},
     LABEL: {"String", "LowCardinality(String)"},
-    LABELS: {"Array(LowCardinality(String))"},
+    LABELS: {"Array(LowCardinality(String))", "Array(String)"},
+    UUIDS: {"Array(UUID)"},
     TIME: {"DateTime64(3, 'UTC')", "Nullable(DateTime64(3, 'UTC'))"},
     SCORE: {"Decimal(18, 4)", "Nullable(Decimal(18, 4))"},
     MONEY: {"Nullable(Decimal(18, 2))"},
@@ -83,6 +85,8 @@ _TYPES: dict[pa.DataType, set[str]] = {
     pa.binary(): {"String"},
     pa.int32(): {"Int32"},
     pa.int64(): {"Int64"},
+    pa.uint8(): {"UInt8"},
+    pa.float64(): {"Nullable(Float64)"},
     pa.uint32(): {"UInt32", "Nullable(UInt32)"},
     pa.uint64(): {"UInt64"},
 }

@@ -1,0 +1,1 @@
+"""Quality gates of the detectors: seeded scenarios and public data, tables that are checked in."""

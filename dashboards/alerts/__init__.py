@@ -1,0 +1,1 @@
+"""Alert rules, made from the KPI registry and from what detectors found; evaluated by Grafana."""

@@ -1,0 +1,44 @@
+"""The generated files under ``deploy/grafana``: what they should say, and whether they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from dashboards import grafana
+from dashboards.alerts import files as alerts
+from dashboards.tabs import ALL
+
+FOLDER: Final = Path("deploy/grafana")
+
+
+def generated() -> dict[str, str]:
+    """Return the text of every generated file by its path below ``deploy/grafana``."""
+    tabs = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in ALL}
+    return {**tabs, alerts.FILE: alerts.render()}
+
+
+def drifted(folder: Path) -> list[str]:
+    """Return the files below ``folder`` that are missing, left over, or not what they should be."""
+    wanted = generated()
+    there = {str(path.relative_to(folder)) for path in folder.glob("dashboards/**/*.json")}
+    wrong = [name for name, text in wanted.items() if not _says(folder / name, text)]
+    return sorted({*wrong, *(there - wanted.keys())})
+
+
+def write(folder: Path) -> list[str]:
+    """Write what differs, delete what is left over; return the files that changed."""
+    changed = drifted(folder)
+    wanted = generated()
+    for name in changed:
+        path = folder / name
+        if name in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[name], encoding="utf-8")
+        else:
+            path.unlink()
+    return changed
+
+
+def _says(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text

@@ -1,0 +1,185 @@
+"""What a dashboard is made of, whoever draws it: Grafana, or the preview in a browser (``dashboards.preview``).
+
+A panel answers the question in its title. It says what to ask ClickHouse in a dialect (``kpis.dialect``), so that what
+Grafana asks and what the preview asks differ in how values get in, and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kpis.dialect import Dialect
+from kpis.kpi import Good, Unit
+
+WIDTH: Final = 24
+"""Columns of Grafana's grid."""
+
+
+class Origin(StrEnum):
+    """Who answers a question: our tables, what a ClickHouse server notes about itself, or the worker's metrics."""
+
+    TABLES = "tables"
+    SERVER_LOG = "server log"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question: a statement for ClickHouse, or an expression for Prometheus.
+
+    ``filters`` are those of the tab's variables that narrow it (the tenant always does); ``render`` returns the
+    statement in a dialect that has no others. ``legend`` names the series of metrics by their labels.
+    """
+
+    filters: frozenset[str]
+    render: Callable[[Dialect], str]
+    origin: Origin = Origin.TABLES
+    legend: str = ""
+
+
+class Picture(StrEnum):
+    """How an answer is drawn.
+
+    The columns that each expects of the answer:
+
+    - ``STAT``: one row, a column for each number.
+    - ``GAUGE``, ``BAR_GAUGE``: a label and a number, or one row of numbers.
+    - ``TIME_SERIES``, ``TIME_BARS``: ``time``, a label or none, numbers; ascending in time. Columns that end in
+      ``lower`` and ``upper`` are drawn as a band around the one they are named for.
+    - ``BARS``: a label, numbers. ``TABLE``: anything.
+    - ``STATE_TIMELINE``: ``time``, a label, a state (text).
+    - ``HEATMAP``: ``time``, numbers named by the bucket's upper bound.
+    - ``NODE_GRAPH``: query ``A`` nodes (``id``, ``title``, ``mainstat``, ``secondarystat``), ``B`` edges (``id``,
+      ``source``, ``target``, ``mainstat``).
+    - ``GEOMAP``: ``country`` (ISO 3166-1 alpha-2), numbers, of which the first sizes the marker.
+    """
+
+    STAT = "stat"
+    GAUGE = "gauge"
+    BAR_GAUGE = "bargauge"
+    TIME_SERIES = "timeseries"
+    TIME_BARS = "timebars"
+    BARS = "barchart"
+    TABLE = "table"
+    STATE_TIMELINE = "state-timeline"
+    HEATMAP = "heatmap"
+    NODE_GRAPH = "nodeGraph"
+    GEOMAP = "geomap"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where a number becomes a worry; ``good`` says on which side."""
+
+    good: Good
+    warning: float | None
+    critical: float | None
+
+    def state(self, value: float | None) -> str:
+        """Return ``ok``, ``warning``, ``critical``, or ``neutral`` where there is no value or no line to cross."""
+        if value is None or (self.warning is None and self.critical is None):
+            return "neutral"
+        for name, line in (("critical", self.critical), ("warning", self.warning)):
+            if line is not None and (value >= line if self.good == "down" else value <= line):
+                return name
+        return "ok"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where a click leads: another tab, by its uid, with variables taken from a column of the row (name → column)."""
+
+    title: str
+    tab: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of an answer is shown.
+
+    ``states`` colours texts: text → ``ok``, ``warning``, ``critical`` or ``neutral``.
+    """
+
+    name: str
+    title: str
+    unit: Unit | None = None
+    thresholds: Thresholds | None = None
+    link: Link | None = None
+    states: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel.
+
+    Parameters
+    ----------
+    id
+        Stable and unique within its tab: alerts and links name it.
+    title
+        The question that it answers.
+    description
+        What is counted, what is left out, what to do when it looks bad.
+    asks
+        Reference id (``A``, ``B``, ...) → statement.
+    no_data
+        What an empty answer means.
+    width, height
+        On a grid of 24 columns; a unit of height is 30 pixels.
+    """
+
+    id: int
+    title: str
+    description: str
+    picture: Picture
+    asks: Mapping[str, Ask]
+    no_data: str
+    width: int
+    height: int
+    unit: Unit | None = None
+    thresholds: Thresholds | None = None
+    columns: tuple[Column, ...] = ()
+    link: Link | None = None
+    stacked: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Who answers all of its questions."""
+        (origin,) = {ask.origin for ask in self.asks.values()}
+        return origin
+
+
+@dataclass(frozen=True)
+class Row:
+    """A heading over the panels that follow."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One dashboard.
+
+    ``variables`` are the filters that its panels take (of ``kpis.scope.FILTERS``, beside the tenant); ``audience`` is
+    the folder that it is served in.
+    """
+
+    uid: str
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+    variables: tuple[str, ...]
+    audience: str
+    span: str = "now-30d"
+    refresh: str = "5m"
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """Every panel, in the order of reading."""
+        return tuple(panel for row in self.rows for panel in row.panels)

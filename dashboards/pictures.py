@@ -1,0 +1,200 @@
+"""How Grafana draws each picture: the panel type, its options, and what it does to every field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from grafana_foundation_sdk.models import (
+    barchart,
+    bargauge,
+    common,
+    gauge,
+    geomap,
+    heatmap,
+    nodegraph,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+
+from dashboards.clickhouse import Frame
+from dashboards.panel import Panel, Picture
+
+_LEGEND: Final = common.VizLegendOptions(
+    calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
+)
+_ALL_ROWS: Final = common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=50)
+_TOOLTIP: Final = common.VizTooltipOptions(mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING)
+
+
+class Drawing(NamedTuple):
+    """What a picture is in Grafana; ``custom`` configures every field."""
+
+    type: str
+    options: Any
+    custom: Any
+    frame: Frame
+
+
+def drawing(panel: Panel) -> Drawing:
+    """Return how a panel is drawn."""
+    return _DRAWINGS[panel.picture](panel)
+
+
+def _lines(panel: Panel) -> Drawing:
+    custom = common.GraphFieldConfig(
+        draw_style=common.GraphDrawStyle.LINE,
+        line_interpolation=common.LineInterpolation.LINEAR,
+        line_width=2,
+        fill_opacity=20 if panel.stacked else 8,
+        show_points=common.VisibilityMode.AUTO,
+        span_nulls=False,
+        stacking=_stacking(panel),
+        thresholds_style=_threshold_lines(panel),
+    )
+    return Drawing("timeseries", timeseries.Options(legend=_LEGEND, tooltip=_TOOLTIP), custom, Frame.TIME_SERIES)
+
+
+def _time_bars(panel: Panel) -> Drawing:
+    custom = common.GraphFieldConfig(
+        draw_style=common.GraphDrawStyle.BARS,
+        fill_opacity=80,
+        line_width=0,
+        stacking=_stacking(panel),
+        thresholds_style=_threshold_lines(panel),
+    )
+    return Drawing("timeseries", timeseries.Options(legend=_LEGEND, tooltip=_TOOLTIP), custom, Frame.TIME_SERIES)
+
+
+def _stat(_: Panel) -> Drawing:
+    options = stat.Options(
+        graph_mode=common.BigValueGraphMode.NONE,
+        color_mode=common.BigValueColorMode.VALUE,
+        text_mode=common.BigValueTextMode.AUTO,
+        wide_layout=True,
+        reduce_options=_ALL_ROWS,
+    )
+    return Drawing("stat", options, {}, Frame.TABLE)
+
+
+def _gauge(_: Panel) -> Drawing:
+    return Drawing("gauge", gauge.Options(reduce_options=_ALL_ROWS), {}, Frame.TABLE)
+
+
+def _bar_gauge(_: Panel) -> Drawing:
+    options = bargauge.Options(
+        display_mode=common.BarGaugeDisplayMode.BASIC,
+        orientation=common.VizOrientation.HORIZONTAL,
+        reduce_options=_ALL_ROWS,
+        show_unfilled=True,
+        min_viz_width=8,
+        min_viz_height=16,
+        max_viz_height=300,
+    )
+    return Drawing("bargauge", options, {}, Frame.TABLE)
+
+
+def _bars(panel: Panel) -> Drawing:
+    options = barchart.Options(
+        orientation=common.VizOrientation.HORIZONTAL,
+        x_tick_label_rotation=0,
+        x_tick_label_max_length=32,
+        stacking=common.StackingMode.NORMAL if panel.stacked else common.StackingMode.NONE,
+        show_value=common.VisibilityMode.AUTO,
+        bar_width=0.9,
+        group_width=0.8,
+        legend=_LEGEND,
+        tooltip=_TOOLTIP,
+        full_highlight=False,
+    )
+    return Drawing("barchart", options, barchart.FieldConfig(fill_opacity=80, line_width=0), Frame.TABLE)
+
+
+def _table(_: Panel) -> Drawing:
+    return Drawing("table", table.Options(show_header=True), common.TableFieldOptions(filterable=True), Frame.TABLE)
+
+
+def _state_timeline(_: Panel) -> Drawing:
+    options = statetimeline.Options(
+        show_value=common.VisibilityMode.NEVER, row_height=0.85, merge_values=True, legend=_LEGEND, tooltip=_TOOLTIP
+    )
+    return Drawing(
+        "state-timeline", options, statetimeline.FieldConfig(fill_opacity=80, line_width=0), Frame.TIME_SERIES
+    )
+
+
+def _heatmap(panel: Panel) -> Drawing:
+    options = heatmap.Options(
+        calculate=False,
+        color=heatmap.HeatmapColorOptions(
+            mode=heatmap.HeatmapColorMode.SCHEME,
+            scheme="Blues",
+            fill="dark-blue",
+            exponent=0.5,
+            steps=32,
+            reverse=False,
+        ),
+        cell_gap=1,
+        y_axis=heatmap.YAxisConfig(unit="short"),
+        rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.LE, value=panel.title),
+        legend=heatmap.HeatmapLegend(show=True),
+        tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=True),
+    )
+    return Drawing("heatmap", options, heatmap.FieldConfig(), Frame.TIME_SERIES)
+
+
+def _node_graph(_: Panel) -> Drawing:
+    return Drawing("nodeGraph", nodegraph.Options(), {}, Frame.TABLE)
+
+
+def _geomap(_: Panel) -> Drawing:
+    options = geomap.Options(
+        view=geomap.MapViewConfig(id_val="fit", lat=40, lon=10, zoom=2, all_layers=True),
+        controls=geomap.ControlsOptions(show_zoom=True, mouse_wheel_zoom=False, show_attribution=True),
+        # Drawn from Grafana's own shapes: a page of an inner network must not call tile servers.
+        basemap=common.MapLayerOptions(
+            type_val="default", name="Countries", config={"gazetteer": "public/gazetteer/countries.json"}
+        ),
+        layers=[
+            common.MapLayerOptions(
+                type_val="markers",
+                name="Countries",
+                location=common.FrameGeometrySource(
+                    mode=common.FrameGeometrySourceMode.LOOKUP,
+                    lookup="country",
+                    gazetteer="public/gazetteer/countries.json",
+                ),
+                config={"showLegend": True, "style": {"opacity": 0.7, "size": {"min": 4, "max": 30}}},
+                tooltip=True,
+            )
+        ],
+    )
+    return Drawing("geomap", options, {}, Frame.TABLE)
+
+
+def _stacking(panel: Panel) -> common.StackingConfig:
+    mode = common.StackingMode.NORMAL if panel.stacked else common.StackingMode.NONE
+    return common.StackingConfig(mode=mode, group="A")
+
+
+def _threshold_lines(panel: Panel) -> common.GraphThresholdsStyleConfig:
+    shown = panel.thresholds is not None and panel.thresholds.critical is not None
+    mode = common.GraphThresholdsStyleMode.DASHED if shown else common.GraphThresholdsStyleMode.OFF
+    return common.GraphThresholdsStyleConfig(mode=mode)
+
+
+_DRAWINGS: Final[dict[Picture, Callable[[Panel], Drawing]]] = {
+    Picture.STAT: _stat,
+    Picture.GAUGE: _gauge,
+    Picture.BAR_GAUGE: _bar_gauge,
+    Picture.TIME_SERIES: _lines,
+    Picture.TIME_BARS: _time_bars,
+    Picture.BARS: _bars,
+    Picture.TABLE: _table,
+    Picture.STATE_TIMELINE: _state_timeline,
+    Picture.HEATMAP: _heatmap,
+    Picture.NODE_GRAPH: _node_graph,
+    Picture.GEOMAP: _geomap,
+}

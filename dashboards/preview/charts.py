@@ -1,0 +1,280 @@
+"""Answers as Vega-Lite charts, one for each picture that is not a number or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from typing import Any, Final
+
+from dashboards.panel import Panel, Picture, Thresholds
+from dashboards.preview.answer import Row, Shape, column_of, label, number, shape
+from dashboards.preview.graph import node_graph
+from kpis.kpi import Unit
+
+Spec = dict[str, Any]
+Answers = Mapping[str, Sequence[Row]]
+
+COLOURS: Final = {"ok": "#1a7f4b", "warning": "#b35900", "critical": "#b3261e", "neutral": "#5b6572"}
+# Told apart by people who see red and green alike (Okabe and Ito).
+PALETTE: Final = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#332288", "#7a7a00"]
+_AXIS_FORMATS: Final = {Unit.RATIO: ".0%", Unit.COUNT: "~s", Unit.MILLISECONDS: "~s", Unit.MONEY: "~s"}
+_TIMELINE_BAR: Final = 18
+
+
+def chart(panel: Panel, answers: Answers) -> Spec:
+    """Return the chart of a panel whose answers are not empty."""
+    if panel.picture is Picture.NODE_GRAPH:
+        return node_graph(answers["A"], answers["B"], PALETTE[0])
+    rows = answers["A"]
+    return _CHARTS[panel.picture](panel, rows, shape(rows, panel))
+
+
+def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    main = [name for name in found.numbers if not name.endswith(("lower", "upper"))]
+    bands = [name for name in main if f"{name}_lower" in found.numbers and f"{name}_upper" in found.numbers]
+    layers: list[Spec] = [
+        {
+            "data": {"values": _band(rows, found, name)},
+            "mark": {"type": "area", "opacity": 0.18},
+            "encoding": {
+                "x": _time(),
+                "y": {"field": "low", "type": "quantitative"},
+                "y2": {"field": "high"},
+                **_colour(),
+            },
+        }
+        for name in bands
+    ]
+    mark = {"type": "area", "opacity": 0.75, "line": True} if panel.stacked else {"type": "line", "strokeWidth": 1.8}
+    layers.append(
+        {
+            "data": {"values": _long(panel, rows, found, main)},
+            "mark": {**mark, "tooltip": True},
+            "encoding": {
+                "x": _time(),
+                "y": {**_value(panel, stacked=panel.stacked), "scale": {"zero": panel.stacked}},
+                **_colour(),
+                **_tooltip(panel),
+            },
+        }
+    )
+    return {"layer": [*layers, *_threshold_rules(panel.thresholds)], "height": "container"}
+
+
+def _time_bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    values = _long(panel, rows, found, found.numbers)
+    return {
+        "layer": [
+            {
+                "data": {"values": values},
+                "mark": {"type": "bar", "tooltip": True},
+                "encoding": {
+                    "x": {**_time(), "timeUnit": _time_unit(values)},
+                    "y": _value(panel, stacked=True),
+                    **_colour(),
+                    **_tooltip(panel),
+                },
+            },
+            *_threshold_rules(panel.thresholds),
+        ],
+        "height": "container",
+    }
+
+
+def _bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    several = len(found.numbers) > 1
+    values = [
+        {
+            "label": label(row, found.labels) or column_of(panel, name).title,
+            "series": column_of(panel, name).title,
+            "value": number(row[name]),
+            "state": _state(column_of(panel, name).thresholds, number(row[name])),
+        }
+        for row in rows
+        for name in found.numbers
+        if number(row[name]) is not None
+    ]
+    colour = (
+        _colour()
+        if several and found.labels
+        else {
+            "color": {
+                "field": "state",
+                "type": "nominal",
+                "legend": None,
+                "scale": {"domain": list(COLOURS), "range": [*list(COLOURS.values())[:3], PALETTE[0]]},
+            }
+        }
+    )
+    return {
+        "data": {"values": values},
+        "mark": {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2},
+        "encoding": {
+            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 220}},
+            "x": _value(panel, stacked=panel.stacked),
+            **({"yOffset": {"field": "series"}} if several and found.labels and not panel.stacked else {}),
+            **colour,
+        },
+        "height": "container",
+    }
+
+
+def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    time, states = found.times[0], found.labels[-1]
+    known = column_of(panel, states).states
+    names = [name for name in found.labels if name != states]
+    ordered = sorted(rows, key=lambda row: (label(row, names), row[time]))
+    last = max(row[time] for row in rows)
+    spans = []
+    for name, group in groupby(ordered, key=lambda row: label(row, names)):
+        series = list(group)
+        ends = [row[time] for row in series[1:]] + [last]
+        spans += [
+            {"label": name, "from": _iso(row[time]), "to": _iso(end), "state": str(row[states])}
+            for row, end in zip(series, ends, strict=True)
+        ]
+    seen = sorted({str(span["state"]) for span in spans})
+    return {
+        "data": {"values": spans},
+        "mark": {"type": "bar", "tooltip": True, "height": _TIMELINE_BAR},
+        "encoding": {
+            "x": {**_time(), "field": "from"},
+            "x2": {"field": "to"},
+            "y": {"field": "label", "type": "nominal", "title": None, "axis": {"labelLimit": 220}},
+            "color": {
+                "field": "state",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": seen, "range": [COLOURS[known.get(state, "neutral")] for state in seen]},
+                "legend": {"orient": "bottom"},
+            },
+        },
+        "height": {"step": 26},
+    }
+
+
+def _heatmap(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    values = [
+        {"time": _iso(row[found.times[0]]), "bucket": name, "value": number(row[name])}
+        for row in rows
+        for name in found.numbers
+    ]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "rect", "tooltip": True},
+        "encoding": {
+            "x": {**_time(), "timeUnit": _time_unit(values)},
+            "y": {"field": "bucket", "type": "ordinal", "sort": list(reversed(found.numbers)), "title": panel.unit},
+            "color": {
+                "field": "value",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"scheme": "blues", "type": "sqrt"},
+                "legend": {"orient": "bottom"},
+            },
+        },
+        "height": "container",
+    }
+
+
+def _long(panel: Panel, rows: Sequence[Row], found: Shape, names: Sequence[str]) -> list[Spec]:
+    """Return a row for each point: time, series and value; the series is the label, the column, or both."""
+    values = []
+    for row in rows:
+        for name in names:
+            parts = [label(row, found.labels)] if found.labels else []
+            if len(names) > 1 or not parts:
+                parts.append(column_of(panel, name).title)
+            values.append({"time": _iso(row[found.times[0]]), "series": " · ".join(parts), "value": number(row[name])})
+    return values
+
+
+def _band(rows: Sequence[Row], found: Shape, name: str) -> list[Spec]:
+    return [
+        {
+            "time": _iso(row[found.times[0]]),
+            "series": label(row, found.labels) or name,
+            "low": number(row[f"{name}_lower"]),
+            "high": number(row[f"{name}_upper"]),
+        }
+        for row in rows
+    ]
+
+
+def _time() -> Spec:
+    return {"field": "time", "type": "temporal", "title": None, "axis": {"labelOverlap": True, "grid": False}}
+
+
+def _value(panel: Panel, *, stacked: bool) -> Spec:
+    format_ = _AXIS_FORMATS.get(panel.unit) if panel.unit else None
+    return {
+        "field": "value",
+        "type": "quantitative",
+        "title": None,
+        "axis": {"format": format_, "tickCount": 5} if format_ else {"tickCount": 5},
+        **({} if stacked else {"stack": None}),
+    }
+
+
+def _colour() -> Spec:
+    return {
+        "color": {
+            "field": "series",
+            "type": "nominal",
+            "title": None,
+            "scale": {"range": PALETTE},
+            "legend": {"orient": "bottom", "columns": 3, "labelLimit": 180},
+        }
+    }
+
+
+def _tooltip(panel: Panel) -> Spec:
+    format_ = ".1%" if panel.unit is Unit.RATIO else ",.2~f"
+    return {
+        "tooltip": [
+            {"field": "time", "type": "temporal", "title": "time", "format": "%Y-%m-%d %H:%M"},
+            {"field": "series", "type": "nominal", "title": "what"},
+            {"field": "value", "type": "quantitative", "title": "value", "format": format_},
+        ]
+    }
+
+
+def _threshold_rules(thresholds: Thresholds | None) -> list[Spec]:
+    lines = {} if thresholds is None else {"warning": thresholds.warning, "critical": thresholds.critical}
+    return [
+        {
+            "data": {"values": [{"line": value}]},
+            "mark": {"type": "rule", "strokeDash": [5, 4], "color": COLOURS[name], "opacity": 0.8},
+            "encoding": {"y": {"field": "line", "type": "quantitative"}},
+        }
+        for name, value in lines.items()
+        if value is not None
+    ]
+
+
+def _state(thresholds: Thresholds | None, value: float | None) -> str:
+    return "neutral" if thresholds is None else thresholds.state(value)
+
+
+def _time_unit(values: Sequence[Spec]) -> str:
+    moments = sorted({datetime.fromisoformat(value["time"]) for value in values})
+    step = min((later - earlier for earlier, later in pairwise(moments)), default=timedelta(days=1))
+    if step >= timedelta(days=1):
+        return "yearmonthdate"
+    return "yearmonthdatehours" if step >= timedelta(hours=1) else "yearmonthdatehoursminutes"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+_CHARTS: Final[dict[Picture, Callable[[Panel, Sequence[Row], Shape], Spec]]] = {
+    Picture.TIME_SERIES: _lines,
+    Picture.TIME_BARS: _time_bars,
+    Picture.BARS: _bars,
+    Picture.BAR_GAUGE: _bars,
+    Picture.GEOMAP: _bars,  # countries as bars: the shapes of a map are Grafana's
+    Picture.STATE_TIMELINE: _state_timeline,
+    Picture.HEATMAP: _heatmap,
+}

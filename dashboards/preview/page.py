@@ -1,0 +1,148 @@
+"""One tab as one self-contained HTML page: nothing is fetched when it is opened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from importlib import resources
+from typing import Any, Final, NamedTuple
+
+from dashboards.panel import Column, Origin, Panel, Picture, Tab
+from dashboards.preview.answer import Row, column_of, shape
+from dashboards.preview.charts import Answers, chart
+from dashboards.preview.words import cell_text
+from kpis.kpi import Unit
+
+_MOST_ROWS: Final = 50
+_ROW_PIXELS: Final = 34
+_ELSEWHERE: Final = {
+    Origin.METRICS: "Grafana shows this from Prometheus; a preview asks ClickHouse only",
+    Origin.SERVER_LOG: "Grafana shows this from the log of a ClickHouse server; the embedded engine keeps none",
+}
+
+
+class Facts(NamedTuple):
+    """What a page says about itself."""
+
+    start: datetime
+    end: datetime
+    tenant: str
+    made_at: datetime
+
+
+def render(tab: Tab, answers: Mapping[int, Answers], facts: Facts, tabs: Sequence[Tab], script: str) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    answers
+        Panel id → reference id → rows.
+    tabs
+        All tabs, for the links between them.
+    script
+        The JavaScript that draws: defines ``embed(element, spec)``.
+    """
+    charts: dict[str, Any] = {}
+    body = "".join(
+        f'<h2>{escape(row.title)}</h2><section class="grid">'
+        + "".join(_panel(panel, answers[panel.id], charts) for panel in row.panels)
+        + "</section>"
+        for row in tab.rows
+    )
+    page = resources.files("dashboards.preview").joinpath("page.html").read_text(encoding="utf-8")
+    parts = {
+        "{{title}}": escape(tab.title),
+        "{{about}}": escape(tab.about),
+        "{{range}}": f"{facts.start:%Y-%m-%d %H:%M} to {facts.end:%Y-%m-%d %H:%M} UTC",
+        "{{tenant}}": escape(facts.tenant),
+        "{{made}}": f"{facts.made_at:%Y-%m-%d %H:%M} UTC",
+        "{{nav}}": "".join(_nav(one, current=one is tab) for one in tabs),
+        "{{body}}": body,
+        # Whatever a label says, it is no markup: not even the end of this script, or a comment in it.
+        "{{charts}}": json.dumps(charts, ensure_ascii=False).replace("<", "\\u003c"),
+        "{{script}}": script.replace("</script", "<\\/script"),
+    }
+    # In one pass: what is filled in is not looked at again, or a label could name a place.
+    return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], page)
+
+
+def file_name(tab: Tab) -> str:
+    """Return the page's file name."""
+    return f"{tab.uid}.html"
+
+
+def _nav(tab: Tab, *, current: bool) -> str:
+    return f'<a href="{file_name(tab)}"{" aria-current=page" if current else ""}>{escape(tab.title)}</a>'
+
+
+def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
+    if panel.origin is not Origin.TABLES:
+        inside = f'<p class="nodata">{_ELSEWHERE[panel.origin]}</p>'
+    elif not any(answers.values()) or not answers["A"]:
+        inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
+    elif panel.picture in {Picture.STAT, Picture.GAUGE}:
+        inside = _numbers(panel, answers["A"])
+    elif panel.picture is Picture.TABLE:
+        inside = _table(panel, answers["A"])
+    else:
+        charts[f"chart-{panel.id}"] = chart(panel, answers)
+        inside = f'<div class="chart" id="chart-{panel.id}"></div>'
+    return (
+        f'<article class="panel w{panel.width}" style="--h:{panel.height * _ROW_PIXELS}px">'
+        f'<h3 title="{escape(panel.description)}">{escape(panel.title)}</h3>{inside}</article>'
+    )
+
+
+def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
+    found = shape(rows, panel)
+    if not found.numbers:
+        return f'<p class="nodata">{escape(panel.no_data)}</p>'
+    tiles = []
+    for row in rows[:_MOST_ROWS]:
+        names = [name for name in row if name in found.numbers or row[name] is None]
+        for name in names:
+            column = column_of(panel, name)
+            what = " · ".join([*(str(row[one]) for one in found.labels), *([column.title] if len(names) > 1 else [])])
+            state = column.thresholds.state(_float(row[name])) if column.thresholds else "neutral"
+            tiles.append(
+                f'<div class="tile"><b class="{state}">{escape(_shown(column, row[name], panel))}</b>'
+                f"<span>{escape(what)}</span></div>"
+            )
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _table(panel: Panel, rows: Sequence[Row]) -> str:
+    hidden = {column.name for column in panel.columns if column.hidden}
+    columns = [column_of(panel, name) for name in rows[0] if name not in hidden]
+    numbers = set(shape(rows, panel).numbers)
+    head = "".join(f"<th{_right(column, numbers)}>{escape(column.title)}</th>" for column in columns)
+    lines = "".join(
+        "<tr>" + "".join(_cell(column, row[column.name], panel, numbers) for column in columns) + "</tr>"
+        for row in rows[:_MOST_ROWS]
+    )
+    more = f"<p class=more>{len(rows) - _MOST_ROWS} more rows</p>" if len(rows) > _MOST_ROWS else ""
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>'
+
+
+def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> str:
+    state = column.states.get(str(cell), "")
+    if column.thresholds is not None and not state:
+        state = column.thresholds.state(_float(cell))
+    dot = f'<i class="{state}"></i>' if state and state != "neutral" else ""
+    return f"<td{_right(column, numbers)}>{dot}{escape(_shown(column, cell, panel))}</td>"
+
+
+def _right(column: Column, numbers: Iterable[str]) -> str:
+    return " class=r" if column.name in numbers else ""
+
+
+def _shown(column: Column, cell: Any, panel: Panel) -> str:
+    unit: Unit | None = column.unit if column.unit is not None else panel.unit
+    return cell_text(cell, unit)
+
+
+def _float(cell: Any) -> float | None:
+    return None if cell is None or isinstance(cell, str | datetime) else float(cell)

@@ -1,0 +1,23 @@
+"""The JavaScript of a page: Vega, and a few lines that draw every chart when it comes into view."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import vl_convert
+
+_DRAW: Final = """
+const axis = { labelColor: "#5b6572", domainColor: "#c3ccd6", tickColor: "#c3ccd6", gridColor: "#eef1f5" };
+const legend = { labelFontSize: 11, symbolSize: 60 };
+const config = { background: null, view: { stroke: null }, font: "system-ui, sans-serif", axis, legend };
+const charts = JSON.parse(document.getElementById("charts").textContent);
+for (const [id, spec] of Object.entries(charts)) {
+  vegaEmbed("#" + id, { width: "container", autosize: { type: "fit", contains: "padding" }, config, ...spec },
+    { actions: false, renderer: "svg" });
+}
+"""
+
+
+def drawing_script() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed with what draws a page's charts, as one piece of JavaScript."""
+    return str(vl_convert.javascript_bundle(_DRAW))

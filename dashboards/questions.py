@@ -1,0 +1,53 @@
+"""What panels ask: key figures of the registry, as single values, as series, or split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboards.panel import Ask, Column, Link, Thresholds
+from kpis.dialect import Dialect
+from kpis.query import select
+from kpis.registry import get
+from kpis.scope import FILTERS, Interval
+
+
+def values(*ids: str) -> Ask:
+    """Ask for figures over the whole range: one row, a column each."""
+    return _figures(ids, (), None)
+
+
+def series(*ids: str, every: Interval, by: Sequence[str] = ()) -> Ask:
+    """Ask for figures over time, in steps; ``by`` makes a line for each value of a dimension."""
+    return _figures(ids, by, every, order=("time", *by))
+
+
+def split(*ids: str, by: Sequence[str], limit: int = 100) -> Ask:
+    """Ask for figures by dimensions: a row each, the largest of the first figure first."""
+    return _figures(ids, by, None, order=(f"{ids[0]} DESC NULLS LAST",), limit=limit)
+
+
+def column(id_: str, title: str = "", link: Link | None = None) -> Column:
+    """Return how a figure is shown in a table: title, unit and thresholds of the registry."""
+    kpi = get(id_)
+    return Column(id_, title or kpi.title, kpi.unit, thresholds(id_), link)
+
+
+def thresholds(id_: str) -> Thresholds:
+    """Return where a figure becomes a worry."""
+    kpi = get(id_)
+    return Thresholds(kpi.good, kpi.warning, kpi.critical)
+
+
+def _figures(
+    ids: Sequence[str], by: Sequence[str], every: Interval | None, order: Sequence[str] = (), limit: int | None = None
+) -> Ask:
+    columns = ", ".join([*(["time"] if every else []), *by, *ids])
+
+    def render(dialect: Dialect) -> str:
+        statement = f"SELECT {columns} FROM ({select(ids, dialect, by, every)})"  # noqa: S608 - ids of the registry
+        if order:
+            statement += f" ORDER BY {', '.join(order)}"
+        return statement if limit is None else f"{statement} LIMIT {limit}"
+
+    shared = frozenset.intersection(*(frozenset(get(id_).dimensions) for id_ in ids))
+    return Ask(shared & frozenset(FILTERS), render)

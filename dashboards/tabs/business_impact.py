@@ -1,0 +1,216 @@
+"""Business Impact: what the AI's work with integrations saves, earns and changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.questions import column, series, split
+from dashboards.tabs import names
+from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tile
+from kpis import attribution
+from kpis.dialect import Dialect
+from kpis.kpi import Unit
+from kpis.registry import get
+from kpis.scope import Interval
+
+
+def _notes(dialect: Dialect) -> str:
+    return f"""
+SELECT s.user_id AS tenant, s.setting AS setting, argMax(s.value, s.effective_from) AS value,
+    max(s.effective_from) AS since
+FROM tenant_settings AS s FINAL
+WHERE {dialect.tenant("s.user_id")} AND s.effective_from <= toDate({dialect.end})
+GROUP BY tenant, setting
+ORDER BY tenant, setting
+LIMIT 200"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _impact(dialect: Dialect) -> str:
+    return f"""
+SELECT metric_type, integration_provider, period_start, period_end, toFloat64(baseline_value) AS baseline,
+    toFloat64(current_value) AS current, toFloat64(improvement_percentage) / 100 AS improvement,
+    treated, control, restated_at
+FROM business_impact_metrics FINAL
+WHERE {of_links(dialect)} AND period_end > {dialect.start} AND period_start < {dialect.end}
+ORDER BY period_start DESC, metric_type, treated DESC
+LIMIT 300"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel:
+    asked = series(kpi, every=Interval.DAY, by=("data_used",))
+
+    def render(dialect: Dialect) -> str:
+        return (
+            f"SELECT time, if(data_used, 'with data', 'without data') AS data, {kpi} "  # noqa: S608 - an id of the registry
+            f"FROM ({asked.render(dialect)}) ORDER BY time, data"
+        )
+
+    return Panel(
+        id=id_,
+        title=title,
+        description=description,
+        picture=Picture.TIME_SERIES,
+        asks={"A": Ask(asked.filters, render)},
+        no_data=EMPTY,
+        width=12,
+        height=8,
+        unit=get(kpi).unit,
+        columns=(column(kpi),),
+    )
+
+
+_MONEY: Final = Row(
+    "Savings and return",
+    (
+        tile(1, "What did durable resolutions save?", "gross_savings", width=6, no_data=UNSET),
+        tile(2, "What is left after all costs?", "net_savings", width=6, no_data=UNSET),
+        tile(3, "What came back for each unit of cost?", "roi", width=6, no_data=UNSET),
+        tile(4, "What revenue did data influence?", "influenced_revenue", width=6, no_data=UNSET),
+    ),
+)
+
+_DIFFERENCE: Final = Row(
+    "What data changes",
+    (
+        tile(5, "How much does data lift conversion?", "conversion_lift", width=6),
+        tile(6, "How much does data lift satisfaction?", "csat_lift", width=6),
+        tile(7, "How many conversations convert?", "conversion_rate", width=6),
+        tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6),
+        _with_and_without(
+            10,
+            "Do conversations with data convert more often?",
+            "Share that converted, by day. The plain comparison: stages and channels differ; the lift above is "
+            "adjusted for them.",
+            "conversion_rate",
+        ),
+        _with_and_without(
+            11,
+            "Are customers happier with data?",
+            "Mean rating by day of conversations with and without integration data.",
+            "csat",
+        ),
+    ),
+)
+
+_WHERE: Final = Row(
+    "Where the money comes from",
+    (
+        Panel(
+            id=20,
+            title="Which integration influenced how much revenue?",
+            description="Sales less refunds, shared out by the tenant's attribution rule and window. Influenced, not "
+            "caused.",
+            picture=Picture.BARS,
+            asks={"A": split("influenced_revenue", by=("provider",))},
+            no_data="No influenced sale in this range",
+            width=8,
+            height=9,
+            unit=Unit.MONEY,
+            columns=(Column("provider", "Integration"), column("influenced_revenue")),
+        ),
+        Panel(
+            id=21,
+            title="In which stage does data help most?",
+            description="Conversations, conversion and satisfaction by stage of the customer's journey.",
+            picture=Picture.TABLE,
+            asks={
+                "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
+            },
+            no_data=EMPTY,
+            width=8,
+            height=9,
+            columns=(
+                Column("stage", "Stage"),
+                column("conversation_count"),
+                column("conversion_rate"),
+                column("csat"),
+                column("durable_resolution_rate"),
+            ),
+            link=Link("Conversation Intelligence", names.CONVERSATIONS),
+        ),
+        Panel(
+            id=22,
+            title="Which segments bring in what?",
+            description="Conversations, conversion and value by customer segment.",
+            picture=Picture.TABLE,
+            asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
+            no_data=EMPTY,
+            width=8,
+            height=9,
+            columns=(
+                Column("segment", "Segment"),
+                column("conversation_count"),
+                column("conversion_rate"),
+                column("value_generated"),
+            ),
+        ),
+    ),
+)
+
+_PERIODS: Final = Row(
+    "By month and week",
+    (
+        Panel(
+            id=30,
+            title="How does each period compare with no data at all?",
+            description="With the integration's data against the same tenant's conversations without any, alike in "
+            "stage and channel. Rows of closed periods that late facts changed say when they were restated.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(frozenset({"provider"}), _impact)},
+            no_data="No period has enough conversations to compare yet",
+            width=16,
+            height=10,
+            columns=(
+                Column("metric_type", "Metric"),
+                Column("integration_provider", "Integration"),
+                Column("period_start", "From"),
+                Column("period_end", "To"),
+                Column("baseline", "Without data", Unit.SCORE),
+                Column("current", "With data", Unit.SCORE),
+                Column("improvement", "Better by", Unit.RATIO),
+                Column("treated", "With", Unit.COUNT),
+                Column("control", "Without", Unit.COUNT),
+                Column("restated_at", "Restated"),
+            ),
+        ),
+        Panel(
+            id=31,
+            title="Which costs do these figures rest on?",
+            description="The tenant's own inputs and the day they hold from. Nothing is assumed: a figure whose inputs "
+            "are missing stays empty.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(frozenset(), _notes)},
+            no_data=UNSET,
+            width=8,
+            height=10,
+            columns=(
+                Column("tenant", "Tenant"),
+                Column("setting", "Setting"),
+                Column("value", "Value"),
+                Column("since", "Since"),
+            ),
+        ),
+        Panel(
+            id=32,
+            title="How is influenced revenue made up?",
+            description="By integration: sales that its data had a part in, what was refunded, and the conversations "
+            "behind them.",
+            picture=Picture.TABLE,
+            asks={"A": analysed(attribution.shared_out, "SELECT * FROM {rows} LIMIT 200")},
+            no_data="No influenced sale in this range",
+            width=24,
+            height=8,
+            unit=Unit.MONEY,
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.BUSINESS,
+    title="Business Impact",
+    about="What does the AI's work with integrations save, earn and change?",
+    rows=(_MONEY, _DIFFERENCE, _WHERE, _PERIODS),
+    variables=("provider", "channel", "country", "segment"),
+    audience="executive",
+)

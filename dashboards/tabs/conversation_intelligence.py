@@ -1,0 +1,198 @@
+"""Conversation Intelligence: what conversations needed, what was missing, and where customers go."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Column, Link, Panel, Picture, Row, Tab
+from dashboards.questions import column, split
+from dashboards.tabs import names
+from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, trend
+from kpis import gaps, journey
+from kpis.kpi import Unit
+from kpis.scope import Interval
+
+_GAPS: Final = """
+SELECT g.label AS label, sum(g.conversations) AS conversations FROM {rows} AS g
+GROUP BY label HAVING conversations > 0 ORDER BY conversations DESC LIMIT 15"""
+_GAP_TABLE: Final = """
+SELECT g.gap_type AS gap_type, g.integration AS integration, g.subject AS subject,
+    sum(g.conversations) AS conversations, sum(g.conversations_before) AS before, sum(g.not_durable) AS unresolved,
+    sum(g.lost_resolutions) AS lost_resolutions, sum(g.lost_value) AS lost_value
+FROM {rows} AS g GROUP BY gap_type, integration, subject
+HAVING conversations > 0 ORDER BY conversations DESC LIMIT 100"""
+# From left to right as customers usually go; stages of a tenant's own making come after them.
+_STAGES: Final = """
+SELECT * FROM
+(
+SELECT stage AS id, stage AS title, toFloat64(sum(conversations)) AS mainstat,
+    concat(toString(round(100 * sum(dropped_off) / greatest(1, sum(followed_up)), 1)), ' % drop off') AS secondarystat
+FROM {rows} GROUP BY stage
+UNION ALL SELECT '{done}', '{done}', 0, 'came to a good end'
+UNION ALL SELECT '{stopped}', '{stopped}', 0, 'did not come back'
+)
+ORDER BY id IN ('{done}', '{stopped}'),
+    indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id) = 0,
+    indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id)"""
+_STEPS: Final = """
+SELECT concat(source, ' → ', target) AS id, source, target, toFloat64(sum(conversations)) AS mainstat,
+    concat(toString(round(100 * sum(data_used) / sum(conversations))), ' % with data') AS secondarystat
+FROM {rows} WHERE source != target GROUP BY source, target HAVING mainstat >= 1 ORDER BY mainstat DESC LIMIT 60"""
+_ENDS: Final = {"done": journey.SATISFIED, "stopped": journey.STOPPED, "rows": "{rows}"}
+
+_NUMBERS: Final = Row(
+    "At a glance",
+    (
+        tile(1, "How many conversations came in?", "conversation_count"),
+        tile(2, "How many used integration data?", "data_utilization_rate"),
+        tile(3, "How many met a knowledge gap?", "knowledge_gap_rate"),
+        tile(4, "How satisfied are customers?", "csat"),
+        tile(5, "How many went to a person?", "handoff_rate"),
+        tile(6, "How many came back?", "reopen_rate"),
+    ),
+)
+
+_USE: Final = Row(
+    "Use of data",
+    (
+        trend(
+            10,
+            "Is integration data used more or less?",
+            "Share of conversations that used integration data, and that met a knowledge gap, by day.",
+            "data_utilization_rate",
+            "knowledge_gap_rate",
+            every=Interval.DAY,
+        ),
+        trend(
+            11,
+            "How many conversations come in, and from where?",
+            "Conversations by channel and day.",
+            "conversation_count",
+            every=Interval.DAY,
+            by=("channel",),
+            bars=True,
+        ),
+    ),
+)
+
+_MISSING: Final = Row(
+    "What was missing",
+    (
+        Panel(
+            id=20,
+            title="Which knowledge gaps touch most conversations?",
+            description="Gaps that conversations named, by how many met them.",
+            picture=Picture.BAR_GAUGE,
+            asks={"A": analysed(gaps.gaps, _GAPS)},
+            no_data="No conversation named a knowledge gap",
+            width=10,
+            height=10,
+            unit=Unit.COUNT,
+            columns=(Column("label", "Gap"), Column("conversations", "Conversations", Unit.COUNT)),
+        ),
+        Panel(
+            id=21,
+            title="What would filling each gap be worth?",
+            description="Against conversations of the same tenant and stage without any gap: an aid for ranking, not a "
+            "promise. Before: the same length of time before this range.",
+            picture=Picture.TABLE,
+            asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
+            no_data="No conversation named a knowledge gap",
+            width=14,
+            height=10,
+            columns=(
+                Column("gap_type", "Kind"),
+                Column(
+                    "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
+                ),
+                Column("subject", "Subject"),
+                Column("conversations", "Conversations", Unit.COUNT),
+                Column("before", "Before", Unit.COUNT),
+                Column("unresolved", "Not resolved", Unit.COUNT),
+                Column("lost_resolutions", "Resolutions lost", Unit.COUNT),
+                Column("lost_value", "Value lost", Unit.MONEY),
+            ),
+        ),
+    ),
+)
+
+_JOURNEY: Final = Row(
+    "The customer's journey",
+    (
+        Panel(
+            id=30,
+            title="How do customers move from stage to stage?",
+            description="A customer's conversation and the next within 14 days make a step. Thicker lines are more "
+            "steps; whoever does not come back ends at done (a good end) or dropped off.",
+            picture=Picture.NODE_GRAPH,
+            asks={
+                "A": analysed(journey.nodes, _STAGES.format(**_ENDS)),
+                "B": analysed(journey.edges, _STEPS),
+            },
+            no_data="No customer is known in this range",
+            width=14,
+            height=12,
+        ),
+        Panel(
+            id=31,
+            title="How does each stage fare?",
+            description="Volume, use of data, conversion and satisfaction by stage.",
+            picture=Picture.TABLE,
+            asks={"A": split("conversation_count", "data_utilization_rate", "conversion_rate", "csat", by=("stage",))},
+            no_data=EMPTY,
+            width=10,
+            height=12,
+            columns=(
+                Column("stage", "Stage"),
+                column("conversation_count"),
+                column("data_utilization_rate"),
+                column("conversion_rate"),
+                column("csat"),
+            ),
+        ),
+    ),
+)
+
+_PEOPLE: Final = Row(
+    "Who and where",
+    (
+        Panel(
+            id=40,
+            title="In which countries are customers?",
+            description="Conversations by the country that events name.",
+            picture=Picture.GEOMAP,
+            asks={"A": split("conversation_count", by=("country",))},
+            no_data="No event named a country",
+            width=12,
+            height=10,
+            unit=Unit.COUNT,
+            columns=(Column("country", "Country"), column("conversation_count")),
+        ),
+        Panel(
+            id=41,
+            title="Why do conversations go to a person?",
+            description="Conversations that were handed over, by the reason that was given.",
+            picture=Picture.TABLE,
+            asks={"A": split("conversation_count", "handoff_rate", "csat", by=("channel", "handoff_reason"))},
+            no_data=EMPTY,
+            width=12,
+            height=10,
+            columns=(
+                Column("channel", "Channel"),
+                Column("handoff_reason", "Reason"),
+                column("conversation_count"),
+                column("handoff_rate"),
+                column("csat"),
+            ),
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.CONVERSATIONS,
+    title="Conversation Intelligence",
+    about="What did conversations need, what was missing, and where do customers go?",
+    rows=(_NUMBERS, _USE, _MISSING, _JOURNEY, _PEOPLE),
+    variables=tuple(sorted(CONVERSATION_FILTERS)),
+    audience="analyst",
+)

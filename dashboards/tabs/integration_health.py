@@ -1,0 +1,232 @@
+"""Integration Health: whether each integration works, answers quickly, and has fresh data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.questions import column, split
+from dashboards.tabs import names
+from dashboards.tabs.parts import EMPTY, FINDING_COLUMNS, findings, of_links, tile, trend
+from kpis.dialect import Dialect
+from kpis.kpi import Unit
+from kpis.scope import Interval
+
+STATES: Final = {
+    "healthy": "ok",
+    "success": "ok",
+    "ok": "ok",
+    "syncing": "neutral",
+    "running": "neutral",
+    "degraded": "warning",
+    "warning": "warning",
+    "stale": "warning",
+    "error": "critical",
+    "failed": "critical",
+    "disconnected": "critical",
+}
+_HEALTH_FILTERS: Final = frozenset({"provider"})
+
+
+def _states(dialect: Dialect) -> str:
+    # Of many tenants only the worst state of each moment would be readable: they are told apart instead.
+    return f"""
+SELECT toStartOfInterval(created_at, INTERVAL 1 HOUR) AS time,
+    concat(integration_provider, ' · ', substring(toString(user_id), 1, 8)) AS integration,
+    argMax(sync_status, created_at) AS state
+FROM integration_health_history FINAL
+WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
+GROUP BY time, integration
+ORDER BY time, integration
+LIMIT 20000"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _latest(dialect: Dialect) -> str:
+    return f"""
+SELECT integration_provider, toString(user_id) AS tenant, sync_status, last_sync_at,
+    round(dateDiff('minute', last_sync_at, {dialect.now}) / 60, 1) AS since_sync_hours,
+    sync_success_rate, error_rate, data_freshness_score, api_rate_limit_usage
+FROM integration_health_metrics FINAL
+WHERE {of_links(dialect)}
+ORDER BY sync_status IN ('healthy', 'success', 'ok'), last_sync_at
+LIMIT 500"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _errors(dialect: Dialect) -> str:
+    return f"""
+SELECT toStartOfHour(created_at) AS time, if(error_kind = '', 'not said', error_kind) AS error, count() AS failures
+FROM integration_query_metrics FINAL
+WHERE NOT query_success AND {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
+GROUP BY time, error
+ORDER BY time, error"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _jobs(dialect: Dialect) -> str:
+    return f"""
+SELECT created_at AS at, integration_provider, sync_status, records_synced, records_failed,
+    duration_ms, error_kind, sync_job_id
+FROM integration_health_history FINAL
+WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
+    AND (ifNull(records_failed, 0) > 0 OR error_kind != '' OR sync_status NOT IN ('healthy', 'success', 'ok'))
+ORDER BY created_at DESC
+LIMIT 200"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+_NUMBERS: Final = Row(
+    "At a glance",
+    (
+        tile(1, "How long were integrations up?", "integration_uptime"),
+        tile(2, "How many syncs succeeded?", "sync_success_rate"),
+        tile(3, "How many queries failed?", "error_rate"),
+        tile(4, "How slow are the slowest 5 %?", "latency_p95_ms"),
+        tile(5, "How old is the data?", "data_freshness_hours"),
+        tile(6, "How much of the API quota was used at most?", "api_quota_peak"),
+    ),
+)
+
+_HEALTH: Final = Row(
+    "Health",
+    (
+        Panel(
+            id=10,
+            title="When was which integration in which state?",
+            description="The last status that each connector reported in each hour. In a gap nothing was reported.",
+            picture=Picture.STATE_TIMELINE,
+            asks={"A": Ask(_HEALTH_FILTERS, _states)},
+            no_data="No connector reported its health in this range",
+            width=24,
+            height=14,
+            columns=(Column("state", "State", states=STATES),),
+        ),
+        Panel(
+            id=11,
+            title="How is each integration now?",
+            description="The latest report of each integration. Healthy with an old last sync is not healthy: look at "
+            "its age.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(_HEALTH_FILTERS, _latest)},
+            no_data="No connector has reported its health yet",
+            width=24,
+            height=10,
+            columns=(
+                Column(
+                    "integration_provider",
+                    "Integration",
+                    link=Link("Live", names.REAL_TIME, {"provider": "integration_provider"}),
+                ),
+                Column("tenant", "Tenant"),
+                Column("sync_status", "Reports", states=STATES),
+                Column("last_sync_at", "Last sync"),
+                Column("since_sync_hours", "Ago", Unit.HOURS),
+                Column("sync_success_rate", "Syncs succeed", Unit.RATIO),
+                Column("error_rate", "Errors", Unit.RATIO),
+                Column("data_freshness_score", "Freshness", Unit.RATIO),
+                Column("api_rate_limit_usage", "API quota", Unit.RATIO),
+            ),
+        ),
+    ),
+)
+
+_QUERIES: Final = Row(
+    "Queries to integrations",
+    (
+        trend(
+            20,
+            "Who fails how often?",
+            "Share of failed queries by integration and hour. The dashed lines are warning and critical.",
+            "error_rate",
+            every=Interval.HOUR,
+            by=("provider",),
+        ),
+        trend(
+            21,
+            "Who is slow?",
+            "Response time that 95 % of queries stay below, by integration and hour.",
+            "latency_p95_ms",
+            every=Interval.HOUR,
+            by=("provider",),
+        ),
+        Panel(
+            id=22,
+            title="Why do queries fail?",
+            description="Failed queries by kind of error and hour: auth means a token, rate_limit a quota, schema a "
+            "renamed field, provider_down and timeout the provider itself.",
+            picture=Picture.TIME_BARS,
+            asks={"A": Ask(_HEALTH_FILTERS, _errors)},
+            no_data="No query failed in this range",
+            width=12,
+            height=8,
+            unit=Unit.COUNT,
+            stacked=True,
+        ),
+        Panel(
+            id=23,
+            title="Which query types have trouble?",
+            description="Success and speed by integration and query type, the busiest first.",
+            picture=Picture.TABLE,
+            asks={"A": split("query_count", "error_rate", "latency_p95_ms", by=("provider", "query_type"))},
+            no_data=EMPTY,
+            width=12,
+            height=8,
+            columns=(
+                Column("provider", "Integration"),
+                Column(
+                    "query_type",
+                    "Query type",
+                    link=Link("AI Performance", names.AI_PERFORMANCE, {"query_type": "query_type"}),
+                ),
+                column("query_count"),
+                column("error_rate"),
+                column("latency_p95_ms"),
+            ),
+        ),
+    ),
+)
+
+_SYNCS: Final = Row(
+    "Syncs and findings",
+    (
+        Panel(
+            id=30,
+            title="Which syncs went wrong?",
+            description="Reports of a failure, of failed records, or of a status other than healthy, the newest first.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(_HEALTH_FILTERS, _jobs)},
+            no_data="Every sync in this range went well",
+            width=12,
+            height=9,
+            columns=(
+                Column("at", "When"),
+                Column("integration_provider", "Integration"),
+                Column("sync_status", "Reports", states=STATES),
+                Column("records_synced", "Records", Unit.COUNT),
+                Column("records_failed", "Failed", Unit.COUNT),
+                Column("duration_ms", "Took", Unit.MILLISECONDS),
+                Column("error_kind", "Error"),
+                Column("sync_job_id", "Job"),
+            ),
+        ),
+        Panel(
+            id=31,
+            title="What did the detectors find?",
+            description="Findings that were open in this range, with what to do first.",
+            picture=Picture.TABLE,
+            asks={"A": findings("insight_type = 'performance_anomaly'")},
+            no_data="The detectors found nothing unusual in this range",
+            width=12,
+            height=9,
+            columns=FINDING_COLUMNS,
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.HEALTH,
+    title="Integration Health",
+    about="Does each integration work, does it answer quickly, and is its data fresh?",
+    rows=(_NUMBERS, _HEALTH, _QUERIES, _SYNCS),
+    variables=("provider", "query_type"),
+    audience="operations",
+    span="now-7d",
+    refresh="1m",
+)

@@ -1,0 +1,111 @@
+"""What several tabs are made of: a number in a tile, a figure over time, rows of an analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dashboards.panel import Ask, Column, Link, Panel, Picture
+from dashboards.questions import column, series, thresholds, values
+from kpis.asked import Asked
+from kpis.dialect import Dialect
+from kpis.registry import get
+from kpis.scope import Interval
+
+CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
+SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
+EMPTY: Final = "Nothing in this range"
+UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
+
+
+def tile(id_: int, title: str, kpi: str, *, link: Link | None = None, width: int = 4, no_data: str = EMPTY) -> Panel:
+    """Return one figure of the registry as a large number, coloured by its thresholds."""
+    about = get(kpi)
+    return Panel(
+        id=id_,
+        title=title,
+        description=about.meaning,
+        picture=Picture.STAT,
+        asks={"A": values(kpi)},
+        no_data=no_data,
+        width=width,
+        height=4,
+        unit=about.unit,
+        thresholds=thresholds(kpi),
+        columns=(column(kpi),),
+        link=link,
+    )
+
+
+def trend(
+    id_: int,
+    title: str,
+    description: str,
+    *kpis: str,
+    every: Interval,
+    by: tuple[str, ...] = (),
+    width: int = 12,
+    height: int = 8,
+    bars: bool = False,
+    link: Link | None = None,
+) -> Panel:
+    """Return figures of one unit over time; ``by`` draws a line for each value of a dimension."""
+    first = get(kpis[0])
+    return Panel(
+        id=id_,
+        title=title,
+        description=description,
+        picture=Picture.TIME_BARS if bars else Picture.TIME_SERIES,
+        asks={"A": series(*kpis, every=every, by=by)},
+        no_data=EMPTY,
+        width=width,
+        height=height,
+        unit=first.unit,
+        thresholds=thresholds(kpis[0]) if len(kpis) == 1 and not bars else None,
+        columns=tuple(column(id_) for id_ in kpis),
+        link=link,
+        stacked=bars,
+    )
+
+
+def analysed(sql: Callable[[Asked], str], shown: str, filters: frozenset[str] = CONVERSATION_FILTERS) -> Ask:
+    """Ask for rows of an analysis (``kpis.analyses``); ``shown`` is the SELECT over them, ``{rows}`` their table."""
+
+    def render(dialect: Dialect) -> str:
+        return shown.format(rows=f"({sql(Asked(dialect))})")
+
+    return Ask(filters, render)
+
+
+def of_links(dialect: Dialect) -> str:
+    """Return the predicate of tenant and, where the dialect has it, provider, for tables with a row per link."""
+    if "provider" not in dialect.filters:
+        return dialect.tenant("user_id")
+    return f"{dialect.tenant('user_id')} AND {dialect.one_of('provider', 'integration_provider')}"
+
+
+def findings(where: str, limit: int = 50) -> Ask:
+    """Ask for insights, the newest first; ``where`` narrows them further."""
+
+    def render(dialect: Dialect) -> str:
+        return f"""
+SELECT severity, integration_provider, title, summary,
+    arrayElement(recommended_actions, 1) AS action, started_at, ended_at
+FROM predictive_insights FINAL
+WHERE {of_links(dialect)} AND started_at < {dialect.end}
+    AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
+ORDER BY status = 'open' DESC, started_at DESC
+LIMIT {limit}"""  # noqa: S608 - our own text; every value is the dialect's
+
+    return Ask(frozenset({"provider"}), render)
+
+
+FINDING_COLUMNS: Final = (
+    Column("severity", "Severity", states=SEVERITIES),
+    Column("integration_provider", "Integration"),
+    Column("title", "What"),
+    Column("summary", "Seen"),
+    Column("action", "What to do"),
+    Column("started_at", "Since"),
+    Column("ended_at", "Until"),
+)

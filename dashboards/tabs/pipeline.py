@@ -1,0 +1,287 @@
+"""Pipeline Health: whether the system itself keeps up. For us, not for tenants."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Ask, Column, Origin, Panel, Picture, Row, Tab, Thresholds
+from dashboards.tabs import names
+from kpis.dialect import Dialect
+from kpis.kpi import Unit
+
+_SILENT: Final = "Prometheus has no such metric: no worker runs, or it is not scraped"
+_TIME: Final = {Picture.TIME_SERIES, Picture.TIME_BARS}
+
+
+def _metric(expression: str, legend: str = "") -> Ask:
+    return Ask(frozenset(), lambda _: expression, Origin.METRICS, legend)
+
+
+def _watched(
+    id_: int,
+    title: str,
+    description: str,
+    expression: str,
+    unit: Unit,
+    *,
+    legend: str = "",
+    picture: Picture = Picture.TIME_SERIES,
+    lines: tuple[float | None, float | None] | None = None,
+    no_data: str = _SILENT,
+) -> Panel:
+    """Return a panel of one metric; ``lines`` are warning and critical, the higher the worse."""
+    on_time = picture in _TIME
+    return Panel(
+        id=id_,
+        title=title,
+        description=description,
+        picture=picture,
+        asks={"A": _metric(expression, legend)},
+        no_data=no_data,
+        width=12 if on_time or picture is Picture.BAR_GAUGE else 4,
+        height=8 if on_time or picture is Picture.BAR_GAUGE else 4,
+        unit=unit,
+        thresholds=None if lines is None else Thresholds("down", *lines),
+        stacked=picture is Picture.TIME_BARS,
+    )
+
+
+def _p95(metric: str, by: str = "") -> str:
+    """Return the expression of a histogram's 95 % quantile in milliseconds."""
+    labels = f"le, {by}" if by else "le"
+    return f"1000 * histogram_quantile(0.95, sum by ({labels}) (rate({metric}_bucket[5m])))"
+
+
+def _letters(dialect: Dialect) -> str:
+    return f"""
+SELECT topic, stage, reason, count() AS messages, countIf(replayed_at IS NOT NULL) AS replayed,
+    max(received_at) AS newest, argMax(detail, received_at) AS example
+FROM dead_letters FINAL
+WHERE received_at >= {dialect.start} AND received_at < {dialect.end}
+GROUP BY topic, stage, reason
+ORDER BY messages DESC
+LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _statements(dialect: Dialect) -> str:
+    return f"""
+SELECT toStartOfFiveMinutes(event_time) AS time, toString(user) AS role, quantile(0.95)(query_duration_ms) AS p95
+FROM system.query_log
+WHERE type = 'QueryFinish' AND startsWith(user, 'grafana_') AND event_date >= toDate({dialect.start})
+    AND event_time >= {dialect.start} AND event_time < {dialect.end}
+GROUP BY time, role
+ORDER BY time, role"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+_NUMBERS: Final = Row(
+    "At a glance",
+    (
+        _watched(
+            1,
+            "How many messages wait?",
+            "Messages in Kafka that are not durable in ClickHouse yet, over all topics. A restart adds up to 32,768 for "
+            "each partition, for seconds.",
+            "sum(romashka_consumer_lag)",
+            Unit.COUNT,
+            picture=Picture.STAT,
+            lines=(50_000, 1_000_000),
+        ),
+        _watched(
+            2,
+            "How many messages come in a minute?",
+            "Messages read from Kafka, valid or not, over the last five minutes.",
+            "60 * sum(rate(romashka_messages_total[5m]))",
+            Unit.COUNT,
+            picture=Picture.STAT,
+        ),
+        _watched(
+            3,
+            "How many are rejected?",
+            "Share of messages of the last 15 minutes that broke the contract. They are kept: romashka dead-letters.",
+            "(sum(rate(romashka_dead_letters_total[15m])) or vector(0)) / (sum(rate(romashka_messages_total[15m])) > 0)",
+            Unit.RATIO,
+            picture=Picture.STAT,
+            lines=(0.01, 0.1),
+            no_data="No message in 15 minutes",
+        ),
+        _watched(
+            4,
+            "How late do the detectors see?",
+            "Wall clock less watermark, the worst partition. Up to 90 seconds is normal.",
+            "max(romashka_watermark_delay_seconds) / 60",
+            Unit.MINUTES,
+            picture=Picture.STAT,
+            lines=(3, 30),
+        ),
+        _watched(
+            5,
+            "How many inserts fail?",
+            "Inserts of the last hour that ClickHouse refused or left unanswered; they are tried again, nothing is lost.",
+            "sum(increase(romashka_insert_failures_total[1h]))",
+            Unit.COUNT,
+            picture=Picture.STAT,
+            lines=(3, None),
+        ),
+        _watched(
+            6,
+            "How many workers lead?",
+            "One worker does the periodic jobs. None: roll-ups, forecasts and scores get old.",
+            "sum(romashka_leader)",
+            Unit.COUNT,
+            picture=Picture.STAT,
+        ),
+    ),
+)
+
+_FLOW: Final = Row(
+    "Does everything get through?",
+    (
+        _watched(
+            10,
+            "Which topics are behind?",
+            "Messages that are not durable yet, by topic. A rising line means too few workers or a slow ClickHouse.",
+            "sum by (topic) (romashka_consumer_lag)",
+            Unit.COUNT,
+            legend="{{topic}}",
+        ),
+        _watched(
+            11,
+            "How much comes in on each topic?",
+            "Messages a minute by topic.",
+            "60 * sum by (topic) (rate(romashka_messages_total[5m]))",
+            Unit.COUNT,
+            legend="{{topic}}",
+        ),
+        _watched(
+            12,
+            "How long do inserts take?",
+            "95 % of inserts take no longer, by table. Merges, too many parts and heavy queries slow them down.",
+            _p95("romashka_insert_seconds", "table"),
+            Unit.MILLISECONDS,
+            legend="{{table}}",
+        ),
+        _watched(
+            13,
+            "How full are the workers' buffers?",
+            "Rows that wait to be written, by worker. At 200,000 a worker stops reading until ClickHouse takes them.",
+            "max by (instance) (romashka_pending_rows)",
+            Unit.COUNT,
+            legend="{{instance}}",
+            lines=(160_000, 200_000),
+        ),
+        _watched(
+            14,
+            "Which messages are rejected, and why?",
+            "Dead letters by reason in five minutes. A step up right after a deployment is a producer's mistake.",
+            "sum by (reason) (increase(romashka_dead_letters_total[5m]))",
+            Unit.COUNT,
+            legend="{{reason}}",
+            picture=Picture.TIME_BARS,
+            no_data="No message was rejected",
+        ),
+        _watched(
+            15,
+            "How far is each topic's watermark behind?",
+            "Wall clock less watermark in minutes, the worst partition of each topic.",
+            "max by (topic) (romashka_watermark_delay_seconds) / 60",
+            Unit.MINUTES,
+            legend="{{topic}}",
+            lines=(3, 30),
+        ),
+    ),
+)
+
+_WORK: Final = Row(
+    "Do detectors and jobs keep up?",
+    (
+        _watched(
+            20,
+            "How long does judging take?",
+            "95 % of slices of minutes are judged within this time.",
+            _p95("romashka_scoring_seconds"),
+            Unit.MILLISECONDS,
+            legend="95 %",
+        ),
+        _watched(
+            21,
+            "How many minutes wait to be judged?",
+            "Closed minutes that no detector has seen yet, by worker.",
+            "max by (instance) (romashka_scoring_backlog_minutes)",
+            Unit.COUNT,
+            legend="{{instance}}",
+            lines=(60, None),
+        ),
+        _watched(
+            22,
+            "How often could a detector's state not be trusted?",
+            "Stored states that were refused within an hour, by what was taken instead. A changed secret, or a restored "
+            "backup.",
+            "sum by (instead) (increase(romashka_detector_states_refused_total[1h]))",
+            Unit.COUNT,
+            legend="{{instead}}",
+            picture=Picture.TIME_BARS,
+            no_data="Every state could be trusted",
+        ),
+        # The worker calls the label job; Prometheus has a job of its own and renames it.
+        _watched(
+            23,
+            "When did each job last succeed?",
+            "Minutes since the last success of each periodic job. Compare with how often it is due: romashka jobs list.",
+            "(time() - max by (exported_job) (romashka_job_last_success_timestamp_seconds)) / 60",
+            Unit.MINUTES,
+            legend="{{exported_job}}",
+            picture=Picture.BAR_GAUGE,
+        ),
+    ),
+)
+
+_QUESTIONS: Final = Row(
+    "What was rejected, and are the dashboards quick?",
+    (
+        Panel(
+            id=40,
+            title="What exactly is wrong with rejected messages?",
+            description="Dead letters of this range by topic, stage and reason, with the newest example; romashka "
+            "dead-letters show opens one, replay sends it again.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(frozenset(), _letters)},
+            no_data="No message was rejected in this range",
+            width=14,
+            height=9,
+            columns=(
+                Column("topic", "Topic"),
+                Column("stage", "Stage"),
+                Column("reason", "Reason"),
+                Column("messages", "Messages", Unit.COUNT),
+                Column("replayed", "Sent again", Unit.COUNT),
+                Column("newest", "Newest"),
+                Column("example", "Example"),
+            ),
+        ),
+        Panel(
+            id=50,
+            title="How long do the dashboards' own statements take?",
+            description="95 % of the statements of each Grafana user take no longer, by five minutes. Below a second is "
+            "expected; above it, see whether a roll-up is behind.",
+            picture=Picture.TIME_SERIES,
+            asks={"A": Ask(frozenset(), _statements, Origin.SERVER_LOG)},
+            no_data="Grafana has asked nothing in this range",
+            width=10,
+            height=9,
+            unit=Unit.MILLISECONDS,
+            thresholds=Thresholds("down", 1_000, 5_000),
+            columns=(Column("p95", "95 %", Unit.MILLISECONDS),),
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.PIPELINE,
+    title="Pipeline Health",
+    about="Does the system itself keep up?",
+    rows=(_NUMBERS, _FLOW, _WORK, _QUESTIONS),
+    variables=(),
+    audience="operations",
+    span="now-6h",
+    refresh="30s",
+)

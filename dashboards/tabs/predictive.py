@@ -1,0 +1,207 @@
+"""Predictive Analytics: who may leave, who may buy more, and what integrations will need."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Ask, Column, Panel, Picture, Row, Tab
+from dashboards.tabs import names
+from dashboards.tabs.parts import FINDING_COLUMNS, SEVERITIES, findings, of_links, tile
+from kpis.dialect import Dialect
+from kpis.kpi import Unit
+
+_PROVIDER: Final = frozenset({"provider"})
+
+
+def _forecast(metric: str) -> Ask:
+    def render(dialect: Dialect) -> str:
+        where = f"{of_links(dialect)} AND metric = '{metric}'"
+        return f"""
+WITH (SELECT max(made_at) FROM integration_forecasts WHERE {where}) AS latest
+SELECT toDateTime(toStartOfInterval(target_time, INTERVAL 3 HOUR), 'UTC') AS time,
+    sum(value) AS forecast, sum(lower) AS forecast_lower, sum(upper) AS forecast_upper
+FROM integration_forecasts FINAL
+WHERE {where} AND made_at = latest
+GROUP BY time
+ORDER BY time"""  # noqa: S608 - our own text; every value is the dialect's
+
+    return Ask(_PROVIDER, render)
+
+
+def _customers(insight_type: str) -> Ask:
+    def render(dialect: Dialect) -> str:
+        return f"""
+SELECT severity, substring(customer_id, 1, 16) AS customer, confidence_score AS probability,
+    arrayStringConcat(contributing_factors, '; ') AS why, arrayElement(recommended_actions, 1) AS action,
+    predicted_value, started_at
+FROM predictive_insights FINAL
+WHERE insight_type = '{insight_type}' AND status = 'open' AND {dialect.tenant("user_id")}
+ORDER BY probability DESC
+LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+
+    return Ask(frozenset(), render)
+
+
+def _quality(dialect: Dialect) -> str:
+    # The models are shared by all tenants: what they are worth is not any one tenant's.
+    return f"""
+SELECT model, role, measured_at, predictions
+FROM customer_model_quality FINAL
+WHERE measured_at < {dialect.end}
+ORDER BY measured_at DESC
+LIMIT 20"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+_CUSTOMER_COLUMNS: Final = (
+    Column("severity", "Severity", states=SEVERITIES),
+    Column("customer", "Customer (pseudonym)"),
+    Column("probability", "Probability", Unit.RATIO),
+    Column("why", "Why"),
+    Column("action", "What to do"),
+    Column("predicted_value", "Value", Unit.MONEY),
+    Column("started_at", "Since"),
+)
+
+_NUMBERS: Final = Row(
+    "At a glance",
+    (
+        tile(1, "How many anomalies are open?", "open_incidents"),
+        tile(2, "How many began in this range?", "incident_count"),
+        tile(3, "How many customers may leave?", "churn_at_risk_customers"),
+        tile(4, "How many may buy more?", "upsell_opportunities"),
+        tile(5, "What do integrations need?", "integration_needs"),
+        tile(6, "How many key figures moved?", "kpi_changes"),
+    ),
+)
+
+_CUSTOMERS: Final = Row(
+    "Customers",
+    (
+        Panel(
+            id=10,
+            title="Who is about to leave, and why?",
+            description="Open churn risks: a calibrated probability, what speaks for it, and what to do. Customers are "
+            "pseudonyms; the tenant's own system knows who they are.",
+            picture=Picture.TABLE,
+            asks={"A": _customers("churn_risk")},
+            no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",
+            width=12,
+            height=10,
+            columns=_CUSTOMER_COLUMNS,
+        ),
+        Panel(
+            id=11,
+            title="Who may buy more?",
+            description="Open opportunities with the value that the tenant's upsells usually have.",
+            picture=Picture.TABLE,
+            asks={"A": _customers("upsell_opportunity")},
+            no_data="No opportunity stands out, or too little is known yet (docs/models/upsell.md)",
+            width=12,
+            height=10,
+            columns=_CUSTOMER_COLUMNS,
+        ),
+    ),
+)
+
+_AHEAD: Final = Row(
+    "The next seven days",
+    (
+        Panel(
+            id=20,
+            title="How many queries are to come?",
+            description="The newest forecast by three hours; the band holds nine of ten.",
+            picture=Picture.TIME_SERIES,
+            asks={"A": _forecast("queries")},
+            no_data="No forecast was made yet; it takes two weeks of history",
+            width=12,
+            height=9,
+            unit=Unit.COUNT,
+            columns=(
+                Column("forecast", "Forecast"),
+                Column("forecast_lower", "Low"),
+                Column("forecast_upper", "High"),
+            ),
+        ),
+        Panel(
+            id=21,
+            title="How many of them will fail?",
+            description="The newest forecast of failed queries by three hours; the band holds nine of ten.",
+            picture=Picture.TIME_SERIES,
+            asks={"A": _forecast("errors")},
+            no_data="No forecast was made yet; it takes two weeks of history",
+            width=12,
+            height=9,
+            unit=Unit.COUNT,
+            columns=(
+                Column("forecast", "Forecast"),
+                Column("forecast_lower", "Low"),
+                Column("forecast_upper", "High"),
+            ),
+        ),
+        Panel(
+            id=22,
+            title="What will integrations need?",
+            description="Providers and data that knowledge gaps ask for, quotas that will not do, growth.",
+            picture=Picture.TABLE,
+            asks={"A": findings("insight_type = 'integration_need'")},
+            no_data="Nothing is needed as far as the data tells",
+            width=12,
+            height=9,
+            columns=FINDING_COLUMNS,
+        ),
+        Panel(
+            id=23,
+            title="Which key figures moved?",
+            description="Figures outside of what their own weeks and days led to expect.",
+            picture=Picture.TABLE,
+            asks={"A": findings("insight_type = 'kpi_change'")},
+            no_data="No key figure moved out of its ordinary range",
+            width=12,
+            height=9,
+            columns=FINDING_COLUMNS,
+        ),
+    ),
+)
+
+_TRUST: Final = Row(
+    "Can this be trusted?",
+    (
+        Panel(
+            id=30,
+            title="Which anomalies were found?",
+            description="Everything the detectors reported in this range, from begin to end.",
+            picture=Picture.TABLE,
+            asks={"A": findings("insight_type = 'performance_anomaly'", 200)},
+            no_data="The detectors found nothing unusual",
+            width=16,
+            height=9,
+            columns=FINDING_COLUMNS,
+        ),
+        Panel(
+            id=31,
+            title="On how many labels do the models rest?",
+            description="Predictions whose truth is known by now; the champion decides, the challenger only watches. "
+            "The models are shared by all tenants.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(frozenset(), _quality)},
+            no_data="No prediction has met its label yet",
+            width=8,
+            height=9,
+            columns=(
+                Column("model", "Model"),
+                Column("role", "Role"),
+                Column("measured_at", "Measured"),
+                Column("predictions", "Predictions", Unit.COUNT),
+            ),
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.PREDICTIVE,
+    title="Predictive Analytics",
+    about="Who may leave, who may buy more, and what will integrations need?",
+    rows=(_NUMBERS, _CUSTOMERS, _AHEAD, _TRUST),
+    variables=("provider",),
+    audience="analyst",
+)

@@ -1,0 +1,202 @@
+"""Real-Time Integration Monitor: what is happening now, every five seconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.tabs import names
+from dashboards.tabs.integration_health import STATES
+from dashboards.tabs.parts import FINDING_COLUMNS, findings, of_links, trend
+from kpis.dialect import Dialect
+from kpis.kpi import Unit
+from kpis.scope import Interval
+
+_PROVIDER: Final = frozenset({"provider"})
+
+
+def _cards(dialect: Dialect) -> str:
+    return f"""
+WITH live AS
+(
+    SELECT integration_provider, sum(queries) / 15 AS per_minute, 1 - sum(successes) / sum(queries) AS errors,
+        romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS p95
+    FROM query_windows FINAL
+    WHERE {of_links(dialect)} AND window_start >= {dialect.end} - INTERVAL 15 MINUTE AND window_start < {dialect.end}
+    GROUP BY integration_provider
+),
+reported AS
+(
+    SELECT integration_provider,
+        countIf(sync_status NOT IN ('healthy', 'success', 'ok', 'syncing', 'running')) AS unwell,
+        count() AS links, max(created_at) AS heard, max(api_rate_limit_usage) AS quota, min(last_sync_at) AS oldest_sync
+    FROM integration_health_metrics FINAL
+    WHERE {of_links(dialect)}
+    GROUP BY integration_provider
+),
+open AS
+(
+    SELECT integration_provider, count() AS findings, max(severity = 'critical') AS grave
+    FROM predictive_insights FINAL
+    WHERE status = 'open' AND insight_type = 'performance_anomaly' AND {of_links(dialect)}
+    GROUP BY integration_provider
+)
+SELECT r.integration_provider AS integration,
+    multiIf(open.grave, 'critical', open.findings > 0 OR r.unwell > 0, 'degraded', 'healthy') AS state,
+    live.per_minute AS per_minute, live.errors AS errors, live.p95 AS p95, toFloat64(r.quota) AS quota,
+    dateDiff('second', r.heard, {dialect.now}) / 60 AS heard_minutes,
+    dateDiff('second', r.oldest_sync, {dialect.now}) / 3600 AS oldest_sync_hours,
+    r.unwell AS unwell, r.links AS links, open.findings AS findings
+FROM reported AS r
+LEFT JOIN live ON live.integration_provider = r.integration_provider
+LEFT JOIN open ON open.integration_provider = r.integration_provider
+ORDER BY state = 'healthy', integration"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _syncs(dialect: Dialect) -> str:
+    return f"""
+SELECT created_at AS at, integration_provider, sync_status, records_synced, records_failed, duration_ms, error_kind
+FROM integration_health_history FINAL
+WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end} AND sync_job_id != ''
+ORDER BY created_at DESC
+LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+
+
+def _freshness(dialect: Dialect) -> str:
+    tables = {
+        "queries": "integration_query_metrics",
+        "outcomes": "conversation_outcomes",
+        "health": "integration_health_history",
+        "intelligence": "conversation_intelligence",
+    }
+    since = f"{dialect.tenant('user_id')} AND created_at >= {dialect.end} - INTERVAL 7 DAY"
+    minutes = f"dateDiff('second', max(created_at), {dialect.now}) / 60 AS minutes"
+    selects = (f"SELECT '{name}' AS stream, {minutes} FROM {table} WHERE {since}" for name, table in tables.items())  # noqa: S608 - our own tables
+    return " UNION ALL ".join(selects)
+
+
+_NOW: Final = Row(
+    "Now",
+    (
+        Panel(
+            id=1,
+            title="How is each integration doing?",
+            description="The last 15 minutes and the last report of every integration. Critical: a critical finding is "
+            "open. Degraded: any finding is open, or a connector reports trouble. Click one for its health.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(_PROVIDER, _cards)},
+            no_data="No integration has reported yet",
+            width=24,
+            height=8,
+            columns=(
+                Column(
+                    "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
+                ),
+                Column("state", "State", states={**STATES, "critical": "critical"}),
+                Column("per_minute", "Queries a minute", Unit.SCORE),
+                Column("errors", "Failing", Unit.RATIO),
+                Column("p95", "95 % within", Unit.MILLISECONDS),
+                Column("quota", "API quota", Unit.RATIO),
+                Column("heard_minutes", "Reported ago", Unit.MINUTES),
+                Column("oldest_sync_hours", "Oldest sync", Unit.HOURS),
+                Column("unwell", "Links in trouble", Unit.COUNT),
+                Column("links", "Links", Unit.COUNT),
+                Column("findings", "Open findings", Unit.COUNT),
+            ),
+        ),
+        Panel(
+            id=2,
+            title="What is wrong, and what to do?",
+            description="Open findings of the detectors, the newest first.",
+            picture=Picture.TABLE,
+            asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
+            no_data="Nothing is wrong: there is no open finding",
+            width=16,
+            height=8,
+            columns=FINDING_COLUMNS,
+        ),
+        Panel(
+            id=3,
+            title="Is data still coming in?",
+            description="Minutes since the newest event of each stream. More than a few minutes in working hours means "
+            "that a producer, Kafka or the worker stands still.",
+            picture=Picture.STAT,
+            asks={"A": Ask(frozenset(), _freshness)},
+            no_data="No event has arrived yet",
+            width=8,
+            height=8,
+            unit=Unit.MINUTES,
+            columns=(Column("minutes", "Minutes", Unit.MINUTES),),
+        ),
+    ),
+)
+
+_LIVE: Final = Row(
+    "Live",
+    (
+        trend(
+            10,
+            "How many queries come in?",
+            "Queries a minute by integration.",
+            "query_count",
+            every=Interval.MINUTE,
+            by=("provider",),
+            width=8,
+            bars=True,
+        ),
+        trend(
+            11,
+            "How many fail?",
+            "Share of failed queries by minute and integration.",
+            "error_rate",
+            every=Interval.MINUTE,
+            by=("provider",),
+            width=8,
+        ),
+        trend(
+            12,
+            "How quickly do they answer?",
+            "Response time that 95 % stay below, by minute and integration.",
+            "latency_p95_ms",
+            every=Interval.MINUTE,
+            by=("provider",),
+            width=8,
+        ),
+    ),
+)
+
+_SYNCS: Final = Row(
+    "Sync jobs",
+    (
+        Panel(
+            id=20,
+            title="Which syncs ran last?",
+            description="Sync jobs of this range, the newest first, with what they moved and what failed.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(_PROVIDER, _syncs)},
+            no_data="No sync job reported in this range",
+            width=24,
+            height=9,
+            columns=(
+                Column("at", "When"),
+                Column("integration_provider", "Integration"),
+                Column("sync_status", "Reports", states=STATES),
+                Column("records_synced", "Records", Unit.COUNT),
+                Column("records_failed", "Failed", Unit.COUNT),
+                Column("duration_ms", "Took", Unit.MILLISECONDS),
+                Column("error_kind", "Error"),
+            ),
+        ),
+    ),
+)
+
+TAB: Final = Tab(
+    uid=names.REAL_TIME,
+    title="Real-Time Integration Monitor",
+    about="What is happening now?",
+    rows=(_NOW, _LIVE, _SYNCS),
+    variables=("provider",),
+    audience="operations",
+    span="now-1h",
+    refresh="5s",
+)

@@ -1,0 +1,125 @@
+"""What each type of report holds: figures of the registry, and panels of the dashboards."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from dashboards.panel import Panel, Tab
+from dashboards.tabs import (
+    ai_performance,
+    business_impact,
+    conversation_intelligence,
+    executive,
+    integration_health,
+    predictive,
+)
+from reports.request import ReportType
+
+
+class Contents(NamedTuple):
+    """One type of report: what its cover says, its figures in the order of reading, and its panels."""
+
+    about: str
+    figures: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    insights: tuple[str, ...]
+
+
+def _panels(tab: Tab, *ids: int) -> tuple[Panel, ...]:
+    found = {panel.id: panel for panel in tab.panels}
+    return tuple(found[id_] for id_ in ids)
+
+
+CONTENTS: Final[dict[ReportType, Contents]] = {
+    ReportType.EXECUTIVE: Contents(
+        "Whether the AI's work with integrations is worth it, and whether anything is wrong",
+        (
+            "conversation_count",
+            "durable_resolution_rate",
+            "csat",
+            "handoff_rate",
+            "query_success_rate",
+            "data_utilization_rate",
+            "net_savings",
+            "roi",
+            "influenced_revenue",
+            "conversion_rate",
+            "conversion_lift",
+            "integration_uptime",
+        ),
+        (
+            *_panels(executive.TAB, 10, 11, 20),
+            *_panels(business_impact.TAB, 10, 11),
+            *_panels(conversation_intelligence.TAB, 20),
+        ),
+        ("performance_anomaly", "kpi_change", "churn_risk", "integration_need"),
+    ),
+    ReportType.OPERATIONAL: Contents(
+        "How integrations and the pipeline worked",
+        (
+            "query_count",
+            "query_success_rate",
+            "error_rate",
+            "latency_p50_ms",
+            "latency_p95_ms",
+            "latency_p99_ms",
+            "integration_uptime",
+            "sync_success_rate",
+            "data_freshness_hours",
+            "api_quota_peak",
+            "incident_count",
+        ),
+        (*_panels(integration_health.TAB, 20, 21, 22, 23), *_panels(ai_performance.TAB, 31)),
+        ("performance_anomaly", "kpi_change"),
+    ),
+    ReportType.INTEGRATION: Contents(
+        "How each integration did, and what its data was worth",
+        (
+            "query_count",
+            "query_success_rate",
+            "latency_p95_ms",
+            "data_freshness_hours",
+            "integration_uptime",
+            "sync_success_rate",
+            "confidence_with_data",
+            "confidence_without_data",
+            "confidence_lift",
+        ),
+        (
+            *_panels(integration_health.TAB, 11, 20, 21, 23),
+            *_panels(ai_performance.TAB, 11, 20),
+            *_panels(business_impact.TAB, 30),
+        ),
+        ("performance_anomaly", "integration_need"),
+    ),
+    ReportType.CONVERSATION: Contents(
+        "What conversations needed, what was missing, and where customers went",
+        (
+            "conversation_count",
+            "data_utilization_rate",
+            "knowledge_gap_rate",
+            "durable_resolution_rate",
+            "reopen_rate",
+            "handoff_rate",
+            "csat",
+            "csat_lift",
+            "resolution_time_minutes",
+        ),
+        _panels(conversation_intelligence.TAB, 10, 11, 20, 21, 30, 31, 40),
+        ("integration_need", "kpi_change"),
+    ),
+    ReportType.PREDICTIVE: Contents(
+        "Who may leave, who may buy more, and what integrations will need",
+        (
+            "open_incidents",
+            "incident_count",
+            "churn_at_risk_customers",
+            "upsell_opportunities",
+            "integration_needs",
+            "kpi_changes",
+            "expected_conversion_rate",
+        ),
+        _panels(predictive.TAB, 10, 11, 20, 21, 22, 30),
+        ("performance_anomaly", "churn_risk", "upsell_opportunity", "integration_need", "kpi_change"),
+    ),
+}

@@ -1,0 +1,178 @@
+"""Exports: rows of a table or a key figure, streamed from ClickHouse into a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple, cast
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
+
+from kpis.query import figures
+from models.errors import SettingsError, Unreachable
+from models.query import Query
+from reports import export_query
+from reports.export_columns import unnamed
+from reports.export_request import MOST_BYTES, ExportRequest, check_rows
+from reports.export_tables import Exportable
+from reports.export_writers import WRITERS, Writer
+from sinks.reading import ask
+
+# Called with the rows that are written and the rows that there will be.
+Progress = Callable[[int, int], None]
+# A slice is small, but FINAL over a busy month takes its time.
+_PIECE_ROWS: Final = {"max_block_size": 65_409}
+
+
+class Exported(NamedTuple):
+    """What an export came to; ``withheld`` counts the rows whose customers stay unnamed or that were left out."""
+
+    rows: int
+    size: int
+    withheld: int
+
+
+def export_to_file(client: Client, request: ExportRequest, path: Path, progress: Progress) -> Exported:
+    """Export into a file, which appears under its name when it is complete.
+
+    Raises
+    ------
+    SettingsError
+        It is too large, or the file cannot be written.
+    Unreachable
+        ClickHouse does not answer; nothing is left behind.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as target:
+            done = export(client, request, target, progress)
+            target.flush()
+            os.fsync(target.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path} ({error.strerror or error}); give another --out") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return done
+
+
+def export(client: Client, request: ExportRequest, target: BinaryIO, progress: Progress) -> Exported:
+    """Export into a stream; see ``export_to_file``."""
+    return _Export(client, request, target, progress).run()
+
+
+class _Export:
+    """One export on its way."""
+
+    def __init__(self, client: Client, request: ExportRequest, target: BinaryIO, progress: Progress) -> None:
+        self._client = client
+        self._request = request
+        self._target = _Counted(target)
+        self._progress = progress
+        self._rows = 0
+        self._withheld = 0
+
+    def run(self) -> Exported:
+        table = self._request.table
+        if table is None:
+            self._write_figures()
+        else:
+            self._write_table(table)
+        return Exported(self._rows, self._target.written, self._withheld)
+
+    def _write_figures(self) -> None:
+        request = self._request
+        query = figures([request.what], request.scope, request.by, request.every)
+        if "tenant" in request.by:  # Arrow has no UUIDs
+            query = Query(f"SELECT * REPLACE (toString(tenant) AS tenant) FROM ({query.sql})", query.parameters)  # noqa: S608
+        found = self._whole(query)
+        check_rows(request, found.num_rows)
+        with self._writer(found.schema) as writer:
+            for batch in found.to_batches():
+                self._add(writer, batch, found.num_rows)
+
+    def _write_table(self, table: Exportable) -> None:
+        request, scope = self._request, self._request.scope
+        buckets = ask(self._client, *export_query.counts(table, scope, request.customers))
+        total = sum(int(row["rows"]) for row in buckets)
+        check_rows(request, total)
+        parts = list(export_query.slices([(int(row["bucket"]), int(row["rows"])) for row in buckets], scope))
+        small = self._small_groups(table) if request.customers else []
+        first = export_query.rows(table, scope, parts[0], request.customers)
+        schema = self._whole(Query(f"SELECT * FROM ({first.sql}) LIMIT 0", first.parameters)).schema  # noqa: S608
+        with self._writer(schema) as writer:
+            self._progress(0, total)
+            for part in parts:
+                query = export_query.rows(table, scope, part, request.customers)
+                for batch in self._batches(query):
+                    kept, withheld = unnamed(batch, table, small) if small else (batch, 0)
+                    self._withheld += withheld
+                    self._add(writer, kept, total)
+
+    def _small_groups(self, table: Exportable) -> list[tuple[str, ...]]:
+        rows = ask(self._client, *export_query.small_groups(table, self._request.scope))
+        return [tuple(str(cell) for cell in row.values()) for row in rows]
+
+    def _add(self, writer: Writer, batch: pa.RecordBatch, total: int) -> None:
+        writer.write(batch)
+        self._rows += batch.num_rows
+        check_rows(self._request, self._rows)  # events that arrived since they were counted
+        if self._target.written > MOST_BYTES:
+            raise SettingsError(f"an export has at most {MOST_BYTES / 1024**3:.0f} GiB; take a shorter range or parquet")
+        self._progress(self._rows, max(total, self._rows))
+
+    @contextlib.contextmanager
+    def _writer(self, schema: pa.Schema) -> Iterator[Writer]:
+        writer = WRITERS[self._request.format](cast(BinaryIO, self._target), schema)
+        yield writer
+        writer.close()
+
+    def _whole(self, query: Query) -> pa.Table:
+        with _failures():
+            return self._client.query_arrow(query.sql, query.parameters, use_strings=True)
+
+    def _batches(self, query: Query) -> Iterator[pa.RecordBatch]:
+        with (
+            _failures(),
+            self._client.query_arrow_stream(query.sql, query.parameters, _PIECE_ROWS, use_strings=True) as stream,
+        ):
+            yield from stream
+
+
+class _Counted(io.RawIOBase):
+    """Passes bytes on and counts them; closing it leaves the stream behind it open."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self.written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._target.write(data)
+        self.written += size
+        return size
+
+    def tell(self) -> int:
+        return self.written
+
+    def flush(self) -> None:
+        if not self.closed:
+            self._target.flush()
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (ClickHouseError, HTTPError, pa.ArrowInvalid) as error:  # the last two: an answer that was cut off
+        raise Unreachable(f"ClickHouse does not answer the export: {' '.join(str(error).split())[:300]}") from error

@@ -1,0 +1,61 @@
+"""Whole columns made fit for a file at once: formulas disarmed, lists as text, small groups of customers unnamed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.export_tables import CUSTOMER, Exportable
+from reports.neutral import neutral
+
+_BETWEEN: Final = "\x1f"
+
+
+def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch for a spreadsheet: lists joined with commas, and no text that is taken for a formula."""
+    columns = {name: _disarmed(_joined(batch.column(name))) for name in batch.schema.names}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def unnamed(
+    batch: pa.RecordBatch, table: Exportable, groups: Collection[Sequence[str]]
+) -> tuple[pa.RecordBatch, int]:
+    """Return a batch in which nobody of the given small groups is named, and how many rows that concerned.
+
+    What identifies or describes the customer is emptied, the tenant apart; or the row is left out, as the table says.
+    """
+    if not groups or not table.per_customer:
+        return batch, 0
+    keys = pc.binary_join_element_wise(*(batch.column(name) for name in table.group), _BETWEEN)
+    of_small = pc.is_in(keys, value_set=pa.array([_BETWEEN.join(group) for group in groups], keys.type))
+    hit = pc.and_(of_small, pc.not_equal(batch.column(CUSTOMER), ""))
+    concerned = int(pc.sum(hit).as_py() or 0)
+    if not concerned:
+        return batch, 0
+    if table.small == "leave out":
+        return batch.filter(pc.invert(hit)), concerned
+    emptied = {CUSTOMER, "conversation_id", *table.group} - {"user_id"}
+    columns = {
+        name: pc.if_else(hit, "", batch.column(name)) if name in emptied else batch.column(name)
+        for name in batch.schema.names
+    }
+    return pa.RecordBatch.from_pydict(columns), concerned
+
+
+def _joined(column: Any) -> Any:
+    return pc.binary_join(column, ", ") if pa.types.is_list(column.type) else column
+
+
+def _disarmed(column: Any) -> Any:
+    """Return a text column with an apostrophe before what ``neutral`` would put one before."""
+    if not pa.types.is_string(column.type):
+        return column
+    first = pc.utf8_slice_codeunits(column, 0, 1)
+    risky = [letter for letter in pc.unique(first).to_pylist() if neutral(letter) != letter]
+    if not risky:
+        return column
+    mask = pc.is_in(first, value_set=pa.array(risky, column.type))
+    return pc.if_else(mask, pc.binary_join_element_wise("'", column, ""), column)

@@ -1,0 +1,109 @@
+"""What an export is asked to be, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from kpis.registry import ALL, get
+from kpis.scope import Interval, Scope
+from models.errors import SettingsError
+from reports.export_tables import Exportable, exportable
+
+# A customer's pseudonym is shown where at least so many customers share what is known of them.
+K: Final = 5
+# Excel's own limit is 1,048,576, and the first row is the heading.
+XLSX_ROWS: Final = 1_048_575
+MOST_ROWS: Final = 20_000_000
+MOST_BYTES: Final = 8 * 1024**3
+
+
+class ExportFormat(StrEnum):
+    """What file an export is."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One export.
+
+    Parameters
+    ----------
+    what
+        A table of ``EXPORTABLE``, or the id of a key figure.
+    scope
+        Whose data of which range; a table can only be narrowed by provider.
+    by, every
+        How a key figure is split.
+    customers
+        Whether pseudonyms of customers are wanted; groups smaller than ``K`` stay unnamed all the same.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be made; says why and what could be.
+    """
+
+    what: str
+    scope: Scope
+    format: ExportFormat
+    by: tuple[str, ...] = ()
+    every: Interval | None = None
+    customers: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        if self.scope.start >= self.scope.end:
+            raise SettingsError("an export needs a range that ends after it begins; check --from and --to")
+        if self.what in ALL:
+            self._check_kpi()
+        else:
+            self._check_table(exportable(self.what))
+
+    @property
+    def table(self) -> Exportable | None:
+        """The table; ``None`` for a key figure."""
+        return None if self.what in ALL else exportable(self.what)
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows the file may have."""
+        return XLSX_ROWS if self.format is ExportFormat.XLSX else MOST_ROWS
+
+    def _check_kpi(self) -> None:
+        kpi = get(self.what)
+        if self.customers:
+            raise SettingsError(f"{kpi.id} is about no single customer; leave out --customers")
+
+    def _check_table(self, table: Exportable) -> None:
+        if self.by or self.every is not None:
+            raise SettingsError(f"'{self.what}' is a table: --by and --every are for key figures")
+        if set(self.scope.filters) - {"provider"}:
+            raise SettingsError(f"'{self.what}' can be narrowed by provider only")
+        if self.scope.provider is not None and not table.provider:
+            raise SettingsError(f"'{self.what}' knows no integrations; leave out --provider")
+        if self.customers and not table.per_customer:
+            raise SettingsError(f"'{self.what}' holds nothing of single customers; leave out --customers")
+
+
+def check_rows(request: ExportRequest, rows: int) -> None:
+    """Refuse an export that has too many rows for its format.
+
+    Raises
+    ------
+    SettingsError
+        Says how many there are and may be.
+    """
+    if rows <= request.most_rows:
+        return
+    if request.format is ExportFormat.XLSX:
+        raise SettingsError(
+            f"an Excel sheet holds {XLSX_ROWS:,} rows below its heading, and this export has {rows:,}; take csv or "
+            "parquet, or a shorter range"
+        )
+    raise SettingsError(f"an export has at most {MOST_ROWS:,} rows, and this one has {rows:,}; take a shorter range")

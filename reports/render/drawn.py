@@ -1,0 +1,91 @@
+"""What PDF and HTML have in common: charts as SVG, cells as text, a figure as a row."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import vl_convert
+
+from dashboards.preview.words import cell_text
+from kpis.display import shown
+from reports.report import Exhibit, Figure, Report
+from reports.words import better, change_in_words
+
+_WIDTH: Final = 640
+_HEIGHT: Final = 230
+MOST_ROWS: Final = 60
+"""Rows of a table on paper; how many more there are is said below it."""
+
+_CONFIG: Final = {
+    "background": None,
+    "view": {"stroke": None},
+    "font": "Libertinus Serif",
+    "axis": {
+        "labelColor": "#444",
+        "domainColor": "#bbb",
+        "tickColor": "#bbb",
+        "gridColor": "#e8ebee",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+    },
+    "legend": {"labelFontSize": 11, "symbolSize": 60},
+}
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """Return a chart as SVG, of the width of a page."""
+    height = spec.get("height")
+    fixed = {**spec, "width": _WIDTH, "height": height if isinstance(height, dict) else _HEIGHT, "config": _CONFIG}
+    return str(vl_convert.vegalite_to_svg(fixed))
+
+
+def figure_row(figure: Figure) -> dict[str, str]:
+    """Return a figure as the texts of a table's row."""
+    bounds = ""
+    if figure.low is not None and figure.high is not None:
+        bounds = f"{shown(figure.unit, figure.low)} to {shown(figure.unit, figure.high)}"
+    mood = {True: "better", False: "worse", None: "same"}[better(figure)]
+    return {
+        "title": figure.title,
+        "value": shown(figure.unit, figure.value),
+        "bounds": bounds,
+        "before": shown(figure.unit, figure.before),
+        "change": change_in_words(figure),
+        "mood": mood,
+        "state": figure.state,
+        "notes": "; ".join(figure.notes),
+    }
+
+
+def table(exhibit: Exhibit) -> dict[str, Any]:
+    """Return an exhibit's table as texts: ``head``, ``rows``, which columns are ``numbers``, how many are ``left``."""
+    hidden = {column.name for column in exhibit.columns if column.hidden}
+    names = [name for name in (exhibit.rows[0] if exhibit.rows else ()) if name not in hidden]
+    columns = [next((one for one in exhibit.columns if one.name == name), None) for name in names]
+    return {
+        "head": [
+            column.title if column else name.replace("_", " ") for name, column in zip(names, columns, strict=True)
+        ],
+        "numbers": [
+            any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in exhibit.rows)
+            for name in names
+        ],
+        "rows": [
+            [cell_text(row[name], column.unit if column else None) for name, column in zip(names, columns, strict=True)]
+            for row in exhibit.rows[:MOST_ROWS]
+        ],
+        "left": max(0, len(exhibit.rows) - MOST_ROWS),
+    }
+
+
+def provenance(report: Report) -> list[tuple[str, str]]:
+    """Return where the numbers come from, as pairs of what and its text."""
+    origin = report.provenance
+    mark = "nothing is stored yet" if origin.watermark is None else f"{origin.watermark:%Y-%m-%d %H:%M:%S} UTC"
+    return [
+        ("Made", f"{origin.made_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Newest event stored by then", mark),
+        ("Hours that late events changed a day after they ended", f"{origin.late_hours:,}"),
+        ("Rejected messages received in the range (not in any figure)", f"{origin.dead_letters:,}"),
+        ("Stored periods restated because of late facts", f"{origin.restated:,}"),
+    ]

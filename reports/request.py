@@ -1,0 +1,163 @@
+"""What a report is asked to be: the document's ``generateReport`` options, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from kpis.scope import Everyone
+from models.errors import SettingsError
+from models.fields import LABEL_PATTERN
+
+_SPAN: Final = re.compile(r"^([1-9]\d{0,3})([hdw])$")
+_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = timedelta(days=400)
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
+
+
+class ReportType(StrEnum):
+    """What a report is about; each has its own figures and pictures (``reports.contents``)."""
+
+    EXECUTIVE = "executive"
+    OPERATIONAL = "operational"
+    INTEGRATION = "integration"
+    CONVERSATION = "conversation"
+    PREDICTIVE = "predictive"
+
+
+class ReportFormat(StrEnum):
+    """What file a report is."""
+
+    PDF = "pdf"
+    HTML = "html"
+    XLSX = "xlsx"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parts a report has: the document's ``template_config``."""
+
+    executive_summary: bool = True
+    charts: bool = True
+    detailed_metrics: bool = False
+    recommendations: bool = True
+    raw_data: bool = False
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """One report to make.
+
+    Parameters
+    ----------
+    tenant
+        Whose data; ``ALL_TENANTS`` is said aloud.
+    start, end
+        The range ``[start, end)``, aware.
+    integrations
+        Only these; all where empty.
+    """
+
+    name: str
+    type: ReportType
+    format: ReportFormat
+    tenant: UUID | Everyone
+    start: datetime
+    end: datetime
+    integrations: tuple[str, ...] = ()
+    parts: Parts = Parts()
+    time_zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made."""
+        if not re.match(LABEL_PATTERN, self.name):
+            raise SettingsError("a report's name needs 1 to 128 characters without control characters")
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
+            raise SettingsError("a report needs a range that ends after it begins, in times with an offset")
+        if self.end - self.start > _LONGEST:
+            raise SettingsError(f"a report covers at most {_LONGEST.days} days: older events are not kept")
+        for provider in self.integrations:
+            if not _PROVIDER.match(provider):
+                raise SettingsError(f"'{provider}' is not an integration; expected lower case, for example hubspot")
+
+    @property
+    def before(self) -> tuple[datetime, datetime]:
+        """The range of the same length before this one, which figures are compared with."""
+        return self.start - (self.end - self.start), self.start
+
+
+def span(text: str) -> timedelta:
+    """Return a time range such as ``30d``, ``24h`` or ``4w``.
+
+    Raises
+    ------
+    SettingsError
+        It is not one.
+    """
+    found = _SPAN.match(text)
+    if not found:
+        raise SettingsError(f"time_range is '{text}'; expected a number and h, d or w, for example 30d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: datetime) -> ReportRequest:
+    """Return the request of the document's ``generateReport(userId, options)``.
+
+    Raises
+    ------
+    SettingsError
+        An option is unknown or has a value that cannot be used; names it and what was expected.
+    """
+    _only(options, {"name", "type", "format", "filters", "template_config"}, "")
+    filters = _mapping(options, "filters")
+    _only(filters, {"time_range", "integrations", "time_zone"}, "filters.")
+    template = _mapping(options, "template_config")
+    known = {f"include_{name}": name for name in Parts.__dataclass_fields__}
+    _only(template, set(known), "template_config.")
+    for name, value in template.items():
+        if not isinstance(value, bool):
+            raise SettingsError(f"template_config.{name} is {value!r}; expected true or false")
+    integrations = filters.get("integrations") or []
+    if not isinstance(integrations, list) or not all(isinstance(one, str) for one in integrations):
+        raise SettingsError("filters.integrations must be a list of names, for example ['hubspot']")
+    return ReportRequest(
+        name=str(options.get("name", "Report")),
+        type=_one_of(ReportType, "type", options.get("type")),
+        format=_one_of(ReportFormat, "format", options.get("format", "pdf")),
+        tenant=tenant,
+        start=now - span(str(filters.get("time_range", "30d"))),
+        end=now,
+        integrations=tuple(integrations),
+        parts=Parts(**{known[name]: value for name, value in template.items()}),
+        time_zone=str(filters.get("time_zone", "UTC")),
+    )
+
+
+def _one_of(kind: type[Choice], name: str, value: Any) -> Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise SettingsError(f"{name} is {value!r}; expected one of {', '.join(kind)}") from None
+
+
+def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = options.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"{name} must be an object with options")
+    return value
+
+
+def _only(options: Mapping[str, Any], known: set[str], prefix: str) -> None:
+    for name in options:
+        if name not in known:
+            raise SettingsError(f"there is no option {prefix}{name}; expected {', '.join(sorted(known))}")

@@ -1,0 +1,131 @@
+"""Churn, upsell, forecasts and needs over stored history: as of a moment, once, and the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from benchmarks.detection.churn_simulated import store
+from detectors.churn import CHURN
+from detectors.customer_features import CustomerFacts, facts_query
+from models.insights import Insight
+from simulator.scenario import Scenario, rate_for
+from simulator.tenants import DEFAULT_TENANTS, Tenant
+from sinks.clickhouse import ClickHouseSink
+from sinks.connection import ClickHouseAddress, connect
+from sinks.insight_rows import insight_rows
+from sinks.label_store import LabelStore
+from sinks.reading import ask
+from streams.customer_jobs import JOBS, find_churn, find_upsells
+from streams.need_jobs import expired, find_needs, make_forecasts
+
+pytestmark = pytest.mark.stack
+
+DAY = timedelta(days=1)
+# A Monday far ahead: the tables forget what is older than 400 days, or 90.
+NOW = datetime(2030, 7, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def client(database: ClickHouseAddress) -> Iterator[Client]:
+    with connect(database) as client:
+        yield client
+
+
+def history(days: int, events: int, tenant: Tenant = DEFAULT_TENANTS[0]) -> Scenario:
+    """A tenant's customers, and few sync jobs."""
+    tenants = (replace(tenant, links=tuple(replace(link, sync_minutes=720) for link in tenant.links)),)
+    span = days * DAY
+    return Scenario(seed=5, start=NOW - span, end=NOW, tenants=tenants, rate=rate_for(events, span, tenants))
+
+
+def facts_of(client: Client, at: datetime) -> dict[str, CustomerFacts]:
+    rows = ask(client, *facts_query(at), aware=True)
+    return {row["customer_id"]: CustomerFacts.of_row(row) for row in rows}
+
+
+def test_facts_are_as_of_their_moment_whatever_came_later(client: Client, database: ClickHouseAddress) -> None:
+    scenario, at = history(40, 6_000), NOW - 10 * DAY
+    store(scenario, database)
+    with_future = facts_of(client, at)
+    for table in ("conversation_outcomes", "integration_query_metrics", "conversation_intelligence"):
+        client.command(f"DELETE FROM {table} WHERE created_at >= {{at:DateTime64(3)}}", parameters={"at": at})
+    assert len(with_future) > 50
+    assert facts_of(client, at) == with_future
+    assert all(facts.last_at < at for facts in with_future.values())
+
+
+def test_a_month_of_history_is_too_little_for_a_model_and_says_so(client: Client, database: ClickHouseAddress) -> None:
+    store(history(30, 8_000), database)
+    found = find_churn(client, NOW)
+    assert {insight.kind for insight in found} <= {"overdue_customer"}
+    assert all("knows too little" in insight.summary for insight in found)
+    assert find_churn(client, NOW) == found
+
+
+def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes_nothing(
+    client: Client, database: ClickHouseAddress
+) -> None:
+    store(history(100, 14_000), database)
+    found = find_churn(client, NOW)
+    risks = [insight for insight in found if insight.kind == "churn_risk"]
+    assert risks
+    assert all(0.1 < insight.confidence_score < 1.0 for insight in risks)
+    assert all(insight.contributing_factors and insight.recommended_actions for insight in risks)
+    queue = LabelStore(client, CHURN)
+    labels = queue.labels(NOW, 1_000_000)
+    assert {label.positive for label in labels} == {True, False}
+    assert all(label.snapshot.due_at <= NOW for label in labels)
+    counted = "SELECT count() FROM customer_snapshots"
+    before = client.query(counted + " FINAL").result_rows
+    assert find_churn(client, NOW) == found
+    assert client.query(counted + " FINAL").result_rows == before
+    quality = client.query("SELECT auc FROM customer_model_quality FINAL WHERE role = 'champion'").result_rows
+    assert quality[0][0] > 0.5
+
+    later = {insight.id: insight for insight in find_churn(client, NOW + 40 * DAY)}
+    ended = [later[insight.id] for insight in risks if insight.id in later]
+    assert len(ended) == len(risks)
+    assert {insight.status for insight in ended} == {"closed"}
+
+    assert {insight.insight_type for insight in find_upsells(client, NOW)} <= {"upsell_opportunity"}
+    _check_forecasts(client)
+
+
+def _check_forecasts(client: Client) -> None:
+    found = make_forecasts(client, NOW)
+    made = (
+        "SELECT uniqExact(integration_provider), count(), min(target_time), max(target_time), countIf(lower > value) "
+    )
+    rows = client.query(made + "FROM integration_forecasts FINAL").result_rows
+    providers = len(DEFAULT_TENANTS[0].links)
+    midnight = datetime(2030, 7, 1)  # noqa: DTZ001 - the client leaves UTC out
+    assert rows == [(providers, providers * 2 * 168, midnight, midnight + 7 * DAY - timedelta(hours=1), 0)]
+    assert make_forecasts(client, NOW) == found
+    assert client.query(made + "FROM integration_forecasts FINAL").result_rows == rows
+
+
+def test_what_conversations_ask_for_and_the_tenant_lacks_is_found_and_ends_with_its_week(
+    client: Client, database: ClickHouseAddress
+) -> None:
+    store(history(20, 5_000, DEFAULT_TENANTS[2]), database)
+    found = find_needs(client, NOW)
+    lacking = {(insight.kind, insight.integration_provider) for insight in found}
+    assert ("missing_provider", "jira") in lacking
+    assert ("missing_data", "salesforce") in lacking
+    counts = [insight.observed or 0.0 for insight in found]
+    assert counts == sorted(counts, reverse=True)
+    ClickHouseSink(database).write("predictive_insights", insight_rows(found))
+    assert expired(client, ("missing_provider", "missing_data"), found[0].started_at) == []
+    closed = expired(client, ("missing_provider", "missing_data"), found[0].started_at + 7 * DAY)
+    assert {insight.id for insight in closed} == {insight.id for insight in found}
+    assert {(insight.status, insight.ended_at) for insight in closed} == {("closed", found[0].started_at + 7 * DAY)}
+
+
+def test_an_empty_database_has_nothing_to_say(client: Client) -> None:
+    found: list[Insight] = [insight for job in JOBS for insight in job.run(client, NOW)]
+    assert found == []

@@ -1,0 +1,183 @@
+"""Every statement of the generated dashboards, as Grafana would send it, against a week of the simulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboards.clickhouse import PLUGIN
+from sinks.connection import connect
+from sinks.reading import ask
+from tests.grafana_text import ALL, expanded
+from tests.simulated_week import Week
+
+pytestmark = pytest.mark.stack
+
+_FILES: Final = sorted(Path("deploy/grafana/dashboards").glob("*/*.json"))
+_NUMBERS: Final = {"stat", "gauge", "bargauge", "timeseries", "barchart", "heatmap", "geomap"}
+# What a week of two tenants cannot have.
+_EMPTY: Final = {
+    "romashka-predictive 10": "a model of churn needs months of customers",
+    "romashka-predictive 11": "a model of upsell needs months of customers",
+    "romashka-predictive 20": "a forecast needs two weeks",
+    "romashka-predictive 21": "a forecast needs two weeks",
+    "romashka-predictive 22": "needs are found over two weeks",
+    "romashka-predictive 23": "a change is told from four weeks of a figure",
+    "romashka-predictive 31": "no model has predicted anything",
+    "romashka-pipeline 40": "every message of the simulator is a valid event",
+    "romashka-executive 21": "the incidents are over",
+    "romashka-realtime 2": "the incidents are over",
+}
+# Only a ClickHouse server has it; the embedded engine keeps no log of statements.
+_SERVER_ONLY: Final = "system.query_log"
+_HOSTILE: Final = (
+    "') OR 1=1 --",
+    "\\') OR 1=1 /*",
+    "{a},{b}' UNION ALL SELECT 1 -- ",
+    "%27) OR 1=1 --\n",
+    "${tenant:raw} $__toTime ü☃ %",
+    "\\",
+)
+
+
+class Statement(NamedTuple):
+    """One statement of a file, where it is, and how it is drawn."""
+
+    place: str
+    sql: str
+    picture: str
+    frame: int
+    columns: frozenset[str]
+
+
+def of_file(path: Path) -> Iterator[Statement]:
+    """Yield what the dashboard's panels ask of ClickHouse."""
+    dashboard = json.loads(path.read_text(encoding="utf-8"))
+    for panel in dashboard["panels"]:
+        named = frozenset(one["matcher"]["options"] for one in panel.get("fieldConfig", {}).get("overrides", []))
+        for target in panel.get("targets", []):
+            if target["datasource"]["type"] == PLUGIN and _SERVER_ONLY not in target["rawSql"]:
+                place = f"{dashboard['uid']} {panel['id']}"
+                yield Statement(place, target["rawSql"], panel["type"], target["format"], named)
+
+
+STATEMENTS: Final = [one for path in _FILES for one in of_file(path)]
+VARIABLES: Final = {
+    variable["name"]: variable["query"]["rawSql"]
+    for path in _FILES
+    for variable in json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
+    if variable["type"] == "query"
+}
+MARKS: Final = {
+    mark["name"]: mark["target"]["rawSql"]
+    for path in _FILES
+    for mark in json.loads(path.read_text(encoding="utf-8"))["annotations"]["list"]
+    if mark["datasource"]["type"] == PLUGIN
+}
+EVERYTHING: Final = dict.fromkeys(VARIABLES, ALL)
+
+
+@pytest.fixture(scope="module")
+def client(week: Week) -> Iterator[Client]:
+    with connect(week.address) as opened:
+        yield opened
+
+
+def answer(
+    client: Client, week: Week, sql: str, variables: Mapping[str, Any] = EVERYTHING, start: datetime | None = None
+) -> list[dict[str, Any]]:
+    return ask(client, expanded(sql, variables, start or week.start, week.end), {})
+
+
+def is_number(cell: Any) -> bool:
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+
+
+def says_something(one: Statement, rows: list[dict[str, Any]]) -> bool:
+    """Whether there are rows, and a number where the picture is of numbers."""
+    return bool(rows) and (one.picture not in _NUMBERS or any(is_number(cell) for row in rows for cell in row.values()))
+
+
+def test_every_panel_has_the_rows_and_columns_that_its_picture_needs(client: Client, week: Week) -> None:
+    empty = set()
+    for one in STATEMENTS:
+        rows = answer(client, week, one.sql)
+        if not says_something(one, rows):  # money is one tenant's: there is no sum of currencies
+            rows = answer(client, week, one.sql, {**EVERYTHING, "tenant": str(week.tenant)})
+        if not says_something(one, rows):
+            empty.add(one.place)
+            continue
+        assert one.columns <= rows[0].keys(), one.place
+        if one.frame == 0:
+            check_series(one, rows)
+        if one.picture == "nodeGraph":
+            assert {"id", "mainstat"} <= rows[0].keys(), one.place
+    assert empty == _EMPTY.keys()
+
+
+def check_series(one: Statement, rows: list[dict[str, Any]]) -> None:
+    """A time series: the time first and ascending, then labels and numbers, nothing that Grafana cannot tell apart."""
+    names = list(rows[0])
+    assert names[0] == "time", one.place
+    assert all(isinstance(row["time"], datetime) for row in rows), one.place
+    assert all(earlier["time"] <= later["time"] for earlier, later in pairwise(rows)), one.place
+    labels = [name for name in names[1:] if any(isinstance(row[name], str) for row in rows)]
+    keys = [(row["time"], *(row[name] for name in labels)) for row in rows]
+    if one.picture != "state-timeline":
+        assert len(set(keys)) == len(keys), f"{one.place}: two values of one series at one moment"
+    for name in set(names[1:]) - set(labels):
+        assert all(row[name] is None or is_number(row[name]) for row in rows), (one.place, name)
+
+
+def test_one_tenant_one_integration_and_several_query_types_narrow_what_is_shown(client: Client, week: Week) -> None:
+    some = {**EVERYTHING, "tenant": str(week.tenant), "provider": ["shopify"], "query_type": ["order_status", "x,y"]}
+    narrowed = 0
+    for one in STATEMENTS:
+        rows = answer(client, week, one.sql, some)
+        for name in {"provider", "integration_provider"} & (rows[0].keys() if rows else set()):
+            if "${provider:" in one.sql:
+                assert {row[name] for row in rows} <= {"shopify"}, one.place
+                narrowed += 1
+    assert narrowed > 3
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_variable_offers_texts(client: Client, week: Week, name: str) -> None:
+    rows = answer(client, week, VARIABLES[name])
+    assert rows
+    assert all(len(row) == 1 and all(isinstance(cell, str) and cell for cell in row.values()) for row in rows)
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_every_annotation_has_the_columns_of_one(client: Client, week: Week, name: str) -> None:
+    rows = answer(client, week, MARKS[name])
+    assert rows
+    for row in rows:
+        assert isinstance(row["time"], datetime)
+        assert row["title"]
+        assert row.get("timeEnd") is None or row["timeEnd"] >= row["time"]
+
+
+def test_nothing_in_a_variable_leaves_its_literal(client: Client, week: Week) -> None:
+    """Every statement with all of it at once, and every one with one of the texts."""
+    recent = week.end - timedelta(hours=3)
+    asked = [one for one in STATEMENTS if "${" in one.sql]
+    assert len(asked) > len(_HOSTILE)
+    for place, one in enumerate(asked):
+        nothing = answer(client, week, one.sql, chosen("no such value"), recent)
+        for text in ("".join(_HOSTILE), _HOSTILE[place % len(_HOSTILE)]):
+            found = answer(client, week, one.sql, chosen(text), recent)
+            assert [row.keys() for row in found] == [row.keys() for row in nothing], (one.place, text)
+
+
+def chosen(text: str) -> dict[str, Any]:
+    """The text in every variable; several values may be chosen of all but the tenant."""
+    return {**dict.fromkeys(VARIABLES, [text, text]), "tenant": text}

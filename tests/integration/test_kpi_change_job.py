@@ -1,0 +1,83 @@
+"""The job that looks for changes of key figures, on stored windows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kpis.registry import get
+from models.rows import QUERY_WINDOWS
+from sinks.clickhouse import ClickHouseSink
+from sinks.connection import ClickHouseAddress, connect
+from streams.kpi_change_job import FIGURES, kpi_change_job, kpi_changes
+
+pytestmark = pytest.mark.stack
+
+_NOW: Final = datetime.now(UTC).replace(hour=13, minute=30, second=0, microsecond=0)
+_TODAY: Final = _NOW.replace(hour=0, minute=0)
+_DAYS: Final = 60
+_STEADY, _BROKEN = UUID(int=1), UUID(int=2)
+_NONE: Final = Decimal(0)
+
+
+def _window(tenant: UUID, at: datetime, queries: int, successes: int) -> dict[str, Any]:
+    return {
+        "user_id": tenant.bytes,
+        "integration_provider": "hubspot",
+        "query_type": "contact_lookup",
+        "window_start": at,
+        "topic_epoch": 1,
+        "partition": 0,
+        "chunk_id": 0,
+        "version": 1,
+        "queries": queries,
+        "successes": successes,
+        "response_time_ms_sum": 200 * queries,
+        "response_time_histogram": {"buckets": [100], "counts": [queries]},
+        "data_freshness_hours_sum": _NONE,
+        "data_freshness_hours_count": 0,
+        "ai_confidence_score_sum": _NONE,
+        "ai_confidence_score_count": 0,
+        "customer_satisfaction_impact_sum": _NONE,
+        "customer_satisfaction_impact_count": 0,
+    }
+
+
+def _windows() -> pa.RecordBatch:
+    """Two tenants; the success rate of one falls yesterday at midnight."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for hour in range(-_DAYS * 24, 13):
+        at = _TODAY + timedelta(hours=hour)
+        for tenant in (_STEADY, _BROKEN):
+            good = 0.80 if tenant == _BROKEN and hour >= -24 else 0.96
+            rows.append(_window(tenant, at, 200, int(rng.binomial(200, good))))
+    return pa.RecordBatch.from_pylist(rows, schema=QUERY_WINDOWS)
+
+
+def test_a_real_drop_is_one_insight_and_the_same_at_every_run(database: ClickHouseAddress) -> None:
+    ClickHouseSink(database).write("query_windows", _windows())
+    with connect(database) as client:
+        found = kpi_changes(client, _NOW, [get("query_success_rate")])
+        again = kpi_changes(client, _NOW + timedelta(minutes=15), [get("query_success_rate")])
+    (insight,) = found
+    assert again == found
+    assert (insight.user_id, insight.kind, insight.status) == (_BROKEN, "query_success_rate", "open")
+    assert insight.started_at == _TODAY - timedelta(days=1)
+    assert insight.updated_at == _TODAY + timedelta(hours=12)
+    assert insight.observed == pytest.approx(0.80, abs=0.02)
+    assert insight.expected == pytest.approx(0.96, abs=0.01)
+
+
+def test_an_empty_database_has_no_changes(database: ClickHouseAddress) -> None:
+    job = kpi_change_job()
+    assert job.every == timedelta(minutes=15)
+    assert {get(id_).id for id_ in FIGURES} == set(FIGURES)
+    with connect(database) as client:
+        assert list(job.run(client, _NOW)) == []

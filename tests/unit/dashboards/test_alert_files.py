@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.alerts.files import SOURCE, anchor, render
+from dashboards.alerts.rules import RULES
+from dashboards.tabs import ALL
+from kpis.registry import get
+
+GROUPS: list[dict[str, Any]] = json.loads(render())["groups"]
+GENERATED: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
+HEADINGS = re.findall(r"^## (.+)$", Path("docs/runbook.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_rule_is_generated_at_every_level_with_a_uid_of_its_own() -> None:
+    uids = [rule["uid"] for rule in GENERATED]
+    assert sorted(uids) == sorted(rule.uid(level) for rule in RULES for level in rule.lines)
+    assert len(uids) == len(set(uids))
+    assert all(len(uid) <= 40 for uid in uids), "Grafana takes uids of up to 40 characters"
+
+
+@pytest.mark.parametrize("rule", GENERATED, ids=lambda rule: rule["uid"])
+def test_a_rule_asks_reduces_and_compares(rule: dict[str, Any]) -> None:
+    ask, reduce, threshold = rule["data"]
+    assert rule["condition"] == threshold["refId"] == "C"
+    assert ask["datasourceUid"] == SOURCE
+    assert ask["relativeTimeRange"]["to"] == 30
+    assert reduce["model"]["expression"] == "A"
+    assert threshold["model"]["expression"] == "B"
+    assert "${" not in ask["model"]["rawSql"], "alerts know no dashboard variables"
+    assert "__conditionalAll" not in ask["model"]["rawSql"]
+
+
+@pytest.mark.parametrize("rule", GENERATED, ids=lambda rule: rule["uid"])
+def test_a_rule_says_who_what_and_where(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+    assert rule["labels"]["team"] in {"integrations", "business", "pipeline"}
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["description"].startswith("Expected: ")
+    text = json.dumps({"labels": rule["labels"], "annotations": rule["annotations"]})
+    assert text.replace("${ROMASHKA_RUNBOOK_URL}", "").count("$") == 0, "Grafana would fill in $ from the environment"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_leads_to_a_panel_and_a_heading_of_the_runbook_that_exist(rule: Any) -> None:
+    (tab,) = (tab for tab in ALL if tab.uid == rule.tab)
+    assert rule.panel in {panel.id for panel in tab.panels}
+    assert anchor(rule.runbook) in {anchor(heading) for heading in HEADINGS}, rule.runbook
+
+
+def test_warning_comes_before_critical() -> None:
+    for rule in RULES:
+        if {"warning", "critical"} <= rule.lines.keys():
+            warning, critical = rule.lines["warning"], rule.lines["critical"]
+            assert warning > critical if rule.below else warning < critical
+
+
+def test_the_lines_of_key_figures_are_those_of_the_registry() -> None:
+    by_id = {rule.id: rule for rule in RULES}
+    for id_, kpi in {"integration-failing": "error_rate", "integration-slow": "latency_p95_ms"}.items():
+        assert by_id[id_].lines == {"warning": get(kpi).warning, "critical": get(kpi).critical}
+
+
+def test_a_message_names_the_labels_and_the_value() -> None:
+    (rule,) = (rule for rule in GENERATED if rule["uid"] == "romashka-integration-failing-critical")
+    assert rule["annotations"]["summary"] == (
+        "{{ .Labels.integration_provider }} of tenant {{ .Labels.user_id }} fails "
+        "{{ humanizePercentage .Values.B.Value }} of queries in 15 minutes"
+    )
