@@ -20,6 +20,8 @@ COPY kpis ./kpis
 COPY simulator ./simulator
 COPY embedded ./embedded
 COPY dashboards ./dashboards
+COPY reports ./reports
+COPY api ./api
 COPY cli ./cli
 COPY tracker ./tracker
 # hatchling was installed above, with its hash: nothing is fetched here.

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams detectors sinks kpis dashboards reports api simulator embedded cli tracker benchmarks tests
 
-.PHONY: setup env demo test test-kafka check bench lock clean
+.PHONY: setup env demo test test-kafka check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,8 +29,8 @@ env: setup ## passwords and keys of an installation, once, into .env
 demo: setup ## 30 days of history and live traffic through the real pipeline, in this terminal
 	@$(BIN)/romashka demo $(ARGS)
 
-test: setup ## the whole suite on the embedded stack
-	@$(BIN)/pytest $(ARGS)
+test: setup ## the whole suite on the embedded stack, a file at a time on each of two cores
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from its Maven artifacts
 	@tests/kafka/run $(ARGS)
@@ -42,9 +42,19 @@ check: setup ## formatting, lint, types, architecture, generated files
 	@$(BIN)/lint-imports
 	@$(BIN)/romashka schema --check
 	@$(BIN)/romashka dashboards --check
+	@$(BIN)/romashka kpi docs --check
 
 bench: setup ## throughput beside stock Faust, in one run
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-detection: setup ## the detectors beside river's own and the burn rate: recall, false alarms, delay, time
+	@$(BIN)/python -m benchmarks.detection $(ARGS)
+
+bench-churn: setup ## churn, upsell and forecasts with delayed labels
+	@$(BIN)/python -m benchmarks.detection.churn $(ARGS)
+
+bench-kpis: setup ## every key figure over 100 million queries
+	@$(BIN)/python -m benchmarks.kpis $(ARGS)
 
 lock: setup ## resolve constraints.txt again
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

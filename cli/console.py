@@ -54,10 +54,10 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"))
     logging.basicConfig(level=logging.INFO if debugging() else logging.WARNING, handlers=[handler], force=True)
-    for name in ("streams", "sinks", "cli", "embedded"):
+    for name in ("streams", "sinks", "reports", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)
     if not debugging():
-        for name in ("faust", "mode", "aiokafka", "clickhouse_connect", "urllib3"):
+        for name in ("faust", "mode", "aiokafka", "clickhouse_connect", "urllib3", "apprise"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         for name in ("streams.app", "streams.transport"):  # Faust logs its services under the module of their class
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -14,6 +14,7 @@ from cli.arguments import tenant_id
 from cli.console import err, out
 from cli.settings import settings
 from cli.simulate import progress
+from cli.verification import stored_events
 from dashboards.files import FOLDER, drifted, write
 from dashboards.panel import Origin, Panel, Tab
 from dashboards.preview.page import Facts, file_name, render
@@ -69,6 +70,8 @@ def preview(
     whose = tenant_id("--tenant", tenant) if tenant else None
     with connect(settings().clickhouse) as client:
         pages = write_pages(client, target, whose, days, datetime.now(UTC))
+        if stored_events(client) == 0:
+            out.print("ClickHouse holds no event yet, so the pages are empty; 'romashka demo' shows them with traffic")
     out.print(f"open {pages[0]}", soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cli.arguments import moment, tenant_id
 from cli.console import out, table
@@ -52,8 +53,8 @@ def list_(
     rows = [
         (
             f"{one.deployed_at:%Y-%m-%d %H:%M}",
-            one.service,
-            one.version,
+            escape(one.service),  # whoever deploys names it
+            escape(one.version),
             "all" if one.user_id == ACROSS_TENANTS else str(one.user_id),
         )
         for one in found

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from cli.console import err, out, table
-from cli.settings import settings
+from cli.settings import Settings, settings
 from models.errors import RomashkaError, SettingsError
 from models.insight_message import key_of, value_of
 from models.insights import Insight
@@ -19,7 +19,6 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
 from sinks.insight_rows import insight_rows, latest
 from streams.jobs import Job
-from streams.leader_jobs import leader_jobs
 from streams.produce import BulkProducer, Message
 
 app = typer.Typer(help="Periodic work over what is stored; the leading worker does it by itself.", no_args_is_help=True)
@@ -43,7 +42,7 @@ def list_() -> None:
     Example: `romashka jobs list`
     """
     config = settings()
-    rows = [(job.name, job.every) for job in leader_jobs(config.clickhouse, config.secret)]
+    rows = [(job.name, job.every) for job in _jobs(config)]
     out.print(table("Jobs of the leading worker", ("job", "every"), rows))
 
 
@@ -57,7 +56,7 @@ def run(
     Example: `romashka jobs run --all`
     """
     config = settings()
-    jobs = leader_jobs(config.clickhouse, config.secret)
+    jobs = _jobs(config)
     if every == bool(name):
         raise SettingsError("name one job, or give --all; see 'romashka jobs list'")
     chosen = [job for job in jobs if every or job.name == name]
@@ -97,3 +96,10 @@ def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: Bul
     for one in insights:
         producer.send(Message(INSIGHTS.name, key_of(one).encode(), value_of(one)))
     producer.flush()
+
+
+def _jobs(config: Settings) -> tuple[Job, ...]:
+    # What makes and sends reports takes long to import, and every command imports this module.
+    from cli.leader import every_job  # noqa: PLC0415 - its imports take a second
+
+    return every_job(config)

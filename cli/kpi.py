@@ -23,7 +23,6 @@ from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, figures, last_days
 from kpis.registry import ALL, get
 from models.errors import SettingsError
-from models.query import Query
 from sinks.connection import connect
 from sinks.reading import ask
 
@@ -301,21 +300,3 @@ def _tenant(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise SettingsError(f"--tenant is '{text}'; expected a UUID") from None
-
-
-def answer(client: Any, query: Query) -> list[dict[str, Any]]:
-    """Return a query's rows without what is only there to compute the others."""
-    return [{name: cell for name, cell in row.items() if name != "merged"} for row in ask(client, *query)]
-
-
-def shown(name: str, cell: Any) -> str:
-    """Return a cell as people read it, by the ending of its name."""
-    if cell is None:
-        return "-"
-    if name.endswith("_rate"):
-        return f"{float(cell):.2%}"
-    if name.endswith(("_ms", "_generated")):
-        return f"{cell:,.0f}"
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return str(cell) if isinstance(cell, str | UUID) else f"{float(cell):,.2f}"

@@ -26,7 +26,6 @@ from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
 from sinks.connection import connect
 from sinks.reading import ask
-from sinks.tenant_settings import durable_days
 
 
 class Format(StrEnum):
@@ -67,7 +66,6 @@ def analyse(
             channel=channel or None,
             country=country or None,
             segment=segment or None,
-            durable_days=durable_days(client, scope.tenant, scope.end.date()),
             as_of=now,
         )
         rows = analysis.finish(ask(client, *analysis.query(scope)))

@@ -11,6 +11,8 @@ import typer
 from cli import (
     access,
     alerts,
+    api,
+    audit,
     backtest,
     dashboards,
     dead_letters,
@@ -18,12 +20,15 @@ from cli import (
     deployments,
     doctor,
     embedded,
+    export,
     init,
     insights,
     jobs,
     kafka,
     kpi,
     kpi_analyse,
+    report,
+    schedule,
     schema,
     simulate,
     tenant,
@@ -57,10 +62,15 @@ app.add_typer(tenant.app, name="tenant")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(insights.app, name="insights")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(report.app, name="report")
 app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(deployments.app, name="deployments")
 app.add_typer(access.app, name="access")
+app.command("export")(export.run)
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(api.app, name="api")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from email.utils import parseaddr
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import SettingsError
+from reports.mail import MailServer
 from sinks.connection import ClickHouseAddress
 from streams.delivery import Limits
 from streams.kafka import GroupTiming, KafkaAddress
@@ -49,9 +52,29 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
+    reports_dir: Path = Field(default=Path("reports-made"), description="folder of the reports that schedules make")
+    smtp_host: str = Field(default="", description="mail server for reports; none are sent by e-mail without")
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: str = Field(default="", description="who reports are from, for example Reports <reports@example.com>")
+    grafana_url: str = Field(default="", description="Grafana that live figures are pushed to; empty: none")
+    grafana_live_token: SecretStr = SecretStr("")
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
+    api_host: str = Field(default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0")
+    api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
+    api_requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6
+    api_connections: Annotated[int, Field(ge=1, le=100)] = 8
+    api_reports_folder: str = "generated-reports"
+    api_cors_origins: str = ""
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_jwks_url: str = ""
+    redis_url: SecretStr = SecretStr("")
 
     @property
     def kafka(self) -> KafkaAddress:
@@ -90,6 +113,16 @@ class Settings(BaseSettings):
                 "ROMASHKA_PSEUDONYM_KEY is missing or shorter than 16 bytes; make one with: openssl rand -base64 32"
             )
         return secret
+
+    @property
+    def mail(self) -> MailServer | None:
+        """The mail server; ``None`` where none is set."""
+        if not self.smtp_host:
+            return None
+        if "@" not in parseaddr(self.smtp_from)[1]:
+            raise SettingsError("ROMASHKA_SMTP_FROM must be the address that reports are from (see .env.example)")
+        password = self.smtp_password.get_secret_value()
+        return MailServer(self.smtp_host, self.smtp_port, self.smtp_from, self.smtp_user, password, self.smtp_security)
 
     @property
     def timing(self) -> GroupTiming:

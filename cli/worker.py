@@ -31,6 +31,7 @@ def run() -> None:
 
 async def _run(config: Settings) -> None:
     # Faust takes seconds to import, and every command imports this module.
+    from cli.leader import every_job  # noqa: PLC0415 - its imports take a second
     from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
 
     worker = WorkerConfig(
@@ -41,6 +42,7 @@ async def _run(config: Settings) -> None:
         group=config.kafka_group,
         timing=config.timing,
         limits=config.limits,
+        jobs=every_job(config),
         metrics_port=config.metrics_port,
         metrics_host=config.metrics_host,
     )

@@ -44,7 +44,7 @@ def _figures(
     columns = ", ".join([*(["time"] if every else []), *by, *ids])
 
     def render(dialect: Dialect) -> str:
-        statement = f"SELECT {columns} FROM ({select(ids, dialect, by, every)})"  # noqa: S608 - ids of the registry
+        statement = f"SELECT {columns} FROM ({select(ids, dialect, by, every)})"
         if order:
             statement += f" ORDER BY {', '.join(order)}"
         return statement if limit is None else f"{statement} LIMIT {limit}"

@@ -16,6 +16,7 @@ _TYPICAL_GAP_DAYS: Final = 30.0
 _TYPICAL_MINUTES: Final = 15.0
 _DAY: Final = timedelta(days=1)
 
+# Sums and means are of decimals and whole numbers: of floats they would differ in the last bit from run to run.
 # A tenant that never names a customer is one subject as a whole: its rows have an empty customer_id.
 _FACTS: Final = """
 WITH {at:DateTime64(3, 'UTC')} AS at,
@@ -43,8 +44,10 @@ SELECT
     uniqExactIf(conversation_id, created_at >= at - INTERVAL 60 DAY AND created_at < at - INTERVAL 30 DAY)
         AS visits_before_30d,
     uniqExactIf(conversation_id, created_at >= at - INTERVAL 90 DAY) AS visits_90d,
-    toFloat64(sum(coalesce(business_value_generated, 0))) AS value,
-    sum(value) OVER (PARTITION BY user_id) / sum(visits) OVER (PARTITION BY user_id) AS usual_value_per_visit,
+    sum(coalesce(business_value_generated, 0)) AS money,
+    toFloat64(money) AS value,
+    toFloat64(sum(money) OVER (PARTITION BY user_id))
+        / sum(visits) OVER (PARTITION BY user_id) AS usual_value_per_visit,
     toFloat64(avgIf(customer_satisfaction_score, created_at >= at - INTERVAL 30 DAY)) AS satisfaction,
     toFloat64(avgIf(customer_satisfaction_score, created_at < at - INTERVAL 30 DAY)) AS satisfaction_before,
     countIf(created_at >= at - INTERVAL 90 DAY AND outcome_type IN ('unresolved', 'abandoned', 'escalated', 'reopened'))

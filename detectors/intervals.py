@@ -10,14 +10,14 @@ from typing import NamedTuple
 class Interval(NamedTuple):
     """What one interval brought.
 
-    ``index`` numbers intervals from 1970 and ``hour`` hours; ``count`` events came, of which ``known`` say whether
+    ``number`` counts intervals from 1970 and ``hour`` hours; ``events`` came, of which ``known`` say whether
     they failed (``errors`` did) and ``timed`` how long they took. ``usual`` is the count that the profile of the week
     expects, give or take ``doubt``. What was not told counts as 0 in ``known`` or ``timed``.
     """
 
-    index: int
+    number: int
     hour: int
-    count: float
+    events: float
     known: float
     errors: float
     timed: float
@@ -31,7 +31,7 @@ class Window(NamedTuple):
     """Sums over the latest intervals, ``intervals`` of which were seen at all."""
 
     intervals: int
-    count: float
+    events: float
     known: float
     errors: float
     timed: float
@@ -58,9 +58,9 @@ class Recent:
         self._intervals: deque[Interval] = deque()
 
     @property
-    def last_index(self) -> int | None:
-        """The index of the newest interval."""
-        return self._intervals[-1].index if self._intervals else None
+    def last_number(self) -> int | None:
+        """The number of the newest interval."""
+        return self._intervals[-1].number if self._intervals else None
 
     def windows(self, newest: Interval) -> tuple[Window, Window]:
         """Return the short and the long window that end with ``newest``, which need not be added yet."""
@@ -88,7 +88,7 @@ class Recent:
     def add(self, newest: Interval) -> list[Interval]:
         """Add an interval; return those that no window holds any more, oldest first."""
         intervals = self._intervals
-        after_long = newest.index - self._long
+        after_long = newest.number - self._long
         ripe = []
         while intervals and intervals[0][0] <= after_long:
             ripe.append(intervals.popleft())

@@ -54,7 +54,7 @@ GROUP BY user_id
 """
 _USAGE: Final = """
 SELECT user_id, toString(integration_provider) AS integration_provider,
-    toFloat64(quantile(0.95)(api_rate_limit_usage)) AS usage
+    toFloat64(quantileExact(0.95)(api_rate_limit_usage)) AS usage
 FROM integration_health_history
 WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 14 DAY AND created_at < {at:DateTime64(3, 'UTC')}
     AND api_rate_limit_usage IS NOT NULL

@@ -42,7 +42,7 @@ THRESHOLDS: Final[dict[str, float]] = {"errors": 4.7, "volume": 5.0, "latency": 
 _UNITS: Final = {"errors": "%", "volume": "per minute", "latency": "ms"}
 _DETAILS: Final = {
     "errors": "{window.errors:.0f} of {window.known:.0f} failed within {minutes:g} minutes",
-    "volume": "{window.count:.0f} within {minutes:g} minutes",
+    "volume": "{window.events:.0f} within {minutes:g} minutes",
     "latency": "{window.timed:.0f} answers within {minutes:g} minutes",
 }
 _SHORT_MINUTES: Final = 5.0
@@ -194,7 +194,7 @@ class PerformanceDetector(AnomalyDetector):
         index, count = index_of(x, self._seconds), known(x.get("count"))
         if index is None or count is None or count < 0.0:
             return None
-        last = self._recent.last_index
+        last = self._recent.last_number
         if last is not None and index <= last:
             return None
         middle = (index + 0.5) * self._seconds
@@ -213,7 +213,7 @@ class PerformanceDetector(AnomalyDetector):
         )
 
     def _assess(self, interval: Interval) -> _Assessment:
-        silent = interval.count == 0.0 and interval.index - self._busy_index >= self._lengths[1]
+        silent = interval.events == 0.0 and interval.number - self._busy_index >= self._lengths[1]
         if silent and self._volume.level(interval.hour) * interval.usual * self._lengths[1] < 1.0:
             return _Assessment(_QUIET_VERDICT if self._errors.warm else _COLD_VERDICT, None, ())
         windows = self._recent.windows(interval)
@@ -221,7 +221,7 @@ class PerformanceDetector(AnomalyDetector):
         findings = self._findings(interval.hour, windows) if warm else []
         if not findings:
             return _Assessment(_QUIET_VERDICT if warm else _COLD_VERDICT, windows, ())
-        bar = self._alarm.bar(interval.index)
+        bar = self._alarm.bar(interval.number)
         loudest = {one.channel: one for one in sorted(findings, key=lambda one: one.score)}
         scores = {channel: one.score / (bar * THRESHOLDS[channel]) for channel, one in loudest.items()}
         loud = [channel for channel, score in scores.items() if score > 1.0]
@@ -249,21 +249,21 @@ class PerformanceDetector(AnomalyDetector):
 
     def _learn(self, interval: Interval, assessment: _Assessment) -> None:
         verdict, windows, loud = assessment
-        index = interval.index
+        index = interval.number
         self._habits.note(interval.hour, loud)
-        if interval.count > 0.0:
+        if interval.events > 0.0:
             self._busy_index = index
         if verdict.is_anomaly and self._alarm.sound(index):
             self._accept({signal.channel for signal in verdict.signals})
         for ripe in self._recent.add(interval):
-            weight = _DOUBTED_WEIGHT if self._alarm.doubts(ripe.index) else 1.0
-            self._volume.learn(ripe, ripe.index - self._learned_index, weight)
-            self._learned_index = ripe.index
-            if ripe.count > 0.0:
-                steps = ripe.index - self._learned_calls_index
+            weight = _DOUBTED_WEIGHT if self._alarm.doubts(ripe.number) else 1.0
+            self._volume.learn(ripe, ripe.number - self._learned_index, weight)
+            self._learned_index = ripe.number
+            if ripe.events > 0.0:
+                steps = ripe.number - self._learned_calls_index
                 self._errors.learn(ripe, steps, weight)
                 self._latency.learn(ripe, steps, weight)
-                self._learned_calls_index = ripe.index
+                self._learned_calls_index = ripe.number
         if windows is not None:
             self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
 
@@ -271,7 +271,7 @@ class PerformanceDetector(AnomalyDetector):
         for which, window in enumerate(windows):
             length = self._lengths[which]
             # Windows that do not overlap, and miss nothing.
-            if interval.index % length == 0 and window.intervals == length:
+            if interval.number % length == 0 and window.intervals == length:
                 self._errors.calibrate(window, which, weight)
                 self._latency.calibrate(window, which, interval.hour, weight)
                 self._volume.calibrate(window, which, interval.hour, weight)
@@ -292,7 +292,7 @@ class PerformanceDetector(AnomalyDetector):
         observed, expected, lower, upper = values
         return Signal(
             channel=channel,
-            at=datetime.fromtimestamp(interval.index * self._seconds, UTC),
+            at=datetime.fromtimestamp(interval.number * self._seconds, UTC),
             score=score,
             threshold=threshold,
             observed=observed,
@@ -316,4 +316,4 @@ class PerformanceDetector(AnomalyDetector):
         low, high = self._volume.bounds(window, which, hour, z)
         minutes = window.intervals * self._seconds / 60.0
         expected, _, _ = self._volume.expected(window, hour)
-        return window.count / minutes, expected / minutes, low / minutes, high / minutes
+        return window.events / minutes, expected / minutes, low / minutes, high / minutes

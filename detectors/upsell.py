@@ -59,7 +59,7 @@ _USE: Final = """
 WITH {at:DateTime64(3, 'UTC')} AS at,
 limits AS
 (
-    SELECT user_id, integration_provider, toFloat64(quantile(0.95)(api_rate_limit_usage)) AS limit_usage
+    SELECT user_id, integration_provider, toFloat64(quantileExact(0.95)(api_rate_limit_usage)) AS limit_usage
     FROM integration_health_history
     WHERE created_at >= at - INTERVAL 14 DAY AND created_at < at AND api_rate_limit_usage IS NOT NULL
     GROUP BY user_id, integration_provider

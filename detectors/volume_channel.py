@@ -74,11 +74,11 @@ class VolumeChannel:
     def score(self, window: Window, which: int, hour: int) -> float:
         """Return the surprise of a window's count; ``which`` is 0 for the short window and 1 for the long one."""
         _, least, most = self.expected(window, hour)
-        if least < _LEAST_EXPECTED or _DROPS[which] * least < window.count < _SURGES[which] * most:
+        if least < _LEAST_EXPECTED or _DROPS[which] * least < window.events < _SURGES[which] * most:
             return 0.0
         within, excess = self._spread(which, hour)
-        expected = least if window.count < least else most
-        return surprise(abs(count_deviation(window.count / within, expected / within, excess * within)))
+        expected = least if window.events < least else most
+        return surprise(abs(count_deviation(window.events / within, expected / within, excess * within)))
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
         """Return between which counts the window would not be remarkable."""
@@ -94,7 +94,7 @@ class VolumeChannel:
         fast_decay = self._fast_decay if steps == 1 else self._fast_decay**steps
         if interval.hour != self._hour:
             self._close_hour(interval.hour)
-        count, usual = interval.count, interval.usual
+        count, usual = interval.events, interval.usual
         if count > 0.0 and usual > 0.0 and self.warm(interval.hour):
             expected = self.level(interval.hour) * usual
             count = min(count, expected + _WINSOR * (expected * (2.0 + 0.1 * expected)) ** 0.5 + 2.0)
@@ -122,7 +122,7 @@ class VolumeChannel:
         """Learn how much windows scatter around what is expected."""
         expected, _, _ = self.expected(window, hour)
         if expected >= 1.0 and self.warm(hour):
-            self._scatter[which].learn(expected, (window.count - expected) ** 2 / expected, weight)
+            self._scatter[which].learn(expected, (window.events - expected) ** 2 / expected, weight)
 
     def forget(self) -> None:
         """Take what comes for the new normal: keep only little of what was."""

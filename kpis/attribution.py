@@ -161,7 +161,7 @@ SELECT {columns}
     if(uniqExact(user_id) > 1, '{_SEVERAL}', '') AS note
 FROM (SELECT {split}user_id, conversation_id, {share} AS share FROM chains {parts} WHERE {kept})
 {asked.grouping}
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 def _predicate(asked: Asked, name: str) -> str:
@@ -180,7 +180,7 @@ SELECT
 FROM chains LEFT ARRAY JOIN parts AS part
 GROUP BY user_id, provider, rule
 ORDER BY user_id, revenue DESC, provider, rule
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 def earnings(asked: Asked) -> str:
@@ -191,7 +191,7 @@ SELECT user_id, stage, channel, data_used, count() AS conversations,
 FROM conversations
 GROUP BY user_id, stage, channel, data_used
 ORDER BY user_id, stage, channel, data_used
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 def incremental(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -77,8 +77,8 @@ class Statement:
     """Computed by a statement of its own, where one aggregate does not do.
 
     ``render`` returns a SELECT with exactly the columns that ``Asked.columns`` names (the dimensions of ``by``, then
-    ``time`` if ``every``) followed by ``value, n, low, high, note``; ``note`` is a string, empty where all is well, that
-    says in plain words why a value is missing or to be taken with care. Without ``by`` and ``every`` it returns one row.
+    ``time`` if ``every``) followed by ``value, n, low, high, note``; ``note`` is text, empty where all is well, that
+    says in plain words why a value is missing or to be taken with care. Without ``by`` and ``every`` there is one row.
     """
 
     dimensions: Mapping[str, Dimension]

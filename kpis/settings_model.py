@@ -1,7 +1,7 @@
 """What a tenant can set: costs and attribution, each with a unit, a range and the day from which it holds.
 
 Money has no defaults. A figure whose inputs are not set is not shown, and says what is missing: an invented cost would
-read like a fact. The rules that only define a figure (``attribution_rule``, ``durable_days``) do have defaults.
+read like a fact. The rules that only define a figure (``attribution_rule``) do have defaults.
 """
 
 from __future__ import annotations
@@ -77,15 +77,6 @@ SETTINGS: Final[dict[str, Setting]] = {
             "who gets the revenue among several influences",
             choices=("last_touch", "first_touch", "linear"),
             default="last_touch",
-        ),
-        Setting(
-            "durable_days",
-            "whole",
-            "days",
-            "a resolution is durable when the conversation is not reopened for this long",
-            lowest=Decimal(1),
-            highest=Decimal(90),
-            default="7",
         ),
     )
 }

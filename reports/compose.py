@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.panel import Column, Panel, Picture
+from dashboards.panel import Ask, Column, Panel, Picture
 from dashboards.preview.charts import chart
 from kpis.dialect import Bound
 from kpis.display import notes
@@ -29,6 +29,8 @@ from sinks.reading import ask
 _NAMESPACE: Final = UUID("5b1b4c55-4c0e-5c0a-8a57-0d8a4a1f6f3e")
 _BREAKDOWN: Final = ("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours")
 _DETAIL: Final = ("error_rate", "latency_p50_ms", "latency_p99_ms", "query_confidence", "satisfaction_impact")
+# Of conversations that used an integration, all used data: only the share of all conversations says something.
+_OF_ALL: Final = frozenset({"data_utilization_rate"})
 _MOST_RAW: Final = 5_000
 _MOST_FINDINGS: Final = 40
 
@@ -103,9 +105,9 @@ class Composer:
 
     def _figures(self, ids: Sequence[str]) -> Iterable[Figure]:
         start, end = self._request.before
-        earlier = replace(self._scope, start=start, end=end)
+        now = self._values(ids, self._scope)
+        earlier = self._values(ids, replace(self._scope, start=start, end=end))
         for kpi in (get(id_) for id_ in ids):
-            now, before = self._values(kpi, self._scope), self._values(kpi, earlier)
             value, n = _number(now[kpi.id]), _number(now[f"{kpi.id}_n"])
             yield Figure(
                 id=kpi.id,
@@ -118,19 +120,25 @@ class Composer:
                 n=n,
                 low=_number(now.get(f"{kpi.id}_low")),
                 high=_number(now.get(f"{kpi.id}_high")),
-                before=_number(before[kpi.id]),
+                before=_number(earlier[kpi.id]),
+                before_n=_number(earlier[f"{kpi.id}_n"]),
                 state=kpi.state(value, n),
                 notes=(*notes(kpi, now, self._scope), *self._whole(kpi)),
             )
 
-    def _values(self, kpi: Kpi, scope: Scope) -> Row:
-        """Return a figure over the wanted integrations; where it knows no integrations, over all."""
-        if self._request.integrations and "provider" in kpi.dimensions:
-            scope = replace(scope, provider=self._request.integrations)
-        return self._ask(kpi.id, figures_query([kpi.id], scope))[0]
+    def _values(self, ids: Sequence[str], scope: Scope) -> Row:
+        """Return figures over the wanted integrations; those that know no integrations, over all."""
+        wanted = self._request.integrations
+        narrow = [id_ for id_ in ids if wanted and _narrows(get(id_))]
+        groups = {"narrowed": (narrow, replace(scope, provider=wanted or None)), "whole": ([*ids], scope)}
+        row: Row = {}
+        for name, (group, part) in reversed(groups.items()):
+            if some := [id_ for id_ in group if name == "narrowed" or id_ not in narrow]:
+                row |= self._ask(", ".join(some), figures_query(some, part))[0]
+        return row
 
     def _whole(self, kpi: Kpi) -> list[str]:
-        return ["of all integrations"] if self._request.integrations and "provider" not in kpi.dimensions else []
+        return ["of all integrations"] if self._request.integrations and not _narrows(kpi) else []
 
     def _breakdown(self) -> Exhibit:
         ids = _BREAKDOWN + (_DETAIL if self._request.parts.detailed_metrics else ())
@@ -152,12 +160,8 @@ class Composer:
         )
 
     def _exhibits(self, panels: Iterable[Panel]) -> Iterable[Exhibit]:
-        dialect = Bound(self._scope)
         for panel in panels:
-            answers = {
-                ref: self._ask(f"{panel.title} {ref}", Query(one.render(dialect), dialect.parameters))
-                for ref, one in panel.asks.items()
-            }
+            answers = {ref: self._answer(f"{panel.title} {ref}", one) for ref, one in panel.asks.items()}
             rows = answers["A"]
             drawn = bool(rows) and panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE}
             yield Exhibit(
@@ -168,6 +172,11 @@ class Composer:
                 chart(panel, answers) if drawn else None,
                 panel.no_data,
             )
+
+    def _answer(self, what: str, asked: Ask) -> list[Row]:
+        wanted = self._request.integrations if "provider" in asked.filters else ()
+        dialect = Bound(replace(self._scope, provider=wanted or None))
+        return self._ask(what, Query(asked.render(dialect), dialect.parameters))
 
     def _findings(self, contents: Contents) -> Iterable[Finding]:
         sql, parameters = self._filled(_INSIGHTS, _MOST_FINDINGS)
@@ -212,6 +221,10 @@ class Composer:
     def _ask(self, what: str, query: Query) -> list[dict[str, Any]]:
         self._hashes[what] = sha256(query.sql.encode()).hexdigest()[:12]
         return ask(self._client, query.sql, query.parameters, aware=True)
+
+
+def _narrows(kpi: Kpi) -> bool:
+    return "provider" in kpi.dimensions and kpi.id not in _OF_ALL
 
 
 def _number(cell: Any) -> float | None:

@@ -125,14 +125,18 @@ class _Export:
         self._rows += batch.num_rows
         check_rows(self._request, self._rows)  # events that arrived since they were counted
         if self._target.written > MOST_BYTES:
-            raise SettingsError(f"an export has at most {MOST_BYTES / 1024**3:.0f} GiB; take a shorter range or parquet")
+            raise SettingsError(
+                f"an export has at most {MOST_BYTES / 1024**3:.0f} GiB; take a shorter range or parquet"
+            )
         self._progress(self._rows, max(total, self._rows))
 
     @contextlib.contextmanager
     def _writer(self, schema: pa.Schema) -> Iterator[Writer]:
         writer = WRITERS[self._request.format](cast(BinaryIO, self._target), schema)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+        finally:
+            writer.close()  # also of a file that is thrown away: it holds on to the stream
 
     def _whole(self, query: Query) -> pa.Table:
         with _failures():

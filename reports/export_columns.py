@@ -20,19 +20,20 @@ def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
-def unnamed(
-    batch: pa.RecordBatch, table: Exportable, groups: Collection[Sequence[str]]
-) -> tuple[pa.RecordBatch, int]:
+def unnamed(batch: pa.RecordBatch, table: Exportable, groups: Collection[Sequence[str]]) -> tuple[pa.RecordBatch, int]:
     """Return a batch in which nobody of the given small groups is named, and how many rows that concerned.
 
     What identifies or describes the customer is emptied, the tenant apart; or the row is left out, as the table says.
     """
     if not groups or not table.per_customer:
         return batch, 0
-    keys = pc.binary_join_element_wise(*(batch.column(name) for name in table.group), _BETWEEN)
+    # The stubs of pyarrow do not know that its functions take plain values beside columns.
+    described: list[Any] = [*(batch.column(name) for name in table.group), _BETWEEN]
+    customer: Any = batch.column(CUSTOMER)
+    keys = pc.binary_join_element_wise(*described)
     of_small = pc.is_in(keys, value_set=pa.array([_BETWEEN.join(group) for group in groups], keys.type))
-    hit = pc.and_(of_small, pc.not_equal(batch.column(CUSTOMER), ""))
-    concerned = int(pc.sum(hit).as_py() or 0)
+    hit: Any = pc.and_(of_small, pc.not_equal(customer, pa.scalar("", customer.type)))
+    concerned = int(hit.true_count)
     if not concerned:
         return batch, 0
     if table.small == "leave out":
@@ -42,11 +43,13 @@ def unnamed(
         name: pc.if_else(hit, "", batch.column(name)) if name in emptied else batch.column(name)
         for name in batch.schema.names
     }
-    return pa.RecordBatch.from_pydict(columns), concerned
+    return pa.RecordBatch.from_pydict(columns, schema=batch.schema), concerned
 
 
 def _joined(column: Any) -> Any:
-    return pc.binary_join(column, ", ") if pa.types.is_list(column.type) else column
+    if not pa.types.is_list(column.type):
+        return column
+    return pc.binary_join(column.cast(pa.list_(pa.string())), ", ")  # it takes no list of what is never null
 
 
 def _disarmed(column: Any) -> Any:

@@ -1,7 +1,7 @@
 """The statements of an export: how many rows each part of the range has, and then slice by slice the rows.
 
 One statement for everything would have the database sort everything. A slice holds some 200,000 rows, so what is sorted
-and sent at once stays small on both sides however long the range is, and the rows are in the order of time all the same.
+and sent at once stays small on both sides however long the range is; the rows are in the order of time all the same.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from dashboards.panel import Column
@@ -13,6 +13,10 @@ from reports.request import ReportRequest
 
 Row = dict[str, Any]
 State = Literal["ok", "warning", "critical", "unknown"]
+
+
+# With less than this share of the volume, the period before is another situation, not a baseline.
+_COMPARABLE: Final = 0.1
 
 
 class Figure(NamedTuple):
@@ -29,13 +33,14 @@ class Figure(NamedTuple):
     low: float | None
     high: float | None
     before: float | None
+    before_n: float | None
     state: State
     notes: tuple[str, ...]
 
     @property
     def change(self) -> float | None:
         """How much it moved: a difference for shares and stars, else a share of what it was; ``None``: not known."""
-        if self.value is None or self.before is None:
+        if self.value is None or self.before is None or (self.before_n or 0) < (self.n or 0) * _COMPARABLE:
             return None
         if self.unit in {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}:
             return self.value - self.before

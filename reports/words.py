@@ -60,7 +60,7 @@ def better(figure: Figure) -> bool | None:
 
 
 def _standing(figures: Sequence[Figure]) -> str:
-    parts = [f"{one.title.lower()}: {shown(one.unit, one.value)}" for one in figures]
+    parts = [f"{_inside(one.title)}: {shown(one.unit, one.value)}" for one in figures]
     return f"In this period, {'; '.join(parts)}."
 
 
@@ -80,12 +80,12 @@ def _moves(figures: Sequence[Figure]) -> str:
 
 
 def _moved(figure: Figure) -> str:
-    return f"{figure.title.lower()} ({change_in_words(figure)} to {shown(figure.unit, figure.value)})"
+    return f"{_inside(figure.title)} ({change_in_words(figure)} to {shown(figure.unit, figure.value)})"
 
 
 def _worries(figures: Sequence[Figure]) -> str:
-    critical = [one.title.lower() for one in figures if one.state == "critical"]
-    warning = [one.title.lower() for one in figures if one.state == "warning"]
+    critical = [_inside(one.title) for one in figures if one.state == "critical"]
+    warning = [_inside(one.title) for one in figures if one.state == "warning"]
     parts = [
         f"Critical: {', '.join(critical)}." if critical else "",
         f"To watch: {', '.join(warning)}." if warning else "",
@@ -102,6 +102,11 @@ def _events(findings: Sequence[Finding]) -> str:
         f"The detectors reported {len(findings)} findings, {len(grave)} of them critical; {len(still)} are still open."
     )
     return text + (f" Most pressing: {still[0].title}." if still else "")
+
+
+def _inside(title: str) -> str:
+    """Return a title as it stands within a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 def _noteworthy(figure: Figure) -> bool:

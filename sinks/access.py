@@ -27,8 +27,8 @@ _HIDDEN_COLUMNS: Final = frozenset({"recipients"})
 # What is predicted of single customers is for those who follow them up. Pseudonyms elsewhere are for every role:
 # by them money is attributed and customers are counted.
 _FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
-# Of tenants, and for the program alone: the sealed states of its models.
-_INTERNAL: Final = frozenset({"detector_states"})
+# Of tenants, and for the program alone: the sealed states of its models, and who was sent which report.
+_INTERNAL: Final = frozenset({"detector_states", "report_deliveries"})
 # Of no tenant, and for every reader.
 _SHARED: Final = frozenset({"rollup_progress", "customer_model_quality"})
 # Of the pipeline itself, for operations, without what was sealed.
@@ -40,6 +40,8 @@ _PIPELINE: Final[Mapping[str, frozenset[str]]] = {
 EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
 # What clients ask when they connect, and editors to complete names; a server may want a grant for it.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
+# How long statements took, without their text, for the people who keep the dashboards quick.
+_STATEMENT_TIMES: Final = "SELECT(type, user, event_date, event_time, query_duration_ms) ON system.query_log"
 _NEEDS_ACCESS_MANAGEMENT: Final = frozenset({497, 514})
 
 
@@ -197,10 +199,11 @@ def _roles(database: str, tables: Sequence[Table]) -> list[str]:
             f"SELECT({', '.join(map(_name, seen))}) ON {_name(database)}.{_name(table)}"
             for table, seen in granted(tables, role).items()
         )
+        times = f", {_STATEMENT_TIMES}" if role == "operations" else ""
         made += [
             f"CREATE ROLE IF NOT EXISTS romashka_{role}",
             # One statement that replaces: at no moment does the role have less than it should, or more.
-            f"GRANT {columns}, {_server_grants()} TO romashka_{role} WITH REPLACE OPTION",
+            f"GRANT {columns}, {_server_grants()}{times} TO romashka_{role} WITH REPLACE OPTION",
         ]
     return made
 

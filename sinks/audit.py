@@ -1,10 +1,11 @@
 """The audit log: who did what to what, and how it ended, in chains that show what was changed afterwards.
 
 Each process that writes has a chain of its own, named by a random id in every row's ``details``, so several processes
-never wait for each other and never fork a chain. In a chain the rows are numbered from 1, and each row's hash is an HMAC
-of its content and of the hash before it. The first row of a chain (``audit.open``) names the heads of all chains that
-were there: what is cut off the end of an older chain is missed as soon as a newer one has begun. The key of the HMAC is
-derived from the program's secret, so who can write to the database still cannot make hashes that hold.
+never wait for each other and never fork a chain. In a chain the rows are numbered from 1, and each row's hash is an
+HMAC of its content and of the hash before it. The first row of a chain (``audit.open``) names the heads of all chains
+that were there and that no other chain names: what is cut off an older chain is missed as soon as a newer one has
+begun. The key of the HMAC is derived from the program's secret, so who can write to the database still cannot make
+hashes that hold.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -41,9 +42,20 @@ _COLUMNS: Final = (
 )
 _WRITER: Final = "JSONExtractString(details, 'writer')"
 _ALL: Final = f"SELECT {', '.join(_COLUMNS)} FROM audit_log ORDER BY {_WRITER}, sequence, hash"  # noqa: S608 - our own
+# The heads that no later chain has named yet: a chain that ended is named once, not by every chain after it.
 _HEADS: Final = f"""
-SELECT {_WRITER} AS writer, max(sequence) AS sequence, argMax(hash, a.sequence) AS hash
-FROM audit_log AS a GROUP BY writer ORDER BY writer
+SELECT writer, sequence, hash
+FROM (
+    SELECT {_WRITER} AS writer, max(a.sequence) AS sequence, argMax(a.hash, a.sequence) AS hash
+    FROM audit_log AS a GROUP BY writer
+)
+WHERE (writer, sequence) NOT IN (
+    SELECT head.1, head.2
+    FROM audit_log
+    ARRAY JOIN JSONExtract(details, 'heads', 'Array(Tuple(String, UInt64, String))') AS head
+    WHERE action = '{OPENED}'
+)
+ORDER BY writer
 """  # noqa: S608
 _NEWEST: Final = f"""
 SELECT {", ".join(_COLUMNS)} FROM audit_log
@@ -162,13 +174,6 @@ def open_chain(client: Client, secret: bytes, now: datetime) -> Chain:
     return Chain(audit_key(secret), heads, now)
 
 
-def write_one(client: Client, secret: bytes, entry: Entry) -> None:
-    """Write one entry, in a chain of its own: for commands; raises ``Unreachable``."""
-    chain = open_chain(client, secret, entry.happened_at)
-    chain.add(entry)
-    chain.flush(client)
-
-
 @dataclass
 class Verdict:
     """What verification found. ``heads`` are the ends of the chains; noted elsewhere, they can be looked for later."""
@@ -181,7 +186,8 @@ class Verdict:
 def verify(rows: Iterable[Row], key: bytes) -> Verdict:
     """Return every place where rows were changed, removed, added or moved.
 
-    ``rows`` are ordered by writer and sequence. The same row twice is one: an insert whose answer was lost is sent again.
+    ``rows`` are ordered by writer and sequence. The same row twice is one: an insert whose answer was lost is sent
+    again.
     """
     verdict = Verdict()
     anchors: list[tuple[Row, Head]] = []
@@ -235,9 +241,9 @@ def newest(client: Client, since: datetime, actor: str = "", limit: int = 100) -
     return [_row(list(row.values())) for row in ask(client, _NEWEST, wanted, aware=True)]
 
 
-def _row(values: Any) -> Row:
-    *first, previous, own = values
-    return Row(*first, _text(previous), _text(own))
+def _row(values: Sequence[Any]) -> Row:
+    sequence, moment, actor, action, object_, outcome, details, previous, own = values
+    return Row(sequence, moment, actor, action, object_, outcome, details, _text(previous), _text(own))
 
 
 def _text(cell: bytes | str) -> str:
@@ -250,4 +256,3 @@ def _details(row: Row) -> dict[str, Any]:
     except ValueError:
         return {}  # its hash says that it was changed
     return found if isinstance(found, dict) else {}
-

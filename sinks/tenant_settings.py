@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from kpis.scope import Everyone
-from kpis.settings_model import Entry, in_force
+from kpis.settings_model import Entry
 from models.errors import Unreachable
 from sinks.reading import ask
 
@@ -39,9 +37,3 @@ def save(client: Client, entry: Entry) -> None:
 def entries(client: Client, tenant: UUID) -> list[Entry]:
     """Return what a tenant entered, by setting and day; raises as ``ask`` does."""
     return [Entry(**row) for row in ask(client, _ENTRIES, {"tenant": str(tenant)})]
-
-
-def durable_days(client: Client, tenant: UUID | Everyone, day: date) -> int:
-    """Return the tenant's ``durable_days`` in force on a day; across tenants there is only the default."""
-    entered = [] if isinstance(tenant, Everyone) else entries(client, tenant)
-    return int(in_force(entered, day)["durable_days"])

@@ -31,8 +31,8 @@ from streams.delivery import Limits
 from streams.detection import Detection
 from streams.epochs import watch_epochs
 from streams.job_runner import JobRunner
+from streams.jobs import Job
 from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
-from streams.leader_jobs import leader_jobs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
@@ -58,7 +58,7 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WorkerConfig(NamedTuple):
-    """What a worker needs to know; ``metrics_port`` 0 picks a free one."""
+    """What a worker needs to know; ``jobs`` are those of the leader; ``metrics_port`` 0 picks a free one."""
 
     kafka: KafkaAddress
     clickhouse: ClickHouseAddress
@@ -67,6 +67,7 @@ class WorkerConfig(NamedTuple):
     group: str
     timing: GroupTiming
     limits: Limits
+    jobs: Sequence[Job]
     metrics_port: int
     metrics_host: str = "127.0.0.1"
 
@@ -131,7 +132,7 @@ def _detection(
         metrics=metrics,
     )
     jobs = JobRunner(
-        leader_jobs(config.clickhouse, config.secret),
+        config.jobs,
         connect=partial(connect, config.clickhouse, answer_seconds=_JOB_ANSWER_SECONDS),
         leads=lambda: _LEADS in app.batches.assignment(),
         announcer=announcer,

@@ -105,7 +105,14 @@ class Conversation(NamedTuple):
 
     @property
     def value(self) -> Decimal:
-        return sum((Decimal(row["business_value_generated"] or 0) for row in self.outcomes), Decimal(0))
+        signs = {"refunded": -1}
+        return sum(
+            (
+                signs.get(row["outcome_type"], 1) * Decimal(row["business_value_generated"] or 0)
+                for row in self.outcomes
+            ),
+            Decimal(0),
+        )
 
     def last(self, name: str) -> float | None:
         found = self._last(name)

@@ -91,8 +91,8 @@ def stored_windows(
     rows = client.query(
         f"""SELECT user_id, integration_provider, query_type, toUInt32({start}), sum(queries), sum(successes),
         sum(response_time_ms_sum), sum(ai_confidence_score_sum), sum(ai_confidence_score_count),
-        sum(data_freshness_hours_sum), sum(customer_satisfaction_impact_sum) FROM {table}
-        {"FINAL" if table == "query_windows" else ""} GROUP BY 1, 2, 3, 4"""
+        sum(data_freshness_hours_sum), sum(customer_satisfaction_impact_sum) FROM {table} FINAL
+        GROUP BY 1, 2, 3, 4"""
     ).result_rows
     return {(str(row[0]), row[1], row[2], row[3] // 60): tuple(row[4:]) for row in rows}
 

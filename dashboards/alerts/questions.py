@@ -24,7 +24,7 @@ def by_integration(kpi: str, volume: int, cases: int = 0) -> Ask:
     def render(dialect: Dialect) -> str:
         figures = select([kpi], dialect, by=("tenant", "provider"))
         return (
-            "SELECT toString(tenant) AS user_id, toString(provider) AS integration_provider, "  # noqa: S608 - our own text
+            "SELECT toString(tenant) AS user_id, toString(provider) AS integration_provider, "
             f"toFloat64({kpi}) AS value FROM ({figures}) WHERE {kpi}_n >= {volume} AND {kpi} IS NOT NULL "
             f"AND {kpi} * {kpi}_n >= {cases} "
             "ORDER BY user_id, integration_provider"
@@ -54,7 +54,7 @@ FROM query_windows FINAL
 WHERE {dialect.tenant("query_windows.user_id")} AND window_start >= {dialect.end} - INTERVAL {long_minutes} MINUTE
     AND window_start < {dialect.end}
 GROUP BY query_windows.user_id, query_windows.integration_provider
-ORDER BY user_id, integration_provider"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY user_id, integration_provider"""
 
     return render
 
@@ -68,7 +68,7 @@ FROM integration_health_history AS h FINAL
 WHERE {dialect.tenant("h.user_id")} AND h.created_at >= {dialect.end} - INTERVAL 2 DAY AND h.created_at < {dialect.end}
 GROUP BY h.user_id, h.integration_provider
 HAVING countIf(h.last_sync_at IS NOT NULL) > 0
-ORDER BY user_id, integration_provider"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY user_id, integration_provider"""
 
 
 def findings(kinds: Sequence[str]) -> Ask:
@@ -89,7 +89,7 @@ def anomalies(dialect: Dialect) -> str:
     (
         SELECT arrayJoin(g.members) FROM predictive_insights AS g FINAL
         WHERE {_is_open("g", dialect)} AND g.insight_type = 'performance_anomaly' AND notEmpty(g.members)
-    )"""  # noqa: S608 - our own text; every value is the dialect's
+    )"""
     return _open(part, _SEVERITY)(dialect)
 
 
@@ -110,7 +110,7 @@ SELECT toString(i.user_id) AS user_id, toString(i.integration_provider) AS integ
 FROM predictive_insights AS i FINAL
 WHERE {dialect.tenant("i.user_id")} AND {_is_open("i", dialect)} AND {where}
 GROUP BY i.user_id, i.integration_provider, i.kind
-ORDER BY user_id, integration_provider, kind"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY user_id, integration_provider, kind"""
 
     return render
 
@@ -123,7 +123,7 @@ FROM predictive_insights AS i FINAL
 WHERE {dialect.tenant("i.user_id")} AND i.insight_type = 'churn_risk' AND i.kind != 'churn_wave'
     AND i.started_at >= {dialect.start} AND i.started_at < {dialect.end}
 GROUP BY i.user_id
-ORDER BY user_id"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY user_id"""
 
 
 def silence(dialect: Dialect) -> str:
@@ -135,11 +135,11 @@ def silence(dialect: Dialect) -> str:
         "conversation_intelligence",
     )
     newest = " UNION ALL ".join(
-        f"SELECT max(created_at) AS at FROM {table} WHERE {dialect.tenant('user_id')} AND created_at < {dialect.end} "  # noqa: S608 - our own tables
+        f"SELECT max(created_at) AS at FROM {table} WHERE {dialect.tenant('user_id')} AND created_at < {dialect.end} "
         f"AND created_at >= {dialect.end} - INTERVAL 7 DAY"
         for table in tables
     )
-    return f"SELECT dateDiff('second', max(at), {dialect.end}) / 60. AS value FROM ({newest})"  # noqa: S608 - our own text
+    return f"SELECT dateDiff('second', max(at), {dialect.end}) / 60. AS value FROM ({newest})"
 
 
 def rejected(dialect: Dialect) -> str:
@@ -154,7 +154,7 @@ FROM dead_letters FINAL
 WHERE received_at >= {dialect.start} AND received_at < {dialect.end}
 GROUP BY dead_letters.topic
 HAVING count() >= 10
-ORDER BY topic"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY topic"""
 
 
 def dashboard_latency(dialect: Dialect) -> str:
@@ -166,4 +166,4 @@ WHERE type = 'QueryFinish' AND startsWith(user, 'grafana_') AND event_time >= {d
     AND event_time < {dialect.end} AND event_date >= toDate({dialect.start})
 GROUP BY user
 HAVING count() >= 20
-ORDER BY role"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY role"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final
@@ -19,7 +19,7 @@ COLOURS: Final = {"ok": "#1a7f4b", "warning": "#b35900", "critical": "#b3261e", 
 # Told apart by people who see red and green alike (Okabe and Ito).
 PALETTE: Final = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#332288", "#7a7a00"]
 _AXIS_FORMATS: Final = {Unit.RATIO: ".0%", Unit.COUNT: "~s", Unit.MILLISECONDS: "~s", Unit.MONEY: "~s"}
-_TIMELINE_BAR: Final = 18
+_TIMELINE_BAR: Final = 16
 
 
 def chart(panel: Panel, answers: Answers) -> Spec:
@@ -35,7 +35,7 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
     bands = [name for name in main if f"{name}_lower" in found.numbers and f"{name}_upper" in found.numbers]
     layers: list[Spec] = [
         {
-            "data": {"values": _band(rows, found, name)},
+            "data": {"values": _band(panel, rows, found, name)},
             "mark": {"type": "area", "opacity": 0.18},
             "encoding": {
                 "x": _time(),
@@ -70,7 +70,7 @@ def _time_bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "data": {"values": values},
                 "mark": {"type": "bar", "tooltip": True},
                 "encoding": {
-                    "x": {**_time(), "timeUnit": _time_unit(values)},
+                    "x": _time_in_steps(values),
                     "y": _value(panel, stacked=True),
                     **_colour(),
                     **_tooltip(panel),
@@ -125,11 +125,12 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
     known = column_of(panel, states).states
     names = [name for name in found.labels if name != states]
     ordered = sorted(rows, key=lambda row: (label(row, names), row[time]))
-    last = max(row[time] for row in rows)
+    step = _step([row[time] for row in rows])
     spans = []
     for name, group in groupby(ordered, key=lambda row: label(row, names)):
         series = list(group)
-        ends = [row[time] for row in series[1:]] + [last]
+        # A state holds until the next report, but not over a gap in which nothing was reported.
+        ends = [min(row[time] + 3 * step, later[time]) for row, later in pairwise(series)] + [series[-1][time] + step]
         spans += [
             {"label": name, "from": _iso(row[time]), "to": _iso(end), "state": str(row[states])}
             for row, end in zip(series, ends, strict=True)
@@ -147,24 +148,28 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "type": "nominal",
                 "title": None,
                 "scale": {"domain": seen, "range": [COLOURS[known.get(state, "neutral")] for state in seen]},
-                "legend": {"orient": "bottom"},
+                "legend": {"orient": "top"},
             },
         },
-        "height": {"step": 26},
+        "height": {"step": 22},
     }
 
 
 def _heatmap(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
+    step = _step([row[found.times[0]] for row in rows])
     values = [
-        {"time": _iso(row[found.times[0]]), "bucket": name, "value": number(row[name])}
+        {"time": _iso(at), "until": _iso(at + step), "bucket": name, "value": number(row[name])}
         for row in rows
         for name in found.numbers
+        for at in [row[found.times[0]]]
+        if row[name]
     ]
     return {
         "data": {"values": values},
         "mark": {"type": "rect", "tooltip": True},
         "encoding": {
-            "x": {**_time(), "timeUnit": _time_unit(values)},
+            "x": _time(),
+            "x2": {"field": "until"},
             "y": {"field": "bucket", "type": "ordinal", "sort": list(reversed(found.numbers)), "title": panel.unit},
             "color": {
                 "field": "value",
@@ -190,11 +195,11 @@ def _long(panel: Panel, rows: Sequence[Row], found: Shape, names: Sequence[str])
     return values
 
 
-def _band(rows: Sequence[Row], found: Shape, name: str) -> list[Spec]:
+def _band(panel: Panel, rows: Sequence[Row], found: Shape, name: str) -> list[Spec]:
     return [
         {
             "time": _iso(row[found.times[0]]),
-            "series": label(row, found.labels) or name,
+            "series": label(row, found.labels) or column_of(panel, name).title,
             "low": number(row[f"{name}_lower"]),
             "high": number(row[f"{name}_upper"]),
         }
@@ -224,7 +229,7 @@ def _colour() -> Spec:
             "type": "nominal",
             "title": None,
             "scale": {"range": PALETTE},
-            "legend": {"orient": "bottom", "columns": 3, "labelLimit": 180},
+            "legend": {"orient": "bottom"},
         }
     }
 
@@ -257,12 +262,23 @@ def _state(thresholds: Thresholds | None, value: float | None) -> str:
     return "neutral" if thresholds is None else thresholds.state(value)
 
 
-def _time_unit(values: Sequence[Spec]) -> str:
-    moments = sorted({datetime.fromisoformat(value["time"]) for value in values})
-    step = min((later - earlier for earlier, later in pairwise(moments)), default=timedelta(days=1))
+def _time_in_steps(values: Sequence[Spec]) -> Spec:
+    unit, format_ = _time_unit(values)
+    return {**_time(), "timeUnit": unit, "axis": {"labelOverlap": True, "labelSeparation": 8, "format": format_}}
+
+
+def _time_unit(values: Sequence[Spec]) -> tuple[str, str]:
+    step = _step([datetime.fromisoformat(value["time"]) for value in values])
     if step >= timedelta(days=1):
-        return "yearmonthdate"
-    return "yearmonthdatehours" if step >= timedelta(hours=1) else "yearmonthdatehoursminutes"
+        return "yearmonthdate", "%b %d"
+    return (
+        ("yearmonthdatehours", "%b %d %H:%M") if step >= timedelta(hours=1) else ("yearmonthdatehoursminutes", "%H:%M")
+    )
+
+
+def _step(moments: Iterable[datetime]) -> timedelta:
+    """Return how far neighbouring moments are apart at least; a day where there is only one."""
+    return min((later - earlier for earlier, later in pairwise(sorted(set(moments)))), default=timedelta(days=1))
 
 
 def _iso(moment: datetime) -> str:

@@ -19,8 +19,8 @@ from kpis.kpi import Unit
 _MOST_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
 _ELSEWHERE: Final = {
-    Origin.METRICS: "Grafana shows this from Prometheus; a preview asks ClickHouse only",
-    Origin.SERVER_LOG: "Grafana shows this from the log of a ClickHouse server; the embedded engine keeps none",
+    Origin.METRICS: "Grafana shows these from Prometheus; a preview asks ClickHouse only",
+    Origin.SERVER_LOG: "Grafana shows these from the log of a ClickHouse server; the embedded engine keeps none",
 }
 
 
@@ -43,14 +43,15 @@ def render(tab: Tab, answers: Mapping[int, Answers], facts: Facts, tabs: Sequenc
     tabs
         All tabs, for the links between them.
     script
-        The JavaScript that draws: defines ``embed(element, spec)``.
+        The JavaScript that draws the charts of the page.
     """
     charts: dict[str, Any] = {}
     body = "".join(
         f'<h2>{escape(row.title)}</h2><section class="grid">'
-        + "".join(_panel(panel, answers[panel.id], charts) for panel in row.panels)
+        + "".join(_panel(panel, answers[panel.id], charts) for panel in panels)
         + "</section>"
         for row in tab.rows
+        if (panels := [panel for panel in row.panels if panel.origin is Origin.TABLES])
     )
     page = resources.files("dashboards.preview").joinpath("page.html").read_text(encoding="utf-8")
     parts = {
@@ -60,7 +61,7 @@ def render(tab: Tab, answers: Mapping[int, Answers], facts: Facts, tabs: Sequenc
         "{{tenant}}": escape(facts.tenant),
         "{{made}}": f"{facts.made_at:%Y-%m-%d %H:%M} UTC",
         "{{nav}}": "".join(_nav(one, current=one is tab) for one in tabs),
-        "{{body}}": body,
+        "{{body}}": body + "".join(_elsewhere(tab, origin, why) for origin, why in _ELSEWHERE.items()),
         # Whatever a label says, it is no markup: not even the end of this script, or a comment in it.
         "{{charts}}": json.dumps(charts, ensure_ascii=False).replace("<", "\\u003c"),
         "{{script}}": script.replace("</script", "<\\/script"),
@@ -78,10 +79,14 @@ def _nav(tab: Tab, *, current: bool) -> str:
     return f'<a href="{file_name(tab)}"{" aria-current=page" if current else ""}>{escape(tab.title)}</a>'
 
 
+def _elsewhere(tab: Tab, origin: Origin, why: str) -> str:
+    """Return a line about the panels that a preview cannot draw, nothing where there are none."""
+    titles = " ".join(panel.title for panel in tab.panels if panel.origin is origin)
+    return f'<p class="elsewhere"><b>{why}:</b> {escape(titles)}</p>' if titles else ""
+
+
 def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
-    if panel.origin is not Origin.TABLES:
-        inside = f'<p class="nodata">{_ELSEWHERE[panel.origin]}</p>'
-    elif not any(answers.values()) or not answers["A"]:
+    if not all(answers.values()):
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     elif panel.picture in {Picture.STAT, Picture.GAUGE}:
         inside = _numbers(panel, answers["A"])
@@ -90,8 +95,9 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}"></div>'
+    grows = " grows" if panel.picture is Picture.STATE_TIMELINE else ""
     return (
-        f'<article class="panel w{panel.width}" style="--h:{panel.height * _ROW_PIXELS}px">'
+        f'<article class="panel w{panel.width}{grows}" style="--h:{panel.height * _ROW_PIXELS}px">'
         f'<h3 title="{escape(panel.description)}">{escape(panel.title)}</h3>{inside}</article>'
     )
 
@@ -132,7 +138,10 @@ def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> st
     if column.thresholds is not None and not state:
         state = column.thresholds.state(_float(cell))
     dot = f'<i class="{state}"></i>' if state and state != "neutral" else ""
-    return f"<td{_right(column, numbers)}>{dot}{escape(_shown(column, cell, panel))}</td>"
+    text = escape(_shown(column, cell, panel))
+    if isinstance(cell, datetime):
+        text = text.replace("-", "&#8209;")  # a line may end between day and time, not within the day
+    return f"<td{_right(column, numbers) or (' class=n' if dot else '')}>{dot}{text}</td>"
 
 
 def _right(column: Column, numbers: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ _FORMATS: Final[dict[Unit | None, str]] = {
     Unit.MONEY: "{:,.0f}",
     Unit.COUNT: "{:,.0f}",
 }
+_YES_NO: Final = {True: "yes", False: "no"}
 
 
 def cell_text(cell: Any, unit: Unit | None) -> str:
@@ -26,11 +27,11 @@ def cell_text(cell: Any, unit: Unit | None) -> str:
         return "-"
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
+    if isinstance(cell, bool):
+        return _YES_NO[cell]
+    if isinstance(cell, int | float | Decimal):
         return _number(float(cell), unit, whole=isinstance(cell, int))
-    if isinstance(cell, Sequence):
+    if isinstance(cell, Sequence) and not isinstance(cell, str):
         return ", ".join(str(one) for one in cell)
     return str(cell)
 

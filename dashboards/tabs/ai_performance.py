@@ -33,7 +33,7 @@ FROM
     WHERE {" AND ".join(where)}
 )
 GROUP BY time
-ORDER BY time"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY time"""
 
 
 _COLUMNS: Final = {"provider": "integration_provider", "query_type": "query_type"}

@@ -17,24 +17,38 @@ from kpis.scope import Interval
 
 def _notes(dialect: Dialect) -> str:
     return f"""
-SELECT s.user_id AS tenant, s.setting AS setting, argMax(s.value, s.effective_from) AS value,
+SELECT substring(toString(s.user_id), 1, 8) AS tenant, s.setting AS setting, argMax(s.value, s.effective_from) AS value,
     max(s.effective_from) AS since
 FROM tenant_settings AS s FINAL
 WHERE {dialect.tenant("s.user_id")} AND s.effective_from <= toDate({dialect.end})
 GROUP BY tenant, setting
 ORDER BY tenant, setting
-LIMIT 200"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 200"""
 
 
 def _impact(dialect: Dialect) -> str:
     return f"""
-SELECT metric_type, integration_provider, period_start, period_end, toFloat64(baseline_value) AS baseline,
+SELECT metric_type, integration_provider, toDate(period_start) AS since, toDate(period_end) AS until,
+    toFloat64(baseline_value) AS baseline,
     toFloat64(current_value) AS current, toFloat64(improvement_percentage) / 100 AS improvement,
     treated, control, restated_at
 FROM business_impact_metrics FINAL
 WHERE {of_links(dialect)} AND period_end > {dialect.start} AND period_start < {dialect.end}
-ORDER BY period_start DESC, metric_type, treated DESC
-LIMIT 300"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY since DESC, metric_type, treated DESC
+LIMIT 300"""
+
+
+def _by_provider() -> Ask:
+    asked = split("influenced_revenue", by=("provider",))
+
+    def render(dialect: Dialect) -> str:
+        # Of several tenants there is no sum of currencies: nothing rather than what happens to be one tenant's.
+        return (
+            f"SELECT provider, influenced_revenue FROM ({asked.render(dialect)}) "
+            "WHERE influenced_revenue IS NOT NULL AND provider != 'unnamed' ORDER BY influenced_revenue DESC"
+        )
+
+    return Ask(asked.filters, render)
 
 
 def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel:
@@ -42,7 +56,7 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
 
     def render(dialect: Dialect) -> str:
         return (
-            f"SELECT time, if(data_used, 'with data', 'without data') AS data, {kpi} "  # noqa: S608 - an id of the registry
+            f"SELECT time, if(data_used, 'with data', 'without data') AS data, {kpi} "
             f"FROM ({asked.render(dialect)}) ORDER BY time, data"
         )
 
@@ -51,7 +65,7 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
         title=title,
         description=description,
         picture=Picture.TIME_SERIES,
-        asks={"A": Ask(asked.filters, render)},
+        asks={"A": Ask(asked.filters - {"provider"}, render)},
         no_data=EMPTY,
         width=12,
         height=8,
@@ -100,11 +114,11 @@ _WHERE: Final = Row(
             id=20,
             title="Which integration influenced how much revenue?",
             description="Sales less refunds, shared out by the tenant's attribution rule and window. Influenced, not "
-            "caused.",
+            "caused. Sales whose data named no integration are left out.",
             picture=Picture.BARS,
-            asks={"A": split("influenced_revenue", by=("provider",))},
-            no_data="No influenced sale in this range",
-            width=8,
+            asks={"A": _by_provider()},
+            no_data="Choose one tenant; or it had no influenced sale in this range",
+            width=7,
             height=9,
             unit=Unit.MONEY,
             columns=(Column("provider", "Integration"), column("influenced_revenue")),
@@ -118,7 +132,7 @@ _WHERE: Final = Row(
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
             },
             no_data=EMPTY,
-            width=8,
+            width=10,
             height=9,
             columns=(
                 Column("stage", "Stage"),
@@ -136,7 +150,7 @@ _WHERE: Final = Row(
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
             no_data=EMPTY,
-            width=8,
+            width=7,
             height=9,
             columns=(
                 Column("segment", "Segment"),
@@ -164,8 +178,8 @@ _PERIODS: Final = Row(
             columns=(
                 Column("metric_type", "Metric"),
                 Column("integration_provider", "Integration"),
-                Column("period_start", "From"),
-                Column("period_end", "To"),
+                Column("since", "From"),
+                Column("until", "To"),
                 Column("baseline", "Without data", Unit.SCORE),
                 Column("current", "With data", Unit.SCORE),
                 Column("improvement", "Better by", Unit.RATIO),
@@ -197,11 +211,17 @@ _PERIODS: Final = Row(
             description="By integration: sales that its data had a part in, what was refunded, and the conversations "
             "behind them.",
             picture=Picture.TABLE,
-            asks={"A": analysed(attribution.shared_out, "SELECT * FROM {rows} LIMIT 200")},
+            asks={"A": analysed(attribution.shared_out, "SELECT * FROM {rows} ORDER BY revenue DESC LIMIT 200")},
             no_data="No influenced sale in this range",
             width=24,
             height=8,
-            unit=Unit.MONEY,
+            columns=(
+                Column("user_id", "Tenant"),
+                Column("provider", "Integration"),
+                Column("rule", "Attributed by"),
+                Column("sales", "Sales", Unit.COUNT),
+                Column("revenue", "Influenced revenue", Unit.MONEY),
+            ),
         ),
     ),
 )

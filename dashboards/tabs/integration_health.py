@@ -22,6 +22,7 @@ STATES: Final = {
     "warning": "warning",
     "stale": "warning",
     "error": "critical",
+    "failing": "critical",
     "failed": "critical",
     "disconnected": "critical",
 }
@@ -38,7 +39,7 @@ FROM integration_health_history FINAL
 WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
 GROUP BY time, integration
 ORDER BY time, integration
-LIMIT 20000"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 20000"""
 
 
 def _latest(dialect: Dialect) -> str:
@@ -49,7 +50,7 @@ SELECT integration_provider, toString(user_id) AS tenant, sync_status, last_sync
 FROM integration_health_metrics FINAL
 WHERE {of_links(dialect)}
 ORDER BY sync_status IN ('healthy', 'success', 'ok'), last_sync_at
-LIMIT 500"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 500"""
 
 
 def _errors(dialect: Dialect) -> str:
@@ -58,7 +59,7 @@ SELECT toStartOfHour(created_at) AS time, if(error_kind = '', 'not said', error_
 FROM integration_query_metrics FINAL
 WHERE NOT query_success AND {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
 GROUP BY time, error
-ORDER BY time, error"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY time, error"""
 
 
 def _jobs(dialect: Dialect) -> str:
@@ -69,7 +70,7 @@ FROM integration_health_history FINAL
 WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
     AND (ifNull(records_failed, 0) > 0 OR error_kind != '' OR sync_status NOT IN ('healthy', 'success', 'ok'))
 ORDER BY created_at DESC
-LIMIT 200"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 200"""
 
 
 _NUMBERS: Final = Row(

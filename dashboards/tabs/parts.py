@@ -95,7 +95,7 @@ FROM predictive_insights FINAL
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
     AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
 ORDER BY status = 'open' DESC, started_at DESC
-LIMIT {limit}"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT {limit}"""
 
     return Ask(frozenset({"provider"}), render)
 

@@ -60,7 +60,7 @@ FROM dead_letters FINAL
 WHERE received_at >= {dialect.start} AND received_at < {dialect.end}
 GROUP BY topic, stage, reason
 ORDER BY messages DESC
-LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 100"""
 
 
 def _statements(dialect: Dialect) -> str:
@@ -70,7 +70,7 @@ FROM system.query_log
 WHERE type = 'QueryFinish' AND startsWith(user, 'grafana_') AND event_date >= toDate({dialect.start})
     AND event_time >= {dialect.start} AND event_time < {dialect.end}
 GROUP BY time, role
-ORDER BY time, role"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY time, role"""
 
 
 _NUMBERS: Final = Row(
@@ -79,8 +79,8 @@ _NUMBERS: Final = Row(
         _watched(
             1,
             "How many messages wait?",
-            "Messages in Kafka that are not durable in ClickHouse yet, over all topics. A restart adds up to 32,768 for "
-            "each partition, for seconds.",
+            "Messages in Kafka that are not durable in ClickHouse yet, over all topics. A restart adds up to 32,768 "
+            "for each partition, for seconds.",
             "sum(romashka_consumer_lag)",
             Unit.COUNT,
             picture=Picture.STAT,
@@ -97,8 +97,9 @@ _NUMBERS: Final = Row(
         _watched(
             3,
             "How many are rejected?",
-            "Share of messages of the last 15 minutes that broke the contract. They are kept: romashka dead-letters.",
-            "(sum(rate(romashka_dead_letters_total[15m])) or vector(0)) / (sum(rate(romashka_messages_total[15m])) > 0)",
+            "Share of messages of the last 15 minutes that broke the contract; romashka dead-letters has them.",
+            "(sum(rate(romashka_dead_letters_total[15m])) or vector(0)) "
+            "/ (sum(rate(romashka_messages_total[15m])) > 0)",
             Unit.RATIO,
             picture=Picture.STAT,
             lines=(0.01, 0.1),
@@ -116,7 +117,7 @@ _NUMBERS: Final = Row(
         _watched(
             5,
             "How many inserts fail?",
-            "Inserts of the last hour that ClickHouse refused or left unanswered; they are tried again, nothing is lost.",
+            "Inserts of the last hour that ClickHouse refused or left unanswered. They are tried again.",
             "sum(increase(romashka_insert_failures_total[1h]))",
             Unit.COUNT,
             picture=Picture.STAT,
@@ -214,8 +215,8 @@ _WORK: Final = Row(
         _watched(
             22,
             "How often could a detector's state not be trusted?",
-            "Stored states that were refused within an hour, by what was taken instead. A changed secret, or a restored "
-            "backup.",
+            "Stored states that were refused within an hour, by what was taken instead. A changed secret, or a "
+            "restored backup.",
             "sum by (instead) (increase(romashka_detector_states_refused_total[1h]))",
             Unit.COUNT,
             legend="{{instead}}",
@@ -226,7 +227,7 @@ _WORK: Final = Row(
         _watched(
             23,
             "When did each job last succeed?",
-            "Minutes since the last success of each periodic job. Compare with how often it is due: romashka jobs list.",
+            "Minutes since the last success of each periodic job. How often each is due: romashka jobs list.",
             "(time() - max by (exported_job) (romashka_job_last_success_timestamp_seconds)) / 60",
             Unit.MINUTES,
             legend="{{exported_job}}",
@@ -261,8 +262,8 @@ _QUESTIONS: Final = Row(
         Panel(
             id=50,
             title="How long do the dashboards' own statements take?",
-            description="95 % of the statements of each Grafana user take no longer, by five minutes. Below a second is "
-            "expected; above it, see whether a roll-up is behind.",
+            description="95 % of the statements of each Grafana user take no longer, by five minutes. Below a second "
+            "is expected; above it, see whether a roll-up is behind.",
             picture=Picture.TIME_SERIES,
             asks={"A": Ask(frozenset(), _statements, Origin.SERVER_LOG)},
             no_data="Grafana has asked nothing in this range",

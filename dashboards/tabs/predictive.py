@@ -23,7 +23,7 @@ SELECT toDateTime(toStartOfInterval(target_time, INTERVAL 3 HOUR), 'UTC') AS tim
 FROM integration_forecasts FINAL
 WHERE {where} AND made_at = latest
 GROUP BY time
-ORDER BY time"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY time"""
 
     return Ask(_PROVIDER, render)
 
@@ -31,13 +31,13 @@ ORDER BY time"""  # noqa: S608 - our own text; every value is the dialect's
 def _customers(insight_type: str) -> Ask:
     def render(dialect: Dialect) -> str:
         return f"""
-SELECT severity, substring(customer_id, 1, 16) AS customer, confidence_score AS probability,
-    arrayStringConcat(contributing_factors, '; ') AS why, arrayElement(recommended_actions, 1) AS action,
-    predicted_value, started_at
+SELECT severity, if(customer_id = '', 'the tenant itself', substring(customer_id, 1, 16)) AS customer,
+    confidence_score AS probability, arrayStringConcat(contributing_factors, '; ') AS why,
+    arrayElement(recommended_actions, 1) AS action, predicted_value, started_at
 FROM predictive_insights FINAL
 WHERE insight_type = '{insight_type}' AND status = 'open' AND {dialect.tenant("user_id")}
 ORDER BY probability DESC
-LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 100"""
 
     return Ask(frozenset(), render)
 
@@ -49,7 +49,7 @@ SELECT model, role, measured_at, predictions
 FROM customer_model_quality FINAL
 WHERE measured_at < {dialect.end}
 ORDER BY measured_at DESC
-LIMIT 20"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 20"""
 
 
 _CUSTOMER_COLUMNS: Final = (

@@ -50,7 +50,7 @@ SELECT r.integration_provider AS integration,
 FROM reported AS r
 LEFT JOIN live ON live.integration_provider = r.integration_provider
 LEFT JOIN open ON open.integration_provider = r.integration_provider
-ORDER BY state = 'healthy', integration"""  # noqa: S608 - our own text; every value is the dialect's
+ORDER BY state = 'healthy', integration"""
 
 
 def _syncs(dialect: Dialect) -> str:
@@ -59,7 +59,7 @@ SELECT created_at AS at, integration_provider, sync_status, records_synced, reco
 FROM integration_health_history FINAL
 WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end} AND sync_job_id != ''
 ORDER BY created_at DESC
-LIMIT 100"""  # noqa: S608 - our own text; every value is the dialect's
+LIMIT 100"""
 
 
 def _freshness(dialect: Dialect) -> str:
@@ -71,7 +71,10 @@ def _freshness(dialect: Dialect) -> str:
     }
     since = f"{dialect.tenant('user_id')} AND created_at >= {dialect.end} - INTERVAL 7 DAY"
     minutes = f"dateDiff('second', max(created_at), {dialect.now}) / 60 AS minutes"
-    selects = (f"SELECT '{name}' AS stream, {minutes} FROM {table} WHERE {since}" for name, table in tables.items())  # noqa: S608 - our own tables
+    selects = (
+        f"SELECT '{name}' AS stream, {minutes} FROM {table} WHERE {since} HAVING count() > 0"
+        for name, table in tables.items()
+    )
     return " UNION ALL ".join(selects)
 
 

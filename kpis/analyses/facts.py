@@ -114,4 +114,4 @@ def conversations_of(asked: Asked, over: Dialect | None = None, name: str = "con
         WHERE {dialect.tenant("user_id")} AND created_at >= {dialect.start} AND business_value_generated > 0
         GROUP BY user_id, conversation_id
     ) AS money USING (user_id, conversation_id)
-)"""  # noqa: S608 - our own text; every value is the dialect's
+)"""

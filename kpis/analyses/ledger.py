@@ -118,7 +118,7 @@ def ledger(asked: Asked, *, net: bool) -> str:
         Whether costs and handle time are asked for; only for questions split by tenant and time at most.
     """
     by_day = set(asked.by) <= {"tenant"}
-    days = f"UNION ALL SELECT {_day_columns(asked)} {_DAY} FROM prices" if by_day else ""  # noqa: S608 - as below
+    days = f"UNION ALL SELECT {_day_columns(asked)} {_DAY} FROM prices" if by_day else ""
     split = asked.split(conversations.DIMENSIONS)
     grouping = ", ".join(["user_id", "day", *asked.columns])
     own = "".join(f"counted.{name} AS {name}, " for name in asked.columns)
@@ -137,7 +137,7 @@ ledger AS
     FROM counted LEFT JOIN prices USING (user_id, day)
     {days}
 )
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 _ALL: Final = str(list(NET_NEEDS))

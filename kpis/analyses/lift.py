@@ -142,7 +142,7 @@ SELECT user_id, stage, channel, data_used, data_type, conversations, conversions
     coalesce(stars_sum, 0) AS stars_sum, coalesce(stars_squares, 0) AS stars_squares
 FROM strata
 ORDER BY user_id, stage, channel, data_used, data_type
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 def conversion(rows: Sequence[Mapping[str, Any]]) -> list[Row]:

@@ -54,4 +54,4 @@ SELECT
 FROM conversations AS c
 GROUP BY user_id, {name}
 ORDER BY user_id, conversations DESC, {name}
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""

@@ -20,7 +20,7 @@ SELECT user_id, sum(l.conversations) AS conversations, sum(l.durable) AS durable
 FROM ledger AS l
 GROUP BY user_id
 ORDER BY user_id
-"""  # noqa: S608 - our own text; every value is the dialect's
+"""
 
 
 def apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

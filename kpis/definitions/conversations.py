@@ -86,7 +86,7 @@ KPIS: Final = (
     Kpi(
         id="handoff_rate",
         title="Handed to a person",
-        meaning="Share of conversations in which a person took part: escalated, handled by one, or with a reason given.",
+        meaning="Share of conversations in which a person took part: escalated, handled by one, or a reason given.",
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
@@ -98,7 +98,7 @@ KPIS: Final = (
     Kpi(
         id="deflection_rate",
         title="Resolved without a person",
-        meaning="Share of conversations whose first end was a resolution by the AI alone, whether or not they came back.",
+        meaning="Share of conversations whose first end was a resolution by the AI alone, come back or not.",
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
@@ -108,7 +108,7 @@ KPIS: Final = (
     Kpi(
         id="containment_rate",
         title="Ended without a person",
-        meaning="Share of conversations that ended, well or not, and never involved a person. Abandoned ones are in it.",
+        meaning="Share of conversations that ended, well or not, without a person; abandoned ones are in it.",
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,

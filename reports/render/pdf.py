@@ -22,7 +22,9 @@ def render(report: Report) -> bytes:
         template = resources.files("reports.render").joinpath("report.typ").read_text(encoding="utf-8")
         (folder / "report.typ").write_text(template, encoding="utf-8")
         (folder / "report.json").write_text(json.dumps(_content(report, folder)), encoding="utf-8")
-        made = typst.compile(folder / "report.typ", ignore_system_fonts=True, timestamp=report.provenance.made_at)
+        # Typst takes whole seconds.
+        at = report.provenance.made_at.replace(microsecond=0)
+        made = typst.compile(folder / "report.typ", ignore_system_fonts=True, timestamp=at)
     return bytes(made)
 
 

@@ -69,10 +69,10 @@ FROM
         max(e.outcome_type = 'reopened') AS reopened,
         max(e.outcome_type IN ('converted', 'upsold')) AS converted,
         argMax(e.customer_satisfaction_score, seen) AS satisfaction,
-        sum(toDecimal128(ifNull(e.business_value_generated, 0), 2)) AS value
+        sum(if(e.outcome_type = 'refunded', -1, 1) * toDecimal128(ifNull(e.business_value_generated, 0), 2)) AS value
     FROM
     (
-        SELECT *, (created_at, event_id) AS seen, outcome_type NOT IN ('', 'reopened') AS is_end
+        SELECT *, (created_at, event_id) AS seen, outcome_type NOT IN ('', 'reopened', 'refunded') AS is_end
         FROM
         (
                 SELECT

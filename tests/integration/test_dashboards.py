@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -16,7 +18,9 @@ from clickhouse_connect.driver.client import Client
 from dashboards.clickhouse import PLUGIN
 from sinks.connection import connect
 from sinks.reading import ask
+from streams.live import LivePush
 from tests.grafana_text import ALL, expanded
+from tests.live_grafana import Grafana
 from tests.simulated_week import Week
 
 pytestmark = pytest.mark.stack
@@ -167,17 +171,33 @@ def test_every_annotation_has_the_columns_of_one(client: Client, week: Week, nam
 
 
 def test_nothing_in_a_variable_leaves_its_literal(client: Client, week: Week) -> None:
-    """Every statement with all of it at once, and every one with one of the texts."""
+    """Every statement with all of it at once, and some with each of the texts."""
     recent = week.end - timedelta(hours=3)
     asked = [one for one in STATEMENTS if "${" in one.sql]
     assert len(asked) > len(_HOSTILE)
     for place, one in enumerate(asked):
         nothing = answer(client, week, one.sql, chosen("no such value"), recent)
-        for text in ("".join(_HOSTILE), _HOSTILE[place % len(_HOSTILE)]):
+        for text in ("".join(_HOSTILE), *(_HOSTILE if place % 16 == 0 else ())):
             found = answer(client, week, one.sql, chosen(text), recent)
             assert [row.keys() for row in found] == [row.keys() for row in nothing], (one.place, text)
 
 
 def chosen(text: str) -> dict[str, Any]:
     """The text in every variable; several values may be chosen of all but the tenant."""
-    return {**dict.fromkeys(VARIABLES, [text, text]), "tenant": text}
+    return {**{name: [text, text] for name in VARIABLES}, "tenant": text}
+
+
+def test_the_last_minute_is_pushed_to_grafana_live_by_integration(client: Client, week: Week) -> None:
+    grafana = Grafana()
+    thread = Thread(target=grafana.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    busy, silent = week.incidents[0].start, week.start - timedelta(days=1)
+    try:
+        for now in (busy, silent):
+            assert LivePush(grafana.url, "token").run(client, now) == ()
+    finally:
+        grafana.close()
+        thread.join()
+    ((_, _, text),) = grafana.taken
+    for line in text.splitlines():
+        assert re.fullmatch(r"monitor,integration=\w+ queries=[1-9]\d*i,errors=\d+i,p95_ms=[\d.]+ \d{19}", line)

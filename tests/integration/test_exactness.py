@@ -18,6 +18,7 @@ from sinks.dead_letter_store import DeadLetterStore, Wanted
 from sinks.sealing import Sealer
 from streams.kafka import KafkaAddress
 from streams.produce import BulkProducer, Message
+from streams.rollup_job import refresh
 from tests.oracle import Expected, hours, stored_ids, stored_windows
 from tests.worker_process import SECRET, WorkerProcess, romashka, wait_for
 
@@ -66,8 +67,7 @@ def test_numbers_are_exact_despite_malformed_repeated_and_late_events(
         for q in (0.5, 0.95, 0.99):
             found = client.query(f"SELECT romashka_quantile({merged}, {q}) FROM query_windows FINAL").result_rows[0][0]
             assert found == pytest.approx(expected.quantile(q), rel=0.01)
-        client.command("SYSTEM REFRESH VIEW query_hours_refresh")
-        client.command("SYSTEM WAIT VIEW query_hours_refresh")
+        refresh(client)
         assert stored_windows(client, "query_hours", "hour_start") == hours(expected.windows)
 
         kept = DeadLetterStore(client, Sealer(SECRET)).find(Wanted(limit=EVENTS))

@@ -48,7 +48,7 @@ def docker_engine() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
             """Keep the tests' output clean."""
 
     with HTTPServer(("127.0.0.1", 0), Engine) as server:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboards import prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
 from dashboards.grafana import TAG, address, render
 from dashboards.panel import WIDTH, Link, Tab
@@ -16,6 +17,8 @@ from dashboards.units import FORMATS
 from kpis.kpi import Unit
 
 Dashboard = dict[str, Any]
+# Models are shared, and what is rejected or asked belongs to the system itself.
+_OF_NO_TENANT = ("customer_model_quality", "dead_letters", "system.query_log")
 
 
 @pytest.fixture(params=ALL, ids=lambda tab: tab.uid)
@@ -58,6 +61,9 @@ def test_the_first_variable_is_the_data_source_and_the_others_reload_with_the_ra
     source, *others = built["templating"]["list"]
     assert (source["name"], source["label"], source["query"]) == ("datasource", "Data source", PLUGIN)
     for variable in others:
+        if variable["type"] == "datasource":
+            assert (variable["name"], variable["query"]) == ("prometheus", prometheus.PLUGIN)
+            continue
         assert variable["refresh"] == 2
         assert variable["allValue"] == "all"
         assert variable["datasource"]["uid"] == "${datasource}"
@@ -76,10 +82,14 @@ def test_every_target_is_a_statement_for_the_chosen_data_source(built: Dashboard
     for panel in panels(built):
         assert panel["targets"], panel["title"]
         for target in panel["targets"]:
+            assert target["datasource"] == panel["datasource"]
+            if target["datasource"] == {"type": prometheus.PLUGIN, "uid": "${prometheus}"}:
+                assert target["expr"], panel["title"]
+                continue
             assert target["datasource"] == {"type": PLUGIN, "uid": "${datasource}"}
             assert target["editorType"] == "sql"
             assert target["pluginVersion"] == PLUGIN_VERSION
-            assert "tenant" in target["rawSql"] or "customer_model_quality" in target["rawSql"], panel["title"]
+            assert any(name in target["rawSql"] for name in ("tenant", *_OF_NO_TENANT)), panel["title"]
 
 
 def test_ids_are_unique_and_panels_neither_overlap_nor_leave_the_grid(built: Dashboard) -> None:
@@ -104,8 +114,8 @@ def test_links_lead_to_tabs_that_exist(built: Dashboard) -> None:
         assert piece.split("?")[0] in uids
 
 
-def test_findings_are_marked_on_every_time_axis(built: Dashboard) -> None:
-    assert "Findings" in [one["name"] for one in built["annotations"]["list"]]
+def test_findings_and_deployments_are_marked_on_every_time_axis(built: Dashboard) -> None:
+    assert {"Findings", "Deployments"} <= {one["name"] for one in built["annotations"]["list"]}
 
 
 def test_every_unit_of_the_registry_has_a_format() -> None:

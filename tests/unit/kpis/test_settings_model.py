@@ -65,7 +65,6 @@ def test_rules_have_defaults_and_money_has_none() -> None:
     assert in_force([], date(2026, 1, 1)) == {
         "attribution_window_days": "30",
         "attribution_rule": "last_touch",
-        "durable_days": "7",
     }
 
 

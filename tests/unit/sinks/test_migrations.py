@@ -41,13 +41,17 @@ def test_a_file_is_cut_at_semicolons_that_end_a_line(sql: str, statements: list[
 @pytest.mark.parametrize("migration", known(), ids=lambda migration: migration.name)
 def test_every_statement_may_run_twice(migration: Migration) -> None:
     """Two migrators at once, or one that died half way, must end in the same schema."""
-    repeatable = re.compile(r"(CREATE .*IF NOT EXISTS|CREATE OR REPLACE|ALTER TABLE .*IF (NOT )?EXISTS)", re.DOTALL)
+    repeatable = re.compile(
+        r"(CREATE .*IF NOT EXISTS|CREATE OR REPLACE|ALTER TABLE .*IF (NOT )?EXISTS|DROP .*IF EXISTS"
+        r"|INSERT INTO (touched_\w+|recent_query_windows)\b)",  # both collapse equal rows
+        re.DOTALL,
+    )
     assert migration.statements
-    assert all(repeatable.match(statement) for statement in migration.statements)
+    assert [statement for statement in migration.statements if not repeatable.match(statement)] == []
 
 
 @pytest.mark.parametrize("migration", known(), ids=lambda migration: migration.name)
 def test_no_incremental_view_sums(migration: Migration) -> None:
     """It would see every insert, repeats too, and count them for ever; refreshable views do not."""
-    views = [statement for statement in migration.statements if "MATERIALIZED VIEW" in statement]
-    assert all("REFRESH" in statement for statement in views)
+    views = [one for one in migration.statements if "MATERIALIZED VIEW" in one and "REFRESH" not in one]
+    assert [one for one in views if re.search(r"\b(sum|count|avg|uniq|quantile)\w*\(|GROUP BY", one)] == []

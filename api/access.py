@@ -1,0 +1,57 @@
+"""What a route needs to know about who asks: one dependency, with the action that the route is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
+
+from api.identity import ALL, Identity
+from api.problems import Refused
+from api.rates import seconds
+from api.roles import Action
+from api.services import services_of
+from kpis.scope import Everyone
+
+BEARER: Final = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An OpenID Connect token, or an API key (rmk_..., from 'romashka api key add')",
+)
+"""For the OpenAPI document; the check itself is the gate's."""
+
+
+class Caller:
+    """Who asks, in one request; remembers for the audit log whose data was meant."""
+
+    def __init__(self, identity: Identity, state: dict[str, Any]) -> None:
+        self.identity = identity
+        self._state = state
+
+    def tenant(self, asked: str | None) -> UUID | Everyone:
+        """Return the tenant whose data is meant, after the check; see ``Identity.tenant``."""
+        self._state["tenant"] = asked or ""
+        tenant = self.identity.tenant(asked)
+        self._state["tenant"] = ALL if isinstance(tenant, Everyone) else str(tenant)
+        return tenant
+
+
+def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+    """Return the dependency of a route that does this; ``heavy`` ones are limited more strictly."""
+
+    async def check(connection: HTTPConnection) -> Caller:
+        state = connection.scope["state"]
+        state["action"] = str(action)
+        identity: Identity = state["identity"]
+        identity.require(action)
+        if heavy:
+            services = services_of(connection)
+            if wait := await services.limiter.take(f"heavy:{identity.name}", services.heavy):
+                detail = f"you may have {services.heavy.per_minute:.0f} of these made a minute; wait {seconds(wait)} s"
+                raise Refused(429, "too-many", detail, headers={"Retry-After": seconds(wait)})
+        return Caller(identity, state)
+
+    return check

@@ -1,0 +1,93 @@
+"""The application: routes, what is around them, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from api import dashboards, exports, health, insights, kpis, live, reports, schedules
+from api.gate import Gate
+from api.problems import Problem, answer_with_problems
+from api.services import Configuration, Services
+from api.shell import Shell
+
+VERSION: Final = "1.0.0"
+_ABOUT: Final = """
+Figures of ROMASHKA's integrations: what the dashboards show, key figures, insights, reports.
+
+Send a token of your sign-in service, or an API key, as `Authorization: Bearer ...`. What you see depends on your
+roles and tenants. Errors are `application/problem+json` (RFC 9457) and name the field. Every answer
+has an `X-Request-ID`.
+
+`/v1/live` is a WebSocket: it sends a JSON object a message, `type` is `status`, `episode` or `window`. Browsers send
+the token as a second protocol: `new WebSocket(url, ["romashka.v1", "bearer." + token])`.
+"""
+
+
+def create_app(configuration: Configuration) -> FastAPI:
+    """Return the application; nothing is connected before it starts."""
+    app = FastAPI(
+        title="ROMASHKA integration analytics",
+        version=VERSION,
+        description=_ABOUT,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # the pages would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+        strict_content_type=True,
+    )
+    app.state.configuration = configuration
+    for module in (dashboards, kpis, insights, reports, schedules, exports, live, health):
+        app.include_router(module.router)
+    answer_with_problems(app)
+    app.add_middleware(Gate)
+    if configuration.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(configuration.cors_origins),
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(Shell)
+    _describe_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services = Services(app.state.configuration)
+    app.state.services = services
+    try:
+        await services.trail.open()
+        beside = [asyncio.create_task(services.trail.run()), asyncio.create_task(services.hub.run())]
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await services.trail.close()
+    finally:
+        await services.close()
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the problems' schema into the OpenAPI document, where every route's errors refer to it."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Problem" not in schemas:
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs", {}))
+            schemas["Problem"] = problem
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's own way to extend the document

@@ -1,0 +1,135 @@
+"""Answers that are kept for a while, in this process or in Redis, and made once however many ask for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Final, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_LOG: Final = logging.getLogger(__name__)
+_HEADER: Final = 24
+# For so long after it has gone stale an answer is still given, while a new one is made.
+_GRACE_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer's bytes, and when they were made (seconds since 1970)."""
+
+    body: bytes
+    made_at: float
+
+    @cached_property
+    def etag(self) -> str:
+        """Names the content: the same answer made again has the same."""
+        return f'W/"{sha256(self.body).hexdigest()[:32]}"'
+
+
+class Store(Protocol):
+    """Where answers are kept."""
+
+    async def get(self, key: str) -> Kept | None:
+        """Return what is kept, however old."""
+
+    async def put(self, key: str, kept: Kept, seconds: float) -> None:
+        """Keep an answer for so long."""
+
+
+class MemoryStore:
+    """Keeps answers in this process: those used last, up to a number of bytes."""
+
+    def __init__(self, clock: Callable[[], float], most_bytes: int = 64_000_000) -> None:
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[str, tuple[Kept, float]] = OrderedDict()
+        self._bytes = 0
+
+    async def get(self, key: str) -> Kept | None:
+        """Return what is kept."""
+        found = self._kept.get(key)
+        if found is None or found[1] < self._clock():
+            return None
+        self._kept.move_to_end(key)
+        return found[0]
+
+    async def put(self, key: str, kept: Kept, seconds: float) -> None:
+        """Keep an answer; forget others where there are too many bytes."""
+        if key in self._kept:
+            self._bytes -= len(self._kept.pop(key)[0].body)
+        self._kept[key] = (kept, self._clock() + seconds)
+        self._bytes += len(kept.body)
+        while self._bytes > self._most_bytes:
+            _, (forgotten, _) = self._kept.popitem(last=False)
+            self._bytes -= len(forgotten.body)
+
+
+class RedisStore:
+    """Keeps answers in Redis, so that several processes share them. While Redis is away nothing is kept."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def get(self, key: str) -> Kept | None:
+        """Return what is kept."""
+        try:
+            found = await self._redis.get(_name(key))
+        except RedisError as error:
+            _LOG.warning("Redis does not answer (%s); nothing is cached", error)
+            return None
+        return None if not isinstance(found, bytes) else Kept(found[_HEADER:], float(found[:_HEADER]))
+
+    async def put(self, key: str, kept: Kept, seconds: float) -> None:
+        """Keep an answer."""
+        try:
+            await self._redis.set(
+                _name(key), f"{kept.made_at:{_HEADER}.6f}".encode() + kept.body, px=int(seconds * 1000)
+            )
+        except RedisError as error:
+            _LOG.warning("Redis does not answer (%s); nothing is cached", error)
+
+
+class Cache:
+    """Gives a kept answer where there is one, and has a new one made where it is stale.
+
+    A stale answer is given at once while one task makes the next, so nobody waits but the first who asks.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._making: dict[str, asyncio.Task[Kept]] = {}
+
+    async def get(self, key: str, fresh_seconds: float, make: Callable[[], Awaitable[bytes]]) -> Kept:
+        """Return an answer; raises what ``make`` raises where there is none to give."""
+        kept = await self._store.get(key)
+        if kept is not None and self._clock() - kept.made_at < fresh_seconds:
+            return kept
+        task = self._making.get(key)
+        if task is None or task.done():
+            task = asyncio.create_task(self._make(key, fresh_seconds, make))
+            self._making[key] = task
+            task.add_done_callback(lambda done: self._made(key, done))
+        return await asyncio.shield(task) if kept is None else kept
+
+    async def _make(self, key: str, fresh_seconds: float, make: Callable[[], Awaitable[bytes]]) -> Kept:
+        kept = Kept(await make(), self._clock())
+        await self._store.put(key, kept, fresh_seconds + _GRACE_SECONDS)
+        return kept
+
+    def _made(self, key: str, task: asyncio.Task[Kept]) -> None:
+        if self._making.get(key) is task:
+            del self._making[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.info("an answer could not be made: %s", error)
+
+
+def _name(key: str) -> str:
+    return f"romashka:answer:{sha256(key.encode()).hexdigest()}"

@@ -1,0 +1,91 @@
+"""Who is asking, and for which tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from api.problems import Refused, wrong
+from api.roles import RIGHTS, Action, Role
+from kpis.scope import ALL_TENANTS, Everyone
+
+ALL: Final = "all"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody whose token or key was checked.
+
+    ``name`` is stable and unique: rate limits and the audit log go by it. ``label`` is for people.
+    """
+
+    name: str
+    label: str
+    roles: frozenset[Role]
+    tenants: frozenset[UUID]
+
+    @property
+    def tabs(self) -> frozenset[str]:
+        """The tabs that its roles may open."""
+        return frozenset().union(*(RIGHTS[role].tabs for role in self.roles))
+
+    @property
+    def sees_all_tenants(self) -> bool:
+        """Whether it may ask across tenants, and for any one of them."""
+        return Role.ADMIN in self.roles
+
+    def require(self, action: Action) -> None:
+        """Raise ``Refused`` unless one of its roles may do this."""
+        if not any(action in RIGHTS[role].actions for role in self.roles):
+            raise Refused(403, "wrong-role", f"{_roles(self.roles)} may not do this ({action})")
+
+    def require_tab(self, tabs: Collection[str], what: str) -> None:
+        """Raise ``Refused`` unless it may open one of the tabs; ``what`` is what they show."""
+        if self.tabs.isdisjoint(tabs):
+            raise Refused(403, "wrong-role", f"{_roles(self.roles)} may not see {what}")
+
+    def tenant(self, asked: str | None) -> UUID | Everyone:
+        """Return the tenant whose data is meant: never what the client says without this check.
+
+        Parameters
+        ----------
+        asked
+            A tenant's id, ``all``, or ``None`` for the only one there is: its own, or all of an administrator.
+
+        Raises
+        ------
+        Refused
+            The tenant is not one of the identity's, or it has several and named none.
+        """
+        if asked is None:
+            return self._own()
+        if asked == ALL:
+            if not self.sees_all_tenants:
+                raise Refused(403, "wrong-tenant", "only administrators may ask across tenants; name one of yours")
+            return ALL_TENANTS
+        try:
+            tenant = UUID(asked)
+        except ValueError:
+            raise wrong("tenant", "expected the tenant's id, a UUID, or all") from None
+        if tenant not in self.tenants and not self.sees_all_tenants:
+            raise Refused(403, "wrong-tenant", f"tenant {tenant} is not one of yours")
+        return tenant
+
+    def may_see(self, tenant: UUID) -> bool:
+        """Whether rows of this tenant are for it."""
+        return self.sees_all_tenants or tenant in self.tenants
+
+    def _own(self) -> UUID | Everyone:
+        if self.sees_all_tenants:
+            return ALL_TENANTS
+        if len(self.tenants) == 1:
+            return next(iter(self.tenants))
+        if not self.tenants:
+            raise Refused(403, "wrong-tenant", "you were given no tenant; ask who manages access here")
+        raise wrong("tenant", f"you have {len(self.tenants)} tenants; name one")
+
+
+def _roles(roles: frozenset[Role]) -> str:
+    return f"role {' and '.join(sorted(roles))}" if roles else "somebody without a role"

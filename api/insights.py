@@ -1,0 +1,62 @@
+"""``GET /v1/insights``: what the detectors found."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from api.access import BEARER, Caller, allowed
+from api.parameters import InsightQuery
+from api.problems import documented, wrong
+from api.roles import INSIGHT_TABS, Action
+from api.services import services_of
+from kpis.scope import Everyone
+from models.insight_message import InsightMessage, message_of
+from models.insights import TYPES, InsightType
+from sinks.insight_store import Wanted, stored_insights
+
+router: Final = APIRouter(tags=["insights"], dependencies=[Depends(BEARER)])
+_DAYS: Final = timedelta(days=7)
+
+
+class InsightAnswer(BaseModel):
+    """One page of insights, oldest first."""
+
+    insights: list[InsightMessage]
+    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+
+
+@router.get("/v1/insights", responses=documented(), summary="What the detectors found")
+async def insights(
+    request: Request,
+    query: Annotated[InsightQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.READ_INSIGHTS))],
+) -> InsightAnswer:
+    """Insights that went on at any time of the range; of the types that your roles may see."""
+    seen = seen_types(caller)
+    if query.type is not None:
+        caller.identity.require_tab(INSIGHT_TABS[query.type], f"insights of type {query.type}")
+    end = query.end or datetime.now(UTC)
+    start = query.start or end - _DAYS
+    if start >= end:
+        raise wrong("from", "the range must begin before it ends (to; now if left out)")
+    tenant = caller.tenant(query.tenant)
+    wanted = Wanted(
+        tenant=None if isinstance(tenant, Everyone) else tenant,
+        insight_type=query.type or "",
+        is_open=query.status == "open",
+        since=start,
+        until=end,
+    )
+    found = await services_of(request).pool.run(lambda client: stored_insights(client, wanted))
+    visible = [message_of(one) for one in found if one.insight_type in seen]
+    more = query.offset + query.limit
+    return InsightAnswer(insights=visible[query.offset : more], next_offset=more if more < len(visible) else None)
+
+
+def seen_types(caller: Caller) -> frozenset[InsightType]:
+    """Return the types that its roles may see."""
+    return frozenset(one for one in TYPES if not caller.identity.tabs.isdisjoint(INSIGHT_TABS[one]))

@@ -1,0 +1,154 @@
+"""``/v1/kpis``: the key figures of the registry, the same numbers as ``romashka kpi get``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from api.access import BEARER, Caller, allowed
+from api.encoding import plain
+from api.parameters import KpiQuery, NoQuery
+from api.problems import Refused, documented, wrong
+from api.roles import AREA_TABS, Action
+from api.services import services_of
+from kpis.display import notes
+from kpis.kpi import Kpi
+from kpis.query import figures
+from kpis.registry import ALL
+from kpis.scope import Everyone, Interval, Scope
+from sinks.reading import ask
+
+router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
+_DAYS: Final = timedelta(days=30)
+_MOST_STEPS: Final = 50_000
+_STEPS: Final = {
+    Interval.MINUTE: timedelta(minutes=1),
+    Interval.HOUR: timedelta(hours=1),
+    Interval.DAY: timedelta(days=1),
+    Interval.WEEK: timedelta(weeks=1),
+}
+
+
+class Definition(BaseModel):
+    """What a figure means."""
+
+    id: str
+    title: str
+    meaning: str
+    unit: str
+    good: Annotated[str, Field(description="The direction that is better: up, down or neutral")]
+    area: str
+    version: Annotated[int, Field(description="Of the definition")]
+    dimensions: Annotated[list[str], Field(description="What it can be split by and narrowed to")]
+    minimum_volume: Annotated[int, Field(description="Below this n there is too little data to rely on")]
+    warning: float | None
+    critical: float | None
+
+
+class Value(BaseModel):
+    """A figure of one part of the data; ``part`` says which, empty where it is the whole."""
+
+    part: Annotated[dict[str, Any], Field(description="The values of by, and time where it is a series")]
+    value: Annotated[float | None, Field(description="null where there is nothing to compute it from")]
+    n: Annotated[float | None, Field(description="How much data it is computed from")]
+    low: Annotated[float | None, Field(description="95 % confidence: the value is at least")]
+    high: Annotated[float | None, Field(description="95 % confidence: the value is at most")]
+    state: Annotated[str, Field(description="ok, warning, critical, or unknown where there is too little data")]
+    notes: Annotated[list[str], Field(description="What a reader has to know")]
+
+
+class KpiAnswer(BaseModel):
+    """A figure over a range."""
+
+    definition: Definition
+    tenant: str
+    start: Annotated[datetime, Field(alias="from")]
+    end: Annotated[datetime, Field(alias="to", description="Not included")]
+    filters: dict[str, str]
+    values: list[Value]
+    total: Annotated[int, Field(description="Values of all pages")]
+    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+
+
+@router.get("", responses=documented(), summary="Every key figure")
+async def definitions(
+    caller: Annotated[Caller, Depends(allowed(Action.READ_KPIS))], _: Annotated[NoQuery, Query()]
+) -> list[Definition]:
+    """List what each figure means; those that your roles may see."""
+    return [_definition(kpi) for kpi in ALL.values() if not caller.identity.tabs.isdisjoint(AREA_TABS[kpi.area])]
+
+
+@router.get("/{id}", responses=documented(404), summary="One figure over a range")
+async def figure(
+    request: Request,
+    id_: Annotated[str, Path(alias="id", max_length=64, examples=["query_success_rate"])],
+    query: Annotated[KpiQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.READ_KPIS))],
+) -> KpiAnswer:
+    """Return the number that `romashka kpi get` prints; split with `by`, a series with `every`."""
+    kpi = ALL.get(id_)
+    if kpi is None:
+        raise Refused(404, "unknown-figure", f"there is no key figure '{id_}'; GET /v1/kpis lists them all")
+    caller.identity.require_tab(AREA_TABS[kpi.area], f"figures of {kpi.area}")
+    for field, names in (("by", query.by), *((name, [name]) for name in query.filters)):
+        for name in names:
+            if name not in kpi.dimensions:
+                raise wrong(
+                    field, f"{kpi.id} has no '{name}'; expected one of {', '.join(kpi.dimensions) or 'nothing'}"
+                )
+    scope = _scope(query, caller)
+    asked = figures([kpi.id], scope, query.by, query.every)
+    rows = await services_of(request).pool.run(lambda client: ask(client, asked.sql, asked.parameters))
+    more = query.offset + query.limit
+    keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
+    return KpiAnswer.model_validate(
+        {
+            "definition": _definition(kpi),
+            "tenant": "all" if isinstance(scope.tenant, Everyone) else str(scope.tenant),
+            "from": scope.first,
+            "to": scope.limit,
+            "filters": query.filters,
+            "values": [_value(kpi, row, keys, scope) for row in rows[query.offset : more]],
+            "total": len(rows),
+            "next_offset": more if more < len(rows) else None,
+        }
+    )
+
+
+def _scope(query: KpiQuery, caller: Caller) -> Scope:
+    start, end = query.times(datetime.now(UTC), _DAYS)
+    if query.every is not None and (end - start) / _STEPS[query.every] > _MOST_STEPS:
+        raise wrong("every", f"that would be more than {_MOST_STEPS:,} steps; ask for longer steps or a shorter range")
+    return query.scope(start, end, caller.tenant(query.tenant), query.durable_days)
+
+
+def _definition(kpi: Kpi) -> Definition:
+    return Definition(
+        id=kpi.id,
+        title=kpi.title,
+        meaning=kpi.meaning,
+        unit=kpi.unit.value,
+        good=kpi.good,
+        area=kpi.area.value,
+        version=kpi.version,
+        dimensions=list(kpi.dimensions),
+        minimum_volume=kpi.minimum_volume,
+        warning=kpi.warning,
+        critical=kpi.critical,
+    )
+
+
+def _value(kpi: Kpi, row: dict[str, Any], keys: list[str], scope: Scope) -> Value:
+    value, n = plain(row[kpi.id]), plain(row[f"{kpi.id}_n"])
+    return Value(
+        part={key: plain(row[key]) for key in keys},
+        value=value,
+        n=n,
+        low=plain(row.get(f"{kpi.id}_low")),
+        high=plain(row.get(f"{kpi.id}_high")),
+        state=kpi.state(value, n),
+        notes=notes(kpi, row, scope),
+    )

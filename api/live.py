@@ -1,0 +1,115 @@
+"""``/v1/live``: a WebSocket that says what changes, as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from api.access import Caller, allowed
+from api.gate import authenticate, credentials
+from api.hub import Watcher
+from api.identity import Identity
+from api.insights import seen_types
+from api.parameters import Strict, TenantText
+from api.problems import Refused
+from api.roles import Action
+from api.services import Services, services_of
+from api.snapshot import Event
+from kpis.scope import Everyone
+from models.errors import Unreachable
+
+router: Final = APIRouter(tags=["live"])
+PROTOCOL: Final = "romashka.v1"
+TOO_SLOW: Final = 1013
+NOT_ANY_MORE: Final = 1008
+_CHECK_SECONDS: Final = 30.0
+_CLOSE_SECONDS: Final = 5.0
+
+
+class LiveQuery(Strict):
+    """What to watch."""
+
+    tenant: TenantText | None = None
+
+
+@router.websocket("/v1/live")
+async def live(
+    websocket: WebSocket,
+    query: Annotated[LiveQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.WATCH))],
+) -> None:
+    """Send how everything stands, then each change.
+
+    Closed with 1013 where the client does not keep up, and with 1008 where its token or key does not hold any more.
+    """
+    services = services_of(websocket)
+    watcher = Watcher(_wants(caller, query))
+    services.hub.join(watcher)
+    try:
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(PROTOCOL if PROTOCOL in offered else None)
+        code = await _until_over(websocket, watcher, services, caller.identity)
+    finally:
+        services.hub.leave(watcher)
+    if code is not None:
+        with suppress(TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await websocket.close(code, "too slow" if code == TOO_SLOW else "sign in again")
+
+
+def _wants(caller: Caller, query: LiveQuery) -> Callable[[Event], bool]:
+    tenant = caller.tenant(query.tenant)
+    types = seen_types(caller)
+
+    def wants(event: Event) -> bool:
+        if event.insight_type is not None and event.insight_type not in types:
+            return False
+        return isinstance(tenant, Everyone) or event.tenant == tenant
+
+    return wants
+
+
+async def _until_over(websocket: WebSocket, watcher: Watcher, services: Services, identity: Identity) -> int | None:
+    """Serve a client; return the code to close with, ``None`` where it has gone by itself."""
+    sending = asyncio.create_task(_send(websocket, watcher))
+    listening = asyncio.create_task(_listen(websocket))
+    slow = asyncio.create_task(watcher.too_slow.wait())
+    expiring = asyncio.create_task(_until_expired(websocket, services, identity))
+    tasks = {sending, listening, slow, expiring}
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if slow in done:
+        return TOO_SLOW
+    return NOT_ANY_MORE if expiring in done else None
+
+
+async def _send(websocket: WebSocket, watcher: Watcher) -> None:
+    with suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_text(await watcher.waiting.get())
+
+
+async def _listen(websocket: WebSocket) -> None:
+    """Wait until the client leaves; what it says is not for us."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _until_expired(websocket: WebSocket, services: Services, identity: Identity) -> None:
+    """Return once the token or key does not stand for the same any more."""
+    while True:
+        await asyncio.sleep(_CHECK_SECONDS)
+        with suppress(Unreachable):  # nothing is sent either while the database is away
+            try:
+                if await authenticate(services, credentials(websocket.scope)) != identity:
+                    return
+            except Refused as refused:
+                if refused.status == 401:
+                    return

@@ -1,0 +1,120 @@
+"""What may stand behind the question mark. Unknown names are refused: a filter with a slip would filter nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.problems import wrong
+from kpis.scope import FILTERS, Everyone, Interval, Scope
+from models.fields import Country, Label, Moment, Provider
+from models.insights import InsightType
+
+_LONGEST: Final = timedelta(days=400)
+TenantText = Annotated[
+    str, Field(max_length=36, description="A tenant's id, or all (administrators); may be left out by who has one")
+]
+
+
+class Strict(BaseModel):
+    """Parameters, none beside them."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+
+
+class RangeQuery(Strict):
+    """Whose data, of when, and narrowed to what."""
+
+    tenant: TenantText | None = None
+    start: Annotated[Moment | None, Field(alias="from", examples=["2026-11-01T00:00:00Z"])] = None
+    end: Annotated[Moment | None, Field(alias="to", description="Not included; now if left out")] = None
+    provider: Provider | None = None
+    query_type: Label | None = None
+    channel: Label | None = None
+    country: Country | None = None
+    segment: Label | None = None
+    time_zone: Annotated[
+        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="Whose days and weeks, of the IANA database")
+    ] = "UTC"
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """What it is narrowed to, by dimension."""
+        given = {name: getattr(self, name) for name in FILTERS}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def scope(self, start: datetime, end: datetime, tenant: UUID | Everyone, durable_days: int = 7) -> Scope:
+        """Return what the question is about."""
+        return Scope(
+            start,
+            end,
+            tenant,
+            provider=self.provider,
+            query_type=self.query_type,
+            channel=self.channel,
+            country=self.country,
+            segment=self.segment,
+            time_zone=self.time_zone,
+            durable_days=durable_days,
+        )
+
+    def times(self, now: datetime, span: timedelta) -> tuple[datetime, datetime]:
+        """Return the range; ``span`` is its length where no beginning is given.
+
+        Raises
+        ------
+        Refused
+            It ends before it begins, or is longer than events are kept.
+        """
+        end = self.end or now
+        start = self.start or end - span
+        if start >= end:
+            raise wrong("from", "the range must begin before it ends (to; now if left out)")
+        if end - start > _LONGEST:
+            raise wrong("from", f"a range may have {_LONGEST.days} days: older events are not kept")
+        return start, end
+
+
+class DashboardQuery(RangeQuery):
+    """A tab's parameters."""
+
+    panel: Annotated[int | None, Field(ge=1, le=10_000, description="Only this panel")] = None
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Rows of each answer")] = 200
+    offset: Annotated[int, Field(ge=0, le=100_000, description="Rows of each answer to leave out first")] = 0
+
+
+class KpiQuery(RangeQuery):
+    """A figure's parameters: those of 'romashka kpi get'."""
+
+    by: Annotated[list[Label], Field(max_length=3, description="Split by this dimension; may be given again")] = []
+    every: Annotated[Interval | None, Field(description="Make it a time series in such steps")] = None
+    durable_days: Annotated[int, Field(ge=1, le=90, description="Days without a return: durably resolved")] = 7
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class InsightQuery(Strict):
+    """Which insights."""
+
+    tenant: TenantText | None = None
+    type: Annotated[InsightType | None, Field(description="Only those of this type")] = None
+    status: Annotated[Literal["open", "any"], Field(description="Only those that are not over, or all")] = "any"
+    start: Annotated[Moment | None, Field(alias="from", description="Going on since; 7 days ago if left out")] = None
+    end: Annotated[Moment | None, Field(alias="to", description="Begun before; now if left out")] = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+    offset: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class ListQuery(Strict):
+    """A list of what belongs to a tenant."""
+
+    tenant: TenantText | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class NoQuery(Strict):
+    """No parameters at all."""

@@ -1,0 +1,186 @@
+"""What went wrong, for programs and people: RFC 9457 ``application/problem+json``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from models.errors import SettingsError, Unreachable
+
+MEDIA_TYPE: Final = "application/problem+json"
+_LOG: Final = logging.getLogger(__name__)
+_TITLES: Final[Mapping[int, str]] = {
+    400: "This cannot be asked",
+    401: "Say who you are",
+    403: "You may not do this",
+    404: "There is no such thing here",
+    405: "This address takes another method",
+    409: "This does not fit what is there",
+    410: "It is not kept any more",
+    413: "The request is too large",
+    422: "A value cannot be used",
+    429: "Too many requests",
+    500: "This is a fault of ours",
+    503: "Not possible at the moment",
+    504: "The answer took too long",
+}
+
+
+class WrongField(BaseModel):
+    """One value that cannot be used."""
+
+    field: Annotated[str, Field(description="Where it is: a parameter, or a path into the body")]
+    message: Annotated[str, Field(description="What was expected")]
+
+
+class Problem(BaseModel):
+    """What every answer with a status of 400 or more says."""
+
+    type: Annotated[str, Field(description="Names the kind of problem; stays the same")]
+    title: Annotated[str, Field(description="The kind in a few words")]
+    status: int
+    detail: Annotated[str, Field(description="What happened, and what to do next")]
+    request_id: Annotated[str, Field(description="Names this request in our logs")]
+    errors: Annotated[list[WrongField], Field(description="The values that cannot be used")] = []
+
+
+class Refused(Exception):
+    """A request that is not answered; ``kind`` names the problem for programs."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[WrongField] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = list(errors)
+
+    def response(self, request_id: str) -> Response:
+        """Return the answer that says so."""
+        problem = Problem(
+            type=f"urn:romashka:problem:{self.kind}",
+            title=_TITLES.get(self.status, "This cannot be answered"),
+            status=self.status,
+            detail=self.detail,
+            request_id=request_id,
+            errors=self.errors,
+        )
+        return Response(problem.model_dump_json(), self.status, self.headers, MEDIA_TYPE)
+
+
+def wrong(field: str, message: str) -> Refused:
+    """Return the refusal of one value."""
+    return Refused(422, "wrong-value", f"{field}: {message}", errors=[WrongField(field=field, message=message)])
+
+
+def unreachable(error: Unreachable) -> Refused:
+    """Return what to say where ClickHouse did not answer; its own words are for the log, not for strangers."""
+    _LOG.warning("%s", error)
+    if "TIMEOUT_EXCEEDED" in str(error) or "code 159" in str(error):
+        return Refused(504, "too-slow", "the database took too long; ask for a shorter range, or for fewer parts")
+    detail = "the database does not answer; try again in a few seconds"
+    return Refused(503, "unavailable", detail, headers={"Retry-After": "5"})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI's description of the problems that a route may answer with, beside those that all may."""
+    example = {
+        "type": "urn:romashka:problem:wrong-value",
+        "title": _TITLES[422],
+        "status": 422,
+        "detail": "from: expected ISO-8601 with an offset, for example 2026-11-01T08:00+01:00",
+        "request_id": "5f1c0d7e9b",
+        "errors": [{"field": "from", "message": "expected ISO-8601 with an offset"}],
+    }
+    return {
+        status: {
+            "description": _TITLES[status],
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    **({"example": example} if status == 422 else {}),
+                }
+            },
+        }
+        for status in sorted({401, 403, 422, 429, 500, 503, 504, *statuses})
+    }
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make the app answer every error as a problem."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid_handshake)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(SettingsError, _unusable)
+    app.add_exception_handler(Unreachable, _away)
+
+
+def request_id(request: Request) -> str:
+    """Return the id that the shell gave the request."""
+    return str(request.scope["state"]["request_id"])
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    error = cast(Refused, error)  # registered for this class only
+    if request.scope["type"] == "websocket":
+        raise error  # the shell refuses the handshake
+    return error.response(request_id(request))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    error = cast(HTTPException, error)  # registered for this class only
+    kind = {404: "unknown-address", 405: "wrong-method", 413: "too-large"}.get(error.status_code, "refused")
+    detail = {
+        404: f"there is nothing at {request.url.path}; /v1/openapi.json lists every address",
+        405: f"{request.url.path} does not take {request.method}",
+    }.get(error.status_code, str(error.detail))
+    return Refused(error.status_code, kind, detail, headers=error.headers).response(request_id(request))
+
+
+async def _unusable(request: Request, error: Exception) -> Response:
+    return Refused(422, "wrong-value", str(error)).response(request_id(request))
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    error = cast(Unreachable, error)  # registered for this class only
+    return unreachable(error).response(request_id(request))
+
+
+async def _invalid_handshake(_: Request, error: Exception) -> Response:
+    error = cast(WebSocketRequestValidationError, error)  # registered for this class only
+    errors = [_field(one) for one in error.errors()]
+    raise Refused(422, "wrong-value", "; ".join(f"{one.field}: {one.message}" for one in errors[:3]), errors=errors)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    error = cast(RequestValidationError, error)  # registered for this class only
+    errors = [_field(one) for one in error.errors()]
+    detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
+    return Refused(422, "wrong-value", detail, errors=errors[:20]).response(request_id(request))
+
+
+def _field(error: Mapping[str, Any]) -> WrongField:
+    place = [str(part) for part in error["loc"]]
+    name = ".".join(place[1:]) or place[0]
+    if error["type"] == "extra_forbidden":
+        return WrongField(field=name, message="there is no such parameter or field here")
+    if error["type"] == "json_invalid":
+        return WrongField(field="body", message="this is not JSON")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return WrongField(field=name, message=message[:1].lower() + message[1:])

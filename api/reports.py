@@ -1,0 +1,215 @@
+"""``/v1/reports``: have a report made, list those that were made, fetch one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path as PathOnDisk
+from typing import Annotated, Any, Final
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import FileResponse
+
+from api.access import BEARER, Caller, allowed
+from api.identity import ALL
+from api.parameters import ListQuery, NoQuery, TenantText
+from api.problems import Refused, documented
+from api.roles import REPORT_TABS, TABS, Action
+from api.services import services_of
+from kpis.scope import Everyone
+from models.fields import Label, Provider
+from models.insights import ACROSS_TENANTS
+from reports.compose import Composer
+from reports.render import render
+from reports.request import ReportFormat, ReportRequest, ReportType, from_document
+from reports.store import made, save
+from sinks.reading import ask
+
+router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
+_KEPT: Final = timedelta(days=800)
+_ONE: Final = """
+SELECT id, user_id, title, format, file_url, file_size_bytes, generation_time_ms, data_period_start, data_period_end,
+    created_at
+FROM generated_reports FINAL WHERE id = {id:UUID} LIMIT 1
+"""
+_TYPES: Final = {
+    "pdf": "application/pdf",
+    "html": "text/html; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Filters(_Body):
+    """What a report is narrowed to."""
+
+    time_range: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$", description="Up to now: 30d, 24h, 4w")] = "30d"
+    integrations: Annotated[list[Provider], Field(max_length=50, description="Only these; all where empty")] = []
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] = "UTC"
+
+
+class Template(_Body):
+    """Which parts it has."""
+
+    include_executive_summary: bool = True
+    include_charts: bool = True
+    include_detailed_metrics: bool = False
+    include_recommendations: bool = True
+    include_raw_data: bool = False
+
+
+class ReportOptions(_Body):
+    """What report to make: the options of the document's `generateReport`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"name": "Monthly", "type": "executive", "format": "pdf", "filters": {"time_range": "30d"}}]
+        },
+    )
+
+    name: Label = "Report"
+    type: ReportType
+    format: ReportFormat = ReportFormat.PDF
+    tenant: TenantText | None = None
+    filters: Filters = Filters()
+    template_config: Template = Template()
+
+
+class MadeReport(BaseModel):
+    """A report that was made."""
+
+    id: UUID
+    tenant: Annotated[str, Field(description="The tenant's id, or all")]
+    title: str
+    format: str
+    size_bytes: int
+    took_ms: int
+    start: Annotated[datetime, Field(alias="from")]
+    end: Annotated[datetime, Field(alias="to")]
+    created_at: datetime
+    file: Annotated[str, Field(description="Where to fetch it")]
+
+
+class ReportList(BaseModel):
+    """One page of reports, the newest first."""
+
+    reports: list[MadeReport]
+    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+
+
+@router.post("", status_code=201, responses=documented(), summary="Make a report")
+async def make(
+    request: Request,
+    options: ReportOptions,
+    _: Annotated[NoQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.MAKE_REPORTS, heavy=True))],
+) -> MadeReport:
+    """Make a report and keep it; answers when it is there, which takes up to ten seconds or so."""
+    caller.identity.require_tab(REPORT_TABS[options.type], f"reports of type {options.type}")
+    tenant = caller.tenant(options.tenant)
+    now = datetime.now(UTC)
+    wanted = from_document(tenant, options.model_dump(mode="json", exclude={"tenant"}), now)
+    services = services_of(request)
+    row = await services.heavy_pool.run(lambda client: _make(client, wanted, now, services.configuration.reports))
+    return _listed(row)
+
+
+@router.get("", responses=documented(), summary="The reports that were made")
+async def list_(
+    request: Request,
+    query: Annotated[ListQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.READ_REPORTS))],
+) -> ReportList:
+    """List the newest 200 reports of a tenant, the newest first; of the types that your roles may see."""
+    tenant = caller.tenant(query.tenant)
+    whose = None if isinstance(tenant, Everyone) else tenant
+    since = datetime.now(UTC) - _KEPT
+    rows = await services_of(request).pool.run(lambda client: made(client, since, whose))
+    visible = [row for row in rows if _may_see(caller, row)]
+    more = query.offset + query.limit
+    return ReportList(
+        reports=[_listed(row) for row in visible[query.offset : more]],
+        next_offset=more if more < len(visible) else None,
+    )
+
+
+@router.get(
+    "/{id}/file",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The file", "content": {type_: {} for type_ in _TYPES.values()}},
+        **documented(404, 410),
+    },
+    summary="Fetch a report",
+)
+async def file(
+    request: Request,
+    id_: Annotated[UUID, Path(alias="id")],
+    _: Annotated[NoQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.READ_REPORTS))],
+) -> FileResponse:
+    """Return the file of a report that this API made."""
+    services = services_of(request)
+    rows = await services.pool.run(lambda client: ask(client, _ONE, {"id": str(id_)}, aware=True))
+    if not rows or not caller.identity.may_see(rows[0]["user_id"]) or not _may_see(caller, rows[0]):
+        raise Refused(404, "unknown-report", f"you have no report {id_}; GET /v1/reports lists them")
+    folder = services.configuration.reports.resolve()
+    path = _path(rows[0]["file_url"]).resolve()
+    if not path.is_relative_to(folder) or not await asyncio.to_thread(path.is_file):
+        raise Refused(410, "gone", "the file is not kept here any more; have the report made again")
+    return FileResponse(path, media_type=_TYPES[rows[0]["format"]], filename=path.name)
+
+
+def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDisk) -> dict[str, Any]:
+    """Make a report and its file, and return its row of the list."""
+    began = time.monotonic()
+    report = Composer(client, wanted, now).compose()
+    content = render(report)
+    path = folder.resolve() / f"{wanted.type}-{report.id}.{wanted.format}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(content)
+    partial.chmod(0o600)
+    partial.replace(path)
+    save(client, report, path, took_ms=round((time.monotonic() - began) * 1000), size=len(content))
+    return ask(client, _ONE, {"id": str(report.id)}, aware=True)[0]
+
+
+def _may_see(caller: Caller, row: dict[str, Any]) -> bool:
+    """Whether a report is of a type that the caller may see; files of another name than ours are for who sees all."""
+    type_ = _path(row["file_url"]).name.partition("-")[0]
+    tabs = REPORT_TABS[ReportType(type_)] if type_ in set(ReportType) else frozenset[str]()
+    return not caller.identity.tabs.isdisjoint(tabs) if tabs else caller.identity.tabs == TABS.keys()
+
+
+def _path(url: str) -> PathOnDisk:
+    return PathOnDisk(unquote(urlsplit(url).path))
+
+
+def _listed(row: dict[str, Any]) -> MadeReport:
+    return MadeReport.model_validate(
+        {
+            "id": row["id"],
+            "tenant": ALL if row["user_id"] == ACROSS_TENANTS else str(row["user_id"]),
+            "title": row["title"],
+            "format": row["format"],
+            "size_bytes": row["file_size_bytes"],
+            "took_ms": row["generation_time_ms"],
+            "from": row["data_period_start"],
+            "to": row["data_period_end"],
+            "created_at": row["created_at"],
+            "file": f"/v1/reports/{row['id']}/file",
+        }
+    )

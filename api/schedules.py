@@ -1,0 +1,202 @@
+"""``/v1/schedules``: reports that are made and sent again and again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.access import BEARER, Caller, allowed
+from api.identity import ALL
+from api.parameters import ListQuery, NoQuery, TenantText
+from api.problems import Refused, documented, wrong
+from api.reports import Template
+from api.roles import REPORT_TABS, RIGHTS, Action
+from api.services import services_of
+from kpis.scope import Everyone
+from models.fields import Label, Provider
+from reports.request import Parts, ReportFormat, ReportType
+from reports.schedule import Missed, Schedule
+from reports.schedule_store import put_schedule, schedules
+
+router: Final = APIRouter(prefix="/v1/schedules", tags=["schedules"], dependencies=[Depends(BEARER)])
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewSchedule(_Body):
+    """A schedule to add; it replaces the tenant's schedule of that name."""
+
+    name: Label
+    tenant: TenantText | None = None
+    type: ReportType
+    format: ReportFormat = ReportFormat.PDF
+    cron: Annotated[str, Field(max_length=100, examples=["0 7 * * 1"], description="minute hour day month weekday")]
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] = "UTC"
+    recipients: Annotated[
+        list[Annotated[str, Field(max_length=300)]],
+        Field(
+            min_length=1,
+            max_length=50,
+            examples=[["mailto:ada@example.com"]],
+            description="mailto: addresses; https:// webhooks and env: variables are for administrators",
+        ),
+    ]
+    time_range: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$", description="How far back: 7d, 24h, 4w")] = "7d"
+    missed: Annotated[Missed, Field(description="What to do about moments when no worker ran")] = Missed.CATCH_UP
+    integrations: Annotated[list[Provider], Field(max_length=50, description="Only these; all where empty")] = []
+    template_config: Template = Template()
+
+
+class Change(_Body):
+    """What to change of a schedule."""
+
+    active: Annotated[bool, Field(description="false pauses it; true sends again from now on")]
+
+
+class ListedSchedule(BaseModel):
+    """A schedule."""
+
+    id: UUID
+    tenant: Annotated[str, Field(description="The tenant's id, or all")]
+    name: str
+    type: ReportType
+    format: ReportFormat
+    cron: str
+    time_zone: str
+    time_range: str
+    recipients: Annotated[list[str] | None, Field(description="null for those who may not change schedules")]
+    active: bool
+    next: Annotated[datetime | None, Field(description="When it is sent next; null while it is paused")]
+
+
+class ScheduleList(BaseModel):
+    """One page of schedules, by name."""
+
+    schedules: list[ListedSchedule]
+    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+
+
+@router.get("", responses=documented(), summary="The schedules of a tenant")
+async def list_(
+    request: Request,
+    query: Annotated[ListQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.READ_SCHEDULES))],
+) -> ScheduleList:
+    """List schedules, of the types of report that your roles may see; administrators see those of every tenant."""
+    tenant = caller.tenant(query.tenant)
+    whose = None if isinstance(tenant, Everyone) else tenant
+    found = await services_of(request).pool.run(lambda client: list(schedules(client, whose)))
+    visible = [one for one in found if not caller.identity.tabs.isdisjoint(REPORT_TABS[one.type])]
+    more = query.offset + query.limit
+    return ScheduleList(
+        schedules=[_listed(one, caller) for one in visible[query.offset : more]],
+        next_offset=more if more < len(visible) else None,
+    )
+
+
+@router.post("", status_code=201, responses=documented(), summary="Add a schedule")
+async def add(
+    request: Request,
+    wanted: NewSchedule,
+    _: Annotated[NoQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
+) -> ListedSchedule:
+    """Add a schedule, or replace the tenant's schedule of that name."""
+    caller.identity.require_tab(REPORT_TABS[wanted.type], f"reports of type {wanted.type}")
+    if not caller.identity.sees_all_tenants and not all(one.startswith("mailto:") for one in wanted.recipients):
+        raise wrong("recipients", "expected mailto: addresses; others are set up by administrators")
+    if any(one.startswith("http:") for one in wanted.recipients):
+        raise wrong("recipients", "webhooks need https://")
+    now = datetime.now(UTC)
+    schedule = Schedule(
+        tenant=caller.tenant(wanted.tenant),
+        name=wanted.name,
+        type=wanted.type,
+        format=wanted.format,
+        cron=wanted.cron,
+        time_zone=wanted.time_zone,
+        recipients=tuple(wanted.recipients),
+        created_at=now,
+        since=now,
+        covers=wanted.time_range,
+        missed=wanted.missed,
+        integrations=tuple(wanted.integrations),
+        parts=Parts(**{name.removeprefix("include_"): on for name, on in wanted.template_config.model_dump().items()}),
+    )
+    await services_of(request).pool.run(lambda client: put_schedule(client, schedule, now))
+    return _listed(schedule, caller)
+
+
+@router.patch("/{id}", responses=documented(404), summary="Pause or resume a schedule")
+async def change(
+    request: Request,
+    id_: Annotated[UUID, Path(alias="id")],
+    wanted: Change,
+    _: Annotated[NoQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
+) -> ListedSchedule:
+    """Pause or resume it; what was due while it was paused is not caught up."""
+    now = datetime.now(UTC)
+
+    def work(client: Client) -> Schedule:
+        schedule = _found(client, id_, caller)
+        if schedule.active != wanted.active:
+            schedule = replace(schedule, active=wanted.active, since=now if wanted.active else schedule.since)
+            put_schedule(client, schedule, now)
+        return schedule
+
+    return _listed(await services_of(request).pool.run(work), caller)
+
+
+@router.delete("/{id}", status_code=204, responses=documented(404), summary="Remove a schedule")
+async def remove(
+    request: Request,
+    id_: Annotated[UUID, Path(alias="id")],
+    _: Annotated[NoQuery, Query()],
+    caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
+) -> None:
+    """Remove it; its reports stay."""
+    now = datetime.now(UTC)
+    await services_of(request).pool.run(
+        lambda client: put_schedule(client, _found(client, id_, caller), now, removed=True)
+    )
+
+
+def _found(client: Client, id_: UUID, caller: Caller) -> Schedule:
+    for one in schedules(client):
+        if one.id == id_ and _is_theirs(one, caller):
+            return one
+    raise Refused(404, "unknown-schedule", f"you have no schedule {id_}; GET /v1/schedules lists them")
+
+
+def _is_theirs(schedule: Schedule, caller: Caller) -> bool:
+    if caller.identity.tabs.isdisjoint(REPORT_TABS[schedule.type]):
+        return False
+    if isinstance(schedule.tenant, Everyone):
+        return caller.identity.sees_all_tenants
+    return caller.identity.may_see(schedule.tenant)
+
+
+def _listed(schedule: Schedule, caller: Caller) -> ListedSchedule:
+    may_change = any(Action.CHANGE_SCHEDULES in RIGHTS[role].actions for role in caller.identity.roles)
+    return ListedSchedule(
+        id=schedule.id,
+        tenant=ALL if isinstance(schedule.tenant, Everyone) else str(schedule.tenant),
+        name=schedule.name,
+        type=schedule.type,
+        format=schedule.format,
+        cron=schedule.cron,
+        time_zone=schedule.time_zone,
+        time_range=schedule.covers,
+        recipients=list(schedule.recipients) if may_change else None,
+        active=schedule.active,
+        next=schedule.next(datetime.now(UTC)),
+    )

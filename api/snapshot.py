@@ -1,0 +1,155 @@
+"""How everything stands at one moment, and what changed between two: what the live view tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from api.encoding import plain
+from models.insight_message import MESSAGE, message_of
+from models.insights import Insight, InsightType
+from sinks.insight_store import Wanted, stored_insights
+from sinks.reading import ask
+
+# The words of a link that works; every other one is a worry. The same as on the tab "realtime".
+_WELL: Final = frozenset({"healthy", "success", "ok", "syncing", "running"})
+_WINDOWS: Final = """
+SELECT user_id, toString(integration_provider) AS provider, window_start, sum(queries) AS queries,
+    sum(successes) AS successes,
+    romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS p95_ms
+FROM recent_query_windows FINAL
+WHERE window_start >= {since:DateTime('UTC')}
+GROUP BY user_id, provider, window_start
+"""
+_LINKS: Final = """
+SELECT user_id, toString(integration_provider) AS provider, toString(sync_status) AS sync_status
+FROM integration_health_metrics FINAL
+"""
+_MINUTES: Final = timedelta(minutes=3)
+_EPISODES: Final = timedelta(hours=1)
+
+Link = tuple[UUID, str]
+
+
+class Window(NamedTuple):
+    """One minute of one integration of one tenant, so far."""
+
+    queries: int
+    successes: int
+    p95_ms: float | None
+
+
+class Status(NamedTuple):
+    """How a tenant's integration is: healthy, degraded or critical; and what its sync last said."""
+
+    state: str
+    sync_status: str
+
+
+class Snapshot(NamedTuple):
+    """Everything at one moment."""
+
+    at: datetime
+    windows: Mapping[tuple[UUID, str, datetime], Window]
+    statuses: Mapping[Link, Status]
+    episodes: Mapping[UUID, Insight]
+
+
+class Event(NamedTuple):
+    """Something that changed, for those who may see the tenant, and the type of insight where it is one."""
+
+    tenant: UUID
+    body: dict[str, Any]
+    insight_type: InsightType | None = None
+
+
+def take(client: Client, now: datetime) -> Snapshot:
+    """Return how everything stands; raises ``Unreachable``."""
+    rows = ask(client, _WINDOWS, {"since": f"{now.astimezone(UTC) - _MINUTES:%Y-%m-%d %H:%M:00}"})
+    windows = {
+        (row["user_id"], row["provider"], row["window_start"].replace(tzinfo=UTC)): Window(
+            int(row["queries"]), int(row["successes"]), plain(row["p95_ms"])
+        )
+        for row in rows
+    }
+    found = stored_insights(client, Wanted(since=now - _EPISODES))
+    links = {(row["user_id"], row["provider"]): row["sync_status"] for row in ask(client, _LINKS, {})}
+    return Snapshot(now, windows, _statuses(links, found), {one.id: one for one in found})
+
+
+def changes(before: Snapshot, after: Snapshot) -> Iterator[Event]:
+    """Yield what is different, statuses first."""
+    for (tenant, provider), status in after.statuses.items():
+        old = before.statuses.get((tenant, provider))
+        if old != status:
+            yield status_event(tenant, provider, status, old, after.at)
+    for id_, insight in after.episodes.items():
+        if before.episodes.get(id_) != insight:
+            yield episode_event(insight)
+    for (tenant, provider, minute), window in after.windows.items():
+        if before.windows.get((tenant, provider, minute)) != window:
+            yield window_event(tenant, provider, minute, window)
+
+
+def standing(snapshot: Snapshot) -> Iterator[Event]:
+    """Yield what somebody has to know who has just come: every status, and every episode that is going on."""
+    for (tenant, provider), status in snapshot.statuses.items():
+        yield status_event(tenant, provider, status, None, snapshot.at)
+    for insight in snapshot.episodes.values():
+        if insight.status == "open":
+            yield episode_event(insight)
+
+
+def status_event(tenant: UUID, provider: str, status: Status, old: Status | None, at: datetime) -> Event:
+    """Return the message that an integration is well, or is not."""
+    body = {
+        "type": "status",
+        "tenant": str(tenant),
+        "provider": provider,
+        "state": status.state,
+        "before": None if old is None else old.state,
+        "sync_status": status.sync_status,
+        "at": at.isoformat(),
+    }
+    return Event(tenant, body)
+
+
+def episode_event(insight: Insight) -> Event:
+    """Return the message that an episode began, went on or ended."""
+    body = {"type": "episode", "insight": MESSAGE.dump_python(message_of(insight), mode="json")}
+    return Event(insight.user_id, body, insight.insight_type)
+
+
+def window_event(tenant: UUID, provider: str, minute: datetime, window: Window) -> Event:
+    """Return the message of a minute's figures; a later one of the same minute replaces it."""
+    body = {
+        "type": "window",
+        "tenant": str(tenant),
+        "provider": provider,
+        "minute": minute.isoformat(),
+        "queries": window.queries,
+        "success_rate": window.successes / window.queries if window.queries else None,
+        "latency_p95_ms": window.p95_ms,
+    }
+    return Event(tenant, body)
+
+
+def _statuses(links: Mapping[Link, str], found: list[Insight]) -> dict[Link, Status]:
+    open_: dict[Link, set[str]] = {}
+    for one in found:
+        if one.status == "open" and one.insight_type == "performance_anomaly":
+            open_.setdefault((one.user_id, one.integration_provider), set()).add(one.severity)
+    return {
+        link: Status(_state(open_.get(link, set()), links.get(link, "")), links.get(link, ""))
+        for link in sorted({*links, *open_})
+    }
+
+
+def _state(severities: set[str], sync_status: str) -> str:
+    if "critical" in severities:
+        return "critical"
+    return "degraded" if severities or sync_status not in {*_WELL, ""} else "healthy"

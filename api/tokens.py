@@ -1,0 +1,140 @@
+"""Bearer tokens of an OpenID Connect provider: signed by it, for us, and not expired."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import jwt
+from jwt.exceptions import (
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAudienceError,
+    InvalidIssuerError,
+    MissingRequiredClaimError,
+    PyJWKClientConnectionError,
+    PyJWTError,
+)
+
+from api.identity import Identity
+from api.problems import Refused
+from api.roles import Role
+from models.errors import SettingsError
+
+ALGORITHMS: Final = ("RS256", "ES256")
+ROLES_CLAIM: Final = "romashka_roles"
+TENANTS_CLAIM: Final = "romashka_tenants"
+_LEEWAY_SECONDS: Final = 30
+_KEYS_SECONDS: Final = 300
+_FETCH_SECONDS: Final = 3
+_CHECKED_SECONDS: Final = 30
+_MOST_CHECKED: Final = 1_000
+_KID: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
+
+
+class Provider(NamedTuple):
+    """Whose tokens are taken, and whom they must be for."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+
+
+class Tokens:
+    """Checks tokens. The provider's keys are kept for five minutes, and asked for again where a token names a new one.
+
+    A token that was good is taken again for half a minute without checking its signature, never past its end.
+    """
+
+    def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
+        parts = urlsplit(provider.jwks_url)
+        is_here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if parts.scheme != "https" and not is_here:
+            raise SettingsError(
+                f"ROMASHKA_OIDC_JWKS_URL is '{provider.jwks_url}'; expected https://, or http:// on this machine"
+            )
+        self._provider = provider
+        self._clock = clock
+        self._keys = jwt.PyJWKClient(provider.jwks_url, lifespan=_KEYS_SECONDS, timeout=_FETCH_SECONDS)
+        self._checked: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
+
+    async def identity(self, token: str) -> Identity:
+        """Return who the token is about.
+
+        Raises
+        ------
+        Refused
+            It is not a token of this provider for us that holds now; says what is wrong with it.
+        """
+        name = sha256(token.encode()).hexdigest()
+        known = self._checked.get(name)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        claims = await asyncio.to_thread(self._claims, token)
+        identity = _identity(claims)
+        self._checked[name] = (identity, min(self._clock() + _CHECKED_SECONDS, float(claims["exp"])))
+        if len(self._checked) > _MOST_CHECKED:
+            self._checked.popitem(last=False)
+        return identity
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            kid = header.get("kid")
+            if header.get("alg") not in ALGORITHMS or not isinstance(kid, str) or not _KID.match(kid):
+                raise _bad(f"it must be signed with {' or '.join(ALGORITHMS)} and name its key")
+            return jwt.decode(
+                token,
+                self._keys.get_signing_key(kid),
+                algorithms=list(ALGORITHMS),
+                audience=self._provider.audience,
+                issuer=self._provider.issuer,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+            )
+        except PyJWKClientConnectionError:
+            detail = "the sign-in service does not answer, so the token cannot be checked; try again shortly"
+            raise Refused(503, "unavailable", detail, headers={"Retry-After": "5"}) from None
+        except PyJWTError as error:
+            raise _bad(_why(error)) from None
+
+
+def _why(error: PyJWTError) -> str:
+    reasons: Mapping[type[PyJWTError], str] = {
+        ExpiredSignatureError: "it has expired; sign in again",
+        ImmatureSignatureError: "it is not valid yet",
+        InvalidAudienceError: "it was made for another service (aud)",
+        InvalidIssuerError: "another service made it (iss)",
+    }
+    if isinstance(error, MissingRequiredClaimError):
+        return f"it lacks the claim {error.claim}"
+    return reasons.get(type(error), "it cannot be read, or its signature does not hold")
+
+
+def _bad(why: str) -> Refused:
+    challenge = {"WWW-Authenticate": 'Bearer realm="romashka", error="invalid_token"'}
+    return Refused(401, "wrong-token", f"the token is not accepted: {why}", headers=challenge)
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    subject = str(claims["sub"])[:200]
+    roles = frozenset(Role(one) for one in _texts(claims, ROLES_CLAIM) if one in set(Role))
+    try:
+        tenants = frozenset(UUID(one) for one in _texts(claims, TENANTS_CLAIM))
+    except ValueError:
+        raise _bad(f"its claim {TENANTS_CLAIM} must be a list of tenants' ids (UUIDs)") from None
+    return Identity(f"oidc:{subject}", str(claims.get("name", ""))[:100], roles, tenants)
+
+
+def _texts(claims: Mapping[str, Any], name: str) -> list[str]:
+    found = claims.get(name, [])
+    listed = [found] if isinstance(found, str) else found
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise _bad(f"its claim {name} must be a list of texts")
+    return listed

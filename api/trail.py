@@ -1,0 +1,84 @@
+"""The API's part of the audit log: noted at once, written every second, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from api.key_ring import KeyRing
+from api.keys import note_uses
+from api.pool import Pool
+from api.problems import Refused
+from models.errors import Unreachable
+from sinks.audit import Chain, Entry, open_chain
+
+_LOG: Final = logging.getLogger(__name__)
+_EVERY_SECONDS: Final = 1.0
+_USES_EVERY: Final = 60
+_MOST_WAITING: Final = 20_000
+
+
+class Trail:
+    """Keeps one chain of the audit log, and notes beside it when keys were used."""
+
+    def __init__(self, pool: Pool, ring: KeyRing, secret: bytes) -> None:
+        self._pool = pool
+        self._ring = ring
+        self._secret = secret
+        self._chain: Chain | None = None
+        self._writing = asyncio.Lock()
+
+    def note(self, entry: Entry) -> None:
+        """Add an entry to the chain; it is written within a second or so."""
+        self._opened().add(entry)
+
+    def require_room(self) -> None:
+        """Raise ``Refused`` while so much waits to be written that nobody may do anything that would not be noted."""
+        if len(self._opened()) > _MOST_WAITING:
+            detail = "the audit log cannot be written; nothing is answered until it can"
+            raise Refused(503, "unavailable", detail, headers={"Retry-After": "5"})
+
+    async def flush(self) -> None:
+        """Write what waits; raises ``Unreachable``."""
+        async with self._writing:
+            await self._pool.run(self._opened().flush)
+
+    async def open(self) -> None:
+        """Begin the chain; raises ``Unreachable``."""
+        now = datetime.now(UTC)
+        self._chain = await self._pool.run(lambda client: open_chain(client, self._secret, now))
+
+    async def run(self) -> None:
+        """Write for ever; what cannot be written now is tried again."""
+        ticks = 0
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            ticks += 1
+            try:
+                await self.flush()
+                if ticks % _USES_EVERY == 0:
+                    await self._write_uses()
+            except (Unreachable, Refused) as error:
+                _LOG.warning("the audit log cannot be written: %s", error)
+
+    async def close(self) -> None:
+        """Write the rest; raises ``Unreachable``."""
+        await self.flush()
+        await self._write_uses()
+
+    async def _write_uses(self) -> None:
+        if uses := self._ring.take_uses():
+
+            def write(client: Client) -> None:
+                note_uses(client, uses)
+
+            await self._pool.run(write)
+
+    def _opened(self) -> Chain:
+        if self._chain is None:
+            raise RuntimeError("the audit log was not opened: the app's lifespan did not run")
+        return self._chain

@@ -1,0 +1,136 @@
+"""How long ``GET /v1/dashboards/executive`` takes with 50 clients at once: ``python -m benchmarks.api``.
+
+Thirty days of simulated traffic in the embedded ClickHouse; the API in a process of its own, as ``romashka api`` serves
+it; here, 50 connections that each ask again as soon as they have their answer. That is the worst that 50 clients can
+do: nobody pauses to look. Nothing is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Final
+from urllib.parse import urlsplit
+
+from api.keys import new_key, save
+from api.roles import Role
+from embedded.database import Database
+from kpis.stale import MARGIN_SECONDS
+from simulator.scenario import Scenario, rate_for
+from simulator.tenants import DEFAULT_TENANTS
+from sinks.clickhouse import ClickHouseSink
+from sinks.connection import ClickHouseAddress, connect
+from sinks.migrations import migrate
+from streams.rollup_job import refresh
+from tests.loading import Loader
+
+_SPAN: Final = timedelta(days=30)
+_PATH: Final = "/v1/dashboards/executive"
+
+
+def main() -> None:
+    """Load, serve, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--queries", type=int, default=100_000)
+    options = parser.parse_args()
+    with Database() as database, tempfile.TemporaryDirectory() as folder:
+        address = ClickHouseAddress(database.url, "benchmark")
+        key = _fill(address, options.queries)
+        server, url = _serve(address, Path(folder))
+        try:
+            _report(url, key, options.clients, options.seconds)
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _fill(address: ClickHouseAddress, queries: int) -> str:
+    """Write the month as a worker would; return a key that opens everything."""
+    migrate(address)
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rate = rate_for(queries, _SPAN, DEFAULT_TENANTS)
+    scenario = Scenario(seed=1, start=end - _SPAN, end=end, tenants=DEFAULT_TENANTS, rate=rate)
+    Loader(ClickHouseSink(address), end).load(message for part in scenario.history() for message in part)
+    key, shown = new_key(Role.ADMIN, None, "benchmark", end)
+    with connect(address, answer_seconds=600) as client:
+        refresh(client)
+        client.command(
+            "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
+            f"SELECT rollup, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND, 0 FROM rollup_progress FINAL"
+        )
+        save(client, key)
+    return shown
+
+
+def _serve(address: ClickHouseAddress, folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """Start the API; return its process and its URL."""
+    env = {
+        **os.environ,
+        "ROMASHKA_CLICKHOUSE_URL": address.url,
+        "ROMASHKA_CLICKHOUSE_DATABASE": address.database,
+        "ROMASHKA_PSEUDONYM_KEY": base64.b64encode(os.urandom(32)).decode(),
+        "ROMASHKA_API_PORT": "0",
+        "ROMASHKA_API_REQUESTS_PER_MINUTE": "6000000",
+        "ROMASHKA_API_REPORTS_FOLDER": str(folder),
+    }
+    command = [str(Path(sys.executable).with_name("romashka")), "api"]
+    server = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    for line in server.stderr or ():
+        if found := re.search(r"http://[\d.]+:\d+", line):
+            return server, found[0]
+    raise SystemExit("the API did not start")
+
+
+def _report(url: str, key: str, clients: int, seconds: float) -> None:
+    began = time.perf_counter()
+    first = asyncio.run(_ask(url, key, 1, 0))
+    print(f"first answer, nothing cached: {first[0] * 1000:,.0f} ms")
+    took = sorted(asyncio.run(_ask(url, key, clients, seconds)))
+    cuts = quantiles(took, n=100)
+    print(
+        f"{clients} clients, {seconds:.0f} s: {len(took) / seconds:,.0f} answers/s, p50 {cuts[49] * 1000:.1f} ms, "
+        f"p95 {cuts[94] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, worst {took[-1] * 1000:.1f} ms "
+        f"({time.perf_counter() - began:.0f} s)"
+    )
+
+
+async def _ask(url: str, key: str, clients: int, seconds: float) -> list[float]:
+    """Return how long each answer took, in seconds."""
+    until = time.perf_counter() + seconds
+    parts = await asyncio.gather(*(_client(url, key, until) for _ in range(clients)))
+    return [one for part in parts for one in part]
+
+
+async def _client(url: str, key: str, until: float) -> list[float]:
+    """Ask on one connection until it is time; a client library would take longer than the server."""
+    host = urlsplit(url)
+    reader, writer = await asyncio.open_connection(host.hostname, host.port, limit=4_000_000)
+    request = f"GET {_PATH} HTTP/1.1\r\nHost: {host.netloc}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    took: list[float] = []
+    while not took or time.perf_counter() < until:
+        began = time.perf_counter()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if not head.startswith(b"HTTP/1.1 200") or length is None:
+            raise SystemExit(f"not an answer: {head!r}")
+        await reader.readexactly(int(length[1]))
+        took.append(time.perf_counter() - began)
+    writer.close()
+    return took
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""``romashka audit``: who did what, and whether the log is as it was written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from cli.console import out, table
+from cli.settings import settings
+from models.errors import RomashkaError, Unreachable
+from sinks.audit import audit_key, newest, stored_rows, verify
+from sinks.connection import connect
+
+app = typer.Typer(help="The audit log: who did what, and whether it is as it was written.", no_args_is_help=True)
+_SHOWN: Final = 20
+
+
+@app.command("verify")
+def verify_() -> None:
+    """Check that no row was changed, removed, added or moved; fails where one was.
+
+    Prints the end of each chain. Noted elsewhere, it shows later that nothing was cut off the newest one.
+
+    Example: `romashka audit verify`
+    """
+    key = audit_key(settings().secret)
+    with connect(settings().clickhouse, answer_seconds=600) as client:
+        try:
+            verdict = verify(stored_rows(client), key)
+        except ClickHouseError as error:
+            raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
+    for fault in verdict.faults[:_SHOWN]:
+        out.print(f"[bold red]✘[/] chain {fault.writer}, row {fault.sequence}: {fault.what}", highlight=False)
+    if verdict.faults:
+        raise RomashkaError(
+            f"{len(verdict.faults)} places of the audit log are not as they were written; keep a copy of the table as "
+            "it is, and find out who can write to the database"
+        )
+    rows = [(head.writer, head.sequence, head.hash[:16]) for head in verdict.heads.values()]
+    out.print(table("Chains", ("writer", "rows", "hash"), rows, right=("rows",)))
+    out.print(
+        f"[bold green]✔[/] {verdict.rows:,} rows in {len(rows):,} chains are as they were written", highlight=False
+    )
+
+
+@app.command("list")
+def list_(
+    days: Annotated[float, typer.Option(min=0.001, help="How far back")] = 1,
+    actor: Annotated[str, typer.Option(help="Only those whose name begins so, for example key: or oidc:anna")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """List who did what, the newest first.
+
+    Example: `romashka audit list --actor key:k3v7qpa2mzbd --days 7`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = newest(client, datetime.now(UTC) - timedelta(days=days), actor, limit)
+    if as_json:
+        typer.echo(json.dumps([{**row._asdict(), "details": json.loads(row.details)} for row in rows], default=str))
+        return
+    cells = [(f"{row.happened_at:%Y-%m-%d %H:%M:%S}", row.actor, row.action, row.outcome, row.object) for row in rows]
+    out.print(table("Audit log", ("when (UTC)", "who", "did", "ended", "what"), cells))

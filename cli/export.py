@@ -1,0 +1,113 @@
+"""``romashka export``: rows and key figures into files, streamed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.arguments import moment, tenant_id
+from cli.console import err
+from cli.settings import settings
+from cli.trail import audited
+from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
+from models.errors import SettingsError
+from reports.export import Exported, export, export_to_file
+from reports.export_request import ExportFormat, ExportRequest, K
+from reports.export_tables import EXPORTABLE
+from sinks.connection import connect
+
+_ANSWER_SECONDS = 300
+_STREAMS = (ExportFormat.CSV, ExportFormat.JSONL)
+
+
+def run(
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help=f"{', '.join(EXPORTABLE)}, or a key figure's id ('romashka kpi list')")
+    ],
+    tenant: Annotated[str, typer.Option(help="Whose data: a user_id, or 'all' for every tenant")],
+    target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="File to write; - for standard output")],
+    start: Annotated[
+        str, typer.Option("--from", help="From this time on, ISO-8601. Default: 30 days before --to")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")] = "",
+    provider: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
+    format_: Annotated[ExportFormat | None, typer.Option("--format", help="csv, or what --out ends in")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Split a key figure by this; may be given again")] = None,
+    every: Annotated[Interval | None, typer.Option(help="Make a key figure a time series in such steps")] = None,
+    time_zone: Annotated[str, typer.Option(help="Whose days and weeks --every has")] = "UTC",
+    customers: Annotated[
+        bool,
+        typer.Option("--customers", help=f"With pseudonyms of customers, where {K} or more have the same attributes"),
+    ] = False,
+) -> None:
+    """Export a table or a key figure. The file is there whole, or not at all.
+
+    Example: `romashka export queries --tenant all --from 2026-11-01 --provider hubspot --out queries.parquet`
+    """
+    until = moment("--to", end) if end else datetime.now(UTC)
+    scope = Scope(
+        start=moment("--from", start) if start else until - timedelta(days=30),
+        end=until,
+        tenant=ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant),
+        provider=tuple(provider) if provider else None,
+        time_zone=time_zone,
+    )
+    request = ExportRequest(what, scope, format_ or _format_of(target), tuple(by or ()), every, customers)
+    if target == "-" and request.format not in _STREAMS:
+        raise SettingsError(f"{request.format} cannot go to standard output; give a file, or take csv or jsonl")
+    began = time.monotonic()
+    done = _exported(request, target)
+    _tell(done, target, time.monotonic() - began)
+
+
+def _exported(request: ExportRequest, target: str) -> Exported:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        connect(settings().clickhouse, answer_seconds=_ANSWER_SECONDS) as client,
+        Progress(*columns, console=err, transient=True) as shown,
+    ):
+        task = shown.add_task(request.what, total=None)
+
+        def progress(rows: int, total: int) -> None:
+            shown.update(task, completed=rows, total=total)
+
+        with audited(client, "export", request.what, _details(request)):
+            if target == "-":
+                return export(client, request, sys.stdout.buffer, progress)
+            return export_to_file(client, request, Path(target), progress)
+
+
+def _details(request: ExportRequest) -> dict[str, Any]:
+    scope = request.scope
+    return {
+        "tenant": "all" if isinstance(scope.tenant, Everyone) else str(scope.tenant),
+        "from": scope.start.isoformat(),
+        "to": scope.end.isoformat(),
+        "format": request.format.value,
+        "customers": request.customers,
+    }
+
+
+def _tell(done: Exported, target: str, seconds: float) -> None:
+    where = "standard output" if target == "-" else target
+    size = done.size / 1024**2
+    err.print(
+        f"[bold green]✔[/] {where}: {done.rows:,} rows, {size:,.1f} MiB, {seconds:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if done.withheld:
+        err.print(
+            f"  {done.withheld:,} rows of customers in groups smaller than {K} are unnamed or left out", highlight=False
+        )
+
+
+def _format_of(target: str) -> ExportFormat:
+    ending = Path(target).suffix.removeprefix(".")
+    return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV

@@ -1,0 +1,33 @@
+"""The jobs of the leading worker, with what only the outermost layer may read: settings, environment, clock."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from dotenv import dotenv_values
+
+from cli.settings import Settings
+from reports.delivery import PostalCourier
+from reports.schedule_job import report_job
+from reports.schedule_runner import ScheduleRunner
+from streams.jobs import Job
+from streams.leader_jobs import leader_jobs
+from streams.live import LivePush
+
+
+def every_job(config: Settings) -> tuple[Job, ...]:
+    """Return all jobs in the order of ``romashka jobs run --all``."""
+    live = LivePush(config.grafana_url, config.grafana_live_token.get_secret_value()) if config.grafana_url else None
+    return (
+        *leader_jobs(config.clickhouse, config.secret),
+        report_job(schedule_runner(config)),
+        *([live.job()] if live is not None else []),
+    )
+
+
+def schedule_runner(config: Settings) -> ScheduleRunner:
+    """Return what sends scheduled reports."""
+    variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    courier = PostalCourier(config.mail, variables | os.environ)
+    return ScheduleRunner(config.reports_dir, courier, lambda: datetime.now(UTC))

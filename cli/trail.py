@@ -1,0 +1,38 @@
+"""What commands write to the audit log: that something begins, before it does, and how it ended."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from cli.settings import settings
+from sinks.audit import Chain, Entry, open_chain
+
+
+@contextmanager
+def audited(client: Client, action: str, object_: str, details: dict[str, Any]) -> Iterator[None]:
+    """Do something audited: where the log cannot be written, it is not done.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse did not take the entry.
+    """
+    chain = open_chain(client, settings().secret, datetime.now(UTC))
+    _write(client, chain, action, object_, "begun", details)
+    try:
+        yield
+    except BaseException:
+        _write(client, chain, action, object_, "failed", details)
+        raise
+    _write(client, chain, action, object_, "ok", details)
+
+
+def _write(client: Client, chain: Chain, action: str, object_: str, outcome: str, details: dict[str, Any]) -> None:
+    chain.add(Entry(datetime.now(UTC), f"cli:{getpass.getuser()}", action, object_, outcome, details))
+    chain.flush(client)

@@ -1,0 +1,166 @@
+"""Handing a report over: e-mail by SMTP, everything else (Slack, webhooks, ...) by Apprise.
+
+E-mail is sent here and not by Apprise because a message's id has to be ours: a repeat carries the same one, so that a
+receiver can tell (docs/adr/0014-reports-once.md). No error here holds an address or a secret.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from apprise import Apprise, AppriseAsset
+
+from models.errors import SettingsError, Unreachable
+from reports.mail import MailServer
+from reports.schedule import LOCAL
+
+_ANSWER_SECONDS: Final = 30
+_LARGEST: Final = 20 * 1024**2
+_ASSET: Final = AppriseAsset(app_id="romashka", app_desc="ROMASHKA reports", async_mode=False)
+
+
+class Parcel(NamedTuple):
+    """A report to hand over; ``id`` is the same for each attempt."""
+
+    id: str
+    subject: str
+    text: str
+    file: Path
+    file_name: str
+    media_type: str
+
+
+class Courier(Protocol):
+    """Hands reports over."""
+
+    def deliver(self, recipient: str, parcel: Parcel) -> None:
+        """Hand one over.
+
+        Raises
+        ------
+        Unreachable
+            It was not taken this time.
+        SettingsError
+            It cannot be sent as things are set; says what to set.
+        """
+
+
+class PostalCourier:
+    """Sends to what a schedule may name.
+
+    Parameters
+    ----------
+    mail
+        The mail server; ``None`` where none is set.
+    variables
+        The environment, for recipients ``env:NAME``.
+    """
+
+    def __init__(self, mail: MailServer | None, variables: Mapping[str, str]) -> None:
+        self._mail = mail
+        self._variables = variables
+
+    def deliver(self, recipient: str, parcel: Parcel) -> None:
+        """Hand one over (see ``Courier``)."""
+        if parcel.file.stat().st_size > _LARGEST:
+            raise SettingsError("the report is larger than 20 MiB, which mail servers refuse; leave out its raw data")
+        address = self._address(recipient)
+        if address.startswith("mailto:"):
+            self._post(address.removeprefix("mailto:"), parcel)
+        else:
+            _notify(address, recipient, parcel)
+
+    def _address(self, recipient: str) -> str:
+        if not recipient.startswith("env:"):
+            return recipient
+        name = recipient.removeprefix("env:")
+        if not (address := self._variables.get(name, "")):
+            raise SettingsError(f"the variable {name} is not set where the workers run")
+        return address
+
+    def _post(self, to: str, parcel: Parcel) -> None:
+        mail = self._mail
+        if mail is None:
+            raise SettingsError("there is no mail server to send by; set ROMASHKA_SMTP_HOST and ROMASHKA_SMTP_FROM")
+        message = _message(mail.sender, to, parcel)
+        try:
+            with _connected(mail) as server:
+                if mail.user:
+                    server.login(mail.user, mail.password)
+                server.send_message(message)
+        except smtplib.SMTPAuthenticationError as error:
+            raise SettingsError(
+                "the mail server refuses us; check ROMASHKA_SMTP_USER and ROMASHKA_SMTP_PASSWORD"
+            ) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = ", ".join(str(code) for code, _ in error.recipients.values())
+            raise Unreachable(f"the mail server refuses the recipient ({codes}); check the address") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unreachable(
+                f"the mail server {mail.host}:{mail.port} did not take the report ({type(error).__name__}); check "
+                "ROMASHKA_SMTP_HOST, _PORT and _SECURITY"
+            ) from error
+
+
+def _connected(mail: MailServer) -> smtplib.SMTP:
+    trusted = ssl.create_default_context()
+    if mail.security == "tls":
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=_ANSWER_SECONDS, context=trusted)
+    server = smtplib.SMTP(mail.host, mail.port, timeout=_ANSWER_SECONDS)
+    if mail.security == "starttls":
+        try:
+            server.starttls(context=trusted)
+        except BaseException:
+            server.close()
+            raise
+    return server
+
+
+def _message(sender: str, to: str, parcel: Parcel) -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = parcel.subject
+    message["From"] = sender
+    message["To"] = to
+    message["Date"] = formatdate(usegmt=True)
+    message["Message-ID"] = f"<{parcel.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'romashka'}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(parcel.text)
+    kind, _, subtype = parcel.media_type.partition("/")
+    message.add_attachment(parcel.file.read_bytes(), maintype=kind, subtype=subtype, filename=parcel.file_name)
+    return message
+
+
+def _notify(address: str, recipient: str, parcel: Parcel) -> None:
+    service = Apprise(asset=_ASSET)
+    if not service.add(_apprise_url(address, parcel.id)):
+        raise SettingsError(
+            f"{_shown(recipient)} is not an address that can be sent to; see Apprise's list of services"
+        )
+    named = urlencode({"name": parcel.file_name, "mime": parcel.media_type})
+    file = f"file://{quote(str(parcel.file.resolve()))}?{named}"
+    if not service.notify(body=parcel.text, title=parcel.subject, attach=file):
+        raise Unreachable(f"{_shown(recipient)} did not take the report")
+
+
+def _apprise_url(address: str, message_id: str) -> str:
+    """Return the address as Apprise has it: a plain webhook is its JSON service, with a key that repeats share."""
+    if not address.startswith(("http://", "https://")) or Apprise.instantiate(address, asset=_ASSET) is not None:
+        return address
+    parts = urlsplit(address)
+    if parts.scheme == "http" and parts.hostname not in LOCAL:
+        raise SettingsError("a webhook at http:// would get the report unencrypted; take https://")
+    query = "".join(f"&-{quote(name)}={quote(value)}" for name, value in parse_qsl(parts.query))
+    scheme = "json" if parts.scheme == "http" else "jsons"
+    return f"{scheme}://{parts.netloc}{parts.path}?{urlencode({'+Idempotency-Key': message_id})}{query}"
+
+
+def _shown(recipient: str) -> str:
+    """Return a recipient for people: the variable's name, or the host; no more."""
+    return recipient if recipient.startswith("env:") else urlsplit(recipient).hostname or "the recipient"

@@ -1,0 +1,161 @@
+"""A report that is made again and again: when, what, for whom. Pure; kept by ``reports.schedule_store``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID, uuid5
+
+from kpis.scope import Everyone, zone
+from models.errors import SettingsError
+from reports.cron import check_cron, firings, next_firing
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, span
+
+_NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
+_MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
+# Only such variables may be named: a schedule must not be a way to read the worker's other secrets.
+_VARIABLE: Final = re.compile(r"^env:ROMASHKA_TO_[A-Z0-9_]{1,100}$")
+# Services whose addresses are passwords: who knows one may post there.
+_SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "discordapp.com", "webhook.office.com")
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# What was missed for longer is not caught up.
+LOOK_BACK: Final = timedelta(days=35)
+_MOST_CAUGHT_UP: Final = 100
+
+
+class Missed(StrEnum):
+    """What happens with moments that passed while no worker ran."""
+
+    CATCH_UP = "catch-up"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One schedule.
+
+    Parameters
+    ----------
+    cron, time_zone
+        When: five fields on the clocks of the zone. Each moment at which it fires is a period of its own.
+    covers
+        How long before that moment the report begins, for example ``7d``.
+    recipients
+        ``mailto:`` addresses, ``https://`` webhooks, or ``env:`` and the name of a variable of the worker that holds
+        an address with secrets in it.
+    since
+        Only moments after this one count: when it was added, or resumed.
+
+    Raises
+    ------
+    SettingsError
+        Something cannot be used; names it and what was expected.
+    """
+
+    tenant: UUID | Everyone
+    name: str
+    type: ReportType
+    format: ReportFormat
+    cron: str
+    time_zone: str
+    recipients: tuple[str, ...]
+    created_at: datetime
+    since: datetime
+    covers: str = "7d"
+    missed: Missed = Missed.CATCH_UP
+    integrations: tuple[str, ...] = ()
+    parts: Parts = field(default_factory=Parts)
+    active: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used."""
+        zone(self.time_zone)
+        check_cron(self.cron)
+        if not self.recipients:
+            raise SettingsError("a schedule needs somebody to send to; give --to, for example mailto:ada@example.com")
+        for recipient in self.recipients:
+            check_recipient(recipient)
+        self.request(self.since)
+
+    @property
+    def id(self) -> UUID:
+        """The same for the same name of a tenant."""
+        return uuid5(_NAMESPACE, f"{self.tenant}/{self.name}")
+
+    def request(self, period: datetime) -> ReportRequest:
+        """Return the report of the period that ends at a moment."""
+        return ReportRequest(
+            name=self.name,
+            type=self.type,
+            format=self.format,
+            tenant=self.tenant,
+            start=period - span(self.covers),
+            end=period,
+            integrations=self.integrations,
+            parts=self.parts,
+            time_zone=self.time_zone,
+        )
+
+    def due(self, now: datetime) -> list[datetime]:
+        """Return the periods that should have been sent by now, ascending; sent or not is for others to know."""
+        after = max(self.since, now - LOOK_BACK)
+        passed = firings(self.cron, zone(self.time_zone), after, now)
+        return passed[-1:] if self.missed is Missed.SKIP else passed[-_MOST_CAUGHT_UP:]
+
+    def next(self, now: datetime) -> datetime | None:
+        """Return when it fires next."""
+        return next_firing(self.cron, zone(self.time_zone), now) if self.active else None
+
+
+def recipient_key(recipient: str) -> str:
+    """Return what stands for a recipient where addresses have no place: 16 digits of its SHA-256."""
+    return sha256(recipient.encode()).hexdigest()[:16]
+
+
+def check_recipient(recipient: str) -> None:
+    """Refuse an address that cannot be used, or that has a secret in it.
+
+    Raises
+    ------
+    SettingsError
+        Says what was expected. Never holds the secret.
+    """
+    scheme = recipient.partition(":")[0].lower()
+    if scheme == "env":
+        if not _VARIABLE.match(recipient):
+            raise SettingsError(
+                "--to env: needs a variable whose name begins with ROMASHKA_TO_, for example env:ROMASHKA_TO_SLACK"
+            )
+    elif scheme == "mailto":
+        if not _MAIL.match(recipient):
+            raise SettingsError("--to mailto: needs one address and nothing else, for example mailto:ada@example.com")
+    elif scheme in {"https", "http"}:
+        _check_webhook(recipient)
+    else:
+        raise _has_a_secret(f"{scheme}://")
+
+
+def _check_webhook(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise SettingsError("--to https:// is not a URL") from None
+    if not host:
+        raise SettingsError("--to https:// has no host")
+    if parts.scheme != "https" and host not in LOCAL:
+        raise SettingsError("--to http:// would send the report unencrypted; take https://")
+    if parts.username is not None or parts.query or parts.fragment or host.endswith(_SECRET_HOSTS):
+        raise _has_a_secret(f"https://{host}")
+
+
+def _has_a_secret(what: str) -> SettingsError:
+    return SettingsError(
+        f"--to {what}… is an address with secrets in it, which are not stored: put it into an environment variable of "
+        "the workers, for example ROMASHKA_TO_SLACK, and give --to env:ROMASHKA_TO_SLACK"
+    )

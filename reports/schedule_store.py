@@ -1,0 +1,133 @@
+"""Schedules in ClickHouse: rows of ``scheduled_reports``, the document's columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from kpis.scope import ALL_TENANTS, Everyone
+from models.errors import SettingsError
+from models.insights import ACROSS_TENANTS
+from reports.request import Parts, ReportFormat, ReportType
+from reports.schedule import Missed, Schedule
+from sinks.reading import ask
+from sinks.writing import put
+
+_COLUMNS: Final = (
+    "id",
+    "user_id",
+    "name",
+    "type",
+    "format",
+    "schedule_config",
+    "recipients",
+    "filters",
+    "template_config",
+    "is_active",
+    "created_at",
+    "updated_at",
+    "removed_at",
+)
+_LIST: Final = """
+SELECT user_id, name, type, format, schedule_config, recipients, filters, template_config, is_active, created_at
+FROM scheduled_reports FINAL
+WHERE removed_at IS NULL AND ({everyone:Bool} OR user_id = {tenant:UUID})
+ORDER BY name, user_id
+"""
+
+
+def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: bool = False) -> None:
+    """Keep a schedule as it is now; the newest row of a tenant and name counts.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse did not take it.
+    """
+    timing = {
+        "cron": schedule.cron,
+        "time_zone": schedule.time_zone,
+        "missed": schedule.missed.value,
+        "since": schedule.since.isoformat(),
+    }
+    row = (
+        schedule.id,
+        owner(schedule),
+        schedule.name,
+        schedule.type.value,
+        schedule.format.value,
+        json.dumps(timing),
+        list(schedule.recipients),
+        json.dumps({"time_range": schedule.covers, "integrations": list(schedule.integrations)}),
+        json.dumps({f"include_{one.name}": getattr(schedule.parts, one.name) for one in fields(Parts)}),
+        schedule.active,
+        schedule.created_at,
+        now,
+        now if removed else None,
+    )
+    put(client, "scheduled_reports", _COLUMNS, [row])
+
+
+def schedules(client: Client, tenant: UUID | Everyone | None = None) -> Iterator[Schedule]:
+    """Yield the schedules of a tenant, or all there are.
+
+    Raises
+    ------
+    SettingsError
+        A row cannot be read; names it.
+    """
+    wanted = ACROSS_TENANTS if isinstance(tenant, Everyone) or tenant is None else tenant
+    for row in ask(client, _LIST, {"everyone": tenant is None, "tenant": str(wanted)}, aware=True):
+        yield _schedule(row)
+
+
+def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Schedule:
+    """Return the schedule of a name.
+
+    Raises
+    ------
+    SettingsError
+        There is none, or several tenants have one.
+    """
+    found = [one for one in schedules(client, tenant) if one.name == name]
+    if not found:
+        raise SettingsError(f"there is no schedule '{name}'; 'romashka schedule list' shows them")
+    if len(found) > 1:
+        raise SettingsError(f"{len(found)} tenants have a schedule '{name}'; give --tenant")
+    return found[0]
+
+
+def owner(schedule: Schedule) -> UUID:
+    """Return the tenant that the rows of a schedule belong to."""
+    return ACROSS_TENANTS if isinstance(schedule.tenant, Everyone) else schedule.tenant
+
+
+def _schedule(row: dict[str, Any]) -> Schedule:
+    try:
+        timing, filters, parts = (json.loads(row[name]) for name in ("schedule_config", "filters", "template_config"))
+        return Schedule(
+            tenant=ALL_TENANTS if row["user_id"] == ACROSS_TENANTS else row["user_id"],
+            name=row["name"],
+            type=ReportType(row["type"]),
+            format=ReportFormat(row["format"]),
+            cron=timing["cron"],
+            time_zone=timing["time_zone"],
+            recipients=tuple(row["recipients"]),
+            created_at=row["created_at"],
+            since=datetime.fromisoformat(timing["since"]),
+            covers=filters["time_range"],
+            missed=Missed(timing["missed"]),
+            integrations=tuple(filters["integrations"]),
+            parts=Parts(**{name.removeprefix("include_"): value for name, value in parts.items()}),
+            active=row["is_active"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"the schedule '{row['name']}' of tenant {row['user_id']} cannot be read ({error}); add it again"
+        ) from error

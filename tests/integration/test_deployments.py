@@ -1,0 +1,56 @@
+"""Deployments that are noted on the command line come back from the database, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import deployments
+from cli.settings import settings
+from models.errors import SettingsError
+from models.insights import ACROSS_TENANTS
+from sinks.connection import ClickHouseAddress, connect
+from sinks.deployments import Deployment
+from sinks.deployments import deployments as stored
+
+pytestmark = pytest.mark.stack
+
+TENANT = "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01"
+AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+
+
+@pytest.fixture(autouse=True)
+def _settings(database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_URL", database.url)
+    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_DATABASE", database.database)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def romashka(*arguments: str) -> str:
+    return CliRunner().invoke(deployments.app, arguments, catch_exceptions=False).output
+
+
+def test_what_is_noted_is_listed_once_and_the_newest_first(database: ClickHouseAddress) -> None:
+    assert "nothing was noted" in romashka("list")
+    for _ in range(2):  # a pipeline that runs again
+        romashka("add", "assistant", "2.14.0", "--at", AT.isoformat())
+    romashka("add", "[bold]shop", "7", "--tenant", TENANT)
+    with connect(database) as client:
+        newest, oldest = stored(client, AT - timedelta(days=1))
+    assert (newest.service, newest.version, newest.user_id) == ("[bold]shop", "7", UUID(TENANT))
+    assert oldest == Deployment("assistant", "2.14.0", AT, ACROSS_TENANTS)
+    listed = romashka("list")
+    assert listed.index("[bold]shop") < listed.index("assistant")
+
+
+def test_a_deployment_without_a_name_or_of_no_tenant_is_a_clear_error() -> None:
+    with pytest.raises(SettingsError, match="SERVICE is empty"):
+        romashka("add", " ", "1")
+    with pytest.raises(SettingsError, match="--tenant is 'nobody'; expected a UUID"):
+        romashka("add", "assistant", "1", "--tenant", "nobody")

@@ -1,0 +1,335 @@
+"""Scheduled reports on a real ClickHouse and by a real mail server: each period to each recipient once."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from kpis.scope import ALL_TENANTS
+from models.errors import RomashkaError, SettingsError
+from reports.delivery import Courier, Parcel, PostalCourier
+from reports.delivery_journal import LEASE, MOST_ATTEMPTS, Journal, Place
+from reports.mail import MailServer
+from reports.request import Parts, ReportFormat, ReportType
+from reports.schedule import Missed, Schedule, recipient_key
+from reports.schedule_runner import ScheduleRunner
+from reports.schedule_store import find, put_schedule, schedules
+from sinks.connection import ClickHouseAddress, connect
+from tests.mail_sink import MailSink
+
+pytestmark = [
+    pytest.mark.stack,
+    # Apprise looks for a module of the standard library that Python 3.13 has no more.
+    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
+]
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Fate:
+    """Kills whoever passes one of the points, with a seeded chance."""
+
+    def __init__(self, seed: int, chance: float, points: set[str]) -> None:
+        self._random = random.Random(seed)
+        self._chance = chance
+        self._points = points
+        self.kills: Counter[str] = Counter()
+
+    def spare(self) -> None:
+        self._points = set()
+
+    def at(self, point: str) -> None:
+        if point in self._points and self._random.random() < self._chance:
+            self.kills[point] += 1
+            raise Killed(point)
+
+
+class MortalClient:
+    """A connection whose owner may die before or after an insert."""
+
+    def __init__(self, client: Client, fate: Fate) -> None:
+        self._client = client
+        self._fate = fate
+
+    def insert(self, table: str, rows: Any, **more: Any) -> None:
+        what = rows[0][5] if table == "report_deliveries" else table
+        self._fate.at(f"before {what}")
+        self._client.insert(table, rows, **more)
+        self._fate.at(f"after {what}")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class MortalCourier:
+    """A courier who may die on the way, or right after handing over."""
+
+    def __init__(self, courier: Courier, fate: Fate) -> None:
+        self._courier = courier
+        self._fate = fate
+
+    def deliver(self, recipient: str, parcel: Parcel) -> None:
+        self._fate.at("before handing over")
+        self._courier.deliver(recipient, parcel)
+        self._fate.at("after handing over")
+
+
+@pytest.fixture
+def sink() -> Iterator[MailSink]:
+    with MailSink() as running:
+        yield running
+
+
+@pytest.fixture
+def client(database: ClickHouseAddress) -> Iterator[Client]:
+    with connect(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def courier(sink: MailSink) -> PostalCourier:
+    return PostalCourier(MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none"), {})
+
+
+def schedule(**changes: Any) -> Schedule:
+    plain = Schedule(
+        tenant=ALL_TENANTS,
+        name="Every minute",
+        type=ReportType.PREDICTIVE,
+        format=ReportFormat.CSV,
+        cron="* * * * *",
+        time_zone="Europe/Berlin",
+        recipients=("mailto:ada@example.com", "mailto:bob@example.com"),
+        created_at=NOON,
+        since=NOON,
+        parts=Parts(charts=False),
+    )
+    return replace(plain, **changes)
+
+
+def received(sink: MailSink) -> Counter[str]:
+    return Counter(str(message["Message-ID"]) for message in sink.messages)
+
+
+def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
+    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+) -> None:
+    put_schedule(client, schedule(recipients=("mailto:ada@example.com",), format=ReportFormat.PDF), NOON)
+    clock = Clock()
+    runner = ScheduleRunner(tmp_path, courier, clock)
+    assert runner.run(client) == 0
+    clock.now += MINUTE
+
+    assert runner.run(client) == 1
+    assert runner.run(client) == 0
+
+    (message,) = sink.messages
+    assert (message["To"], message["From"]) == ("ada@example.com", "Reports <reports@example.com>")
+    (attached,) = message.iter_attachments()
+    assert attached.get_filename() == "every-minute-2026-11-02-1201.pdf"
+    assert attached.get_content().startswith(b"%PDF-")
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "The detectors found nothing unusual." in body.get_content()
+    made = client.query("SELECT config_id, format FROM generated_reports FINAL").result_rows
+    assert [tuple(row) for row in made] == [(schedule().id, "pdf")]
+
+
+def test_of_many_who_claim_an_attempt_at_once_one_gets_it(database: ClickHouseAddress) -> None:
+    place = Place(uuid4(), NOON, "key")
+    start = threading.Barrier(8)
+
+    def claim(_: int) -> bool:
+        with connect(database) as client:
+            start.wait()
+            return Journal(client).claim(uuid4(), place, 1, NOON) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_two_workers_one_killed_at_random_deliver_each_period_once(
+    database: ClickHouseAddress, courier: PostalCourier, sink: MailSink, tmp_path: Path
+) -> None:
+    """Killed anywhere but between the mail server's last word and our note of it; that is the next test."""
+    fate = Fate(1, 0.2, _points() - {"after handing over", "before sent"})
+
+    _minutes(10, database, MortalCourier(courier, fate), fate, tmp_path)
+
+    assert sum(fate.kills.values()) > 5
+    assert len(received(sink)) == 20
+    assert set(received(sink).values()) == {1}
+
+
+def test_a_worker_killed_before_it_could_note_the_delivery_repeats_it_under_the_same_id(
+    database: ClickHouseAddress, courier: PostalCourier, sink: MailSink, tmp_path: Path
+) -> None:
+    fate = Fate(3, 0.3, {"after handing over", "before sent"})
+
+    _minutes(3, database, MortalCourier(courier, fate), fate, tmp_path)
+
+    repeats = sum(received(sink).values()) - 6
+    assert len(received(sink)) == 6, "a receiver that knows message ids has each once"
+    assert repeats == sum(fate.kills.values()) > 0
+
+
+def _points() -> set[str]:
+    things = ("claimed", "sent", "generated_reports", "handing over")
+    return {f"{when} {what}" for when in ("before", "after") for what in things}
+
+
+def _minutes(minutes: int, database: ClickHouseAddress, courier: Courier, fate: Fate, folder: Path) -> None:
+    """Let two workers run beside each other every minute; then as long as anything is left to do."""
+    with connect(database) as first, connect(database) as second:
+        put_schedule(first, schedule(), NOON)
+        clock = Clock()
+        workers = [
+            (ScheduleRunner(folder, courier, clock), MortalClient(first, fate)),
+            (ScheduleRunner(folder, courier, clock), MortalClient(second, fate)),
+        ]
+
+        def work(place: int) -> None:
+            runner, connection = workers[place]
+            try:
+                runner.run(connection)  # type: ignore[arg-type] # it is one, but for what it may do to its owner
+            except Killed:
+                workers[place] = (ScheduleRunner(folder, courier, clock), connection)
+
+        with ThreadPoolExecutor(2) as pool:
+            for minute in range(1, minutes + 1):
+                clock.now = NOON + MINUTE * minute
+                list(pool.map(work, (0, 1)))
+            fate.spare()
+            list(pool.map(work, (0, 1)))
+            put_schedule(first, schedule(cron="0 0 1 1 *"), NOON + MINUTE)  # no new periods from here on
+            for _ in range(MOST_ATTEMPTS):
+                clock.now += LEASE
+                list(pool.map(work, (0, 1)))
+
+
+def test_a_worker_that_comes_back_after_its_lease_does_not_send(
+    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+) -> None:
+    put_schedule(client, schedule(recipients=("mailto:ada@example.com",), missed=Missed.SKIP), NOON)
+    clock = Clock()
+    clock.now += MINUTE
+    place = Place(schedule().id, clock.now, recipient_key("mailto:ada@example.com"))
+    asleep = Journal(client).claim(uuid4(), place, 1, clock.now)
+    assert asleep is not None
+    assert Journal(client).holds(asleep, clock.now)
+
+    clock.now += LEASE
+    ScheduleRunner(tmp_path, courier, clock).run(client)
+
+    assert not Journal(client).holds(asleep, clock.now)
+    assert not Journal(client).holds(asleep, clock.now - LEASE), "not by a clock that stood still either"
+    assert Counter(received(sink).values()) == Counter({1: 2}), "the period that was begun, and the newest"
+
+
+def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
+    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+) -> None:
+    put_schedule(client, schedule(recipients=("mailto:ada@example.com",), cron="0 * * * *"), NOON - MINUTE)
+    clock = Clock()
+    clock.now += timedelta(hours=1)
+    runner = ScheduleRunner(tmp_path, courier, clock)
+    sink.refuses = True
+
+    with pytest.raises(RomashkaError, match=r"1 reports could not be delivered, .*refuses the recipient \(550\)"):
+        runner.run(client)
+    assert runner.run(client) == 0, "not before the pause is over"
+    clock.now += MINUTE
+    with pytest.raises(RomashkaError):
+        runner.run(client)
+    clock.now += MINUTE
+    assert runner.run(client) == 0, "the second pause is longer"
+    (standing,) = Journal(client).standings(NOON).values()
+    assert (standing.state, standing.attempts, standing.until) == ("failed", 2, clock.now + MINUTE)
+    sink.refuses = False
+    clock.now += MINUTE
+
+    assert runner.run(client) == 1
+    assert list(received(sink).values()) == [1]
+
+
+def test_a_webhook_gets_the_file_and_a_key_that_repeats_share(client: Client, tmp_path: Path) -> None:
+    requests: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            requests.append((dict(self.headers), json.loads(body)))
+            self.send_response(200 if len(requests) > 1 else 503)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        # A daemon: where the test fails, it must not keep the run from ending.
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        serving.start()
+        hook = f"http://127.0.0.1:{server.server_port}/hooks/reports"
+        put_schedule(client, schedule(recipients=("env:ROMASHKA_TO_HOOK",), cron="0 * * * *"), NOON)
+        clock = Clock()
+        clock.now += timedelta(hours=1)
+        runner = ScheduleRunner(tmp_path, PostalCourier(None, {"ROMASHKA_TO_HOOK": hook}), clock)
+        with pytest.raises(RomashkaError, match="env:ROMASHKA_TO_HOOK did not take the report"):
+            runner.run(client)
+        clock.now += MINUTE
+        assert runner.run(client) == 1
+        server.shutdown()
+        serving.join()
+
+    (refused, _), (taken, content) = requests
+    assert refused["Idempotency-Key"] == taken["Idempotency-Key"]
+    assert content["title"].startswith("Every minute, ")
+    assert content["attachments"][0]["filename"] == "every-minute-2026-11-02-1300.csv"
+
+
+def test_a_schedule_survives_the_database_and_can_be_paused_and_removed(client: Client) -> None:
+    kept = schedule(integrations=("hubspot",), missed=Missed.SKIP, covers="4w")
+    put_schedule(client, kept, NOON)
+    assert find(client, "Every minute") == kept
+    put_schedule(client, replace(kept, active=False), NOON + MINUTE)
+    assert not find(client, "Every minute", ALL_TENANTS).active
+    put_schedule(client, kept, NOON + 2 * MINUTE, removed=True)
+    assert list(schedules(client)) == []
+    with pytest.raises(SettingsError, match="no schedule 'Every minute'"):
+        find(client, "Every minute")
+
+
+def test_two_tenants_may_have_a_name_and_are_told_apart(client: Client) -> None:
+    for tenant in (ALL_TENANTS, uuid4()):
+        put_schedule(client, schedule(tenant=tenant), NOON)
+    with pytest.raises(SettingsError, match="give --tenant"):
+        find(client, "Every minute")
+    assert find(client, "Every minute", ALL_TENANTS).tenant is ALL_TENANTS

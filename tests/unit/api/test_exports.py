@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from api.exports import _PIECE_BYTES, _pieces, _Pipe
+from reports.export import Exported
+
+
+def made_by(work: Callable[[], None]) -> asyncio.Task[Exported]:
+    async def export() -> Exported:
+        await asyncio.to_thread(work)
+        return Exported(0, 0, 0)
+
+    return asyncio.create_task(export())
+
+
+async def test_what_is_written_in_a_thread_arrives_whole_and_in_order() -> None:
+    pipe = _Pipe()
+    parts = [bytes([number]) * 100_000 for number in range(60)]
+
+    def work() -> None:
+        for part in parts:
+            pipe.write(part)
+
+    arrived = [piece async for piece in _pieces(b"first", pipe, made_by(work))]
+    assert b"".join(arrived) == b"first" + b"".join(parts)
+    assert max(map(len, arrived)) < 2 * _PIECE_BYTES
+
+
+async def test_an_export_whose_client_has_gone_stops() -> None:
+    pipe, written = _Pipe(), 0
+
+    def work() -> None:
+        nonlocal written
+        while True:
+            written += pipe.write(b"x" * 100_000)
+
+    made = made_by(work)
+    stream = _pieces(b"first", pipe, made)
+    async for _ in stream:
+        break
+    await stream.aclose()  # type: ignore[attr-defined] # a generator has it
+    with pytest.raises(BrokenPipeError):
+        async with asyncio.timeout(10):
+            await made
+    assert written < 20 * _PIECE_BYTES
+
+
+async def test_a_failure_on_the_way_breaks_the_answer_off() -> None:
+    pipe = _Pipe()
+
+    def work() -> None:
+        pipe.write(b"x" * _PIECE_BYTES)
+        raise ValueError("the database has gone")
+
+    arrived = []
+    with pytest.raises(ValueError, match="has gone"):
+        async for piece in _pieces(b"first", pipe, made_by(work)):
+            arrived.append(piece)
+    assert arrived[0] == b"first"

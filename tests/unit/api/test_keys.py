@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from api.identity import Identity
+from api.key_ring import KeyRing
+from api.keys import StoredKey, new_key, parted
+from api.problems import Refused
+from api.roles import Role
+from models.errors import SettingsError
+from models.insights import ACROSS_TENANTS
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+TENANT = UUID(int=7)
+
+
+def test_what_is_stored_of_a_key_does_not_open_anything() -> None:
+    key, shown = new_key(Role.VIEWER, TENANT, "billing", NOW)
+    parts = parted(shown)
+    assert parts is not None
+    id_, secret = parts
+    assert id_ == key.id
+    assert key.opens_with(secret)
+    assert not key.opens_with(secret[:-1] + ("a" if secret[-1] != "a" else "b"))
+    assert not key.opens_with(key.hash)
+    assert secret not in str(key)
+
+
+def test_only_a_key_of_an_administrator_is_for_all_tenants() -> None:
+    assert new_key(Role.ADMIN, None, "boss", NOW)[0].tenant == ACROSS_TENANTS
+    for role, tenant in ((Role.VIEWER, None), (Role.ADMIN, TENANT)):
+        with pytest.raises(SettingsError, match="--tenant"):
+            new_key(role, tenant, "x", NOW)
+
+
+@pytest.mark.parametrize("text", ["", "rmk_", "rmk_short_x", "rmk_" + "a" * 12 + "_" + "b" * 42, "eyJhbGciOi"])
+def test_what_is_no_key_is_not_taken_for_one(text: str) -> None:
+    assert parted(text) is None
+
+
+class Stored:
+    """The table of keys, and how often it was read."""
+
+    def __init__(self, *keys: StoredKey) -> None:
+        self.keys = list(keys)
+        self.reads = 0
+
+    async def read(self) -> list[StoredKey]:
+        self.reads += 1
+        return self.keys
+
+
+async def test_keys_are_read_every_few_seconds_whoever_asks() -> None:
+    key, shown = new_key(Role.ANALYST, TENANT, "billing", NOW)
+    table, moment = Stored(key), 100.0
+    ring = KeyRing(table.read, lambda: moment)
+    identity = await ring.identity(shown)
+    assert identity == Identity(f"key:{key.id}", "billing", frozenset({Role.ANALYST}), frozenset({TENANT}))
+    for made_up in ("rmk_nothing", shown[:-2] + "__"):
+        with pytest.raises(Refused, match="no such API key"):
+            await ring.identity(made_up)
+    assert table.reads == 1
+    table.keys = [key._replace(revoked_at=NOW + timedelta(seconds=1))]
+    assert await ring.identity(shown) == identity
+    moment += 5.1
+    with pytest.raises(Refused, match="revoked"):
+        await ring.identity(shown)
+    assert ring.take_uses() == {key.id: datetime.fromtimestamp(100.0, UTC)}
+    assert ring.take_uses() == {}

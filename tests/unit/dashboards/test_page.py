@@ -1,0 +1,129 @@
+"""The preview's pages: whatever the data says, it is text; and nothing is fetched from anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from dashboards.panel import Origin, Panel, Picture, Tab
+from dashboards.preview.page import Facts, render
+from dashboards.preview.script import drawing_script
+from dashboards.preview.words import cell_text
+from dashboards.tabs import ALL, pipeline
+from kpis.kpi import Unit
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FACTS = Facts(NOW - timedelta(days=1), NOW, "all tenants", NOW)
+HOSTILE = "</script><script>alert(1)</script><!-- {{charts}} {{script}} <img src=x onerror=alert(1)>\"'&"
+
+
+class Tags(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def rows_for(panel: Panel, label: str) -> list[dict[str, Any]]:
+    """Two rows with a time, a label and numbers, whatever the panel draws."""
+    numbers = {"lower": 1.0, "value": 2.5} if panel.picture is not Picture.HEATMAP else {"50": 1, "100": 2}
+    text = {"label": label, "state": "healthy"} if panel.picture is Picture.STATE_TIMELINE else {"label": label}
+    if panel.picture is Picture.NODE_GRAPH:
+        return [{"id": label, "title": label, "mainstat": 1.0, "source": label, "target": label}]
+    return [{"time": NOW - timedelta(hours=hours), **text, **numbers} for hours in (2, 1)]
+
+
+def page(tab: Tab, label: str = "hubspot", *, empty: bool = False) -> str:
+    answers: Mapping[int, Mapping[str, Sequence[Mapping[str, Any]]]] = {
+        panel.id: {} if panel.origin is not Origin.TABLES
+        else {ref: [] if empty else rows_for(panel, label) for ref in panel.asks}
+        for panel in tab.panels
+    }  # fmt: skip
+    return render(tab, answers, FACTS, ALL, "draw()")
+
+
+@pytest.mark.parametrize("tab", ALL, ids=lambda tab: tab.uid)
+def test_no_label_becomes_markup(tab: Tab) -> None:
+    tags, plain = Tags(page(tab, HOSTILE)), Tags(page(tab))
+    assert [tag for tag, _ in tags.found] == [tag for tag, _ in plain.found]
+    assert not any(tag == "img" for tag, _ in tags.found)
+    assert not any(name.startswith("on") for _, attributes in tags.found for name in attributes)
+    assert tags.texts.count("\ndraw()\n") == 1
+
+
+@pytest.mark.parametrize("tab", ALL, ids=lambda tab: tab.uid)
+def test_the_charts_are_read_back_with_the_label_as_it_was(tab: Tab) -> None:
+    html = page(tab, HOSTILE)
+    (data,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', html, re.DOTALL)
+    charts = json.loads(data)
+    drawn = {attributes["id"] for tag, attributes in Tags(html).found if tag == "div" and "id" in attributes}
+    assert charts.keys() == drawn
+    if charts:
+        assert HOSTILE in json.dumps(charts, ensure_ascii=False).replace('\\"', '"')
+
+
+@pytest.mark.parametrize("tab", ALL, ids=lambda tab: tab.uid)
+def test_a_page_fetches_nothing(tab: Tab) -> None:
+    for tag, attributes in Tags(page(tab)).found:
+        for name in {"src", "href", "action", "data", "poster"} & attributes.keys():
+            target = attributes[name] or ""
+            assert tag == "a", (tag, name)
+            assert re.fullmatch(r"romashka-[a-z]+\.html", target), target
+    assert "@import" not in page(tab)
+    assert "url(" not in page(tab)
+
+
+def test_the_drawing_script_names_no_address_but_namespaces_and_schemas() -> None:
+    script = drawing_script()
+    addresses = set(re.findall(r"https?://[\w.-]+", script))
+    assert addresses <= {"http://www.w3.org", "https://vega.github.io", "https://github.com"}
+
+
+@pytest.mark.parametrize("tab", ALL, ids=lambda tab: tab.uid)
+def test_an_empty_answer_says_what_it_means(tab: Tab) -> None:
+    texts = Tags(page(tab, empty=True)).texts
+    for panel in tab.panels:
+        if panel.origin is Origin.TABLES:
+            assert panel.no_data in texts
+
+
+def test_what_a_preview_cannot_ask_is_named_and_takes_no_room() -> None:
+    html = page(pipeline.TAB)
+    said = " ".join(Tags(html).texts)
+    for panel in pipeline.TAB.panels:
+        assert panel.title in said
+    assert html.count("<article") == sum(panel.origin is Origin.TABLES for panel in pipeline.TAB.panels) == 1
+    assert "from Prometheus" in said
+    assert "from the log of a ClickHouse server" in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "expected"),
+    [
+        (0.1234, Unit.RATIO, "12.3%"),
+        (None, Unit.RATIO, "-"),
+        (float("nan"), None, "-"),
+        (1234567, Unit.COUNT, "1,234,567"),
+        (NOW, None, "2026-11-22 12:00"),
+        (["a", "b"], None, "a, b"),
+        (True, None, "yes"),
+        (1500.4, Unit.MILLISECONDS, "1,500 ms"),
+    ],
+)
+def test_a_cell_reads_like_people_write_it(cell: Any, unit: Unit | None, expected: str) -> None:
+    assert cell_text(cell, unit) == expected

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from models.errors import SettingsError, Unreachable
+from reports.delivery import Parcel, PostalCourier
+from reports.delivery_journal import MOST_ATTEMPTS, Place, Standing, next_attempt, pause_after
+from reports.mail import MailServer
+from tests.mail_sink import MailSink
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def standing(attempts: int, state: str, until: datetime | None) -> Standing:
+    return Standing(attempts, state, until, "", NOON)  # type: ignore[arg-type] # the tests below give states only
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (None, 1),
+        (standing(1, "sent", None), None),
+        (standing(1, "claimed", NOON + MINUTE), None),
+        (standing(1, "claimed", NOON), 2),
+        (standing(2, "failed", NOON + MINUTE), None),
+        (standing(2, "failed", NOON), 3),
+        (standing(MOST_ATTEMPTS, "failed", None), None),
+        (standing(MOST_ATTEMPTS, "claimed", NOON), None),
+    ],
+)
+def test_an_attempt_begins_only_when_the_one_before_is_over(now: Standing | None, expected: int | None) -> None:
+    assert next_attempt(now, NOON) == expected
+
+
+def test_what_nobody_tries_again_is_given_up() -> None:
+    assert standing(MOST_ATTEMPTS, "failed", None).given_up(NOON)
+    assert standing(MOST_ATTEMPTS, "claimed", NOON).given_up(NOON)
+    assert not standing(MOST_ATTEMPTS, "claimed", NOON + MINUTE).given_up(NOON)
+    assert not standing(MOST_ATTEMPTS, "sent", None).given_up(NOON)
+
+
+def test_pauses_double() -> None:
+    assert [pause_after(attempt) / MINUTE for attempt in (1, 2, 3, 7)] == [1, 2, 4, 64]
+
+
+def test_a_messages_id_follows_from_what_is_delivered_and_from_nothing_else() -> None:
+    place = Place(UUID(int=1), NOON, "abc")
+    assert place.message_id == f"{'0' * 31}1.20261102T120000.abc"
+
+
+@pytest.fixture
+def parcel(tmp_path: Path) -> Parcel:
+    file = tmp_path / "report.csv"
+    file.write_text("id,value\r\n")
+    return Parcel("abc.1", "Weekly, ä", "All is well.\n.\n", file, "weekly.csv", "text/csv")
+
+
+@pytest.fixture
+def sink() -> Iterator[MailSink]:
+    with MailSink() as running:
+        yield running
+
+
+def mail(sink: MailSink) -> MailServer:
+    return MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none")
+
+
+def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: Parcel, sink: MailSink) -> None:
+    PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+    (message,) = sink.messages
+    assert (message["Subject"], message["Message-ID"]) == ("Weekly, ä", "<abc.1@example.com>")
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines() == ["All is well.", "."]
+    (attached,) = message.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("weekly.csv", "text/csv")
+
+
+def test_a_recipient_may_be_named_by_a_variable(parcel: Parcel, sink: MailSink) -> None:
+    courier = PostalCourier(mail(sink), {"ROMASHKA_TO_ADA": "mailto:ada@example.com"})
+    courier.deliver("env:ROMASHKA_TO_ADA", parcel)
+    assert [message["To"] for message in sink.messages] == ["ada@example.com"]
+    with pytest.raises(SettingsError, match="ROMASHKA_TO_BOB is not set"):
+        courier.deliver("env:ROMASHKA_TO_BOB", parcel)
+
+
+def test_without_a_mail_server_the_error_says_what_to_set(parcel: Parcel) -> None:
+    with pytest.raises(SettingsError, match="ROMASHKA_SMTP_HOST"):
+        PostalCourier(None, {}).deliver("mailto:ada@example.com", parcel)
+
+
+def test_a_refusal_is_told_without_the_address(parcel: Parcel, sink: MailSink) -> None:
+    sink.refuses = True
+    with pytest.raises(Unreachable, match=r"refuses the recipient \(550\)") as refused:
+        PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+    assert "ada" not in str(refused.value)
+
+
+def test_a_server_that_knows_no_encryption_is_not_given_the_report(parcel: Parcel, sink: MailSink) -> None:
+    server = mail(sink)._replace(security="starttls")
+    with pytest.raises(Unreachable, match="did not take the report") as refused:
+        PostalCourier(server, {}).deliver("mailto:ada@example.com", parcel)
+    assert isinstance(refused.value.__cause__, smtplib.SMTPNotSupportedError)
+    assert sink.messages == []
+
+
+def test_an_address_that_no_service_knows_is_an_error_without_its_secret(parcel: Parcel) -> None:
+    courier = PostalCourier(None, {"ROMASHKA_TO_X": "nonsense://pa55word"})
+    with pytest.raises(SettingsError, match="env:ROMASHKA_TO_X is not an address") as refused:
+        courier.deliver("env:ROMASHKA_TO_X", parcel)
+    assert "pa55word" not in str(refused.value)
+
+
+def test_what_no_mail_server_would_take_is_not_tried(parcel: Parcel, sink: MailSink) -> None:
+    with parcel.file.open("wb") as file:
+        file.truncate(21 * 1024**2)
+    with pytest.raises(SettingsError, match="larger than 20 MiB"):
+        PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from reports.neutral import neutral
+from reports.render import render
+from reports.request import ReportFormat
+from tests.unit.reports.sample import FORMULA, NOW, report
+
+
+def test_a_pdf_is_a_pdf_and_the_same_report_is_the_same_file() -> None:
+    first = render(report())
+    assert first.startswith(b"%PDF-")
+    assert first == render(report())
+
+
+def test_html_shows_texts_as_texts_and_fetches_nothing() -> None:
+    page = render(report(ReportFormat.HTML)).decode()
+    assert "Monthly &lt;b&gt;report&lt;/b&gt;" in page
+    assert "<b>report" not in page
+    assert "<svg" in page
+    references = page.replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xlink", "")
+    assert "http://" not in references
+    assert "https://" not in references
+    assert "4.10" in page
+    assert "2.1%" in page
+
+
+def test_numbers_of_a_workbook_are_numbers_and_no_cell_is_a_formula() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(render(report(ReportFormat.XLSX, raw=True))))
+    assert book.sheetnames == [
+        "Key figures",
+        "By integration",
+        "How many",
+        "By integration 2",
+        "Findings",
+        "Raw data",
+        "Provenance",
+    ]
+    sheet = book["Key figures"]
+    header = [cell.value for cell in sheet[1]]
+    row = dict(zip(header, [cell.value for cell in sheet[2]], strict=True))
+    assert row["value"] == 4.1
+    assert sheet.cell(3, header.index("value") + 1).number_format == "0.0%"
+    assert book["How many"]["A2"].value == NOW.replace(tzinfo=None)
+    kinds = {cell.data_type for one in book.worksheets for line in one.iter_rows() for cell in line}
+    assert "f" not in kinds
+    assert book["By integration"]["A3"].value == FORMULA
+
+
+def test_csv_neutralises_formulas_and_reads_back() -> None:
+    text = render(report(ReportFormat.CSV)).decode()
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[0][:3] == ["id", "title", "value"]
+    assert rows[1][:3] == ["csat", "Csat", "4.1"]
+    assert ["'" + FORMULA, "7"] in rows
+
+
+def test_json_holds_everything_with_where_it_comes_from() -> None:
+    document = json.loads(render(report(ReportFormat.JSON)))
+    assert document["figures"][0] | {"value": 4.1, "version": 1} == document["figures"][0]
+    assert document["provenance"]["dead_letters"] == 3
+    assert document["provenance"]["hashes"] == {"csat": "0123456789ab"}
+    assert document["raw_data"] is None
+
+
+def test_parquet_holds_the_figures_or_the_raw_rows() -> None:
+    figures = pq.read_table(io.BytesIO(render(report(ReportFormat.PARQUET))))
+    assert figures.column("value").to_pylist() == [4.1, 0.021]
+    raw = pq.read_table(io.BytesIO(render(report(ReportFormat.PARQUET, raw=True))))
+    assert raw.num_rows == 2
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_what_a_spreadsheet_would_compute_is_made_a_text(text: str) -> None:
+    assert neutral(text) == "'" + text
+
+
+@pytest.mark.parametrize("cell", ["plain", "", "1=1", -1, -1.5, None])
+def test_everything_else_stays_as_it_is(cell: object) -> None:
+    assert neutral(cell) == cell

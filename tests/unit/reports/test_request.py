@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kpis.scope import ALL_TENANTS
+from models.errors import SettingsError
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, span
+from tests.unit.reports.sample import NOW, TENANT
+
+# The document's own example.
+EXAMPLE: dict[str, Any] = {
+    "name": "Monthly Executive Summary",
+    "type": "executive",
+    "format": "pdf",
+    "filters": {"time_range": "30d", "integrations": ["hubspot", "shopify", "salesforce"]},
+    "template_config": {
+        "include_executive_summary": True,
+        "include_charts": True,
+        "include_detailed_metrics": False,
+        "include_recommendations": True,
+        "include_raw_data": False,
+    },
+}
+
+
+def test_the_document_s_example_is_understood() -> None:
+    request = from_document(TENANT, EXAMPLE, NOW)
+    assert request == ReportRequest(
+        "Monthly Executive Summary",
+        ReportType.EXECUTIVE,
+        ReportFormat.PDF,
+        TENANT,
+        NOW - timedelta(days=30),
+        NOW,
+        ("hubspot", "shopify", "salesforce"),
+        Parts(),
+    )
+    assert request.before == (NOW - timedelta(days=60), NOW - timedelta(days=30))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"type": "weekly"}, "type is 'weekly'; expected one of executive, operational"),
+        ({"format": "docx"}, "format is 'docx'; expected one of pdf, html"),
+        ({"filters": {"time_range": "a month"}}, "time_range is 'a month'"),
+        ({"filters": {"integrations": "hubspot"}}, "filters.integrations must be a list"),
+        ({"filters": {"integrations": ["Hub Spot"]}}, "'Hub Spot' is not an integration"),
+        ({"filters": {"since": "2026"}}, "there is no option filters.since"),
+        ({"template_config": {"include_charts": "yes"}}, "include_charts is 'yes'; expected true or false"),
+        ({"template_config": {"include_logo": True}}, "there is no option template_config.include_logo"),
+        ({"name": "a\nb"}, "name needs 1 to 128 characters"),
+        ({"filters": "30d"}, "filters must be an object"),
+        ({"recipients": []}, "there is no option recipients"),
+        ({"filters": {"time_range": "9999d"}}, "at most 400 days"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_by_name(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        from_document(TENANT, {**EXAMPLE, **change}, NOW)
+
+
+@pytest.mark.parametrize(("text", "hours"), [("24h", 24), ("30d", 720), ("2w", 336)])
+def test_a_span_is_a_number_and_a_unit(text: str, hours: int) -> None:
+    assert span(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["", "0d", "-1d", "1.5d", "30", "d", "30D"])
+def test_anything_else_is_no_span(text: str) -> None:
+    with pytest.raises(SettingsError, match="expected a number and h, d or w"):
+        span(text)
+
+
+def test_a_range_must_end_after_it_begins() -> None:
+    with pytest.raises(SettingsError, match="ends after it begins"):
+        ReportRequest("r", ReportType.EXECUTIVE, ReportFormat.PDF, ALL_TENANTS, NOW, NOW)

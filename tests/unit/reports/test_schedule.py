@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kpis.scope import ALL_TENANTS
+from models.errors import SettingsError
+from reports.request import ReportFormat, ReportType
+from reports.schedule import Missed, Schedule, recipient_key
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+
+
+def schedule(**changes: Any) -> Schedule:
+    plain = Schedule(
+        tenant=ALL_TENANTS,
+        name="Daily",
+        type=ReportType.EXECUTIVE,
+        format=ReportFormat.PDF,
+        cron="0 * * * *",
+        time_zone="Europe/Berlin",
+        recipients=("mailto:ada@example.com",),
+        created_at=NOON,
+        since=NOON,
+    )
+    return replace(plain, **changes)
+
+
+def test_only_moments_after_it_was_added_are_due() -> None:
+    assert schedule().due(NOON) == []
+    assert schedule().due(NOON + timedelta(hours=1)) == [NOON + timedelta(hours=1)]
+
+
+def test_missed_periods_are_caught_up_or_skipped_as_chosen() -> None:
+    later = NOON + timedelta(hours=3, minutes=5)
+    assert schedule().due(later) == [NOON + timedelta(hours=hour) for hour in (1, 2, 3)]
+    assert schedule(missed=Missed.SKIP).due(later) == [NOON + timedelta(hours=3)]
+
+
+def test_no_more_than_a_hundred_periods_are_caught_up_and_they_are_the_newest() -> None:
+    due = schedule().due(NOON + timedelta(days=60))
+    assert len(due) == 100
+    assert due[-1] == NOON + timedelta(days=60)
+
+
+def test_a_report_covers_the_range_up_to_its_moment() -> None:
+    request = schedule(covers="24h").request(NOON)
+    assert (request.start, request.end) == (NOON - timedelta(hours=24), NOON)
+
+
+def test_a_paused_schedule_has_no_next_moment() -> None:
+    assert schedule().next(NOON) == NOON + timedelta(hours=1)
+    assert schedule(active=False).next(NOON) is None
+
+
+def test_the_same_name_of_a_tenant_is_the_same_schedule() -> None:
+    assert schedule().id == schedule(cron="5 * * * *").id != schedule(name="Other").id
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["mailto:ada@example.com", "https://example.com/hook", "http://127.0.0.1:8000/hook", "env:ROMASHKA_TO_SLACK"],
+)
+def test_addresses_without_secrets_are_taken(recipient: str) -> None:
+    assert schedule(recipients=(recipient,)).recipients == (recipient,)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "secret"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#reports", "TIiajkdnlazkcOXrIdevi7FQ"),
+        ("https://user:pa55word@example.com/hook", "pa55word"),
+        ("https://example.com/hook?token=pa55word", "pa55word"),
+        ("https://hooks.slack.com/services/T1/B1/pa55word", "pa55word"),
+        ("mailtos://user:pa55word@gmail.com", "pa55word"),
+    ],
+)
+def test_an_address_with_a_secret_is_refused_without_repeating_it(recipient: str, secret: str) -> None:
+    with pytest.raises(SettingsError, match="env:ROMASHKA_TO_SLACK") as refused:
+        schedule(recipients=(recipient,))
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"recipients": ()}, "somebody to send to"),
+        ({"recipients": ("mailto:ada",)}, "one address"),
+        ({"recipients": ("mailto:ada@example.com?bcc=eve@example.com",)}, "one address"),
+        ({"recipients": ("mailto:ada@example.com,eve@example.com",)}, "one address"),
+        ({"recipients": ("http://example.com/hook",)}, "unencrypted"),
+        ({"recipients": ("env:ROMASHKA_CLICKHOUSE_PASSWORD",)}, "ROMASHKA_TO_"),
+        ({"time_zone": "Europe/Nowhere"}, "no time zone"),
+        ({"cron": "0 7"}, "--cron"),
+        ({"covers": "soon"}, "time_range"),
+        ({"name": "two\nlines"}, "control characters"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_refused_in_words(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        schedule(**changes)
+
+
+def test_a_recipients_key_does_not_tell_the_address() -> None:
+    assert recipient_key("mailto:ada@example.com") == recipient_key("mailto:ada@example.com")
+    assert "ada" not in recipient_key("mailto:ada@example.com")

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sinks.audit import Chain, Entry, Head, Row, audit_key, verify
+
+KEY = audit_key(b"a secret of at least 16 bytes")
+NOW = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def entry(number: int) -> Entry:
+    return Entry(NOW + timedelta(seconds=number), "key:a", "kpis.read", f"GET /v1/kpis/{number}", "200", {"n": number})
+
+
+def rows(chain: Chain) -> list[Row]:
+    return list(chain._pending)
+
+
+def written(writer: str = "w1", entries: int = 5, heads: tuple[Head, ...] = ()) -> list[Row]:
+    chain = Chain(KEY, heads, NOW, writer)
+    for number in range(entries):
+        chain.add(entry(number))
+    return rows(chain)
+
+
+def whats(found: list[Row], key: bytes = KEY) -> list[tuple[int, str]]:
+    return [(fault.sequence, fault.what) for fault in verify(found, key).faults]
+
+
+def test_a_chain_as_it_was_written_holds() -> None:
+    verdict = verify(written("w1") + written("w2", 3), KEY)
+    assert (verdict.rows, verdict.faults) == (10, [])
+    assert {head.writer: head.sequence for head in verdict.heads.values()} == {"w1": 6, "w2": 4}
+
+
+def test_rows_that_were_sent_twice_are_one() -> None:
+    chain = written()
+    assert verify([row for row in chain for _ in range(2)], KEY).faults == []
+
+
+@pytest.mark.parametrize("field", ["actor", "action", "object", "outcome", "details", "happened_at"])
+def test_a_changed_field_is_found(field: str) -> None:
+    found = written()
+    value: Any = NOW - timedelta(days=1) if field == "happened_at" else '{"writer": "w1"}'
+    found[2] = found[2]._replace(**{field: value})
+    assert whats(found) == [(3, "what it says was changed, or it was not written with this secret")]
+
+
+def test_a_missing_row_is_found_wherever_it_was() -> None:
+    found = written()
+    assert whats(found[:2] + found[3:]) == [(4, "the row before this one is missing")]
+    assert whats(found[2:]) == [(3, "2 rows before this one are missing")]
+
+
+def test_rows_that_changed_places_are_found() -> None:
+    found = written()
+    found[2], found[3] = found[3]._replace(sequence=3), found[2]._replace(sequence=4)
+    assert {sequence for sequence, _ in whats(found)} == {3, 4, 5}
+
+
+def test_a_row_that_was_put_in_is_found() -> None:
+    found = written()
+    found.insert(3, found[2]._replace(object="GET /v1/kpis/secret"))
+    assert (3, "there is another row with this number") in whats(found)
+
+
+def test_what_was_cut_off_the_end_is_missed_once_a_later_chain_has_begun() -> None:
+    first = written("w1")
+    later = written("w2", 1, (Head("w1", 6, first[-1].hash),))
+    assert whats(first + later) == []
+    gone = "this row was there when a later chain began, and is gone or not the same any more"
+    assert whats(first[:-1] + later) == [(6, gone)]
+    assert whats(later) == [(6, gone)]
+
+
+def test_who_does_not_know_the_secret_cannot_write_a_chain_that_holds() -> None:
+    forged = written()
+    assert len(whats(forged, audit_key(b"another secret of 16 bytes"))) == len(forged)
