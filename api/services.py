@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from starlette.requests import HTTPConnection
 
 from api.cache import Cache, MemoryStore, RedisStore
@@ -63,7 +65,12 @@ class Services:
         # Reports and exports take long: they never keep questions from being answered.
         self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS)
         self.redis: Redis | None = (
-            Redis.from_url(configuration.redis_url, socket_timeout=1, socket_connect_timeout=1)
+            Redis.from_url(
+                configuration.redis_url,
+                socket_timeout=1,
+                socket_connect_timeout=1,
+                retry=Retry(NoBackoff(), 0),  # its default keeps every request waiting for seconds while Redis is away
+            )
             if configuration.redis_url
             else None
         )

@@ -34,7 +34,7 @@ def counts(table: Exportable, scope: Scope, customers: bool) -> Query:
     """Return the question for how many rows each bucket of the range has: columns ``bucket`` (seconds) and ``rows``."""
     seconds = max(1, int((scope.end - scope.start).total_seconds()) // _MOST_BUCKETS)
     sql = (
-        f"SELECT intDiv(toUnixTimestamp(t.{table.time}), {seconds}) * {seconds} AS bucket, count() AS rows "  # noqa: S608
+        f"SELECT intDiv(toUnixTimestamp(t.{table.time}), {seconds}) * {seconds} AS bucket, count() AS rows "
         f"{_from(table, scope, customers)} GROUP BY bucket ORDER BY bucket {_SETTINGS}"
     )
     return Query(sql, _parameters(scope, scope.start, scope.end))
@@ -63,7 +63,7 @@ def rows(table: Exportable, scope: Scope, part: Slice, customers: bool) -> Query
     columns = [name for name in table.columns if customers or name != CUSTOMER]
     chosen = ", ".join(f"toString(t.{name}) AS {name}" if name in _IDS else f"t.{name} AS {name}" for name in columns)
     order = ", ".join(f"t.{name}" for name in dict.fromkeys((table.time, *columns[:2])))
-    sql = f"SELECT {chosen} {_from(table, scope, customers)} ORDER BY {order} {_SETTINGS}"  # noqa: S608 - constants
+    sql = f"SELECT {chosen} {_from(table, scope, customers)} ORDER BY {order} {_SETTINGS}"
     return Query(sql, _parameters(scope, part.start, part.end))
 
 
@@ -71,7 +71,7 @@ def small_groups(table: Exportable, scope: Scope) -> Query:
     """Return the question for the groups that have customers, but fewer than ``K`` of them."""
     keys = ", ".join(f"toString(t.{name}) AS key_{name}" for name in table.group)
     sql = (
-        f"SELECT {keys} {_from(table, scope, True)} AND t.{CUSTOMER} != '' "  # noqa: S608 - constants
+        f"SELECT {keys} {_from(table, scope, True)} AND t.{CUSTOMER} != '' "
         f"GROUP BY {', '.join(f'key_{name}' for name in table.group)} HAVING uniqExact(t.{CUSTOMER}) < {K} {_SETTINGS}"
     )
     return Query(sql, _parameters(scope, scope.start, scope.end))

@@ -50,7 +50,7 @@ SELECT toUUID(concat('00000000-0000-0000-0000-', leftPad(toString(number), 12, '
 FROM numbers({ROWS})
 """
 _EVERYTHING = """
-import resource, sys
+import sys
 from datetime import datetime, UTC
 from pathlib import Path
 from uuid import UUID
@@ -63,7 +63,10 @@ with connect(ClickHouseAddress(sys.argv[1], sys.argv[2])) as client:
     for format in ("csv", "parquet"):
         request = ExportRequest("queries", scope, ExportFormat(format))
         export_to_file(client, request, Path(sys.argv[4]) / f"all.{format}", lambda rows, total: None)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not getrusage: its peak counts the process that this one was forked from.
+status = Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else []
+print(next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0))
 """
 
 
@@ -140,7 +143,7 @@ def test_json_lines_and_excel_hold_numbers_and_times(client: Client) -> None:
     assert sheet is not None
     heading = [cell.value for cell in sheet[1]]
     cells = dict(zip(heading, (cell.value for cell in sheet[3]), strict=True))
-    assert cells["created_at"].isoformat() == "2026-11-01T00:00:10.123000"
+    assert str(cells["created_at"]) == "2026-11-01 00:00:10.123000"
     assert (cells["response_time_ms"], cells["data_freshness_hours"]) == (1, 0.1)
 
 

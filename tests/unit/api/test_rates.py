@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from api.rates import MemoryLimiter, Rate, RedisLimiter, seconds
 
@@ -32,7 +34,7 @@ async def test_buckets_that_nobody_uses_are_forgotten() -> None:
 
 
 async def test_each_process_counts_for_itself_while_redis_is_away(tmp_path: Path) -> None:
-    redis = Redis(unix_socket_path=str(tmp_path / "nobody"))
+    redis = Redis(unix_socket_path=str(tmp_path / "nobody"), retry=Retry(NoBackoff(), 0))
     limiter = RedisLimiter(redis, MemoryLimiter(lambda: 0.0))
     assert [await limiter.take("a", Rate(60, 1)) for _ in range(2)] == [0, 1]
     await redis.aclose()

@@ -44,9 +44,7 @@ def test_every_hour_and_every_quarter_have_neither_gap_nor_repeat_when_clocks_ch
     for after, until in (("2026-03-28 20:00", "2026-03-29 08:00"), ("2026-10-24 20:00", "2026-10-25 08:00")):
         quarters = firings("*/15 * * * *", BERLIN, utc(after), utc(until))
         assert len(quarters) == 48
-        assert {later - earlier for earlier, later in itertools.pairwise(quarters)} == {
-            timedelta(minutes=15)
-        }
+        assert {later - earlier for earlier, later in itertools.pairwise(quarters)} == {timedelta(minutes=15)}
         assert len(firings("0 * * * *", BERLIN, utc(after), utc(until))) == 12
 
 
