@@ -83,7 +83,7 @@ def _serve(address: ClickHouseAddress, folder: Path) -> tuple[subprocess.Popen[s
         "ROMASHKA_PSEUDONYM_KEY": base64.b64encode(os.urandom(32)).decode(),
         "ROMASHKA_API_PORT": "0",
         "ROMASHKA_API_REQUESTS_PER_MINUTE": "6000000",
-        "ROMASHKA_API_REPORTS_FOLDER": str(folder),
+        "ROMASHKA_REPORTS_DIR": str(folder),
     }
     command = [str(Path(sys.executable).with_name("romashka")), "api"]
     server = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)

@@ -7,14 +7,12 @@ import logging
 import socket
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
 from clickhouse_connect.driver.client import Client
 
-from api.app import create_app
 from api.keys import StoredKey, new_key, save, stored_keys
 from api.roles import Role
 from api.services import Configuration
@@ -45,6 +43,8 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
+    from api.app import create_app  # noqa: PLC0415 - its imports take a second, and every command imports this module
+
     chosen = settings()
     require_current(chosen.clickhouse)
     log_to_stderr()
@@ -89,7 +89,7 @@ def configuration(chosen: Settings) -> Configuration:
     return Configuration(
         clickhouse=chosen.clickhouse,
         secret=chosen.secret,
-        reports=Path(chosen.api_reports_folder),
+        reports=chosen.reports_dir,
         provider=provider if all(provider) else None,
         redis_url=chosen.redis_url.get_secret_value(),
         requests_per_minute=chosen.api_requests_per_minute,
