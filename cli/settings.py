@@ -52,7 +52,9 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
-    reports_dir: Path = Field(default=Path("reports-made"), description="folder of the reports that schedules and the API make")
+    reports_dir: Path = Field(
+        default=Path("reports-made"), description="folder of reports that schedules and the API make"
+    )
     smtp_host: str = Field(default="", description="mail server for reports; none are sent by e-mail without")
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
