@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-import chdb
+from chdb.state import connect
 
 from sinks.access import LIMITS
 
@@ -76,5 +76,5 @@ def _answer(connection: Any, statement: str) -> Any:
 
 if __name__ == "__main__":
     options = f"?config-file={sys.argv[2]}" if sys.argv[2] else ""
-    engine: Any = chdb.connect(sys.argv[1] + options)
+    engine: Any = cast("Any", connect)(sys.argv[1] + options)
     print(json.dumps([_answer(engine, statement) for statement in json.load(sys.stdin)]))  # noqa: T201 - its answer
