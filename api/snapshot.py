@@ -12,11 +12,10 @@ from clickhouse_connect.driver.client import Client
 from api.encoding import plain
 from models.insight_message import MESSAGE, message_of
 from models.insights import Insight, InsightType
+from models.sync_status import Condition, condition_of
 from sinks.insight_store import Wanted, stored_insights
 from sinks.reading import ask
 
-# The words of a link that works; every other one is a worry. The same as on the tab "realtime".
-_WELL: Final = frozenset({"healthy", "success", "ok", "syncing", "running"})
 _WINDOWS: Final = """
 SELECT user_id, toString(integration_provider) AS provider, window_start, sum(queries) AS queries,
     sum(successes) AS successes,
@@ -152,4 +151,5 @@ def _statuses(links: Mapping[Link, str], found: list[Insight]) -> dict[Link, Sta
 def _state(severities: set[str], sync_status: str) -> str:
     if "critical" in severities:
         return "critical"
-    return "degraded" if severities or sync_status not in {*_WELL, ""} else "healthy"
+    unwell = condition_of(sync_status) in {Condition.DEGRADED, Condition.FAILED}
+    return "degraded" if severities or unwell else "healthy"

@@ -18,8 +18,8 @@ from detectors.run_chart import RunChart
 from detectors.signals import Signal
 from detectors.sync import Cadence, RunningJobs
 from detectors.sync_signals import empty_signal, failing_signal, interrupted_signal, quota_signal, stale_signal
-from detectors.sync_status import Condition, condition_of
 from detectors.usefulness import Usefulness
+from models.sync_status import Condition, condition_of
 
 FAILING_THRESHOLD: Final = 3.0
 EMPTY_THRESHOLD: Final = 3.5

@@ -11,7 +11,7 @@ from detectors.rate_limit import HORIZON_MINUTES, NEARLY_FULL, QuotaWatch
 from detectors.run_chart import RunChart
 from detectors.signals import Signal
 from detectors.sync import STALE_THRESHOLD, Cadence, RunningJobs
-from detectors.sync_status import Condition
+from models.sync_status import Condition
 
 _HOUR: Final = 3_600.0
 # What claims to be well, or does not say: a sync that says that it fails or is paused is not "green but useless".

@@ -18,7 +18,8 @@ from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 
 Event = dict[str, Any]
 Message = tuple[str, bytes, bytes]
-_DOWN: Final = {"failing", "failed", "error", "down", "disconnected", "unauthorized"}
+_DOWN: Final = {"failing", "failed", "FAILED", "error", "down", "disconnected", "unauthorized"}
+_AT_IT: Final = {"syncing", "In Progress", "running", "paused"}
 _GOOD: Final = {"resolved", "converted", "upsold"}
 _DAY: Final = timedelta(days=1)
 
@@ -229,7 +230,7 @@ class Oracle:
         for row in rows:
             jobs[row["user_id"], row["integration_provider"], row.get("sync_job_id") or row["event_id"]].append(row)
         last = [max(group, key=_order) for group in jobs.values()]
-        finished = [row for row in last if row["sync_status"] != "syncing"]
+        finished = [row for row in last if row["sync_status"] not in _AT_IT]
         synced = sum(row.get("records_synced") or 0 for row in last)
         failed = sum(row.get("records_failed") or 0 for row in last)
         quotas = [float(row["api_rate_limit_usage"]) for row in rows if row.get("api_rate_limit_usage") is not None]

@@ -8,24 +8,20 @@ from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, FINDING_COLUMNS, findings, of_links, tile, trend
+from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
+from models.sync_status import Condition, words_of
 
-STATES: Final = {
-    "healthy": "ok",
-    "success": "ok",
-    "ok": "ok",
-    "syncing": "neutral",
-    "running": "neutral",
-    "degraded": "warning",
-    "warning": "warning",
-    "stale": "warning",
-    "error": "critical",
-    "failing": "critical",
-    "failed": "critical",
-    "disconnected": "critical",
+_COLOURS: Final = {
+    Condition.HEALTHY: "ok",
+    Condition.RUNNING: "neutral",
+    Condition.DEGRADED: "warning",
+    Condition.FAILED: "critical",
+    Condition.PAUSED: "neutral",
 }
+STATES: Final = {word: colour for condition, colour in _COLOURS.items() for word in words_of(condition)}
 _HEALTH_FILTERS: Final = frozenset({"provider"})
 
 
@@ -49,7 +45,7 @@ SELECT integration_provider, toString(user_id) AS tenant, sync_status, last_sync
     sync_success_rate, error_rate, data_freshness_score, api_rate_limit_usage
 FROM integration_health_metrics FINAL
 WHERE {of_links(dialect)}
-ORDER BY sync_status IN ('healthy', 'success', 'ok'), last_sync_at
+ORDER BY {is_one_of("sync_status", Condition.HEALTHY)}, last_sync_at
 LIMIT 500"""
 
 
@@ -68,7 +64,7 @@ SELECT created_at AS at, integration_provider, sync_status, records_synced, reco
     duration_ms, error_kind, sync_job_id
 FROM integration_health_history FINAL
 WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
-    AND (ifNull(records_failed, 0) > 0 OR error_kind != '' OR sync_status NOT IN ('healthy', 'success', 'ok'))
+    AND (ifNull(records_failed, 0) > 0 OR error_kind != '' OR NOT {is_one_of("sync_status", Condition.HEALTHY)})
 ORDER BY created_at DESC
 LIMIT 200"""
 

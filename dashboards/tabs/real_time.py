@@ -8,9 +8,11 @@ from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.tabs import names
 from dashboards.tabs.integration_health import STATES
 from dashboards.tabs.parts import FINDING_COLUMNS, findings, of_links, trend
+from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
+from models.sync_status import Condition
 
 _PROVIDER: Final = frozenset({"provider"})
 
@@ -28,7 +30,7 @@ WITH live AS
 reported AS
 (
     SELECT integration_provider,
-        countIf(sync_status NOT IN ('healthy', 'success', 'ok', 'syncing', 'running')) AS unwell,
+        countIf({is_one_of("sync_status", Condition.DEGRADED, Condition.FAILED)}) AS unwell,
         count() AS links, max(created_at) AS heard, max(api_rate_limit_usage) AS quota, min(last_sync_at) AS oldest_sync
     FROM integration_health_metrics FINAL
     WHERE {of_links(dialect)}

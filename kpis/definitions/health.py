@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from kpis.conditions import is_one_of
 from kpis.formulas import mean, share, total
 from kpis.kpi import Aggregate, Area, Kpi, Unit
-from kpis.sources.health import DOWN, HEALTH_REPORTS, STATES, SYNC_JOBS
+from kpis.sources.health import HEALTH_REPORTS, STATES, SYNC_JOBS
+from models.sync_status import Condition
 
-_FINISHED: Final = "countIf(last_status != 'syncing')"
+_UNFINISHED: Final = is_one_of("last_status", Condition.RUNNING, Condition.PAUSED)
+_FAILED: Final = is_one_of("last_status", Condition.FAILED)
 
 KPIS: Final = (
     Kpi(
@@ -31,13 +34,13 @@ KPIS: Final = (
         id="sync_success_rate",
         title="Sync jobs that succeeded",
         meaning=(
-            "Share of finished sync jobs that did not fail. A job that only ever reported to be running is neither: an "
-            "interrupted job is no success."
+            "Share of finished sync jobs that did not fail. A job whose last word was that it is running, or paused, "
+            "is neither: an interrupted job is no success."
         ),
         unit=Unit.RATIO,
         good="up",
         area=Area.MONITORING,
-        computed=share(f"countIf(last_status != 'syncing' AND last_status NOT IN {DOWN})", _FINISHED).over(SYNC_JOBS),
+        computed=share(f"countIf(NOT {_UNFINISHED} AND NOT {_FAILED})", f"countIf(NOT {_UNFINISHED})").over(SYNC_JOBS),
         minimum_volume=5,
         warning=0.95,
         critical=0.8,
@@ -54,11 +57,11 @@ KPIS: Final = (
     Kpi(
         id="unfinished_sync_jobs",
         title="Sync jobs without an end",
-        meaning="Sync jobs whose last word was that they are running: still at it, or interrupted.",
+        meaning="Sync jobs whose last word was that they are running, or paused: still at it, or interrupted.",
         unit=Unit.COUNT,
         good="down",
         area=Area.MONITORING,
-        computed=total("countIf(last_status = 'syncing')", "count()").over(SYNC_JOBS),
+        computed=total(f"countIf({_UNFINISHED})", "count()").over(SYNC_JOBS),
     ),
     Kpi(
         id="records_failed_rate",

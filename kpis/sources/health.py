@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from kpis.asked import Asked
+from kpis.conditions import is_one_of
 from kpis.dimension import Dimension
 from kpis.kpi import Source
+from models.sync_status import Condition
 
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
@@ -26,8 +28,6 @@ def _reports(asked: Asked) -> str:
 HEALTH_REPORTS: Final = Source("health reports", "health events, each counted once", DIMENSIONS, _reports)
 
 
-# Labels are open: whatever connectors call a state in which nothing works.
-DOWN: Final = "('failing', 'failed', 'error', 'down', 'disconnected', 'unauthorized')"
 _LOOK_BACK: Final = "INTERVAL 1 DAY"
 
 
@@ -47,7 +47,8 @@ def _states(asked: Asked) -> str:
     )
     return (
         f"(SELECT user_id, integration_provider, {begin} AS at, "
-        f"greatest(0, dateDiff('millisecond', {begin}, {end})) AS lasted_ms, sync_status IN {DOWN} AS down "
+        f"greatest(0, dateDiff('millisecond', {begin}, {end})) AS lasted_ms, "
+        f"{is_one_of('sync_status', Condition.FAILED)} AS down "
         f"FROM ({reports}) WHERE {end} > {asked.dialect.start})"
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from detectors.health import HealthDetector, HealthFacts
-from detectors.sync_status import Condition, condition_of
 
 from .health_events import EVERY, NOON, channels, event, quiet_minute, settled
 
@@ -213,20 +212,3 @@ def test_the_state_is_small() -> None:
     for job in range(1, 9):
         detector.observe(event(NOON + job * 4 * EVERY, sync_status="syncing", sync_job_id=f"full-{job}" + "x" * 100))
     assert len(json.dumps(detector.to_state())) < 4_000
-
-
-@pytest.mark.parametrize(
-    ("word", "condition"),
-    [
-        ("Healthy", Condition.HEALTHY),
-        ("in-progress", Condition.RUNNING),
-        ("In Progress", Condition.RUNNING),
-        (" warning ", Condition.DEGRADED),
-        ("FAILED", Condition.FAILED),
-        ("disconnected", Condition.FAILED),
-        ("paused", Condition.PAUSED),
-        ("frobnicating", Condition.UNKNOWN),
-    ],
-)
-def test_status_words_are_understood_however_they_are_written(word: str, condition: Condition) -> None:
-    assert condition_of(word) is condition

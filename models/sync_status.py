@@ -23,10 +23,15 @@ _WORDS: Final[dict[Condition, str]] = {
     ),
     Condition.RUNNING: "syncing running in_progress started starting processing",
     Condition.DEGRADED: "degraded warning partial partial_success slow",
-    Condition.FAILED: "failed failing failure error errored broken disconnected down unhealthy",
+    Condition.FAILED: "failed failing failure error errored broken disconnected down unhealthy unauthorized",
     Condition.PAUSED: "paused disabled suspended stopped",
 }
 _CONDITIONS: Final = {word: condition for condition, words in _WORDS.items() for word in words.split()}
+
+
+def words_of(*conditions: Condition) -> tuple[str, ...]:
+    """Return the words that mean one of some conditions: lower case, with ``_`` for spaces and dashes."""
+    return tuple(word for word, condition in _CONDITIONS.items() if condition in conditions)
 
 
 def condition_of(status: str) -> Condition:
