@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from models.errors import SettingsError
+
+_SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def tenant_id(name: str, text: str) -> UUID:
@@ -31,3 +34,13 @@ def moment(name: str, text: str) -> datetime:
     except ValueError:
         raise SettingsError(f"{name} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00") from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def moment_or_span(name: str, text: str, now: datetime) -> datetime:
+    """Return a moment, or the one that lies so long before now as for example 90m, 24h or 7d say."""
+    if text[:-1].isdigit() and text[-1] in _SPANS:
+        return now - int(text[:-1]) * _SPANS[text[-1]]
+    try:
+        return moment(name, text)
+    except SettingsError:
+        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, or for example 90m, 24h or 7d") from None

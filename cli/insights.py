@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cli.arguments import moment_or_span, tenant_id
 from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insight_message import MESSAGE, message_of
@@ -40,38 +38,28 @@ _ID_DIGITS: Final = 8
 _SHORTEST_PREFIX: Final = 4
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
 @app.command("list")
 def list_(
     tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
     is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over")] = False,
     type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
     since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, or 90m, 24h, 7d before now")] = "7d",
-    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """Show what was found, oldest first.
 
     Example: `romashka insights list --open --type performance_anomaly --since 24h`
     """
     wanted = Wanted(
-        tenant=_tenant(tenant) if tenant else None,
+        tenant=tenant_id("--tenant", tenant) if tenant else None,
         insight_type="" if type_ is None else type_.value,
         is_open=is_open,
-        since=_since(since, datetime.now(UTC)),
+        since=moment_or_span("--since", since, datetime.now(UTC)),
     )
     with connect(settings().clickhouse) as client:
         found = stored_insights(client, wanted)
-    if format_ is Format.JSON:
-        out.print_json(json.dumps([_plain(one) for one in found]))
-    elif format_ is Format.CSV:
-        typer.echo(_csv(found), nl=False)
+    if format_ is not Format.TABLE:
+        print_rows([MESSAGE.dump_python(message_of(one), mode="json") for one in found], format_, Insight._fields)
     elif found:
         out.print(insights_table(f"{len(found)} insights", found))
         out.print("Look at one with: romashka insights show ID (the first digits will do)", style="dim")
@@ -170,36 +158,3 @@ def _members(client: Any, insight: Insight) -> list[Insight]:
         return []
     wanted = Wanted(insight_type=insight.insight_type, since=insight.started_at - timedelta(days=1))
     return [one for one in stored_insights(client, wanted) if one.id in insight.members]
-
-
-def _plain(insight: Insight) -> dict[str, Any]:
-    plain: dict[str, Any] = MESSAGE.dump_python(message_of(insight), mode="json")
-    return plain
-
-
-def _csv(insights: list[Insight]) -> str:
-    buffer = io.StringIO()
-    rows = [
-        [" | ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in _plain(one).values()]
-        for one in insights
-    ]
-    csv.writer(buffer).writerows([Insight._fields, *rows])
-    return buffer.getvalue()
-
-
-def _tenant(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise SettingsError(f"--tenant is '{text}'; expected a UUID") from None
-
-
-def _since(text: str, now: datetime) -> datetime:
-    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-    if text[:-1].isdigit() and text[-1] in units:
-        return now - int(text[:-1]) * units[text[-1]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--since is '{text}'; expected ISO-8601, or for example 90m, 24h or 7d") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

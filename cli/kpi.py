@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import typer
 from rich.markup import escape
 
+from cli.arguments import moment, tenant_id
 from cli.console import err, out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis import display, docs
 from kpis.display import interval, notes
@@ -50,14 +47,6 @@ _SUMMARY: Final = (
 _COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
 Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
 Provider = Annotated[str, typer.Option(help="Only this integration")]
 QueryType = Annotated[str, typer.Option(help="Only this kind of query")]
@@ -70,7 +59,6 @@ Start = Annotated[
 End = Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")]
 By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
 Zone = Annotated[str, typer.Option("--time-zone", help="Whose days and weeks --every has, for example Europe/Berlin")]
-Printed = Annotated[Format, typer.Option("--format", help="How to print")]
 
 
 @app.command("list")
@@ -84,7 +72,7 @@ def list_(format_: Printed = Format.TABLE) -> None:
         for kpi in ALL.values()
     ]
     if format_ is not Format.TABLE:
-        _print_rows(rows, format_)
+        print_rows(rows, format_)
         return
     for area in dict.fromkeys(row["area"] for row in rows):
         cells = [(row["id"], row["title"], row["unit"]) for row in rows if row["area"] == area]
@@ -134,9 +122,9 @@ def get_(
     """
     recent = last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)
     scope = Scope(
-        start=_time("--from", start) if start else recent.start,
-        end=_time("--to", end) if end else recent.end,
-        tenant=_tenant(tenant) if tenant else ALL_TENANTS,
+        start=moment("--from", start) if start else recent.start,
+        end=moment("--to", end) if end else recent.end,
+        tenant=tenant_id("--tenant", tenant) if tenant else ALL_TENANTS,
         provider=provider or None,
         query_type=query_type or None,
         channel=channel or None,
@@ -194,7 +182,7 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
         rows = ask(client, *query)
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not Format.TABLE:
-        _print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
+        print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
         return
     span = f"{scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC"
     if not rows:
@@ -265,38 +253,3 @@ def _record(kpi: Kpi, row: dict[str, Any], keys: Sequence[str], scope: Scope) ->
         "unit": kpi.unit.value,
         "note": "; ".join(notes(kpi, row, scope)),
     }
-
-
-def _print_rows(rows: Sequence[dict[str, Any]], format_: Format) -> None:
-    """Print for programs: a JSON array of objects, or CSV with a heading."""
-    if format_ is Format.JSON:
-        print(json.dumps(rows, default=_plain, indent=2))  # noqa: T201 - not for people: no wrapping, no colours
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["id"])
-    writer.writeheader()
-    writer.writerows(
-        {key: _plain(value) if isinstance(value, datetime) else value for key, value in row.items()} for row in rows
-    )
-    print(text.getvalue(), end="")  # noqa: T201
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    return str(value)  # UUIDs, and Decimals to the last cent
-
-
-def _time(option: str, text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{option} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00") from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _tenant(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise SettingsError(f"--tenant is '{text}'; expected a UUID") from None

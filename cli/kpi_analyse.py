@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +14,8 @@ from clickhouse_connect.driver.client import Client
 
 from cli.arguments import moment, tenant_id
 from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
+from cli.kpi import app
 from cli.settings import settings
 from kpis.analyses.catalogue import ANALYSES, get
 from kpis.fault_cost import fault_of
@@ -28,14 +26,7 @@ from sinks.connection import connect
 from sinks.reading import ask
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
+@app.command()
 def analyse(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
     tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
@@ -46,7 +37,7 @@ def analyse(
     country: Annotated[str, typer.Option(help="Only this country (DE)")] = "",
     segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
     insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
-    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
 
@@ -90,23 +81,14 @@ def _of_insight(client: Client, insight: str, now: datetime) -> Scope:
 
 
 def _print(title: str, rows: Sequence[dict[str, Any]], format_: Format) -> None:
-    if format_ is Format.JSON:
-        out.print_json(json.dumps([{name: _plain(cell) for name, cell in row.items()} for row in rows]))
-    elif format_ is Format.CSV:
-        buffer = io.StringIO()
-        csv.writer(buffer).writerows([list(rows[0]), *(row.values() for row in rows)] if rows else [])
-        typer.echo(buffer.getvalue(), nl=False)
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
     elif rows:
         columns = [name for name in rows[0] if name != "user_id" or len({row["user_id"] for row in rows}) > 1]
         right = [name for name in columns if any(isinstance(row[name], int | float | Decimal) for row in rows)]
         out.print(table(title, columns, ([_shown(row[name]) for name in columns] for row in rows), right=right))
     else:
         out.print(f"{title}: nothing", highlight=False)
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell for JSON: exact amounts as text."""
-    return cell if cell is None or isinstance(cell, str | bool | int | float | list) else str(cell)
 
 
 def _shown(cell: Any) -> str:

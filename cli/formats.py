@@ -1,0 +1,48 @@
+"""How commands print rows for programs: without wrapping or colours, times with their offset, amounts to the cent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+Printed = Annotated[Format, typer.Option("--format", help="How to print")]
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], format_: Format, columns: Sequence[str] = ()) -> None:
+    """Print a JSON array of objects, or CSV with a heading: that of ``columns`` where there is no row."""
+    plain = [{name: _plain(cell) for name, cell in row.items()} for row in rows]
+    if format_ is Format.JSON:
+        typer.echo(json.dumps(plain, indent=2))
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(plain[0]) if plain else columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _joined(cell) for name, cell in row.items()} for row in plain)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, datetime):
+        return (cell if cell.tzinfo else cell.replace(tzinfo=UTC)).isoformat()
+    # Amounts and ids as text: a float would round the one, and JSON has no other.
+    return cell if cell is None or isinstance(cell, str | bool | int | float | list | tuple | dict) else str(cell)
+
+
+def _joined(cell: Any) -> Any:
+    return " | ".join(map(str, cell)) if isinstance(cell, list | tuple) else cell
