@@ -30,7 +30,7 @@ demo: setup ## 30 days of history and live traffic through the real pipeline, in
 	@$(BIN)/romashka demo $(ARGS)
 
 test: setup ## the whole suite on the embedded stack, a file at a time on each of two cores
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
 test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from its Maven artifacts
 	@tests/kafka/run $(ARGS)

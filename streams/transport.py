@@ -9,11 +9,11 @@ Faust has them.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Any, ClassVar, Protocol, cast
 
 import faust
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -47,6 +47,16 @@ class BatchSchema(faust.Schema[None, Records]):
     def loads_value(self, app: Any, message: Message, **_: Any) -> Any:
         """Return the batch's records."""
         return message.value
+
+
+async def log_ends(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> dict[TP, int]:
+    """Return where the log of each partition ends that is still the consumer's; to be run in the consumer's loop."""
+    untyped: Any = consumer  # aiokafka annotates few of its methods
+    asked = await untyped.end_offsets(partitions)
+    # A rebalance may have taken partitions away while we waited; from here on nothing can come between.
+    still_ours = untyped.assignment()
+    # Some brokers answer a question for the end late; what they send with the messages is never behind.
+    return {tp: max(end, untyped.highwater(tp) or 0) for tp, end in asked.items() if tp in still_ours}
 
 
 class BatchConsumer(driver.Consumer):
@@ -98,6 +108,11 @@ class BatchConsumer(driver.Consumer):
     def committed(self, tp: TP) -> int | None:
         """Return the offset that was last committed for a partition, ``None`` where there is none."""
         return self._committed_offset[tp]
+
+    async def ends(self, partitions: Collection[TP]) -> dict[TP, int]:
+        """Return where the log of each partition ends, without those that another worker has meanwhile."""
+        thread = self._thread
+        return cast("dict[TP, int]", await thread.call_thread(log_ends, thread._ensure_consumer(), partitions))
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in _INGEST_NAMES:

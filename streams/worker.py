@@ -214,20 +214,19 @@ class Gauges:
         consumer = self._app.batches
         try:
             async with asyncio.timeout(_SILENCE_SECONDS):
-                ends = await consumer.highwaters(*partitions)
+                ends = await consumer.ends(partitions)
                 starts = await consumer.earliest_offsets(*partitions)
         except (TimeoutError, RomashkaError):
             return
         self._heard = time.monotonic()
         behind = False
-        self._hide(self._shown.difference(partitions))
-        self._shown = set(partitions)
-        for tp in partitions:
+        self._hide(self._shown.difference(ends))
+        self._shown = set(ends)
+        for tp, end in ends.items():
             committed = consumer.committed(tp)
             durable = self._app.pipeline.durable_offset((tp.topic, tp.partition))
             position = durable if durable is not None else committed if committed is not None else starts[tp]
-            # Some brokers answer a question for the end late; what they send with the messages is never behind.
-            lag = max(0, ends[tp] - position, (consumer.highwater(tp) or 0) - position)
+            lag = max(0, end - position)
             behind |= lag > 0
             labels = (tp.topic, str(tp.partition))
             self._metrics.lag.labels(*labels).set(lag)
