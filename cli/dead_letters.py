@@ -118,9 +118,7 @@ def replay(
                 value = letter.raw if repairs is None else repairs[_place(letter)]
                 producer.send(Message(letter.topic, letter.key or tenant_key(value), value))
             producer.flush()
-        now = datetime.now(UTC)
-        for letter in letters:
-            store.mark_replayed(letter, now)
+        store.mark_replayed(letters, datetime.now(UTC))
     out.print(f"sent [bold]{len(letters)}[/] messages again")
     if repairs is not None and len(letters) < len(repairs):
         err.print(f"[yellow]{len(repairs) - len(letters)} repaired messages match no dead letter that waits[/]")

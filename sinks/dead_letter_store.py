@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -32,8 +34,9 @@ _MARK: Final = """
 INSERT INTO dead_letters ({columns}, revision)
 SELECT * EXCEPT (replayed_at, revision), {{now:DateTime64(3, 'UTC')}}, 1 FROM dead_letters FINAL
 WHERE topic = {{topic:String}} AND topic_epoch = {{topic_epoch:UInt64}} AND partition = {{partition:Int32}}
-  AND offset = {{offset:Int64}}
+  AND offset IN {{offsets:Array(Int64)}}
 """
+_TOGETHER: Final = 1_000  # their offsets are part of the request's address, which may not grow too long
 
 
 class Wanted(NamedTuple):
@@ -89,10 +92,16 @@ class DeadLetterStore:
         )
         return [self._opened(row) for row in rows.named_results()]
 
-    def mark_replayed(self, letter: StoredLetter, now: datetime) -> None:
-        """Note that a letter was published again."""
-        place = {name: getattr(letter, name) for name in ("topic", "topic_epoch", "partition", "offset")}
-        self._client.command(_MARK.format(columns=_COLUMNS), parameters={**place, "now": now})
+    def mark_replayed(self, letters: Iterable[StoredLetter], now: datetime) -> None:
+        """Note that letters were published again: one insert for many of a partition."""
+        offsets: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
+        for letter in letters:
+            offsets[letter.topic, letter.topic_epoch, letter.partition].append(letter.offset)
+        for (topic, epoch, partition), all_ in offsets.items():
+            for first in range(0, len(all_), _TOGETHER):
+                some = all_[first : first + _TOGETHER]
+                place = {"topic": topic, "topic_epoch": epoch, "partition": partition, "offsets": some}
+                self._client.command(_MARK.format(columns=_COLUMNS), parameters={**place, "now": now})
 
     def _opened(self, row: dict[str, Any]) -> StoredLetter:
         place = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])
