@@ -14,6 +14,7 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from api.access import BEARER, Caller, allowed
+from api.gone import unless_gone
 from api.parameters import RangeQuery
 from api.problems import Refused, documented
 from api.roles import Action
@@ -83,9 +84,10 @@ async def rows(
     )
     made.add_done_callback(_seen)
     try:
-        first = await _piece(pipe, made)
+        first = await unless_gone(request, _piece(pipe, made))
     except BaseException:
         pipe.abandon()
+        made.cancel()
         raise
     name = f"{what}-{end:%Y-%m-%d}.{query.format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -157,6 +159,7 @@ async def _pieces(first: bytes, pipe: _Pipe, made: asyncio.Task[Exported]) -> As
         yield pipe.rest()
     finally:
         pipe.abandon()
+        made.cancel()
 
 
 def _seen(made: asyncio.Task[Exported]) -> None:

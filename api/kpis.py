@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.access import BEARER, Caller, allowed
 from api.encoding import plain
+from api.gone import unless_gone
 from api.parameters import KpiQuery, NoQuery
 from api.problems import Refused, documented, wrong
 from api.roles import AREA_TABS, Action
@@ -101,7 +102,8 @@ async def figure(
                 )
     scope = _scope(query, caller)
     asked = figures([kpi.id], scope, query.by, query.every)
-    rows = await services_of(request).pool.run(lambda client: ask(client, asked.sql, asked.parameters))
+    question = services_of(request).pool.run(lambda client: ask(client, asked.sql, asked.parameters))
+    rows = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import Final, TypeVar
+from secrets import token_hex
+from typing import Any, Final, TypeVar
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from api.problems import Refused
 from models.errors import Unreachable
 from sinks.connection import ClickHouseAddress, connect
 
 Answer = TypeVar("Answer")
-_PATIENCE: Final = 5.0
+_LOG: Final = logging.getLogger(__name__)
+# One tab alone asks more than there are connections: a slow database must not make its own questions give up.
+_PATIENCE: Final = 20.0
+_KILL_EVERY_SECONDS: Final = 0.5
+# Our own statements only, so no privilege is needed; they are known by the setting that a log's reader finds them by.
+_KILL: Final = "KILL QUERY WHERE Settings['log_comment'] = {mark:String} ASYNC"
 
 
 class Pool:
@@ -24,10 +32,9 @@ class Pool:
     Parameters
     ----------
     size
-        How many questions are asked at once. Who comes then waits, for five seconds at most.
+        How many questions are asked at once. Who comes then waits, for twenty seconds at most.
     seconds
-        How long ClickHouse may work on one statement, and how long we wait for its answer. Nobody who leaves before it
-        is there keeps it running for longer than that.
+        How long ClickHouse may work on one statement, and how long we wait for its answer.
     """
 
     def __init__(self, address: ClickHouseAddress, size: int = 8, seconds: int = 20) -> None:
@@ -36,9 +43,12 @@ class Pool:
         self._idle: SimpleQueue[Client] = SimpleQueue()
         self._free = asyncio.Semaphore(size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="clickhouse")
+        self._killing: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Client], Answer]) -> Answer:
         """Return what ``work`` returns; it gets a connection of its own for the time.
+
+        Where the caller is cancelled, ClickHouse is told to stop working on the statement.
 
         Raises
         ------
@@ -54,20 +64,42 @@ class Pool:
             raise Refused(
                 503, "busy", "too many questions are asked at once; try again shortly", headers={"Retry-After": "5"}
             ) from None
-        future = asyncio.get_running_loop().run_in_executor(self._threads, self._connected, work)
+        mark = f"api {token_hex(8)}"
+        future = asyncio.get_running_loop().run_in_executor(self._threads, self._connected, work, mark)
         future.add_done_callback(self._done)
-        return await asyncio.shield(future)  # who stops waiting does not free a thread that still works
+        try:
+            return await asyncio.shield(future)  # who stops waiting does not free a thread that still works
+        except asyncio.CancelledError:
+            task = asyncio.create_task(self._kill(mark, future))
+            self._killing.add(task)
+            task.add_done_callback(self._killing.discard)
+            raise
+
+    async def _kill(self, mark: str, future: asyncio.Future[Any]) -> None:
+        """End what a thread is doing that nobody waits for: again and again, as it may be between two statements."""
+        while not future.done():
+            try:
+                await asyncio.to_thread(self._kill_now, mark)
+            except (Unreachable, ClickHouseError) as error:
+                _LOG.warning("a statement that nobody waits for could not be stopped: %s", error)
+                return  # its time limit ends it
+            await asyncio.wait({future}, timeout=_KILL_EVERY_SECONDS)
+
+    def _kill_now(self, mark: str) -> None:
+        with connect(self._address) as client:
+            client.query(_KILL, parameters={"mark": mark})
 
     def _done(self, future: asyncio.Future[Answer]) -> None:
         self._free.release()
         if not future.cancelled():
             future.exception()  # seen, also where nobody waits for it any more
 
-    def _connected(self, work: Callable[[Client], Answer]) -> Answer:
+    def _connected(self, work: Callable[[Client], Answer], mark: str) -> Answer:
         try:
             client = self._idle.get_nowait()
         except Empty:
             client = self._connect()
+        client.set_client_setting("log_comment", mark)
         try:
             answer = work(client)
         except Unreachable:

@@ -22,29 +22,16 @@ from api.problems import Refused, documented
 from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
 from kpis.scope import Everyone
+from models.errors import Unreachable
 from models.fields import Label, Provider
 from models.insights import ACROSS_TENANTS
-from reports.compose import Composer
+from reports.compose import compose
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
-from reports.store import made, save
-from sinks.reading import ask
+from reports.store import find_made, made, save
 
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 _KEPT: Final = timedelta(days=800)
-_ONE: Final = """
-SELECT id, user_id, title, format, file_url, file_size_bytes, generation_time_ms, data_period_start, data_period_end,
-    created_at
-FROM generated_reports FINAL WHERE id = {id:UUID} LIMIT 1
-"""
-_TYPES: Final = {
-    "pdf": "application/pdf",
-    "html": "text/html; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
-    "json": "application/json",
-    "parquet": "application/vnd.apache.parquet",
-}
 
 
 class _Body(BaseModel):
@@ -93,7 +80,8 @@ class MadeReport(BaseModel):
     id: UUID
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
     title: str
-    format: str
+    type: Annotated[ReportType | None, Field(description="null for one of long ago whose type nobody knows")]
+    format: ReportFormat
     size_bytes: int
     took_ms: int
     start: Annotated[datetime, Field(alias="from")]
@@ -149,7 +137,7 @@ async def list_(
     "/{id}/file",
     response_class=FileResponse,
     responses={
-        200: {"description": "The file", "content": {type_: {} for type_ in _TYPES.values()}},
+        200: {"description": "The file", "content": {format_.media_type: {} for format_ in ReportFormat}},
         **documented(404, 410),
     },
     summary="Fetch a report",
@@ -160,22 +148,21 @@ async def file(
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_REPORTS))],
 ) -> FileResponse:
-    """Return the file of a report that this API made."""
+    """Return the file of a report that the API or a schedule made."""
     services = services_of(request)
-    rows = await services.pool.run(lambda client: ask(client, _ONE, {"id": str(id_)}, aware=True))
-    if not rows or not caller.identity.may_see(rows[0]["user_id"]) or not _may_see(caller, rows[0]):
+    row = await services.pool.run(lambda client: find_made(client, id_))
+    if row is None or not caller.identity.may_see(row["user_id"]) or not _may_see(caller, row):
         raise Refused(404, "unknown-report", f"you have no report {id_}; GET /v1/reports lists them")
-    folder = services.configuration.reports.resolve()
-    path = _path(rows[0]["file_url"]).resolve()
-    if not path.is_relative_to(folder) or not await asyncio.to_thread(path.is_file):
+    path = await asyncio.to_thread(_kept, row["file_url"], services.configuration.reports)
+    if path is None:
         raise Refused(410, "gone", "the file is not kept here any more; have the report made again")
-    return FileResponse(path, media_type=_TYPES[rows[0]["format"]], filename=path.name)
+    return FileResponse(path, media_type=ReportFormat(row["format"]).media_type, filename=path.name)
 
 
 def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDisk) -> dict[str, Any]:
     """Make a report and its file, and return its row of the list."""
     began = time.monotonic()
-    report = Composer(client, wanted, now).compose()
+    report = compose(client, wanted, now)
     content = render(report)
     path = folder.resolve() / f"{wanted.type}-{report.id}.{wanted.format}"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,18 +171,23 @@ def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDi
     partial.chmod(0o600)
     partial.replace(path)
     save(client, report, path, took_ms=round((time.monotonic() - began) * 1000), size=len(content))
-    return ask(client, _ONE, {"id": str(report.id)}, aware=True)[0]
+    row = find_made(client, report.id)
+    if row is None:
+        raise Unreachable("ClickHouse does not have the note of the report that it has just taken")
+    return row
+
+
+def _kept(url: str, folder: PathOnDisk) -> PathOnDisk | None:
+    """Return where a report's file is; ``None`` where it is not in our folder, or not there any more."""
+    path = PathOnDisk(unquote(urlsplit(url).path)).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 def _may_see(caller: Caller, row: dict[str, Any]) -> bool:
-    """Whether a report is of a type that the caller may see; files of another name than ours are for who sees all."""
-    type_ = _path(row["file_url"]).name.partition("-")[0]
-    tabs = REPORT_TABS[ReportType(type_)] if type_ in set(ReportType) else frozenset[str]()
-    return not caller.identity.tabs.isdisjoint(tabs) if tabs else caller.identity.tabs == TABS.keys()
-
-
-def _path(url: str) -> PathOnDisk:
-    return PathOnDisk(unquote(urlsplit(url).path))
+    """Whether a report is of a type that the caller may see; one of no known type is for who sees all."""
+    if not row["type"]:
+        return caller.identity.tabs == TABS.keys()
+    return not caller.identity.tabs.isdisjoint(REPORT_TABS[ReportType(row["type"])])
 
 
 def _listed(row: dict[str, Any]) -> MadeReport:
@@ -204,6 +196,7 @@ def _listed(row: dict[str, Any]) -> MadeReport:
             "id": row["id"],
             "tenant": ALL if row["user_id"] == ACROSS_TENANTS else str(row["user_id"]),
             "title": row["title"],
+            "type": row["type"] or None,
             "format": row["format"],
             "size_bytes": row["file_size_bytes"],
             "took_ms": row["generation_time_ms"],

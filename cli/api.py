@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import socket
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-import uvicorn
 from clickhouse_connect.driver.client import Client
 
 from api.keys import StoredKey, new_key, save, stored_keys
 from api.roles import Role
-from api.services import Configuration
-from api.tokens import Provider
 from cli.arguments import tenant_id
-from cli.console import err, log_to_stderr, out, table
-from cli.settings import Settings, settings
+from cli.console import err, out, table
+from cli.settings import settings
 from cli.trail import audited
-from models.errors import PortInUse, SettingsError
+from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
 from sinks.connection import connect
-from sinks.migrations import require_current
 
 app = typer.Typer(help="The HTTP API, and the keys that open it.", invoke_without_command=True)
 key_app = typer.Typer(help="API keys: made once, shown once.", no_args_is_help=True)
@@ -43,60 +37,10 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
-    from api.app import create_app  # noqa: PLC0415 - its imports take a second, and every command imports this module
+    from cli.api_server import run  # noqa: PLC0415 - a server, of which the keys need nothing
 
     chosen = settings()
-    require_current(chosen.clickhouse)
-    log_to_stderr()
-    logging.getLogger("api").setLevel(logging.INFO)
-    config = uvicorn.Config(
-        create_app(configuration(chosen)),
-        log_config=None,
-        access_log=False,  # the audit log has every access, and who it was
-        server_header=False,
-        ws_max_size=4096,  # clients of the live view have nothing to say
-        timeout_graceful_shutdown=10,
-    )
-    with _listening(host or chosen.api_host, chosen.api_port if port is None else port) as listening:
-        name, bound = listening.getsockname()[:2]
-        err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), backlog=2048)
-    except OSError as error:
-        raise PortInUse(
-            f"cannot listen on {host}:{port} ({error.strerror}); set ROMASHKA_API_HOST or _PORT, or give another --port"
-        ) from error
-
-
-def configuration(chosen: Settings) -> Configuration:
-    """Return what the settings say about the API.
-
-    Raises
-    ------
-    SettingsError
-        One of the settings of the sign-in service is missing.
-    """
-    provider = Provider(chosen.oidc_issuer, chosen.oidc_audience, chosen.oidc_jwks_url)
-    if any(provider) and not all(provider):
-        lacking = next(name.upper() for name, value in provider._asdict().items() if not value)
-        raise SettingsError(
-            f"ROMASHKA_OIDC_{lacking} is missing; tokens need all of ROMASHKA_OIDC_ISSUER, _AUDIENCE and _JWKS_URL"
-        )
-    return Configuration(
-        clickhouse=chosen.clickhouse,
-        secret=chosen.secret,
-        reports=chosen.reports_dir,
-        provider=provider if all(provider) else None,
-        redis_url=chosen.redis_url.get_secret_value(),
-        requests_per_minute=chosen.api_requests_per_minute,
-        heavy_per_minute=chosen.api_heavy_per_minute,
-        cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
-        connections=chosen.api_connections,
-    )
+    run(chosen, host or chosen.api_host, chosen.api_port if port is None else port)
 
 
 @key_app.command()

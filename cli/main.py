@@ -8,69 +8,23 @@ import traceback
 
 import typer
 
-from cli import (
-    access,
-    alerts,
-    api,
-    audit,
-    backtest,
-    dashboards,
-    dead_letters,
-    demo,
-    deployments,
-    doctor,
-    embedded,
-    export,
-    init,
-    insights,
-    jobs,
-    kafka,
-    kpi,
-    kpi_analyse,
-    report,
-    schedule,
-    schema,
-    simulate,
-    tenant,
-    worker,
-)
+from cli.commands import MARKUP, OnDemand
 from cli.console import debugging, err
 from models.errors import RomashkaError
 
 app = typer.Typer(
     name="romashka",
-    help="Integration analytics: events in at Kafka, right numbers out of ClickHouse.",
+    cls=OnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.run)
-app.command("embedded")(embedded.run)
-app.command("init")(init.run)
-app.command("topics")(kafka.topics)
-app.command("migrate")(doctor.migrate)
-app.command("worker")(worker.run)
-app.command("simulate")(simulate.run)
-app.command("replay")(kafka.replay)
-app.command("schema")(schema.run)
-app.command("doctor")(doctor.run)
-app.command("backtest")(backtest.run)
-app.add_typer(kpi.app, name="kpi")
-kpi.app.command("analyse")(kpi_analyse.analyse)
-app.add_typer(tenant.app, name="tenant")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(insights.app, name="insights")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(report.app, name="report")
-app.add_typer(dashboards.app, name="dashboards")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(deployments.app, name="deployments")
-app.add_typer(access.app, name="access")
-app.command("export")(export.run)
-app.add_typer(schedule.app, name="schedule")
-app.add_typer(api.app, name="api")
-app.add_typer(audit.app, name="audit")
+
+
+@app.callback()
+def romashka() -> None:
+    """Integration analytics: events in at Kafka, right numbers out of ClickHouse."""
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from cli.console import err, out, table
 from cli.settings import settings
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
-from reports.compose import Composer
+from reports.compose import compose
 from reports.render import render
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, span
 from reports.store import made, save
@@ -61,18 +61,19 @@ def generate(
 
     Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
     """
-    now = moment("--to", end) if end else datetime.now(UTC)
+    now = datetime.now(UTC)
+    until = moment("--to", end) if end else now
     whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS
     if options is not None:
-        request = from_document(whose, _read(options), now)
+        request = from_document(whose, _read(options), until)
     else:
         request = ReportRequest(
             name=name or f"{type_.value.capitalize()} report",
             type=type_,
             format=format_ or _format_of(target),
             tenant=whose,
-            start=now - span(range_),
-            end=now,
+            start=until - span(range_),
+            end=until,
             integrations=tuple(integration or ()),
             parts=Parts(summary, charts, detailed, recommendations, raw),
         )
@@ -80,7 +81,7 @@ def generate(
     began = time.monotonic()
     with connect(settings().clickhouse) as client:
         with err.status("asking ClickHouse and setting the pages ..."):
-            report = Composer(client, request, now).compose()
+            report = compose(client, request, now)
             content = render(report)
         _write(path, content)
         took = time.monotonic() - began
@@ -109,6 +110,7 @@ def list_(
         (
             str(row["id"])[:8],
             row["title"],
+            row["type"],
             row["format"],
             f"{row['data_period_start']:%Y-%m-%d} to {row['data_period_end']:%Y-%m-%d}",
             f"{row['file_size_bytes'] / 1024:,.0f} KiB",
@@ -116,7 +118,7 @@ def list_(
         )
         for row in rows
     ]
-    out.print(table("Reports", ("id", "title", "format", "period", "size", "made"), cells, right=("size",)))
+    out.print(table("Reports", ("id", "title", "type", "format", "period", "size", "made"), cells, right=("size",)))
 
 
 @app.command("open")

@@ -7,7 +7,7 @@ import binascii
 from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,8 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.errors import SettingsError
 from reports.mail import MailServer
 from sinks.connection import ClickHouseAddress
-from streams.delivery import Limits
-from streams.kafka import GroupTiming, KafkaAddress
+
+if TYPE_CHECKING:  # every command imports this module, and few need Kafka's libraries
+    from streams.delivery import Limits
+    from streams.kafka import GroupTiming, KafkaAddress
 
 _MIN_KEY_BYTES = 16
 
@@ -80,6 +82,8 @@ class Settings(BaseSettings):
     @property
     def kafka(self) -> KafkaAddress:
         """Where Kafka is."""
+        from streams.kafka import KafkaAddress  # noqa: PLC0415
+
         return KafkaAddress(
             bootstrap=self.kafka_bootstrap,
             security_protocol=self.kafka_security_protocol,
@@ -128,12 +132,16 @@ class Settings(BaseSettings):
     @property
     def timing(self) -> GroupTiming:
         """How quickly the group replaces a worker."""
+        from streams.kafka import GroupTiming  # noqa: PLC0415
+
         session = self.kafka_session_seconds
         return GroupTiming(session, rebalance=session, heartbeat=session / 6)
 
     @property
     def limits(self) -> Limits:
         """How much a worker lets wait."""
+        from streams.delivery import Limits  # noqa: PLC0415
+
         return Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows)
 
 

@@ -27,8 +27,12 @@ from sinks.reading import ask
 
 # Called with the rows that are written and the rows that there will be.
 Progress = Callable[[int, int], None]
-# A slice is small, but FINAL over a busy month takes its time.
-_PIECE_ROWS: Final = {"max_block_size": 65_409}
+_SETTINGS: Final = {
+    "max_block_size": 65_409,
+    # An export that is broken off, or whose process dies, does not go on in the database.
+    "readonly": 2,
+    "cancel_http_readonly_queries_on_client_close": 1,
+}
 
 
 class Exported(NamedTuple):
@@ -140,12 +144,12 @@ class _Export:
 
     def _whole(self, query: Query) -> pa.Table:
         with _failures():
-            return self._client.query_arrow(query.sql, query.parameters, use_strings=True)
+            return self._client.query_arrow(query.sql, query.parameters, _SETTINGS, use_strings=True)
 
     def _batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         with (
             _failures(),
-            self._client.query_arrow_stream(query.sql, query.parameters, _PIECE_ROWS, use_strings=True) as stream,
+            self._client.query_arrow_stream(query.sql, query.parameters, _SETTINGS, use_strings=True) as stream,
         ):
             yield from stream
 

@@ -42,6 +42,21 @@ class ReportFormat(StrEnum):
     JSON = "json"
     PARQUET = "parquet"
 
+    @property
+    def media_type(self) -> str:
+        """What HTTP and e-mail call it."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES: Final = {
+    ReportFormat.PDF: "application/pdf",
+    ReportFormat.HTML: "text/html",
+    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ReportFormat.CSV: "text/csv",
+    ReportFormat.JSON: "application/json",
+    ReportFormat.PARQUET: "application/vnd.apache.parquet",
+}
+
 
 @dataclass(frozen=True)
 class Parts:

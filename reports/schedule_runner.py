@@ -8,28 +8,18 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError, SettingsError
-from reports.compose import Composer
+from reports.compose import compose
 from reports.delivery import Courier, Parcel
 from reports.delivery_journal import Claim, Journal, Place, Standing, next_attempt
 from reports.render import render
-from reports.request import ReportFormat
 from reports.schedule import LOOK_BACK, Schedule, recipient_key
 from reports.schedule_store import owner, schedules
 from reports.store import save
-
-_MEDIA: Final = {
-    ReportFormat.PDF: "application/pdf",
-    ReportFormat.HTML: "text/html",
-    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ReportFormat.CSV: "text/csv",
-    ReportFormat.JSON: "application/json",
-    ReportFormat.PARQUET: "application/vnd.apache.parquet",
-}
 
 
 class Made(NamedTuple):
@@ -141,7 +131,7 @@ class ScheduleRunner:
         if file.exists() and words.exists():
             return Made(file, words.read_text(encoding="utf-8"))
         began = time.monotonic()
-        report = Composer(client, request, self._clock()).compose()
+        report = compose(client, request, self._clock())
         content = render(report)
         text = "\n\n".join((f"{schedule.name}: {report.tenant}, {_span(schedule, period)}", *report.summary)) + "\n"
         _write(file, content)
@@ -159,7 +149,7 @@ def _parcel(schedule: Schedule, place: Place, made: Made) -> Parcel:
         text=made.text,
         file=made.file,
         file_name=f"{plain}-{place.period:%Y-%m-%d-%H%M}.{schedule.format}",
-        media_type=_MEDIA[schedule.format],
+        media_type=schedule.format.media_type,
     )
 
 

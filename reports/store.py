@@ -14,12 +14,14 @@ from kpis.scope import Everyone
 from models.insights import ACROSS_TENANTS
 from reports.report import Report
 from sinks.reading import ask
+from sinks.writing import put
 
 _COLUMNS: Final = (
     "id",
     "user_id",
     "config_id",
     "title",
+    "type",
     "format",
     "file_url",
     "file_size_bytes",
@@ -29,18 +31,28 @@ _COLUMNS: Final = (
     "summary",
     "created_at",
 )
-_LIST: Final = """
-SELECT id, user_id, title, format, file_url, file_size_bytes, generation_time_ms, data_period_start, data_period_end,
-    created_at
+_SHOWN: Final = """
+SELECT id, user_id, title, type, format, file_url, file_size_bytes, generation_time_ms, data_period_start,
+    data_period_end, created_at
 FROM generated_reports FINAL
-WHERE {tenant} AND created_at >= {{since:DateTime64(3, 'UTC')}}
+"""
+_LIST: Final = f"""
+{_SHOWN}
+WHERE {{tenant}} AND created_at >= {{{{since:DateTime64(3, 'UTC')}}}}
 ORDER BY created_at DESC
 LIMIT 200
 """
+_ONE: Final = f"{_SHOWN} WHERE id = {{id:UUID}} LIMIT 1"
 
 
 def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int, schedule: UUID | None = None) -> None:
-    """Note that a report was made; noting the same one again changes nothing."""
+    """Note that a report was made; noting the same one again changes nothing.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse did not take the note.
+    """
     tenant = report.request.tenant
     words = {
         "summary": list(report.summary),
@@ -53,6 +65,7 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
         ACROSS_TENANTS if isinstance(tenant, Everyone) else tenant,
         schedule,
         report.request.name,
+        report.request.type.value,
         report.request.format.value,
         path.resolve().as_uri(),
         size,
@@ -62,11 +75,16 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
         json.dumps(words),
         report.provenance.made_at,
     )
-    client.insert("generated_reports", [row], column_names=list(_COLUMNS))
+    put(client, "generated_reports", _COLUMNS, [row])
 
 
 def made(client: Client, since: datetime, tenant: UUID | None = None) -> list[dict[str, Any]]:
-    """Return the reports made since a moment, the newest first."""
+    """Return the newest 200 reports made since a moment, the newest first; ``type`` is empty where nobody knows it."""
     condition = "user_id = {tenant:UUID}" if tenant is not None else "true"
     parameters = {"since": since, **({"tenant": str(tenant)} if tenant is not None else {})}
     return ask(client, _LIST.format(tenant=condition), parameters, aware=True)
+
+
+def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:
+    """Return one report, ``None`` where there is none of that id."""
+    return next(iter(ask(client, _ONE, {"id": str(id_)}, aware=True)), None)

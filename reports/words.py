@@ -46,17 +46,23 @@ def change_in_words(figure: Figure) -> str:
     if change is None:
         return "-"
     if figure.unit is Unit.RATIO:
-        return f"{change * 100:+.1f} points"
+        return f"{_signed(change * 100, 1)} points"
     if figure.unit in {Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}:
-        return f"{change:+.2f}"
-    return f"{change * 100:+.1f} %"
+        return _signed(change, 2)
+    return f"{_signed(change * 100, 1)} %"
 
 
 def better(figure: Figure) -> bool | None:
-    """Return whether a move was for the better; ``None`` where it did not move or neither way is better."""
-    if not figure.change or figure.good == "neutral":
+    """Return whether a move was for the better; ``None`` where none is seen, or neither way is better."""
+    if figure.change is None or figure.good == "neutral" or change_in_words(figure)[0] not in "+-":
         return None
     return (figure.change > 0) == (figure.good == "up")
+
+
+def _signed(number: float, digits: int) -> str:
+    """Return a number with its sign; what rounds to nothing has none."""
+    text = f"{number:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def _standing(figures: Sequence[Figure]) -> str:
@@ -69,11 +75,9 @@ def _moves(figures: Sequence[Figure]) -> str:
     good = [_moved(one) for one in moved if better(one)][:_MOST_MOVES]
     bad = [_moved(one) for one in moved if better(one) is False][:_MOST_MOVES]
     if not good and not bad:
-        return (
-            "Nothing of note changed against the period before."
-            if any(one.change is not None for one in figures)
-            else ""
-        )
+        begun = any(one.change is None and one.before == 0 and one.value for one in figures)
+        compared = any(one.change is not None for one in figures)
+        return "Nothing of note changed against the period before." if compared and not begun else ""
     parts = [f"Better than in the period before: {', '.join(good)}." if good else ""]
     parts.append(f"Worse: {', '.join(bad)}." if bad else "")
     return " ".join(part for part in parts if part)

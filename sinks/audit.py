@@ -126,6 +126,7 @@ class Chain:
         self._sequence = 0
         self._hash = NO_HASH
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._pending: list[Row] = []
         anchors = [list(head) for head in heads]
         self.add(Entry(now, "system", OPENED, self._writer, "ok", {"heads": anchors}))
@@ -161,11 +162,12 @@ class Chain:
         Unreachable
             ClickHouse did not take the rows.
         """
-        with self._lock:
-            rows = list(self._pending)
-        put(client, "audit_log", _COLUMNS, rows)
-        with self._lock:
-            del self._pending[: len(rows)]
+        with self._flushing:  # two at once would both take out the rows that one has written
+            with self._lock:
+                rows = list(self._pending)
+            put(client, "audit_log", _COLUMNS, rows)
+            with self._lock:
+                del self._pending[: len(rows)]
 
 
 def open_chain(client: Client, secret: bytes, now: datetime) -> Chain:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Final
 
-from reports.render import html, pdf, tables
 from reports.report import Report
 from reports.request import ReportFormat
 
-RENDERERS: Final[dict[ReportFormat, Callable[[Report], bytes]]] = {
-    ReportFormat.PDF: pdf.render,
-    ReportFormat.HTML: html.render,
-    ReportFormat.XLSX: tables.xlsx,
-    ReportFormat.CSV: tables.csv,
-    ReportFormat.JSON: tables.json,
-    ReportFormat.PARQUET: tables.parquet,
+# Each brings libraries of its own that take long to load; they are loaded with the first report of that kind.
+_RENDERERS: Final = {
+    ReportFormat.PDF: "reports.render.pdf:render",
+    ReportFormat.HTML: "reports.render.html:render",
+    ReportFormat.XLSX: "reports.render.tables:xlsx",
+    ReportFormat.CSV: "reports.render.tables:csv",
+    ReportFormat.JSON: "reports.render.tables:json",
+    ReportFormat.PARQUET: "reports.render.tables:parquet",
 }
 
 
 def render(report: Report) -> bytes:
     """Return the report as the file that it was asked to be."""
-    return RENDERERS[report.request.format](report)
+    module, _, function = _RENDERERS[report.request.format].partition(":")
+    content: bytes = getattr(import_module(module), function)(report)
+    return content

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import vl_convert
 
-from dashboards.preview.words import cell_text
-from kpis.display import shown
+from kpis.display import cell, shown
 from reports.report import Exhibit, Figure, Report
 from reports.words import better, change_in_words
 
@@ -15,6 +16,8 @@ _WIDTH: Final = 640
 _HEIGHT: Final = 230
 MOST_ROWS: Final = 60
 """Rows of a table on paper; how many more there are is said below it."""
+_SHORT_CELL: Final = 5
+_LONG_CELL: Final = 30
 
 _CONFIG: Final = {
     "background": None,
@@ -27,8 +30,9 @@ _CONFIG: Final = {
         "gridColor": "#e8ebee",
         "labelFontSize": 11,
         "titleFontSize": 11,
+        "labelLimit": 280,
     },
-    "legend": {"labelFontSize": 11, "symbolSize": 60},
+    "legend": {"labelFontSize": 11, "symbolSize": 60, "labelLimit": 0},
 }
 
 
@@ -58,24 +62,38 @@ def figure_row(figure: Figure) -> dict[str, str]:
 
 
 def table(exhibit: Exhibit) -> dict[str, Any]:
-    """Return an exhibit's table as texts: ``head``, ``rows``, which columns are ``numbers``, how many are ``left``."""
+    """Return an exhibit's table as texts.
+
+    ``head``, ``rows``; which columns are ``numbers``; how many rows are ``left`` out; how wide each column wants to be
+    (``widths``, in letters).
+    """
     hidden = {column.name for column in exhibit.columns if column.hidden}
     names = [name for name in (exhibit.rows[0] if exhibit.rows else ()) if name not in hidden]
     columns = [next((one for one in exhibit.columns if one.name == name), None) for name in names]
+    head = [column.title if column else name.replace("_", " ") for name, column in zip(names, columns, strict=True)]
+    rows = [
+        [cell(row[name], column.unit if column else None) for name, column in zip(names, columns, strict=True)]
+        for row in exhibit.rows[:MOST_ROWS]
+    ]
     return {
-        "head": [
-            column.title if column else name.replace("_", " ") for name, column in zip(names, columns, strict=True)
-        ],
+        "head": head,
         "numbers": [
-            any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in exhibit.rows)
+            any(
+                isinstance(row[name], int | float | Decimal) and not isinstance(row[name], bool) for row in exhibit.rows
+            )
             for name in names
         ],
-        "rows": [
-            [cell_text(row[name], column.unit if column else None) for name, column in zip(names, columns, strict=True)]
-            for row in exhibit.rows[:MOST_ROWS]
-        ],
+        "rows": rows,
         "left": max(0, len(exhibit.rows) - MOST_ROWS),
+        "widths": [_width([title, *cells]) for title, *cells in zip(head, *rows, strict=True)],
     }
+
+
+def _width(texts: Sequence[str]) -> int:
+    """Return how many letters a column wants: its longest word in any case, a whole cell where that is not long."""
+    word = max(len(one) for text in texts for one in text.split() or [""])
+    longest = max((len(text) for text in texts[1:]), default=0)
+    return max(word, min(longest, _LONG_CELL), _SHORT_CELL)
 
 
 def provenance(report: Report) -> list[tuple[str, str]]:

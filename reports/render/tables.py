@@ -6,7 +6,7 @@ import csv as csv_writer
 import io
 import json as json_writer
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -132,6 +132,7 @@ class _Sheets:
         self._book = book
         self._bold = book.add_format({"bold": True, "bottom": 1})
         self._time = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        self._day = book.add_format({"num_format": "yyyy-mm-dd"})
         self._units = {unit: book.add_format({"num_format": shape}) for unit, shape in _FORMATS.items()}
         self._names: set[str] = set()
 
@@ -182,6 +183,8 @@ class _Sheets:
             sheet.write_number(line, place, float(cell), self._units[unit] if unit is not None else None)
         elif isinstance(cell, datetime):
             sheet.write_datetime(line, place, cell, self._time)
+        elif isinstance(cell, date):
+            sheet.write_datetime(line, place, cell, self._day)
         else:
             sheet.write_string(line, place, str(_plain(cell)))
 
@@ -209,6 +212,8 @@ def _plain(cell: Any) -> Any:
         return str(cell)
     if isinstance(cell, datetime):
         return cell.astimezone(UTC).isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
     if isinstance(cell, list | tuple):
         return ", ".join(str(one) for one in cell)
     return cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
+from api import kpis as kpi_routes
 from api.keys import save, stored_keys
 from api.roles import Role
 from api.services import Configuration
@@ -33,13 +35,15 @@ from cli import settings as cli_settings
 from cli.main import app as romashka
 from kpis.query import Scope, figures
 from models.errors import RomashkaError
+from models.query import Query
+from reports.export_tables import EXPORTABLE, Exportable
 from sinks.audit import OPENED, audit_key, newest, stored_rows, verify
 from sinks.connection import ClickHouseAddress, connect
 from sinks.reading import ask
 from streams.kafka import KafkaAddress
 from tests.api_server import SignIn, serving, sign_in, stored
 from tests.simulated_week import TENANTS, Week
-from tests.worker_process import environment
+from tests.worker_process import environment, wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -275,6 +279,7 @@ def test_a_report_is_made_listed_and_fetched(api: Api) -> None:
     assert made.status_code == 201, made.text
     listed = api.get("/v1/reports", api.analyst).json()["reports"]
     assert made.json() in listed
+    assert (made.json()["type"], made.json()["format"]) == ("executive", "json")
     fetched = api.get(made.json()["file"], api.analyst)
     assert fetched.status_code == 200
     assert fetched.headers["content-type"] == "application/json"
@@ -315,6 +320,33 @@ def test_an_export_is_the_rows_of_the_tenant_as_a_file(api: Api) -> None:
     assert figure[0].startswith('"provider"') or figure[0].startswith("provider")
     refused(api.get("/v1/exports/api_keys", api.admin), 404, "unknown-table")
     refused(api.get("/v1/exports/queries", api.analyst, by="provider"), 422, "wrong-value")
+
+
+# Rows of an hour ago, of which the database finds ten in a second.
+_SLOW: Final = f"""(SELECT toUUID('{_OURS}') AS user_id, now64(3, 'UTC') - INTERVAL 1 HOUR AS created_at
+FROM numbers(600) WHERE sleepEachRow(0.1) = 0 SETTINGS max_block_size = 1)"""
+_SLOW_NOW: Final = "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%proc%'"
+
+
+@pytest.mark.parametrize("path", ["/v1/exports/health", "/v1/kpis/query_count"])
+def test_a_question_of_somebody_who_has_gone_is_not_worked_on(
+    quiet: tuple[str, ClickHouseAddress], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    slow = Exportable("Slow", _SLOW, "created_at", ("user_id", "created_at"))
+    monkeypatch.setitem(EXPORTABLE, "health", slow)
+    monkeypatch.setattr(kpi_routes, "figures", lambda *_: Query(f"SELECT count() FROM {_SLOW}", {}))
+    url, address = httpx.URL(quiet[0]), quiet[1]
+    key = stored(address, Role.ADMIN)
+    with connect(address) as client:
+
+        def works() -> bool:
+            return bool(client.query(_SLOW_NOW).result_rows[0][0])
+
+        with socket.create_connection((url.host, url.port)) as raw:
+            raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+            wait_for(works, 30)
+        wait_for(lambda: not works(), 30)
+        wait_for(lambda: any(row.outcome == "499" for row in newest(client, datetime(2026, 1, 1, tzinfo=UTC))), 30)
 
 
 def test_health_needs_no_token_and_every_answer_has_security_headers(api: Api) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -31,21 +32,26 @@ async def test_what_is_written_in_a_thread_arrives_whole_and_in_order() -> None:
 
 
 async def test_an_export_whose_client_has_gone_stops() -> None:
-    pipe, written = _Pipe(), 0
+    pipe, written, begun, ended = _Pipe(), 0, threading.Event(), threading.Event()
 
     def work() -> None:
         nonlocal written
-        while True:
-            written += pipe.write(b"x" * 100_000)
+        begun.set()
+        try:
+            while True:
+                written += pipe.write(b"x" * 100_000)
+        finally:
+            ended.set()
 
     made = made_by(work)
     stream = _pieces(b"first", pipe, made)
     async for _ in stream:
         break
+    assert await asyncio.to_thread(begun.wait, 10)
     await stream.aclose()  # type: ignore[attr-defined] # a generator has it
-    with pytest.raises(BrokenPipeError):
-        async with asyncio.timeout(10):
-            await made
+    with pytest.raises(asyncio.CancelledError):
+        await made
+    assert await asyncio.to_thread(ended.wait, 10)
     assert written < 20 * _PIECE_BYTES
 
 

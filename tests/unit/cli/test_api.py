@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from cli.api import _listening, configuration
+from cli.api_server import configuration, listening
 from cli.settings import Settings
 from models.errors import PortInUse, SettingsError
 
@@ -44,4 +44,4 @@ def test_origins_are_separated_by_commas() -> None:
 
 def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUse, match="--port"):
-        _listening("127.0.0.1", taken.getsockname()[1])
+        listening("127.0.0.1", taken.getsockname()[1])

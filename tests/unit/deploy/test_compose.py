@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer.main
 
+from cli.commands import loaded
 from cli.init import SECRETS, Secret
-from cli.main import app
 from tests.unit.deploy.files import DEPLOY, ROOT, load
 
 COMPOSE: Final[dict[str, Any]] = load(ROOT / "docker-compose.yml")
@@ -111,12 +110,12 @@ def test_every_file_that_is_mounted_exists() -> None:
 
 
 def test_every_job_is_a_command_that_exists() -> None:
-    group = typer.main.get_command(app)
     for name, service in SERVICES.items():
         if "build" not in service:
             continue
-        command: Any = group
-        for word in service["command"]:
+        first, *rest = service["command"]
+        command: Any = loaded(first)
+        for word in rest:
             if word.startswith("-"):
                 break
             assert word in command.commands, f"{name} runs 'romashka {' '.join(service['command'])}'"

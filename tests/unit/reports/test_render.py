@@ -3,13 +3,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 
 import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
 from reports.neutral import neutral
-from reports.render import render
+from reports.render import drawn, render
+from reports.report import Exhibit
 from reports.request import ReportFormat
 from tests.unit.reports.sample import FORMULA, NOW, report
 
@@ -75,6 +79,24 @@ def test_parquet_holds_the_figures_or_the_raw_rows() -> None:
     assert figures.column("value").to_pylist() == [4.1, 0.021]
     raw = pq.read_table(io.BytesIO(render(report(ReportFormat.PARQUET, raw=True))))
     assert raw.num_rows == 2
+
+
+def test_days_and_amounts_of_a_table_are_what_they_are_in_every_format() -> None:
+    rows = [{"period_start": date(2026, 11, 16), "saved": Decimal("12.50")}]
+    table = Exhibit("Savings", "", (), rows, None, "Nothing")
+
+    def made(format_: ReportFormat) -> bytes:
+        return render(replace(report(format_), exhibits=(table,)))
+
+    assert json.loads(made(ReportFormat.JSON))["exhibits"][0]["rows"] == [{"period_start": "2026-11-16", "saved": 12.5}]
+    sheet = openpyxl.load_workbook(io.BytesIO(made(ReportFormat.XLSX)))["Savings"]
+    assert [cell.value for cell in sheet[2]] == [datetime(2026, 11, 16), 12.5]  # noqa: DTZ001 - Excel knows no zones
+    assert "<td>2026-11-16</td><td class=r>12.50</td>" in made(ReportFormat.HTML).decode()
+
+
+def test_a_column_is_as_wide_as_its_longest_word_and_a_long_text_wraps() -> None:
+    rows = [{"metric": "customer_retention", "why": "a text of many words that goes on and on", "n": 1}]
+    assert drawn.table(Exhibit("Wide", "", (), rows, None, ""))["widths"] == [18, 30, 5]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])

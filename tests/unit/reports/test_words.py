@@ -11,6 +11,17 @@ def test_shares_move_in_points_and_counts_in_percent() -> None:
     assert change_in_words(figure(value=4.25, before=4.0)) == "+0.25"
 
 
+def test_a_move_too_small_to_be_seen_has_no_sign_and_is_not_for_the_worse() -> None:
+    hardly = figure("csat_share", unit=Unit.RATIO, value=0.5719, before=0.5722)
+    assert change_in_words(hardly) == "0.0 points"
+    assert better(hardly) is None
+
+
+def test_where_something_began_the_summary_does_not_say_that_nothing_changed() -> None:
+    begun = figure("incident_count", unit=Unit.COUNT, value=3, before=0, good="down")
+    assert "Nothing of note" not in " ".join(summary([begun, figure(value=4.0, before=4.0)], []))
+
+
 def test_a_change_from_nothing_is_not_a_number() -> None:
     assert change_in_words(figure("query_count", unit=Unit.COUNT, value=90, before=0)) == "-"
     assert change_in_words(figure(before=None)) == "-"

@@ -1,0 +1,80 @@
+"""The HTTP API as a process: what the settings say about it, and the port that it listens on."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import uvicorn
+
+from api.app import create_app
+from api.services import Configuration
+from api.tokens import Provider
+from cli.console import err, log_to_stderr
+from cli.settings import Settings
+from models.errors import PortInUse, SettingsError
+from sinks.migrations import require_current
+
+
+def run(chosen: Settings, host: str, port: int) -> None:
+    """Serve until Ctrl-C.
+
+    Raises
+    ------
+    PortInUse
+        Something else listens there.
+    SchemaMismatch
+        The database lacks migrations.
+    """
+    require_current(chosen.clickhouse)
+    log_to_stderr()
+    logging.getLogger("api").setLevel(logging.INFO)
+    config = uvicorn.Config(
+        create_app(configuration(chosen)),
+        log_config=None,
+        access_log=False,  # the audit log has every access, and who it was
+        server_header=False,
+        ws_max_size=4096,  # clients of the live view have nothing to say
+        timeout_graceful_shutdown=10,
+    )
+    with listening(host, port) as socket_:
+        name, bound = socket_.getsockname()[:2]
+        err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)
+        uvicorn.Server(config).run(sockets=[socket_])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises ``PortInUse``."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise PortInUse(
+            f"cannot listen on {host}:{port} ({error.strerror}); set ROMASHKA_API_HOST or _PORT, or give another --port"
+        ) from error
+
+
+def configuration(chosen: Settings) -> Configuration:
+    """Return what the settings say about the API.
+
+    Raises
+    ------
+    SettingsError
+        One of the settings of the sign-in service is missing.
+    """
+    provider = Provider(chosen.oidc_issuer, chosen.oidc_audience, chosen.oidc_jwks_url)
+    if any(provider) and not all(provider):
+        lacking = next(name.upper() for name, value in provider._asdict().items() if not value)
+        raise SettingsError(
+            f"ROMASHKA_OIDC_{lacking} is missing; tokens need all of ROMASHKA_OIDC_ISSUER, _AUDIENCE and _JWKS_URL"
+        )
+    return Configuration(
+        clickhouse=chosen.clickhouse,
+        secret=chosen.secret,
+        reports=chosen.reports_dir,
+        provider=provider if all(provider) else None,
+        redis_url=chosen.redis_url.get_secret_value(),
+        requests_per_minute=chosen.api_requests_per_minute,
+        heavy_per_minute=chosen.api_heavy_per_minute,
+        cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
+        connections=chosen.api_connections,
+    )
