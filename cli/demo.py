@@ -23,6 +23,7 @@ from clickhouse_connect.driver.client import Client
 from rich.live import Live
 
 from cli.console import err, out, table
+from cli.demo_pages import jobs_aside, leave_pages, set_costs
 from cli.demo_traffic import DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
 from cli.findings import findings_table, matched
@@ -76,11 +77,12 @@ def run(
         int, typer.Option(min=10_000, help="About how many events the 30 days of history have")
     ] = 400_000,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C")] = False,
+    target: Annotated[Path, typer.Option("--out", help="Folder for the dashboards as pages")] = Path("romashka-demo"),
 ) -> None:
     """Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.
 
     Needs nothing but Python. At the end it compares every total in ClickHouse with what was sent, and what the
-    detectors found with what was really wrong.
+    detectors found with what was really wrong, and writes the dashboards as pages for your browser.
 
     Example: `romashka demo --seconds 60 --keep`
     """
@@ -89,15 +91,18 @@ def run(
         now = datetime.now(UTC)
         sent = traffic(now, seed=seed, events=events)
         totals = Totals()
+        set_costs(client, now)
         _history(producer, sent, totals)
         _wait_until_stored(client, totals)
-        _live(parts, client, producer, sent, now, seconds, totals)
-        producer.flush()
-        _wait_until_stored(client, totals)
-        wrong = differences(client, totals)
-        _wait_until_judged(client, now)
+        with jobs_aside(parts.env):
+            _live(parts, client, producer, sent, now, seconds, totals)
+            producer.flush()
+            _wait_until_stored(client, totals)
+            wrong = differences(client, totals)
+            _wait_until_judged(client, now)
         _summary(client)
         _findings(client, sent)
+        leave_pages(client, target, datetime.now(UTC))
         _verdict(totals, wrong, time.monotonic() - started)
         if keep:
             _keep(parts, producer, sent)

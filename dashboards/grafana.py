@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -11,16 +11,18 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import marks, prometheus, variables
+from dashboards import live, marks, prometheus, variables
 from dashboards.clickhouse import Query, source
-from dashboards.panel import Ask, Column, Link, Origin, Panel, Tab, Thresholds
+from dashboards.panel import Ask, Column, Link, Origin, Panel, Picture, Tab, Thresholds
 from dashboards.pictures import Drawing, drawing
 from dashboards.units import FORMATS
 from kpis.dialect import Grafana
 
 TAG: Final = "romashka-ia"
 _COLOURS: Final = {"ok": "green", "warning": "orange", "critical": "red", "neutral": "text"}
+_NUMBERS: Final = frozenset({Picture.STAT, Picture.GAUGE, Picture.BAR_GAUGE})
 _BAND: Final = ("lower", "upper")
 
 
@@ -81,28 +83,38 @@ def _tabs() -> builders.DashboardLink:
 
 def _panel(panel: Panel, tab: Tab) -> builders.Panel:
     drawn = drawing(panel)
+    kept = ("datasource", "tenant", *tab.variables)
     built = (
         builders.Panel()
         .id(panel.id)
         .type(drawn.type)
         .title(panel.title)
         .description(_description(panel, tab))
-        .datasource(prometheus.source() if panel.origin is Origin.METRICS else source())
+        .datasource(_source(panel))
         .height(panel.height)
         .span(panel.width)
         .options(drawn.options)
         .targets([_target(ref, ask, panel, tab, drawn) for ref, ask in panel.asks.items()])
+        .transformations(list(drawn.transformations))
         .field_config(
             dashboard.FieldConfigSource(
                 defaults=_defaults(panel, drawn.custom),
-                overrides=[override for column in panel.columns for override in _overrides(column)],
+                overrides=[override for column in panel.columns for override in _overrides(column, panel, kept)],
             )
         )
     )
-    return built if panel.link is None else built.links([_link(panel.link)])
+    return built if panel.link is None else built.links([_link(panel.link, kept)])
+
+
+def _source(panel: Panel) -> DataSourceRef:
+    if panel.is_live:
+        return live.source()
+    return prometheus.source() if panel.origin is Origin.METRICS else source()
 
 
 def _target(ref: str, ask: Ask, panel: Panel, tab: Tab, drawn: Drawing) -> Builder[Dataquery]:
+    if ask.pushed:
+        return live.Listen(ref, ask.pushed)
     if ask.origin is Origin.METRICS:
         return prometheus.query(ref, statement(ask, tab), ask.legend, panel.picture)
     return Query(ref, statement(ask, tab), drawn.frame)
@@ -117,13 +129,14 @@ def _description(panel: Panel, tab: Tab) -> str:
 def _defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
     format_ = FORMATS[panel.unit] if panel.unit is not None else None
     return dashboard.FieldConfig(
+        display_name=_labels(panel) if panel.by and not _several(panel) else None,
         unit=format_.unit if format_ else "none",
         decimals=format_.decimals if format_ else None,
         no_value=panel.no_data,
         thresholds=_steps(panel.thresholds),
         color=dashboard.FieldColor(
             mode=dashboard.FieldColorModeId.THRESHOLDS
-            if panel.thresholds and panel.picture.value in {"stat", "gauge", "bargauge"}
+            if panel.thresholds and panel.picture in _NUMBERS
             else dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
         ),
         custom=custom,
@@ -146,31 +159,67 @@ def _steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
     )
 
 
-def _overrides(column: Column) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
-    properties: dict[str, Any] = {"displayName": column.title}
+def _labels(panel: Panel) -> str:
+    """Return the name of a series, or of a row that is drawn as a number: what its labels are there."""
+    of_rows = panel.picture in _NUMBERS and not panel.is_live
+    where = "__data.fields" if of_rows else "__field.labels"
+    return " · ".join(f"${{{where}.{name}}}" for name in panel.by)
+
+
+def _several(panel: Panel) -> bool:
+    """Whether labels alone do not tell the numbers apart."""
+    return sum(column.name not in panel.by for column in panel.columns) > 1
+
+
+def _overrides(
+    column: Column, panel: Panel, kept: Sequence[str]
+) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
+    if properties := _properties(column, panel, kept):
+        yield dashboard.DashboardFieldConfigSourceOverrides(
+            matcher=dashboard.MatcherConfig(id_val="byName", options=column.name),
+            properties=[dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()],
+        )
+
+
+def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    if not panel.by:
+        properties["displayName"] = column.title
+    elif _several(panel):
+        properties["displayName"] = f"{_labels(panel)} · {column.title}"
     if column.hidden:
         properties["custom.hidden"] = True
     if column.unit is not None:
         properties |= {"unit": FORMATS[column.unit].unit, "decimals": FORMATS[column.unit].decimals}
     if column.thresholds is not None:
         properties["thresholds"] = _steps(column.thresholds)
-        properties["custom.cellOptions"] = {"type": "color-text"}
-    if column.states:
+    if column.states or column.blank:
         properties["mappings"] = [_mapping(column)]
+    if panel.picture is Picture.TABLE and (column.thresholds is not None or column.states):
         properties["custom.cellOptions"] = {"type": "color-text"}
     if column.link is not None:
-        properties["links"] = [{"title": column.link.title, "url": address(column.link)}]
+        properties["links"] = [{"title": column.link.title, "url": address(column.link, kept)}]
     if column.name.endswith(_BAND):
-        properties |= {"custom.lineWidth": 0, "custom.fillOpacity": 0}
-    if column.name.endswith("upper"):
-        properties |= {"custom.fillBelowTo": column.name.removesuffix("upper") + "lower", "custom.fillOpacity": 15}
-    yield dashboard.DashboardFieldConfigSourceOverrides(
-        matcher=dashboard.MatcherConfig(id_val="byName", options=column.name),
-        properties=[dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()],
-    )
+        properties |= _band(column.name)
+    return properties
+
+
+def _band(name: str) -> dict[str, Any]:
+    """Return how an edge of a band is drawn: no line of its own, the room between both filled."""
+    edge = {
+        "color": {"mode": "fixed", "fixedColor": "semi-dark-blue"},
+        "custom.lineWidth": 0,
+        "custom.fillOpacity": 0,
+        "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False},
+    }
+    if name.endswith("upper"):
+        return {**edge, "custom.fillBelowTo": name.removesuffix("upper") + "lower", "custom.fillOpacity": 20}
+    return edge
 
 
 def _mapping(column: Column) -> dict[str, Any]:
+    if column.blank:
+        return {"type": "special", "options": {"match": "empty", "result": {"text": column.blank, "index": 0}}}
     return {
         "type": "value",
         "options": {
@@ -180,12 +229,13 @@ def _mapping(column: Column) -> dict[str, Any]:
     }
 
 
-def address(link: Link) -> str:
-    """Return a link's path; the range and the variables of the page go along."""
+def address(link: Link, kept: Sequence[str]) -> str:
+    """Return a link's path: the range, what is chosen on the page (variables ``kept``), and what the row is about."""
     row = "".join(f"&var-{name}=${{__data.fields.{column}}}" for name, column in link.variables.items())
-    kept = "".join(f"&${{{name}:queryparam}}" for name in ("datasource", "tenant") if name not in link.variables)
-    return f"/d/{link.tab}?${{__url_time_range}}{kept}{row}"
+    chosen = "".join(f"&${{{name}:queryparam}}" for name in kept if name not in link.variables)
+    panel = "" if link.panel is None else f"&viewPanel={link.panel}"
+    return f"/d/{link.tab}?${{__url_time_range}}{chosen}{row}{panel}"
 
 
-def _link(link: Link) -> builders.DashboardLink:
-    return builders.DashboardLink(link.title).type(dashboard.DashboardLinkType.LINK).url(address(link))
+def _link(link: Link, kept: Sequence[str]) -> builders.DashboardLink:
+    return builders.DashboardLink(link.title).type(dashboard.DashboardLinkType.LINK).url(address(link, kept))

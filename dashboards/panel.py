@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from kpis.dialect import Dialect
-from kpis.kpi import Good, Unit
+from kpis.kpi import Good, Unit, worry
 
 WIDTH: Final = 24
 """Columns of Grafana's grid."""
@@ -31,13 +31,15 @@ class Ask:
     """One question: a statement for ClickHouse, or an expression for Prometheus.
 
     ``filters`` are those of the tab's variables that narrow it (the tenant always does); ``render`` returns the
-    statement in a dialect that has no others. ``legend`` names the series of metrics by their labels.
+    statement in a dialect that has no others. ``legend`` names the series of metrics by their labels. ``pushed`` is the
+    figure's name in what the worker pushes to Grafana Live: Grafana listens instead of asking, others still ask.
     """
 
     filters: frozenset[str]
     render: Callable[[Dialect], str]
     origin: Origin = Origin.TABLES
     legend: str = ""
+    pushed: str = ""
 
 
 class Picture(StrEnum):
@@ -45,12 +47,12 @@ class Picture(StrEnum):
 
     The columns that each expects of the answer:
 
-    - ``STAT``: one row, a column for each number.
-    - ``GAUGE``, ``BAR_GAUGE``: a label and a number, or one row of numbers.
-    - ``TIME_SERIES``, ``TIME_BARS``: ``time``, a label or none, numbers; ascending in time. Columns that end in
-      ``lower`` and ``upper`` are drawn as a band around the one they are named for.
+    - ``STAT``: one row, a column for each number; or labels (named in ``Panel.by``) and a number.
+    - ``GAUGE``, ``BAR_GAUGE``: labels (named in ``Panel.by``) and a number, or one row of numbers.
+    - ``TIME_SERIES``, ``TIME_BARS``: ``time``, labels (named in ``Panel.by``) or none, numbers; ascending in time.
+      Columns that end in ``lower`` and ``upper`` are drawn as a band around the one they are named for.
     - ``BARS``: a label, numbers. ``TABLE``: anything.
-    - ``STATE_TIMELINE``: ``time``, a label, a state (text).
+    - ``STATE_TIMELINE``: ``time``, labels (named in ``Panel.by``), a state (text).
     - ``HEATMAP``: ``time``, numbers named by the bucket's upper bound.
     - ``NODE_GRAPH``: query ``A`` nodes (``id``, ``title``, ``mainstat``, ``secondarystat``), ``B`` edges (``id``,
       ``source``, ``target``, ``mainstat``).
@@ -82,26 +84,26 @@ class Thresholds:
         """Return ``ok``, ``warning``, ``critical``, or ``neutral`` where there is no value or no line to cross."""
         if value is None or (self.warning is None and self.critical is None):
             return "neutral"
-        for name, line in (("critical", self.critical), ("warning", self.warning)):
-            if line is not None and (value >= line if self.good == "down" else value <= line):
-                return name
-        return "ok"
+        return worry(value, self.good, self.warning, self.critical)
 
 
 @dataclass(frozen=True)
 class Link:
-    """Where a click leads: another tab, by its uid, with variables taken from a column of the row (name → column)."""
+    """Where a click leads: a tab by its uid, or one panel of it, with variables from columns of the row."""
 
     title: str
     tab: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    """Variable → column."""
+    panel: int | None = None
 
 
 @dataclass(frozen=True)
 class Column:
     """How one column of an answer is shown.
 
-    ``states`` colours texts: text → ``ok``, ``warning``, ``critical`` or ``neutral``.
+    ``states`` colours texts: text → ``ok``, ``warning``, ``critical`` or ``neutral``. ``blank`` is what an empty text
+    means.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Column:
     link: Link | None = None
     states: Mapping[str, str] = field(default_factory=dict)
     hidden: bool = False
+    blank: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,9 @@ class Panel:
         What an empty answer means.
     width, height
         On a grid of 24 columns; a unit of height is 30 pixels.
+    by
+        Columns of labels that tell the series of a time axis, or the rows that are drawn as numbers, apart, and name
+        them.
     """
 
     id: int
@@ -146,12 +152,18 @@ class Panel:
     columns: tuple[Column, ...] = ()
     link: Link | None = None
     stacked: bool = False
+    by: tuple[str, ...] = ()
 
     @property
     def origin(self) -> Origin:
         """Who answers all of its questions."""
         (origin,) = {ask.origin for ask in self.asks.values()}
         return origin
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Grafana listens for its figures rather than asking for them."""
+        return any(ask.pushed for ask in self.asks.values())
 
 
 @dataclass(frozen=True)

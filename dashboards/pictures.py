@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import (
     barchart,
     bargauge,
     common,
+    dashboard,
     gauge,
     geomap,
     heatmap,
@@ -21,21 +22,24 @@ from grafana_foundation_sdk.models import (
 
 from dashboards.clickhouse import Frame
 from dashboards.panel import Panel, Picture
+from dashboards.units import FORMATS
 
 _LEGEND: Final = common.VizLegendOptions(
     calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
 )
 _ALL_ROWS: Final = common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=50)
+_LAST: Final = common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields="")
 _TOOLTIP: Final = common.VizTooltipOptions(mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING)
 
 
 class Drawing(NamedTuple):
-    """What a picture is in Grafana; ``custom`` configures every field."""
+    """What a picture is in Grafana; ``custom`` configures every field, ``transformations`` prepare the rows."""
 
     type: str
     options: Any
     custom: Any
     frame: Frame
+    transformations: tuple[dashboard.DataTransformerConfig, ...] = ()
 
 
 def drawing(panel: Panel) -> Drawing:
@@ -68,13 +72,14 @@ def _time_bars(panel: Panel) -> Drawing:
     return Drawing("timeseries", timeseries.Options(legend=_LEGEND, tooltip=_TOOLTIP), custom, Frame.TIME_SERIES)
 
 
-def _stat(_: Panel) -> Drawing:
+def _stat(panel: Panel) -> Drawing:
+    # A stream has a past: its last value counts, the others are a line behind it.
     options = stat.Options(
-        graph_mode=common.BigValueGraphMode.NONE,
+        graph_mode=common.BigValueGraphMode.AREA if panel.is_live else common.BigValueGraphMode.NONE,
         color_mode=common.BigValueColorMode.VALUE,
         text_mode=common.BigValueTextMode.AUTO,
         wide_layout=True,
-        reduce_options=_ALL_ROWS,
+        reduce_options=_LAST if panel.is_live else _ALL_ROWS,
     )
     return Drawing("stat", options, {}, Frame.TABLE)
 
@@ -116,13 +121,17 @@ def _table(_: Panel) -> Drawing:
     return Drawing("table", table.Options(show_header=True), common.TableFieldOptions(filterable=True), Frame.TABLE)
 
 
-def _state_timeline(_: Panel) -> Drawing:
+def _state_timeline(panel: Panel) -> Drawing:
     options = statetimeline.Options(
         show_value=common.VisibilityMode.NEVER, row_height=0.85, merge_values=True, legend=_LEGEND, tooltip=_TOOLTIP
     )
-    return Drawing(
-        "state-timeline", options, statetimeline.FieldConfig(fill_opacity=80, line_width=0), Frame.TIME_SERIES
+    # States are texts, of which the plugin makes no series: the rows become one for each set of labels here.
+    split = dashboard.DataTransformerConfig(
+        id_val="partitionByValues",
+        options={"fields": list(panel.by), "keepFields": False, "naming": {"asLabels": True}},
     )
+    custom = statetimeline.FieldConfig(fill_opacity=80, line_width=0)
+    return Drawing("state-timeline", options, custom, Frame.TABLE, (split,))
 
 
 def _heatmap(panel: Panel) -> Drawing:
@@ -137,8 +146,8 @@ def _heatmap(panel: Panel) -> Drawing:
             reverse=False,
         ),
         cell_gap=1,
-        y_axis=heatmap.YAxisConfig(unit="short"),
-        rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.LE, value=panel.title),
+        y_axis=heatmap.YAxisConfig(unit=FORMATS[panel.unit].unit if panel.unit else "short"),
+        rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.LE),
         legend=heatmap.HeatmapLegend(show=True),
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=True),
     )
@@ -149,13 +158,20 @@ def _node_graph(_: Panel) -> Drawing:
     return Drawing("nodeGraph", nodegraph.Options(), {}, Frame.TABLE)
 
 
-def _geomap(_: Panel) -> Drawing:
+def _geomap(panel: Panel) -> Drawing:
+    country, size = panel.columns[0].name, panel.columns[1].name
     options = geomap.Options(
         view=geomap.MapViewConfig(id_val="fit", lat=40, lon=10, zoom=2, all_layers=True),
         controls=geomap.ControlsOptions(show_zoom=True, mouse_wheel_zoom=False, show_attribution=True),
-        # Drawn from Grafana's own shapes: a page of an inner network must not call tile servers.
+        # Drawn from the shapes that Grafana ships: a page of an inner network must not call tile servers.
         basemap=common.MapLayerOptions(
-            type_val="default", name="Countries", config={"gazetteer": "public/gazetteer/countries.json"}
+            type_val="geojson",
+            name="Outlines",
+            config={
+                "src": "public/maps/countries.geojson",
+                "rules": [],
+                "style": {"color": {"fixed": "text"}, "opacity": 0.1},
+            },
         ),
         layers=[
             common.MapLayerOptions(
@@ -163,13 +179,22 @@ def _geomap(_: Panel) -> Drawing:
                 name="Countries",
                 location=common.FrameGeometrySource(
                     mode=common.FrameGeometrySourceMode.LOOKUP,
-                    lookup="country",
+                    lookup=country,
                     gazetteer="public/gazetteer/countries.json",
                 ),
-                config={"showLegend": True, "style": {"opacity": 0.7, "size": {"min": 4, "max": 30}}},
+                config={
+                    "showLegend": False,
+                    "style": {
+                        "color": {"fixed": "blue"},
+                        "opacity": 0.7,
+                        "size": {"field": size, "fixed": 5, "min": 4, "max": 30},
+                        "symbol": {"fixed": "img/icons/marker/circle.svg", "mode": "fixed"},
+                    },
+                },
                 tooltip=True,
             )
         ],
+        tooltip=geomap.TooltipOptions(mode=geomap.TooltipMode.DETAILS),
     )
     return Drawing("geomap", options, {}, Frame.TABLE)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +28,31 @@ _FORMATS: Final = {
 def shown(unit: Unit, value: float | Decimal | None) -> str:
     """Return a value as people read it; a dash where there is none."""
     return NOTHING if value is None else _FORMATS[unit].format(value)
+
+
+def cell(value: Any, unit: Unit | None) -> str:
+    """Return any cell of an answer as people read it: a number with its unit, a time, a list, a text."""
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() | Decimal():
+            return _number(value, unit)
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case list() | tuple():
+            return ", ".join(str(one) for one in value)
+        case _:
+            return str(value)
+
+
+def _number(value: float | Decimal, unit: Unit | None) -> str:
+    if not math.isfinite(value):
+        return NOTHING
+    if unit is not None:
+        return shown(unit, value)
+    return f"{value:,.0f}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def interval(kpi: Kpi, row: Mapping[str, Any]) -> str:

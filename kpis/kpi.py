@@ -12,6 +12,7 @@ from kpis.asked import Asked
 from kpis.dimension import Dimension
 
 Good = Literal["up", "down", "neutral"]
+Worry = Literal["ok", "warning", "critical"]
 
 
 class Unit(StrEnum):
@@ -55,6 +56,8 @@ class Source:
     about: str
     dimensions: Mapping[str, Dimension]
     relation: Callable[[Asked], str]
+    occupied: str = "true"
+    """Whether a group of rows has anything in it, as an aggregate; where rows may take others back, it may not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +148,17 @@ class Kpi:
         """Whether ``n`` is too little data to trust the value."""
         return n is None or n < self.minimum_volume
 
-    def state(self, value: float | None, n: float | None) -> Literal["ok", "warning", "critical", "unknown"]:
+    def state(self, value: float | None, n: float | None) -> Worry | Literal["unknown"]:
         """Return how worrying a value is; ``unknown`` where there is none, or too little data."""
         if value is None or self.is_thin(n):
             return "unknown"
-        for name, line in (("critical", self.critical), ("warning", self.warning)):
-            if line is not None and (value >= line if self.good == "down" else value <= line):
-                return "critical" if name == "critical" else "warning"
-        return "ok"
+        return worry(value, self.good, self.warning, self.critical)
+
+
+def worry(value: float, good: Good, warning: float | None, critical: float | None) -> Worry:
+    """Return how worrying a value is: ``warning`` and ``critical`` begin at their lines, in the bad direction."""
+
+    def beyond(line: float | None) -> bool:
+        return line is not None and (value >= line if good == "down" else value <= line)
+
+    return "critical" if beyond(critical) else "warning" if beyond(warning) else "ok"

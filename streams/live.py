@@ -1,4 +1,4 @@
-"""Pushes figures of the last minute to Grafana Live, so that a panel moves without asking ClickHouse.
+"""Pushes figures of the last minutes to Grafana Live, so that a panel moves without asking ClickHouse.
 
 Optional: the monitor's own refresh shows the same a few seconds later. What cannot be sent is lost and not sent again,
 because the next figures are only seconds away.
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.client import Client
 
+from kpis.query import ALL_TENANTS, Scope, figures
 from models.errors import SettingsError
 from models.insights import Insight
 from sinks.reading import ask
@@ -25,19 +26,13 @@ from streams.jobs import Job
 log = logging.getLogger(__name__)
 
 STREAM: Final = "romashka"
+MEASUREMENT: Final = "monitor"
 _EVERY: Final = timedelta(seconds=5)
-_OVER: Final = timedelta(minutes=1)
+# Whole minutes and the running one: long enough for a share and a quantile, short enough to follow.
+_OVER: Final = timedelta(minutes=5)
 _ANSWER_SECONDS: Final = 3.0
 # Of all tenants together: whoever may look at the stream sees no single one's traffic.
-_FIGURES: Final = """
-SELECT integration_provider, count() AS queries, countIf(NOT query_success) AS errors,
-    quantile(0.95)(response_time_ms) AS p95_ms
-FROM integration_query_metrics FINAL
-WHERE created_at >= {since:DateTime64(3, 'UTC')} AND created_at < {until:DateTime64(3, 'UTC')}
-GROUP BY integration_provider
-ORDER BY integration_provider
-SETTINGS use_skip_indexes_if_final = 1
-"""
+_FIGURES: Final = ("query_count", "error_rate", "latency_p95_ms")
 _ESCAPED: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ "})
 
 
@@ -72,10 +67,12 @@ class LivePush:
         return Job("grafana-live", _EVERY, self.run)
 
     def run(self, client: Client, now: datetime) -> Sequence[Insight]:
-        """Push the figures of the minute before ``now``; a Grafana that is away is no failure of the worker."""
-        rows = ask(client, _FIGURES, {"since": now - _OVER, "until": now})
-        if rows:
-            self.push(lines(rows, now))
+        """Push the figures of the minutes before ``now``; a Grafana that is away is no failure of the worker."""
+        running = now.replace(second=0, microsecond=0)
+        scope = Scope(running + timedelta(minutes=1) - _OVER, now, ALL_TENANTS)
+        rows = ask(client, *figures(_FIGURES, scope, by=("provider",)))
+        if text := lines(rows, (now - scope.first) / timedelta(minutes=1), now):
+            self.push(text)
         return ()
 
     def push(self, text: str) -> None:
@@ -103,11 +100,13 @@ class LivePush:
             connection.close()
 
 
-def lines(rows: Iterable[Mapping[str, Any]], now: datetime) -> str:
-    """Return figures in InfluxDB's line protocol: a line for each integration, at ``now`` in nanoseconds."""
+def lines(rows: Iterable[Mapping[str, Any]], minutes: float, now: datetime) -> str:
+    """Return figures of so many minutes in InfluxDB's line protocol: a line for each integration that was asked."""
     at = int(now.astimezone(UTC).timestamp() * 1000) * 1_000_000
     return "\n".join(
-        f"monitor,integration={str(row['integration_provider']).translate(_ESCAPED)} "
-        f"queries={row['queries']}i,errors={row['errors']}i,p95_ms={float(row['p95_ms'])} {at}"
+        f"{MEASUREMENT},integration={str(row['provider']).translate(_ESCAPED)} "
+        f"queries_per_minute={row['query_count'] / minutes:.2f},"
+        f"error_rate={row['error_rate']:.4f},latency_p95_ms={row['latency_p95_ms']:.1f} {at}"
         for row in rows
+        if row["query_count"]
     )

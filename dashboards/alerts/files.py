@@ -15,34 +15,41 @@ from dashboards.alerts.rule import LATE, Level, Rule, Shown
 from dashboards.alerts.rules import RULES
 from dashboards.clickhouse import ClickHouseQuery, Frame
 from kpis.dialect import Grafana
+from models.insights import ACROSS_TENANTS
 
 SOURCE: Final = "romashka-clickhouse-operations"
 FILE: Final = "provisioning/alerting/rules.json"
 _FOLDERS: Final = {"integrations": "Operations", "pipeline": "Operations", "business": "Analysis"}
-_EVERY: Final = timedelta(minutes=1)
 _VALUE: Final = ".Values.B.Value"
 _FORMATS: Final[dict[Shown, str]] = {
     "percent": f"{{{{ humanizePercentage {_VALUE} }}}}",
     "milliseconds": f'{{{{ printf "%.0f" {_VALUE} }}}} ms',
-    "hours": f'{{{{ printf "%.1f" {_VALUE} }}}} hours',
     "minutes": f'{{{{ printf "%.0f" {_VALUE} }}}} minutes',
     "times": f'{{{{ printf "%.1f" {_VALUE} }}}}',
-    "count": f'{{{{ printf "%.0f" {_VALUE} }}}}',
     "state": "",
 }
 
 
+# What is found across tenants belongs to the nil id.
+_TENANT: Final = (
+    f'{{{{ if eq .Labels.user_id "{ACROSS_TENANTS}" }}}}all tenants{{{{ else }}}}'
+    "tenant {{ .Labels.user_id }}{{ end }}"
+)
+
+
 def render() -> str:
-    """Return the file with every rule at every level."""
+    """Return the file with every rule at every level, in a group for each team and rhythm."""
     groups = [
         {
             "orgId": 1,
-            "name": f"romashka-{team}",
-            "folder": folder,
-            "interval": _seconds(_EVERY),
-            "rules": [_rule(rule, level) for rule in RULES if rule.team == team for level in rule.lines],
+            "name": f"romashka-{team}-{_seconds(every)}",
+            "folder": _FOLDERS[team],
+            "interval": _seconds(every),
+            "rules": [
+                _rule(rule, level) for rule in RULES if (rule.team, rule.every) == (team, every) for level in rule.lines
+            ],
         }
-        for team, folder in _FOLDERS.items()
+        for team, every in dict.fromkeys((rule.team, rule.every) for rule in RULES)
     ]
     return json.dumps({"apiVersion": 1, "groups": groups}, indent=2, ensure_ascii=False) + "\n"
 
@@ -64,14 +71,15 @@ def _rule(rule: Rule, level: Level) -> dict[str, Any]:
         "condition": "C",
         "for": _seconds(rule.wait),
         "keepFiringFor": _seconds(rule.keep),
-        "noDataState": "Alerting" if rule.silence_is_bad else "OK",
+        # No row means that there is nothing to judge; that data stopped coming is a rule with a row of its own.
+        "noDataState": "OK",
         "execErrState": "Error",
         "dashboardUid": rule.tab,
         "panelId": rule.panel,
         "labels": {"severity": level, "team": rule.team},
         "annotations": {
             "summary": _words(rule.seen, rule.shown),
-            "description": f"Expected: {rule.expected}. {rule.action}",
+            "description": f"Expected: {_expected(rule, level)}. {rule.action}",
             "runbook_url": f"${{ROMASHKA_RUNBOOK_URL}}#{anchor(rule.runbook)}",
         },
         "data": [_query(rule), _reduce(), _threshold(rule, level)],
@@ -104,9 +112,21 @@ def _threshold(rule: Rule, level: Level) -> dict[str, Any]:
     }
 
 
+def _expected(rule: Rule, level: Level) -> str:
+    line = rule.lines[level]
+    texts: dict[Shown, str] = {
+        "percent": f"{100 * line:g} %",
+        "milliseconds": f"{line:g} ms",
+        "minutes": f"{line:g} minutes",
+        "times": f"{line:g}",
+        "state": "",
+    }
+    return rule.expected.replace("{line}", texts[rule.shown])
+
+
 def _words(text: str, shown: Shown) -> str:
-    """Return a message as a Go template: ``{value}`` and labels in braces filled in."""
-    filled = text.replace("{value}", _FORMATS[shown])
+    """Return a message as a Go template: ``{value}``, ``{tenant}`` and labels in braces filled in."""
+    filled = text.replace("{value}", _FORMATS[shown]).replace("{tenant}", _TENANT)
     return re.sub(r"(?<!\{)\{([a-z_]+)\}(?!\})", r"{{ .Labels.\1 }}", filled)
 
 

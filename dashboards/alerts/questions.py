@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
 from kpis.query import select
+from models.sync_status import Condition
+from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 
-_NOBODY = "'00000000-0000-0000-0000-000000000000'"
+_TABLES = {
+    QUERIES.name: "integration_query_metrics",
+    OUTCOMES.name: "conversation_outcomes",
+    HEALTH.name: "integration_health_history",
+    INTELLIGENCE.name: "conversation_intelligence",
+}
 # The share of queries that may fail in the long run: what an error budget is counted against.
 OBJECTIVE = 0.97
 
@@ -33,23 +41,25 @@ def by_integration(kpi: str, volume: int, cases: int = 0) -> Ask:
     return render
 
 
-def burn(long_minutes: int, short_minutes: int) -> Ask:
+def burn(long_minutes: int, short_minutes: int, volume: int) -> Ask:
     """Ask how many times too fast the error budget burns, over a long window and a short one: the lower of both.
 
     The long one says that it matters, the short one that it still goes on (the Site Reliability Workbook, chapter 5).
+    ``volume`` is how many queries the long one takes, 20 the short one: the closer to the budget a line is, the more
+    queries it takes to tell it from chance.
     """
 
     def render(dialect: Dialect) -> str:
-        def rate(minutes: int) -> str:
+        def rate(minutes: int, least: int) -> str:
             recent = f"window_start >= {dialect.end} - INTERVAL {minutes} MINUTE"
             return (
                 f"(1 - sumIf(successes, {recent}) / greatest(1, sumIf(queries, {recent}))) * "
-                f"(sumIf(queries, {recent}) >= 20) / {round(1 - OBJECTIVE, 4)}"
+                f"(sumIf(queries, {recent}) >= {least}) / {round(1 - OBJECTIVE, 4)}"
             )
 
         return f"""
 SELECT toString(user_id) AS user_id, toString(integration_provider) AS integration_provider,
-    least({rate(long_minutes)}, {rate(short_minutes)}) AS value
+    least({rate(long_minutes, volume)}, {rate(short_minutes, 20)}) AS value
 FROM query_windows FINAL
 WHERE {dialect.tenant("query_windows.user_id")} AND window_start >= {dialect.end} - INTERVAL {long_minutes} MINUTE
     AND window_start < {dialect.end}
@@ -60,14 +70,25 @@ ORDER BY user_id, integration_provider"""
 
 
 def since_last_sync(dialect: Dialect) -> str:
-    """Ask for the hours since the last completed sync of every integration that reported within two days."""
+    """Ask how many times longer than usual ago each integration's last sync is; paused ones are left out.
+
+    Usual is what nineteen of twenty syncs of two weeks came within, three hours at least; a day where few are known.
+    """
     return f"""
-SELECT toString(h.user_id) AS user_id, toString(h.integration_provider) AS integration_provider,
-    dateDiff('second', maxIf(h.last_sync_at, h.last_sync_at IS NOT NULL), {dialect.end}) / 3600. AS value
-FROM integration_health_history AS h FINAL
-WHERE {dialect.tenant("h.user_id")} AND h.created_at >= {dialect.end} - INTERVAL 2 DAY AND h.created_at < {dialect.end}
-GROUP BY h.user_id, h.integration_provider
-HAVING countIf(h.last_sync_at IS NOT NULL) > 0
+SELECT user_id, integration_provider, dateDiff('second', last_sync, {dialect.end}) / usual AS value
+FROM
+(
+    SELECT toString(h.user_id) AS user_id, toString(h.integration_provider) AS integration_provider,
+        arraySort(groupUniqArrayIf(toUnixTimestamp(h.last_sync_at), h.last_sync_at IS NOT NULL)) AS syncs,
+        toDateTime(arrayMax(syncs), 'UTC') AS last_sync,
+        if(length(syncs) > 5,
+            greatest(10800, arrayReduce('quantile(0.95)', arrayPopFront(arrayDifference(syncs)))), 86400) AS usual
+    FROM integration_health_history AS h FINAL
+    WHERE {dialect.tenant("h.user_id")}
+        AND h.created_at >= {dialect.end} - INTERVAL 14 DAY AND h.created_at < {dialect.end}
+    GROUP BY h.user_id, h.integration_provider
+    HAVING notEmpty(syncs) AND NOT {is_one_of("argMax(h.sync_status, h.created_at)", Condition.PAUSED)}
+)
 ORDER BY user_id, integration_provider"""
 
 
@@ -115,44 +136,55 @@ ORDER BY user_id, integration_provider, kind"""
     return render
 
 
-def new_risks(dialect: Dialect) -> str:
-    """Ask how many customers became a churn risk within the range, by tenant."""
+def waves(dialect: Dialect) -> str:
+    """Ask for open churn waves: how many times more customers of a tenant are at risk than in the weeks before."""
     return f"""
-SELECT toString(i.user_id) AS user_id, toFloat64(count()) AS value
+SELECT toString(i.user_id) AS user_id, max(i.observed / greatest(i.expected, 0.5)) AS value
 FROM predictive_insights AS i FINAL
-WHERE {dialect.tenant("i.user_id")} AND i.insight_type = 'churn_risk' AND i.kind != 'churn_wave'
-    AND i.started_at >= {dialect.start} AND i.started_at < {dialect.end}
+WHERE {dialect.tenant("i.user_id")} AND {_is_open("i", dialect)} AND i.insight_type = 'churn_risk'
+    AND i.kind = 'churn_wave' AND i.observed IS NOT NULL AND i.expected IS NOT NULL
 GROUP BY i.user_id
 ORDER BY user_id"""
 
 
 def silence(dialect: Dialect) -> str:
-    """Ask for the minutes since the newest event of any kind."""
-    tables = (
-        "integration_query_metrics",
-        "conversation_outcomes",
-        "integration_health_history",
-        "conversation_intelligence",
+    """Ask for the minutes since the newest event of any kind, 0 while that is no longer than usual.
+
+    Usual is twice what all but one in two hundred pauses of the week before were within. Nothing at all where nothing
+    ever came: an installation without producers is not one whose data stopped.
+    """
+    recent = f"created_at >= {dialect.end} - INTERVAL 7 DAY AND created_at < {dialect.end}"
+    minutes = " UNION DISTINCT ".join(
+        f"SELECT toStartOfMinute(created_at) AS minute FROM {table} WHERE {dialect.tenant('user_id')} AND {recent}"
+        for table in _TABLES.values()
     )
-    newest = " UNION ALL ".join(
-        f"SELECT max(created_at) AS at FROM {table} WHERE {dialect.tenant('user_id')} AND created_at < {dialect.end} "
-        f"AND created_at >= {dialect.end} - INTERVAL 7 DAY"
-        for table in tables
+    # Read from the parts' own smallest times; an empty table has the clock's beginning.
+    first = " UNION ALL ".join(
+        f"SELECT nullIf(min(created_at), toDateTime64(0, 3, 'UTC')) AS at FROM {table}" for table in _TABLES.values()
     )
-    return f"SELECT dateDiff('second', max(at), {dialect.end}) / 60. AS value FROM ({newest})"
+    return f"""
+WITH
+    (SELECT arraySort(groupArray(toUnixTimestamp(minute))) FROM ({minutes})) AS came,
+    (SELECT min(at) FROM ({first})) AS first,
+    if(empty(came), 10080., (toUnixTimestamp({dialect.end}) - arrayMax(came)) / 60) AS silent,
+    if(length(came) < 2, 0, arrayReduce('quantile(0.995)', arrayPopFront(arrayDifference(came))) / 60) AS pause
+SELECT toFloat64(if(silent > 2 * pause, silent, 0)) AS value
+WHERE ifNull(first < {dialect.end}, false)"""
 
 
 def rejected(dialect: Dialect) -> str:
     """Ask for the share of rejected messages by topic, where at least ten were."""
+    taken = " UNION ALL ".join(
+        f"SELECT '{topic}' AS topic, count() AS events FROM {table} "
+        f"WHERE {dialect.tenant('user_id')} AND created_at >= {dialect.start} AND created_at < {dialect.end}"
+        for topic, table in _TABLES.items()
+    )
     return f"""
-WITH (
-    SELECT count() FROM integration_query_metrics
-    WHERE {dialect.tenant("user_id")} AND created_at >= {dialect.start} AND created_at < {dialect.end}
-) AS taken
-SELECT toString(topic) AS topic, count() / (count() + taken) AS value
-FROM dead_letters FINAL
-WHERE received_at >= {dialect.start} AND received_at < {dialect.end}
-GROUP BY dead_letters.topic
+SELECT toString(d.topic) AS topic, count() / (count() + any(t.events)) AS value
+FROM dead_letters AS d FINAL
+LEFT JOIN ({taken}) AS t ON t.topic = d.topic
+WHERE d.received_at >= {dialect.start} AND d.received_at < {dialect.end}
+GROUP BY d.topic
 HAVING count() >= 10
 ORDER BY topic"""
 

@@ -11,7 +11,7 @@ from kpis.dialect import Dialect
 
 Level = Literal["warning", "critical"]
 Team = Literal["integrations", "business", "pipeline"]
-Shown = Literal["percent", "milliseconds", "hours", "minutes", "times", "count", "state"]
+Shown = Literal["percent", "milliseconds", "minutes", "times", "state"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Rule:
     tab, panel
         Where to look.
     seen, expected, action
-        The message, in words; ``{value}`` and the names of labels in braces are filled in.
+        The message, in words. ``{value}``, ``{tenant}`` and the names of labels in braces are filled in when it is
+        sent, ``{line}`` with the level's line.
     runbook
         The heading of ``docs/runbook.md``.
-    silence_is_bad
-        Whether no answer at all is an alert of its own.
+    every
+        How often it is evaluated.
     finds
         Kinds of the simulator's incidents that this rule is there for; the replay judges it by them.
     """
@@ -61,7 +62,7 @@ class Rule:
     action: str
     runbook: str
     below: bool = False
-    silence_is_bad: bool = False
+    every: timedelta = timedelta(minutes=1)
     needs_server: bool = False
     finds: tuple[str, ...] = ()
 

@@ -111,7 +111,14 @@ def _bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         "data": {"values": values},
         "mark": {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2},
         "encoding": {
-            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 220}},
+            "y": {
+                "field": "label",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 220},
+                "scale": {"paddingInner": 0.35},
+            },
             "x": _value(panel, stacked=panel.stacked),
             **({"yOffset": {"field": "series"}} if several and found.labels and not panel.stacked else {}),
             **colour,

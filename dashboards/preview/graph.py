@@ -61,11 +61,15 @@ def node_graph(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, 
                 "mark": {"type": "circle", "size": 260, "color": colour, "opacity": 1},
                 "encoding": {**xy, "tooltip": [{"field": "title"}, {"field": "main"}]},
             },
-            {
-                "data": {"values": dots},
-                "mark": {"type": "text", "dy": -16, "fontSize": 11},
-                "encoding": {**xy, "text": {"field": "title"}},
-            },
+            # Titles twice: first as a rim of the page's colour, so that they can be read on a line.
+            *(
+                {
+                    "data": {"values": dots},
+                    "mark": {"type": "text", "dy": -16, "fontSize": 11, **rim},
+                    "encoding": {**xy, "text": {"field": "title"}},
+                }
+                for rim in ({"stroke": "#fff", "strokeWidth": 4}, {})
+            ),
         ],
         "height": "container",
     }

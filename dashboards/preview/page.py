@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from html import escape
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
-from dashboards.panel import Column, Origin, Panel, Picture, Tab
+from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart
-from dashboards.preview.words import cell_text
+from kpis import display
 from kpis.kpi import Unit
 
 _MOST_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
+_LONG_TEXT: Final = 24
+_TILE_HEIGHT: Final = 4
+# A table is no higher than its rows, and scrolls; a timeline is as high as it has rows.
+_GROWS: Final = {Picture.TABLE: " grows", Picture.STATE_TIMELINE: " grows whole"}
 _ELSEWHERE: Final = {
     Origin.METRICS: "Grafana shows these from Prometheus; a preview asks ClickHouse only",
     Origin.SERVER_LOG: "Grafana shows these from the log of a ClickHouse server; the embedded engine keeps none",
@@ -80,9 +84,10 @@ def _nav(tab: Tab, *, current: bool) -> str:
 
 
 def _elsewhere(tab: Tab, origin: Origin, why: str) -> str:
-    """Return a line about the panels that a preview cannot draw, nothing where there are none."""
-    titles = " ".join(panel.title for panel in tab.panels if panel.origin is origin)
-    return f'<p class="elsewhere"><b>{why}:</b> {escape(titles)}</p>' if titles else ""
+    """Return the panels that a preview cannot draw, in words; nothing where there are none."""
+    panels = [panel for panel in tab.panels if panel.origin is origin]
+    items = "".join(f"<li><b>{escape(panel.title)}</b> {escape(panel.description)}</li>" for panel in panels)
+    return f'<h2>{escape(why)}</h2><ul class="elsewhere">{items}</ul>' if panels else ""
 
 
 def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
@@ -95,11 +100,18 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}"></div>'
-    grows = " grows" if panel.picture is Picture.STATE_TIMELINE else ""
+    kind = " half" if panel.picture is Picture.STAT and panel.height == _TILE_HEIGHT else _GROWS.get(panel.picture, "")
+    further = "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
     return (
-        f'<article class="panel w{panel.width}{grows}" style="--h:{panel.height * _ROW_PIXELS}px">'
-        f'<h3 title="{escape(panel.description)}">{escape(panel.title)}</h3>{inside}</article>'
+        f'<article id="panel-{panel.id}" class="panel{kind}" '
+        f'style="--w:{panel.width};--h:{panel.height * _ROW_PIXELS}px">'
+        f'<h3 title="{escape(panel.description)}">{escape(panel.title)}</h3>{inside}{further}</article>'
     )
+
+
+def _address(link: Link) -> str:
+    """Return where a link leads among the pages; what is chosen is the same on all of them."""
+    return f"{link.tab}.html" + ("" if link.panel is None else f"#panel-{link.panel}")
 
 
 def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
@@ -139,9 +151,12 @@ def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> st
         state = column.thresholds.state(_float(cell))
     dot = f'<i class="{state}"></i>' if state and state != "neutral" else ""
     text = escape(_shown(column, cell, panel))
-    if isinstance(cell, datetime):
+    kind = " class=n" if dot else " class=l" if len(text) > _LONG_TEXT else ""
+    if isinstance(cell, date):
         text = text.replace("-", "&#8209;")  # a line may end between day and time, not within the day
-    return f"<td{_right(column, numbers) or (' class=n' if dot else '')}>{dot}{text}</td>"
+    if column.link is not None:
+        text = f'<a href="{_address(column.link)}">{text}</a>'
+    return f"<td{_right(column, numbers) or kind}>{dot}{text}</td>"
 
 
 def _right(column: Column, numbers: Iterable[str]) -> str:
@@ -149,8 +164,10 @@ def _right(column: Column, numbers: Iterable[str]) -> str:
 
 
 def _shown(column: Column, cell: Any, panel: Panel) -> str:
+    if cell == "":
+        return column.blank
     unit: Unit | None = column.unit if column.unit is not None else panel.unit
-    return cell_text(cell, unit)
+    return display.cell(cell, unit)
 
 
 def _float(cell: Any) -> float | None:

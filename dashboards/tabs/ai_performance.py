@@ -38,15 +38,18 @@ ORDER BY time"""
 
 _COLUMNS: Final = {"provider": "integration_provider", "query_type": "query_type"}
 
+_BY_DATA: Final = Link("By data type", names.AI_PERFORMANCE, panel=11)
+_BY_TYPE: Final = Link("By query type", names.AI_PERFORMANCE, panel=21)
+
 _NUMBERS: Final = Row(
     "At a glance",
     (
-        tile(1, "How often do queries get an answer?", "query_success_rate"),
-        tile(2, "How sure is the AI with data?", "confidence_with_data"),
-        tile(3, "How sure is it without?", "confidence_without_data"),
-        tile(4, "How much surer does data make it?", "confidence_lift"),
-        tile(5, "How long does half of the queries take at most?", "latency_p50_ms"),
-        tile(6, "How long do the slowest 1 % take?", "latency_p99_ms"),
+        tile(1, "How often do queries get an answer?", "query_success_rate", link=_BY_TYPE),
+        tile(2, "How sure is the AI with data?", "confidence_with_data", link=_BY_DATA),
+        tile(3, "How sure is it without?", "confidence_without_data", link=_BY_DATA),
+        tile(4, "How much surer does data make it?", "confidence_lift", link=_BY_DATA),
+        tile(5, "How long does half of the queries take at most?", "latency_p50_ms", link=_BY_TYPE),
+        tile(6, "How long do the slowest 1 % take?", "latency_p99_ms", link=_BY_TYPE),
     ),
 )
 

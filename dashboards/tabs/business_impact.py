@@ -71,26 +71,33 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
         height=8,
         unit=get(kpi).unit,
         columns=(column(kpi),),
+        by=("data",),
     )
 
+
+_STAGES: Final = Link("By stage", names.BUSINESS, panel=21)
+_PERIOD: Final = Link("By period", names.BUSINESS, panel=30)
+_COSTS: Final = Link("The costs behind it", names.BUSINESS, panel=31)
+_SHARES: Final = Link("How it is made up", names.BUSINESS, panel=32)
+_ENDED: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
 
 _MONEY: Final = Row(
     "Savings and return",
     (
-        tile(1, "What did durable resolutions save?", "gross_savings", width=6, no_data=UNSET),
-        tile(2, "What is left after all costs?", "net_savings", width=6, no_data=UNSET),
-        tile(3, "What came back for each unit of cost?", "roi", width=6, no_data=UNSET),
-        tile(4, "What revenue did data influence?", "influenced_revenue", width=6, no_data=UNSET),
+        tile(1, "What did durable resolutions save?", "gross_savings", width=6, link=_COSTS, no_data=UNSET),
+        tile(2, "What is left after all costs?", "net_savings", width=6, link=_COSTS, no_data=UNSET),
+        tile(3, "What came back for each unit of cost?", "roi", width=6, link=_COSTS, no_data=UNSET),
+        tile(4, "What revenue did data influence?", "influenced_revenue", width=6, link=_SHARES, no_data=UNSET),
     ),
 )
 
 _DIFFERENCE: Final = Row(
     "What data changes",
     (
-        tile(5, "How much does data lift conversion?", "conversion_lift", width=6),
-        tile(6, "How much does data lift satisfaction?", "csat_lift", width=6),
-        tile(7, "How many conversations convert?", "conversion_rate", width=6),
-        tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6),
+        tile(5, "How much does data lift conversion?", "conversion_lift", width=6, link=_PERIOD),
+        tile(6, "How much does data lift satisfaction?", "csat_lift", width=6, link=_PERIOD),
+        tile(7, "How many conversations convert?", "conversion_rate", width=6, link=_STAGES),
+        tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6, link=_ENDED),
         _with_and_without(
             10,
             "Do conversations with data convert more often?",
@@ -118,7 +125,7 @@ _WHERE: Final = Row(
             picture=Picture.BARS,
             asks={"A": _by_provider()},
             no_data="Choose one tenant; or it had no influenced sale in this range",
-            width=7,
+            width=6,
             height=9,
             unit=Unit.MONEY,
             columns=(Column("provider", "Integration"), column("influenced_revenue")),
@@ -132,10 +139,10 @@ _WHERE: Final = Row(
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
             },
             no_data=EMPTY,
-            width=10,
+            width=9,
             height=9,
             columns=(
-                Column("stage", "Stage"),
+                Column("stage", "Stage", blank="not said"),
                 column("conversation_count"),
                 column("conversion_rate"),
                 column("csat"),
@@ -146,14 +153,15 @@ _WHERE: Final = Row(
         Panel(
             id=22,
             title="Which segments bring in what?",
-            description="Conversations, conversion and value by customer segment.",
+            description="Conversations, conversion and value by customer segment. Currencies of several tenants do not "
+            "add up: choose one.",
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
             no_data=EMPTY,
-            width=7,
+            width=9,
             height=9,
             columns=(
-                Column("segment", "Segment"),
+                Column("segment", "Segment", blank="not said"),
                 column("conversation_count"),
                 column("conversion_rate"),
                 column("value_generated"),
@@ -173,7 +181,7 @@ _PERIODS: Final = Row(
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset({"provider"}), _impact)},
             no_data="No period has enough conversations to compare yet",
-            width=16,
+            width=15,
             height=10,
             columns=(
                 Column("metric_type", "Metric"),
@@ -196,7 +204,7 @@ _PERIODS: Final = Row(
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset(), _notes)},
             no_data=UNSET,
-            width=8,
+            width=9,
             height=10,
             columns=(
                 Column("tenant", "Tenant"),

@@ -11,6 +11,7 @@ from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, t
 from kpis import gaps, journey
 from kpis.kpi import Unit
 from kpis.scope import Interval
+from kpis.sources import conversations
 
 _GAPS: Final = """
 SELECT g.label AS label, sum(g.conversations) AS conversations FROM {rows} AS g
@@ -38,17 +39,29 @@ _STEPS: Final = """
 SELECT concat(source, ' → ', target) AS id, source, target, toFloat64(sum(conversations)) AS mainstat,
     concat(toString(round(100 * sum(data_used) / sum(conversations))), ' % with data') AS secondarystat
 FROM {rows} WHERE source != target GROUP BY source, target HAVING mainstat >= 1 ORDER BY mainstat DESC LIMIT 60"""
+_BADLY: Final = """
+SELECT at, toString(conversation_id) AS conversation_id, channel, stage, outcome, handled_by, handoff_reason,
+    toFloat64(satisfaction) AS satisfaction, toFloat64(value) AS value, providers, gaps
+FROM {rows}
+WHERE ended AND (NOT resolved OR returned OR handed_over OR satisfaction <= 2)
+ORDER BY at DESC
+LIMIT 200"""
 _ENDS: Final = {"done": journey.SATISFIED, "stopped": journey.STOPPED, "rows": "{rows}"}
+
+_BUSINESS: Final = Link("Business Impact", names.BUSINESS)
+_AI: Final = Link("AI Performance", names.AI_PERFORMANCE)
+_MISSED: Final = Link("What was missing", names.CONVERSATIONS, panel=21)
+_BADLY_ENDED: Final = Link("Those that went badly", names.CONVERSATIONS, panel=50)
 
 _NUMBERS: Final = Row(
     "At a glance",
     (
-        tile(1, "How many conversations came in?", "conversation_count"),
-        tile(2, "How many used integration data?", "data_utilization_rate"),
-        tile(3, "How many met a knowledge gap?", "knowledge_gap_rate"),
-        tile(4, "How satisfied are customers?", "csat"),
-        tile(5, "How many went to a person?", "handoff_rate"),
-        tile(6, "How many came back?", "reopen_rate"),
+        tile(1, "How many conversations came in?", "conversation_count", link=_BUSINESS),
+        tile(2, "How many used integration data?", "data_utilization_rate", link=_AI),
+        tile(3, "How many met a knowledge gap?", "knowledge_gap_rate", link=_MISSED),
+        tile(4, "How satisfied are customers?", "csat", link=_BADLY_ENDED),
+        tile(5, "How many went to a person?", "handoff_rate", link=_BADLY_ENDED),
+        tile(6, "How many came back?", "reopen_rate", link=_BADLY_ENDED),
     ),
 )
 
@@ -89,6 +102,7 @@ _MISSING: Final = Row(
             height=10,
             unit=Unit.COUNT,
             columns=(Column("label", "Gap"), Column("conversations", "Conversations", Unit.COUNT)),
+            by=("label",),
         ),
         Panel(
             id=21,
@@ -143,7 +157,7 @@ _JOURNEY: Final = Row(
             width=10,
             height=12,
             columns=(
-                Column("stage", "Stage"),
+                Column("stage", "Stage", blank="not said"),
                 column("conversation_count"),
                 column("data_utilization_rate"),
                 column("conversion_rate"),
@@ -179,10 +193,40 @@ _PEOPLE: Final = Row(
             height=10,
             columns=(
                 Column("channel", "Channel"),
-                Column("handoff_reason", "Reason"),
+                Column("handoff_reason", "Reason", blank="not handed over"),
                 column("conversation_count"),
                 column("handoff_rate"),
                 column("csat"),
+            ),
+        ),
+    ),
+)
+
+_LIST: Final = Row(
+    "The conversations themselves",
+    (
+        Panel(
+            id=50,
+            title="Which conversations went badly?",
+            description="Those that ended without a resolution, came back, went to a person, or were rated 2 stars or "
+            "less; the newest first.",
+            picture=Picture.TABLE,
+            asks={"A": analysed(conversations.facts, _BADLY)},
+            no_data="No conversation went badly in this range",
+            width=24,
+            height=11,
+            columns=(
+                Column("at", "When"),
+                Column("conversation_id", "Conversation"),
+                Column("channel", "Channel"),
+                Column("stage", "Stage", blank="not said"),
+                Column("outcome", "Outcome"),
+                Column("handled_by", "Handled by"),
+                Column("handoff_reason", "Handed over because"),
+                Column("satisfaction", "Stars", Unit.STARS),
+                Column("value", "Value", Unit.MONEY),
+                Column("providers", "Integrations"),
+                Column("gaps", "Gaps"),
             ),
         ),
     ),
@@ -192,7 +236,7 @@ TAB: Final = Tab(
     uid=names.CONVERSATIONS,
     title="Conversation Intelligence",
     about="What did conversations need, what was missing, and where do customers go?",
-    rows=(_NUMBERS, _USE, _MISSING, _JOURNEY, _PEOPLE),
+    rows=(_NUMBERS, _USE, _MISSING, _JOURNEY, _PEOPLE, _LIST),
     variables=tuple(sorted(CONVERSATION_FILTERS)),
     audience="analyst",
 )

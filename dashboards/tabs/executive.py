@@ -91,8 +91,8 @@ _DETAIL: Final = Row(
                 )
             },
             no_data=EMPTY,
-            width=10,
-            height=8,
+            width=24,
+            height=7,
             columns=(
                 Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
                 column("query_count"),
@@ -108,7 +108,7 @@ _DETAIL: Final = Row(
             picture=Picture.TABLE,
             asks={"A": findings("status = 'open' AND severity IN ('critical', 'warning')", 20)},
             no_data="Nothing is wrong: there is no open finding",
-            width=14,
+            width=24,
             height=8,
             columns=FINDING_COLUMNS,
             link=Link("Real-Time Integration Monitor", names.REAL_TIME),

@@ -7,21 +7,22 @@ from typing import Final
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, FINDING_COLUMNS, findings, of_links, tile, trend
+from dashboards.tabs.parts import (
+    EMPTY,
+    FINDING_COLUMNS,
+    STATES,
+    SYNC_COLUMNS,
+    findings,
+    of_links,
+    tile,
+    trend,
+)
 from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
-from models.sync_status import Condition, words_of
+from models.sync_status import Condition
 
-_COLOURS: Final = {
-    Condition.HEALTHY: "ok",
-    Condition.RUNNING: "neutral",
-    Condition.DEGRADED: "warning",
-    Condition.FAILED: "critical",
-    Condition.PAUSED: "neutral",
-}
-STATES: Final = {word: colour for condition, colour in _COLOURS.items() for word in words_of(condition)}
 _HEALTH_FILTERS: Final = frozenset({"provider"})
 
 
@@ -40,7 +41,7 @@ LIMIT 20000"""
 
 def _latest(dialect: Dialect) -> str:
     return f"""
-SELECT integration_provider, toString(user_id) AS tenant, sync_status, last_sync_at,
+SELECT integration_provider, substring(toString(user_id), 1, 8) AS tenant, sync_status, last_sync_at,
     round(dateDiff('minute', last_sync_at, {dialect.now}) / 60, 1) AS since_sync_hours,
     sync_success_rate, error_rate, data_freshness_score, api_rate_limit_usage
 FROM integration_health_metrics FINAL
@@ -64,20 +65,26 @@ SELECT created_at AS at, integration_provider, sync_status, records_synced, reco
     duration_ms, error_kind, sync_job_id
 FROM integration_health_history FINAL
 WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
-    AND (ifNull(records_failed, 0) > 0 OR error_kind != '' OR NOT {is_one_of("sync_status", Condition.HEALTHY)})
+    AND (ifNull(records_failed, 0) > 0.01 * ifNull(records_synced, 0) OR error_kind != ''
+        OR NOT {is_one_of("sync_status", Condition.HEALTHY)})
 ORDER BY created_at DESC
 LIMIT 200"""
 
 
+_TIMELINE: Final = Link("When which state", names.HEALTH, panel=10)
+_LATEST: Final = Link("Each integration now", names.HEALTH, panel=11)
+_BY_TYPE: Final = Link("By query type", names.HEALTH, panel=23)
+_FAILED: Final = Link("Syncs that went wrong", names.HEALTH, panel=30)
+
 _NUMBERS: Final = Row(
     "At a glance",
     (
-        tile(1, "How long were integrations up?", "integration_uptime"),
-        tile(2, "How many syncs succeeded?", "sync_success_rate"),
-        tile(3, "How many queries failed?", "error_rate"),
-        tile(4, "How slow are the slowest 5 %?", "latency_p95_ms"),
-        tile(5, "How old is the data?", "data_freshness_hours"),
-        tile(6, "How much of the API quota was used at most?", "api_quota_peak"),
+        tile(1, "How long were integrations up?", "integration_uptime", link=_TIMELINE),
+        tile(2, "How many syncs succeeded?", "sync_success_rate", link=_FAILED),
+        tile(3, "How many queries failed?", "error_rate", link=_BY_TYPE),
+        tile(4, "How slow are the slowest 5 %?", "latency_p95_ms", link=_BY_TYPE),
+        tile(5, "How old is the data?", "data_freshness_hours", link=_LATEST),
+        tile(6, "How much of the API quota was used at most?", "api_quota_peak", link=_LATEST),
     ),
 )
 
@@ -94,6 +101,7 @@ _HEALTH: Final = Row(
             width=24,
             height=14,
             columns=(Column("state", "State", states=STATES),),
+            by=("integration",),
         ),
         Panel(
             id=11,
@@ -155,6 +163,7 @@ _QUERIES: Final = Row(
             height=8,
             unit=Unit.COUNT,
             stacked=True,
+            by=("error",),
         ),
         Panel(
             id=23,
@@ -186,20 +195,15 @@ _SYNCS: Final = Row(
         Panel(
             id=30,
             title="Which syncs went wrong?",
-            description="Reports of a failure, of failed records, or of a status other than healthy, the newest first.",
+            description="Reports of an error, of more than 1 % failed records, or of a status other than healthy, the "
+            "newest first.",
             picture=Picture.TABLE,
             asks={"A": Ask(_HEALTH_FILTERS, _jobs)},
             no_data="Every sync in this range went well",
-            width=12,
+            width=24,
             height=9,
             columns=(
-                Column("at", "When"),
-                Column("integration_provider", "Integration"),
-                Column("sync_status", "Reports", states=STATES),
-                Column("records_synced", "Records", Unit.COUNT),
-                Column("records_failed", "Failed", Unit.COUNT),
-                Column("duration_ms", "Took", Unit.MILLISECONDS),
-                Column("error_kind", "Error"),
+                *SYNC_COLUMNS,
                 Column("sync_job_id", "Job"),
             ),
         ),
@@ -210,7 +214,7 @@ _SYNCS: Final = Row(
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'")},
             no_data="The detectors found nothing unusual in this range",
-            width=12,
+            width=24,
             height=9,
             columns=FINDING_COLUMNS,
         ),

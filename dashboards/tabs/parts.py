@@ -9,8 +9,10 @@ from dashboards.panel import Ask, Column, Link, Panel, Picture
 from dashboards.questions import column, series, thresholds, values
 from kpis.asked import Asked
 from kpis.dialect import Dialect
+from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import Interval
+from models.sync_status import Condition, words_of
 
 CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
@@ -65,6 +67,7 @@ def trend(
         columns=tuple(column(id_) for id_ in kpis),
         link=link,
         stacked=bars,
+        by=by,
     )
 
 
@@ -100,6 +103,24 @@ LIMIT {limit}"""
     return Ask(frozenset({"provider"}), render)
 
 
+_COLOURS: Final = {
+    Condition.HEALTHY: "ok",
+    Condition.RUNNING: "neutral",
+    Condition.DEGRADED: "warning",
+    Condition.FAILED: "critical",
+    Condition.PAUSED: "neutral",
+}
+STATES: Final = {word: colour for condition, colour in _COLOURS.items() for word in words_of(condition)}
+"""Words for the state of a sync → how it is coloured."""
+SYNC_COLUMNS: Final = (
+    Column("at", "When"),
+    Column("integration_provider", "Integration"),
+    Column("sync_status", "Reports", states=STATES),
+    Column("records_synced", "Records", Unit.COUNT),
+    Column("records_failed", "Failed", Unit.COUNT),
+    Column("duration_ms", "Took", Unit.MILLISECONDS),
+    Column("error_kind", "Error"),
+)
 FINDING_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES),
     Column("integration_provider", "Integration"),

@@ -272,6 +272,7 @@ _QUESTIONS: Final = Row(
             unit=Unit.MILLISECONDS,
             thresholds=Thresholds("down", 1_000, 5_000),
             columns=(Column("p95", "95 %", Unit.MILLISECONDS),),
+            by=("role",),
         ),
     ),
 )

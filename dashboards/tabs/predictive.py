@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Panel, Picture, Row, Tab
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.tabs import names
 from dashboards.tabs.parts import FINDING_COLUMNS, SEVERITIES, findings, of_links, tile
 from kpis.dialect import Dialect
@@ -26,6 +26,21 @@ GROUP BY time
 ORDER BY time"""
 
     return Ask(_PROVIDER, render)
+
+
+def _ahead(id_: int, title: str, metric: str, what: str) -> Panel:
+    return Panel(
+        id=id_,
+        title=title,
+        description=f"{what}; the band holds nine of ten.",
+        picture=Picture.TIME_SERIES,
+        asks={"A": _forecast(metric)},
+        no_data="No forecast was made yet; it takes two weeks of history",
+        width=12,
+        height=9,
+        unit=Unit.COUNT,
+        columns=(Column("forecast", "Forecast"), Column("forecast_lower", "Low"), Column("forecast_upper", "High")),
+    )
 
 
 def _customers(insight_type: str) -> Ask:
@@ -65,12 +80,18 @@ _CUSTOMER_COLUMNS: Final = (
 _NUMBERS: Final = Row(
     "At a glance",
     (
-        tile(1, "How many anomalies are open?", "open_incidents"),
-        tile(2, "How many began in this range?", "incident_count"),
-        tile(3, "How many customers may leave?", "churn_at_risk_customers"),
-        tile(4, "How many may buy more?", "upsell_opportunities"),
-        tile(5, "What do integrations need?", "integration_needs"),
-        tile(6, "How many key figures moved?", "kpi_changes"),
+        tile(
+            1, "How many anomalies are open?", "open_incidents", link=Link("The anomalies", names.PREDICTIVE, panel=30)
+        ),
+        tile(
+            2, "How many began in this range?", "incident_count", link=Link("The anomalies", names.PREDICTIVE, panel=30)
+        ),
+        tile(
+            3, "How many customers may leave?", "churn_at_risk_customers", link=Link("Who", names.PREDICTIVE, panel=10)
+        ),
+        tile(4, "How many may buy more?", "upsell_opportunities", link=Link("Who", names.PREDICTIVE, panel=11)),
+        tile(5, "What do integrations need?", "integration_needs", link=Link("What", names.PREDICTIVE, panel=22)),
+        tile(6, "How many key figures moved?", "kpi_changes", link=Link("Which", names.PREDICTIVE, panel=23)),
     ),
 )
 
@@ -85,8 +106,8 @@ _CUSTOMERS: Final = Row(
             picture=Picture.TABLE,
             asks={"A": _customers("churn_risk")},
             no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",
-            width=12,
-            height=10,
+            width=24,
+            height=8,
             columns=_CUSTOMER_COLUMNS,
         ),
         Panel(
@@ -96,8 +117,8 @@ _CUSTOMERS: Final = Row(
             picture=Picture.TABLE,
             asks={"A": _customers("upsell_opportunity")},
             no_data="No opportunity stands out, or too little is known yet (docs/models/upsell.md)",
-            width=12,
-            height=10,
+            width=24,
+            height=8,
             columns=_CUSTOMER_COLUMNS,
         ),
     ),
@@ -106,38 +127,8 @@ _CUSTOMERS: Final = Row(
 _AHEAD: Final = Row(
     "The next seven days",
     (
-        Panel(
-            id=20,
-            title="How many queries are to come?",
-            description="The newest forecast by three hours; the band holds nine of ten.",
-            picture=Picture.TIME_SERIES,
-            asks={"A": _forecast("queries")},
-            no_data="No forecast was made yet; it takes two weeks of history",
-            width=12,
-            height=9,
-            unit=Unit.COUNT,
-            columns=(
-                Column("forecast", "Forecast"),
-                Column("forecast_lower", "Low"),
-                Column("forecast_upper", "High"),
-            ),
-        ),
-        Panel(
-            id=21,
-            title="How many of them will fail?",
-            description="The newest forecast of failed queries by three hours; the band holds nine of ten.",
-            picture=Picture.TIME_SERIES,
-            asks={"A": _forecast("errors")},
-            no_data="No forecast was made yet; it takes two weeks of history",
-            width=12,
-            height=9,
-            unit=Unit.COUNT,
-            columns=(
-                Column("forecast", "Forecast"),
-                Column("forecast_lower", "Low"),
-                Column("forecast_upper", "High"),
-            ),
-        ),
+        _ahead(20, "How many queries are to come?", "queries", "The newest forecast by three hours"),
+        _ahead(21, "How many of them will fail?", "errors", "The newest forecast of failed queries by three hours"),
         Panel(
             id=22,
             title="What will integrations need?",
@@ -145,8 +136,8 @@ _AHEAD: Final = Row(
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'integration_need'")},
             no_data="Nothing is needed as far as the data tells",
-            width=12,
-            height=9,
+            width=24,
+            height=8,
             columns=FINDING_COLUMNS,
         ),
         Panel(
@@ -156,8 +147,8 @@ _AHEAD: Final = Row(
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'kpi_change'")},
             no_data="No key figure moved out of its ordinary range",
-            width=12,
-            height=9,
+            width=24,
+            height=8,
             columns=FINDING_COLUMNS,
         ),
     ),
@@ -173,7 +164,7 @@ _TRUST: Final = Row(
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'", 200)},
             no_data="The detectors found nothing unusual",
-            width=16,
+            width=24,
             height=9,
             columns=FINDING_COLUMNS,
         ),
@@ -185,8 +176,8 @@ _TRUST: Final = Row(
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset(), _quality)},
             no_data="No prediction has met its label yet",
-            width=8,
-            height=9,
+            width=24,
+            height=5,
             columns=(
                 Column("model", "Model"),
                 Column("role", "Role"),

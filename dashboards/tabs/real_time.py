@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
+from dashboards.live import LABEL
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.questions import thresholds
 from dashboards.tabs import names
-from dashboards.tabs.integration_health import STATES
-from dashboards.tabs.parts import FINDING_COLUMNS, findings, of_links, trend
+from dashboards.tabs.parts import FINDING_COLUMNS, STATES, SYNC_COLUMNS, findings, of_links, trend
+from kpis.analyses.facts import Over
 from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
+from kpis.query import select
+from kpis.registry import get
 from kpis.scope import Interval
 from models.sync_status import Condition
 
 _PROVIDER: Final = frozenset({"provider"})
+# What streams.live pushes, and over how long.
+_RATE: Final = "queries_per_minute"
+_PUSHED_MINUTES: Final = 5
+
+
+def _last(dialect: Dialect, minutes: int) -> Dialect:
+    return Over(dialect, f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
 
 
 def _cards(dialect: Dialect) -> str:
+    live = select(("query_count", "error_rate", "latency_p95_ms"), _last(dialect, 15), by=("provider",))
     return f"""
-WITH live AS
-(
-    SELECT integration_provider, sum(queries) / 15 AS per_minute, 1 - sum(successes) / sum(queries) AS errors,
-        romashka_quantile(sumMap(response_time_histogram.1, response_time_histogram.2), 0.95) AS p95
-    FROM query_windows FINAL
-    WHERE {of_links(dialect)} AND window_start >= {dialect.end} - INTERVAL 15 MINUTE AND window_start < {dialect.end}
-    GROUP BY integration_provider
-),
+WITH live AS ({live}),
 reported AS
 (
     SELECT integration_provider,
@@ -45,14 +50,42 @@ open AS
 )
 SELECT r.integration_provider AS integration,
     multiIf(open.grave, 'critical', open.findings > 0 OR r.unwell > 0, 'degraded', 'healthy') AS state,
-    live.per_minute AS per_minute, live.errors AS errors, live.p95 AS p95, toFloat64(r.quota) AS quota,
+    live.query_count / 15 AS per_minute, live.error_rate AS errors, live.latency_p95_ms AS p95,
+    toFloat64(r.quota) AS quota,
     dateDiff('second', r.heard, {dialect.now}) / 60 AS heard_minutes,
     dateDiff('second', r.oldest_sync, {dialect.now}) / 3600 AS oldest_sync_hours,
     r.unwell AS unwell, r.links AS links, open.findings AS findings
 FROM reported AS r
-LEFT JOIN live ON live.integration_provider = r.integration_provider
+LEFT JOIN live ON live.provider = r.integration_provider
 LEFT JOIN open ON open.integration_provider = r.integration_provider
 ORDER BY state = 'healthy', integration"""
+
+
+def _pushed(id_: int, title: str, kpi: str, figure: str, unit: Unit) -> Panel:
+    def render(dialect: Dialect) -> str:
+        value = f"{kpi} / {_PUSHED_MINUTES}" if figure == _RATE else kpi
+        rows = select((kpi,), _last(dialect, _PUSHED_MINUTES), by=("provider",))
+        return (
+            f"SELECT provider AS integration, {value} AS {figure} FROM ({rows}) WHERE {kpi}_n > 0 ORDER BY integration"
+        )
+
+    lines = None if figure == _RATE else thresholds(kpi)
+    return Panel(
+        id=id_,
+        title=title,
+        description=f"{get(kpi).title} of the last {_PUSHED_MINUTES} minutes, by integration. The worker pushes it to "
+        "Grafana Live every five seconds, of all tenants together.",
+        picture=Picture.STAT,
+        asks={"A": Ask(frozenset(), render, pushed=figure)},
+        no_data="No query in five minutes, or nothing is pushed to this Grafana (docs/dashboards.md). The charts below "
+        "ask ClickHouse every five seconds",
+        width=8,
+        height=6,
+        unit=unit,
+        thresholds=lines,
+        columns=(Column(figure, get(kpi).title, unit, lines),),
+        by=(LABEL,),
+    )
 
 
 def _syncs(dialect: Dialect) -> str:
@@ -132,12 +165,22 @@ _NOW: Final = Row(
             height=8,
             unit=Unit.MINUTES,
             columns=(Column("minutes", "Minutes", Unit.MINUTES),),
+            by=("stream",),
         ),
     ),
 )
 
+_PUSHES: Final = Row(
+    "This very moment",
+    (
+        _pushed(5, "How many queries a minute come in right now?", "query_count", _RATE, Unit.SCORE),
+        _pushed(6, "How many fail right now?", "error_rate", "error_rate", Unit.RATIO),
+        _pushed(7, "How slow are the slowest 5 % right now?", "latency_p95_ms", "latency_p95_ms", Unit.MILLISECONDS),
+    ),
+)
+
 _LIVE: Final = Row(
-    "Live",
+    "Minute by minute",
     (
         trend(
             10,
@@ -182,15 +225,7 @@ _SYNCS: Final = Row(
             no_data="No sync job reported in this range",
             width=24,
             height=9,
-            columns=(
-                Column("at", "When"),
-                Column("integration_provider", "Integration"),
-                Column("sync_status", "Reports", states=STATES),
-                Column("records_synced", "Records", Unit.COUNT),
-                Column("records_failed", "Failed", Unit.COUNT),
-                Column("duration_ms", "Took", Unit.MILLISECONDS),
-                Column("error_kind", "Error"),
-            ),
+            columns=SYNC_COLUMNS,
         ),
     ),
 )
@@ -199,7 +234,7 @@ TAB: Final = Tab(
     uid=names.REAL_TIME,
     title="Real-Time Integration Monitor",
     about="What is happening now?",
-    rows=(_NOW, _LIVE, _SYNCS),
+    rows=(_NOW, _PUSHES, _LIVE, _SYNCS),
     variables=("provider",),
     audience="operations",
     span="now-1h",

@@ -16,6 +16,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards.clickhouse import PLUGIN
+from kpis.query import ALL_TENANTS, Scope, figures
 from sinks.connection import connect
 from sinks.reading import ask
 from streams.live import LivePush
@@ -120,7 +121,7 @@ def test_every_panel_has_the_rows_and_columns_that_its_picture_needs(client: Cli
             empty.add(one.place)
             continue
         assert one.columns <= rows[0].keys(), one.place
-        if one.frame == 0:
+        if one.frame == 0 or one.picture == "state-timeline":
             check_series(one, rows)
         if one.picture == "nodeGraph":
             assert {"id", "mainstat"} <= rows[0].keys(), one.place
@@ -187,11 +188,11 @@ def chosen(text: str) -> dict[str, Any]:
     return {**{name: [text, text] for name in VARIABLES}, "tenant": text}
 
 
-def test_the_last_minute_is_pushed_to_grafana_live_by_integration(client: Client, week: Week) -> None:
+def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(client: Client, week: Week) -> None:
     grafana = Grafana()
     thread = Thread(target=grafana.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    busy, silent = week.incidents[0].start, week.start - timedelta(days=1)
+    busy, silent = week.incidents[0].start + timedelta(seconds=20), week.start - timedelta(days=1)
     try:
         for now in (busy, silent):
             assert LivePush(grafana.url, "token").run(client, now) == ()
@@ -199,5 +200,19 @@ def test_the_last_minute_is_pushed_to_grafana_live_by_integration(client: Client
         grafana.close()
         thread.join()
     ((_, _, text),) = grafana.taken
+    minutes = Scope(busy.replace(second=0) - timedelta(minutes=4), busy, ALL_TENANTS)
+    expected = {
+        row["provider"]: (row["query_count"] / (4 + 20 / 60), row["error_rate"])
+        for row in ask(client, *figures(["query_count", "error_rate"], minutes, by=["provider"]))
+    }
+    pushed = {}
     for line in text.splitlines():
-        assert re.fullmatch(r"monitor,integration=\w+ queries=[1-9]\d*i,errors=\d+i,p95_ms=[\d.]+ \d{19}", line)
+        found = re.fullmatch(
+            r"monitor,integration=(\w+) queries_per_minute=([\d.]+),error_rate=([\d.]+),latency_p95_ms=[\d.]+ \d{19}",
+            line,
+        )
+        assert found is not None, line
+        pushed[found[1]] = (float(found[2]), float(found[3]))
+    assert pushed.keys() == expected.keys()
+    for provider, figures_ in pushed.items():
+        assert figures_ == pytest.approx(expected[provider], abs=0.01)

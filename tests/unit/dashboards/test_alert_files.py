@@ -9,6 +9,7 @@ import pytest
 
 from dashboards.alerts.files import SOURCE, anchor, render
 from dashboards.alerts.rules import RULES
+from dashboards.files import FOLDER
 from dashboards.tabs import ALL
 from kpis.registry import get
 
@@ -66,9 +67,35 @@ def test_the_lines_of_key_figures_are_those_of_the_registry() -> None:
         assert by_id[id_].lines == {"warning": get(kpi).warning, "critical": get(kpi).critical}
 
 
-def test_a_message_names_the_labels_and_the_value() -> None:
+def test_a_message_names_the_labels_the_value_and_the_line() -> None:
     (rule,) = (rule for rule in GENERATED if rule["uid"] == "romashka-integration-failing-critical")
-    assert rule["annotations"]["summary"] == (
-        "{{ .Labels.integration_provider }} of tenant {{ .Labels.user_id }} fails "
-        "{{ humanizePercentage .Values.B.Value }} of queries in 15 minutes"
+    summary, description = rule["annotations"]["summary"], rule["annotations"]["description"]
+    assert summary.startswith("{{ .Labels.integration_provider }} of {{ if eq .Labels.user_id ")
+    assert "all tenants{{ else }}tenant {{ .Labels.user_id }}{{ end }} fails" in summary
+    assert summary.endswith("fails {{ humanizePercentage .Values.B.Value }} of queries in 15 minutes")
+    assert description.startswith("Expected: less than 15 % of queries. ")
+
+
+def test_no_place_of_a_message_is_left_open() -> None:
+    for rule in GENERATED:
+        for text in (rule["annotations"]["summary"], rule["annotations"]["description"]):
+            assert not re.search(r"(?<!\{)\{(?!\{)", text), text
+
+
+def test_groups_differ_in_name_from_each_other_and_from_those_written_by_hand() -> None:
+    written = re.findall(
+        r"^  - orgId: 1\n    name: (\S+)$",
+        (FOLDER / "provisioning/alerting/pipeline.yaml").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
+    assert written
+    names = [*written, *(group["name"] for group in GROUPS)]
+    assert len(set(names)) == len(names), "Grafana keeps one rhythm for a name in a folder"
+
+
+def test_a_rule_holds_for_whole_evaluations() -> None:
+    for group in GROUPS:
+        every = int(group["interval"].removesuffix("s"))
+        assert every % 10 == 0, "Grafana evaluates in steps of ten seconds"
+        for rule in group["rules"]:
+            assert int(rule["for"].removesuffix("s")) % every == 0, rule["uid"]

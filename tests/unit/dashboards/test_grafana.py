@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from dashboards import prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
 from dashboards.grafana import TAG, address, render
-from dashboards.panel import WIDTH, Link, Tab
+from dashboards.panel import WIDTH, Link, Origin, Picture, Tab
 from dashboards.tabs import ALL
 from dashboards.units import FORMATS
 from kpis.kpi import Unit
@@ -78,13 +79,17 @@ def test_every_panel_asks_a_question_and_says_what_it_counts(built: Dashboard) -
         assert panel["fieldConfig"]["defaults"]["unit"] in {"none", *(format_.unit for format_ in FORMATS.values())}
 
 
-def test_every_target_is_a_statement_for_the_chosen_data_source(built: Dashboard) -> None:
+def test_every_target_is_for_the_source_of_its_panel(built: Dashboard) -> None:
     for panel in panels(built):
         assert panel["targets"], panel["title"]
         for target in panel["targets"]:
             assert target["datasource"] == panel["datasource"]
             if target["datasource"] == {"type": prometheus.PLUGIN, "uid": "${prometheus}"}:
                 assert target["expr"], panel["title"]
+                continue
+            if target["datasource"] == {"type": "datasource", "uid": "grafana"}:
+                assert target["queryType"] == "measurements"
+                assert re.fullmatch(r"stream/\w+/\w+", target["channel"])
                 continue
             assert target["datasource"] == {"type": PLUGIN, "uid": "${datasource}"}
             assert target["editorType"] == "sql"
@@ -122,11 +127,57 @@ def test_every_unit_of_the_registry_has_a_format() -> None:
     assert set(FORMATS) == set(Unit)
 
 
-def test_a_link_takes_the_range_and_the_row_along() -> None:
-    link = address(Link("Health", "romashka-health", {"provider": "provider"}))
-    assert link.startswith("/d/romashka-health?${__url_time_range}")
-    assert "var-provider=${__data.fields.provider}" in link
-    assert "${tenant:queryparam}" in link
+def test_a_link_takes_the_range_what_is_chosen_and_the_row_along() -> None:
+    link = address(Link("Health", "romashka-health", {"provider": "provider"}, panel=20), ("tenant", "provider"))
+    assert link == (
+        "/d/romashka-health?${__url_time_range}&${tenant:queryparam}&var-provider=${__data.fields.provider}"
+        "&viewPanel=20"
+    )
+
+
+def test_every_link_keeps_what_is_chosen_on_its_page(built: Dashboard) -> None:
+    chosen = [variable["name"] for variable in built["templating"]["list"] if variable["name"] != "prometheus"]
+    for address_ in re.findall(r'"(/d/[^"]+)"', json.dumps(built)):
+        for name in chosen:
+            assert f"${{{name}:queryparam}}" in address_ or f"&var-{name}=" in address_, address_
+
+
+def test_every_tile_leads_on(tab: Tab) -> None:
+    for panel in tab.panels:
+        if panel.picture is Picture.STAT and panel.origin is Origin.TABLES and not panel.is_live and panel.height == 4:
+            assert panel.link is not None, panel.title
+            target = next(one for one in ALL if one.uid == panel.link.tab)
+            assert panel.link.panel is None or panel.link.panel in {one.id for one in target.panels}
+
+
+def test_a_series_is_named_by_its_labels_and_not_like_every_other_one(tab: Tab, built: Dashboard) -> None:
+    by_id = {panel["id"]: panel for panel in panels(built)}
+    for panel in tab.panels:
+        if not panel.by:
+            continue
+        config = by_id[panel.id]["fieldConfig"]
+        set_ = [one for rule in config["overrides"] for one in rule["properties"]]
+        names = [one["value"] for one in set_ if one["id"] == "displayName"]
+        for name in names or [config["defaults"]["displayName"]]:
+            labels = re.findall(r"\$\{__(?:field\.labels|data\.fields)\.(\w+)\}", name)
+            assert tuple(labels) == panel.by, (panel.title, name)
+
+
+def test_states_in_text_are_split_into_a_row_for_each_integration() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == "romashka-health")
+    (timeline,) = (panel for panel in panels(built) if panel["type"] == "state-timeline")
+    (split,) = timeline["transformations"]
+    assert split["id"] == "partitionByValues"
+    assert split["options"]["fields"] == ["integration"]
+    assert timeline["targets"][0]["format"] == 1
+
+
+def test_the_map_sizes_its_marks_by_the_figure_and_calls_no_tile_server() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == "romashka-conversations")
+    (map_,) = (panel for panel in panels(built) if panel["type"] == "geomap")
+    assert map_["options"]["basemap"]["type"] == "geojson"
+    assert map_["options"]["basemap"]["config"]["src"].startswith("public/")
+    assert map_["options"]["layers"][0]["config"]["style"]["size"]["field"] == "conversation_count"
 
 
 def test_the_seven_tabs_of_the_document_are_there_once() -> None:

@@ -14,9 +14,7 @@ import pytest
 from dashboards.panel import Origin, Panel, Picture, Tab
 from dashboards.preview.page import Facts, render
 from dashboards.preview.script import drawing_script
-from dashboards.preview.words import cell_text
 from dashboards.tabs import ALL, pipeline
-from kpis.kpi import Unit
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FACTS = Facts(NOW - timedelta(days=1), NOW, "all tenants", NOW)
@@ -83,7 +81,7 @@ def test_a_page_fetches_nothing(tab: Tab) -> None:
         for name in {"src", "href", "action", "data", "poster"} & attributes.keys():
             target = attributes[name] or ""
             assert tag == "a", (tag, name)
-            assert re.fullmatch(r"romashka-[a-z]+\.html", target), target
+            assert re.fullmatch(r"romashka-[a-z]+\.html(#panel-\d+)?", target), target
     assert "@import" not in page(tab)
     assert "url(" not in page(tab)
 
@@ -92,6 +90,15 @@ def test_the_drawing_script_names_no_address_but_namespaces_and_schemas() -> Non
     script = drawing_script()
     addresses = set(re.findall(r"https?://[\w.-]+", script))
     assert addresses <= {"http://www.w3.org", "https://vega.github.io", "https://github.com"}
+
+
+def test_links_lead_to_panels_that_a_page_has() -> None:
+    pages = {f"{tab.uid}.html": page(tab) for tab in ALL}
+    found = {target for html in pages.values() for target in re.findall(r'href="(romashka-[^"]+)"', html)}
+    assert any("#panel-" in target for target in found)
+    for target in found:
+        name, _, anchor = target.partition("#")
+        assert not anchor or f'id="{anchor}"' in pages[name], target
 
 
 @pytest.mark.parametrize("tab", ALL, ids=lambda tab: tab.uid)
@@ -110,20 +117,3 @@ def test_what_a_preview_cannot_ask_is_named_and_takes_no_room() -> None:
     assert html.count("<article") == sum(panel.origin is Origin.TABLES for panel in pipeline.TAB.panels) == 1
     assert "from Prometheus" in said
     assert "from the log of a ClickHouse server" in said
-
-
-@pytest.mark.parametrize(
-    ("cell", "unit", "expected"),
-    [
-        (0.1234, Unit.RATIO, "12.3%"),
-        (None, Unit.RATIO, "-"),
-        (float("nan"), None, "-"),
-        (1234567, Unit.COUNT, "1,234,567"),
-        (NOW, None, "2026-11-22 12:00"),
-        (["a", "b"], None, "a, b"),
-        (True, None, "yes"),
-        (1500.4, Unit.MILLISECONDS, "1,500 ms"),
-    ],
-)
-def test_a_cell_reads_like_people_write_it(cell: Any, unit: Unit | None, expected: str) -> None:
-    assert cell_text(cell, unit) == expected

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from kpis.display import interval, notes, shown
+from kpis.display import cell, interval, notes, shown
 from kpis.kpi import Unit
 from kpis.registry import ALL, get
 from kpis.scope import ALL_TENANTS, Everyone, Scope
@@ -84,3 +84,22 @@ def test_money_of_all_tenants_is_said_to_be_of_several_currencies() -> None:
 def test_every_figure_has_words_for_nothing() -> None:
     for kpi in ALL.values():
         assert notes(kpi, row(kpi.id, None, 0), scope())
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (0.1234, Unit.RATIO, "12.3%"),
+        (None, Unit.RATIO, "-"),
+        (float("nan"), Unit.RATIO, "-"),
+        (float("inf"), None, "-"),
+        (1234567, None, "1,234,567"),
+        (1.5, None, "1.50"),
+        (NOW, None, "2026-11-22 10:30"),
+        (["a", "b"], None, "a, b"),
+        (True, None, "yes"),
+        ("shopify", Unit.COUNT, "shopify"),
+    ],
+)
+def test_a_cell_reads_like_people_write_it(value: Any, unit: Unit | None, expected: str) -> None:
+    assert cell(value, unit) == expected

@@ -1,0 +1,30 @@
+"""Does once, beside the demo's worker, the leader's jobs that come round every few hours: ``python -m cli.demo_jobs``.
+
+The leader did them when it started, before there was any history. What it does every minute is left to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cli.jobs import run_job
+from cli.settings import settings
+from streams import customer_jobs, impact_jobs
+from streams.kpi_change_job import kpi_change_job
+from streams.produce import BulkProducer
+
+_JOBS: Final = (kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
+
+
+def main() -> None:
+    """Do them, one after the other; end with 1 and a line on stderr where one could not be done."""
+    config = settings()
+    with BulkProducer(config.kafka) as producer:
+        done = [run_job(job, config.clickhouse, producer) for job in _JOBS]
+    if failed := [f"{one.job.name}: {one.failure}" for one in done if one.failure]:
+        sys.exit("; ".join(failed))
+
+
+if __name__ == "__main__":
+    main()
