@@ -1,184 +1,125 @@
-"""How long key figures take over a hundred million queries: ``python -m benchmarks.kpis --queries 100_000_000``.
+"""How long key figures take over a hundred million queries: ``make bench-kpis`` (``ARGS=--write`` for the docs).
 
-The rows are made inside the embedded ClickHouse: a month of one-minute windows, of which the job "roll-ups" makes hours
-and days, raw queries to compare with, and the conversations of as many queries. The newest hour is left to the windows,
-as in a running system. Nothing is kept.
+The rows are made inside the embedded ClickHouse (``benchmarks/kpis_rows.py``): a month of one-minute windows, facts of
+conversations with their events, and the roll-ups that the job makes of them; the newest minutes are not rolled up, as
+in a running system. The days of the roll-ups are repeated back over a year. Nothing is kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
+from rich.console import Console
 
+from benchmarks.kpis_growth import growth
+from benchmarks.kpis_rows import TENANTS, Amount, as_running, fill, stretch
+from benchmarks.kpis_timing import Timing
+from benchmarks.report import Sheet, machine, to_markdown, to_terminal
 from embedded.database import Database
 from kpis.query import ALL_TENANTS, Interval, Scope, figures
 from kpis.registry import ALL
-from kpis.stale import MARGIN_SECONDS
 from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
-from streams.rollup_job import refresh
 
-_TENANTS = 20
-_DAYS = 30
-_SERIES = 12  # of a tenant: providers times query types
-_QUERIES_PER_CONVERSATION = 2.2
-_REPEATS = 3
+_DOCUMENT: Final = Path("docs/benchmarks.md")
+_BEGIN: Final = "<!-- make bench-kpis ARGS=--write: begin -->\n"
+_END: Final = "<!-- make bench-kpis ARGS=--write: end -->\n"
+_DAYS, _YEAR = 30, 365
+_ONE, _EVERYONE = UUID(int=7), ALL_TENANTS
+_RANGES: Final = (7, 30, 90, _YEAR)
+_SOME: Final = ("query_count", "latency_p95_ms", "durable_resolution_rate", "net_savings")
+# These read conversations one by one, of which there are no more than a month.
+_SINGLE: Final = frozenset(
+    {"durable_resolution_confirmed_rate", "durable_resolution_assumed_rate", "influenced_revenue"}
+)
 
-_MINUTES = _DAYS * 24 * 60
-# A lognormal-like spread of response times over about 250 buckets, a different few in each window.
-_WINDOWS = """
-INSERT INTO query_windows
-SELECT
-    toUUID(leftPad(hex(1 + number % {tenants}), 32, '0')) AS user_id,
-    ['hubspot', 'shopify', 'salesforce'][1 + intDiv(number, {tenants}) % 3] AS integration_provider,
-    concat('type_', toString(intDiv(number, {tenants} * 3) % 4)) AS query_type,
-    toDateTime({start} + 60 * (intDiv(number, {tenants} * 12) % {minutes}), 'UTC') AS window_start,
-    1, 0, intDiv(number, 32768), number, {each}, {each} - (cityHash64(number) % 20 = 0), {each} * 400,
-    (
-        arrayMap(i -> toInt16(480 + 60 * i + cityHash64(number, i) % 60), range({each})),
-        arrayMap(i -> toUInt64(1), range({each}))
-    ),
-    {each} * 3, {each}, {each} * 0.8, {each}, 0.1, {each}
-FROM numbers({first}, {count})
-"""
-_RAW = """
-INSERT INTO integration_query_metrics
-SELECT
-    generateUUIDv4(number), toUUID(leftPad(hex(1 + number % {tenants}), 32, '0')),
-    toDateTime64({start} + number % ({minutes} * 60), 3, 'UTC'), '', ['chat', 'email', 'web'][1 + number % 3],
-    ['DE', 'US', 'IN', 'EE'][1 + intDiv(number, 7) % 4], 'new', generateUUIDv4(number + 1),
-    ['hubspot', 'shopify', 'salesforce'][1 + intDiv(number, {tenants}) % 3],
-    concat('type_', toString(intDiv(number, {tenants} * 3) % 4)), cityHash64(number) % 20 != 0,
-    100 + cityHash64(number, 1) % 900, 3, 0.8, 0.1, 'orders', if(cityHash64(number) % 20 = 0, 'timeout', ''),
-    1, 0, number
-FROM numbers({first}, {count})
-"""
-_FACTS = """
-INSERT INTO conversation_facts
-(user_id, conversation_id, entered_at, last_event_at, channel, country, customer_segment, stage, data_used, providers,
- data_types, confidence_with_data, confidence_without_data, ended, outcome, handled_by, ended_at, resolved, autonomous,
- resolution_minutes, satisfaction, value, version)
-SELECT
-    toUUID(leftPad(hex(1 + number % {tenants}), 32, '0')), generateUUIDv4(number),
-    toDateTime64({start} + intDiv(number * {minutes} * 60, {all}), 3, 'UTC') AS entered, entered,
-    ['chat', 'email', 'web'][1 + number % 3], ['DE', 'US', 'IN', 'EE'][1 + intDiv(number, 7) % 4], 'new', 'purchase',
-    number % 3 != 0, ['hubspot'], ['orders'], 0.9, 0.6, true, if(number % 5 = 0, 'escalated', 'resolved'),
-    if(number % 5 = 0, 'human', 'ai'), entered + 600, number % 5 != 0, number % 5 != 0, 10,
-    if(number % 3 = 0, 4.2, NULL), 10, now64(3)
-FROM numbers({first}, {count})
-"""
-
-
-class Timed(NamedTuple):
-    """How long a question took, in ms."""
-
-    id: str
-    tenant: float
-    everyone: float
-    series: float
+out = Console(width=150)
 
 
 def main() -> None:
-    """Make the rows, roll them up, ask every figure, print a table."""
+    """Make the rows, ask every figure, print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queries", type=int, default=100_000_000)
-    parser.add_argument("--conversations", type=int, help="default: as many as so many queries belong to")
-    parser.add_argument("--raw", action="store_true", help="also make the raw rows, and ask them")
+    parser.add_argument("--conversations", type=int, default=5_000_000)
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {_DOCUMENT}")
     options = parser.parse_args()
+    end = datetime.now(UTC).replace(second=0, microsecond=0)
+    amount = Amount(options.queries, options.conversations, _DAYS, end)
+    parts = []
+    for sheet in _sheets(amount):
+        out.print(to_terminal(sheet))
+        parts.append(to_markdown(sheet))
+    if options.write:
+        made = f"{amount.queries:,} queries and {amount.conversations:,} conversations of {TENANTS} tenants."
+        _write("\n\n".join([*parts, made, machine()]))
+
+
+def _sheets(amount: Amount) -> Iterator[Sheet]:
     with Database() as database:
         address = ClickHouseAddress(database.url, "benchmark")
         migrate(address)
         with connect(address, answer_seconds=3600) as client:
-            end = datetime.now(UTC).replace(second=0, microsecond=0)
-            conversations = options.conversations or round(options.queries / _QUERIES_PER_CONVERSATION)
-            _fill(client, options.queries, conversations, end, raw=options.raw)
-            _report(client, end, raw=options.raw)
+            timing = Timing(client, database.pid)
+            fill(client, amount, _say, raw=False)
+            stretch(client, amount, _YEAR)
+            as_running(client, amount, _say)
+            yield _figures(timing, amount.end)
+            yield _ranges(timing, client, amount.end)
+        yield growth(database, amount.end, _say)
 
 
-def _fill(client: Client, queries: int, conversations: int, end: datetime, *, raw: bool) -> None:
-    windows = _TENANTS * _SERIES * _MINUTES
-    each = max(1, round(queries / windows))
-    values = {
-        "tenants": _TENANTS,
-        "minutes": _MINUTES,
-        "start": int((end - timedelta(days=_DAYS)).timestamp()),
-        "each": each,
-    }
-    _insert(client, "windows", _WINDOWS, min(windows, queries), values)
-    began = time.monotonic()
-    refresh(client)
-    print(f"roll-ups from nothing: {time.monotonic() - began:.1f} s")
-    _insert(client, "conversation facts", _FACTS, conversations, values | {"all": conversations})
-    if raw:
-        _insert(client, "raw queries", _RAW, queries, values)
-    _touch_this_hour(client)
-    began = time.monotonic()
-    refresh(client)
-    print(f"roll-ups again, the hour of every tenant touched: {time.monotonic() - began:.1f} s")
-    _touch_this_hour(client)
-
-
-def _touch_this_hour(client: Client) -> None:
-    """Make it a running system's: what was filled is long rolled up, the current hour of every tenant is not."""
-    client.command(
-        "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
-        f"SELECT rollup, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND, 0 FROM rollup_progress FINAL"
-    )
-    client.command(
-        "INSERT INTO touched_query_hours SELECT DISTINCT user_id, toStartOfHour(now('UTC')), "
-        f"now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND FROM query_days"
-    )
-
-
-def _insert(client: Client, what: str, sql: str, rows: int, values: dict[str, Any]) -> None:
-    began = time.monotonic()
-    portion = 5_000_000
-    for first in range(0, rows, portion):
-        count = min(portion, rows - first)
-        client.command(
-            sql.format(first=first, count=count, **values),
-            settings={"max_partitions_per_insert_block": 0, "max_insert_threads": 2},
-        )
-    print(f"{what}: {rows:,} rows in {time.monotonic() - began:.0f} s", flush=True)
-
-
-def _report(client: Client, end: datetime, *, raw: bool) -> None:
-    rows = client.query(
-        "SELECT table, sum(rows), formatReadableSize(sum(bytes_on_disk)) FROM system.parts "
-        "WHERE active AND database = currentDatabase() GROUP BY table ORDER BY sum(rows) DESC"
-    ).result_rows
-    for table, count, size in rows:
-        print(f"  {table:<30}{count:>15,}  {size}")
-    print(f"{'figure':<36}{'one tenant':>12}{'all tenants':>13}{'by day':>10}   ms, the best of {_REPEATS}", flush=True)
-    for timed in _timed(client, end):
-        print(f"{timed.id:<36}{timed.tenant:>12.0f}{timed.everyone:>13.0f}{timed.series:>10.0f}", flush=True)
-    if raw:
-        everyone = Scope(end - timedelta(days=_DAYS), end, ALL_TENANTS)
-        took = _ms(client, "query_count", everyone, rolled_up=False)
-        print(f"query_count of all tenants from windows alone: {took:.0f} ms")
-
-
-def _timed(client: Client, end: datetime) -> Iterator[Timed]:
-    one = Scope(end - timedelta(days=_DAYS, minutes=-17), end, UUID(int=7))
-    everyone = Scope(end - timedelta(days=_DAYS, minutes=-17), end, ALL_TENANTS)
+def _figures(timing: Timing, end: datetime) -> Sheet:
+    rows = []
     for id_ in ALL:
-        yield Timed(id_, _ms(client, id_, one), _ms(client, id_, everyone), _ms(client, id_, one, every=Interval.DAY))
+        month, year = end - timedelta(days=_DAYS, minutes=-17), end - timedelta(days=_YEAR, minutes=-17)
+        asked: list[tuple[datetime, Any, Interval | None]] = [
+            (month, _ONE, None),
+            (month, _EVERYONE, None),
+            (month, _ONE, Interval.DAY),
+        ]
+        if id_ not in _SINGLE:
+            asked += [(year, _ONE, None), (year, _EVERYONE, None)]
+        cells = [str(timing.of(figures([id_], Scope(start, end, who), every=every))) for start, who, every in asked]
+        rows.append((id_, *cells, *[""] * (5 - len(cells))))
+        out.print(*rows[-1])
+    return Sheet(
+        "Milliseconds by the clock, in brackets of processor time",
+        ("figure", "one tenant, 30 days", "all, 30 days", "one, by day", "one, a year", "all, a year"),
+        rows,
+    )
 
 
-def _ms(client: Client, id_: str, scope: Scope, **how: Any) -> float:
-    query = figures([id_], scope, **how)
-    took = []
-    for _ in range(_REPEATS):
-        began = time.monotonic()
-        client.query(query.sql, parameters=query.parameters)
-        took.append((time.monotonic() - began) * 1000)
-    return min(took)
+def _ranges(timing: Timing, client: Client, end: datetime) -> Sheet:
+    rows = []
+    for days in _RANGES:
+        start = end - timedelta(days=days)
+        counted = client.query(
+            "SELECT (SELECT count() FROM query_days FINAL WHERE day_start >= {start:DateTime}), "
+            "(SELECT count() FROM conversation_days FINAL WHERE part = '' AND day_start >= {start:DateTime})",
+            parameters={"start": f"{start:%Y-%m-%d %H:%M:%S}"},
+        ).result_rows[0]
+        cells = [str(timing.of(figures([id_], Scope(start, end, _EVERYONE)))) for id_ in _SOME]
+        rows.append((f"{days} days", *(f"{one:,}" for one in counted), *cells))
+    return Sheet(
+        "By the length of the range, all tenants", ("range", "days of queries", "days of conversations", *_SOME), rows
+    )
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False)
+
+
+def _write(text: str) -> None:
+    """Replace what stands between the two marks."""
+    before, rest = _DOCUMENT.read_text().split(_BEGIN)
+    _, after = rest.split(_END)
+    _DOCUMENT.write_text(f"{before}{_BEGIN}\n{text}\n\n{_END}{after}")
 
 
 if __name__ == "__main__":

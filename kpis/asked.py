@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,8 @@ class Asked:
     every: Interval | None = None
     rolled_up: bool = True
     """Whether roll-ups may be read; the answer is the same without them, only later."""
+    used: str = ""
+    """What is computed of a source's rows, as SQL: a source need not have columns that are not named here."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -51,9 +53,10 @@ class Asked:
             raise ValueError("not a time series")
         return f"toTimeZone({_BUCKETS[self.every].format(at=at, zone=self.dialect.time_zone)}, 'UTC')"
 
-    def where(self, dimensions: Mapping[str, Dimension], tenant: str = "user_id") -> str:
-        """Return the predicate of tenant and filters; there is always one for the tenant."""
-        return " AND ".join([self.dialect.tenant(tenant), *(self._filter(name, dimensions) for name in self.filters)])
+    def where(self, dimensions: Mapping[str, Dimension], but: Collection[str] = ()) -> str:
+        """Return the predicate of tenant and filters, ``but`` some of those; there is always one for the tenant."""
+        filters = (self._filter(name, dimensions) for name in self.filters if name not in but)
+        return " AND ".join([self.dialect.tenant("user_id"), *filters])
 
     @property
     def filters(self) -> tuple[str, ...]:

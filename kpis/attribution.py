@@ -18,6 +18,7 @@ from kpis.analyses.facts import Over, conversations_of
 from kpis.asked import Asked
 from kpis.settings_model import SETTINGS
 from kpis.sources import conversations
+from kpis.sources.conversation_counts import counts
 from kpis.sources.conversations import DIMENSIONS
 from kpis.statistics import Arm, Stratum, difference, scaled
 
@@ -27,7 +28,7 @@ UNNAMED: Final = "unnamed"
 
 # Splitting an amount keeps six decimals, so the parts add up to the whole to a hundredth of a cent.
 _INFLUENCED: Final = """
-WITH {wide},
+WITH {several}{wide},
 rules AS
 (
     SELECT user_id, effective_from, setting, value
@@ -109,8 +110,15 @@ _LONGEST_WINDOW: Final = """(
 )"""
 
 
-def _chains(asked: Asked) -> str:
-    """Return common table expressions up to ``chains``: sales with the touches that share them."""
+# Amounts of several tenants are not added up, so nothing is worked out for them.
+_IF_SEVERAL: Final = "(SELECT uniqExact(user_id) > 1 FROM {counts}) AS several, "
+
+
+def _chains(asked: Asked, *, of_one: bool = False) -> str:
+    """Return common table expressions up to ``chains``: sales with the touches that share them.
+
+    With ``of_one``, also ``several``: whether several tenants had conversations; then there are no chains.
+    """
     dialect = asked.dialect
     tenant = dialect.tenant("user_id")
     default = SETTINGS["attribution_window_days"].default
@@ -120,8 +128,11 @@ def _chains(asked: Asked) -> str:
         f"({dialect.start} - toIntervalDay({longest}))",
         f"({dialect.end} + INTERVAL {REFUND_DAYS} DAY)",
         narrowed=False,
+        unless="several" if of_one else "false",
     )
+    everything = counts(replace(asked, by=(), every=None, used="conversations"))
     return _INFLUENCED.format(
+        several=_IF_SEVERAL.format(counts=everything) if of_one else "",
         wide=conversations_of(asked, over, "wide"),
         facts=conversations.facts(replace(asked, dialect=over)),
         tenant=tenant,
@@ -152,7 +163,8 @@ def influenced(asked: Asked) -> str:
             split += "part.1 AS provider, "
         if "provider" in asked.filters:
             kept += f" AND {asked.dialect.one_of('provider', 'part.1')}"
-    return f"""{_chains(asked)}
+    of_one = not {"tenant"} & {*asked.by, *asked.dialect.parameters}  # else there cannot be several
+    return f"""{_chains(asked, of_one=of_one)}
 SELECT {columns}
     if(uniqExact(user_id) > 1, NULL, toDecimal128(round(sum(share), 2), 2)) AS value,
     uniqExact(user_id, conversation_id) AS n,
@@ -161,6 +173,19 @@ SELECT {columns}
     if(uniqExact(user_id) > 1, '{_SEVERAL}', '') AS note
 FROM (SELECT {split}user_id, conversation_id, {share} AS share FROM chains {parts} WHERE {kept})
 {asked.grouping}
+{_of_several(asked) if of_one else ""}
+"""
+
+
+def _of_several(asked: Asked) -> str:
+    """Return what takes the place of the amounts of several tenants: conversations, and why there is no value."""
+    counted = counts(replace(asked, used="conversations"))
+    return f"""HAVING NOT several
+UNION ALL
+SELECT {asked.split(DIMENSIONS)} NULL, toUInt64(sum(conversations)), NULL, NULL, '{_SEVERAL}'
+FROM {counted}
+{asked.grouping}
+HAVING several AND sum(conversations) > 0
 """
 
 

@@ -40,8 +40,18 @@ class Dialect(Protocol):
         """Whether the time zone's hours are those of UTC."""
 
     @property
+    def days_fit(self) -> bool:
+        """Whether the time zone's days are those of UTC."""
+
+    @property
     def filters(self) -> tuple[str, ...]:
-        """Dimensions that the question is narrowed by."""
+        """Dimensions that the question is, or may be, narrowed by."""
+
+    def unnarrowed(self, name: str) -> str:
+        """Return the constant expression that a filter lets everything through; ``false`` where that is certain."""
+
+    def by_one_value(self, name: str) -> str:
+        """Return the constant expression that a filter has one value; ``false`` where that is certain."""
 
     def tenant(self, column: str) -> str:
         """Return the predicate of the tenant. Every statement has it, if only to say that all are meant."""
@@ -90,9 +100,22 @@ class Bound:
         return whole_hours(self.scope)
 
     @property
+    def days_fit(self) -> bool:
+        """Whether the time zone is UTC."""
+        return self.scope.time_zone == "UTC"
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """Dimensions with a value."""
         return tuple(self.scope.filters)
+
+    def unnarrowed(self, name: str) -> str:  # noqa: ARG002 - a filter is there only where it narrows
+        """Return ``false``."""
+        return "false"
+
+    def by_one_value(self, name: str) -> str:
+        """Return whether the filter is one value and not several."""
+        return "false" if isinstance(self.scope.filters[name], tuple) else "true"
 
     def tenant(self, column: str) -> str:
         """Return the predicate of the tenant."""
@@ -154,9 +177,22 @@ class Grafana:
         return f"'{self.zone_name}'"
 
     @property
+    def days_fit(self) -> bool:
+        """Whether the time zone is UTC."""
+        return self.zone_name == "UTC"
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """The variables beside the tenant's."""
         return tuple(name for name in self.variables if name != "tenant")
+
+    def unnarrowed(self, name: str) -> str:
+        """Return whether "All" is chosen."""
+        return f"has({_chosen(name)}, 'all')"
+
+    def by_one_value(self, name: str) -> str:
+        """Return whether one value is chosen."""
+        return f"length({_chosen(name)}) = 1"
 
     def tenant(self, column: str) -> str:
         """Return the predicate of the tenant variable; all tenants where the dashboard has none."""

@@ -45,6 +45,15 @@ def mean(column: str) -> Formula:
     return Formula(f"if({n} = 0, NULL, {value})", n, f"{value} - {half}", f"{value} + {half}")
 
 
+def mean_of_sums(name: str) -> Formula:
+    """Return ``mean`` of what was added up before: ``<name>_count``, ``<name>_sum`` and ``<name>_squares``."""
+    n, total_, squares = (f"toFloat64(sum({name}_{what}))" for what in ("count", "sum", "squares"))
+    value = f"{total_} / nullIf({n}, 0)"
+    variance = f"greatest(0., {squares} - {total_} * {total_} / {n}) / ({n} - 1)"
+    half = f"if({n} < 2, NULL, {_Z} * sqrt({variance} / {n}))"
+    return Formula(value, f"sum({name}_count)", f"{value} - {half}", f"{value} + {half}")
+
+
 def quotient(numerator: str, denominator: str) -> Formula:
     """Return the mean of what was summed and counted before, where single values are no longer known."""
     return Formula(f"toFloat64({numerator}) / nullIf({denominator}, 0)", denominator)

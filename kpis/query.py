@@ -8,6 +8,7 @@ split there is exactly one row, also for an empty range: counts are 0 and shares
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from kpis.asked import Asked
@@ -103,9 +104,11 @@ def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregat
 def _parts(kpis: Sequence[Kpi], asked: Asked) -> Iterator[tuple[list[Kpi], str]]:
     """Yield the figures that are computed together, and the statement that does it."""
     for source, group in _by_source(kpis):
-        columns = (_aggregate(kpi, computed) for kpi, computed in group.items())
-        rows = f"{source.relation(asked)} {asked.grouping}"
-        yield list(group), f"SELECT {asked.split(source.dimensions)}{', '.join(columns)} FROM {rows}"
+        columns = ", ".join(_aggregate(kpi, computed) for kpi, computed in group.items())
+        rows = f"{source.relation(replace(asked, used=f'{columns} {source.occupied}'))} {asked.grouping}"
+        if asked.columns:
+            rows += f" HAVING {source.occupied}"
+        yield list(group), f"SELECT {asked.split(source.dimensions)}{columns} FROM {rows}"
     keys = "".join(f"{name}, " for name in asked.columns)
     for kpi in kpis:
         if isinstance(kpi.computed, Statement):

@@ -31,7 +31,32 @@ def query_days(tenant: str, rollup: str) -> str:
 
 
 def conversations(tenant: str, rollup: str = "conversation_facts") -> str:
-    """Return a subquery of the (tenant, conversation) that the facts do not know."""
+    """Return a subquery of the ids of conversations that the facts do not know.
+
+    Without their tenant: of two tenants whose conversations have the same id, both are taken from the events, and one
+    id is found in half the time of two.
+    """
+    return f"(SELECT conversation_id FROM touched_conversations WHERE touched_at >= {since(rollup)} AND {tenant})"
+
+
+def conversation_hours(tenant: str) -> str:
+    """Return a subquery of the (tenant, hour) whose facts were written anew since hours of conversations were made.
+
+    Without the margin: facts are inserted by the job itself, which waits for its insert before it makes the hours.
+    """
     return (
-        f"(SELECT user_id, conversation_id FROM touched_conversations WHERE touched_at >= {since(rollup)} AND {tenant})"
+        "(SELECT user_id, hour_start FROM touched_conversation_hours "
+        f"WHERE touched_at >= {_reflects('conversation_hours')} AND {tenant})"
     )
+
+
+def conversation_days(tenant: str) -> str:
+    """Return a subquery of the (tenant, day) with an hour that the days of conversations do not know."""
+    return (
+        "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_conversation_hours "
+        f"WHERE touched_at >= {_reflects('conversation_days')} AND {tenant})"
+    )
+
+
+def _reflects(rollup: str) -> str:
+    return f"(SELECT max(reflects) FROM rollup_progress WHERE rollup = '{rollup}')"

@@ -126,12 +126,14 @@ class Oracle:
     def __init__(self, as_of: datetime) -> None:
         self.as_of = as_of
         self._events: defaultdict[str, dict[str, Event]] = defaultdict(dict)
+        self._conversations: list[Conversation] | None = None
 
     def add(self, messages: Iterable[Message]) -> None:
         for topic, _, value in messages:
             event = json.loads(value, parse_float=Decimal)
             event["at"] = _moment(event["created_at"])
             self._events[topic].setdefault(event["event_id"], event)
+        self._conversations = None
 
     def of(self, topic: str) -> list[Event]:
         """The distinct events of a topic."""
@@ -150,10 +152,14 @@ class Oracle:
 
     def conversations(self) -> list[Conversation]:
         """Every conversation that any event of outcomes or intelligence tells of."""
-        rows: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
-        for event in [*self.of(OUTCOMES.name), *self.of(INTELLIGENCE.name)]:
-            rows[event["user_id"], event["conversation_id"]].append(event)
-        return [Conversation(*key, _entered(group), sorted(group, key=_order)) for key, group in rows.items()]
+        if self._conversations is None:
+            rows: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
+            for event in [*self.of(OUTCOMES.name), *self.of(INTELLIGENCE.name)]:
+                rows[event["user_id"], event["conversation_id"]].append(event)
+            self._conversations = [
+                Conversation(*key, _entered(group), sorted(group, key=_order)) for key, group in rows.items()
+            ]
+        return self._conversations
 
     def queries(self, start: datetime, end: datetime) -> dict[str, float | None]:
         """The figures of queries."""

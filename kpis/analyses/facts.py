@@ -27,12 +27,15 @@ class Over:
         The range, as SQL expressions.
     narrowed
         Whether the question's filters hold.
+    unless
+        A constant expression; where it is true there is nothing in the range.
     """
 
     of: Dialect
     start: str
     end: str
     narrowed: bool = True
+    unless: str = "false"
 
     @property
     def now(self) -> str:
@@ -55,13 +58,26 @@ class Over:
         return self.of.hours_fit
 
     @property
+    def days_fit(self) -> bool:
+        """The question's."""
+        return self.of.days_fit
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """The question's, where it is narrowed."""
         return self.of.filters if self.narrowed else ()
 
+    def unnarrowed(self, name: str) -> str:
+        """Return the question's expression."""
+        return self.of.unnarrowed(name)
+
+    def by_one_value(self, name: str) -> str:
+        """Return the question's expression."""
+        return self.of.by_one_value(name)
+
     def tenant(self, column: str) -> str:
-        """Return the question's predicate."""
-        return self.of.tenant(column)
+        """Return the question's predicate, false where ``unless`` is true."""
+        return self.of.tenant(column) if self.unless == "false" else f"({self.of.tenant(column)} AND NOT {self.unless})"
 
     def one_of(self, name: str, column: str) -> str:
         """Return the question's predicate."""

@@ -6,10 +6,12 @@ conversation counts for the day it came in. Monthly costs are spread evenly over
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from kpis.asked import Asked
-from kpis.sources import conversations
+from kpis.sources.conversation_counts import counts
+from kpis.sources.conversations import DIMENSIONS
 from kpis.statistics import ENOUGH
 
 # What each price is called in the settings; a figure names those that it lacks.
@@ -23,27 +25,8 @@ NET_NEEDS: Final = (
     "upkeep_cost_per_month",
 )
 
-_MEASURED: Final = """measured AS
-(
-    -- How much sooner a person is done with data than without, where enough of both were handed over and resolved.
-    SELECT
-        user_id,
-        if(least(countIf(data_used), countIf(NOT data_used)) >= {enough},
-            toDecimal128OrNull(toString(round(
-                avgIf(resolution_minutes, NOT data_used) - avgIf(resolution_minutes, data_used), 2)), 2),
-            NULL) AS minutes
-    FROM known
-    WHERE handed_over AND resolution_minutes IS NOT NULL
-    GROUP BY user_id
-),
-"""
-_NOT_MEASURED: Final = (
-    "measured AS (SELECT user_id, toDecimal128OrNull('', 2) AS minutes FROM tenant_settings WHERE false),"
-)
-
 _PRICES: Final = """
-known AS (SELECT * FROM {facts} AS facts),
-{measured}calendar AS
+calendar AS
 (
     SELECT
         user_id,
@@ -78,7 +61,7 @@ prices AS
         day,
         maxIf(amount, setting = 'cost_per_human_contact') AS contact,
         maxIf(amount, setting = 'loaded_rate_per_hour') AS rate,
-        coalesce(maxIf(amount, setting = 'handle_minutes_saved'), any(measured.minutes)) AS minutes,
+        maxIf(amount, setting = 'handle_minutes_saved') AS minutes,
         maxIf(amount, setting = 'platform_cost_per_month') AS platform,
         maxIf(amount, setting = 'upkeep_cost_per_month') AS upkeep,
         sumIf(amount, setting = 'integration_cost_per_month' OR startsWith(setting, 'integration_cost_per_month:'))
@@ -87,68 +70,83 @@ prices AS
         arrayFilter(one -> one != '', [
             if(contact IS NULL, 'cost_per_human_contact', ''),
             if(rate IS NULL, 'loaded_rate_per_hour', ''),
-            if(minutes IS NULL, 'handle_minutes_saved', ''),
             if(platform IS NULL, 'platform_cost_per_month', ''),
             if(integrations IS NULL, 'integration_cost_per_month', ''),
             if(upkeep IS NULL, 'upkeep_cost_per_month', '')
         ]) AS missing
-    FROM entries LEFT JOIN measured USING (user_id)
+    FROM entries
     GROUP BY user_id, day
 )
 """
 
 
-def _prices(asked: Asked, *, net: bool) -> str:
+# How much sooner a person is done with data than without, where enough of both were handed over and resolved.
+_MEASURED: Final = """if(
+            least(sum(with_n) OVER mine, sum(without_n) OVER mine) >= {enough},
+            toDecimal128OrNull(toString(round(sum(without_sum) OVER mine / sum(without_n) OVER mine
+                - sum(with_sum) OVER mine / sum(with_n) OVER mine, 2)), 2),
+            NULL)"""
+_LEDGER: Final = """
+{prices},
+counted AS
+(
+    SELECT {split} user_id, toDate(at) AS day, sum(c.conversations) AS conversations,
+        sum(c.durable_count) AS durable, sumIf(c.handed_over_count, c.data_used) AS handled,
+        sumIf(c.handed_minutes_count, c.data_used) AS with_n,
+        sumIf(c.handed_minutes_count, NOT c.data_used) AS without_n,
+        toFloat64(sumIf(c.handed_minutes_sum, c.data_used)) AS with_sum,
+        toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum
+    FROM {counts} AS c
+    GROUP BY {grouping}
+    HAVING sum(c.conversations) > 0
+),
+priced AS
+(
+    -- A tenant that never set anything has no prices at all.
+    SELECT {own} user_id, conversations, durable, handled, with_n, without_n, with_sum, without_sum, contact, rate,
+        minutes, if(contact IS NULL AND empty(missing), {all}, missing) AS missing, toDecimal128(0, 8) AS cost
+    FROM counted LEFT JOIN prices USING (user_id, day)
+    {days}
+),
+ledger AS
+(
+    SELECT *, durable * contact AS gross, conversations * contact AS at_most,
+        coalesce(minutes, {measured}) AS saved, handled * saved * rate AS minutes_money,
+        arrayConcat(missing, if(saved IS NULL, ['handle_minutes_saved'], [])) AS lacking
+    FROM priced
+    WINDOW mine AS (PARTITION BY user_id)
+)
+"""
+_USED: Final = "conversations durable_count handed_over_count handed_minutes_count handed_minutes_sum data_used"
+_DAYS: Final = (
+    "UNION ALL SELECT {columns} user_id, 0, 0, 0, 0, 0, 0, 0, contact, rate, minutes, missing, cost FROM prices"
+)
+
+
+def prices(asked: Asked) -> str:
     """Return common table expressions up to ``prices``: a row per tenant that set anything and day; NULL: not set."""
     return _PRICES.format(
-        measured=_MEASURED.format(enough=ENOUGH) if net else _NOT_MEASURED,
-        facts=conversations.facts(asked),
         start=asked.dialect.start,
         end=asked.dialect.end,
         tenant=asked.dialect.tenant("user_id"),
     )
 
 
-def ledger(asked: Asked, *, net: bool) -> str:
+def ledger(asked: Asked) -> str:
     """Return common table expressions up to ``ledger``, with the question's columns and amounts that can be added up.
 
-    Parameters
-    ----------
-    net
-        Whether costs and handle time are asked for; only for questions split by tenant and time at most.
+    Costs are in it where the question is split by tenant and time at most: they are the tenant's as a whole.
     """
-    by_day = set(asked.by) <= {"tenant"}
-    days = f"UNION ALL SELECT {_day_columns(asked)} {_DAY} FROM prices" if by_day else ""
-    split = asked.split(conversations.DIMENSIONS)
-    grouping = ", ".join(["user_id", "day", *asked.columns])
-    own = "".join(f"counted.{name} AS {name}, " for name in asked.columns)
-    return f"""
-{_prices(asked, net=net)},
-counted AS
-(
-    SELECT {split} user_id, toDate(entered_at) AS day, count() AS conversations, countIf(k.durable) AS durable,
-        countIf(k.durable AND k.confirmed) AS confirmed, countIf(k.handed_over AND k.data_used) AS handled
-    FROM known AS k
-    GROUP BY {grouping}
-),
-ledger AS
-(
-    SELECT {own} {_COUNTED}
-    FROM counted LEFT JOIN prices USING (user_id, day)
-    {days}
-)
-"""
-
-
-_ALL: Final = str(list(NET_NEEDS))
-# A tenant that never set anything has no prices at all.
-_COUNTED: Final = f"""user_id, conversations, durable, confirmed, handled, contact,
-        if(contact IS NULL AND empty(missing), {_ALL}, missing) AS missing,
-        durable * contact AS gross, confirmed * contact AS gross_confirmed, conversations * contact AS at_most,
-        handled * minutes * rate AS minutes_money, toDecimal128(0, 8) AS cost"""
-_DAY: Final = """user_id, 0 AS conversations, 0 AS durable, 0 AS confirmed, 0 AS handled, contact, missing,
-        toDecimal128(0, 2) AS gross, toDecimal128(0, 2) AS gross_confirmed, toDecimal128(0, 2) AS at_most,
-        toDecimal128(0, 6) AS minutes_money, cost"""
+    return _LEDGER.format(
+        prices=prices(asked),
+        split=asked.split(DIMENSIONS),
+        counts=counts(replace(asked, used=_USED)),
+        grouping=", ".join(["user_id", "day", *asked.columns]),
+        own="".join(f"counted.{name} AS {name}, " for name in asked.columns),
+        all=list(NET_NEEDS),
+        days=_DAYS.format(columns=_day_columns(asked)) if set(asked.by) <= {"tenant"} else "",
+        measured=_MEASURED.format(enough=ENOUGH),
+    )
 
 
 def _day_columns(asked: Asked) -> str:

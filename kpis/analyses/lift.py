@@ -8,12 +8,13 @@ It is an association adjusted for what is known, not an experiment; conversation
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
 from kpis.analyses.facts import conversations_of
 from kpis.asked import Asked
 from kpis.dimension import Dimension
-from kpis.sources import conversations
+from kpis.sources.conversation_counts import counts
 from kpis.statistics import (
     ENOUGH,
     OWN_SPREAD,
@@ -57,9 +58,10 @@ WITH cells AS
 (
     SELECT
         {split}
-        countIf(data_used) AS n1, sumIf(y, data_used) AS s1, sumIf(y * y, data_used) AS q1,
-        countIf(NOT data_used) AS n0, sumIf(y, NOT data_used) AS s0, sumIf(y * y, NOT data_used) AS q0
-    FROM (SELECT *, {outcome} AS y FROM {facts} AS facts WHERE {counted}) AS counted
+        sumIf({counted}, data_used) AS n1, sumIf({counted}, NOT data_used) AS n0,
+        toFloat64(sumIf({added_up}, data_used)) AS s1, toFloat64(sumIf({added_up}, NOT data_used)) AS s0,
+        toFloat64(sumIf({squares}, data_used)) AS q1, toFloat64(sumIf({squares}, NOT data_used)) AS q0
+    FROM {counts} AS counts
     GROUP BY {grouping}
 ),
 compared AS
@@ -101,28 +103,32 @@ _MEASURED: Final = (
 )
 
 
-def standardised(asked: Asked, dimensions: Mapping[str, Dimension], *, counted: str, outcome: str, yes_no: bool) -> str:
-    """Return a figure's statement: ``kpis.statistics.difference`` of an outcome with and without data, as SQL.
+class Outcome(NamedTuple):
+    """What is averaged, as columns of ``kpis.conversation_measures``: of how many, their sum, the sum of squares."""
 
-    Parameters
-    ----------
-    counted
-        Which conversations count, as a predicate over their facts.
-    outcome
-        What is averaged, as an expression over their facts.
-    yes_no
-        Whether it is 0 or 1.
-    """
+    counted: str
+    added_up: str
+    squares: str
+    yes_no: bool
+
+
+CONVERTED: Final = Outcome("conversations", "converted_count", "converted_count", yes_no=True)
+STARS: Final = Outcome("satisfaction_count", "satisfaction_sum", "satisfaction_squares", yes_no=False)
+
+
+def standardised(asked: Asked, dimensions: Mapping[str, Dimension], outcome: Outcome) -> str:
+    """Return a figure's statement: ``kpis.statistics.difference`` of an outcome with and without data, as SQL."""
     strata = ["user_id", "stage", "channel"]
     return _STANDARDISED.format(
         split=asked.split(dimensions),
-        outcome=outcome,
-        facts=conversations.facts(asked),
-        counted=counted,
+        counted=outcome.counted,
+        added_up=outcome.added_up,
+        squares=outcome.squares,
+        counts=counts(replace(asked, by=(*asked.by, "stage", "channel", "data_used"), used=" ".join(outcome[:3]))),
         grouping=", ".join(dict.fromkeys([*asked.columns, *strata])),
         columns="".join(f"{name}, " for name in asked.columns),
         group_by=asked.grouping,
-        variance=_YES_NO if yes_no else _MEASURED.format(own=OWN_SPREAD),
+        variance=_YES_NO if outcome.yes_no else _MEASURED.format(own=OWN_SPREAD),
         enough=ENOUGH,
         z=Z_95,
     )

@@ -8,16 +8,25 @@ from typing import Any
 from kpis.analyses import ledger
 from kpis.asked import Asked
 from kpis.settings_model import missing_note
+from kpis.sources.conversations import facts
 from kpis.statistics import wilson
 
 
 def savings(asked: Asked) -> str:
     """Return counts and money of durable resolutions, one row per tenant."""
-    return f"""WITH {ledger.ledger(asked, net=False)}
-SELECT user_id, sum(l.conversations) AS conversations, sum(l.durable) AS durable, sum(l.confirmed) AS confirmed,
-    sum(l.gross) AS gross, sum(l.gross_confirmed) AS gross_confirmed, sum(l.at_most) AS at_most,
-    countIf(l.contact IS NULL) > 0 AS lacking
-FROM ledger AS l
+    return f"""WITH {ledger.prices(asked)},
+counted AS
+(
+    SELECT user_id, toDate(entered_at) AS day, count() AS conversations, countIf(f.durable) AS durable,
+        countIf(f.durable AND f.confirmed) AS confirmed
+    FROM {facts(asked)} AS f
+    GROUP BY user_id, day
+    UNION ALL SELECT user_id, day, 0, 0, 0 FROM prices
+)
+SELECT user_id, sum(c.conversations) AS conversations, sum(c.durable) AS durable, sum(c.confirmed) AS confirmed,
+    sum(c.durable * contact) AS gross, sum(c.confirmed * contact) AS gross_confirmed,
+    sum(c.conversations * contact) AS at_most, countIf(contact IS NULL) > 0 AS lacking
+FROM counted AS c LEFT JOIN prices USING (user_id, day)
 GROUP BY user_id
 ORDER BY user_id
 """

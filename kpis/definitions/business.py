@@ -28,7 +28,7 @@ _BOUNDS: Final = share("durable", "conversations")
 _SUMS: Final = (
     "sum(l.conversations) AS conversations, sum(l.durable) AS durable, sum(l.gross) AS gross, "
     "sum(l.at_most) AS at_most, sum(l.minutes_money) AS minutes_money, sum(l.cost) AS cost, "
-    "uniqExact(user_id) AS tenants, groupUniqArrayArray(missing) AS all_missing"
+    "uniqExact(user_id) AS tenants, groupUniqArrayArray(l.lacking) AS all_missing"
 )
 
 
@@ -66,7 +66,7 @@ def _money(asked: Asked, needs: tuple[str, ...], value: str, bounds: tuple[str, 
     columns = "".join(f"{name}, " for name in asked.columns)
     listed = ", ".join(f"'{name}'" for name in needs)
     return f"""
-WITH {ledger.ledger(asked, net=needs == ledger.NET_NEEDS)},
+WITH {ledger.ledger(asked)},
 summed AS (SELECT {columns} {_SUMS}, arrayFilter(one -> one IN ({listed}), all_missing) AS lacking
     FROM ledger AS l {asked.grouping}),
 explained AS
@@ -89,13 +89,11 @@ FROM explained
 
 
 def _conversion_lift(asked: Asked) -> str:
-    return lift.standardised(asked, _LIFTED, counted="true", outcome="toFloat64(converted)", yes_no=True)
+    return lift.standardised(asked, _LIFTED, lift.CONVERTED)
 
 
 def _csat_lift(asked: Asked) -> str:
-    return lift.standardised(
-        asked, _LIFTED, counted="satisfaction IS NOT NULL", outcome="toFloat64(satisfaction)", yes_no=False
-    )
+    return lift.standardised(asked, _LIFTED, lift.STARS)
 
 
 KPIS: Final = (

@@ -10,11 +10,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.formulas import mean, share, total
+from kpis.formulas import mean_of_sums, share, total
 from kpis.kpi import Area, Change, Kpi, Unit
-from kpis.sources.conversations import CONVERSATIONS
+from kpis.sources.conversation_counts import CONVERSATIONS
+from kpis.sources.conversations import SINGLE_CONVERSATIONS
 
-_ALL: Final = "count()"
+_ALL: Final = "sum(conversations)"
+_EACH: Final = "count()"
 
 KPIS: Final = (
     Kpi(
@@ -37,7 +39,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(durable)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(durable_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.5,
         critical=0.3,
@@ -49,7 +51,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(durable AND confirmed)", _ALL).over(CONVERSATIONS),
+        computed=share("countIf(durable AND confirmed)", _EACH).over(SINGLE_CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -59,7 +61,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="neutral",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(durable AND NOT confirmed)", _ALL).over(CONVERSATIONS),
+        computed=share("countIf(durable AND NOT confirmed)", _EACH).over(SINGLE_CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -69,7 +71,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=total("countIf(durable)", _ALL).over(CONVERSATIONS),
+        computed=total("sum(durable_count)", _ALL).over(CONVERSATIONS),
     ),
     Kpi(
         id="reopen_rate",
@@ -78,7 +80,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(returned)", "countIf(ended)").over(CONVERSATIONS),
+        computed=share("sum(returned_count)", "sum(ended_count)").over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.1,
         critical=0.2,
@@ -90,7 +92,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(handed_over)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(handed_over_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.35,
         critical=0.5,
@@ -102,7 +104,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(autonomous)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(autonomous_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -112,7 +114,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(ended AND NOT handed_over)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(contained_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -122,7 +124,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(resolved)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(resolved_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -132,7 +134,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(outcome = 'abandoned')", _ALL).over(CONVERSATIONS),
+        computed=share("sum(abandoned_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -142,7 +144,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(NOT ended)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(conversations) - sum(ended_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.2,
         critical=0.5,
@@ -154,7 +156,7 @@ KPIS: Final = (
         unit=Unit.STARS,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=mean("satisfaction").over(CONVERSATIONS),
+        computed=mean_of_sums("satisfaction").over(CONVERSATIONS),
         minimum_volume=30,
         warning=3.8,
         critical=3.2,
@@ -166,7 +168,7 @@ KPIS: Final = (
         unit=Unit.MINUTES,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=mean("resolution_minutes").over(CONVERSATIONS),
+        computed=mean_of_sums("minutes").over(CONVERSATIONS),
         minimum_volume=30,
         warning=60,
         critical=240,
@@ -179,7 +181,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.BUSINESS,
-        computed=share("countIf(converted)", _ALL).over(CONVERSATIONS),
+        computed=share("sum(converted_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -189,6 +191,6 @@ KPIS: Final = (
         unit=Unit.MONEY,
         good="up",
         area=Area.BUSINESS,
-        computed=total("sum(value)", _ALL).over(CONVERSATIONS),
+        computed=total("sum(value_sum)", _ALL).over(CONVERSATIONS),
     ),
 )

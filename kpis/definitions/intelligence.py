@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.formulas import mean, share, total
+from kpis.formulas import mean_of_sums, share, total
 from kpis.kpi import Area, Change, Kpi, Unit
-from kpis.sources.conversations import CONVERSATIONS
+from kpis.sources.conversation_counts import CONVERSATIONS
 
-_ALL: Final = "count()"
-_LIFT: Final = "toFloat64(confidence_with_data) - toFloat64(confidence_without_data)"
+_ALL: Final = "sum(conversations)"
 
 KPIS: Final = (
     Kpi(
@@ -20,7 +19,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(data_used)", _ALL).over(CONVERSATIONS),
+        computed=share("sumIf(conversations, data_used)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.5,
         critical=0.2,
@@ -35,7 +34,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.AI_PERFORMANCE,
-        computed=mean("confidence_with_data").over(CONVERSATIONS),
+        computed=mean_of_sums("with_data").over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.7,
         critical=0.5,
@@ -47,7 +46,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.AI_PERFORMANCE,
-        computed=mean("confidence_without_data").over(CONVERSATIONS),
+        computed=mean_of_sums("without_data").over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -60,7 +59,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.AI_PERFORMANCE,
-        computed=mean(_LIFT).over(CONVERSATIONS),
+        computed=mean_of_sums("gained").over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.05,
         critical=0.0,
@@ -72,7 +71,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(notEmpty(gaps))", _ALL).over(CONVERSATIONS),
+        computed=share("sum(gap_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.15,
         critical=0.3,
@@ -84,7 +83,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         good="down",
         area=Area.CONVERSATIONS,
-        computed=total("countIf(notEmpty(gaps))", _ALL).over(CONVERSATIONS),
+        computed=total("sum(gap_count)", _ALL).over(CONVERSATIONS),
     ),
     Kpi(
         id="expected_conversion_rate",
@@ -93,7 +92,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="neutral",
         area=Area.PREDICTIVE,
-        computed=mean("conversion_probability").over(CONVERSATIONS),
+        computed=mean_of_sums("expected").over(CONVERSATIONS),
         minimum_volume=30,
     ),
 )

@@ -1,4 +1,4 @@
-"""Conversations, one row of facts each, counted at the moment their demand came in."""
+"""Single conversations, one row of facts each, counted at the moment their demand came in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from kpis import stale
 from kpis.asked import Asked
+from kpis.conversation_fold import folded
 from kpis.dimension import Dimension
 from kpis.kpi import Source
 
@@ -39,16 +40,16 @@ def facts(asked: Asked) -> str:
     """
     where = f"{asked.where(DIMENSIONS)} AND {asked.between('entered_at')}"
     tenant = asked.dialect.tenant("user_id")
-    folded = f"SELECT {FACTS} FROM conversation_folded WHERE {where}"
     if asked.rolled_up:
         stale_ones = stale.conversations(tenant)
+        them = f"conversation_id IN {stale_ones}"
         rows = (
             f"SELECT {FACTS} FROM conversation_facts FINAL "
-            f"WHERE {where} AND (user_id, conversation_id) NOT IN {stale_ones} "
-            f"UNION ALL {folded} AND (user_id, conversation_id) IN {stale_ones}"
+            f"WHERE {where} AND conversation_id NOT IN {stale_ones} "
+            f"UNION ALL SELECT {FACTS} FROM {folded(f'{tenant} AND {them}')} WHERE {where}"
         )
     else:
-        rows = folded
+        rows = f"SELECT {FACTS} FROM {folded(tenant)} WHERE {where}"
     days = f"toIntervalDay({asked.dialect.durable_days})"
     returned_in_time = f"(returned_at IS NOT NULL AND returned_at < ended_at + {days})"
     return (
@@ -57,6 +58,6 @@ def facts(asked: Asked) -> str:
     )
 
 
-CONVERSATIONS: Final = Source(
-    "conversations", "facts of conversations, folded from their outcomes and intelligence", DIMENSIONS, facts
+SINGLE_CONVERSATIONS: Final = Source(
+    "single conversations", "facts of conversations, folded from their outcomes and intelligence", DIMENSIONS, facts
 )

@@ -72,27 +72,40 @@ def _buckets(asked: Asked) -> str:
 
 
 def _rows(asked: Asked, columns: str, event_columns: str) -> str:
-    where = asked.where(DIMENSIONS)
-    finer = {*asked.by, *asked.filters} - _IN_WINDOWS
-    if finer:
-        extra = ", ".join(DIMENSIONS[name].column for name in sorted(finer))
-        return (
-            f"SELECT {_KEYS}, {extra}, created_at AS at, {event_columns} FROM integration_query_metrics FINAL "
-            f"WHERE {where} AND {asked.between('created_at')}"
-        )
+    """Return windows and what is made of them; events, where a split or a filter is finer than those are."""
+    finer = [name for name in asked.filters if name not in _IN_WINDOWS]
+    # A panel's variable is there even while it lets everything through: what to read is decided when it is asked.
+    events_alone = not set(asked.by) <= _IN_WINDOWS or "false" in map(asked.dialect.unnarrowed, finer)
+    if events_alone:
+        return _events(asked, event_columns)
+    coarse = " AND ".join(map(asked.dialect.unnarrowed, finer))
+    where = " AND ".join([asked.where(DIMENSIONS, but=finer), *([coarse] if finer else [])])
     hours_fit = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
     if asked.rolled_up and hours_fit:
-        return " UNION ALL ".join(_rolled_up(asked, columns, where))
-    return windows(columns, f"{where} AND {asked.between('window_start')}")
+        rows = _rolled_up(asked, columns, where)
+    else:
+        rows = [windows(columns, f"{where} AND {asked.between('window_start')}")]
+    if finer:
+        rows.append(f"SELECT {_KEYS}, at, {columns} FROM ({_events(asked, event_columns)}) WHERE NOT ({coarse})")
+    return " UNION ALL ".join(rows)
+
+
+def _events(asked: Asked, columns: str) -> str:
+    finer = "".join(f"{DIMENSIONS[name].column}, " for name in sorted({*asked.by, *asked.filters} - _IN_WINDOWS))
+    return (
+        f"SELECT {_KEYS}, {finer}created_at AS at, {columns} FROM integration_query_metrics FINAL "
+        f"WHERE {asked.where(DIMENSIONS)} AND {asked.between('created_at')}"
+    )
 
 
 def _rolled_up(asked: Asked, columns: str, where: str) -> list[str]:
-    """Return whole days (where there are no steps), whole hours besides them, and windows for the rest."""
+    """Return whole days (where steps are none or days), whole hours besides them, and windows for the rest."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = f"toStartOfHour({start} + 3599)", f"toStartOfHour({end})"
     first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
     stale_hours = stale.query_hours(tenant, "query_hours")
     stale_days = stale.query_days(tenant, "query_days")
+    with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
     not_in_days = (
         f"AND (hour_start < {first_day} OR hour_start >= {last_day} "
         f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {stale_days})"
@@ -103,7 +116,7 @@ def _rolled_up(asked: Asked, columns: str, where: str) -> list[str]:
     )
     hours = (
         f"SELECT {_KEYS}, hour_start AS at, {columns} FROM query_hours FINAL PREWHERE {where} "
-        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {'' if asked.every else not_in_days} "
+        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days if with_days else ''} "
         f"AND (user_id, hour_start) NOT IN {stale_hours}"
     )
     # Apart, because the index does not see through an OR of both.
@@ -117,7 +130,7 @@ def _rolled_up(asked: Asked, columns: str, where: str) -> list[str]:
         f"AND (user_id, toStartOfHour(window_start)) IN {stale_hours}",
     )
     minutes = f"{ends} UNION ALL {behind}"
-    return [hours, minutes] if asked.every else [days, hours, minutes]
+    return [days, hours, minutes] if with_days else [hours, minutes]
 
 
 QUERIES: Final = Source(

@@ -1,0 +1,169 @@
+"""Conversations counted: days and hours of the roll-ups, single conversations only where those do not reach.
+
+Days and hours know the conversations as they were when they were made. Conversations that were touched since are taken
+out of them, as they were (a row of facts, counted with the sign -1), and put in as they are (folded from their events).
+Hours whose facts were written anew since are read conversation by conversation.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, Self
+
+from kpis import conversation_measures as measures
+from kpis import stale
+from kpis.asked import Asked
+from kpis.conversation_fold import folded
+from kpis.kpi import Source
+from kpis.scope import Interval
+from kpis.sources.conversations import DIMENSIONS, FACTS, facts
+
+# What a cell tells apart (migration 0017): these together, or one of the parts beside a few of them.
+_BESIDE_A_PART: Final = frozenset({"tenant", "channel", "data_used"})
+_TOGETHER: Final = _BESIDE_A_PART | {"stage"}
+PARTS: Final = ("provider", "country", "segment", "data_type", "gap", "outcome", "handled_by", "handoff_reason")
+
+# A column of the dimensions -> what it is of a cell. Who asks for one of those that are "value" gets the cells of that
+# part, others do not ask for them.
+_LABELS: Final = {
+    "user_id": "user_id",
+    "channel": "channel",
+    "country": "value",
+    "customer_segment": "value",
+    "stage": "stage",
+    "data_used": "data_used",
+    "providers": "[value]",
+    "data_types": "[value]",
+    "gaps": "[value]",
+    "outcome": "value",
+    "handled_by": "value",
+    "handoff_reason": "value",
+}
+_NO_PART: Final = "none"
+_HOUR: Final = "(user_id, toStartOfHour(entered_at))"
+
+
+class _Columns(NamedTuple):
+    """What a question needs, and no more: planning a statement with every column takes twice as long."""
+
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, asked: Asked) -> Self:
+        """Return what ``asked.used``, the split and the filters name."""
+        named = f"{asked.used} {asked.split(DIMENSIONS)} {asked.where(DIMENSIONS)}"
+        labels = tuple(label for label in _LABELS if label == "user_id" or label in named)
+        return cls(labels, measures.named_in(asked.used))
+
+    def of_one(self, sign: str) -> str:
+        """Return them of a row of facts."""
+        return ", ".join([*self.labels, "toDateTime(entered_at, 'UTC') AS at", measures.of_one(sign, self.names)])
+
+    def of_cell(self, at: str) -> str:
+        """Return them of a row of a roll-up."""
+        return ", ".join([*(f"{_LABELS[one]} AS {one}" for one in self.labels), f"{at} AS at", *self.names])
+
+    @property
+    def of_facts(self) -> str:
+        """What must be read of facts."""
+        there = self.of_one("sign")
+        return ", ".join(name for name in FACTS.split(", ") if name == "conversation_id" or name in there)
+
+
+def counts(asked: Asked) -> str:
+    """Return rows with ``at``, the columns of the dimensions, and what ``kpis.conversation_measures`` adds up.
+
+    Of both only what ``asked.used``, the split and the filters name.
+    """
+    columns, part = _Columns.of(asked), _part(asked)
+    if part is None:
+        rows = f"SELECT {columns.of_one('1')} FROM {facts(asked)}"
+    else:
+        ones = f"SELECT {columns.of_one('sign')} FROM ({_ones(asked, part, columns.of_facts)})"
+        rows = " UNION ALL ".join([*_cells(asked, part, columns), ones])
+    derived = measures.derived(asked.dialect.durable_days, asked.used)
+    return f"(SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
+
+
+def _part(asked: Asked) -> str | None:
+    """Return the part whose cells answer the question, as a constant expression; ``None`` where it is certain: none."""
+    fits = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
+    if not (asked.rolled_up and fits):
+        return None
+    choices = []
+    for part, told_apart in (("", _TOGETHER), *((part, _BESIDE_A_PART | {part}) for part in PARTS)):
+        if not set(asked.by) <= told_apart:
+            continue
+        conditions = [asked.dialect.unnarrowed(name) for name in asked.filters if name not in told_apart]
+        if part in asked.filters and DIMENSIONS[part].many:  # who has two of the values must not count twice
+            conditions.append(asked.dialect.by_one_value(part))
+        if "false" not in conditions:
+            choices.append((" AND ".join(one for one in conditions if one != "true") or "true", part))
+    if not choices:
+        return None
+    if choices[0][0] == "true":
+        return f"'{choices[0][1]}'"
+    return f"multiIf({', '.join(f'{condition}, {part!r}' for condition, part in choices)}, '{_NO_PART}')"
+
+
+def _cells(asked: Asked, part: str, columns: _Columns) -> list[str]:
+    """Return whole days, and the whole hours beside them; where the steps of a series are not days, hours alone."""
+    tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
+    first_hour, last_hour = _whole_hours(asked)
+    first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
+    stale_days = stale.conversation_days(tenant)
+    with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
+    not_in_days = (
+        f"AND (hour_start < {first_day} OR hour_start >= {last_day} "
+        f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {stale_days})"
+    )
+    hours = (
+        f"SELECT {columns.of_cell('hour_start')} FROM conversation_hours FINAL PREWHERE part = {part} AND {tenant} "
+        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days if with_days else ''} "
+        f"AND (user_id, hour_start) NOT IN {stale.conversation_hours(tenant)}"
+    )
+    days = (
+        f"SELECT {columns.of_cell('day_start')} FROM conversation_days FINAL PREWHERE part = {part} AND {tenant} "
+        f"AND day_start >= {first_day} AND day_start < {last_day} AND (user_id, day_start) NOT IN {stale_days}"
+    )
+    return [days, hours] if with_days else [hours]
+
+
+def _ones(asked: Asked, part: str, columns: str) -> str:
+    """Return the single conversations that the cells lack, and with the sign -1 those that they have wrongly."""
+    tenant = asked.dialect.tenant("user_id")
+    first_hour, last_hour = _whole_hours(asked)
+    touched, hours = stale.conversations(tenant), stale.conversation_hours(tenant)
+    whole = f"entered_at >= {first_hour} AND entered_at < {last_hour}"
+    beside = f"{asked.between('entered_at')} AND (entered_at < {first_hour} OR entered_at >= {last_hour})"
+    known = [
+        (-1, f"{whole} AND conversation_id IN {touched} AND {_HOUR} NOT IN {hours}"),
+        (1, f"{whole} AND {_HOUR} IN {hours} AND conversation_id NOT IN {touched}"),
+        (1, f"{beside} AND conversation_id NOT IN {touched}"),
+    ]
+    if "(" in part:  # whether there are cells for it is known when the question is asked
+        known = [(sign, f"{part} != '{_NO_PART}' AND {where}") for sign, where in known]
+        known.append(
+            (1, f"{part} = '{_NO_PART}' AND {asked.between('entered_at')} AND conversation_id NOT IN {touched}")
+        )
+    rows = " UNION ALL ".join(
+        f"SELECT {columns}, {sign} AS sign FROM conversation_facts FINAL PREWHERE {tenant} AND {where}"
+        for sign, where in known
+    )
+    return (
+        f"{rows} UNION ALL SELECT {columns}, 1 AS sign "
+        f"FROM {folded(f'{tenant} AND conversation_id IN {touched}')} WHERE {asked.between('entered_at')}"
+    )
+
+
+def _whole_hours(asked: Asked) -> tuple[str, str]:
+    return f"toStartOfHour({asked.dialect.start} + 3599)", f"toStartOfHour({asked.dialect.end})"
+
+
+CONVERSATIONS: Final = Source(
+    "conversations",
+    "hours and days of conversations, and the facts of single ones beside them",
+    DIMENSIONS,
+    counts,
+    occupied="sum(conversations) > 0",
+)
