@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from detectors.health import HealthFacts
 from models.insights import Insight
@@ -43,6 +45,10 @@ _SAVE_SECONDS: Final = 5.0
 _HISTORY: Final = timedelta(days=28)
 _SERIES_PER_QUESTION: Final = 4
 _SLICE: Final = 4_000
+# After an outage the topics catch up at different speeds. Judged without the health events of its time, a minute would
+# look as if no sync had happened; so it waits while they are further behind than this, and still coming.
+_HEALTH_BEHIND: Final = timedelta(hours=1)
+_SILENT_SECONDS: Final = 30.0
 
 
 class Bounds(NamedTuple):
@@ -67,6 +73,8 @@ class _Partition:
     # What closed, with the last offset that had been taken in by then: once that is durable, so is all of it.
     closed: deque[tuple[int, list[ClosedMinute]]] = field(default_factory=deque)
     health: list[pa.RecordBatch] = field(default_factory=list)
+    health_through: datetime | None = None
+    health_heard: float = -math.inf
     loaded: bool = False
 
     @property
@@ -74,12 +82,26 @@ class _Partition:
         """How many minutes of single series wait."""
         return sum(len(minute.series) for _, minutes in self.closed for minute in minutes)
 
-    def take(self, durable: int | None) -> list[ClosedMinute]:
+    def add_health(self, batches: Sequence[pa.RecordBatch], moment: float) -> None:
+        """Take health events that were heard of at a ``moment``."""
+        self.health += batches
+        self.health_heard = moment
+        newest = [pc.max(batch["created_at"]).as_py() for batch in batches if len(batch)]
+        known = [] if self.health_through is None else [self.health_through]
+        self.health_through = max([*newest, *known], default=None)
+
+    def take(self, durable: int | None, moment: float) -> list[ClosedMinute]:
         """Return the minutes whose rows are durable: everything before the offset ``durable`` is."""
         minutes: list[ClosedMinute] = []
         while self.closed and durable is not None and durable > self.closed[0][0]:
+            if self._awaits_health(self.closed[0][1][-1].start, moment):
+                break
             minutes += self.closed.popleft()[1]
         return minutes
+
+    def _awaits_health(self, minute: datetime, moment: float) -> bool:
+        through, silent = self.health_through, moment - self.health_heard
+        return through is not None and through < minute - _HEALTH_BEHIND and silent < _SILENT_SECONDS
 
 
 class Detection:
@@ -122,7 +144,8 @@ class Detection:
             self._partitions.clear()
         self._take()
         for number, partition in list(self._partitions.items()):
-            if minutes := partition.take(self._pipeline.durable_offset((QUERIES.name, number))):
+            durable = self._pipeline.durable_offset((QUERIES.name, number))
+            if minutes := partition.take(durable, self._monotonic()):
                 await self._judge(number, partition, minutes)
         self._metrics.series.set(sum(len(one.watch) for one in self._partitions.values()))
         self._metrics.scoring_backlog.set(sum(one.waiting for one in self._partitions.values()))
@@ -156,7 +179,7 @@ class Detection:
                 newest = partition.closed[-1]
                 partition.closed = deque([(newest[0], newest[1][-1:])])
         for number, batches in self._pipeline.take_health().items():
-            self._partition(number).health += batches
+            self._partition(number).add_health(batches, self._monotonic())
 
     def _partition(self, number: int) -> _Partition:
         return self._partitions.setdefault(number, _Partition(PartitionWatch(most=self._bounds.series)))

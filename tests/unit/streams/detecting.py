@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from detectors.state import StateSeal
 from models.insights import Insight
-from models.topics import INGEST, QUERIES, Topic
+from models.topics import HEALTH, INGEST, QUERIES, Topic
 from sinks.dead_letters import DeadLetterRows
 from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
@@ -39,6 +39,7 @@ class DetectingWorker:
         self.metrics = Metrics()
         self.published: list[Insight] = []
         self.now = at(0)
+        self.seconds = 0.0  # of the monotonic clock; states are saved when a test says so
         self.pipeline = Pipeline(
             sink,
             self.metrics,
@@ -57,7 +58,7 @@ class DetectingWorker:
             announcer=Announcer(sink, self.pipeline.patience, self.metrics, self._publish),
             metrics=self.metrics,
             bounds=bounds,
-            monotonic=lambda: 0.0,  # states are saved when a test says so
+            monotonic=lambda: self.seconds,
         )
 
     async def read(self, records: Sequence[events.Record], topic: Topic = QUERIES, *, until: int) -> None:
@@ -93,6 +94,14 @@ class DetectingWorker:
 def queries(minutes: Iterable[int], *, down: range = range(0)) -> list[events.Record]:
     """So many queries a minute; all fail while the provider is ``down``. A minute always has the same messages."""
     return [_query(minute, number, failed=minute in down) for minute in minutes for number in range(PER_MINUTE)]
+
+
+def health(minutes: Iterable[int]) -> list[events.Record]:
+    """A sync that went well at each of these minutes."""
+    return [
+        events.Record(minute, b"tenant", message(HEALTH, created_at=at(minute).isoformat(), event_id=str(uuid4())))
+        for minute in minutes
+    ]
 
 
 def offset_of(minute: int) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.topics import HEALTH
 from sinks.memory import MemorySink
 from streams.detection import Bounds
 from tests.examples.minutes import at
-from tests.unit.streams.detecting import DetectingWorker, offset_of, queries
+from tests.unit.streams.detecting import DetectingWorker, health, offset_of, queries
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _DOWN = range(60, 90)
@@ -54,6 +55,30 @@ async def test_minutes_are_judged_only_once_their_rows_are_durable() -> None:
     await worker.detection.step()
     assert worker.metric("scored_minutes_total") > judged
     assert worker.metric("scoring_backlog_minutes") == 0
+
+
+@in_virtual_time
+async def test_minutes_wait_for_the_health_events_of_their_time_while_these_come() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(health(range(0, 30, 15)), HEALTH, until=_END + 61)
+    await worker.read(queries(range(_END)), until=_END + 61)
+    assert worker.metric("scored_minutes_total") == 0
+    assert worker.metric("scoring_backlog_minutes") > 0
+    await worker.read(health(range(30, _END, 15)), HEALTH, until=_END + 61)
+    judged = worker.metric("scored_minutes_total")
+    assert judged > 0
+    assert worker.metric("scoring_backlog_minutes") == 0
+
+
+@in_virtual_time
+async def test_health_events_that_do_not_come_hold_up_nothing_for_long() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(health([0]), HEALTH, until=_END + 61)
+    await worker.read(queries(range(_END)), until=_END + 61)
+    assert worker.metric("scored_minutes_total") == 0
+    worker.seconds += 30
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") > 0
 
 
 @in_virtual_time
