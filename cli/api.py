@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,6 +13,7 @@ from api.keys import StoredKey, new_key, save, stored_keys
 from api.roles import Role
 from cli.arguments import tenant_id
 from cli.console import err, out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from cli.trail import audited
 from models.errors import SettingsError
@@ -62,7 +62,7 @@ def add(
 
 
 @key_app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False) -> None:
+def list_(format_: Printed = Format.TABLE) -> None:
     """List every key, without its secret.
 
     Example: `romashka api key list`
@@ -81,8 +81,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = 
         }
         for key in keys
     ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
     elif rows:
         out.print(table("API keys", list(rows[0]), [list(row.values()) for row in rows]))
     else:

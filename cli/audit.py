@@ -10,6 +10,7 @@ import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from models.errors import RomashkaError, Unreachable
 from sinks.audit import audit_key, newest, stored_rows, verify
@@ -52,7 +53,7 @@ def list_(
     days: Annotated[float, typer.Option(min=0.001, help="How far back")] = 1,
     actor: Annotated[str, typer.Option(help="Only those whose name begins so, for example key: or oidc:anna")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """List who did what, the newest first.
 
@@ -60,8 +61,8 @@ def list_(
     """
     with connect(settings().clickhouse) as client:
         rows = newest(client, datetime.now(UTC) - timedelta(days=days), actor, limit)
-    if as_json:
-        typer.echo(json.dumps([{**row._asdict(), "details": json.loads(row.details)} for row in rows], default=str))
+    if format_ is not Format.TABLE:
+        print_rows([{**row._asdict(), "details": json.loads(row.details)} for row in rows], format_)
         return
     cells = [(f"{row.happened_at:%Y-%m-%d %H:%M:%S}", row.actor, row.action, row.outcome, row.object) for row in rows]
     out.print(table("Audit log", ("when (UTC)", "who", "did", "ended", "what"), cells))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,7 @@ import typer
 
 from cli.arguments import moment, tenant_id
 from cli.console import err, out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
@@ -24,13 +24,6 @@ from reports.store import made, save
 from sinks.connection import connect
 
 app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
-
-
-class Listing(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
@@ -95,7 +88,7 @@ def generate(
 def list_(
     tenant: Tenant = "",
     days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
-    format_: Annotated[Listing, typer.Option("--format", help="How to print")] = Listing.TABLE,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """List the reports that were made.
 
@@ -103,8 +96,8 @@ def list_(
     """
     with connect(settings().clickhouse) as client:
         rows = made(client, datetime.now(UTC) - timedelta(days=days), tenant_id("--tenant", tenant) if tenant else None)
-    if format_ is Listing.JSON:
-        out.print_json(json.dumps(rows, default=str))
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
         return
     cells = [
         (

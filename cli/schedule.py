@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from cli.arguments import tenant_id
 from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from cli.trail import audited
 from kpis.scope import ALL_TENANTS, Everyone
@@ -28,13 +27,6 @@ from sinks.connection import connect
 app = typer.Typer(help="Scheduled reports; the leading worker sends them.", no_args_is_help=True)
 
 _ANSWER_SECONDS = 300
-
-
-class Listing(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 Name = Annotated[str, typer.Argument(help="Its name")]
@@ -92,7 +84,7 @@ def add(
 @app.command("list")
 def list_(
     tenant: Annotated[str, typer.Option(help="Only this tenant's: a user_id, or 'all' for those of every tenant")] = "",
-    format_: Annotated[Listing, typer.Option("--format", help="How to print")] = Listing.TABLE,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """List schedules: when each comes next, what was sent last, and what could not be.
 
@@ -103,8 +95,8 @@ def list_(
         found = list(schedules(client, _tenant(tenant) if tenant else None))
         standings = Journal(client).standings(now - LOOK_BACK)
     rows = [_row(schedule, standings, now) for schedule in found]
-    if format_ is Listing.JSON:
-        out.print_json(json.dumps([row._asdict() for row in rows], default=str))
+    if format_ is not Format.TABLE:
+        print_rows([row._asdict() for row in rows], format_)
         return
     cells = [(row.name, row.cron, _time(row.next), _time(row.last_sent), row.state) for row in rows]
     out.print(table("Schedules", ("name", "when", "next", "last sent", "state"), cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from cli.arguments import day, tenant_id
 from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis.settings_model import PER_PROVIDER, SETTINGS, definition, in_force, new_entry, row
 from sinks.connection import connect
@@ -20,7 +20,6 @@ settings_app = typer.Typer(help="Costs and attribution, each with the day from w
 app.add_typer(settings_app, name="settings")
 
 Tenant = Annotated[str, typer.Argument(help="The tenant (its user_id)")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
 @settings_app.command("set")
@@ -45,15 +44,15 @@ def set_(
 
 
 @settings_app.command("list")
-def list_(tenant: Tenant, as_json: AsJson = False) -> None:
+def list_(tenant: Tenant, format_: Printed = Format.TABLE) -> None:
     """List every value that was entered, and from when on it holds.
 
     Example: `romashka tenant settings list 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01`
     """
     with connect(settings().clickhouse) as client:
         rows = [row(entry) for entry in entries(client, tenant_id("TENANT", tenant))]
-    if as_json:
-        out.print_json(json.dumps(rows))
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
     elif rows:
         out.print(table("Settings, oldest first", list(rows[0]), [list(one.values()) for one in rows], right=["value"]))
     else:
@@ -64,7 +63,7 @@ def list_(tenant: Tenant, as_json: AsJson = False) -> None:
 def show(
     tenant: Tenant,
     on: Annotated[str, typer.Option("--on", help="On this day (UTC); today if not given")] = "",
-    as_json: AsJson = False,
+    format_: Printed = Format.TABLE,
 ) -> None:
     """Show what is in force on a day, and what is not set.
 
@@ -82,8 +81,8 @@ def show(
         rows.append(
             {"setting": name, "value": values.get(name), "unit": one.unit, "origin": origin, "meaning": one.meaning}
         )
-    if as_json:
-        out.print_json(json.dumps(rows))
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
         return
     cells = [["-" if cell is None else cell for cell in one.values()] for one in rows]
     out.print(table(f"In force on {when}", list(rows[0]), cells, right=["value"]))

@@ -444,7 +444,7 @@ def test_verify_finds_a_row_that_was_changed_in_the_table(
     assert added.exit_code == 0, added.output
     key = added.stdout.strip().splitlines()[-1].split("_")[1]
     assert run.invoke(romashka, ["api", "key", "revoke", key]).exit_code == 0
-    (listed,) = json.loads(run.invoke(romashka, ["api", "key", "list", "--json"]).stdout)
+    (listed,) = json.loads(run.invoke(romashka, ["api", "key", "list", "--format", "json"]).stdout)
     assert (listed["id"], listed["label"], listed["revoked"] == "-") == (key, "first", False)
     verified = run.invoke(romashka, ["audit", "verify"])
     assert verified.exit_code == 0, verified.output

@@ -306,7 +306,7 @@ def test_settings_are_entered_checked_and_listed_by_command(stack: Stack) -> Non
     assert "expected three capital letters" in str(wrong.exception)
     entered = ["loaded_rate_per_hour", "31.4", "--from", "2026-01-01"]
     assert "31.40" in command(stack, tenant.app, "settings", "set", who, *entered).output
-    (row,) = json.loads(command(stack, tenant.app, "settings", "list", who, "--json").output)
+    (row,) = json.loads(command(stack, tenant.app, "settings", "list", who, "--format", "json").output)
     assert (row["setting"], row["value"], row["effective_from"]) == ("loaded_rate_per_hour", "31.40", "2026-01-01")
 
 
