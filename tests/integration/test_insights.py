@@ -12,6 +12,7 @@ from confluent_kafka import Consumer
 
 from cli.findings import matched
 from cli.verification import detected_through
+from models.insights import Insight
 from models.topics import INSIGHTS
 from simulator.incidents import one_a_day
 from simulator.rows import Message
@@ -83,9 +84,15 @@ def test_each_kind_of_incident_is_one_finding_with_its_name_and_quiet_hours_have
             240,
             lambda: f"judged through {detected_through(client)}, wanted {judged}\n{worker.log()}",
         )
-        # After its end the simulated world is silent, which is remarkable, too.
-        insights = stored_insights(client, Wanted(insight_type="performance_anomaly", until=end))
         incidents = [replace(one, start=one.start + by, end=one.end + by) for one in _SCENARIO.incidents]
+
+        def found() -> list[Insight]:
+            # After its end the simulated world is silent, which is remarkable, too.
+            return stored_insights(client, Wanted(insight_type="performance_anomaly", until=end))
+
+        # What several tenants suffer from is put together by a job, once a minute.
+        wait_for(lambda: all(match.alone for match in matched(incidents, found())[0]), 90, lambda: str(found()))
+        insights = found()
         matches, others = matched(incidents, insights)
         assert [(match.incident.kind, match.named, match.alone) for match in matches] == [
             (incident.kind, True, True) for incident in incidents
