@@ -215,7 +215,8 @@ def _band(panel: Panel, rows: Sequence[Row], found: Shape, name: str) -> list[Sp
 
 
 def _time() -> Spec:
-    return {"field": "time", "type": "temporal", "title": None, "axis": {"labelOverlap": True, "grid": False}}
+    axis = {"labelOverlap": True, "grid": False, "format": {"hours": "%H:%M", "minutes": "%H:%M"}}
+    return {"field": "time", "type": "temporal", "title": None, "axis": axis}
 
 
 def _value(panel: Panel, *, stacked: bool) -> Spec:
