@@ -7,9 +7,11 @@ import io
 import random
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import ClientSession, web
+
+_OF_ONE_HOP: Final = {"host", "transfer-encoding", "content-length"}
 
 
 class LossyProxy:
@@ -43,7 +45,7 @@ class LossyProxy:
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_HOP}
         async with (
             ClientSession(auto_decompress=False) as session,
             session.request(
@@ -56,7 +58,7 @@ class LossyProxy:
             self.lost += 1
             assert request.transport is not None
             request.transport.abort()
-        kept = {k: v for k, v in answer.headers.items() if k.lower() not in {"transfer-encoding", "content-length"}}
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_ONE_HOP}
         return web.Response(status=answer.status, body=payload, headers=kept)
 
     def __enter__(self) -> Self:

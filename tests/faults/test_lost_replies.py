@@ -33,6 +33,5 @@ def test_totals_are_exact_when_the_answer_of_every_fifth_insert_is_lost(
             wait_for(lambda: stored_events(client) == EVENTS, 120, worker.log)
             wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 60, worker.log)
             assert stored_windows(client) == {key: counted.row() for key, counted in expected.windows.items()}
-            # States of detectors are written all the time, so the last one lost may not be noticed yet.
-            wait_for(lambda: worker.metric("romashka_insert_failures_total") == proxy.lost, 60, worker.log)
-    assert proxy.lost > 0
+            # The leader's jobs lose answers, too: those are failed jobs, which are done again.
+            assert 0 < worker.metric("romashka_insert_failures_total") <= proxy.lost
