@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     @property
     def kafka(self) -> KafkaAddress:
         """Where Kafka is."""
-        from streams.kafka import KafkaAddress  # noqa: PLC0415
+        from streams.kafka import KafkaAddress  # noqa: PLC0415 - Kafka's client, of which most commands need nothing
 
         return KafkaAddress(
             bootstrap=self.kafka_bootstrap,
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     @property
     def timing(self) -> GroupTiming:
         """How quickly the group replaces a worker."""
-        from streams.kafka import GroupTiming  # noqa: PLC0415
+        from streams.kafka import GroupTiming  # noqa: PLC0415 - Kafka's client, of which most commands need nothing
 
         session = self.kafka_session_seconds
         return GroupTiming(session, rebalance=session, heartbeat=session / 6)
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """How much a worker lets wait."""
-        from streams.delivery import Limits  # noqa: PLC0415
+        from streams.delivery import Limits  # noqa: PLC0415 - Arrow, of which most commands need nothing
 
         return Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows)
 

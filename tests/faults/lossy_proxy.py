@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import re
 import threading
+from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,13 +17,14 @@ _OF_ONE_HOP: Final = {"host", "transfer-encoding", "content-length"}
 
 
 class LossyProxy:
-    """Forwards to ``upstream``; after one insert in ``every`` the connection is cut instead of answered.
+    """Forwards to ``upstream``; one insert in ``every`` into ``tables`` has its connection cut instead of an answer.
 
     ``lost`` counts them.
     """
 
-    def __init__(self, upstream: str, *, every: int, seed: int) -> None:
+    def __init__(self, upstream: str, *, tables: Collection[str], every: int, seed: int) -> None:
         self._upstream = upstream
+        self._inserts = re.compile(rb"INSERT INTO [`\w.]*?\b(%s)\b" % "|".join(tables).encode())
         self._every = every
         self._rng = random.Random(seed)
         self._loop = asyncio.new_event_loop()
@@ -53,7 +56,7 @@ class LossyProxy:
             ) as answer,
         ):
             payload = await answer.read()
-        inserts = "INSERT" in request.query.get("query", "") or body[:200].lstrip().upper().startswith(b"INSERT")
+        inserts = self._inserts.match(request.query.get("query", "").encode() or body.lstrip())
         if inserts and answer.status == 200 and self._rng.randrange(self._every) == 0:
             self.lost += 1
             assert request.transport is not None
