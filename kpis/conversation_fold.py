@@ -42,7 +42,9 @@ SELECT
     reopened,
     converted,
     satisfaction,
-    value
+    sales - refunds AS value,
+    sales,
+    refunds
 FROM
 (
     SELECT
@@ -74,7 +76,8 @@ FROM
         max(e.outcome_type = 'reopened') AS reopened,
         max(e.outcome_type IN ('converted', 'upsold')) AS converted,
         argMax(e.customer_satisfaction_score, seen) AS satisfaction,
-        sum(if(e.outcome_type = 'refunded', -1, 1) * toDecimal128(ifNull(e.business_value_generated, 0), 2)) AS value
+        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 2), e.outcome_type != 'refunded') AS sales,
+        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 2), e.outcome_type = 'refunded') AS refunds
     FROM
     (
         SELECT *, (created_at, event_id) AS seen, outcome_type NOT IN ('', 'reopened', 'refunded') AS is_end

@@ -1,74 +1,128 @@
-"""How facts, hours and days of conversations are brought up to date: the statements.
+"""How facts, sales, hours and days of conversations are brought up to date: the statements.
 
-Hours follow the facts as those follow the events: a fact that is written anew touches its hour (migration 0017), and
-the touched hours are counted again. Cells of them that nobody is in any more are marked as deleted.
+Everything follows the facts as those follow the events: a fact that is written anew tells its customer's sales and its
+hour (migration 0017) to be made again. A row that no longer holds is marked as deleted.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from kpis import conversation_measures as measures
 from kpis import stale
 from kpis.conversation_fold import folded
-from kpis.rollup import SLICE, VERSION, RollUp, in_week, weeks
+from kpis.rollup import VERSION, RollUp, in_portion, in_week, portions, weeks
+from kpis.sales import CONVERSATION, CUSTOMER, MATTERS, SALE, sales_of
 from kpis.sources.conversation_counts import PARTS
 from kpis.sources.conversations import DIMENSIONS, FACTS
 
 _TOUCHES: Final = "touched_conversation_hours"
 _CELL: Final = "part, value, channel, stage, data_used"
 _NAMES: Final = ", ".join(measures.NAMES)
+# Readers take conversations from these alone, so they are made again whenever the job runs.
+_SOON: Final = timedelta(0)
+# Conversations, or customers, of one portion: each of a few hundred bytes while it is folded.
+_AT_A_TIME: Final = 200_000
 
 
 def _conversation_facts() -> RollUp:
+    """Return facts, and where they are by conversation and by customer.
+
+    What is found at another place than the fact that was just written is deleted there, and last of all it is forgotten
+    that it was there: whoever dies in between begins again.
+    """
     touched = (
-        "(SELECT conversation_id FROM touched_conversations "
-        f"WHERE touched_at >= {stale.since('conversation_facts')} AND toDate(touched_at) = {SLICE})"
+        "(SELECT user_id, conversation_id FROM touched_conversations "
+        f"WHERE touched_at >= {stale.since('conversation_facts')} AND {in_portion('conversation_id')})"
     )
-    return RollUp(
-        "conversation_facts",
-        f"SELECT DISTINCT toDate(touched_at) AS slice FROM touched_conversations "
-        f"WHERE touched_at >= {stale.since('conversation_facts')} ORDER BY slice",
-        (_fold(touched), _forget_moved(touched)),
+    key = "user_id, conversation_id, entered_at"
+    written = (
+        f"SELECT *, {CUSTOMER} AS customer FROM conversation_facts "
+        f"WHERE version = {VERSION} AND is_deleted = 0 AND {in_portion('conversation_id')}"
     )
-
-
-def _fold(touched: str) -> str:
-    return (
+    # Of those that were written, not of those that were touched: some were touched a moment ago.
+    places = (
+        f"SELECT {key}, customer FROM conversation_places FINAL "
+        f"PREWHERE (user_id, conversation_id) IN (SELECT user_id, conversation_id FROM ({written}))"
+    )
+    moved = f"({places} WHERE ({key}) NOT IN (SELECT {key} FROM ({written})))"
+    gone = f"({places} WHERE ({key}, customer) NOT IN (SELECT {key}, customer FROM ({written})))"
+    fold = (
         f"INSERT INTO conversation_facts ({FACTS}, version) SELECT {FACTS}, {VERSION} AS version "
-        f"FROM {folded(f'conversation_id IN {touched}')}"
+        f"FROM {folded(f'(user_id, conversation_id) IN {touched}')}"
     )
+    forget_moved = (
+        f"INSERT INTO conversation_facts ({key}, version, is_deleted) SELECT {key}, {VERSION}, 1 FROM {moved}"
+    )
+    to_customers = (
+        f"INSERT INTO customer_conversations ({CONVERSATION}, version) SELECT {CONVERSATION}, {VERSION} AS version "
+        f"FROM ({written}) WHERE {MATTERS}"
+    )
+    forget_gone = (
+        f"INSERT INTO customer_conversations ({key}, customer, version, is_deleted) "
+        f"SELECT {key}, customer, {VERSION}, 1 FROM {gone}"
+    )
+    note_places = (
+        f"INSERT INTO conversation_places ({key}, customer, version, is_deleted) "
+        f"SELECT {key}, customer, {VERSION} AS version, 0 FROM ({written}) "
+        f"UNION ALL SELECT {key}, customer, {VERSION}, 1 FROM {gone}"
+    )
+    slices = portions(
+        f"SELECT uniq(conversation_id) FROM touched_conversations "
+        f"WHERE touched_at >= {stale.since('conversation_facts')}",
+        _AT_A_TIME,
+    )
+    statements = (fold, forget_moved, to_customers, forget_gone, note_places)
+    return RollUp("conversation_facts", slices, statements, every=_SOON)
 
 
-def _forget_moved(touched: str) -> str:
-    """Return what deletes the rows at moments that are no longer the entry: those that were not written anew."""
-    oldest = f"(SELECT min(entered_at) FROM conversation_facts WHERE version = {VERSION})"
-    return (  # without aliases: they would hide the columns in WHERE
-        "INSERT INTO conversation_facts (user_id, conversation_id, entered_at, version, is_deleted) "
-        f"SELECT user_id, conversation_id, entered_at, {VERSION}, 1 FROM conversation_facts FINAL "
-        f"WHERE version < {VERSION} AND entered_at > {oldest} AND conversation_id IN {touched}"
+def _conversation_sales() -> RollUp:
+    """Return the sales of customers of whom something was written anew."""
+    since = f"version > {stale.since('conversation_sales')}"
+    touched = f"(SELECT user_id, customer FROM customer_conversations WHERE {since} AND {in_portion('customer')})"
+    theirs = f"SELECT * FROM customer_conversations FINAL PREWHERE (user_id, customer) IN {touched}"
+    key = "user_id, entered_at, conversation_id, customer"
+    insert = (
+        f"INSERT INTO conversation_sales ({SALE}, version) SELECT {SALE}, {VERSION} AS version "
+        f"FROM {sales_of(f'({theirs})')}"
     )
+    forget_gone = (
+        f"INSERT INTO conversation_sales ({key}, version, is_deleted) SELECT {key}, {VERSION}, 1 "
+        f"FROM (SELECT {key}, argMax(is_deleted, version) AS gone FROM customer_conversations "
+        f"PREWHERE (user_id, customer) IN {touched} GROUP BY {key}) WHERE gone"
+    )
+    slices = portions(f"SELECT uniq(user_id, customer) FROM customer_conversations WHERE {since}", _AT_A_TIME)
+    return RollUp("conversation_sales", slices, (insert, forget_gone), every=_SOON)
 
 
 def _conversation_hours() -> RollUp:
-    touched = f"(SELECT user_id, hour_start FROM {_TOUCHES} WHERE touched_at >= {stale.since('conversation_hours')})"
+    touched = _touched("conversation_hours", "user_id, hour_start")
     known = (
         "SELECT * FROM conversation_facts FINAL "
         f"PREWHERE {in_week('entered_at')} AND (user_id, toStartOfHour(entered_at)) IN {touched}"
     )
     ones = (
-        f"SELECT user_id, entered_at, channel, stage, data_used, cell, {measures.of_one('1')} "
+        f"SELECT user_id, entered_at, channel, stage, data_used, cell, {measures.of_one()} "
         f"FROM ({known}) ARRAY JOIN {_cells_of_one()} AS cell"
     )
-    columns = f"user_id, hour_start, {_CELL}"
-    insert = (
-        f"INSERT INTO conversation_hours ({columns}, {_NAMES}, version) "
-        "SELECT user_id, toStartOfHour(o.entered_at) AS hour_start, o.cell.1 AS part, o.cell.2 AS value, channel, "
-        f"if(o.cell.1 = '', o.stage, '') AS stage, data_used, {measures.added_up('o')}, {VERSION} "
-        f"FROM ({ones}) AS o GROUP BY {columns}"
+    in_cells = (
+        "SELECT user_id, toStartOfHour(entered_at) AS hour_start, cell.1 AS part, cell.2 AS value, channel, "
+        f"if(cell.1 = '', o.stage, '') AS stage, data_used, {_NAMES} FROM ({ones}) AS o"
     )
-    forget = _forget("conversation_hours", columns, f"{in_week('hour_start')} AND (user_id, hour_start) IN {touched}")
-    return RollUp("conversation_hours", weeks("conversation_hours", _TOUCHES), (insert, forget))
+    before = f"{_days_of_hours('conversation_hours')} AND (user_id, hour_start) IN {touched}"
+    statements = (_made_again("hour", in_cells, before),)
+    return RollUp("conversation_hours", weeks("conversation_hours", _TOUCHES), statements, every=_SOON)
+
+
+def _touched(rollup: str, columns: str) -> str:
+    return f"(SELECT {columns} FROM {_TOUCHES} WHERE touched_at >= {stale.since(rollup)})"
+
+
+def _days_of_hours(rollup: str) -> str:
+    """Return the predicate of hours in touched days, in the order that they are sorted by."""
+    days = _touched(rollup, "toDate(hour_start), user_id")
+    return f"{in_week('hour_start')} AND (toDate(hour_start), user_id) IN {days}"
 
 
 def _cells_of_one() -> str:
@@ -82,31 +136,30 @@ def _cells_of_one() -> str:
 
 
 def _conversation_days() -> RollUp:
-    touched = (
-        f"(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM {_TOUCHES} "
-        f"WHERE touched_at >= {stale.since('conversation_days')})"
-    )
     hours = (
-        "SELECT *, toStartOfDay(hour_start) AS day_start FROM conversation_hours FINAL "
-        f"WHERE {in_week('hour_start')} AND (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {touched}"
+        f"SELECT user_id, toStartOfDay(hour_start) AS day_start, {_CELL}, {measures.in_days('h')} "
+        f"FROM conversation_hours AS h FINAL PREWHERE {_days_of_hours('conversation_days')}"
     )
-    columns = f"user_id, day_start, {_CELL}"
-    insert = (
-        f"INSERT INTO conversation_days ({columns}, {_NAMES}, version) "
-        f"SELECT {columns}, {measures.added_up('o')}, {VERSION} FROM ({hours}) AS o GROUP BY {columns}"
-    )
-    forget = _forget("conversation_days", columns, f"{in_week('day_start')} AND (user_id, day_start) IN {touched}")
-    return RollUp("conversation_days", weeks("conversation_days", _TOUCHES), (insert, forget))
+    touched = _touched("conversation_days", "user_id, toDate(hour_start)")
+    before = f"{in_week('day_start')} AND (user_id, toDate(day_start)) IN {touched}"
+    return RollUp("conversation_days", weeks("conversation_days", _TOUCHES), (_made_again("day", hours, before),))
 
 
-def _forget(table: str, columns: str, touched: str) -> str:
-    """Return what deletes the cells that were not written anew."""
+def _made_again(unit: str, rows: str, before: str) -> str:
+    """Return what adds ``rows`` up to cells, and marks those as deleted that were there ``before`` and are empty now.
+
+    In one statement: a conversation that went from one cell to another must not be seen in both.
+    """
+    table, columns = f"conversation_{unit}s", f"user_id, {unit}_start, {_CELL}"
     return (
-        f"INSERT INTO {table} ({columns}, version, is_deleted) SELECT {columns}, {VERSION}, 1 "
-        f"FROM {table} FINAL WHERE version < {VERSION} AND {touched}"
+        f"INSERT INTO {table} ({columns}, {_NAMES}, version, is_deleted) "
+        f"SELECT {columns}, {measures.added_up('o')}, {VERSION}, sum(o.conversations) = 0 "
+        f"FROM (SELECT {columns}, {_NAMES} FROM ({rows}) "
+        f"UNION ALL SELECT {columns}, {measures.NOTHING} FROM {table} FINAL PREWHERE {before}) AS o GROUP BY {columns}"
     )
 
 
 CONVERSATION_FACTS: Final = _conversation_facts()
+CONVERSATION_SALES: Final = _conversation_sales()
 CONVERSATION_HOURS: Final = _conversation_hours()
 CONVERSATION_DAYS: Final = _conversation_days()

@@ -61,8 +61,8 @@ SELECT
     sum(hit.failed) AS failed_answers,
     countIf(hit.durable) AS durable,
     countIf(hit.handed_over) AS handed_over,
-    toFloat64(sum(hit.net_value)) AS earned,
-    sum(toFloat64(hit.net_value) * toFloat64(hit.net_value)) AS earned_squares,
+    toFloat64(sum(hit.value)) AS earned,
+    sum(toFloat64(hit.value) * toFloat64(hit.value)) AS earned_squares,
     any(contact.cost) AS contact_cost
 FROM hit LEFT JOIN contact ON hit.user_id = contact.user_id
 GROUP BY user_id, stage, channel, affected

@@ -37,7 +37,7 @@ _GAPS: Final = """
 WITH {facts},
 usual AS
 (
-    SELECT user_id, stage, avg(durable) AS durable_rate, avg(toFloat64(net_value)) AS value
+    SELECT user_id, stage, avg(durable) AS durable_rate, avg(toFloat64(value)) AS earned
     FROM conversations
     WHERE empty(gaps) AND entered_at >= {since}
     GROUP BY user_id, stage
@@ -45,7 +45,7 @@ usual AS
 touched AS
 (
     SELECT c.*, arrayJoin(c.gaps) AS label, extractGroups(label, '{label}') AS parts, entered_at >= {since} AS now,
-        usual.durable_rate AS usual_rate, usual.value AS usual_value
+        usual.durable_rate AS usual_rate, usual.earned AS usual_value
     FROM conversations AS c LEFT JOIN usual USING (user_id, stage)
     WHERE notEmpty(c.gaps)
 )
@@ -59,9 +59,9 @@ SELECT
     uniqExactIf(customer_id, now AND customer_id != '') AS customers,
     countIf(now AND handed_over) AS handed_over,
     countIf(now AND NOT durable) AS not_durable,
-    sumIf(net_value, now) AS brought_in,
+    sumIf(value, now) AS brought_in,
     greatest(0, sumIf(usual_rate, now) - countIf(now AND durable)) AS lost_resolutions,
-    greatest(0, sumIf(usual_value, now) - toFloat64(sumIf(net_value, now))) AS lost_value,
+    greatest(0, sumIf(usual_value, now) - toFloat64(sumIf(value, now))) AS lost_value,
     countIf(NOT now) AS conversations_before
 FROM touched
 GROUP BY user_id, label, parts

@@ -56,8 +56,6 @@ class Source:
     about: str
     dimensions: Mapping[str, Dimension]
     relation: Callable[[Asked], str]
-    occupied: str = "true"
-    """Whether a group of rows has anything in it, as an aggregate; where rows may take others back, it may not."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,9 +105,7 @@ def _parts(kpis: Sequence[Kpi], asked: Asked) -> Iterator[tuple[list[Kpi], str]]
     """Yield the figures that are computed together, and the statement that does it."""
     for source, group in _by_source(kpis):
         columns = ", ".join(_aggregate(kpi, computed) for kpi, computed in group.items())
-        rows = f"{source.relation(replace(asked, used=f'{columns} {source.occupied}'))} {asked.grouping}"
-        if asked.columns:
-            rows += f" HAVING {source.occupied}"
+        rows = f"{source.relation(replace(asked, used=columns))} {asked.grouping}"
         yield list(group), f"SELECT {asked.split(source.dimensions)}{columns} FROM {rows}"
     keys = "".join(f"{name}, " for name in asked.columns)
     for kpi in kpis:

@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from kpis import stale
-from kpis.conversation_rollups import CONVERSATION_DAYS, CONVERSATION_FACTS, CONVERSATION_HOURS
+from kpis.conversation_rollups import (
+    CONVERSATION_DAYS,
+    CONVERSATION_FACTS,
+    CONVERSATION_HOURS,
+    CONVERSATION_SALES,
+)
 from kpis.rollup import VERSION, RollUp, in_week, weeks
 from kpis.sources.queries import windows
 
@@ -62,4 +67,7 @@ QUERY_DAYS: Final = _query_days()
 
 # In this order: days are made of hours. Those of a group reflect the same moment; that of the second group is after the
 # first has written the facts which touch its hours.
-GROUPS: Final = ((QUERY_HOURS, QUERY_DAYS, CONVERSATION_FACTS), (CONVERSATION_HOURS, CONVERSATION_DAYS))
+GROUPS: Final = (
+    (QUERY_HOURS, QUERY_DAYS, CONVERSATION_FACTS, CONVERSATION_SALES),
+    (CONVERSATION_HOURS, CONVERSATION_DAYS),
+)

@@ -1,6 +1,6 @@
 """What roll-ups do not know yet: whatever was touched since they were last brought up to date.
 
-A reader takes stale parts from the events (or windows) themselves, so a figure is the same whether the roll-ups are up
+A reader of queries takes stale hours from the windows themselves, so a figure is the same whether the roll-ups are up
 to date, hours behind or empty; only its cost differs.
 """
 
@@ -28,35 +28,3 @@ def query_days(tenant: str, rollup: str) -> str:
         "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_query_hours "
         f"WHERE touched_at >= {since(rollup)} AND {tenant})"
     )
-
-
-def conversations(tenant: str, rollup: str = "conversation_facts") -> str:
-    """Return a subquery of the ids of conversations that the facts do not know.
-
-    Without their tenant: of two tenants whose conversations have the same id, both are taken from the events, and one
-    id is found in half the time of two.
-    """
-    return f"(SELECT conversation_id FROM touched_conversations WHERE touched_at >= {since(rollup)} AND {tenant})"
-
-
-def conversation_hours(tenant: str) -> str:
-    """Return a subquery of the (tenant, hour) whose facts were written anew since hours of conversations were made.
-
-    Without the margin: facts are inserted by the job itself, which waits for its insert before it makes the hours.
-    """
-    return (
-        "(SELECT user_id, hour_start FROM touched_conversation_hours "
-        f"WHERE touched_at >= {_reflects('conversation_hours')} AND {tenant})"
-    )
-
-
-def conversation_days(tenant: str) -> str:
-    """Return a subquery of the (tenant, day) with an hour that the days of conversations do not know."""
-    return (
-        "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_conversation_hours "
-        f"WHERE touched_at >= {_reflects('conversation_days')} AND {tenant})"
-    )
-
-
-def _reflects(rollup: str) -> str:
-    return f"(SELECT max(reflects) FROM rollup_progress WHERE rollup = '{rollup}')"

@@ -18,6 +18,7 @@ from sinks.reading import ask
 from streams.jobs import Job
 
 _NOW: Final = "SELECT now64(3, 'UTC') AS now"
+_LAST: Final = "SELECT rollup, reflects AS last FROM rollup_progress FINAL"
 _DONE: Final = (
     "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
     "VALUES ({rollup:String}, {reflects:DateTime64(3, 'UTC')}, {took_ms:UInt64})"
@@ -31,20 +32,23 @@ WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress W
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 
-def refresh(client: Client) -> None:
-    """Bring every roll-up up to date.
+def refresh(client: Client, *, only_due: bool = False) -> None:
+    """Bring every roll-up up to date, or those that are due.
 
     The moment that a roll-up reflects is the database's own, which notes the touches by the same clock, and it is
-    written only when all of its rows are in place: until then, readers take what was touched from the events.
+    written only when all of its rows are in place: whoever dies before begins again.
 
     Raises
     ------
     Unreachable
         ClickHouse did not do it; the next run does what is left.
     """
+    last = {row["rollup"]: row["last"] for row in ask(client, _LAST, {})}
     for group in rollups.GROUPS:
         reflects = _now(client)
         for rollup in group:
+            if only_due and rollup.name in last and reflects < last[rollup.name] + rollup.every:
+                continue
             started = time.monotonic()
             _bring_up(client, rollup, reflects)
             took = round((time.monotonic() - started) * 1000)
@@ -63,7 +67,7 @@ def _now(client: Client) -> datetime:
 def _bring_up(client: Client, rollup: RollUp, reflects: datetime) -> None:
     for row in ask(client, rollup.slices, {}):
         for statement in rollup.statements:
-            _command(client, statement, {"reflects": reflects, "slice": row["slice"]})
+            _command(client, statement, {"reflects": reflects, **row})
 
 
 def _command(client: Client, sql: str, parameters: dict[str, Any]) -> None:
@@ -74,8 +78,8 @@ def _command(client: Client, sql: str, parameters: dict[str, Any]) -> None:
 
 
 def _run(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - the database's clock decides
-    refresh(client)
+    refresh(client, only_due=True)
     return ()
 
 
-ROLLUPS: Final = Job("roll-ups", timedelta(minutes=1), _run)
+ROLLUPS: Final = Job("roll-ups", timedelta(seconds=15), _run)

@@ -92,6 +92,10 @@ def entered_between(every: Iterable[Talk], start: datetime, end: datetime) -> li
     return [one for one in every if start <= one.entered < end]
 
 
+def _next_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
 def _talk(id_: str, seen: list[tuple[datetime, str, str, dict[str, Any]]], now: datetime, days: timedelta) -> Talk:
     outcomes = [one for one in seen if one[2] == OUTCOMES.name]
     ends = [one for one in outcomes if one[3]["outcome_type"] != "reopened"]
@@ -117,7 +121,7 @@ def _talk(id_: str, seen: list[tuple[datetime, str, str, dict[str, Any]]], now: 
         gaps={gap for one in seen for gap in one[3].get("knowledge_gaps_identified", [])},
         first_end="" if first is None else first[3]["outcome_type"],
         durable=autonomous and not returned,
-        confirmed=first is not None and first[0] + days <= now,
+        confirmed=first is not None and _next_hour(first[0]) + days <= now,
         resolved=resolved,
         handed_over=any(
             one[3]["outcome_type"] == "escalated" or _by_person(one[3]) or one[3].get("handoff_reason")

@@ -98,7 +98,10 @@ class Conversation(NamedTuple):
         return self.autonomous and not self.returned(days)
 
     def confirmed(self, days: int, as_of: datetime) -> bool:
-        return self.end is not None and self.end["at"] + days * _DAY <= as_of
+        if self.end is None:
+            return False
+        hour = self.end["at"].replace(minute=0, second=0, microsecond=0)
+        return bool(hour + timedelta(hours=1) + days * _DAY <= as_of)
 
     @property
     def converted(self) -> bool:

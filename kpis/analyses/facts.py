@@ -1,4 +1,4 @@
-"""The conversations that an analysis is about, with the money that they brought.
+"""The conversations that an analysis is about.
 
 Facts and verdicts (durable, returned) are those of the figures (``kpis.sources.conversations``), so that a table and a
 card never disagree. A conversation belongs to the moment its demand came in, and so does all that is known of it: a
@@ -27,15 +27,12 @@ class Over:
         The range, as SQL expressions.
     narrowed
         Whether the question's filters hold.
-    unless
-        A constant expression; where it is true there is nothing in the range.
     """
 
     of: Dialect
     start: str
     end: str
     narrowed: bool = True
-    unless: str = "false"
 
     @property
     def now(self) -> str:
@@ -76,8 +73,8 @@ class Over:
         return self.of.by_one_value(name)
 
     def tenant(self, column: str) -> str:
-        """Return the question's predicate, false where ``unless`` is true."""
-        return self.of.tenant(column) if self.unless == "false" else f"({self.of.tenant(column)} AND NOT {self.unless})"
+        """Return the question's predicate."""
+        return self.of.tenant(column)
 
     def one_of(self, name: str, column: str) -> str:
         """Return the question's predicate."""
@@ -99,7 +96,7 @@ def period_before(dialect: Dialect) -> str:
 
 
 def conversations_of(asked: Asked, over: Dialect | None = None, name: str = "conversations") -> str:
-    """Return a common table expression: the facts of conversations with ``sales``, ``refunds`` and ``net_value``.
+    """Return a common table expression: the facts of conversations.
 
     Parameters
     ----------
@@ -108,26 +105,4 @@ def conversations_of(asked: Asked, over: Dialect | None = None, name: str = "con
     name
         What the expression is called.
     """
-    dialect = over or asked.dialect
-    facts = conversations.facts(replace(asked, dialect=dialect))
-    return f"""
-{name} AS
-(
-    SELECT
-        facts.*,
-        toDecimal128(money.sales, 2) AS sales,
-        toDecimal128(money.refunds, 2) AS refunds,
-        sales - refunds AS net_value
-    FROM {facts} AS facts
-    LEFT JOIN
-    (
-        SELECT
-            user_id,
-            conversation_id,
-            sum(if(outcome_type = 'refunded', 0, assumeNotNull(business_value_generated))) AS sales,
-            sum(if(outcome_type = 'refunded', assumeNotNull(business_value_generated), 0)) AS refunds
-        FROM conversation_outcomes FINAL
-        WHERE {dialect.tenant("user_id")} AND created_at >= {dialect.start} AND business_value_generated > 0
-        GROUP BY user_id, conversation_id
-    ) AS money USING (user_id, conversation_id)
-)"""
+    return f"{name} AS (SELECT * FROM {conversations.facts(replace(asked, dialect=over or asked.dialect))})"

@@ -98,7 +98,6 @@ counted AS
         toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum
     FROM {counts} AS c
     GROUP BY {grouping}
-    HAVING sum(c.conversations) > 0
 ),
 priced AS
 (

@@ -50,7 +50,7 @@ SELECT
     countIf(c.handed_over) / count() AS handoff_rate,
     countIf(c.converted) / count() AS conversion_rate,
     avg(toFloat64(c.satisfaction)) AS csat,
-    sum(c.net_value) AS net_value
+    sum(c.value) AS net_value
 FROM conversations AS c
 GROUP BY user_id, {name}
 ORDER BY user_id, conversations DESC, {name}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from kpis.analyses import ledger
 from kpis.asked import Asked
 from kpis.settings_model import missing_note
-from kpis.sources.conversations import facts
+from kpis.sources.conversation_counts import counts
 from kpis.statistics import wilson
+
+_USED: Final = "conversations durable_count confirmed_count"
 
 
 def savings(asked: Asked) -> str:
@@ -17,9 +20,9 @@ def savings(asked: Asked) -> str:
     return f"""WITH {ledger.prices(asked)},
 counted AS
 (
-    SELECT user_id, toDate(entered_at) AS day, count() AS conversations, countIf(f.durable) AS durable,
-        countIf(f.durable AND f.confirmed) AS confirmed
-    FROM {facts(asked)} AS f
+    SELECT user_id, toDate(at) AS day, sum(c.conversations) AS conversations, sum(c.durable_count) AS durable,
+        sum(c.confirmed_count) AS confirmed
+    FROM {counts(replace(asked, used=_USED))} AS c
     GROUP BY user_id, day
     UNION ALL SELECT user_id, day, 0, 0, 0 FROM prices
 )

@@ -13,10 +13,9 @@ from typing import Final
 from kpis.formulas import mean_of_sums, share, total
 from kpis.kpi import Area, Change, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
-from kpis.sources.conversations import SINGLE_CONVERSATIONS
 
 _ALL: Final = "sum(conversations)"
-_EACH: Final = "count()"
+_TO_THE_HOUR: Final = Change(2, date(2026, 11, 26), "the N days were over to the millisecond, not to the hour")
 
 KPIS: Final = (
     Kpi(
@@ -47,12 +46,14 @@ KPIS: Final = (
     Kpi(
         id="durable_resolution_confirmed_rate",
         title="Durably resolved, confirmed",
-        meaning="Share of conversations that were durably resolved and whose N days are over: this part is final.",
+        meaning="Share of conversations that were durably resolved and whose N days are over, counted from the end of "
+        "the hour in which they ended: this part is final.",
         unit=Unit.RATIO,
         good="up",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(durable AND confirmed)", _EACH).over(SINGLE_CONVERSATIONS),
+        computed=share("sum(confirmed_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
+        changes=(_TO_THE_HOUR,),
     ),
     Kpi(
         id="durable_resolution_assumed_rate",
@@ -61,8 +62,9 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="neutral",
         area=Area.CONVERSATIONS,
-        computed=share("countIf(durable AND NOT confirmed)", _EACH).over(SINGLE_CONVERSATIONS),
+        computed=share("sum(durable_count) - sum(confirmed_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
+        changes=(_TO_THE_HOUR,),
     ),
     Kpi(
         id="durable_resolutions",

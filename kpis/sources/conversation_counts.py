@@ -1,8 +1,7 @@
 """Conversations counted: days and hours of the roll-ups, single conversations only where those do not reach.
 
-Days and hours know the conversations as they were when they were made. Conversations that were touched since are taken
-out of them, as they were (a row of facts, counted with the sign -1), and put in as they are (folded from their events).
-Hours whose facts were written anew since are read conversation by conversation.
+The roll-ups follow the events within seconds (docs/adr/0011-roll-ups.md). Nothing here looks at events: what has to be
+looked up for every question had better be looked up once.
 """
 
 from __future__ import annotations
@@ -10,12 +9,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple, Self
 
 from kpis import conversation_measures as measures
-from kpis import stale
 from kpis.asked import Asked
-from kpis.conversation_fold import folded
 from kpis.kpi import Source
 from kpis.scope import Interval
-from kpis.sources.conversations import DIMENSIONS, FACTS, facts
+from kpis.sources.conversations import DIMENSIONS, facts
 
 # What a cell tells apart (migration 0017): these together, or one of the parts beside a few of them.
 _BESIDE_A_PART: Final = frozenset({"tenant", "channel", "data_used"})
@@ -39,7 +36,8 @@ _LABELS: Final = {
     "handoff_reason": "value",
 }
 _NO_PART: Final = "none"
-_HOUR: Final = "(user_id, toStartOfHour(entered_at))"
+# Days before this moment are read from days. Those are made once a minute; an hour leaves time for the last of a day.
+_DAYS_ARE_MADE: Final = "toStartOfDay(now('UTC') - INTERVAL 1 HOUR)"
 
 
 class _Columns(NamedTuple):
@@ -55,19 +53,14 @@ class _Columns(NamedTuple):
         labels = tuple(label for label in _LABELS if label == "user_id" or label in named)
         return cls(labels, measures.named_in(asked.used))
 
-    def of_one(self, sign: str) -> str:
+    @property
+    def of_one(self) -> str:
         """Return them of a row of facts."""
-        return ", ".join([*self.labels, "toDateTime(entered_at, 'UTC') AS at", measures.of_one(sign, self.names)])
+        return ", ".join([*self.labels, "toDateTime(entered_at, 'UTC') AS at", measures.of_one(self.names)])
 
     def of_cell(self, at: str) -> str:
         """Return them of a row of a roll-up."""
         return ", ".join([*(f"{_LABELS[one]} AS {one}" for one in self.labels), f"{at} AS at", *self.names])
-
-    @property
-    def of_facts(self) -> str:
-        """What must be read of facts."""
-        there = self.of_one("sign")
-        return ", ".join(name for name in FACTS.split(", ") if name == "conversation_id" or name in there)
 
 
 def counts(asked: Asked) -> str:
@@ -76,12 +69,13 @@ def counts(asked: Asked) -> str:
     Of both only what ``asked.used``, the split and the filters name.
     """
     columns, part = _Columns.of(asked), _part(asked)
-    if part is None:
-        rows = f"SELECT {columns.of_one('1')} FROM {facts(asked)}"
-    else:
-        ones = f"SELECT {columns.of_one('sign')} FROM ({_ones(asked, part, columns.of_facts)})"
-        rows = " UNION ALL ".join([*_cells(asked, part, columns), ones])
-    derived = measures.derived(asked.dialect.durable_days, asked.used)
+    ones = f"SELECT {columns.of_one} FROM {facts(asked)}"
+    rows = (
+        ones
+        if part is None
+        else " UNION ALL ".join([*_cells(asked, part, columns), f"{ones} WHERE {_beside(asked, part)}"])
+    )
+    derived = measures.derived(asked.dialect, asked.used)
     return f"(SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
 
 
@@ -110,50 +104,25 @@ def _cells(asked: Asked, part: str, columns: _Columns) -> list[str]:
     """Return whole days, and the whole hours beside them; where the steps of a series are not days, hours alone."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = _whole_hours(asked)
-    first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
-    stale_days = stale.conversation_days(tenant)
+    first_day, last_day = f"toStartOfDay({start} + 86399)", f"least(toStartOfDay({end}), {_DAYS_ARE_MADE})"
     with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
-    not_in_days = (
-        f"AND (hour_start < {first_day} OR hour_start >= {last_day} "
-        f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {stale_days})"
-    )
+    not_in_days = f"AND (hour_start < {first_day} OR hour_start >= {last_day})" if with_days else ""
     hours = (
         f"SELECT {columns.of_cell('hour_start')} FROM conversation_hours FINAL PREWHERE part = {part} AND {tenant} "
-        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days if with_days else ''} "
-        f"AND (user_id, hour_start) NOT IN {stale.conversation_hours(tenant)}"
+        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days}"
     )
     days = (
         f"SELECT {columns.of_cell('day_start')} FROM conversation_days FINAL PREWHERE part = {part} AND {tenant} "
-        f"AND day_start >= {first_day} AND day_start < {last_day} AND (user_id, day_start) NOT IN {stale_days}"
+        f"AND day_start >= {first_day} AND day_start < {last_day}"
     )
     return [days, hours] if with_days else [hours]
 
 
-def _ones(asked: Asked, part: str, columns: str) -> str:
-    """Return the single conversations that the cells lack, and with the sign -1 those that they have wrongly."""
-    tenant = asked.dialect.tenant("user_id")
+def _beside(asked: Asked, part: str) -> str:
+    """Return the predicate of single conversations that no cell answers for."""
     first_hour, last_hour = _whole_hours(asked)
-    touched, hours = stale.conversations(tenant), stale.conversation_hours(tenant)
-    whole = f"entered_at >= {first_hour} AND entered_at < {last_hour}"
-    beside = f"{asked.between('entered_at')} AND (entered_at < {first_hour} OR entered_at >= {last_hour})"
-    known = [
-        (-1, f"{whole} AND conversation_id IN {touched} AND {_HOUR} NOT IN {hours}"),
-        (1, f"{whole} AND {_HOUR} IN {hours} AND conversation_id NOT IN {touched}"),
-        (1, f"{beside} AND conversation_id NOT IN {touched}"),
-    ]
-    if "(" in part:  # whether there are cells for it is known when the question is asked
-        known = [(sign, f"{part} != '{_NO_PART}' AND {where}") for sign, where in known]
-        known.append(
-            (1, f"{part} = '{_NO_PART}' AND {asked.between('entered_at')} AND conversation_id NOT IN {touched}")
-        )
-    rows = " UNION ALL ".join(
-        f"SELECT {columns}, {sign} AS sign FROM conversation_facts FINAL PREWHERE {tenant} AND {where}"
-        for sign, where in known
-    )
-    return (
-        f"{rows} UNION ALL SELECT {columns}, 1 AS sign "
-        f"FROM {folded(f'{tenant} AND conversation_id IN {touched}')} WHERE {asked.between('entered_at')}"
-    )
+    outside = f"entered_at < {first_hour} OR entered_at >= {last_hour}"
+    return f"({part} = '{_NO_PART}' OR {outside})" if "(" in part else f"({outside})"
 
 
 def _whole_hours(asked: Asked) -> tuple[str, str]:
@@ -165,5 +134,4 @@ CONVERSATIONS: Final = Source(
     "hours and days of conversations, and the facts of single ones beside them",
     DIMENSIONS,
     counts,
-    occupied="sum(conversations) > 0",
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis import stale
 from kpis.asked import Asked
 from kpis.conversation_fold import folded
 from kpis.dimension import Dimension
-from kpis.kpi import Source
 
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
@@ -28,36 +26,20 @@ FACTS: Final = (
     "user_id, conversation_id, entered_at, last_event_at, customer_id, channel, country, customer_segment, stage, "
     "data_used, providers, data_types, gaps, confidence_with_data, confidence_without_data, conversion_probability, "
     "ended, outcome, handled_by, ended_at, resolved, autonomous, resolution_minutes, handed_over, handoff_reason, "
-    "returned_at, reopened, converted, satisfaction, value"
+    "returned_at, reopened, converted, satisfaction, value, sales, refunds"
 )
 
 
 def facts(asked: Asked) -> str:
     """Return the conversations that entered in the range: ``FACTS``, ``at`` and what follows at query time.
 
-    ``durable``: autonomous, and did not return within N days of its end. ``confirmed`` says that those days are over;
-    a durable conversation that is not confirmed is *assumed* to stay so.
+    ``durable``: autonomous, and did not return within N days of its end. ``returned``: it ended, and did.
     """
     where = f"{asked.where(DIMENSIONS)} AND {asked.between('entered_at')}"
-    tenant = asked.dialect.tenant("user_id")
-    if asked.rolled_up:
-        stale_ones = stale.conversations(tenant)
-        them = f"conversation_id IN {stale_ones}"
-        rows = (
-            f"SELECT {FACTS} FROM conversation_facts FINAL "
-            f"WHERE {where} AND conversation_id NOT IN {stale_ones} "
-            f"UNION ALL SELECT {FACTS} FROM {folded(f'{tenant} AND {them}')} WHERE {where}"
-        )
-    else:
-        rows = f"SELECT {FACTS} FROM {folded(tenant)} WHERE {where}"
+    rows = "conversation_facts FINAL" if asked.rolled_up else folded(asked.dialect.tenant("user_id"))
     days = f"toIntervalDay({asked.dialect.durable_days})"
     returned_in_time = f"(returned_at IS NOT NULL AND returned_at < ended_at + {days})"
     return (
-        f"(SELECT *, entered_at AS at, ifNull(ended_at + {days} <= {asked.dialect.now}, false) AS confirmed, "
-        f"autonomous AND NOT {returned_in_time} AS durable, ended AND {returned_in_time} AS returned FROM ({rows}))"
+        f"(SELECT *, entered_at AS at, autonomous AND NOT {returned_in_time} AS durable, "
+        f"ended AND {returned_in_time} AS returned FROM {rows} WHERE {where})"
     )
-
-
-SINGLE_CONVERSATIONS: Final = Source(
-    "single conversations", "facts of conversations, folded from their outcomes and intelligence", DIMENSIONS, facts
-)
