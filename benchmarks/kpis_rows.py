@@ -1,7 +1,6 @@
 """The rows that key figures are measured over, made inside ClickHouse by numbers: no row passes through Python.
 
-Every figure of a row follows from its number by a hash, so a conversation has the same id and the same end in its
-events and in its facts.
+Everything about a row follows from its number by a hash, so a conversation is the same one in all of its events.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from kpis.settings_model import new_entry
-from kpis.sources.conversations import FACTS
 from kpis.stale import MARGIN_SECONDS
 from sinks.tenant_settings import save
 from streams.rollup_job import refresh
@@ -111,16 +109,6 @@ _CONVERSATION: Final = """
         if(outcome = 'converted', toDecimal128(20 + (h % 10000) / 100, 2), toDecimal128(0, 2)) AS value
     FROM numbers({first}, {count})
 """
-_FACTS: Final = """
-INSERT INTO conversation_facts ({facts}, version)
-SELECT {facts}, now64(3)
-FROM
-(
-    SELECT *, entered_at AS last_event_at, outcome != '' AS ended, resolved AND handled_by = 'ai' AS autonomous,
-        outcome = 'escalated' AS handed_over, returned_at IS NOT NULL AS reopened, outcome = 'converted' AS converted
-    FROM ({conversations})
-)
-"""
 _OUTCOMES: Final = """
 INSERT INTO conversation_outcomes (event_id, user_id, created_at, customer_id, channel, country, customer_segment,
     conversation_id, integration_data_used, integration_types_used, outcome_type, resolution_time_minutes,
@@ -129,6 +117,13 @@ SELECT conversation_id, user_id, assumeNotNull(ended_at), customer_id, channel, 
     conversation_id, data_used, providers, outcome, resolution_minutes, satisfaction, if(value = 0, NULL, value),
     handled_by, handoff_reason, entered_at
 FROM ({conversations}) WHERE outcome != ''
+"""
+_RETURNS: Final = """
+INSERT INTO conversation_outcomes (event_id, user_id, created_at, customer_id, channel, country, customer_segment,
+    conversation_id, outcome_type)
+SELECT reinterpretAsUUID(sipHash128(conversation_id, 'back')), user_id, assumeNotNull(returned_at), customer_id,
+    channel, country, customer_segment, conversation_id, 'reopened'
+FROM ({conversations}) WHERE returned_at IS NOT NULL
 """
 _INTELLIGENCE: Final = """
 INSERT INTO conversation_intelligence (event_id, user_id, created_at, customer_id, channel, country, customer_segment,
@@ -146,11 +141,11 @@ _SETTINGS: Final = {
     "integration_cost_per_month": "200.00",
     "upkeep_cost_per_month": "400.00",
 }
-# As in a running system: of the last two minutes, and of a few that came back, the roll-ups know nothing yet.
+# As in a running system: what was touched since the last run, of a quarter of a minute ago, and within the margin.
 _TOUCHED: Final = f"""
 INSERT INTO touched_conversations
 SELECT user_id, conversation_id, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND FROM conversation_facts
-WHERE entered_at >= {{newest}} - 120 OR cityHash64(conversation_id) % {{all}} < 100
+WHERE entered_at >= {{newest}} - 75 OR cityHash64(conversation_id) % {{all}} < 10
 """
 _SETTLED: Final = (
     "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
@@ -164,14 +159,12 @@ Say = Callable[[str], None]
 
 
 def fill(client: Client, amount: Amount, say: Say, *, raw: bool) -> None:
-    """Make windows, facts and events, and roll them up; ``raw`` makes the rows of queries too."""
+    """Make windows and events of conversations, and roll them up; ``raw`` makes the events of queries too."""
     windows = min(TENANTS * SERIES * amount.minutes, amount.queries)
-    for view in ("touched_conversations_note", "touched_conversations_note_intelligence"):
-        client.command(f"DROP VIEW {view}")  # the facts are made here too, not folded from millions of events
     made = [
         ("windows", _WINDOWS, windows),
-        ("facts of conversations", _FACTS, amount.conversations),
         ("outcomes", _OUTCOMES, amount.conversations),
+        ("returns", _RETURNS, amount.conversations),
         ("intelligence", _INTELLIGENCE, amount.conversations),
         *([("queries", _QUERIES, amount.queries)] if raw else []),
     ]
@@ -187,11 +180,15 @@ def fill(client: Client, amount: Amount, say: Say, *, raw: bool) -> None:
 
 
 def stretch(client: Client, amount: Amount, days: int) -> None:
-    """Repeat the roll-ups' days of the month back to so many days before the end; nothing else is read of them."""
-    whole_days = f"day_start >= toDateTime({int(amount.begin.timestamp())}) + INTERVAL 1 DAY"
-    for table in ("query_days", "conversation_days"):
+    """Repeat days and sales of the month back to so many days before the end; nothing else is read of them."""
+    for table, at in (
+        ("query_days", "day_start"),
+        ("conversation_days", "day_start"),
+        ("conversation_sales", "entered_at"),
+    ):
+        whole_days = f"{at} >= toDateTime({int(amount.begin.timestamp())}) + INTERVAL 1 DAY"
         for back in range(amount.days, days, amount.days):
-            earlier = f"SELECT * REPLACE (day_start - INTERVAL {back} DAY AS day_start)"
+            earlier = f"SELECT * REPLACE ({at} - INTERVAL {back} DAY AS {at})"
             month = f"(SELECT * FROM {table} FINAL WHERE {whole_days})"
             client.command(f"INSERT INTO {table} {earlier} FROM {month}", settings=_QUIET)
 
@@ -221,7 +218,7 @@ def _touch(client: Client, amount: Amount) -> None:
 
 
 def _insert(client: Client, sql: str, rows: int, amount: Amount, *, each: int) -> None:
-    given = {"tenants": TENANTS, "series": SERIES, "minutes": amount.minutes, "all": rows, "facts": FACTS, "each": each}
+    given = {"tenants": TENANTS, "series": SERIES, "minutes": amount.minutes, "all": rows, "each": each}
     given["begin"] = int(amount.begin.timestamp())
     for first in range(0, rows, _PORTION):
         portion = {**given, "first": first, "count": min(_PORTION, rows - first)}

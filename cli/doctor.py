@@ -8,9 +8,11 @@ from typing import NamedTuple
 import typer
 
 from cli.console import out
+from cli.freshness import behind
 from cli.settings import Settings, settings
 from models.errors import RomashkaError
 from sinks import migrations
+from sinks.connection import connect
 from streams.kafka import missing_topics
 
 
@@ -31,14 +33,20 @@ def _topics(config: Settings) -> str:
     return f"every topic is at {config.kafka_bootstrap}"
 
 
-def _schema(config: Settings) -> str:
+def _clickhouse(config: Settings) -> str:
     migrations.require_current(config.clickhouse)
-    return f"{len(migrations.known())} migrations applied to '{config.clickhouse_database}' at {config.clickhouse_url}"
+    with connect(config.clickhouse) as client:
+        if words := behind(client):
+            raise RomashkaError(words)
+    return (
+        f"{len(migrations.known())} migrations applied to '{config.clickhouse_database}' at {config.clickhouse_url}, "
+        "conversations counted up to the last minute"
+    )
 
 
 CHECKS = (
     Check("Kafka", _topics),
-    Check("ClickHouse", _schema),
+    Check("ClickHouse", _clickhouse),
     Check("Secret", _secret),
 )
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from cli.arguments import moment, tenant_id
 from cli.console import err, out, table
 from cli.formats import Format, Printed, print_rows
+from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis import display, docs
 from kpis.display import interval, notes
@@ -180,6 +181,7 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
     query = figures([kpi.id for kpi in kpis], scope, by, every)
     with connect(settings().clickhouse) as client:
         rows = ask(client, *query)
+        say_if_behind(client)
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not Format.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import moment, tenant_id
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
+from cli.freshness import say_if_behind
 from cli.kpi import app
 from cli.settings import settings
 from kpis.analyses.catalogue import ANALYSES, get
@@ -60,6 +61,7 @@ def analyse(
             as_of=now,
         )
         rows = analysis.finish(ask(client, *analysis.query(scope)))
+        say_if_behind(client)
     _print(f"{analysis.meaning}, {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC", rows, format_)
 
 

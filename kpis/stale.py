@@ -28,3 +28,11 @@ def query_days(tenant: str, rollup: str) -> str:
         "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_query_hours "
         f"WHERE touched_at >= {since(rollup)} AND {tenant})"
     )
+
+
+CONVERSATIONS_BEHIND: Final = f"""
+SELECT if(count() = 0, 0, dateDiff('second', min(touched_at), now64(3, 'UTC'))) AS seconds
+FROM touched_conversations
+WHERE touched_at >= {since("conversation_facts")} + INTERVAL {MARGIN_SECONDS} SECOND
+"""
+"""How many seconds ago the first conversation was written to that facts, hours and days do not know yet; 0: none."""

@@ -1,0 +1,31 @@
+"""How far the roll-ups of conversations are behind what is stored, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from cli.console import err
+from kpis.stale import CONVERSATIONS_BEHIND
+from sinks.reading import ask
+
+# The leading worker rolls up every quarter of a minute.
+_EXPECTED_SECONDS: Final = 60
+
+
+def behind(client: Client) -> str:
+    """Return in words how far figures of conversations are behind; nothing where they keep up."""
+    seconds = int(ask(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
+    if seconds <= _EXPECTED_SECONDS:
+        return ""
+    return (
+        f"the last {-(-seconds // 60)} minutes of conversations are not counted yet; start a worker, which counts them "
+        "every few seconds, or run 'romashka jobs run roll-ups'"
+    )
+
+
+def say_if_behind(client: Client) -> None:
+    """Tell whoever asks for figures, beside the answer."""
+    if words := behind(client):
+        err.print(f"[yellow]{words}[/]", highlight=False)
