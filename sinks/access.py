@@ -27,8 +27,18 @@ _HIDDEN_COLUMNS: Final = frozenset({"recipients"})
 # What is predicted of single customers is for those who follow them up. Pseudonyms elsewhere are for every role:
 # by them money is attributed and customers are counted.
 _FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
-# Of tenants, and for the program alone: the sealed states of its models, and who was sent which report.
-_INTERNAL: Final = frozenset({"detector_states", "report_deliveries"})
+# Of tenants, and for the program alone: the sealed states of its models, who was sent which report, and what only the
+# job "roll-ups" looks at.
+_INTERNAL: Final = frozenset(
+    {
+        "conversation_places",
+        "customer_conversations",
+        "detector_states",
+        "report_deliveries",
+        "touched_conversation_hours",
+        "touched_conversations",
+    }
+)
 # Of no tenant, and for every reader.
 _SHARED: Final = frozenset({"rollup_progress", "customer_model_quality"})
 # Of the pipeline itself, for operations, without what was sealed.

@@ -131,7 +131,7 @@ def _whole_hours(asked: Asked) -> tuple[str, str]:
 
 CONVERSATIONS: Final = Source(
     "conversations",
-    "hours and days of conversations, and the facts of single ones beside them",
+    "hours and days of conversations, and the facts of single ones beside them, some seconds behind the events",
     DIMENSIONS,
     counts,
 )

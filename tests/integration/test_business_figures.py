@@ -37,6 +37,7 @@ from streams.columns import to_batch
 from streams.decode import Decoder, Source
 from streams.impact_jobs import refresh, refresh_period
 from streams.pseudonyms import Pseudonymiser
+from streams.rollup_job import refresh as roll_up
 from tests import business_oracle as oracle
 
 pytestmark = pytest.mark.stack
@@ -90,6 +91,7 @@ def stack(clickhouse_url: str) -> Iterator[Stack]:
     with connect(address) as client:
         for name, value, since in ENTERED:
             save(client, new_entry(SHOP.id, name, value, since, NOW))
+        roll_up(client)
         yield Stack(address, client, sink, messages, oracle.talks(messages, str(SHOP.id), NOW))
 
 
@@ -358,6 +360,7 @@ def test_business_impact_is_written_once_and_restated_when_late_facts_change_a_m
     march_sales = {one.id for one in with_shop if not one.converted}
     late = [outcome(end, "converted", 6, value="50.00") for end in ends if end["conversation_id"] in march_sales][:30]
     store(stack.sink, late)
+    roll_up(stack.client)
     refresh_period(stack.client, MARCH, NOW + timedelta(hours=2))
     again = next(row for row in ask(stack.client, metric, march) if row["metric_type"] == "sales_conversion")
     assert again["current_value"] > sales["current_value"]
