@@ -22,6 +22,7 @@ from benchmarks.kpis_rows import TENANTS, Amount, as_running, fill, stretch
 from benchmarks.kpis_timing import Timing
 from benchmarks.report import Sheet, machine, to_markdown, to_terminal
 from embedded.database import Database
+from kpis.analyses.catalogue import ANALYSES
 from kpis.query import ALL_TENANTS, Interval, Scope, figures
 from kpis.registry import ALL
 from sinks.connection import ClickHouseAddress, connect
@@ -34,6 +35,8 @@ _DAYS, _YEAR = 30, 365
 _ONE, _EVERYONE = UUID(int=7), ALL_TENANTS
 _RANGES: Final = (7, 30, 90, _YEAR)
 _SOME: Final = ("query_count", "latency_p95_ms", "durable_resolution_rate", "net_savings")
+# What is stored, and what reads the single queries of one fault.
+_ELSEWHERE: Final = frozenset({"impact", "fault-cost"})
 
 out = Console(width=150)
 
@@ -67,6 +70,7 @@ def _sheets(amount: Amount) -> Iterator[Sheet]:
             as_running(client, amount, _say)
             yield _figures(timing, amount.end)
             yield _ranges(timing, client, amount.end)
+            yield _analyses(timing, amount.end)
         yield growth(database, amount.end, _say)
 
 
@@ -105,6 +109,17 @@ def _ranges(timing: Timing, client: Client, end: datetime) -> Sheet:
     return Sheet(
         "By the length of the range, all tenants", ("range", "days of queries", "days of conversations", *_SOME), rows
     )
+
+
+def _analyses(timing: Timing, end: datetime) -> Sheet:
+    """Return how long tables take that follow customers or combine what cells do not: they read facts."""
+    start = end - timedelta(days=_DAYS)
+    rows = [
+        (name, *(str(timing.of(analysis.query(Scope(start, end, who)))) for who in (_ONE, _EVERYONE)))
+        for name, analysis in ANALYSES.items()
+        if name not in _ELSEWHERE
+    ]
+    return Sheet("Analyses, 30 days", ("analysis", "one tenant", "all"), rows)
 
 
 def _say(text: str) -> None:

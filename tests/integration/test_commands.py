@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.topics import ALL
-from sinks.connection import ClickHouseAddress
+from sinks.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.worker_process import ROMASHKA, environment, romashka
 
@@ -47,6 +47,19 @@ def test_doctor_finds_everything_right_on_a_stack_that_is_set_up(env: dict[str, 
     printed = romashka(env, "doctor")
     assert "✘" not in printed
     assert printed.count("✔") == 4
+
+
+def test_who_asks_while_nobody_counts_conversations_is_told(env: dict[str, str], database: ClickHouseAddress) -> None:
+    with connect(database) as client:
+        client.command(
+            "INSERT INTO touched_conversations "
+            "SELECT generateUUIDv4(), generateUUIDv4(), now64(3, 'UTC') - INTERVAL 170 SECOND"
+        )
+    behind = "the last 3 minutes of conversations are not counted yet"
+    assert behind in romashka(env, "doctor", expect=1)
+    assert behind in romashka(env, "kpi", "get", "csat")
+    romashka(env, "jobs", "run", "roll-ups")
+    assert "not counted" not in romashka(env, "kpi", "get", "csat") + romashka(env, "doctor")
 
 
 def test_doctor_says_for_each_failure_what_to_do(nowhere: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
 from sinks.reading import ask
 from streams.kafka import KafkaAddress
+from streams.rollup_job import refresh
 from tests.examples.events import message
 from tests.loading import Loader
 from tests.worker_process import environment, romashka
@@ -57,6 +58,7 @@ def single(database: ClickHouseAddress, client: Client) -> Client:
             (OUTCOMES.name, b"", message(OUTCOMES, created_at=AT.isoformat(), handled_by="ai")),
         ]
     )
+    refresh(client)
     return client
 
 
