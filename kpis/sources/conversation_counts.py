@@ -119,10 +119,16 @@ def _cells(asked: Asked, part: str, columns: _Columns) -> list[str]:
 
 
 def _beside(asked: Asked, part: str) -> str:
-    """Return the predicate of single conversations that no cell answers for."""
+    """Return the predicate of single conversations that no cell answers for.
+
+    Each end is constantly false where it is a whole hour: the index does not see that nothing is left.
+    """
+    start, end = asked.dialect.start, asked.dialect.end
     first_hour, last_hour = _whole_hours(asked)
-    outside = f"entered_at < {first_hour} OR entered_at >= {last_hour}"
-    return f"({part} = '{_NO_PART}' OR {outside})" if "(" in part else f"({outside})"
+    ends = (
+        f"({start} < {first_hour} AND entered_at < {first_hour}) OR ({last_hour} < {end} AND entered_at >= {last_hour})"
+    )
+    return f"({part} = '{_NO_PART}' OR {ends})" if "(" in part else f"({ends})"
 
 
 def _whole_hours(asked: Asked) -> tuple[str, str]:
