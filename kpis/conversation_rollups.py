@@ -42,18 +42,19 @@ def _conversation_facts() -> RollUp:
         f"WHERE version = {VERSION} AND is_deleted = 0 AND {in_portion('conversation_id')}"
     )
     # Of those that were written, not of those that were touched: some were touched a moment ago.
-    places = (
+    elsewhere = (
         f"SELECT {key}, customer FROM conversation_places FINAL "
-        f"PREWHERE (user_id, conversation_id) IN (SELECT user_id, conversation_id FROM ({written}))"
+        f"PREWHERE (user_id, conversation_id) IN (SELECT user_id, conversation_id FROM ({written})) "
+        f"WHERE ({key}, customer) NOT IN (SELECT {key}, customer FROM ({written}))"
     )
-    moved = f"({places} WHERE ({key}) NOT IN (SELECT {key} FROM ({written})))"
-    gone = f"({places} WHERE ({key}, customer) NOT IN (SELECT {key}, customer FROM ({written})))"
+    # Found once and then read back: another leader may note a place at any moment.
+    gone = (
+        f"(SELECT {key}, customer FROM customer_conversations "
+        f"WHERE version = {VERSION} AND is_deleted AND {in_portion('conversation_id')})"
+    )
     fold = (
         f"INSERT INTO conversation_facts ({FACTS}, version) SELECT {FACTS}, {VERSION} AS version "
         f"FROM {folded(f'(user_id, conversation_id) IN {touched}')}"
-    )
-    forget_moved = (
-        f"INSERT INTO conversation_facts ({key}, version, is_deleted) SELECT {key}, {VERSION}, 1 FROM {moved}"
     )
     to_customers = (
         f"INSERT INTO customer_conversations ({CONVERSATION}, version) SELECT {CONVERSATION}, {VERSION} AS version "
@@ -61,7 +62,11 @@ def _conversation_facts() -> RollUp:
     )
     forget_gone = (
         f"INSERT INTO customer_conversations ({key}, customer, version, is_deleted) "
-        f"SELECT {key}, customer, {VERSION}, 1 FROM {gone}"
+        f"SELECT {key}, customer, {VERSION}, 1 FROM ({elsewhere})"
+    )
+    forget_moved = (
+        f"INSERT INTO conversation_facts ({key}, version, is_deleted) SELECT {key}, {VERSION}, 1 FROM {gone} "
+        f"WHERE ({key}) NOT IN (SELECT {key} FROM ({written}))"
     )
     note_places = (
         f"INSERT INTO conversation_places ({key}, customer, version, is_deleted) "
@@ -73,7 +78,7 @@ def _conversation_facts() -> RollUp:
         f"WHERE touched_at >= {stale.since('conversation_facts')}",
         _AT_A_TIME,
     )
-    statements = (fold, forget_moved, to_customers, forget_gone, note_places)
+    statements = (fold, to_customers, forget_gone, forget_moved, note_places)
     return RollUp("conversation_facts", slices, statements, every=_SOON)
 
 
