@@ -17,6 +17,8 @@ from kpis.sales import CONVERSATION, CUSTOMER, MATTERS, SALE, sales_of
 from kpis.sources.conversation_counts import PARTS
 from kpis.sources.conversations import DIMENSIONS, FACTS
 
+_KEY: Final = "user_id, conversation_id, entered_at"
+_PLACES: Final = "conversation_places"
 _TOUCHES: Final = "touched_conversation_hours"
 _CELL: Final = "part, value, channel, stage, data_used"
 _NAMES: Final = ", ".join(measures.NAMES)
@@ -24,6 +26,16 @@ _NAMES: Final = ", ".join(measures.NAMES)
 _SOON: Final = timedelta(0)
 # Conversations, or customers, of one portion: each of a few hundred bytes while it is folded.
 _AT_A_TIME: Final = 200_000
+
+
+def _conversation_places() -> RollUp:
+    """Return where the facts are that were written before anyone noted it: once, before they are folded anew."""
+    once = f"SELECT 1 AS once WHERE (SELECT count() FROM rollup_progress WHERE rollup = '{_PLACES}') = 0"
+    insert = (
+        f"INSERT INTO conversation_places ({_KEY}, customer, version) "
+        f"SELECT {_KEY}, {CUSTOMER} AS customer, version FROM conversation_facts FINAL"
+    )
+    return RollUp(_PLACES, once, (insert,))
 
 
 def _conversation_facts() -> RollUp:
@@ -34,22 +46,21 @@ def _conversation_facts() -> RollUp:
     """
     touched = (
         "(SELECT user_id, conversation_id FROM touched_conversations "
-        f"WHERE touched_at >= {stale.since('conversation_facts')} AND {in_portion('conversation_id')})"
+        f"WHERE touched_at >= {stale.since(stale.CONVERSATION_FACTS)} AND {in_portion('conversation_id')})"
     )
-    key = "user_id, conversation_id, entered_at"
     written = (
         f"SELECT *, {CUSTOMER} AS customer FROM conversation_facts "
         f"WHERE version = {VERSION} AND is_deleted = 0 AND {in_portion('conversation_id')}"
     )
     # Of those that were written, not of those that were touched: some were touched a moment ago.
     elsewhere = (
-        f"SELECT {key}, customer FROM conversation_places FINAL "
+        f"SELECT {_KEY}, customer FROM conversation_places FINAL "
         f"PREWHERE (user_id, conversation_id) IN (SELECT user_id, conversation_id FROM ({written})) "
-        f"WHERE ({key}, customer) NOT IN (SELECT {key}, customer FROM ({written}))"
+        f"WHERE ({_KEY}, customer) NOT IN (SELECT {_KEY}, customer FROM ({written}))"
     )
     # Found once and then read back: another leader may note a place at any moment.
     gone = (
-        f"(SELECT {key}, customer FROM customer_conversations "
+        f"(SELECT {_KEY}, customer FROM customer_conversations "
         f"WHERE version = {VERSION} AND is_deleted AND {in_portion('conversation_id')})"
     )
     fold = (
@@ -61,25 +72,25 @@ def _conversation_facts() -> RollUp:
         f"FROM ({written}) WHERE {MATTERS}"
     )
     forget_gone = (
-        f"INSERT INTO customer_conversations ({key}, customer, version, is_deleted) "
-        f"SELECT {key}, customer, {VERSION}, 1 FROM ({elsewhere})"
+        f"INSERT INTO customer_conversations ({_KEY}, customer, version, is_deleted) "
+        f"SELECT {_KEY}, customer, {VERSION}, 1 FROM ({elsewhere})"
     )
     forget_moved = (
-        f"INSERT INTO conversation_facts ({key}, version, is_deleted) SELECT {key}, {VERSION}, 1 FROM {gone} "
-        f"WHERE ({key}) NOT IN (SELECT {key} FROM ({written}))"
+        f"INSERT INTO conversation_facts ({_KEY}, version, is_deleted) SELECT {_KEY}, {VERSION}, 1 FROM {gone} "
+        f"WHERE ({_KEY}) NOT IN (SELECT {_KEY} FROM ({written}))"
     )
     note_places = (
-        f"INSERT INTO conversation_places ({key}, customer, version, is_deleted) "
-        f"SELECT {key}, customer, {VERSION} AS version, 0 FROM ({written}) "
-        f"UNION ALL SELECT {key}, customer, {VERSION}, 1 FROM {gone}"
+        f"INSERT INTO conversation_places ({_KEY}, customer, version, is_deleted) "
+        f"SELECT {_KEY}, customer, {VERSION} AS version, 0 FROM ({written}) "
+        f"UNION ALL SELECT {_KEY}, customer, {VERSION}, 1 FROM {gone}"
     )
     slices = portions(
         f"SELECT uniq(conversation_id) FROM touched_conversations "
-        f"WHERE touched_at >= {stale.since('conversation_facts')}",
+        f"WHERE touched_at >= {stale.since(stale.CONVERSATION_FACTS)}",
         _AT_A_TIME,
     )
     statements = (fold, to_customers, forget_gone, forget_moved, note_places)
-    return RollUp("conversation_facts", slices, statements, every=_SOON)
+    return RollUp(stale.CONVERSATION_FACTS, slices, statements, every=_SOON)
 
 
 def _conversation_sales() -> RollUp:
@@ -102,7 +113,7 @@ def _conversation_sales() -> RollUp:
 
 
 def _conversation_hours() -> RollUp:
-    touched = _touched("conversation_hours", "user_id, hour_start")
+    touched = _touched(stale.CONVERSATION_HOURS, "user_id, hour_start")
     known = (
         "SELECT * FROM conversation_facts FINAL "
         f"PREWHERE {in_week('entered_at')} AND (user_id, toStartOfHour(entered_at)) IN {touched}"
@@ -115,9 +126,9 @@ def _conversation_hours() -> RollUp:
         "SELECT user_id, toStartOfHour(entered_at) AS hour_start, cell.1 AS part, cell.2 AS value, channel, "
         f"if(cell.1 = '', o.stage, '') AS stage, data_used, {_NAMES} FROM ({ones}) AS o"
     )
-    before = f"{_days_of_hours('conversation_hours')} AND (user_id, hour_start) IN {touched}"
+    before = f"{_days_of_hours(stale.CONVERSATION_HOURS)} AND (user_id, hour_start) IN {touched}"
     statements = (_made_again("hour", in_cells, before),)
-    return RollUp("conversation_hours", weeks("conversation_hours", _TOUCHES), statements, every=_SOON)
+    return RollUp(stale.CONVERSATION_HOURS, weeks(stale.CONVERSATION_HOURS, _TOUCHES), statements, every=_SOON)
 
 
 def _touched(rollup: str, columns: str) -> str:
@@ -143,11 +154,13 @@ def _cells_of_one() -> str:
 def _conversation_days() -> RollUp:
     hours = (
         f"SELECT user_id, toStartOfDay(hour_start) AS day_start, {_CELL}, {measures.in_days('h')} "
-        f"FROM conversation_hours AS h FINAL PREWHERE {_days_of_hours('conversation_days')}"
+        f"FROM conversation_hours AS h FINAL PREWHERE {_days_of_hours(stale.CONVERSATION_DAYS)}"
     )
-    touched = _touched("conversation_days", "user_id, toDate(hour_start)")
+    touched = _touched(stale.CONVERSATION_DAYS, "user_id, toDate(hour_start)")
     before = f"{in_week('day_start')} AND (user_id, toDate(day_start)) IN {touched}"
-    return RollUp("conversation_days", weeks("conversation_days", _TOUCHES), (_made_again("day", hours, before),))
+    return RollUp(
+        stale.CONVERSATION_DAYS, weeks(stale.CONVERSATION_DAYS, _TOUCHES), (_made_again("day", hours, before),)
+    )
 
 
 def _made_again(unit: str, rows: str, before: str) -> str:
@@ -164,6 +177,7 @@ def _made_again(unit: str, rows: str, before: str) -> str:
     )
 
 
+CONVERSATION_PLACES: Final = _conversation_places()
 CONVERSATION_FACTS: Final = _conversation_facts()
 CONVERSATION_SALES: Final = _conversation_sales()
 CONVERSATION_HOURS: Final = _conversation_hours()

@@ -13,6 +13,7 @@ from kpis.conversation_rollups import (
     CONVERSATION_DAYS,
     CONVERSATION_FACTS,
     CONVERSATION_HOURS,
+    CONVERSATION_PLACES,
     CONVERSATION_SALES,
 )
 from kpis.rollup import VERSION, RollUp, in_week, weeks
@@ -68,6 +69,6 @@ QUERY_DAYS: Final = _query_days()
 # In this order: days are made of hours. Those of a group reflect the same moment; that of the second group is after the
 # first has written the facts which touch its hours.
 GROUPS: Final = (
-    (QUERY_HOURS, QUERY_DAYS, CONVERSATION_FACTS, CONVERSATION_SALES),
+    (QUERY_HOURS, QUERY_DAYS, CONVERSATION_PLACES, CONVERSATION_FACTS, CONVERSATION_SALES),
     (CONVERSATION_HOURS, CONVERSATION_DAYS),
 )

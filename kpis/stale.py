@@ -11,6 +11,11 @@ from typing import Final
 # An insert notes its touch a moment before its rows can be read. This is longer than any insert may take.
 MARGIN_SECONDS: Final = 60
 
+# Who changes what a roll-up keeps gives it another name: then it is made again from nothing, whoever made it before.
+CONVERSATION_FACTS: Final = "conversation_facts_2"
+CONVERSATION_HOURS: Final = "conversation_hours_2"
+CONVERSATION_DAYS: Final = "conversation_days_2"
+
 
 def since(rollup: str) -> str:
     """Return the moment from which on touches are not in a roll-up."""
@@ -33,6 +38,6 @@ def query_days(tenant: str, rollup: str) -> str:
 CONVERSATIONS_BEHIND: Final = f"""
 SELECT if(count() = 0, 0, dateDiff('second', min(touched_at), now64(3, 'UTC'))) AS seconds
 FROM touched_conversations
-WHERE touched_at >= {since("conversation_facts")} + INTERVAL {MARGIN_SECONDS} SECOND
+WHERE touched_at >= {since(CONVERSATION_FACTS)} + INTERVAL {MARGIN_SECONDS} SECOND
 """
 """How many seconds ago the first conversation was written to that facts, hours and days do not know yet; 0: none."""

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from kpis import rollups
 from kpis.rollup import RollUp
+from kpis.stale import CONVERSATION_FACTS
 from models.errors import Unreachable
 from models.insights import Insight
 from sinks.reading import ask
@@ -26,7 +27,7 @@ _DONE: Final = (
 # Touches that every roll-up has worked off, with a day to spare.
 _WORKED_OFF: Final = """
 SELECT DISTINCT toDate(touched_at) AS day FROM touched_conversations
-WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress WHERE rollup = 'conversation_facts')
+WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress WHERE rollup = {facts:String})
 """
 # Conversations that one run touched may have begun in any month.
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0}
@@ -53,7 +54,7 @@ def refresh(client: Client, *, only_due: bool = False) -> None:
             _bring_up(client, rollup, reflects)
             took = round((time.monotonic() - started) * 1000)
             _command(client, _DONE, {"rollup": rollup.name, "reflects": reflects, "took_ms": took})
-    for row in ask(client, _WORKED_OFF, {}):
+    for row in ask(client, _WORKED_OFF, {"facts": CONVERSATION_FACTS}):
         _command(client, "ALTER TABLE touched_conversations DROP PARTITION {day:String}", {"day": str(row["day"])})
 
 

@@ -1,7 +1,7 @@
 -- Roll-ups that read no single conversation any more.
 --
 -- Sales with what came before them, so that influenced revenue reads one row per sale instead of following every
--- customer from fact to fact (docs/adr/0011-roll-ups.md). The job "conversations" keeps these tables; see
+-- customer from fact to fact (docs/adr/0011-roll-ups.md). The job "roll-ups" keeps these tables; see
 -- kpis/conversation_rollups.py and kpis/sales.py.
 
 -- What a conversation sold and what was paid back; value is the difference.
@@ -26,11 +26,6 @@ ENGINE = ReplacingMergeTree(version, is_deleted)
 ORDER BY (user_id, conversation_id, entered_at, customer)
 TTL toDateTime(entered_at) + INTERVAL 400 DAY
 SETTINGS index_granularity = 256;
-
-INSERT INTO conversation_places (user_id, conversation_id, entered_at, customer, version)
-SELECT user_id, conversation_id, entered_at, if(customer_id = '', toString(conversation_id), customer_id) AS customer,
-    version
-FROM conversation_facts FINAL;
 
 -- Conversations of each customer that matter for revenue: that used integration data, sold, or paid back. "customer" is
 -- the pseudonym; where none is named, the conversation's own id: then it has no others.
@@ -88,7 +83,8 @@ ALTER TABLE conversation_days ADD COLUMN IF NOT EXISTS autonomous_ends Tuple(Arr
     COMMENT '128 x hours from the start to the end + days until the return or 0, conversations' CODEC(ZSTD(1))
     AFTER autonomous_returns;
 
--- Facts are folded anew once: those from before do not know what was sold and what was paid back.
+-- Facts are folded anew once, under another name of the roll-up: those from before, and those of workers from before,
+-- do not know what was sold and what was paid back.
 INSERT INTO touched_conversations (user_id, conversation_id, touched_at)
 SELECT DISTINCT user_id, conversation_id, now64(3, 'UTC') AS touched_at FROM conversation_outcomes;
 

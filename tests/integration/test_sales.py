@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from kpis.conversation_fold import folded
 from kpis.query import Scope, figures
 from kpis.sales import MOST_CONVERSATIONS
 from kpis.settings_model import new_entry
+from kpis.sources.conversations import FACTS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
@@ -157,6 +159,23 @@ def test_a_label_for_many_is_not_taken_for_one_customer(shop: Shop) -> None:
         guests[0], touch("shopify", 1, sold := uuid4(), customer_id="guest"), sale(sold, 1, 5, customer_id="guest")
     )
     assert shop.agreed() == {"shopify": 5}
+
+
+def test_what_a_worker_of_an_older_version_rolled_up_is_made_again(shop: Shop) -> None:
+    sold = uuid4()
+    shop.tell(touch("hubspot", -3), touch("shopify", -1), sale(sold, 0, 100))
+    known = ", ".join(name for name in FACTS.split(", ") if name not in {"sales", "refunds"})
+    shop.client.command(
+        f"INSERT INTO conversation_facts ({known}, version) SELECT {known}, now64(3) AS version FROM {folded('true')}"
+    )
+    shop.client.command(
+        "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
+        "SELECT 'conversation_facts', now64(3) + INTERVAL 60 SECOND, 0"
+    )
+    shop.tell(outcome(sold, -2, outcome_type="reopened"))
+    assert shop.agreed() == {"hubspot": 100}
+    counted = figures(["conversation_count"], SCOPE)
+    assert ask(shop.client, *counted)[0]["conversation_count"] == 3
 
 
 def test_rolling_up_again_from_nothing_ends_in_the_same_sales(shop: Shop) -> None:
