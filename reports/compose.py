@@ -163,6 +163,7 @@ def _provenance(now: datetime, standing: Row, hashes: dict[str, str]) -> Provena
         late_hours=int(standing["late_hours"]),
         dead_letters=int(standing["dead_letters"]),
         restated=int(standing["restated"]),
+        uncounted_minutes=int(standing["behind_seconds"]) // 60,
         hashes=hashes,
     )
 

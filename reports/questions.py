@@ -13,6 +13,7 @@ from kpis.kpi import Kpi
 from kpis.query import figures
 from kpis.registry import get
 from kpis.scope import Scope
+from kpis.stale import CONVERSATIONS_BEHIND
 from models.query import Query
 from reports.contents import CONTENTS
 from reports.request import ReportRequest
@@ -58,7 +59,8 @@ SELECT
     (
         SELECT count() FROM business_impact_metrics FINAL
         WHERE {tenant} AND restated_at IS NOT NULL AND period_end > {start} AND period_start < {end}
-    ) AS restated
+    ) AS restated,
+    ({behind}) AS behind_seconds
 """
 
 
@@ -134,6 +136,11 @@ def _filled(template: str, most: int, scope: Scope, wanted: tuple[str, ...]) -> 
     dialect = Bound(scope)
     provider = "has({providers:Array(String)}, integration_provider)" if wanted else "true"
     sql = template.format(
-        tenant=dialect.tenant("user_id"), start=dialect.start, end=dialect.end, provider=provider, most=most
+        tenant=dialect.tenant("user_id"),
+        start=dialect.start,
+        end=dialect.end,
+        provider=provider,
+        most=most,
+        behind=CONVERSATIONS_BEHIND,
     )
     return Query(sql, {**dialect.parameters, **({"providers": list(wanted)} if wanted else {})})

@@ -75,7 +75,8 @@ class Provenance(NamedTuple):
 
     ``hashes`` are of the statements (SHA-256, 12 digits) by what they asked; ``watermark`` is the newest event that was
     stored when the report was made; ``late_hours`` counts the hours of the range that events still changed a day after
-    they ended; ``restated`` the stored periods of business impact that late facts changed.
+    they ended; ``restated`` the stored periods of business impact that late facts changed; ``uncounted_minutes`` says
+    how old the first conversation was that roll-ups did not know yet.
     """
 
     made_at: datetime
@@ -83,6 +84,7 @@ class Provenance(NamedTuple):
     late_hours: int
     dead_letters: int
     restated: int
+    uncounted_minutes: int
     hashes: dict[str, str]
 
 

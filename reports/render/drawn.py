@@ -100,9 +100,13 @@ def provenance(report: Report) -> list[tuple[str, str]]:
     """Return where the numbers come from, as pairs of what and its text."""
     origin = report.provenance
     mark = "nothing is stored yet" if origin.watermark is None else f"{origin.watermark:%Y-%m-%d %H:%M:%S} UTC"
+    missing = (
+        f"but for the last {origin.uncounted_minutes:,} minutes" if origin.uncounted_minutes else "to the last minute"
+    )
     return [
         ("Made", f"{origin.made_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("Newest event stored by then", mark),
+        ("Conversations counted", missing),
         ("Hours that late events changed a day after they ended", f"{origin.late_hours:,}"),
         ("Rejected messages received in the range (not in any figure)", f"{origin.dead_letters:,}"),
         ("Stored periods restated because of late facts", f"{origin.restated:,}"),

@@ -89,5 +89,5 @@ def report(format_: ReportFormat = ReportFormat.PDF, *, raw: bool = False, figur
         findings=(finding(),),
         recommendations=("Connect HubSpot again",),
         raw=table._replace(title="Raw data") if raw else None,
-        provenance=Provenance(NOW, NOW, 2, 3, 1, {"csat": "0123456789ab"}),
+        provenance=Provenance(NOW, NOW, 2, 3, 1, 0, {"csat": "0123456789ab"}),
     )

@@ -74,6 +74,14 @@ def test_json_holds_everything_with_where_it_comes_from() -> None:
     assert document["raw_data"] is None
 
 
+@pytest.mark.parametrize(("minutes", "said"), [(0, "to the last minute"), (7, "but for the last 7 minutes")])
+def test_a_report_says_how_far_conversations_are_counted(minutes: int, said: str) -> None:
+    made = report(ReportFormat.HTML)
+    made = replace(made, provenance=made.provenance._replace(uncounted_minutes=minutes))
+    assert ("Conversations counted", said) in drawn.provenance(made)
+    assert said in render(made).decode()
+
+
 def test_parquet_holds_the_figures_or_the_raw_rows() -> None:
     figures = pq.read_table(io.BytesIO(render(report(ReportFormat.PARQUET))))
     assert figures.column("value").to_pylist() == [4.1, 0.021]
