@@ -141,11 +141,11 @@ _SETTINGS: Final = {
     "integration_cost_per_month": "200.00",
     "upkeep_cost_per_month": "400.00",
 }
-# As in a running system: what was touched since the last run, of a quarter of a minute ago, and within the margin.
+# As in a running system: what was touched since the last run, of half a minute ago, and within the margin.
 _TOUCHED: Final = f"""
 INSERT INTO touched_conversations
 SELECT user_id, conversation_id, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND FROM conversation_facts
-WHERE entered_at >= {{newest}} - 75 OR cityHash64(conversation_id) % {{all}} < 10
+WHERE entered_at >= {{newest}} - 90 OR cityHash64(conversation_id) % {{all}} < 10
 """
 _SETTLED: Final = (
     "INSERT INTO rollup_progress (rollup, reflects, took_ms) "

@@ -10,7 +10,7 @@ from cli.console import err
 from kpis.stale import CONVERSATIONS_BEHIND
 from sinks.reading import ask
 
-# The leading worker rolls up every quarter of a minute.
+# The leading worker rolls up every half minute.
 _EXPECTED_SECONDS: Final = 60
 
 
@@ -21,7 +21,7 @@ def behind(client: Client) -> str:
         return ""
     return (
         f"the last {-(-seconds // 60)} minutes of conversations are not counted yet; start a worker, which counts them "
-        "every few seconds, or run 'romashka jobs run roll-ups'"
+        "every half minute, or run 'romashka jobs run roll-ups'"
     )
 
 

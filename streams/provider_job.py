@@ -44,6 +44,13 @@ SELECT min(passed) AS passed, count() AS partitions FROM (
     WHERE partition >= 0 GROUP BY partition HAVING max(saved_at) > now() - INTERVAL 10 MINUTE
 )
 """
+# Partitions of which queries are stored and no detector has said anything yet: their incidents are still to come.
+_AWAITED: Final = """
+SELECT count() AS partitions FROM (
+    SELECT DISTINCT partition FROM query_windows WHERE window_start >= now() - INTERVAL 28 DAY
+)
+WHERE partition NOT IN (SELECT partition FROM detector_states)
+"""
 _TENANTS: Final = """
 SELECT integration_provider, uniqExact(user_id) AS tenants FROM detector_states WHERE partition >= 0
 GROUP BY integration_provider
@@ -124,6 +131,8 @@ class ProviderJob:
         if passed is None:
             return []
         watch = self._loaded()
+        if watch.through is None and ask(client, _AWAITED, {})[0]["partitions"]:
+            return []
         oldest = passed - _HISTORY
         first = _first_minute(client, oldest) if watch.through is None else max(watch.through + MINUTE, oldest)
         news: list[Insight] = []

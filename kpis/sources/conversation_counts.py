@@ -1,7 +1,7 @@
 """Conversations counted: days and hours of the roll-ups, single conversations only where those do not reach.
 
-The roll-ups follow the events within seconds (docs/adr/0011-roll-ups.md). Nothing here looks at events: what has to be
-looked up for every question had better be looked up once.
+The roll-ups follow the events within half a minute (docs/adr/0011-roll-ups.md). Nothing here looks at events: what has
+to be looked up for every question had better be looked up once.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _whole_hours(asked: Asked) -> tuple[str, str]:
 
 CONVERSATIONS: Final = Source(
     "conversations",
-    "hours and days of conversations, and the facts of single ones beside them, some seconds behind the events",
+    "hours and days of conversations, and the facts of single ones beside them, up to half a minute behind the events",
     DIMENSIONS,
     counts,
 )

@@ -66,6 +66,18 @@ def test_nothing_is_judged_before_the_tenants_detectors_have_passed_it(place: Pl
     assert place.job().run(place.client, _NOW) == []
 
 
+def test_nothing_is_judged_while_detectors_of_a_partition_are_still_to_begin(place: Place) -> None:
+    place.tell(_incident(1), _incident(2))
+    place.judged_through(_NOW - timedelta(minutes=20))  # of partitions 1 and 2
+    place.client.command(
+        "INSERT INTO query_windows (user_id, window_start, partition) SELECT generateUUIDv4(), now('UTC'), 3"
+    )
+    assert place.job().run(place.client, _NOW) == []
+    begun = SavedState((UUID(int=3).bytes, "hubspot"), 3, _NOW - timedelta(minutes=20), 1, b"")
+    place.sink.write("detector_states", state_rows([begun]))
+    assert len(place.job().run(place.client, _NOW)) == 1
+
+
 def test_an_outage_of_two_tenants_is_one_finding_that_a_later_run_closes(place: Place) -> None:
     place.tell(_incident(1), _incident(2))
     place.judged_through(_NOW - timedelta(minutes=20))

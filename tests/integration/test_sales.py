@@ -19,6 +19,7 @@ from kpis.sources.conversations import FACTS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
+from sinks.migrations import migrate
 from sinks.reading import ask
 from sinks.tenant_settings import save
 from streams.rollup_job import refresh
@@ -27,9 +28,10 @@ from tests.loading import Loader
 
 pytestmark = pytest.mark.stack
 
-TENANT: Final = UUID(int=5)
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
-SCOPE: Final = Scope(NOON - timedelta(days=30), NOON + timedelta(days=5), TENANT)
+NOW: Final = NOON + timedelta(days=100)
+
+Outcome = dict[str, Any]
 
 
 class Shop:
@@ -37,13 +39,16 @@ class Shop:
 
     def __init__(self, client: Client, loader: Loader) -> None:
         self.client = client
+        self.tenant = uuid4()
+        self.scope = Scope(NOON - timedelta(days=30), NOON + timedelta(days=5), self.tenant)
         self._loader = loader
 
-    def tell(self, *outcomes: bytes) -> None:
-        self._loader.load((OUTCOMES.name, b"", value) for value in outcomes)
+    def tell(self, *outcomes: Outcome) -> None:
+        mine = ({**one, "user_id": str(self.tenant)} for one in outcomes)
+        self._loader.load((OUTCOMES.name, b"", message(OUTCOMES, **one)) for one in mine)
 
     def revenue(self, *, rolled_up: bool = True) -> dict[str, Decimal]:
-        query = figures(["influenced_revenue"], SCOPE, by=["provider"], rolled_up=rolled_up)
+        query = figures(["influenced_revenue"], self.scope, by=["provider"], rolled_up=rolled_up)
         return {row["provider"]: row["influenced_revenue"] for row in ask(self.client, *query)}
 
     def agreed(self) -> dict[str, Decimal]:
@@ -54,31 +59,45 @@ class Shop:
         return rolled_up
 
 
+@pytest.fixture(scope="module")
+def street(clickhouse_url: str) -> Iterator[tuple[Client, Loader]]:
+    """A database that the tests share: each has a tenant of its own."""
+    address = ClickHouseAddress(clickhouse_url, f"test_{uuid4().hex[:12]}")
+    migrate(address)
+    with connect(address) as client:
+        yield client, Loader(ClickHouseSink(address), NOW)
+
+
 @pytest.fixture
-def shop(database: ClickHouseAddress) -> Iterator[Shop]:
+def shop(street: tuple[Client, Loader]) -> Shop:
+    return Shop(*street)
+
+
+@pytest.fixture
+def first_shop(database: ClickHouseAddress) -> Iterator[Shop]:
+    """A shop in a database where nothing was rolled up yet."""
     with connect(database) as client:
-        yield Shop(client, Loader(ClickHouseSink(database), NOON + timedelta(days=100)))
+        yield Shop(client, Loader(ClickHouseSink(database), NOW))
 
 
-def outcome(conversation: UUID, days: float, **fields: Any) -> bytes:
+def outcome(conversation: UUID, days: float, **fields: Any) -> Outcome:
     """An outcome so many days after noon."""
     event = {
         "event_id": str(uuid4()),
-        "user_id": str(TENANT),
         "conversation_id": str(conversation),
         "created_at": (NOON + timedelta(days=days)).isoformat(),
         "integration_data_used": False,
         "customer_id": "ada",
     }
-    return message(OUTCOMES, **{**event, **fields})
+    return {**event, **fields}
 
 
-def touch(provider: str, days: float, conversation: UUID | None = None, **fields: Any) -> bytes:
+def touch(provider: str, days: float, conversation: UUID | None = None, **fields: Any) -> Outcome:
     used = {"integration_data_used": True, "integration_types_used": [provider]}
     return outcome(conversation or uuid4(), days, **used, **fields)
 
 
-def sale(conversation: UUID, days: float, value: float, **fields: Any) -> bytes:
+def sale(conversation: UUID, days: float, value: float, **fields: Any) -> Outcome:
     return outcome(conversation, days, outcome_type="converted", business_value_generated=value, **fields)
 
 
@@ -147,7 +166,7 @@ def test_window_and_rule_are_those_of_the_day_of_the_sale(shop: Shop) -> None:
         ("attribution_rule", "linear", NOON.date()),
         ("attribution_window_days", "7", (NOON + timedelta(days=2)).date()),
     ):
-        save(shop.client, new_entry(TENANT, name, value, day, NOON))
+        save(shop.client, new_entry(shop.tenant, name, value, day, NOON))
     assert shop.agreed() == {"hubspot": 50, "shopify": 50, "zendesk": 11}
 
 
@@ -161,29 +180,30 @@ def test_a_label_for_many_is_not_taken_for_one_customer(shop: Shop) -> None:
     assert shop.agreed() == {"shopify": 5}
 
 
-def test_what_a_worker_of_an_older_version_rolled_up_is_made_again(shop: Shop) -> None:
+def test_what_a_worker_of_an_older_version_rolled_up_is_made_again(first_shop: Shop) -> None:
     sold = uuid4()
-    shop.tell(touch("hubspot", -3), touch("shopify", -1), sale(sold, 0, 100))
+    first_shop.tell(touch("hubspot", -3), touch("shopify", -1), sale(sold, 0, 100))
     known = ", ".join(name for name in FACTS.split(", ") if name not in {"sales", "refunds"})
-    shop.client.command(
+    first_shop.client.command(
         f"INSERT INTO conversation_facts ({known}, version) SELECT {known}, now64(3) AS version FROM {folded('true')}"
     )
-    shop.client.command(
+    first_shop.client.command(
         "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
         "SELECT 'conversation_facts', now64(3) + INTERVAL 60 SECOND, 0"
     )
-    shop.tell(outcome(sold, -2, outcome_type="reopened"))
-    assert shop.agreed() == {"hubspot": 100}
-    counted = figures(["conversation_count"], SCOPE)
-    assert ask(shop.client, *counted)[0]["conversation_count"] == 3
+    first_shop.tell(outcome(sold, -2, outcome_type="reopened"))
+    assert first_shop.agreed() == {"hubspot": 100}
+    counted = figures(["conversation_count"], first_shop.scope)
+    assert ask(first_shop.client, *counted)[0]["conversation_count"] == 3
 
 
 def test_rolling_up_again_from_nothing_ends_in_the_same_sales(shop: Shop) -> None:
     shop.tell(touch("hubspot", -3), sale(uuid4(), 0, 100), sale(uuid4(), -4, 9, customer_id="bob"))
     shop.agreed()
-    rows = "SELECT * EXCEPT version FROM conversation_sales FINAL ORDER BY ALL"
-    before = ask(shop.client, rows, {})
+    rows = "SELECT * EXCEPT version FROM conversation_sales FINAL WHERE user_id = {tenant:UUID} ORDER BY ALL"
+    mine = {"tenant": str(shop.tenant)}
+    before = ask(shop.client, rows, mine)
     shop.client.command("TRUNCATE TABLE rollup_progress")
     refresh(shop.client)
-    assert ask(shop.client, rows, {}) == before
+    assert ask(shop.client, rows, mine) == before
     assert len(before) == 2
