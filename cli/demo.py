@@ -42,6 +42,7 @@ from sinks.migrations import migrate
 from sinks.reading import ask
 from streams.kafka import KafkaAddress, create_topics
 from streams.produce import BulkProducer, Message
+from streams.rollup_job import refresh
 
 _DATABASE: Final = "integration_analytics"
 _PATIENCE_SECONDS: Final = 120
@@ -100,6 +101,7 @@ def run(
             _wait_until_stored(client, totals)
             wrong = differences(client, totals)
             _wait_until_judged(client, now)
+        refresh(client)
         _summary(client)
         _findings(client, sent)
         leave_pages(client, target, datetime.now(UTC))

@@ -10,9 +10,11 @@ from typing import Final
 
 from cli.jobs import run_job
 from cli.settings import settings
+from sinks.connection import connect
 from streams import customer_jobs, impact_jobs
 from streams.kpi_change_job import kpi_change_job
 from streams.produce import BulkProducer
+from streams.rollup_job import refresh
 
 _JOBS: Final = (kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
 
@@ -20,6 +22,8 @@ _JOBS: Final = (kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
 def main() -> None:
     """Do them, one after the other; end with 1 and a line on stderr where one could not be done."""
     config = settings()
+    with connect(config.clickhouse) as client:
+        refresh(client)  # what the jobs look at
     with BulkProducer(config.kafka) as producer:
         done = [run_job(job, config.clickhouse, producer) for job in _JOBS]
     if failed := [f"{one.job.name}: {one.failure}" for one in done if one.failure]:

@@ -18,7 +18,6 @@ from cli.dashboards import write_pages
 from cli.demo_traffic import DAYS, SHOWN
 from kpis.settings_model import new_entry
 from sinks.tenant_settings import save
-from streams.rollup_job import refresh
 
 # What the shown tenant says its costs are: without them there are no savings to show.
 _COSTS: Final = {
@@ -58,7 +57,6 @@ def jobs_aside(env: Mapping[str, str]) -> Iterator[None]:
 
 def leave_pages(client: Client, folder: Path, now: datetime) -> None:
     """Write every tab into a folder that stays and that git ignores, and say where; those about money of one tenant."""
-    refresh(client)
     pages = write_pages(client, folder, lambda tab: SHOWN.id if tab.audience == "executive" else None, None, now)
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     out.print(
