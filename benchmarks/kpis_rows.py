@@ -196,7 +196,7 @@ def stretch(client: Client, amount: Amount, days: int) -> None:
 def as_running(client: Client, amount: Amount, say: Say) -> None:
     """Make it a running system's: the newest rows of every tenant are not rolled up yet, all others are."""
     _touch(client, amount)
-    say(f"roll-ups again, after two minutes of a running system: {_timed(client):.1f} s")
+    say(f"roll-ups again, of what a running system touches in between: {_timed(client):.1f} s")
     _touch(client, amount)
 
 
