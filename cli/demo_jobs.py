@@ -6,24 +6,32 @@ The leader did them when it started, before there was any history. What it does 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+
+from clickhouse_connect.driver.client import Client
 
 from cli.jobs import run_job
 from cli.settings import settings
-from sinks.connection import connect
+from models.insights import Insight
 from streams import customer_jobs, impact_jobs
 from streams.kpi_change_job import kpi_change_job
 from streams.produce import BulkProducer
-from streams.rollup_job import refresh
+from streams.rollup_job import ROLLUPS, refresh
 
-_JOBS: Final = (kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
+
+def _roll_up(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - the database's clock decides
+    refresh(client)  # all of them, due or not: the other jobs look at them
+    return ()
+
+
+_JOBS: Final = (ROLLUPS._replace(run=_roll_up), kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
 
 
 def main() -> None:
     """Do them, one after the other; end with 1 and a line on stderr where one could not be done."""
     config = settings()
-    with connect(config.clickhouse) as client:
-        refresh(client)  # what the jobs look at
     with BulkProducer(config.kafka) as producer:
         done = [run_job(job, config.clickhouse, producer) for job in _JOBS]
     if failed := [f"{one.job.name}: {one.failure}" for one in done if one.failure]:

@@ -77,5 +77,5 @@ def test_jobs_that_cannot_be_done_beside_the_demo_are_told_in_plain_words(
     with jobs_aside({**env, "ROMASHKA_CLICKHOUSE_DATABASE": "no_such_database"}):
         pass
     told = " ".join(capfd.readouterr().err.split())
-    assert told.startswith("not every dashboard can be filled: kpi-changes: ")
+    assert told.startswith("not every dashboard can be filled: roll-ups: ")
     assert "Traceback" not in told
