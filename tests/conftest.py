@@ -6,7 +6,6 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -15,8 +14,8 @@ from embedded.broker import Broker
 from embedded.database import Database
 from models.topics import ALL
 from sinks.connection import ClickHouseAddress
-from sinks.migrations import migrate
 from streams.kafka import KafkaAddress, client_settings, create_topics, missing_topics
+from tests.spare_databases import SpareDatabases, unused
 from tests.worker_process import environment
 
 
@@ -49,20 +48,21 @@ def kafka(kafka_bootstrap: str) -> KafkaAddress:
 @pytest.fixture
 def empty_database(clickhouse_url: str) -> ClickHouseAddress:
     """A database name that nothing has used yet."""
-    parts = urlsplit(clickhouse_url)
-    return ClickHouseAddress(
-        url=f"{parts.scheme}://{parts.hostname}:{parts.port}",
-        database=f"test_{uuid.uuid4().hex[:12]}",
-        user=parts.username or "default",
-        password=parts.password or "",
-    )
+    return unused(clickhouse_url)
+
+
+@pytest.fixture(scope="session")
+def spare_databases(clickhouse_url: str) -> SpareDatabases:
+    """Where migrated databases come from."""
+    return SpareDatabases(clickhouse_url)
 
 
 @pytest.fixture
-def database(empty_database: ClickHouseAddress) -> ClickHouseAddress:
+def database(spare_databases: SpareDatabases) -> Iterator[ClickHouseAddress]:
     """A migrated database of the test's own."""
-    migrate(empty_database)
-    return empty_database
+    lent = spare_databases.lend()
+    yield lent
+    spare_databases.take_back(lent)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -87,14 +88,16 @@ def test_an_answer_that_is_not_grafanas_is_said_as_it_is(fake: FakeGrafana, graf
 
 def test_a_server_that_is_no_grafana_names_the_setting(grafana: Grafana) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        deaf.settimeout(10)
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
 
         def hang_up() -> None:
-            deaf.accept()[0].close()
+            with suppress(OSError):  # until nobody listens any more
+                while True:
+                    deaf.accept()[0].close()
 
         hanging_up = threading.Thread(target=hang_up)
         hanging_up.start()
         with pytest.raises(Unreachable, match="check ROMASHKA_GRAFANA_URL"):
             set_access(grafana._replace(url=url))
+        deaf.shutdown(socket.SHUT_RDWR)
         hanging_up.join()
