@@ -15,8 +15,15 @@ from embedded.database import Database
 from models.topics import ALL
 from sinks.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress, client_settings, create_topics, missing_topics
+from tests.scheduling import FilesAndWeek
 from tests.spare_databases import SpareDatabases, unused
 from tests.worker_process import environment
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FilesAndWeek | None:
+    """Say how the tests are shared out among processes."""
+    return FilesAndWeek(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

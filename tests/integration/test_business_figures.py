@@ -30,7 +30,6 @@ from simulator.scenario import Scenario
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
-from sinks.migrations import migrate
 from sinks.reading import ask
 from sinks.tenant_settings import save
 from streams.columns import to_batch
@@ -39,6 +38,7 @@ from streams.impact_jobs import refresh, refresh_period
 from streams.pseudonyms import Pseudonymiser
 from streams.rollup_job import refresh as roll_up
 from tests import business_oracle as oracle
+from tests.spare_databases import SpareDatabases
 
 pytestmark = pytest.mark.stack
 
@@ -79,9 +79,8 @@ class Stack(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stack(clickhouse_url: str) -> Iterator[Stack]:
-    address = ClickHouseAddress(clickhouse_url, f"test_{uuid.uuid4().hex[:12]}")
-    migrate(address)
+def stack(spare_databases: SpareDatabases) -> Iterator[Stack]:
+    address = spare_databases.lend()
     scenario = Scenario(seed=11, start=BEGIN, end=UNTIL, tenants=(SHOP, BARE), rate=0.0016)
     messages = [message for part in scenario.history() for message in part]
     messages += surprises(messages)
@@ -93,6 +92,7 @@ def stack(clickhouse_url: str) -> Iterator[Stack]:
             save(client, new_entry(SHOP.id, name, value, since, NOW))
         roll_up(client)
         yield Stack(address, client, sink, messages, oracle.talks(messages, str(SHOP.id), NOW))
+    spare_databases.take_back(address)
 
 
 def store(sink: ClickHouseSink, messages: list[oracle.Message]) -> None:

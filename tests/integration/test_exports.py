@@ -28,9 +28,9 @@ from reports.export_request import ExportFormat, ExportRequest
 from reports.export_tables import EXPORTABLE
 from sinks.audit import newest
 from sinks.connection import ClickHouseAddress, connect
-from sinks.migrations import migrate
 from sinks.reading import ask
 from streams.kafka import KafkaAddress
+from tests.spare_databases import SpareDatabases
 from tests.worker_process import environment, romashka
 
 pytestmark = pytest.mark.stack
@@ -71,13 +71,13 @@ print(next((int(line.split()[1]) // 1024 for line in lines if line.startswith("V
 
 
 @pytest.fixture(scope="module")
-def loaded(clickhouse_url: str) -> ClickHouseAddress:
+def loaded(spare_databases: SpareDatabases) -> Iterator[ClickHouseAddress]:
     """Read it only."""
-    address = ClickHouseAddress(clickhouse_url, f"test_{uuid.uuid4().hex[:12]}")
-    migrate(address)
-    with connect(address) as client:
+    lent = spare_databases.lend()
+    with connect(lent) as client:
         client.command(_LOAD)
-    return address
+    yield lent
+    spare_databases.take_back(lent)
 
 
 @pytest.fixture(scope="module")

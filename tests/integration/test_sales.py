@@ -19,12 +19,12 @@ from kpis.sources.conversations import FACTS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
-from sinks.migrations import migrate
 from sinks.reading import ask
 from sinks.tenant_settings import save
 from streams.rollup_job import refresh
 from tests.examples.events import message
 from tests.loading import Loader
+from tests.spare_databases import SpareDatabases
 
 pytestmark = pytest.mark.stack
 
@@ -60,12 +60,12 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def street(clickhouse_url: str) -> Iterator[tuple[Client, Loader]]:
+def street(spare_databases: SpareDatabases) -> Iterator[tuple[Client, Loader]]:
     """A database that the tests share: each has a tenant of its own."""
-    address = ClickHouseAddress(clickhouse_url, f"test_{uuid4().hex[:12]}")
-    migrate(address)
-    with connect(address) as client:
-        yield client, Loader(ClickHouseSink(address), NOW)
+    lent = spare_databases.lend()
+    with connect(lent) as client:
+        yield client, Loader(ClickHouseSink(lent), NOW)
+    spare_databases.take_back(lent)
 
 
 @pytest.fixture
