@@ -42,7 +42,7 @@ def figures(
     every
         Makes a time series in steps of the scope's time zone; steps without data have no row.
     rolled_up
-        ``False`` reads nothing but windows and events: the same figures, slower.
+        ``False`` reads nothing but windows and events: the same figures, slower unless the range is of minutes.
 
     Raises
     ------
