@@ -26,8 +26,8 @@ def by_integration(kpi: str, volume: int, cases: int = 0) -> Ask:
     """Ask for a figure of every tenant and integration; those with too little data are left out.
 
     ``volume`` is how much it takes; of a share, ``cases`` is how many it must be a share of that volume: one failure
-    of ten queries is a tenth, and says nothing. Rules that ask this look back an hour at most, so there is no whole
-    day or hour to read, and asking for some would take longer than the rest of the answer.
+    of ten queries is a tenth, and says nothing. It reads minutes, not hours and days, which is the faster
+    way for rules that look back an hour at most.
     """
 
     def render(dialect: Dialect) -> str:

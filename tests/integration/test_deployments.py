@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,26 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import deployments
-from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
 from sinks.connection import ClickHouseAddress, connect
 from sinks.deployments import Deployment
 from sinks.deployments import deployments as stored
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("settings_of_database")]
 
 TENANT = "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01"
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
-
-
-@pytest.fixture(autouse=True)
-def _settings(database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_URL", database.url)
-    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_DATABASE", database.database)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def romashka(*arguments: str) -> str:

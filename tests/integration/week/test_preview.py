@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from typer.testing import CliRunner
 from cli import dashboards
 from cli.demo_pages import jobs_aside, leave_pages, set_costs
 from cli.demo_traffic import SHOWN
-from cli.settings import settings
 from dashboards.panel import Origin
 from dashboards.tabs import ALL
 from sinks.connection import ClickHouseAddress, connect
@@ -21,16 +19,7 @@ from tests.simulated_week import Week
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-def _settings(database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_URL", database.url)
-    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_DATABASE", database.database)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-@pytest.mark.usefixtures("_settings")
+@pytest.mark.usefixtures("settings_of_database")
 def test_without_data_every_page_says_what_its_emptiness_means(tmp_path: Path) -> None:
     printed = CliRunner().invoke(dashboards.app, ["preview", "--out", str(tmp_path)], catch_exceptions=False).output
     assert "holds no event yet" in printed
