@@ -11,7 +11,7 @@ RUN awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' constraints.txt > uv.t
     && uv pip sync --quiet --require-hashes constraints.txt
 # What only the demo and developers need: the embedded database alone is 533 MB.
 RUN uv pip uninstall --quiet chdb chdb-core hypothesis import-linter mypy pytest ruff testcontainers uv
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY models ./models
 COPY streams ./streams
 COPY detectors ./detectors
