@@ -52,7 +52,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "cli.backtest:run", "Run a detector over a series, as it would have judged it live, and show what it finds."
     ),
     "kpi": Command("cli.kpi_analyse:app", "Key figures: what they mean, and what they are."),
-    "tenant": Command("cli.tenant:app", "What a tenant has set."),
+    "tenant": Command("cli.tenant:app", "Display names and settings of tenants."),
     "dead-letters": Command("cli.dead_letters:app", "Rejected messages: list them, look at one, send them again."),
     "insights": Command("cli.insights:app", "What the detectors found: list it, look at one."),
     "jobs": Command("cli.jobs:app", "Periodic work over what is stored; the leading worker does it by itself."),

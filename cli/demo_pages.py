@@ -17,6 +17,8 @@ from cli.console import err, out
 from cli.dashboards import write_pages
 from cli.demo_traffic import DAYS, SHOWN
 from kpis.settings_model import new_entry
+from simulator.tenants import DEFAULT_TENANTS
+from sinks.tenant_names import save_name
 from sinks.tenant_settings import save
 
 # What the shown tenant says its costs are: without them there are no savings to show.
@@ -32,7 +34,9 @@ _COSTS: Final = {
 
 
 def set_costs(client: Client, now: datetime) -> None:
-    """Set the shown tenant's costs, from the beginning of the history on."""
+    """Set the tenants' display names, and the shown tenant's costs from the beginning of the history on."""
+    for tenant in DEFAULT_TENANTS:
+        save_name(client, tenant.id, tenant.name, now)
     since = (now - timedelta(days=DAYS + 1)).date()
     for name, value in _COSTS.items():
         save(client, new_entry(SHOWN.id, name, value, since, now))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 from rich.console import Group, RenderableType
@@ -17,8 +20,10 @@ from cli.settings import settings
 from models.errors import SettingsError
 from models.insight_message import MESSAGE, message_of
 from models.insights import ACROSS_TENANTS, Insight
+from models.tenant_names import name_of
 from sinks.connection import connect
 from sinks.insight_store import Wanted, stored_insights
+from sinks.tenant_names import tenant_names
 
 app = typer.Typer(help="What the detectors found: list it, look at one.", no_args_is_help=True)
 
@@ -35,6 +40,7 @@ class Type(StrEnum):
 
 _COLOURS: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 _ID_DIGITS: Final = 8
+NO_NAMES: Final[Mapping[UUID, str]] = MappingProxyType({})
 _SHORTEST_PREFIX: Final = 4
 
 
@@ -58,10 +64,11 @@ def list_(
     )
     with connect(settings().clickhouse) as client:
         found = stored_insights(client, wanted)
+        names = tenant_names(client)
     if format_ is not Format.TABLE:
         print_rows([MESSAGE.dump_python(message_of(one), mode="json") for one in found], format_, Insight._fields)
     elif found:
-        out.print(insights_table(f"{len(found)} insights", found))
+        out.print(insights_table(f"{len(found)} insights", found, names))
         out.print("Look at one with: romashka insights show ID (the first digits will do)", style="dim")
     else:
         out.print("nothing was found in that time; that is good news if 'romashka doctor' has none either")
@@ -82,13 +89,14 @@ def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, o
         if len(found) > 1:
             raise SettingsError(f"{len(found)} insights have an id that begins with '{identifier}'; give more digits")
         members = _members(client, found[0])
-    out.print(details(found[0]))
+        names = tenant_names(client)
+    out.print(details(found[0], names))
     if members:
-        out.print(insights_table("Made up of", members))
+        out.print(insights_table("Made up of", members, names))
 
 
-def insights_table(title: str, insights: list[Insight]) -> Group:
-    """Return a table with a line for each insight."""
+def insights_table(title: str, insights: list[Insight], names: Mapping[UUID, str] = NO_NAMES) -> Group:
+    """Return a table with a line for each insight; ``names`` are the display names of tenants."""
     rows = [
         (
             str(one.id)[:_ID_DIGITS],
@@ -96,7 +104,7 @@ def insights_table(title: str, insights: list[Insight]) -> Group:
             _weight(one),
             one.kind,
             one.integration_provider or "-",
-            tenant_of(one),
+            tenant_of(one, names),
             one.title,
         )
         for one in insights
@@ -104,7 +112,7 @@ def insights_table(title: str, insights: list[Insight]) -> Group:
     return table(title, ("id", "when (UTC)", "severity", "kind", "provider", "tenant", "what"), rows)
 
 
-def details(insight: Insight) -> RenderableType:
+def details(insight: Insight, names: Mapping[UUID, str] = NO_NAMES) -> RenderableType:
     """Return everything an insight says, as text."""
     figures = _figures(insight)
     lines = [
@@ -113,7 +121,7 @@ def details(insight: Insight) -> RenderableType:
         Text(
             f"{insight.severity}, {insight.status}, {span_of(insight)} UTC, confidence {insight.confidence_score:.0%}"
         ),
-        Text(f"{insight.kind} at {insight.integration_provider or 'no provider'}, tenant {tenant_of(insight)}"),
+        Text(f"{insight.kind} at {insight.integration_provider or 'no provider'}, tenant {tenant_of(insight, names)}"),
         *([Text(figures)] if figures else []),
         *_listed("Why", insight.contributing_factors),
         *_listed("What to do", insight.recommended_actions),
@@ -131,9 +139,9 @@ def span_of(insight: Insight) -> str:
     return f"{begun} - {insight.ended_at:{'%H:%M' if same_day else '%m-%d %H:%M'}}"
 
 
-def tenant_of(insight: Insight) -> str:
-    """Return the tenant in a few characters."""
-    return "all" if insight.user_id == ACROSS_TENANTS else str(insight.user_id)[:_ID_DIGITS]
+def tenant_of(insight: Insight, names: Mapping[UUID, str] = NO_NAMES) -> str:
+    """Return the tenant's display name, or a few characters of its id where it has none."""
+    return "all" if insight.user_id == ACROSS_TENANTS else name_of(insight.user_id, names)
 
 
 def _weight(insight: Insight) -> str:

@@ -21,8 +21,10 @@ from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, figures, last_days
 from kpis.registry import ALL, get
 from models.errors import SettingsError
+from models.tenant_names import name_of
 from sinks.connection import connect
 from sinks.reading import ask
+from sinks.tenant_names import tenant_names
 
 app = typer.Typer(help="Key figures: what they mean, and what they are.", no_args_is_help=True)
 
@@ -182,6 +184,7 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
     with connect(settings().clickhouse) as client:
         rows = ask(client, *query)
         say_if_behind(client)
+        names = tenant_names(client) if "tenant" in by and format_ is Format.TABLE else {}
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not Format.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
@@ -192,6 +195,8 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
     elif not keys:
         _one_by_one(kpis, rows[0], scope, span)
     else:
+        for row in rows if names else ():
+            row["tenant"] = name_of(row["tenant"], names)
         _side_by_side(kpis, rows, keys, scope, span)
 
 

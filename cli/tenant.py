@@ -1,4 +1,4 @@
-"""``romashka tenant``: what a tenant's costs are and how its revenue is attributed."""
+"""``romashka tenant``: display names, costs and how revenue is attributed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cli.arguments import day, tenant_id
 from cli.console import out, table
@@ -13,13 +14,45 @@ from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis.settings_model import PER_PROVIDER, SETTINGS, definition, in_force, new_entry, row
 from sinks.connection import connect
+from sinks.tenant_names import save_name, tenant_names
 from sinks.tenant_settings import entries, save
 
-app = typer.Typer(help="What a tenant has set.", no_args_is_help=True)
+app = typer.Typer(help="Display names and settings of tenants.", no_args_is_help=True)
 settings_app = typer.Typer(help="Costs and attribution, each with the day from which it holds.", no_args_is_help=True)
 app.add_typer(settings_app, name="settings")
 
 Tenant = Annotated[str, typer.Argument(help="The tenant (its user_id)")]
+
+
+@app.command("name")
+def name_(
+    tenant: Tenant,
+    name: Annotated[str, typer.Argument(help="Display name, at most 80 characters")],
+) -> None:
+    """Set the display name that dashboards, tables and reports show for a tenant.
+
+    Example: `romashka tenant name 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 "Acme GmbH"`
+    """
+    with connect(settings().clickhouse) as client:
+        stored = save_name(client, tenant_id("TENANT", tenant), name, datetime.now(UTC))
+    out.print(f"{tenant} is shown as {stored}", highlight=False, markup=False)
+
+
+@app.command("list")
+def names(format_: Printed = Format.TABLE) -> None:
+    """List the tenants that have a display name.
+
+    Example: `romashka tenant list --format json`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = [{"tenant": str(tenant), "display_name": name} for tenant, name in tenant_names(client).items()]
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_, ("tenant", "display_name"))
+    elif rows:
+        cells = [(row["tenant"], escape(row["display_name"])) for row in rows]
+        out.print(table(f"{len(rows)} tenants", ("tenant", "display name"), cells))
+    else:
+        out.print("no tenant has a display name; set one with 'romashka tenant name TENANT NAME'", highlight=False)
 
 
 @settings_app.command("set")

@@ -65,6 +65,7 @@ _BESIDES = {
     "integration_health_history",
     "query_windows",
     "dead_letters",
+    "tenant_names",
     "tenant_settings",
     "audit_log",
     "schema_migrations",

@@ -1,0 +1,41 @@
+"""Display names of tenants: what people read where the program knows an id."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from models.errors import SettingsError
+
+MAX_LENGTH: Final = 80
+_ID_DIGITS: Final = 8
+_NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+# Several scripts and emoji need these two to be written at all.
+_JOINERS: Final = frozenset("\u200c\u200d")
+
+
+def checked_name(text: str) -> str:
+    """Return a display name as it is stored: composed (NFC), with single spaces.
+
+    Raises
+    ------
+    SettingsError
+        Empty, longer than ``MAX_LENGTH`` characters, or with a character that is not printed (a control character, a
+        line break, a change of writing direction).
+    """
+    name = " ".join(part for part in unicodedata.normalize("NFC", text).split(" ") if part)
+    if not name:
+        raise SettingsError("the display name is empty; expected 1 to 80 printable characters, for example Acme GmbH")
+    if len(name) > MAX_LENGTH:
+        raise SettingsError(f"the display name has {len(name)} characters; expected at most {MAX_LENGTH}")
+    if any(unicodedata.category(character) in _NOT_PRINTED and character not in _JOINERS for character in name):
+        raise SettingsError("the display name has a character that is not printed; expected letters, digits and signs")
+    return name
+
+
+def name_of(tenant: UUID | str, names: Mapping[UUID, str]) -> str:
+    """Return a tenant's display name, or the first eight characters of its id where none is set."""
+    known = names.get(tenant if isinstance(tenant, UUID) else UUID(tenant))
+    return known if known is not None else str(tenant)[:_ID_DIGITS]
