@@ -20,6 +20,9 @@ FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "romashka-operations": ("operations", "analyst"),
     "romashka-analyst": ("analyst",),
 }
+# Rules are provisioned before dashboards and know their folder by title only, so its uid is Grafana's choice.
+ALERT_FOLDER: Final = "Alert rules"
+ALERT_TEAMS: Final = ("operations", "analyst")
 TEAMS: Final = ("executive", "operations", "analyst")
 
 
@@ -55,10 +58,12 @@ async def _set_access(grafana: Grafana) -> list[str]:
         for name in TEAMS:
             teams[name], created = await _team(api, name)
             done.append(f"team {name}: {'created' if created else 'is there'}")
-        for folder, names in FOLDERS.items():
+        alerts = await _folder(api, ALERT_FOLDER)
+        for folder, names in {**FOLDERS, alerts: ALERT_TEAMS}.items():
             wanted = [{"teamId": teams[name], "permission": _VIEW} for name in names]
             changed = await _permissions(api, folder, wanted)
-            done.append(f"folder {folder}: {', '.join(names)} {'may view it now' if changed else 'may view it'}")
+            name = ALERT_FOLDER if folder == alerts else folder
+            done.append(f"folder {name}: {', '.join(names)} {'may view it now' if changed else 'may view it'}")
     return done
 
 
@@ -69,6 +74,17 @@ async def _team(api: _Api, name: str) -> tuple[int, bool]:
             return int(team["id"]), False
     made = await api.call("POST", "/api/teams", {"name": name})
     return int(made["teamId"]), True
+
+
+async def _folder(api: _Api, title: str) -> str:
+    """Return the uid of a folder at the top level; ``SettingsError`` where there is none of that title."""
+    found = await api.call("GET", "/api/folders?limit=1000")  # the most that Grafana gives at once
+    for folder in found:
+        if folder["title"] == title:
+            return str(folder["uid"])
+    raise SettingsError(
+        f"Grafana has no folder '{title}'; start it with deploy/grafana provisioned, so that the alert rules are there"
+    )
 
 
 async def _permissions(api: _Api, folder: str, wanted: list[dict[str, int]]) -> bool:

@@ -1,7 +1,9 @@
 """Alert rules as Grafana's provisioning file (JSON, which Grafana reads like YAML).
 
-Labels and annotations are Go templates; ``.Labels`` and ``.Values`` are written rather than ``$labels``, because
-Grafana takes ``$`` for a variable of the environment there. Statements are never touched, so their macros stay.
+Labels and annotations are Go templates; ``.Labels`` and ``.Values`` are written rather than ``$labels``, because some
+versions of Grafana take ``$`` for a variable of the environment there. Annotations are stored as they are written, so
+none names such a variable: contact points fill in the runbook's address (``templates.yaml``). Statements are never
+touched, so their macros stay.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from models.insights import ACROSS_TENANTS
 
 SOURCE: Final = "romashka-clickhouse-operations"
 FILE: Final = "provisioning/alerting/rules.json"
-_FOLDERS: Final = {"integrations": "Operations", "pipeline": "Operations", "business": "Analysis"}
+ALERT_FOLDER: Final = "Alert rules"
+"""Title of the folder of all rules: Grafana finds folders of rules by title, before the dashboards' folders exist."""
 _VALUE: Final = ".Values.B.Value"
+_PERCENT: Final = ".Values.D.Value"
 _FORMATS: Final[dict[Shown, str]] = {
-    "percent": f"{{{{ humanizePercentage {_VALUE} }}}}",
+    "percent": f'{{{{ printf "%.1f" {_PERCENT} }}}} %',
     "milliseconds": f'{{{{ printf "%.0f" {_VALUE} }}}} ms',
     "minutes": f'{{{{ printf "%.0f" {_VALUE} }}}} minutes',
     "times": f'{{{{ printf "%.1f" {_VALUE} }}}}',
@@ -43,7 +47,7 @@ def render() -> str:
         {
             "orgId": 1,
             "name": f"romashka-{team}-{_seconds(every)}",
-            "folder": _FOLDERS[team],
+            "folder": ALERT_FOLDER,
             "interval": _seconds(every),
             "rules": [
                 _rule(rule, level) for rule in RULES if (rule.team, rule.every) == (team, every) for level in rule.lines
@@ -74,15 +78,17 @@ def _rule(rule: Rule, level: Level) -> dict[str, Any]:
         # No row means that there is nothing to judge; that data stopped coming is a rule with a row of its own.
         "noDataState": "OK",
         "execErrState": "Error",
-        "dashboardUid": rule.tab,
-        "panelId": rule.panel,
         "labels": {"severity": level, "team": rule.team},
         "annotations": {
-            "summary": _words(rule.seen, rule.shown),
+            "title": rule.title,
+            "summary": _summary(rule),
             "description": f"Expected: {_expected(rule, level)}. {rule.action}",
-            "runbook_url": f"${{ROMASHKA_RUNBOOK_URL}}#{anchor(rule.runbook)}",
+            "runbook": anchor(rule.runbook),
+            # Links to the panel, and the rule's state on it, come from these two; both are texts.
+            "__dashboardUid__": rule.tab,
+            "__panelId__": str(rule.panel),
         },
-        "data": [_query(rule), _reduce(), _threshold(rule, level)],
+        "data": [_query(rule), _reduce(), _threshold(rule, level), *_percentage(rule)],
     }
 
 
@@ -112,6 +118,14 @@ def _threshold(rule: Rule, level: Level) -> dict[str, Any]:
     }
 
 
+def _percentage(rule: Rule) -> list[dict[str, Any]]:
+    """Return the share in percent, for the message alone: templates cannot multiply."""
+    if rule.shown != "percent":
+        return []
+    model = {"refId": "D", "type": "math", "expression": "$B * 100"}
+    return [{"refId": "D", "datasourceUid": "__expr__", "model": model}]
+
+
 def _expected(rule: Rule, level: Level) -> str:
     line = rule.lines[level]
     texts: dict[Shown, str] = {
@@ -122,6 +136,13 @@ def _expected(rule: Rule, level: Level) -> str:
         "state": "",
     }
     return rule.expected.replace("{line}", texts[rule.shown])
+
+
+def _summary(rule: Rule) -> str:
+    """Return the summary; a rule that could not be evaluated, or has no row, has no value and no labels to name."""
+    value = _PERCENT if rule.shown == "percent" else _VALUE
+    present = value.removesuffix(".Value")
+    return f"{{{{ if {present} }}}}{_words(rule.seen, rule.shown)}{{{{ else }}}}{rule.title}: no value{{{{ end }}}}"
 
 
 def _words(text: str, shown: Shown) -> str:

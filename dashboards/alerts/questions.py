@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kpis.conditions import is_one_of
+from kpis.conditions import is_one_of, needs_attention
 from kpis.dialect import Dialect
 from kpis.query import select
 from models.sync_status import Condition
@@ -94,28 +94,22 @@ ORDER BY user_id, integration_provider"""
 
 
 def findings(kinds: Sequence[str]) -> Ask:
-    """Ask for open findings of some kinds: how many, by tenant, integration and kind."""
+    """Ask for open anomalies of some kinds: how many, by tenant, integration and kind."""
     wanted = ", ".join(f"'{kind}'" for kind in kinds)
     return _open(f"i.insight_type = 'performance_anomaly' AND i.kind IN ({wanted})", "count()")
 
 
 def key_figures(dialect: Dialect) -> str:
     """Ask for open changes of key figures by severity (see ``anomalies``); ``kind`` is the figure."""
-    return _open("i.insight_type = 'kpi_change'", _SEVERITY)(dialect)
+    return _open("i.insight_type = 'kpi_change'", _SEVERITY, _needs_attention)(dialect)
 
 
 def anomalies(dialect: Dialect) -> str:
-    """Ask for open anomalies as 1 (info), 2 (warning) or 3 (critical); of an outage across tenants only the whole."""
-    part = f"""
-    i.insight_type = 'performance_anomaly' AND i.id NOT IN
-    (
-        SELECT arrayJoin(g.members) FROM predictive_insights AS g FINAL
-        WHERE {_is_open("g", dialect)} AND g.insight_type = 'performance_anomaly' AND notEmpty(g.members)
-    )"""
-    return _open(part, _SEVERITY)(dialect)
+    """Ask for open anomalies as 2 (warning) or 3 (critical); of an outage across tenants only the whole."""
+    return _open("i.insight_type = 'performance_anomaly'", _SEVERITY, _needs_attention)(dialect)
 
 
-_SEVERITY = "max(multiIf(i.severity = 'critical', 3, i.severity = 'warning', 2, 1))"
+_SEVERITY = "max(if(i.severity = 'critical', 3, 2))"
 
 
 def _is_open(table: str, dialect: Dialect) -> str:
@@ -124,13 +118,17 @@ def _is_open(table: str, dialect: Dialect) -> str:
     return f"{table}.started_at < {end} AND ifNull({table}.ended_at >= {end}, {table}.status = 'open')"
 
 
-def _open(where: str, value: str) -> Ask:
+def _needs_attention(table: str, dialect: Dialect) -> str:
+    return needs_attention(table, lambda name: _is_open(name, dialect))
+
+
+def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = _is_open) -> Ask:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT toString(i.user_id) AS user_id, toString(i.integration_provider) AS integration_provider,
     toString(i.kind) AS kind, toFloat64({value}) AS value
 FROM predictive_insights AS i FINAL
-WHERE {dialect.tenant("i.user_id")} AND {_is_open("i", dialect)} AND {where}
+WHERE {dialect.tenant("i.user_id")} AND {chosen("i", dialect)} AND {where}
 GROUP BY i.user_id, i.integration_provider, i.kind
 ORDER BY user_id, integration_provider, kind"""
 

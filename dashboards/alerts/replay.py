@@ -181,7 +181,7 @@ def _about(firing: Firing, incident: Labelled) -> bool:
 
 
 def _evaluated(rule: Mapping[str, Any], every: timedelta) -> Evaluated:
-    query, _, threshold = rule["data"]
+    query, _, threshold, *_ = rule["data"]
     evaluator = threshold["model"]["conditions"][0]["evaluator"]
     span = query["relativeTimeRange"]
     return Evaluated(

@@ -202,7 +202,7 @@ def test_a_replay_says_when_whom_how_bad_and_which_incident(
     said = " ".join(done.output.split())
     assert "Would have fired" in said
     assert f"{outage.start:%m-%d}" in said
-    assert "Integration fails (critical)" in said
+    assert "Integration error rate high (critical)" in said
     assert "%" in said
     assert " ms" in said
     assert "1 of 1 incidents alerted; 0 other alerts" in said

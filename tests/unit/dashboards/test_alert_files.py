@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.alerts.files import SOURCE, anchor, render
+from dashboards.alerts.files import ALERT_FOLDER, SOURCE, anchor, render
 from dashboards.alerts.rules import RULES
 from dashboards.files import FOLDER
 from dashboards.tabs import ALL
@@ -27,7 +27,7 @@ def test_every_rule_is_generated_at_every_level_with_a_uid_of_its_own() -> None:
 
 @pytest.mark.parametrize("rule", GENERATED, ids=lambda rule: rule["uid"])
 def test_a_rule_asks_reduces_and_compares(rule: dict[str, Any]) -> None:
-    ask, reduce, threshold = rule["data"]
+    ask, reduce, threshold, *_ = rule["data"]
     assert rule["condition"] == threshold["refId"] == "C"
     assert ask["datasourceUid"] == SOURCE
     assert ask["relativeTimeRange"]["to"] == 30
@@ -44,7 +44,30 @@ def test_a_rule_says_who_what_and_where(rule: dict[str, Any]) -> None:
     assert rule["annotations"]["summary"]
     assert rule["annotations"]["description"].startswith("Expected: ")
     text = json.dumps({"labels": rule["labels"], "annotations": rule["annotations"]})
-    assert text.replace("${ROMASHKA_RUNBOOK_URL}", "").count("$") == 0, "Grafana would fill in $ from the environment"
+    assert "$" not in text, "annotations are stored as written: no variable of the environment is filled in"
+
+
+@pytest.mark.parametrize("rule", GENERATED, ids=lambda rule: rule["uid"])
+def test_a_rule_is_tied_to_its_panel_by_annotations_of_text(rule: dict[str, Any]) -> None:
+    # dashboardUid and panelId of the file alone make no link in messages and no heart on the panel.
+    (tab,) = (tab for tab in ALL if tab.uid == rule["annotations"]["__dashboardUid__"])
+    assert rule["annotations"]["__panelId__"] in {str(panel.id) for panel in tab.panels}
+
+
+def test_all_rules_are_in_one_folder_that_no_dashboard_uses() -> None:
+    folders = {group["folder"] for group in GROUPS}
+    folders |= set(re.findall(r"^    folder: (.+)$", _written("alerting/pipeline.yaml"), re.MULTILINE))
+    assert folders == {ALERT_FOLDER}
+    assert ALERT_FOLDER not in re.findall(r"folder: (.+)", _written("dashboards/romashka.yaml"))
+
+
+def test_a_rule_names_a_level_in_its_own_title_and_not_in_the_messages() -> None:
+    for rule in GENERATED:
+        assert rule["title"] == f"{rule['annotations']['title']} ({rule['labels']['severity']})"
+
+
+def _written(path: str) -> str:
+    return (FOLDER / "provisioning" / path).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -70,9 +93,9 @@ def test_the_lines_of_key_figures_are_those_of_the_registry() -> None:
 def test_a_message_names_the_labels_the_value_and_the_line() -> None:
     (rule,) = (rule for rule in GENERATED if rule["uid"] == "romashka-integration-failing-critical")
     summary, description = rule["annotations"]["summary"], rule["annotations"]["description"]
-    assert summary.startswith("{{ .Labels.integration_provider }} of {{ if eq .Labels.user_id ")
-    assert "all tenants{{ else }}tenant {{ .Labels.user_id }}{{ end }} fails" in summary
-    assert summary.endswith("fails {{ humanizePercentage .Values.B.Value }} of queries in 15 minutes")
+    assert summary.startswith("{{ if .Values.D }}{{ .Labels.integration_provider }} of {{ if eq .Labels.user_id ")
+    assert "all tenants{{ else }}tenant {{ .Labels.user_id }}{{ end }}: " in summary
+    assert '{{ printf "%.1f" .Values.D.Value }} % of queries failed in 15 minutes{{ else }}' in summary
     assert description.startswith("Expected: less than 15 % of queries. ")
 
 
@@ -85,7 +108,7 @@ def test_no_place_of_a_message_is_left_open() -> None:
 def test_groups_differ_in_name_from_each_other_and_from_those_written_by_hand() -> None:
     written = re.findall(
         r"^  - orgId: 1\n    name: (\S+)$",
-        (FOLDER / "provisioning/alerting/pipeline.yaml").read_text(encoding="utf-8"),
+        _written("alerting/pipeline.yaml"),
         re.MULTILINE,
     )
     assert written

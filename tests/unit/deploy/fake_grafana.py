@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from aiohttp import encode_basic_auth, web
 
+from cli.grafana import ALERT_FOLDER
+
 USER: Final = encode_basic_auth("romashka", "the password of a test")
 
 
@@ -20,6 +22,9 @@ class FakeGrafana:
         self.teams: dict[int, str] = {}
         # As a new folder is: every viewer may look, every editor may edit.
         everybody = [{"role": "Viewer", "permission": 1}, {"role": "Editor", "permission": 2}]
+        # Rules' folders have uids of Grafana's own making.
+        self.titles = {f"f{number}": title for number, title in enumerate(("General", ALERT_FOLDER))}
+        folders = [*folders, *self.titles]
         self.permissions: dict[str, list[dict[str, Any]]] = {folder: list(everybody) for folder in folders}
         self.writes: list[str] = []
         self.broken = False
@@ -29,6 +34,7 @@ class FakeGrafana:
         app = web.Application(middlewares=[_signed_in])
         app.router.add_get("/api/teams/search", self._search)
         app.router.add_post("/api/teams", self._create)
+        app.router.add_get("/api/folders", self._folders)
         app.router.add_get("/api/folders/{uid}/permissions", self._get)
         app.router.add_post("/api/folders/{uid}/permissions", self._set)
         return app
@@ -49,6 +55,9 @@ class FakeGrafana:
         self.teams[number] = name
         self.writes.append(f"team {name}")
         return web.json_response({"message": "Team created", "teamId": number, "uid": f"t{number}"})
+
+    async def _folders(self, _request: web.Request) -> web.Response:
+        return web.json_response([{"uid": uid, "title": self.titles.get(uid, uid)} for uid in self.permissions])
 
     async def _get(self, request: web.Request) -> web.Response:
         uid = request.match_info["uid"]

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from cli.grafana import FOLDERS, Grafana, set_access
+from cli.grafana import ALERT_FOLDER, FOLDERS, Grafana, set_access
 from models.errors import SettingsError, Unreachable
 from tests.unit.deploy.fake_grafana import FakeGrafana, serving
 
@@ -38,12 +38,33 @@ def test_teams_are_made_and_each_folder_is_for_its_audience(fake: FakeGrafana, g
     assert _viewers(fake, "romashka-executive") == ["analyst", "executive", "operations"]
     assert _viewers(fake, "romashka-operations") == ["analyst", "operations"]
     assert _viewers(fake, "romashka-analyst") == ["analyst"]
-    assert {entry["permission"] for entries in fake.permissions.values() for entry in entries} == {1}
+    ours = [fake.permissions[folder] for folder in FOLDERS]
+    assert {entry["permission"] for entries in ours for entry in entries} == {1}
+
+
+def test_the_folder_of_alert_rules_is_found_by_its_title_and_set_too(fake: FakeGrafana, grafana: Grafana) -> None:
+    (uid,) = (uid for uid, title in fake.titles.items() if title == ALERT_FOLDER)
+    set_access(grafana)
+    assert _viewers(fake, uid) == ["analyst", "operations"]
+
+
+def test_folders_of_others_stay_as_they_are(fake: FakeGrafana, grafana: Grafana) -> None:
+    (uid,) = (uid for uid, title in fake.titles.items() if title != ALERT_FOLDER)
+    before = list(fake.permissions[uid])
+    set_access(grafana)
+    assert fake.permissions[uid] == before
+
+
+def test_a_folder_of_alert_rules_that_is_not_there_is_named(fake: FakeGrafana, grafana: Grafana) -> None:
+    fake.titles.clear()
+    with pytest.raises(SettingsError, match="no folder 'Alert rules'"):
+        set_access(grafana)
 
 
 def test_nobody_else_may_look_any_more(fake: FakeGrafana, grafana: Grafana) -> None:
     set_access(grafana)
-    assert not [entry for entries in fake.permissions.values() for entry in entries if "role" in entry]
+    ours = [*FOLDERS, *(uid for uid, title in fake.titles.items() if title == ALERT_FOLDER)]
+    assert not [entry for uid in ours for entry in fake.permissions[uid] if "role" in entry]
 
 
 def test_a_second_run_changes_nothing(fake: FakeGrafana, grafana: Grafana) -> None:
