@@ -13,11 +13,11 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
+from dashboards.alerts.questions import with_tenant_names
 from dashboards.alerts.rule import LATE, Level, Rule, Shown
 from dashboards.alerts.rules import RULES
 from dashboards.clickhouse import ClickHouseQuery, Frame
 from kpis.dialect import Grafana
-from models.insights import ACROSS_TENANTS
 
 SOURCE: Final = "romashka-clickhouse-operations"
 FILE: Final = "provisioning/alerting/rules.json"
@@ -33,12 +33,7 @@ _FORMATS: Final[dict[Shown, str]] = {
     "state": "",
 }
 
-
-# What is found across tenants belongs to the nil id.
-_TENANT: Final = (
-    f'{{{{ if eq .Labels.user_id "{ACROSS_TENANTS}" }}}}all tenants{{{{ else }}}}'
-    "tenant {{ .Labels.user_id }}{{ end }}"
-)
+_TENANT: Final = "{{ .Labels.tenant }}"
 
 
 def render() -> str:
@@ -60,7 +55,8 @@ def render() -> str:
 
 def statement(rule: Rule) -> str:
     """Return what Grafana asks; alerts know no dashboard variables."""
-    return rule.ask(Grafana(variables=())).strip()
+    asked = rule.ask(Grafana(variables=())).strip()
+    return with_tenant_names(asked).strip() if "{tenant}" in rule.seen else asked
 
 
 def anchor(heading: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from kpis.conditions import is_one_of, needs_attention
 from kpis.dialect import Dialect
 from kpis.query import select
+from models.insights import ACROSS_TENANTS
 from models.sync_status import Condition
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 
@@ -68,6 +69,16 @@ GROUP BY query_windows.user_id, query_windows.integration_provider
 ORDER BY user_id, integration_provider"""
 
     return render
+
+
+def with_tenant_names(statement: str) -> str:
+    """Return a statement with ``user_id`` extended by ``tenant``: what people call it, or the beginning of its id."""
+    return f"""
+SELECT asked.*, multiIf(asked.user_id = '{ACROSS_TENANTS}', 'all tenants',
+    names.display_name = '', concat('tenant ', substring(asked.user_id, 1, 8)), names.display_name) AS tenant
+FROM ({statement}) AS asked
+LEFT JOIN (SELECT toString(user_id) AS id, display_name FROM tenant_names FINAL) AS names ON names.id = asked.user_id
+ORDER BY asked.user_id"""
 
 
 def since_last_sync(dialect: Dialect) -> str:

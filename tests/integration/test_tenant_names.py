@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import tenant
+from cli.settings import settings
+from dashboards.alerts.questions import with_tenant_names
+from models.insights import ACROSS_TENANTS
+from sinks.connection import connect
+from sinks.reading import ask
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("settings_of_database")]
 
@@ -24,3 +30,17 @@ def test_a_name_is_listed_as_it_was_set_last() -> None:
     assert "is shown as [bold]Acme[/x]" in romashka("name", TENANT, "[bold]Acme[/x]")
     assert "[bold]Acme[/x]" in romashka("list")
     assert json.loads(romashka("list", "--format", "json")) == [{"tenant": TENANT, "display_name": "[bold]Acme[/x]"}]
+
+
+def test_alerts_say_a_tenants_name_and_the_beginning_of_its_id_where_it_has_none() -> None:
+    romashka("name", TENANT, "Acme GmbH")
+    asked = " UNION ALL ".join(
+        f"SELECT '{tenant}' AS user_id, 1. AS value" for tenant in (TENANT, UUID(int=7), ACROSS_TENANTS)
+    )
+    with connect(settings().clickhouse) as client:
+        rows = ask(client, with_tenant_names(asked), {})
+    assert {row["user_id"]: (row["tenant"], row["value"]) for row in rows} == {
+        TENANT: ("Acme GmbH", 1.0),
+        str(UUID(int=7)): ("tenant 00000000", 1.0),
+        str(ACROSS_TENANTS): ("all tenants", 1.0),
+    }

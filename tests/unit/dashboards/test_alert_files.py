@@ -93,10 +93,16 @@ def test_the_lines_of_key_figures_are_those_of_the_registry() -> None:
 def test_a_message_names_the_labels_the_value_and_the_line() -> None:
     (rule,) = (rule for rule in GENERATED if rule["uid"] == "romashka-integration-failing-critical")
     summary, description = rule["annotations"]["summary"], rule["annotations"]["description"]
-    assert summary.startswith("{{ if .Values.D }}{{ .Labels.integration_provider }} of {{ if eq .Labels.user_id ")
-    assert "all tenants{{ else }}tenant {{ .Labels.user_id }}{{ end }}: " in summary
+    assert summary.startswith("{{ if .Values.D }}{{ .Labels.integration_provider }} of {{ .Labels.tenant }}: ")
     assert '{{ printf "%.1f" .Values.D.Value }} % of queries failed in 15 minutes{{ else }}' in summary
     assert description.startswith("Expected: less than 15 % of queries. ")
+
+
+def test_a_rule_about_a_tenant_asks_for_its_name() -> None:
+    about = {rule.uid(level) for rule in RULES for level in rule.lines if "{tenant}" in rule.seen}
+    for rule in GENERATED:
+        sql = rule["data"][0]["model"]["rawSql"]
+        assert (rule["uid"] in about) == ("AS user_id" in sql) == ("AS tenant\n" in sql), rule["uid"]
 
 
 def test_no_place_of_a_message_is_left_open() -> None:

@@ -22,6 +22,7 @@ RUNBOOK: Final = "https://wiki.example/runbook"
 TENANT: Final = "6f1c0f5e-1a53-4b2a-9a57-0d6d8f0a9c11"
 LABELS: Final = {
     "user_id": TENANT,
+    "tenant": "Acme GmbH",
     "integration_provider": "zendesk",
     "kind": "error_burst",
     "topic": "integration.queries.v1",
@@ -108,7 +109,7 @@ def test_every_message_is_complete(expand: Expand, rule: dict[str, Any]) -> None
     annotations = _annotations(expand, rule)
     title, text = _say(expand, _message(_alert(rule, annotations)))
     assert title.startswith(f"{rule['labels']['severity'].capitalize()}: ")
-    for line in ("Tenant: ", "Expected: ", "Since: 2026-11-29 02:03 UTC", f"Runbook: {RUNBOOK}#", "Silence: http"):
+    for line in (f"Tenant: Acme GmbH, {TENANT}", "Expected: ", "Since: 2026-11-29 02:03 UTC", f"Runbook: {RUNBOOK}#", "Silence: http"):
         assert line in text
     assert f"Panel: http://grafana/d/{rule['annotations']['__dashboardUid__']}?viewPanel=" in text
     assert not re.search(r"no value|%!|<nil>|\$|\{\{|NaN|ROMASHKA", title + text), text
@@ -116,7 +117,7 @@ def test_every_message_is_complete(expand: Expand, rule: dict[str, Any]) -> None
 
 def test_a_share_is_told_with_one_decimal_and_a_space(expand: Expand) -> None:
     annotations = _annotations(expand, _rule("romashka-integration-failing-critical"))
-    assert annotations["summary"] == f"zendesk of tenant {TENANT}: 3.5 % of queries failed in 15 minutes"
+    assert annotations["summary"] == "zendesk of Acme GmbH: 3.5 % of queries failed in 15 minutes"
 
 
 @pytest.mark.parametrize("rule", GENERATED, ids=lambda rule: rule["uid"])
