@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kpis.kpi import Kpi, Unit
 from kpis.scope import Everyone, Scope
+from kpis.text import printable
 
 NOTHING: Final = "-"
 _FORMATS: Final = {
@@ -42,9 +43,9 @@ def cell(value: Any, unit: Unit | None) -> str:
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
         case list() | tuple():
-            return ", ".join(str(one) for one in value)
+            return printable(", ".join(str(one) for one in value))
         case _:
-            return str(value)
+            return printable(str(value))
 
 
 def _number(value: float | Decimal, unit: Unit | None) -> str:

@@ -12,11 +12,12 @@ from uuid import UUID, uuid5
 from clickhouse_connect.driver.client import Client
 
 from dashboards.panel import Column, Panel, Picture
-from dashboards.preview.charts import chart
+from dashboards.preview.charts import chart, is_drawable
 from kpis.display import notes
 from kpis.kpi import Kpi
 from kpis.registry import get
 from kpis.scope import Everyone, Scope
+from kpis.text import printable
 from models.query import Query
 from reports import questions
 from reports.contents import CONTENTS
@@ -131,7 +132,7 @@ def _exhibits(panels: Iterable[Panel], answers: Answers) -> Iterator[Exhibit]:
     for panel in panels:
         mine = {ref: answers[questions.name_of(panel, ref)] for ref in panel.asks}
         rows = mine["A"]
-        drawn = bool(rows) and panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE}
+        drawn = panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE} and is_drawable(panel, mine)
         picture = chart(panel, mine) if drawn else None
         yield Exhibit(panel.title, panel.description, panel.columns, rows, picture, panel.no_data)
 
@@ -140,12 +141,12 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
     for row in rows:
         yield Finding(
             row["severity"],
-            row["title"],
-            row["summary"],
+            printable(row["title"]),
+            printable(row["summary"]),
             row["integration_provider"],
             row["started_at"],
             row["ended_at"] if row["status"] != "open" else None,
-            tuple(row["recommended_actions"]),
+            tuple(map(printable, row["recommended_actions"])),
         )
 
 

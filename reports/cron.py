@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterBadCronError, CroniterBadDateError, croniter
+from cronsim import CronSim, CronSimError
 
 from models.errors import SettingsError
 
@@ -15,6 +16,13 @@ from models.errors import SettingsError
 _AROUND: Final = timedelta(hours=26)
 _LOOK_AHEAD: Final = (timedelta(hours=2), timedelta(days=2), timedelta(days=40), timedelta(days=366 * 9))
 _FIELDS: Final = 5
+_ANY: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - only whether it can be read
+# Digits, names of months and days, and * , - / L #. Whatever else a library may know, a firing depends on nothing but
+# expression, zone and time: no field is drawn at random.
+_FIELD: Final = re.compile(
+    r"(?:[0-9*,/L#-]|(?<![A-Z])(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT))+",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def check_cron(cron: str) -> None:
@@ -29,14 +37,17 @@ def check_cron(cron: str) -> None:
         f"--cron is '{cron}'; expected minute, hour, day of the month, month and day of the week, for example "
         "'0 7 * * 1' for Mondays at seven"
     )
-    if len(cron.split()) != _FIELDS:
+    fields = cron.split()
+    if len(fields) != _FIELDS or not all(_FIELD.fullmatch(one) for one in fields):
         raise wrong
     try:
-        croniter(cron, datetime(2026, 1, 1)).get_next()  # noqa: DTZ001 - only whether it can be read
-    except CroniterBadDateError:
-        raise SettingsError(f"--cron is '{cron}', which never comes; check its day and month") from None
-    except (CroniterBadCronError, ValueError):
+        CronSim(" ".join([*fields[:3], "*", fields[4]]), _ANY)
+    except (CronSimError, ValueError):
         raise wrong from None
+    try:
+        next(CronSim(cron, _ANY))
+    except (CronSimError, StopIteration):
+        raise SettingsError(f"--cron is '{cron}', which never comes; check its day and month") from None
 
 
 def firings(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
@@ -64,12 +75,7 @@ def next_firing(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
 def _local(cron: str, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the matching times on the zone's clocks, without an offset."""
     first, last = (moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end))
-    ticks = croniter(cron, first)
-    while True:
-        try:
-            tick = ticks.get_next(datetime)
-        except CroniterBadDateError:
-            return
+    for tick in CronSim(cron, first):
         if tick > last:
             return
         yield tick

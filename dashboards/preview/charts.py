@@ -10,6 +10,7 @@ from typing import Any, Final
 from dashboards.panel import Panel, Picture, Thresholds
 from dashboards.preview.answer import Row, Shape, column_of, label, number, shape
 from dashboards.preview.graph import node_graph
+from dashboards.preview.labels import fitted
 from kpis.kpi import Unit
 
 Spec = dict[str, Any]
@@ -22,12 +23,22 @@ _AXIS_FORMATS: Final = {Unit.RATIO: ".0%", Unit.COUNT: "~s", Unit.MILLISECONDS: 
 _TIMELINE_BAR: Final = 16
 
 
+def is_drawable(panel: Panel, answers: Answers) -> bool:
+    """Whether the answers of a panel have anything to draw: rows, and in them a number or a state."""
+    if not all(answers.values()):
+        return False
+    found = shape(answers["A"], panel)
+    if panel.picture is Picture.STATE_TIMELINE:
+        return bool(found.times and found.labels)
+    return any(number(row[name]) is not None for row in answers["A"] for name in found.numbers)
+
+
 def chart(panel: Panel, answers: Answers) -> Spec:
-    """Return the chart of a panel whose answers are not empty."""
+    """Return the chart of a panel whose answers have something to draw (see ``is_drawable``)."""
     if panel.picture is Picture.NODE_GRAPH:
-        return node_graph(answers["A"], answers["B"], PALETTE[0])
+        return fitted(node_graph(answers["A"], answers["B"], PALETTE[0]))
     rows = answers["A"]
-    return _CHARTS[panel.picture](panel, rows, shape(rows, panel))
+    return fitted(_CHARTS[panel.picture](panel, rows, shape(rows, panel)))
 
 
 def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
@@ -47,9 +58,10 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         for name in bands
     ]
     mark = {"type": "area", "opacity": 0.75, "line": True} if panel.stacked else {"type": "line", "strokeWidth": 1.8}
+    values = _long(panel, rows, found, main)
     layers.append(
         {
-            "data": {"values": _long(panel, rows, found, main)},
+            "data": {"values": values},
             "mark": {**mark, "tooltip": True},
             "encoding": {
                 "x": _time(),
@@ -59,7 +71,38 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
             },
         }
     )
+    if alone := _alone(values):  # a line needs two points
+        layers.append(
+            {
+                "data": {"values": alone},
+                "mark": {"type": "point", "filled": True, "size": 40, "tooltip": True},
+                "encoding": {
+                    "x": _time(),
+                    "y": {
+                        **_value(panel, stacked=panel.stacked),
+                        "scale": {"zero": panel.stacked},
+                        **({"stack": "zero"} if panel.stacked else {}),
+                    },
+                    **_colour(),
+                    **_tooltip(panel),
+                },
+            }
+        )
     return {"layer": [*layers, *_threshold_rules(panel.thresholds)], "height": "container"}
+
+
+def _alone(values: Sequence[Spec]) -> list[Spec]:
+    """Return the points that have no neighbour in their series: no line goes through them."""
+    series: dict[str, list[Spec]] = {}
+    for value in sorted(values, key=lambda one: one["time"]):
+        series.setdefault(value["series"], []).append(value)
+    return [
+        points[place]
+        for points in series.values()
+        for place in range(len(points))
+        if points[place]["value"] is not None
+        and all(one["value"] is None for one in (*points[max(0, place - 1) : place], *points[place + 1 : place + 2]))
+    ]
 
 
 def _time_bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
@@ -116,7 +159,7 @@ def _bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"labelLimit": 220},
+                "axis": {"labelLimit": 0},
                 "scale": {"paddingInner": 0.35},
             },
             "x": _value(panel, stacked=panel.stacked),
@@ -149,7 +192,7 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         "encoding": {
             "x": {**_time(), "field": "from"},
             "x2": {"field": "to"},
-            "y": {"field": "label", "type": "nominal", "title": None, "axis": {"labelLimit": 220}},
+            "y": {"field": "label", "type": "nominal", "title": None, "axis": {"labelLimit": 0}},
             "color": {
                 "field": "state",
                 "type": "nominal",

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab
 from dashboards.preview.answer import Row, column_of, shape
-from dashboards.preview.charts import Answers, chart
+from dashboards.preview.charts import Answers, chart, is_drawable
 from kpis import display
 from kpis.kpi import Unit
 
@@ -97,6 +97,8 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
         inside = _numbers(panel, answers["A"])
     elif panel.picture is Picture.TABLE:
         inside = _table(panel, answers["A"])
+    elif not is_drawable(panel, answers):
+        inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}"></div>'

@@ -9,7 +9,7 @@ import vl_convert
 _DRAW: Final = """
 const axis = { labelColor: "#5b6572", domainColor: "#c3ccd6", tickColor: "#c3ccd6", gridColor: "#eef1f5" };
 const narrow = innerWidth < 600;
-const legend = { labelFontSize: 11, symbolSize: 60, columns: narrow ? 2 : 4, labelLimit: narrow ? 130 : 220 };
+const legend = { labelFontSize: 11, symbolSize: 60, columns: narrow ? 1 : 4, labelLimit: 0 };
 const config = { background: null, view: { stroke: null }, font: "system-ui, sans-serif", axis, legend };
 const charts = JSON.parse(document.getElementById("charts").textContent);
 for (const [id, spec] of Object.entries(charts)) {

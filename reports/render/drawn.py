@@ -8,7 +8,10 @@ from typing import Any, Final
 
 import vl_convert
 
+from dashboards.panel import Column
 from kpis.display import cell, shown
+from kpis.text import columns as columns_of
+from kpis.text import printable
 from reports.report import Exhibit, Figure, Report
 from reports.words import better, change_in_words
 
@@ -30,7 +33,7 @@ _CONFIG: Final = {
         "gridColor": "#e8ebee",
         "labelFontSize": 11,
         "titleFontSize": 11,
-        "labelLimit": 280,
+        "labelLimit": 0,
     },
     "legend": {"labelFontSize": 11, "symbolSize": 60, "labelLimit": 0},
 }
@@ -61,6 +64,11 @@ def figure_row(figure: Figure) -> dict[str, str]:
     }
 
 
+def heading(column: Column | None, name: str) -> str:
+    """Return a column's heading: its title, or its name as words."""
+    return column.title if column and column.title else printable(name.replace("_", " "))
+
+
 def table(exhibit: Exhibit) -> dict[str, Any]:
     """Return an exhibit's table as texts.
 
@@ -70,7 +78,7 @@ def table(exhibit: Exhibit) -> dict[str, Any]:
     hidden = {column.name for column in exhibit.columns if column.hidden}
     names = [name for name in (exhibit.rows[0] if exhibit.rows else ()) if name not in hidden]
     columns = [next((one for one in exhibit.columns if one.name == name), None) for name in names]
-    head = [column.title if column else name.replace("_", " ") for name, column in zip(names, columns, strict=True)]
+    head = [heading(column, name) for name, column in zip(names, columns, strict=True)]
     rows = [
         [cell(row[name], column.unit if column else None) for name, column in zip(names, columns, strict=True)]
         for row in exhibit.rows[:MOST_ROWS]
@@ -90,10 +98,10 @@ def table(exhibit: Exhibit) -> dict[str, Any]:
 
 
 def _width(texts: Sequence[str]) -> int:
-    """Return how many letters a column wants: its longest word in any case, a whole cell where that is not long."""
-    word = max(len(one) for text in texts for one in text.split() or [""])
-    longest = max((len(text) for text in texts[1:]), default=0)
-    return max(word, min(longest, _LONG_CELL), _SHORT_CELL)
+    """Return how many letters a column wants: its longest word, a whole cell where that is not long, but no more."""
+    word = max(columns_of(one) for text in texts for one in text.split() or [""])
+    longest = max((columns_of(text) for text in texts[1:]), default=0)
+    return max(min(max(word, longest), _LONG_CELL), _SHORT_CELL)
 
 
 def provenance(report: Report) -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
+import re
+from html import escape as escape_markup
 from importlib import resources
 
 from kpis.registry import get
+from kpis.text import printable
 from reports.render import drawn
 from reports.report import Exhibit, Report
 
@@ -23,9 +25,13 @@ def render(report: Report) -> bytes:
         ),
         "{{body}}": "".join(_sections(report)),
     }
-    for place, text in parts.items():
-        page = page.replace(place, text)
-    return page.encode()
+    # In one pass: what is filled in is not looked at again, or a name could name a place.
+    return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], page).encode()
+
+
+def escape(text: str) -> str:
+    """Return a text as it stands in a page: no markup, and nothing that cannot be printed."""
+    return escape_markup(printable(text))
 
 
 def _sections(report: Report) -> list[str]:
@@ -63,13 +69,14 @@ def _figures(report: Report) -> str:
             f'<td class="r soft">{row["before"]}</td><td class="r {row["mood"]}">'
             f"{row['change']}</td></tr>"
         )
-    head = "<tr><th></th><th class=r>This period</th><th class=r>Period before</th><th class=r>Change</th></tr>"
+    names = ("This period", "Period before", "Change")
+    head = "<tr><th scope=col>Figure</th>" + "".join(f"<th scope=col class=r>{name}</th>" for name in names) + "</tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _exhibit(exhibit: Exhibit) -> str:
     if exhibit.chart is not None:
-        return f"<figure>{drawn.svg(exhibit.chart)}</figure>"
+        return f'<figure role="img" aria-label="{escape(exhibit.title)}">{drawn.svg(exhibit.chart)}</figure>'
     return _table(exhibit)
 
 
@@ -78,7 +85,7 @@ def _table(exhibit: Exhibit) -> str:
         return f'<p class="soft">{escape(exhibit.no_data)}.</p>'
     data = drawn.table(exhibit)
     sides = [" class=r" if number else "" for number in data["numbers"]]
-    head = "".join(f"<th{side}>{escape(name)}</th>" for side, name in zip(sides, data["head"], strict=True))
+    head = "".join(f"<th scope=col{side}>{escape(name)}</th>" for side, name in zip(sides, data["head"], strict=True))
     lines = "".join(
         "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for side, cell in zip(sides, row, strict=True)) + "</tr>"
         for row in data["rows"]

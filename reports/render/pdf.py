@@ -1,4 +1,4 @@
-"""A report on paper, set by Typst with its own fonts: the same file on every machine."""
+"""A report on paper, set by Typst with fonts that packages bring: the same file on every machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import json
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import typst
 
 from kpis.registry import get
+from kpis.text import printable, wrappable
 from reports.render import drawn
 from reports.report import Exhibit, Report
+
+# Noto for every script that Typst's own fonts lack.
+_FONTS: Final = [Path(str(resources.files(package))) for package in ("manimgx_fonts", "manimgx_fonts_cjk")]
+# Letters that a cell holds side by side in the smallest print, on a portrait and on a landscape page.
+_PORTRAIT: Final = 167
+_LANDSCAPE: Final = 247
+_LONG_WORD: Final = 30
 
 
 def render(report: Report) -> bytes:
@@ -24,14 +32,14 @@ def render(report: Report) -> bytes:
         (folder / "report.json").write_text(json.dumps(_content(report, folder)), encoding="utf-8")
         # Typst takes whole seconds.
         at = report.provenance.made_at.replace(microsecond=0)
-        made = typst.compile(folder / "report.typ", ignore_system_fonts=True, timestamp=at)
+        made = typst.compile(folder / "report.typ", font_paths=list(_FONTS), ignore_system_fonts=True, timestamp=at)
     return bytes(made)
 
 
 def _content(report: Report, folder: Path) -> dict[str, Any]:
     request = report.request
     exhibits = [_exhibit(one, f"chart-{place}.svg", folder) for place, one in enumerate(report.exhibits)]
-    return {
+    content = {
         "title": request.name,
         "kind": f"{request.type.value.capitalize()} report",
         "about": report.about,
@@ -41,7 +49,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
         "made": f"{report.provenance.made_at:%Y-%m-%d %H:%M} UTC",
         "summary": list(report.summary),
         "figures": [drawn.figure_row(one) for one in report.figures],
-        "breakdown": drawn.table(report.breakdown),
+        "breakdown": _table(report.breakdown, _PORTRAIT),
         "exhibits": exhibits,
         "findings": [
             {
@@ -55,11 +63,34 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
             for one in report.findings
         ],
         "recommendations": list(report.recommendations),
-        "raw": drawn.table(report.raw) if report.raw is not None else None,
+        "raw": _table(report.raw, _LANDSCAPE) if report.raw is not None else None,
         "provenance": [list(pair) for pair in drawn.provenance(report)],
         "definitions": [[one.title, f"version {one.version}", get(one.id).meaning] for one in report.figures],
         "hashes": [list(pair) for pair in report.provenance.hashes.items()],
     }
+    wrapped: dict[str, Any] = _wrappable(content)
+    return wrapped
+
+
+def _wrappable(part: Any) -> Any:
+    """Return texts in which long words may be broken."""
+    if isinstance(part, str):
+        return wrappable(printable(part), _LONG_WORD)
+    if isinstance(part, list):
+        return [_wrappable(one) for one in part]
+    return {name: _wrappable(one) for name, one in part.items()} if isinstance(part, dict) else part
+
+
+def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
+    """Return a table whose words are broken where they are wider than the cell that they get."""
+    table = drawn.table(exhibit)
+    wanted = sum(table["widths"]) + 2 * len(table["widths"])
+    rooms = [max(3, int(width * min(1.0, across / wanted))) for width in table["widths"]]
+    for name in ("head", "rows"):
+        lines = [table[name]] if name == "head" else table[name]
+        broken = [[wrappable(cell, room) for cell, room in zip(line, rooms, strict=True)] for line in lines]
+        table[name] = broken[0] if name == "head" else broken
+    return table
 
 
 def _exhibit(exhibit: Exhibit, name: str, folder: Path) -> dict[str, Any]:
@@ -69,6 +100,6 @@ def _exhibit(exhibit: Exhibit, name: str, folder: Path) -> dict[str, Any]:
         "title": exhibit.title,
         "description": exhibit.description,
         "chart": name if exhibit.chart is not None else None,
-        "table": drawn.table(exhibit) if exhibit.chart is None and exhibit.rows else None,
+        "table": _table(exhibit, _PORTRAIT) if exhibit.chart is None and exhibit.rows else None,
         "no_data": exhibit.no_data,
     }

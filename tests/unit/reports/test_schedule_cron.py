@@ -58,7 +58,32 @@ def test_the_next_firing_may_be_years_away() -> None:
     assert next_firing("0 0 29 2 *", BERLIN, utc("2026-11-01")) == utc("2028-02-28 23:00")
 
 
-@pytest.mark.parametrize("cron", ["", "@daily", "0 7 * *", "0 7 * * 1 0", "61 * * * *", "a b c d e", "0 7 * * 9"])
+@pytest.mark.parametrize(
+    "cron",
+    [
+        *(
+            "",
+            "@daily",
+            "0 7 * *",
+            "0 7 * * 1 0",
+            "61 * * * *",
+            "a b c d e",
+            "0 7 * * 9",
+            "\u0661 * * * *",
+            "* * LW * *",
+        ),
+        *(
+            "R * * * *",
+            "H * * * *",
+            "R(0-5) * * * *",
+            "h(1-5) * * * *",
+            "0 R * * *",
+            "0 7 ? * 1",
+            "0 7 1W * *",
+            "0 7 * * ,",
+        ),
+    ],
+)
 def test_what_is_not_five_fields_of_cron_is_refused_with_an_example(cron: str) -> None:
     with pytest.raises(SettingsError, match=r"--cron is .*'0 7 \* \* 1'"):
         check_cron(cron)
@@ -67,3 +92,18 @@ def test_what_is_not_five_fields_of_cron_is_refused_with_an_example(cron: str) -
 def test_a_day_that_never_comes_is_refused() -> None:
     with pytest.raises(SettingsError, match="never comes"):
         check_cron("0 0 30 2 *")
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 7 * * MON-FRI", "0 7 L * *", "0 7 * JAN,jul 1#2", "*/7 1-5/2 * * 5L", "0 7 29 2 *"]
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "UTC"])
+def test_a_firing_depends_on_nothing_but_expression_zone_and_time(cron: str, zone: str) -> None:
+    check_cron(cron)
+    after, until = utc("2027-12-20 10:00"), utc("2028-04-10 10:00")
+    once = firings(cron, ZoneInfo(zone), after, until)
+    assert once
+    middle = once[len(once) // 2]
+    for cut in (middle, middle + timedelta(seconds=17), middle - timedelta(minutes=1)):
+        parts = [*firings(cron, ZoneInfo(zone), after, cut), *firings(cron, ZoneInfo(zone), cut, until)]
+        assert parts == once, "wherever the looks at it are cut"
