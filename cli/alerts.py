@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from clickhouse_connect.driver.client import Client
+from rich.text import Text
 
 from cli.arguments import moment
 from cli.console import out, table
@@ -150,7 +151,7 @@ def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], *, labelled: 
             one.provider,
             f"{one.start:%m-%d %H:%M}",
             f"{(min(alert.began for alert in alerts) - one.start).total_seconds() / 60:.0f} min" if alerts else "-",
-            ", ".join(sorted({alert.title for alert in alerts})) or "[red]not alerted[/]",
+            ", ".join(sorted({alert.title for alert in alerts})) or Text("not alerted", style="red"),
         )
         for one, alerts in judged
     ]

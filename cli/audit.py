@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cli.console import out, table
+from cli.console import out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from models.errors import RomashkaError, Unreachable
@@ -35,7 +35,7 @@ def verify_() -> None:
         except ClickHouseError as error:
             raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
     for fault in verdict.faults[:_SHOWN]:
-        out.print(f"[bold red]✘[/] chain {fault.writer}, row {fault.sequence}: {fault.what}", highlight=False)
+        out.print(styled("[bold red]✘[/] chain {}, row {}: {}", fault.writer, fault.sequence, fault.what))
     if verdict.faults:
         raise RomashkaError(
             f"{len(verdict.faults)} places of the audit log are not as they were written; keep a copy of the table as "
@@ -43,9 +43,8 @@ def verify_() -> None:
         )
     rows = [(head.writer, head.sequence, head.hash[:16]) for head in verdict.heads.values()]
     out.print(table("Chains", ("writer", "rows", "hash"), rows, right=("rows",)))
-    out.print(
-        f"[bold green]✔[/] {verdict.rows:,} rows in {len(rows):,} chains are as they were written", highlight=False
-    )
+    counts = f"{verdict.rows:,}", f"{len(rows):,}"
+    out.print(styled("[bold green]✔[/] {} rows in {} chains are as they were written", *counts))
 
 
 @app.command("list")

@@ -179,9 +179,12 @@ def _check(test: Backtest, file: str) -> None:
         raise SettingsError(f"{file} has no rows; expected some below the header")
     if test.late:
         console.err.print(
-            f"[yellow]{test.late:,} of {test.rows:,} rows are not later than the row before them: they are written, "
-            f"but not judged.[/]{' Sort the file by time.' if test.late > test.rows / 10 else ''}",
-            highlight=False,
+            console.styled(
+                "[yellow]{} of {} rows are not later than the row before them: they are written, but not judged.[/]{}",
+                f"{test.late:,}",
+                f"{test.rows:,}",
+                " Sort the file by time." if test.late > test.rows / 10 else "",
+            ),
             soft_wrap=True,
         )
 

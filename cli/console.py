@@ -1,31 +1,103 @@
-"""What every command prints with: tables and colour for people, plain lines when piped."""
+"""What every command prints with: tables and colour for people, plain lines when piped.
+
+Text from elsewhere (labels, names, error messages, log lines) is only text: it is never read as markup, and characters
+that steer a terminal are shown as escapes. Colour comes from templates of our own (``styled``) or from styles.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-out = Console()
-err = Console(stderr=True)
+# C0 and C1 controls, and what turns the direction of text or breaks lines in Unicode; a tab and a line's end are kept.
+_CONTROLS: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+_IN_A_CELL: Final = re.compile(f"[\t\n{_CONTROLS.pattern[1:]}")
+# Stands for a value in a template while its markup is read.
+_PLACE: Final = "\ue000"
+
+
+def visible(text: object, *, one_line: bool = False) -> str:
+    r"""Return text in which nothing steers a terminal: an escape character becomes ``\x1b``, and so on.
+
+    Parameters
+    ----------
+    text
+        Anything; as ``str`` shows it.
+    one_line
+        Whether tabs and line ends are shown as escapes too, as in a cell of a table.
+    """
+    return (_IN_A_CELL if one_line else _CONTROLS).sub(_escaped, str(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if found[0] in "\t\n\r":
+        return repr(found[0])[1:-1]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def styled(template: str, *values: object) -> Text:
+    """Return our own markup with values put in for each ``{}``; the values are text, whatever they hold."""
+    marked = Text.from_markup(template.replace("{}", _PLACE), emoji=False)
+    places = [at for at, character in enumerate(marked.plain) if character == _PLACE]
+    texts = [visible(value) for value in values]
+
+    def moved(at: int) -> int:
+        return at + sum(len(text) - 1 for place, text in zip(places, texts, strict=True) if place < at)
+
+    parts = marked.plain.split(_PLACE)
+    made = Text(parts[0] + "".join(text + part for text, part in zip(texts, parts[1:], strict=True)))
+    for span in marked.spans:
+        made.stylize(span.style, moved(span.start), moved(span.end))
+    return made
+
+
+class PlainConsole(Console):
+    """Prints text as it is: no markup, no emoji codes, and no control characters but those of its own styles."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, **options})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is to be written, with control characters in its text made visible."""
+        for segment in super().render(renderable, options):
+            if segment.control or not _CONTROLS.search(segment.text):
+                yield segment
+            else:
+                yield Segment(visible(segment.text), segment.style)
+
+
+def cell(value: object) -> Text:
+    """Return a cell of a table: one line of text, unless it is styled already."""
+    return value if isinstance(value, Text) else Text(visible(value, one_line=True))
+
+
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Group:
-    """Return a titled table; the columns named in ``right`` are aligned right."""
+    """Return a titled table of text; the columns named in ``right`` are aligned right."""
     made = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
         number = column in right
         # Numbers and the first column, which says what a row is, stay whole; the others give way on a narrow terminal.
-        made.add_column(column, justify="right" if number else "left", no_wrap=number or position == 0)
+        made.add_column(cell(column), justify="right" if number else "left", no_wrap=number or position == 0)
     for row in rows:
-        made.add_row(*(str(cell) for cell in row))
-    return Group(Text(title, style="bold"), made)  # a title of the table's own would wrap at the table's width
+        made.add_row(*map(cell, row))
+    heading = Text(visible(title, one_line=True), style="bold")
+    return Group(heading, made)  # a title of the table's own would wrap at the table's width
 
 
 class _OneLine(logging.Formatter):
@@ -36,11 +108,13 @@ class _OneLine(logging.Formatter):
         return super().formatException(ei) if debugging() else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record in one line."""
+        """Return the record in one line, in which nothing steers a terminal or begins another line."""
         line = super().format(record).rstrip()
-        if record.exc_info and record.exc_info[1] is not None and not debugging():
+        if debugging():
+            return visible(line)
+        if record.exc_info and record.exc_info[1] is not None:
             line += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
-        return line
+        return visible(line, one_line=True)
 
 
 def debugging() -> bool:

@@ -13,7 +13,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 
 from cli.arguments import tenant_id
-from cli.console import err, out
+from cli.console import err, out, styled
 from cli.settings import settings
 from cli.simulate import progress
 from cli.verification import stored_events
@@ -118,7 +118,7 @@ def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
     try:
         return {ref: ask(client, one.render(dialect), dialect.parameters) for ref, one in panel.asks.items()}
     except RomashkaError:
-        err.print(f"[red]panel {panel.id} ('{panel.title}') cannot be asked[/]")
+        err.print(styled("[red]panel {} ('{}') cannot be asked[/]", panel.id, panel.title))
         raise
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import err, out, table
+from cli.console import err, out, styled, table
 from cli.settings import settings
 from models.errors import SettingsError
 from sinks.connection import connect
@@ -78,10 +78,10 @@ def show(
         if raw:
             typer.get_binary_stream("stdout").write(letter.raw + b"\n")
             continue
-        out.print(f"[bold]{letter.topic}[/] partition {letter.partition} offset {letter.offset}", highlight=False)
-        out.print(f"rejected at {letter.stage}: {letter.reason}: {letter.detail}", highlight=False, markup=False)
+        out.print(styled("[bold]{}[/] partition {} offset {}", letter.topic, letter.partition, letter.offset))
+        out.print(f"rejected at {letter.stage}: {letter.reason}: {letter.detail}", highlight=False)
         out.print(f"received {letter.received_at:%Y-%m-%d %H:%M:%S} UTC; replayed {letter.replayed_at or 'never'}")
-        out.print(letter.raw.decode("utf-8", "backslashreplace"), markup=False, highlight=False, soft_wrap=True)
+        out.print(letter.raw.decode("utf-8", "backslashreplace"), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -119,9 +119,10 @@ def replay(
                 producer.send(Message(letter.topic, letter.key or tenant_key(value), value))
             producer.flush()
         store.mark_replayed(letters, datetime.now(UTC))
-    out.print(f"sent [bold]{len(letters)}[/] messages again")
+    out.print(styled("sent [bold]{}[/] messages again", len(letters)))
     if repairs is not None and len(letters) < len(repairs):
-        err.print(f"[yellow]{len(repairs) - len(letters)} repaired messages match no dead letter that waits[/]")
+        unmatched = len(repairs) - len(letters)
+        err.print(styled("[yellow]{} repaired messages match no dead letter that waits[/]", unmatched))
 
 
 def _place(letter: StoredLetter) -> tuple[str, int, int]:

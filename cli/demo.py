@@ -22,7 +22,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 from rich.live import Live
 
-from cli.console import err, out, table
+from cli.console import err, out, styled, table
 from cli.demo_pages import jobs_aside, leave_pages, set_costs
 from cli.demo_traffic import DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
@@ -109,7 +109,7 @@ def run(
         if keep:
             _keep(parts, producer, sent)
         else:
-            out.print("Run it with [bold]--keep[/] to leave everything running and look around: make demo ARGS=--keep")
+            out.print(styled("Run it with [bold]--keep[/] to leave everything running: make demo ARGS=--keep"))
     if wrong:
         raise RomashkaError("the totals differ from what was sent; please report this with the seed above")
 
@@ -156,7 +156,8 @@ def _worker(env: dict[str, str], log: Path) -> Iterator[None]:
                 worker.send_signal(signal.SIGTERM)
                 worker.wait(60)
             else:
-                err.print(f"[red]the worker ended by itself with {code}; its last words:[/]\n{log.read_text()[-2000:]}")
+                words = log.read_text()[-2000:]
+                err.print(styled("[red]the worker ended by itself with {}; its last words:[/]\n{}", code, words))
 
 
 def _free_port() -> int:
@@ -256,12 +257,16 @@ def _verdict(totals: Totals, wrong: list[str], took: float) -> None:
     if not wrong:
         checked = len(totals.events) + len(totals.queries) + len(totals.outcomes)
         out.print(
-            f"[bold green]✔[/] {sent:,} events went through Kafka, and {checked} totals in ClickHouse equal what was "
-            f"sent, to the last unit ({took:.0f} s in all).",
-            highlight=False,
+            styled(
+                "[bold green]✔[/] {} events went through Kafka, and {} totals in ClickHouse equal what was sent, "
+                "to the last unit ({} s in all).",
+                f"{sent:,}",
+                checked,
+                f"{took:.0f}",
+            )
         )
         return
-    out.print(f"[bold red]✘[/] {len(wrong)} totals differ from what was sent:")
+    out.print(styled("[bold red]✘[/] {} totals differ from what was sent:", len(wrong)))
     for line in wrong[:10]:
         out.print(f"  {line}", highlight=False, soft_wrap=True)
 
@@ -270,13 +275,13 @@ def _keep(parts: _Parts, producer: BulkProducer, sent: Traffic) -> None:
     stop = threading.Event()
     for received in (signal.SIGTERM, signal.SIGINT):
         signal.signal(received, lambda *_: stop.set())
-    out.print("\n[bold]Everything is running, with live traffic.[/] Paste this into another terminal:\n")
+    out.print(styled("\n[bold]Everything is running, with live traffic.[/] Paste this into another terminal:\n"))
     for name, value in parts.env.items():
         out.print(f"export {name}={value}", highlight=False, soft_wrap=True)
     out.print("\nand try\n  romashka doctor\n  romashka kpi summary --by provider --by query_type")
     out.print("  romashka insights list\n  romashka jobs run --all\n  romashka dead-letters list")
     out.print(f"  curl {parts.metrics_url}\n", highlight=False, soft_wrap=True)
-    out.print("[dim]Ctrl-C stops everything.[/]")
+    out.print("Ctrl-C stops everything.", style="dim")
     feeds = sent.live(datetime.now(UTC))
     while not stop.wait(1.0):
         publish(producer, until(feeds, datetime.now(UTC)))

@@ -13,7 +13,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from cli.console import err, out
+from cli.console import err, out, styled
 from cli.dashboards import write_pages
 from cli.demo_traffic import DAYS, SHOWN
 from kpis.settings_model import new_entry
@@ -56,7 +56,7 @@ def jobs_aside(env: Mapping[str, str]) -> Iterator[None]:
         jobs.kill()
         jobs.wait()
     if jobs.returncode:
-        err.print(f"[red]not every dashboard can be filled:[/] {words[-1000:]}")
+        err.print(styled("[red]not every dashboard can be filled:[/] {}", words[-1000:]))
 
 
 def leave_pages(client: Client, folder: Path, now: datetime) -> None:
@@ -64,8 +64,11 @@ def leave_pages(client: Client, folder: Path, now: datetime) -> None:
     pages = write_pages(client, folder, lambda tab: SHOWN.id if tab.audience == "executive" else None, None, now)
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     out.print(
-        f"[bold green]✔[/] {len(pages)} dashboards as pages (money: of the tenant {SHOWN.name}). Open "
-        f"[bold]{pages[0].resolve().as_uri()}[/]",
-        highlight=False,
+        styled(
+            "[bold green]✔[/] {} dashboards as pages (money: of the tenant {}). Open [bold]{}[/]",
+            len(pages),
+            SHOWN.name,
+            pages[0].resolve().as_uri(),
+        ),
         soft_wrap=True,
     )

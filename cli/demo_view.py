@@ -13,7 +13,9 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
+from cli.console import cell, styled
 from kpis.display import shown
 from kpis.kpi import Unit
 from sinks.reading import ask
@@ -85,13 +87,13 @@ def _headline(facts: Facts, rate: float, seconds_left: float) -> Panel:
     metrics = facts.metrics
     grid = Table.grid(padding=(0, 3))
     grid.add_row(
-        f"[bold]{rate:,.0f}[/] events/s",
-        f"[bold]{metrics.get('romashka_events_total', 0):,.0f}[/] events counted",
-        f"lag [bold]{metrics.get('romashka_consumer_lag', 0):,.0f}[/]",
-        f"waiting to be written [bold]{metrics.get('romashka_pending_rows', 0):,.0f}[/]",
-        f"minutes judged [bold]{metrics.get('romashka_scored_minutes_total', 0):,.0f}[/]",
-        f"findings [bold]{metrics.get('romashka_insights_total', 0):,.0f}[/]",
-        f"dead letters [bold]{metrics.get('romashka_dead_letters_total', 0):,.0f}[/]",
+        styled("[bold]{}[/] events/s", f"{rate:,.0f}"),
+        styled("[bold]{}[/] events counted", f"{metrics.get('romashka_events_total', 0):,.0f}"),
+        styled("lag [bold]{}[/]", f"{metrics.get('romashka_consumer_lag', 0):,.0f}"),
+        styled("waiting to be written [bold]{}[/]", f"{metrics.get('romashka_pending_rows', 0):,.0f}"),
+        styled("minutes judged [bold]{}[/]", f"{metrics.get('romashka_scored_minutes_total', 0):,.0f}"),
+        styled("findings [bold]{}[/]", f"{metrics.get('romashka_insights_total', 0):,.0f}"),
+        styled("dead letters [bold]{}[/]", f"{metrics.get('romashka_dead_letters_total', 0):,.0f}"),
     )
     return Panel(grid, title=f"live, {seconds_left:.0f} s to go", title_align="left", border_style="cyan")
 
@@ -110,12 +112,12 @@ def _card(row: dict[str, Any], health: dict[str, Any]) -> Panel:
         else f"{(datetime.now(UTC) - synced.replace(tzinfo=UTC)).total_seconds() / 60:,.0f} min ago"
     )
     lines = (
-        f"[{colour}]●[/] {shown(Unit.RATIO, row['success_rate'])} answered",
-        f"p95 {shown(Unit.MILLISECONDS, row['latency_p95_ms'])}",
-        f"{row['query_count']:,} queries in 15 min",
-        f"[dim]synced {age}[/]",
+        styled(f"[{colour}]●[/] {{}} answered", shown(Unit.RATIO, row["success_rate"])),
+        Text(f"p95 {shown(Unit.MILLISECONDS, row['latency_p95_ms'])}"),
+        Text(f"{row['query_count']:,} queries in 15 min"),
+        Text(f"synced {age}", style="dim"),
     )
-    return Panel("\n".join(lines), title=f"[bold]{row['provider']}[/]", border_style=colour)
+    return Panel(Group(*lines), title=styled("[bold]{}[/]", row["provider"]), border_style=colour)
 
 
 def _windows(facts: Facts) -> Table:
@@ -127,8 +129,8 @@ def _windows(facts: Facts) -> Table:
     for row in facts.windows:
         made.add_row(
             f"{row['window_start']:%H:%M}",
-            row["integration_provider"],
-            row["query_type"],
+            cell(row["integration_provider"]),
+            cell(row["query_type"]),
             shown(Unit.COUNT, row["query_count"]),
             shown(Unit.RATIO, row["success_rate"]),
             shown(Unit.MILLISECONDS, row["latency_p95_ms"]),
@@ -138,6 +140,6 @@ def _windows(facts: Facts) -> Table:
 
 def _letters(facts: Facts) -> RenderableType:
     if not facts.letters:
-        return "[dim]No message was rejected.[/]"
+        return Text("No message was rejected.", style="dim")
     reasons = ", ".join(f"{row['reason']} {row['letters']}" for row in facts.letters)
-    return f"[yellow]Dead letters by reason:[/] {reasons}"
+    return styled("[yellow]Dead letters by reason:[/] {}", reasons)

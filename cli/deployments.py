@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from cli.arguments import moment, tenant_id
 from cli.console import out, table
@@ -37,7 +36,7 @@ def add(
     deployed = Deployment(service, version, moment("--at", at) if at else datetime.now(UTC), whose)
     with connect(settings().clickhouse) as client:
         note(client, deployed)
-    out.print(f"noted: {service} {version} at {deployed.deployed_at:%Y-%m-%d %H:%M} UTC", highlight=False, markup=False)
+    out.print(f"noted: {service} {version} at {deployed.deployed_at:%Y-%m-%d %H:%M} UTC", highlight=False)
 
 
 @app.command("list")
@@ -53,8 +52,8 @@ def list_(
     rows = [
         (
             f"{one.deployed_at:%Y-%m-%d %H:%M}",
-            escape(one.service),  # whoever deploys names it
-            escape(one.version),
+            one.service,
+            one.version,
             "all" if one.user_id == ACROSS_TENANTS else str(one.user_id),
         )
         for one in found

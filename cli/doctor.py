@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import typer
 
-from cli.console import out
+from cli.console import out, styled
 from cli.freshness import behind
 from cli.settings import Settings, settings
 from models.errors import RomashkaError
@@ -57,16 +57,16 @@ def run() -> None:
     Example: `romashka doctor`
     """
     config = settings()
-    out.print("[green]✔[/] Settings: readable")
+    out.print(styled("[green]✔[/] Settings: readable"))
     failed = False
     for check in CHECKS:
         try:
             seen = check.look(config)
         except RomashkaError as error:
             failed = True
-            out.print(f"[red]✘[/] {check.about}: {error}", soft_wrap=True, highlight=False)
+            out.print(styled("[red]✘[/] {}: {}", check.about, error), soft_wrap=True)
         else:
-            out.print(f"[green]✔[/] {check.about}: {seen}", soft_wrap=True, highlight=False)
+            out.print(styled("[green]✔[/] {}: {}", check.about, seen), soft_wrap=True)
     if failed:
         raise typer.Exit(1)
 
@@ -78,6 +78,6 @@ def migrate() -> None:
     """
     applied = migrations.migrate(settings().clickhouse)
     for migration in applied:
-        out.print(f"applied [bold]{migration.version:04d}_{migration.name}[/]")
+        out.print(styled("applied [bold]{}_{}[/]", f"{migration.version:04d}", migration.name))
     if not applied:
         out.print("every migration was applied already")

@@ -35,5 +35,5 @@ def run(
         out.print(f"export ROMASHKA_KAFKA_BOOTSTRAP={stack.kafka_bootstrap}", highlight=False, soft_wrap=True)
         out.print(f"export ROMASHKA_CLICKHOUSE_URL={stack.clickhouse_url}", highlight=False, soft_wrap=True)
         out.print("export ROMASHKA_KAFKA_SESSION_SECONDS=6", highlight=False)
-        err.print("[dim]Running; Ctrl-C stops both.[/]")
+        err.print("Running; Ctrl-C stops both.", style="dim")
         stop.wait()

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.arguments import moment, tenant_id
-from cli.console import err
+from cli.console import err, styled
 from cli.settings import settings
 from cli.trail import audited
 from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
@@ -98,8 +98,7 @@ def _tell(done: Exported, target: str, seconds: float) -> None:
     where = "standard output" if target == "-" else target
     size = done.size / 1024**2
     err.print(
-        f"[bold green]✔[/] {where}: {done.rows:,} rows, {size:,.1f} MiB, {seconds:.1f} s",
-        highlight=False,
+        styled("[bold green]✔[/] {}: {} rows, {} MiB, {} s", where, f"{done.rows:,}", f"{size:,.1f}", f"{seconds:.1f}"),
         soft_wrap=True,
     )
     if done.withheld:

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.console import visible
+
 
 class Format(StrEnum):
     """How to print."""
@@ -25,7 +27,10 @@ Printed = Annotated[Format, typer.Option("--format", help="How to print")]
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], format_: Format, columns: Sequence[str] = ()) -> None:
-    """Print a JSON array of objects, or CSV with a heading: that of ``columns`` where there is no row."""
+    """Print a JSON array of objects, or CSV with a heading: that of ``columns`` where there is no row.
+
+    Control characters are escapes in both: this may be a terminal.
+    """
     plain = [{name: _plain(cell) for name, cell in row.items()} for row in rows]
     if format_ is Format.JSON:
         typer.echo(json.dumps(plain, indent=2))
@@ -33,7 +38,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], format_: Format, columns: Sequ
     text = io.StringIO()
     writer = csv.DictWriter(text, list(plain[0]) if plain else columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _joined(cell) for name, cell in row.items()} for row in plain)
+    writer.writerows({name: _harmless(_joined(cell)) for name, cell in row.items()} for row in plain)
     typer.echo(text.getvalue(), nl=False)
 
 
@@ -42,6 +47,10 @@ def _plain(cell: Any) -> Any:
         return (cell if cell.tzinfo else cell.replace(tzinfo=UTC)).isoformat()
     # Amounts and ids as text: a float would round the one, and JSON has no other.
     return cell if cell is None or isinstance(cell, str | bool | int | float | list | tuple | dict) else str(cell)
+
+
+def _harmless(cell: Any) -> Any:
+    return visible(cell) if isinstance(cell, str) else cell
 
 
 def _joined(cell: Any) -> Any:

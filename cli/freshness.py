@@ -28,4 +28,4 @@ def behind(client: Client) -> str:
 def say_if_behind(client: Client) -> None:
     """Tell whoever asks for figures, beside the answer."""
     if words := behind(client):
-        err.print(f"[yellow]{words}[/]", highlight=False)
+        err.print(words, style="yellow", highlight=False)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from cli.console import out
+from cli.console import out, styled
 from models.errors import SettingsError
 
 
@@ -55,10 +55,10 @@ SECRETS: Final = (
     Secret("Grafana: seals what it stores", "ROMASHKA_GRAFANA_SECRET_KEY", _password),
 )
 
-_NEXT = """Written to [bold]{file}[/], readable by you alone. Keep a copy of ROMASHKA_PSEUDONYM_KEY elsewhere.
+_NEXT = """Written to [bold]{}[/], readable by you alone. Keep a copy of ROMASHKA_PSEUDONYM_KEY elsewhere.
 
 Next:  docker compose up -d --build
-then:  http://127.0.0.1:3000, user romashka, the password is ROMASHKA_GRAFANA_PASSWORD in {file}
+then:  http://127.0.0.1:3000, user romashka, the password is ROMASHKA_GRAFANA_PASSWORD in {}
 
 Where alerts go, TLS and backups: docs/install.md"""
 
@@ -80,7 +80,7 @@ def run(file: Annotated[Path, typer.Argument(help="Where to")] = Path(".env")) -
         raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(_content())
-    out.print(_NEXT.format(file=file), highlight=False, soft_wrap=True)
+    out.print(styled(_NEXT, file, file), soft_wrap=True)
 
 
 def _content() -> str:

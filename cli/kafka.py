@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.progress import Progress
 
-from cli.console import err, out
+from cli.console import err, out, styled
 from cli.settings import settings
 from models.errors import SettingsError
 from models.topics import INGEST
@@ -26,7 +26,7 @@ def topics() -> None:
     config = settings()
     created = create_topics(config.kafka, replication=config.kafka_replication)
     for topic in created:
-        out.print(f"created [bold]{topic.name}[/] with {topic.partitions} partitions")
+        out.print(styled("created [bold]{}[/] with {} partitions", topic.name, topic.partitions))
     if not created:
         out.print("every topic is there already")
 
@@ -49,7 +49,7 @@ def replay(
             producer.send(message)
             progress.advance(task)
         producer.flush()
-    out.print(f"published [bold]{producer.delivered}[/] messages to {name}")
+    out.print(styled("published [bold]{}[/] messages to {}", producer.delivered, name))
 
 
 def _messages(source: BinaryIO, topic: str) -> Iterator[Message]:

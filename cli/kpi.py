@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from cli.arguments import moment, tenant_id
-from cli.console import err, out, table
+from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
@@ -92,12 +92,12 @@ def show(
     Example: `romashka kpi show durable_resolution_rate`
     """
     kpi = get(id_)
-    out.print(f"[bold]{escape(kpi.title)}[/]  ({kpi.id}, version {kpi.version})", highlight=False)
-    out.print(escape(kpi.meaning), highlight=False)
+    out.print(styled("[bold]{}[/]  ({}, version {})", kpi.title, kpi.id, kpi.version))
+    out.print(kpi.meaning, highlight=False)
     for name, value in docs.facts(kpi).items():
-        out.print(f"  [dim]{name:<16}[/]{escape(value)}", highlight=False)
+        out.print(styled("  [dim]{}[/]{}", f"{name:<16}", value))
     if sql:
-        out.print("\n" + figures([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql, markup=False)
+        out.print("\n" + figures([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql)
 
 
 @app.command("get")
@@ -221,31 +221,30 @@ def _side_by_side(
     thin = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
     _print_notes(sorted((title, note) for title, note in found if title not in thin))
     if thin:
-        out.print("[dim]? too little data to rely on, - none at all[/]", highlight=False)
+        out.print("? too little data to rely on, - none at all", style="dim", highlight=False)
 
 
 def _print_notes(found: Sequence[tuple[str, str]]) -> None:
     for title, note in found:
-        out.print(f"[dim]{escape(title)}: {escape(note)}[/]", highlight=False)
+        out.print(f"{title}: {note}", style="dim", highlight=False)
 
 
-def _coloured(kpi: Kpi, row: dict[str, Any]) -> str:
+def _coloured(kpi: Kpi, row: dict[str, Any]) -> Text:
     value, n = row[kpi.id], row[f"{kpi.id}_n"]
     colour = "" if kpi.unit is Unit.COUNT else _COLOURS[kpi.state(value, n)]
-    text = display.shown(kpi.unit, value)
-    return f"[{colour}]{text}[/]" if colour else text
+    return Text(display.shown(kpi.unit, value), style=colour)
 
 
-def _marked(kpi: Kpi, row: dict[str, Any]) -> str:
+def _marked(kpi: Kpi, row: dict[str, Any]) -> Text:
     thin = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.is_thin(row[f"{kpi.id}_n"])
-    return f"{_coloured(kpi, row)} ?" if thin else _coloured(kpi, row)
+    return _coloured(kpi, row) + " ?" if thin else _coloured(kpi, row)
 
 
 def _key(value: Any, scope: Scope) -> str:
     if isinstance(value, datetime):
         local = value.replace(tzinfo=UTC).astimezone(scope.zone)
         return f"{local:%Y-%m-%d}" if not (local.hour or local.minute) else f"{local:%Y-%m-%d %H:%M}"
-    return escape(str(value)) or "(not given)"
+    return str(value) or "(not given)"
 
 
 def _record(kpi: Kpi, row: dict[str, Any], keys: Sequence[str], scope: Scope) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from cli.commands import MARKUP, OnDemand
-from cli.console import debugging, err
+from cli.console import debugging, err, styled
 from models.errors import RomashkaError
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         app()
     except RomashkaError as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        err.print(styled("[bold red]error:[/] {}", error), soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -42,9 +42,8 @@ def main() -> None:
         if debugging():
             traceback.print_exc()
         err.print(
-            f"[bold red]unexpected error:[/] {type(error).__name__}: {error}\n"
-            "This is a bug. Run the command again with ROMASHKA_DEBUG=1 and report what it prints.",
-            highlight=False,
+            styled("[bold red]unexpected error:[/] {}: {}\n", type(error).__name__, error)
+            + "This is a bug. Run the command again with ROMASHKA_DEBUG=1 and report what it prints.",
             soft_wrap=True,
         )
         sys.exit(70)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from cli.arguments import moment, tenant_id
-from cli.console import err, out, table
+from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis.scope import ALL_TENANTS
@@ -80,7 +80,8 @@ def generate(
         took = time.monotonic() - began
         save(client, report, path, took_ms=round(took * 1000), size=len(content))
     out.print(
-        f"[bold green]✔[/] {path} ({len(content) / 1024:,.0f} KiB, {took:.1f} s)", highlight=False, soft_wrap=True
+        styled("[bold green]✔[/] {} ({} KiB, {} s)", path, f"{len(content) / 1024:,.0f}", f"{took:.1f}"),
+        soft_wrap=True,
     )
 
 

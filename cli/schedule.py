@@ -12,7 +12,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 
 from cli.arguments import tenant_id
-from cli.console import out, table
+from cli.console import out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from cli.trail import audited
@@ -221,4 +221,4 @@ def _time(moment: datetime | None) -> str:
 
 
 def _done(text: str) -> None:
-    out.print(f"[bold green]✔[/] {text}", highlight=False, soft_wrap=True)
+    out.print(styled("[bold green]✔[/] {}", text), soft_wrap=True)

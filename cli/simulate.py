@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.console import err, out
+from cli.console import err, out, styled
 from cli.settings import settings
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
@@ -54,7 +54,7 @@ def run(
     if truth is not None:
         truth.write_text(scenario.truth(datetime.now(UTC), totals).to_json())
         out.print(f"wrote the ground truth to {truth}")
-    out.print(f"published [bold]{producer.delivered:,}[/] events")
+    out.print(styled("published [bold]{}[/] events", f"{producer.delivered:,}"))
 
 
 def scenario_until(

@@ -14,8 +14,9 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 # Later is a mistake, and what an offset carries past the year 9999 could not be stored.
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-# Text that becomes a label in dashboards: short, and free of control characters that would break a legend or a CSV.
-LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
+# Text that becomes a label in dashboards: short, and free of control characters (C0 and C1), which would break a legend
+# or a CSV and steer a terminal.
+LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"
 
 EventId = Annotated[UUID, Field(description="Made once by the producer; a repeat of it is the same event")]
 TenantId = Annotated[UUID, Field(description="The business whose integrations are used (the tenant)")]
