@@ -44,6 +44,7 @@ class _Record(NamedTuple):
     offset: int
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class _Stopwatch:

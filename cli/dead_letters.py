@@ -116,7 +116,7 @@ def replay(
         with BulkProducer(config.kafka) as producer:
             for letter in letters:
                 value = letter.raw if repairs is None else repairs[_place(letter)]
-                producer.send(Message(letter.topic, letter.key or tenant_key(value), value))
+                producer.send(Message(letter.topic, tenant_key(value) or letter.key or None, value))
             producer.flush()
         store.mark_replayed(letters, datetime.now(UTC))
     out.print(styled("sent [bold]{}[/] messages again", len(letters)))

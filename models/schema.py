@@ -8,13 +8,18 @@ from pydantic import TypeAdapter
 
 from models.events import MAX_EVENT_BYTES
 from models.insight_message import InsightMessage
+from models.retention import EVENT_RETENTION, MAX_SYNC_AGE
 from models.topics import ALL, DEAD_LETTERS, INGEST, INSIGHTS, Topic
 
 VERSION: Final = "1.0.0"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 # Topic → the contract of its values. Dead letters have none: they are whatever arrived, sealed.
 _VALUES: Final[dict[Topic, Any]] = {topic: topic.event for topic in INGEST} | {INSIGHTS: InsightMessage}
-_TENANT_KEY: Final = {"type": "string", "format": "uuid"}
+_TENANT_KEY: Final = {
+    "type": "string",
+    "format": "uuid",
+    "description": "The event's user_id in lower case with dashes; any other key, or none, makes it a dead letter",
+}
 _KEYS: Final[dict[Topic, dict[str, str]]] = {
     INSIGHTS: {
         "type": "string",
@@ -42,8 +47,11 @@ def asyncapi() -> dict[str, Any]:
             "title": "ROMASHKA Integration Analytics",
             "version": VERSION,
             "description": (
-                "Events about integrations. Key every message by str(user_id), so that one tenant's events stay in one "
-                f"partition and in order. A value is one JSON object in UTF-8 of at most {MAX_EVENT_BYTES // 1024} KiB."
+                "Events about integrations. Key every message by its user_id in lower case with dashes, so that one "
+                "tenant's events stay in one partition and in order; a message with another key, or none, is a dead "
+                "letter (wrong_key). Place keys by murmur2, as Kafka's Java client does: queries that lie elsewhere are "
+                "moved before they are counted. Times are at most 5 minutes ahead; created_at and opened_at at most "
+                f"{EVENT_RETENTION.days} days old, last_sync_at at most {MAX_SYNC_AGE.days}. A value is one JSON object in UTF-8 of at most {MAX_EVENT_BYTES // 1024} KiB."
             ),
         },
         "defaultContentType": "application/json",

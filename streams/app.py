@@ -21,6 +21,7 @@ from sinks.sealing import place_of
 from streams.kafka import GroupTiming, KafkaAddress
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
+from streams.placement import MOVED_HEADER, Moved
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
 
 # Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
@@ -158,6 +159,16 @@ async def publish_dead_letters(app: AnalyticsApp, letters: pa.RecordBatch) -> No
                 headers={name: value.encode() for name, value in headers.items()},
             )
         )
+    await asyncio.gather(*sent)
+
+
+async def publish_moved(app: AnalyticsApp, messages: Sequence[Moved]) -> None:
+    """Publish messages to the partitions they belong to; return when Kafka has them."""
+    sent = []
+    for one in messages:
+        topic = app.topic(one.topic, value_serializer="raw", key_serializer="raw")
+        headers = {MOVED_HEADER: one.origin.encode()}
+        sent.append(await topic.send(key=one.key, value=one.value, partition=one.partition, headers=headers))
     await asyncio.gather(*sent)
 
 

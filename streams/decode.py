@@ -12,9 +12,16 @@ from pydantic_core import ErrorDetails
 from models.dead_letters import DeadLetter
 from models.errors import EventRejected
 from models.events import MAX_EVENT_BYTES, AnyEvent
+from models.keys import key_of
+from models.retention import EVENT_RETENTION, MAX_AHEAD, MAX_SYNC_AGE
 from models.topics import Topic
 
-MAX_AHEAD: Final = timedelta(minutes=5)
+# How old each time of an event may be.
+_MAX_AGES: Final[dict[str, timedelta]] = {
+    "created_at": EVENT_RETENTION,
+    "opened_at": EVENT_RETENTION,
+    "last_sync_at": MAX_SYNC_AGE,
+}
 
 _REASONS: Final = {
     "json_invalid": "invalid_json",
@@ -35,6 +42,10 @@ _REASONS: Final = {
 }
 
 
+# The name of a time, and the earliest and the latest that it may be.
+_Bounds = tuple[str, datetime, datetime]
+
+
 class Record(Protocol):
     """What is needed of a Kafka record."""
 
@@ -49,6 +60,10 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None:
         """The bytes of its value, ``None`` for a tombstone."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
 
 
 class Source(NamedTuple):
@@ -77,6 +92,7 @@ class Decoder:
         properties = adapter.json_schema()["properties"]
         self._known = frozenset(properties)
         self._expected = {name: _expectation(schema) for name, schema in properties.items()}
+        self._times = [(name, age) for name, age in _MAX_AGES.items() if name in properties]
 
     def decode(self, records: Sequence[Record], source: Source, *, now: datetime) -> Decoded:
         """Validate a batch.
@@ -84,13 +100,13 @@ class Decoder:
         Each value is validated on its own: joining a batch into one JSON array is no faster and would let a crafted
         message change its neighbours (docs/adr/0002-decoding.md).
         """
-        latest = now + MAX_AHEAD
+        bounds = [(name, now - age, now + MAX_AHEAD) for name, age in self._times]
         events: list[AnyEvent] = []
         offsets: list[int] = []
         rejected: list[DeadLetter] = []
         for record in records:
             try:
-                events.append(self._event(record.value, latest))
+                events.append(self._event(record, bounds))
             except EventRejected as error:
                 rejected.append(_dead_letter(record, source, error))
             else:
@@ -99,7 +115,8 @@ class Decoder:
         unknown = sum(len(event.keys() - known) for event in events if not known.issuperset(event))
         return Decoded(events, offsets, rejected, unknown)
 
-    def _event(self, value: bytes | None, latest: datetime) -> AnyEvent:
+    def _event(self, record: Record, bounds: Sequence[_Bounds]) -> AnyEvent:
+        value = record.value
         if not value:
             raise EventRejected("decode", "empty", "the message has no value; expected one JSON object")
         if len(value) > MAX_EVENT_BYTES:
@@ -109,10 +126,17 @@ class Decoder:
             event = cast("AnyEvent", self._validate(value))
         except ValidationError as error:
             raise self._rejection(error) from None
-        if event["created_at"] > latest:
+        if record.key != key_of(event["user_id"]):
             raise EventRejected(
-                "time", "in_the_future", "created_at: is more than 5 minutes ahead of our clock; check the producer's"
+                "key",
+                "wrong_key",
+                "the message's key is not its tenant; expected the user_id in lower case with dashes, so that a "
+                "tenant's events share a partition",
             )
+        for name, earliest, latest in bounds:
+            moment = event.get(name)
+            if moment is not None and not earliest <= moment <= latest:
+                raise _out_of_time(name, ahead=moment > latest)
         return event
 
     def _rejection(self, error: ValidationError) -> EventRejected:
@@ -131,6 +155,16 @@ class Decoder:
         if first["type"] == "missing":
             return f"{field}: is missing; expected {self._expected[field]}"
         return f"{field}: expected {self._expected[field]}"
+
+
+def _out_of_time(name: str, *, ahead: bool) -> EventRejected:
+    if ahead:
+        minutes = MAX_AHEAD // timedelta(minutes=1)
+        detail = f"{name}: is more than {minutes} minutes ahead of our clock; check the producer's"
+        return EventRejected("time", "in_the_future", detail)
+    days = _MAX_AGES[name].days
+    kept = "events are kept no longer" if _MAX_AGES[name] == EVENT_RETENTION else "leave out what is not known"
+    return EventRejected("time", "too_old", f"{name}: is more than {days} days ago; {kept}")
 
 
 def _expectation(schema: dict[str, Any]) -> str:

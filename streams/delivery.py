@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from streams.ingest import Prepared
 from streams.metrics import Metrics
 from streams.offsets import SafeOffsets
 from streams.patience import Patience
+from streams.placement import Moved
 
 Partition = tuple[str, int]
 
@@ -42,6 +43,7 @@ class _Waiting:
 
     rows: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
     spans: list[tuple[Partition, int]] = field(default_factory=list)
     count: int = 0
 
@@ -55,6 +57,8 @@ class Delivery:
         Returns the window rows that changed since it was last called.
     publish
         Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``) for other consumers; returns when Kafka has them.
+    move
+        Publishes messages to the partitions they belong to; returns when Kafka has them. ``None``: there are none.
     clock
         Returns now, in UTC; only stamps ``received_at``.
     """
@@ -70,6 +74,7 @@ class Delivery:
         publish: Callable[[pa.RecordBatch], Awaitable[None]],
         clock: Callable[[], datetime],
         limits: Limits,
+        move: Callable[[Sequence[Moved]], Awaitable[None]] | None = None,
     ) -> None:
         self._sink = sink
         self._seal = seal
@@ -77,6 +82,7 @@ class Delivery:
         self._patience = patience
         self._take_windows = take_windows
         self._publish = publish
+        self._move = move
         self._clock = clock
         self._limits = limits
         self._waiting = _Waiting()
@@ -100,7 +106,8 @@ class Delivery:
             waiting.rows.setdefault(table, []).append(batch)
             waiting.count += batch.num_rows
         waiting.dead_letters += prepared.dead_letters
-        waiting.count += len(prepared.dead_letters)
+        waiting.moved += prepared.moved
+        waiting.count += len(prepared.dead_letters) + len(prepared.moved)
         self._metrics.pending.set(waiting.count)
         self._arrived.set()
         if waiting.count >= self._limits.flush_rows:
@@ -152,6 +159,8 @@ class Delivery:
             await self._write(table, batch)
         if taken.dead_letters:
             await self._publish(tables["dead_letters"])
+        if taken.moved and self._move is not None:
+            await self._move(taken.moved)
         for partition, last in taken.spans:
             offsets[partition].finish(last)
         self._flushing = False

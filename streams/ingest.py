@@ -15,6 +15,7 @@ from streams.columns import to_batch
 from streams.decode import Decoder, Record, Source
 from streams.guard import RejectionGuard
 from streams.metrics import Metrics
+from streams.placement import Moved, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
 
@@ -33,6 +34,7 @@ class Prepared(NamedTuple):
 
     rows: list[tuple[str, pa.RecordBatch]]
     dead_letters: list[DeadLetter]
+    moved: Sequence[Moved] = ()
 
 
 class Ingest:
@@ -42,10 +44,17 @@ class Ingest:
     ----------
     queries
         Where the topic's events are folded into windows and minute series; only queries are.
+    placement
+        Tells which records belong in another partition; ``None`` where rows count once whatever their partition.
     """
 
     def __init__(
-        self, topic: Topic, pseudonymiser: Pseudonymiser, metrics: Metrics, queries: Queries | None = None
+        self,
+        topic: Topic,
+        pseudonymiser: Pseudonymiser,
+        metrics: Metrics,
+        queries: Queries | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self.topic = topic
         self.guard = RejectionGuard(topic.name)
@@ -54,6 +63,7 @@ class Ingest:
         self._pseudonymiser = pseudonymiser
         self._metrics = metrics
         self._queries = queries
+        self._placement = placement
 
     def prepare(self, records: Sequence[Record], source: Source, *, now: datetime) -> Prepared:
         """Turn records, in the log's order, into rows and dead letters.
@@ -63,20 +73,39 @@ class Ingest:
         RejectionFlood
             Nearly everything is being rejected; nothing of this batch may be written or committed.
         """
-        decoded = self._decoder.decode(records, source, now=now)
-        self._count(len(records), decoded.rejected, decoded.unknown_fields)
+        here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
+        decoded = self._decoder.decode(here, source, now=now)
+        moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, decoded.rejected, now)
+        self._count(len(records), decoded.rejected, decoded.unknown_fields, len(moved))
         self.guard.observe(len(records), len(decoded.rejected))
         if not decoded.events:
-            return Prepared([], decoded.rejected)
+            return Prepared([], decoded.rejected, moved)
         batch = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
         new = [batch] if self._queries is None else self._queries.fold(batch, source, now)
         self._metrics.repeats.labels(self.topic.name).inc(batch.num_rows - sum(rows.num_rows for rows in new))
-        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], decoded.rejected)
+        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], decoded.rejected, moved)
 
-    def _count(self, messages: int, rejected: Sequence[DeadLetter], unknown_fields: int) -> None:
+    def _move(
+        self,
+        placement: Placement,
+        records: Sequence[Record],
+        source: Source,
+        rejected: list[DeadLetter],
+        now: datetime,
+    ) -> list[Moved]:
+        """Return the valid ones of records that belong elsewhere as messages to send there; add the others' letters."""
+        if not records:
+            return []
+        decoded = self._decoder.decode(records, source, now=now)
+        rejected += decoded.rejected
+        valid = set(decoded.offsets)
+        return [placement.moved(one, source.topic, source.partition) for one in records if one.offset in valid]
+
+    def _count(self, messages: int, rejected: Sequence[DeadLetter], unknown_fields: int, moved: int) -> None:
         name = self.topic.name
         self._metrics.messages.labels(name).inc(messages)
-        self._metrics.events.labels(name).inc(messages - len(rejected))
+        self._metrics.events.labels(name).inc(messages - len(rejected) - moved)
+        self._metrics.moved.labels(name).inc(moved)
         self._metrics.batch_size.labels(name).observe(messages)
         self._metrics.unknown_fields.labels(name).inc(unknown_fields)
         for letter in rejected:

@@ -104,6 +104,26 @@ def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dic
     return {name: future.result().topic_id.get_most_significant_bits() & (2**64 - 1) for name, future in found.items()}
 
 
+def partition_count(address: KafkaAddress, topic: Topic) -> int:
+    """Return how many partitions a topic has, as Kafka says.
+
+    Raises
+    ------
+    Unreachable
+        Kafka does not answer.
+    RomashkaError
+        The topic is missing.
+    """
+    admin = AdminClient(client_settings(address))
+    try:
+        found = admin.list_topics(topic.name, timeout=_ANSWER_SECONDS).topics[topic.name]
+    except KafkaException as error:
+        raise Unreachable(f"Kafka at {address.bootstrap} does not say how many partitions {topic.name} has") from error
+    if not found.partitions:
+        raise RomashkaError(f"Kafka at {address.bootstrap} lacks {topic.name}; run 'romashka topics' first")
+    return len(found.partitions)
+
+
 def _existing(admin: AdminClient, address: KafkaAddress) -> set[str]:
     try:
         return set(admin.list_topics(timeout=_ANSWER_SECONDS).topics)

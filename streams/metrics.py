@@ -20,6 +20,7 @@ class Metrics:
         self.messages = self._counter("messages", "Messages read from Kafka", topic)
         self.events = self._counter("events", "Messages that were valid events", topic)
         self.repeats = self._counter("repeated_events", "Events seen before and counted once", topic)
+        self.moved = self._counter("moved_events", "Events sent on to their tenant's partition, counted there", topic)
         self.rejected = self._counter("dead_letters", "Messages rejected, by reason", ["topic", "stage", "reason"])
         self.unknown_fields = self._counter("unknown_fields", "Fields that are not in the contract, left out", topic)
         self.batch_size = self._histogram("batch_messages", "Messages per poll and partition", topic, _SIZES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from streams.minutes import ClosedMinute
 from streams.offsets import commit_point
 from streams.partition import OffsetRange, remembered_range
 from streams.patience import Patience
+from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
 from streams.windows import CHUNK_SIZE
@@ -37,6 +39,8 @@ class Pipeline:
         Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has them.
     clock
         Returns now, in UTC.
+    moving
+        How queries get to the partition of their tenant; ``None``: they count where they lie.
 
     ``handled`` counts messages, ``assignments`` how often every partition was let go.
     """
@@ -52,16 +56,16 @@ class Pipeline:
         publish: Callable[[pa.RecordBatch], Awaitable[None]],
         clock: Callable[[], datetime],
         limits: Limits,
+        moving: Moving | None = None,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
         self._metrics = metrics
         self._clock = clock
         self._queries = Queries(metrics)
-        self._ingests = {
-            topic.name: Ingest(topic, pseudonymiser, metrics, self._queries if topic is QUERIES else None)
-            for topic in INGEST
-        }
+        self._placement = None if moving is None else Placement(moving.home_of)
+        self._ingests = {topic.name: Ingest(topic, pseudonymiser, metrics) for topic in INGEST}
+        self._ingests[QUERIES.name] = Ingest(QUERIES, pseudonymiser, metrics, self._queries, self._placement)
         self.patience = Patience(metrics)
         self.delivery = Delivery(
             sink,
@@ -72,6 +76,7 @@ class Pipeline:
             publish=publish,
             clock=clock,
             limits=limits,
+            move=None if moving is None else moving.send,
         )
         self._taken: dict[Partition, int] = {}
         self._health: dict[int, list[pa.RecordBatch]] = {}
@@ -106,9 +111,12 @@ class Pipeline:
         if topic == QUERIES.name:
             wanted = StoredRange(source.topic_epoch, number, *remembered_range(first_offset))
             stored = await self.patience.until_done(self._sink.stored_queries, wanted)
+            counted = await self._counted_here(wanted._replace(first=first_offset, end=first_offset + 2 * CHUNK_SIZE))
             if not still_ours():
                 return
             self._queries.resume(source, stored)
+            if self._placement is not None:
+                self._placement.resume(number, counted)
             durable_to = stored["kafka_offset"][-1].as_py() + 1 if stored.num_rows else 0
         self._taken[partition] = first_offset - 1
         if trimmed is not None and (lost := trimmed.end - max(trimmed.first, durable_to)) > 0:
@@ -120,6 +128,13 @@ class Pipeline:
                 topic,
                 number,
             )
+
+    async def _counted_here(self, wanted: StoredRange) -> list[int]:
+        """Return the offsets that are to be read again and are in the database already: they count where they lie."""
+        if self._placement is None:
+            return []
+        stored = await self.patience.until_done(self._sink.stored_queries, wanted)
+        return cast("list[int]", stored["kafka_offset"].to_pylist())
 
     async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
         """Take in the records of a resumed partition, in the log's order; returns when they wait to be written.
@@ -185,4 +200,6 @@ class Pipeline:
         self._taken.clear()
         self._health.clear()
         self._queries.forget()
+        if self._placement is not None:
+            self._placement.forget()
         self.delivery.forget()

@@ -26,15 +26,17 @@ from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
 from streams.announcer import Announcer
-from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters, publish_insights
+from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters, publish_insights, publish_moved
 from streams.delivery import Limits
 from streams.detection import Detection
 from streams.epochs import watch_epochs
+from streams.homes import home_partitions
 from streams.job_runner import JobRunner
 from streams.jobs import Job
-from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
+from streams.kafka import GroupTiming, KafkaAddress, partition_count, topic_epochs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
+from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
 from streams.series_states import SeriesStates
 from streams.watchdog import Standing, watch
@@ -81,6 +83,7 @@ async def run_worker(config: WorkerConfig) -> None:
         Something is missing or wrong, at the start or on the way; nothing that was not durable has been committed.
     """
     epochs = await asyncio.to_thread(topic_epochs, config.kafka)
+    partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
     metrics = Metrics()
     app = build_app(config.group, config.kafka, config.timing)
@@ -94,6 +97,7 @@ async def run_worker(config: WorkerConfig) -> None:
         publish=partial(publish_dead_letters, app),
         clock=lambda: datetime.now(UTC),
         limits=config.limits,
+        moving=Moving(home_partitions(partitions), partial(publish_moved, app)),
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, metrics)

@@ -45,9 +45,9 @@ class Loader:
 
     def load(self, messages: Iterable[Message]) -> None:
         """Write all of them; every one must be a valid event."""
-        by_topic: defaultdict[str, list[bytes]] = defaultdict(list)
-        for topic, _, value in messages:
-            by_topic[topic].append(value)
+        by_topic: defaultdict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
+        for topic, key, value in messages:
+            by_topic[topic].append((key, value))
         for topic, values in by_topic.items():
             batch = self._batch(topic, values)
             table, _ = _TABLES[topic]
@@ -56,10 +56,10 @@ class Loader:
         for windows in self._windows.take_changed():
             self._sink.write("query_windows", windows)
 
-    def _batch(self, topic: str, values: list[bytes]) -> pa.RecordBatch:
+    def _batch(self, topic: str, values: list[tuple[bytes, bytes]]) -> pa.RecordBatch:
         first = self._offsets[topic]
         self._offsets[topic] += len(values)
-        records = [Record(first + place, None, value) for place, value in enumerate(values)]
+        records = [Record(first + place, key, value) for place, (key, value) in enumerate(values)]
         decoded = self._decoders[topic].decode(records, self._source(topic), now=self._now)
         assert decoded.rejected == []
         _, schema = _TABLES[topic]

@@ -35,6 +35,7 @@ class _Record(NamedTuple):
     offset: int
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def store(scenario: Scenario, address: ClickHouseAddress, step: timedelta = timedelta(days=10)) -> None:

@@ -17,6 +17,7 @@ _EVENT: Final = {
     "user_id": "5d0c7e5e-55a5-4b9c-8a55-1c2d3e4f5a6b",
     "created_at": "2026-01-15T11:59:30.250Z",
 }
+KEY: Final = _EVENT["user_id"].encode()
 _CONVERSATION: Final = {"conversation_id": "c3a1f0d2-7b64-4c8e-9f11-2a3b4c5d6e7f"}
 _MINIMAL: Final[dict[str, dict[str, Any]]] = {
     QUERIES.name: {
@@ -39,6 +40,7 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def event(topic: Topic, **fields: Any) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from streams.decode import Decoded, Decoder
 from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
 from tests.examples.corpus import INVALID, VALID, Example
-from tests.examples.events import NOW, SECRET, Record, source
+from tests.examples.events import KEY, NOW, SECRET, Record, source
 
 
 def _decode(example: Example) -> Decoded:
-    return Decoder(example.topic).decode([Record(7, b"key", example.value)], source(example.topic), now=NOW)
+    return Decoder(example.topic).decode([Record(7, KEY, example.value)], source(example.topic), now=NOW)
 
 
 def _names(example: Example) -> str:
@@ -75,7 +75,7 @@ def test_an_invalid_example_is_a_dead_letter_that_says_why(example: Example) -> 
 @pytest.mark.parametrize("example", INVALID, ids=_names)
 def test_an_invalid_example_is_kept_to_the_last_byte(example: Example) -> None:
     (letter,) = _decode(example).rejected
-    assert (letter.key, letter.raw) == (b"key", example.value)
+    assert (letter.key, letter.raw) == (KEY, example.value)
 
 
 def test_no_example_is_left_out() -> None:

@@ -10,20 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.dead_letters import STAGES
+from models.retention import MAX_AHEAD
 from models.rows import WRITTEN
 from models.topics import INGEST, Topic
 from streams.columns import to_batch
-from streams.decode import MAX_AHEAD, Decoded, Decoder
+from streams.decode import Decoded, Decoder
 from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
-from tests.examples.events import NOW, SECRET, Record, event, message, source
+from tests.examples.events import KEY, NOW, SECRET, Record, event, message, source
 
 _DECODERS = {topic: Decoder(topic) for topic in INGEST}
 _PSEUDONYMISER = Pseudonymiser(SECRET, "k1")
 _CANARY = "canary-7f3a"
 
 _topics = st.sampled_from(INGEST)
-_keys = st.none() | st.binary(max_size=8)
+_keys = st.just(KEY) | st.none() | st.binary(max_size=8)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(_CANARY),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -135,7 +136,7 @@ def _wrong(draw: st.DrawFn) -> tuple[Topic, dict[str, Any]]:
 @given(_wrong())
 def test_what_is_said_about_a_rejection_never_holds_the_offending_value(wrong: tuple[Topic, dict[str, Any]]) -> None:
     topic, fields = wrong
-    decoded = _decode(topic, [Record(1, b"key", json.dumps(fields).encode())])
+    decoded = _decode(topic, [Record(1, KEY, json.dumps(fields).encode())])
     for letter in decoded.rejected:
         assert _CANARY not in letter.detail
         assert _CANARY not in letter.reason

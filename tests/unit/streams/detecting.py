@@ -99,7 +99,7 @@ def queries(minutes: Iterable[int], *, down: range = range(0)) -> list[events.Re
 def health(minutes: Iterable[int]) -> list[events.Record]:
     """A sync that went well at each of these minutes."""
     return [
-        events.Record(minute, b"tenant", message(HEALTH, created_at=at(minute).isoformat(), event_id=str(uuid4())))
+        events.Record(minute, events.KEY, message(HEALTH, created_at=at(minute).isoformat(), event_id=str(uuid4())))
         for minute in minutes
     ]
 
@@ -120,7 +120,7 @@ def _query(minute: int, number: int, *, failed: bool) -> events.Record:
     }
     if failed:
         fields["error_kind"] = "provider_down"
-    return events.Record(offset, b"tenant", message(QUERIES, **fields))
+    return events.Record(offset, events.KEY, message(QUERIES, **fields))
 
 
 def _ours() -> bool:

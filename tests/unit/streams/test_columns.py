@@ -21,14 +21,14 @@ from streams.decode import Decoder
 from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
 from tests.examples.corpus import VALID
-from tests.examples.events import NOW, SECRET, Record, message, source
+from tests.examples.events import KEY, NOW, SECRET, Record, message, source
 
 _SCHEMAS = {QUERY_TOPIC: QUERY_METRICS, OUTCOME_TOPIC: OUTCOMES, HEALTH_TOPIC: HEALTH, INTELLIGENCE_TOPIC: INTELLIGENCE}
 
 
 def _row(topic: Topic, value: bytes) -> dict[str, Any]:
     place = source(topic, partition=5, topic_epoch=2**64 - 1)
-    decoded = Decoder(topic).decode([Record(77, None, value)], place, now=NOW)
+    decoded = Decoder(topic).decode([Record(77, KEY, value)], place, now=NOW)
     (row,) = to_batch(decoded.events, decoded.offsets, _SCHEMAS[topic], place, Pseudonymiser(SECRET, "k1")).to_pylist()
     return row
 

@@ -11,7 +11,7 @@ from streams.ingest import TABLES, Ingest
 from streams.metrics import Metrics
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
-from tests.examples.events import NOW, SECRET, Record, message, source
+from tests.examples.events import KEY, NOW, SECRET, Record, message, source
 from tests.examples.queries import batch_of
 
 
@@ -26,7 +26,7 @@ def test_every_ingest_topic_has_tables_and_every_table_a_schema() -> None:
 
 @pytest.mark.parametrize("topic", [topic for topic in INGEST if topic is not QUERIES], ids=lambda topic: topic.name)
 def test_rows_go_to_every_table_of_the_topic(topic: Topic) -> None:
-    prepared = _ingest(topic).prepare([Record(1, None, message(topic))], source(topic), now=NOW)
+    prepared = _ingest(topic).prepare([Record(1, KEY, message(topic))], source(topic), now=NOW)
     assert [table for table, _ in prepared.rows] == list(TABLES[topic])
     assert all(rows.schema.equals(WRITTEN[table]) for table, rows in prepared.rows)
 
@@ -42,8 +42,8 @@ def test_nothing_but_repeats_is_no_rows() -> None:
     queries = Queries(metrics)
     ingest = Ingest(QUERIES, Pseudonymiser(SECRET, "k1"), metrics, queries)
     queries.resume(source(QUERIES), batch_of([]))
-    first = ingest.prepare([Record(1, None, message(QUERIES))], source(QUERIES), now=NOW)
-    again = ingest.prepare([Record(2, None, message(QUERIES))], source(QUERIES), now=NOW)
+    first = ingest.prepare([Record(1, KEY, message(QUERIES))], source(QUERIES), now=NOW)
+    again = ingest.prepare([Record(2, KEY, message(QUERIES))], source(QUERIES), now=NOW)
     assert (len(first.rows), len(again.rows)) == (1, 0)
     assert metrics.registry.get_sample_value("romashka_repeated_events_total", {"topic": QUERIES.name}) == 1
 

@@ -90,7 +90,7 @@ def _theirs() -> bool:
 
 def _record(topic: Topic, offset: int, **fields: object) -> events.Record:
     unique = {"event_id": str(_event_id(offset)), **fields}
-    return events.Record(offset, b"tenant", message(topic, **unique))
+    return events.Record(offset, events.KEY, message(topic, **unique))
 
 
 def _event_id(number: int) -> UUID:
@@ -98,7 +98,7 @@ def _event_id(number: int) -> UUID:
 
 
 def _bad(offset: int) -> events.Record:
-    return events.Record(offset, b"tenant", b"{")
+    return events.Record(offset, events.KEY, b"{")
 
 
 @in_virtual_time

@@ -1,0 +1,23 @@
+"""Where Kafka's Java client places a key: the partition that a tenant's queries belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from aiokafka.partitioner import DefaultPartitioner
+
+_REMEMBERED_KEYS: Final = 65_536
+
+
+def home_partitions(count: int) -> Callable[[bytes], int]:
+    """Return the function from a key to its partition, of a topic with ``count`` partitions."""
+    partitions = list(range(count))
+    choose = DefaultPartitioner()
+
+    @lru_cache(maxsize=_REMEMBERED_KEYS)
+    def home_of(key: bytes) -> int:
+        return int(choose(key, partitions, partitions))
+
+    return home_of

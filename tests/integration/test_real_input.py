@@ -1,0 +1,131 @@
+"""Small files of real input through the real command line: the figure that each must give."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from confluent_kafka import Producer
+
+from models.topics import INGEST
+from sinks.connection import ClickHouseAddress, connect
+from streams.kafka import KafkaAddress
+from streams.rollup_job import refresh
+from tests.worker_process import WorkerProcess, romashka, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.kafka]
+
+_CASES: Final = Path(__file__).parent.parent / "examples" / "cases"
+_TABLES: Final = (
+    "integration_query_metrics",
+    "conversation_outcomes",
+    "integration_health_history",
+    "conversation_intelligence",
+)
+
+
+def _case(name: str) -> list[dict[str, Any]]:
+    """Return a case's events, moved as a whole so that the last one is of an hour ago."""
+    events = [json.loads(line) for line in (_CASES / name).read_text().splitlines()]
+    times = [datetime.fromisoformat(event["created_at"]) for event in events]
+    shift = datetime.now(UTC) - timedelta(hours=1) - max(times)
+    return [event | {"created_at": (at + shift).isoformat()} for event, at in zip(events, times, strict=True)]
+
+
+def _figures(env: dict[str, str], tenant: str, *ids: str) -> dict[str, Any]:
+    rows = json.loads(romashka(env, "kpi", "get", *ids, "--tenant", tenant, "--format", "json"))
+    return {row["id"]: row["value"] for row in rows}
+
+
+def test_a_tenant_without_dashes_replayed_twice_counts_once(
+    env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
+) -> None:
+    events = _case("tenant-without-dashes.jsonl")
+    tenant = str(uuid.UUID(events[0]["user_id"]))
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    for _ in range(2):
+        romashka(env, "replay", str(file), "--topic", "queries")
+    with WorkerProcess(env) as worker, connect(database) as client:
+        worker.wait_until_ready()
+        wait_for(lambda: worker.metric("romashka_messages_total") == 40, 60, worker.log)
+        wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 30, worker.log)
+        exported = tmp_path / "out.jsonl"
+        romashka(env, "export", "queries", "--tenant", tenant, "--out", str(exported))
+        assert len(exported.read_text().splitlines()) == 20
+        assert _figures(env, tenant, "query_count") == {"query_count": 20}
+        refresh(client)
+        assert _figures(env, tenant, "query_count") == {"query_count": 20}
+
+
+def test_an_event_counts_once_whatever_partition_and_key_it_came_with(
+    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+) -> None:
+    """Every event of every topic in all partitions: with its key it counts once, without it is a dead letter."""
+    tenant, now = str(uuid.uuid4()), datetime.now(UTC) - timedelta(minutes=2)
+    common = {"user_id": tenant, "created_at": now.isoformat(), "conversation_id": str(uuid.uuid4())}
+    fields: list[dict[str, Any]] = [
+        {
+            "integration_provider": "hubspot",
+            "query_type": "x",
+            "query_success": True,
+            "response_time_ms": 5,
+            "channel": "chat",
+        },
+        {"integration_data_used": True, "outcome_type": "resolved"},
+        {"integration_provider": "hubspot", "sync_status": "ok", "sync_job_id": "1"},
+        {"data_types_accessed": ["orders"]},
+    ]
+    producer = Producer({"bootstrap.servers": topics.bootstrap})
+    for topic, own in zip(INGEST, fields, strict=True):
+        for number in range(10):
+            value = json.dumps({**common, **own, "event_id": str(uuid.uuid5(uuid.UUID(tenant), str(number)))})
+            for partition in range(topic.partitions):
+                producer.produce(topic.name, value, key=tenant, partition=partition)
+            producer.produce(topic.name, value, partition=number % topic.partitions)
+    assert producer.flush(30) == 0
+    with WorkerProcess(env) as worker, connect(database) as client:
+        worker.wait_until_ready()
+        letters = "SELECT count() FROM dead_letters FINAL WHERE reason = 'wrong_key'"
+        wait_for(lambda: client.query(letters).result_rows == [(40,)], 60, worker.log)
+        wait_for(lambda: worker.metric("romashka_moved_events_total") == 70, 30, worker.log)
+        wait_for(lambda: worker.metric("romashka_repeated_events_total") == 70, 30, worker.log)
+        wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 30, worker.log)
+        rows = [client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0] for table in _TABLES]
+        assert rows == [10, 10, 10, 10]
+        for _ in range(2):  # from windows and events, then from roll-ups
+            figures = _figures(env, tenant, "query_count", "conversation_count", "sync_job_count")
+            if figures["conversation_count"]:
+                assert figures == {"query_count": 10, "conversation_count": 1, "sync_job_count": 1}
+            refresh(client)
+        by_channel = json.loads(
+            romashka(env, "kpi", "get", "query_count", "--by", "channel", "--tenant", tenant, "--format", "json")
+        )
+        assert [row["value"] for row in by_channel] == [10]
+
+
+def test_replay_says_what_is_too_old_before_it_sends(
+    env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
+) -> None:
+    """Fifty sent, twenty stored: the other thirty are dead letters, and were announced."""
+    recent = _case("tenant-without-dashes.jsonl")
+    old = (datetime.now(UTC) - timedelta(days=401)).isoformat()
+    events = [*recent, *({**recent[0], "event_id": str(uuid.uuid4()), "created_at": old} for _ in range(30))]
+    told = romashka(
+        env,
+        "replay",
+        "-",
+        "--topic",
+        "queries",
+        stdin="\n".join(json.dumps(event) for event in events).encode(),
+    )
+    assert "30 of 50 messages will be rejected: too_old (created_at: is more than 400 days ago" in told
+    with WorkerProcess(env) as worker, connect(database) as client:
+        worker.wait_until_ready()
+        letters = "SELECT count() FROM dead_letters FINAL WHERE reason = 'too_old'"
+        wait_for(lambda: client.query(letters).result_rows == [(30,)], 60, worker.log)
+        assert worker.metric("romashka_events_total") == 20
