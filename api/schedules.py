@@ -20,8 +20,10 @@ from api.roles import REPORT_TABS, RIGHTS, Action
 from api.services import services_of
 from kpis.scope import Everyone
 from models.fields import Label, Provider
+from reports.delivery_journal import Journal
 from reports.request import Parts, ReportFormat, ReportType
-from reports.schedule import Missed, Schedule
+from reports.schedule import LOOK_BACK, Missed, Schedule
+from reports.schedule_state import state
 from reports.schedule_store import put_schedule, schedules
 
 router: Final = APIRouter(prefix="/v1/schedules", tags=["schedules"], dependencies=[Depends(BEARER)])
@@ -75,6 +77,10 @@ class ListedSchedule(BaseModel):
     recipients: Annotated[list[str] | None, Field(description="null for those who may not change schedules")]
     active: bool
     next: Annotated[datetime | None, Field(description="When it is sent next; null while it is paused")]
+    state: Annotated[
+        str | None,
+        Field(description="ok, paused, or what could not be sent and when it is tried again; null: not read"),
+    ] = None
 
 
 class ScheduleList(BaseModel):
@@ -93,11 +99,14 @@ async def list_(
     """List schedules, of the types of report that your roles may see; administrators see those of every tenant."""
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, Everyone) else tenant
-    found = await services_of(request).pool.run(lambda client: list(schedules(client, whose)))
+    now = datetime.now(UTC)
+    found, standings = await services_of(request).pool.run(
+        lambda client: (schedules(client, whose), Journal(client).standings(now - LOOK_BACK))
+    )
     visible = [one for one in found if not caller.identity.tabs.isdisjoint(REPORT_TABS[one.type])]
     more = query.offset + query.limit
     return ScheduleList(
-        schedules=[_listed(one, caller) for one in visible[query.offset : more]],
+        schedules=[_listed(one, caller, state(one, standings, now)) for one in visible[query.offset : more]],
         next_offset=more if more < len(visible) else None,
     )
 
@@ -185,7 +194,7 @@ def _is_theirs(schedule: Schedule, caller: Caller) -> bool:
     return caller.identity.may_see(schedule.tenant)
 
 
-def _listed(schedule: Schedule, caller: Caller) -> ListedSchedule:
+def _listed(schedule: Schedule, caller: Caller, how: str | None = None) -> ListedSchedule:
     may_change = any(Action.CHANGE_SCHEDULES in RIGHTS[role].actions for role in caller.identity.roles)
     return ListedSchedule(
         id=schedule.id,
@@ -199,4 +208,5 @@ def _listed(schedule: Schedule, caller: Caller) -> ListedSchedule:
         recipients=list(schedule.recipients) if may_change else None,
         active=schedule.active,
         next=schedule.next(datetime.now(UTC)),
+        state=how,
     )

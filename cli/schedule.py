@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -12,7 +12,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 
 from cli.arguments import tenant_id
-from cli.console import out, styled, table
+from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from cli.trail import audited
@@ -20,8 +20,9 @@ from kpis.scope import ALL_TENANTS, Everyone
 from models.errors import RomashkaError
 from reports.delivery_journal import Journal, Place, Standing
 from reports.request import Parts, ReportFormat, ReportType
-from reports.schedule import LOOK_BACK, Missed, Schedule, recipient_key
-from reports.schedule_store import find, put_schedule, schedules
+from reports.schedule import LOOK_BACK, Missed, Schedule
+from reports.schedule_state import last_sent, state
+from reports.schedule_store import find, put_schedule, readable
 from sinks.connection import connect
 
 app = typer.Typer(help="Scheduled reports; the leading worker sends them.", no_args_is_help=True)
@@ -92,8 +93,10 @@ def list_(
     """
     now = datetime.now(UTC)
     with connect(settings().clickhouse) as client:
-        found = list(schedules(client, _tenant(tenant) if tenant else None))
+        found, faults = readable(client, _tenant(tenant) if tenant else None)
         standings = Journal(client).standings(now - LOOK_BACK)
+    for fault in faults:
+        err.print(fault, markup=False, highlight=False, soft_wrap=True)
     rows = [_row(schedule, standings, now) for schedule in found]
     if format_ is not Format.TABLE:
         print_rows([row._asdict() for row in rows], format_)
@@ -172,7 +175,6 @@ class Row(NamedTuple):
 
 
 def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> Row:
-    mine = {place: standing for place, standing in standings.items() if place.schedule == schedule.id}
     return Row(
         schedule.name,
         str(schedule.tenant.value if isinstance(schedule.tenant, Everyone) else schedule.tenant),
@@ -182,25 +184,9 @@ def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime)
         schedule.time_zone,
         schedule.recipients,
         schedule.next(now),
-        max((one.happened_at for one in mine.values() if one.state == "sent"), default=None),
-        "paused" if not schedule.active else "; ".join(_troubles(schedule, mine, now)) or "ok",
+        last_sent(schedule, standings),
+        state(schedule, standings, now),
     )
-
-
-def _troubles(schedule: Schedule, mine: Mapping[Place, Standing], now: datetime) -> Iterator[str]:
-    """Yield what could not be delivered of the newest period of each recipient."""
-    for recipient in schedule.recipients:
-        key = recipient_key(recipient)
-        newest = max((place for place in mine if place.key == key), key=lambda place: place.period, default=None)
-        if newest is None:
-            continue
-        standing = mine[newest]
-        if standing.given_up(now):
-            yield f"gave up after {standing.attempts} attempts: {standing.detail or 'the workers stopped on the way'}"
-        elif standing.state == "failed":
-            yield f"attempt {standing.attempts} failed, next at {_time(standing.until)}: {standing.detail}"
-        elif standing.state == "claimed":
-            yield "on its way"
 
 
 def _put(client: Client, schedule: Schedule, now: datetime, action: str, *, removed: bool = False) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from kpis.kpi import Kpi, Unit
-from kpis.scope import Everyone, Scope
+from kpis.scope import Everyone, Scope, zone
 from kpis.text import printable
 
 NOTHING: Final = "-"
@@ -54,6 +54,11 @@ def _number(value: float | Decimal, unit: Unit | None) -> str:
     if unit is not None:
         return shown(unit, value)
     return f"{value:,.0f}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def local(moment: datetime, time_zone: str, form: str = "%Y-%m-%d %H:%M") -> str:
+    """Return a moment on the clocks of a zone, with the zone's name."""
+    return f"{moment.astimezone(zone(time_zone)):{form}} {time_zone}"
 
 
 def interval(kpi: Kpi, row: Mapping[str, Any]) -> str:

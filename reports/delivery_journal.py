@@ -42,7 +42,8 @@ GROUP BY schedule_id, period_start, recipient_key
 """
 _HOLDER: Final = """
 SELECT max(attempt) AS attempts, max(state = 'sent') AS sent,
-    anyIf(token, attempt = {attempt:UInt16} AND state = 'claimed') AS holder
+    anyIf(token, attempt = {attempt:UInt16} AND state = 'claimed') AS holder,
+    countIf(attempt = {attempt:UInt16} AND state = 'failed') AS failed
 FROM report_deliveries
 WHERE schedule_id = {schedule:UUID} AND period_start = {period:DateTime64(3, 'UTC')} AND recipient_key = {key:String}
 """
@@ -138,7 +139,12 @@ class Journal:
             "attempt": claim.attempt,
         }
         row = ask(self._client, _HOLDER, parameters)[0]
-        return not row["sent"] and int(row["attempts"]) == claim.attempt and row["holder"] == claim.token
+        return (
+            not row["sent"]
+            and not row["failed"]
+            and int(row["attempts"]) == claim.attempt
+            and row["holder"] == claim.token
+        )
 
     def sent(self, claim: Claim, now: datetime) -> None:
         """Note that it was delivered: for ever."""

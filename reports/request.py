@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from kpis.scope import Everyone
+from kpis.text import printable
 from models.errors import SettingsError
 from models.fields import LABEL_PATTERN
 
@@ -95,14 +96,16 @@ class ReportRequest:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
-        if not re.match(LABEL_PATTERN, self.name):
-            raise SettingsError("a report's name needs 1 to 128 characters without control characters")
+        if not re.fullmatch(LABEL_PATTERN, self.name) or printable(self.name) != self.name:
+            raise SettingsError(
+                "a report's name needs 1 to 128 characters without control characters and line separators"
+            )
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
             raise SettingsError("a report needs a range that ends after it begins, in times with an offset")
         if self.end - self.start > _LONGEST:
             raise SettingsError(f"a report covers at most {_LONGEST.days} days: older events are not kept")
         for provider in self.integrations:
-            if not _PROVIDER.match(provider):
+            if not _PROVIDER.fullmatch(provider):
                 raise SettingsError(f"'{provider}' is not an integration; expected lower case, for example hubspot")
 
     @property
@@ -119,7 +122,7 @@ def span(text: str) -> timedelta:
     SettingsError
         It is not one.
     """
-    found = _SPAN.match(text)
+    found = _SPAN.fullmatch(text)
     if not found:
         raise SettingsError(f"time_range is '{text}'; expected a number and h, d or w, for example 30d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

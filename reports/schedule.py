@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from kpis.scope import Everyone, zone
+from kpis.text import printable
 from models.errors import SettingsError
 from reports.cron import check_cron, firings, next_firing
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType, span
@@ -125,14 +126,16 @@ def check_recipient(recipient: str) -> None:
     SettingsError
         Says what was expected. Never holds the secret.
     """
+    if printable(recipient) != recipient or any(letter.isspace() for letter in recipient):
+        raise SettingsError("--to has blanks or characters that cannot be printed in it; give one address")
     scheme = recipient.partition(":")[0].lower()
     if scheme == "env":
-        if not _VARIABLE.match(recipient):
+        if not _VARIABLE.fullmatch(recipient):
             raise SettingsError(
                 "--to env: needs a variable whose name begins with ROMASHKA_TO_, for example env:ROMASHKA_TO_SLACK"
             )
     elif scheme == "mailto":
-        if not _MAIL.match(recipient):
+        if not _MAIL.fullmatch(recipient):
             raise SettingsError("--to mailto: needs one address and nothing else, for example mailto:ada@example.com")
     elif scheme in {"https", "http"}:
         _check_webhook(recipient)

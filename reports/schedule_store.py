@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
@@ -74,17 +73,21 @@ def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: 
     put(client, "scheduled_reports", _COLUMNS, [row])
 
 
-def schedules(client: Client, tenant: UUID | Everyone | None = None) -> Iterator[Schedule]:
-    """Yield the schedules of a tenant, or all there are.
-
-    Raises
-    ------
-    SettingsError
-        A row cannot be read; names it.
-    """
+def readable(client: Client, tenant: UUID | Everyone | None = None) -> tuple[list[Schedule], list[str]]:
+    """Return the schedules of a tenant, or all there are, and what is wrong with each that cannot be read."""
     wanted = ACROSS_TENANTS if isinstance(tenant, Everyone) or tenant is None else tenant
+    found, faults = [], []
     for row in ask(client, _LIST, {"everyone": tenant is None, "tenant": str(wanted)}, aware=True):
-        yield _schedule(row)
+        try:
+            found.append(_schedule(row))
+        except SettingsError as error:
+            faults.append(str(error))
+    return found, faults
+
+
+def schedules(client: Client, tenant: UUID | Everyone | None = None) -> list[Schedule]:
+    """Return the schedules of a tenant, or all there are, that can be read."""
+    return readable(client, tenant)[0]
 
 
 def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Schedule:
@@ -95,7 +98,10 @@ def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Sc
     SettingsError
         There is none, or several tenants have one.
     """
-    found = [one for one in schedules(client, tenant) if one.name == name]
+    there, faults = readable(client, tenant)
+    found = [one for one in there if one.name == name]
+    if not found and (fault := next((one for one in faults if f"'{name}'" in one), None)):
+        raise SettingsError(fault)
     if not found:
         raise SettingsError(f"there is no schedule '{name}'; 'romashka schedule list' shows them")
     if len(found) > 1:

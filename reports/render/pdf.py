@@ -13,6 +13,7 @@ import typst
 from kpis.registry import get
 from kpis.text import printable, wrappable
 from reports.render import drawn
+from reports.render.chart_fonts import with_fonts
 from reports.report import Exhibit, Report
 
 # Noto for every script that Typst's own fonts lack.
@@ -95,7 +96,7 @@ def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
 
 def _exhibit(exhibit: Exhibit, name: str, folder: Path) -> dict[str, Any]:
     if exhibit.chart is not None:
-        (folder / name).write_text(drawn.svg(exhibit.chart), encoding="utf-8")
+        (folder / name).write_text(with_fonts(drawn.svg(exhibit.chart)), encoding="utf-8")
     return {
         "title": exhibit.title,
         "description": exhibit.description,

@@ -25,7 +25,8 @@ from reports.delivery_journal import LEASE, MOST_ATTEMPTS, Journal, Place
 from reports.mail import MailServer
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule, recipient_key
-from reports.schedule_runner import ScheduleRunner
+from reports.schedule_runner import Made, ScheduleRunner
+from reports.schedule_state import state
 from reports.schedule_store import find, put_schedule, schedules
 from sinks.connection import ClickHouseAddress, connect
 from tests.mail_sink import MailSink
@@ -278,6 +279,69 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
 
     assert runner.run(client) == 1
     assert list(received(sink).values()) == [1]
+
+
+class TroubledCourier:
+    """Fails for one recipient in a way that nobody expects, hangs for another, and hands over to all others."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self.woken = threading.Event()
+
+    def deliver(self, recipient: str, parcel: Parcel) -> None:
+        if "broken" in recipient:
+            raise ValueError("a secret address")
+        if "hangs" in recipient:
+            self.woken.wait(60)
+        self._courier.deliver(recipient, parcel)
+
+
+def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
+    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("A report that fails", "B report that hangs", "C recipient that fails", "D recipient that hangs", "E fine")
+    to = ("ada", "ada", "broken", "hangs", "ada")
+    for name, who in zip(names, to, strict=True):
+        recipients = (f"mailto:{who}@example.com", "mailto:bob@example.com")
+        put_schedule(client, schedule(name=name, recipients=recipients, cron="0 * * * *"), NOON)
+    client.command(
+        "INSERT INTO scheduled_reports (id, user_id, name, type, format, schedule_config, recipients, filters, "
+        "template_config, is_active, created_at, updated_at) SELECT generateUUIDv4(), user_id, 'F of another version', "
+        "type, format, '{}', recipients, filters, template_config, is_active, created_at, updated_at "
+        "FROM scheduled_reports LIMIT 1"
+    )
+    troubled = TroubledCourier(courier)
+
+    def made(runner: ScheduleRunner, client: Client, wanted: Schedule, period: datetime) -> Made:
+        if wanted.name == names[0]:
+            raise RuntimeError("in the middle of a report")
+        if wanted.name == names[1]:
+            troubled.woken.wait(60)
+        return whole(runner, client, wanted, period)
+
+    whole = ScheduleRunner._made
+    monkeypatch.setattr(ScheduleRunner, "_made", made)
+    clock = Clock()
+    clock.now += timedelta(hours=1)
+    runner = ScheduleRunner(tmp_path, troubled, clock, patience=6)
+
+    with pytest.raises(RomashkaError, match="7 reports could not be delivered"):
+        runner.run(client)
+
+    told = Counter((str(message["Subject"]).partition(",")[0], str(message["To"])) for message in sink.messages)
+    assert told == Counter(
+        {(names[2], "bob@example.com"): 1, (names[3], "bob@example.com"): 1}
+        | {(names[4], f"{who}@example.com"): 1 for who in ("ada", "bob")}
+    )
+    standings = Journal(client).standings(NOON)
+    states = {one.name: state(one, standings, clock.now) for one in schedules(client)}
+    assert "RuntimeError" in states[names[0]]
+    assert "hangs" in states[names[1]]
+    assert "next at 2026-11-02 14:01 Europe/Berlin" in states[names[2]]
+    assert "secret" not in states[names[2]]
+    assert "hangs" in states[names[3]]
+    assert states[names[4]] == "ok"
+    troubled.woken.set()
 
 
 def test_a_webhook_gets_the_file_and_a_key_that_repeats_share(client: Client, tmp_path: Path) -> None:

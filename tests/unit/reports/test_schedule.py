@@ -97,6 +97,14 @@ def test_an_address_with_a_secret_is_refused_without_repeating_it(recipient: str
         ({"cron": "0 7"}, "--cron"),
         ({"covers": "soon"}, "time_range"),
         ({"name": "two\nlines"}, "control characters"),
+        ({"name": "ends in one\n"}, "control characters"),
+        ({"name": "two\u2028lines"}, "line separators"),
+        ({"name": "two\x85lines"}, "line separators"),
+        ({"recipients": ("mailto:ada@example.com\n",)}, "cannot be printed"),
+        ({"recipients": ("env:ROMASHKA_TO_SLACK\n",)}, "cannot be printed"),
+        ({"recipients": ("mailto:ada@example.com\u2028",)}, "cannot be printed"),
+        ({"recipients": ("https://example.com/a\x85b",)}, "cannot be printed"),
+        ({"integrations": ("hubspot\n",)}, "not an integration"),
     ],
 )
 def test_what_cannot_be_scheduled_is_refused_in_words(changes: dict[str, Any], words: str) -> None:

@@ -1,0 +1,43 @@
+"""How a schedule is doing, in words: what was sent last, and why something could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from kpis.display import local
+from reports.delivery_journal import Place, Standing
+from reports.schedule import Schedule, recipient_key
+
+
+def last_sent(schedule: Schedule, standings: Mapping[Place, Standing]) -> datetime | None:
+    """Return when something was sent last; ``None``: nothing was, as far as the journal was read."""
+    return max(
+        (one.happened_at for place, one in standings.items() if place.schedule == schedule.id and one.state == "sent"),
+        default=None,
+    )
+
+
+def state(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> str:
+    """Return ``ok``, ``paused``, or what could not be delivered and when it is tried again."""
+    if not schedule.active:
+        return "paused"
+    return "; ".join(dict.fromkeys(_troubles(schedule, standings, now))) or "ok"
+
+
+def _troubles(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> Iterator[str]:
+    """Yield what could not be delivered of the newest period of each recipient."""
+    mine = [place for place in standings if place.schedule == schedule.id]
+    for recipient in schedule.recipients:
+        key = recipient_key(recipient)
+        newest = max((place for place in mine if place.key == key), key=lambda place: place.period, default=None)
+        if newest is None:
+            continue
+        standing = standings[newest]
+        again = "soon" if standing.until is None else f"at {local(standing.until, schedule.time_zone)}"
+        if standing.given_up(now):
+            yield f"gave up after {standing.attempts} attempts: {standing.detail or 'the workers stopped on the way'}"
+        elif standing.state == "failed":
+            yield f"attempt {standing.attempts} failed, next {again}: {standing.detail}"
+        elif standing.state == "claimed":
+            yield f"attempt {standing.attempts} is on its way; another begins {again} where it does not end"

@@ -1,0 +1,133 @@
+"""Deliveries in threads, a few at once; one that does not end is given up, and its place goes to another."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Condition, Thread
+from typing import NamedTuple
+from uuid import UUID
+
+from models.errors import RomashkaError
+from reports.delivery_journal import Claim, Place, Standing
+from reports.schedule import Schedule
+
+
+@dataclass
+class Delivery:
+    """A report of a period for a recipient; ``claim`` is set once its attempt has begun."""
+
+    schedule: Schedule
+    recipient: str
+    place: Place
+    standing: Standing | None
+    claim: Claim | None = None
+
+    def __str__(self) -> str:
+        """Return what it is, for people."""
+        return f"'{self.schedule.name}' of {self.place.period:%Y-%m-%d %H:%M} UTC"
+
+
+class Task(NamedTuple):
+    """The deliveries of a schedule to a recipient, one after the other.
+
+    ``attempt`` returns whether a report was handed over and raises ``RomashkaError`` where it could not be; ``give_up``
+    notes one that did not end.
+    """
+
+    key: tuple[UUID, str]
+    deliveries: Sequence[Delivery]
+    attempt: Callable[[Delivery], bool]
+    give_up: Callable[[Delivery, str], None]
+    failed_before: bool
+
+
+class _Run:
+    """A task on its way in its thread."""
+
+    def __init__(self, task: Task, changed: Condition) -> None:
+        self.task = task
+        self.sent = 0
+        self.failures: list[str] = []
+        self.fatal: BaseException | None = None
+        self.done = False
+        self.abandoned = False
+        self.current = task.deliveries[0]
+        self.began = time.monotonic()
+        self._changed = changed
+        # A daemon: what hangs must not keep the process from ending.
+        Thread(target=self._work, name="report-delivery", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            for delivery in self.task.deliveries:
+                if self.abandoned:
+                    return
+                self.current, self.began = delivery, time.monotonic()
+                try:
+                    self.sent += self.task.attempt(delivery)
+                except RomashkaError as error:
+                    self.failures.append(str(error))
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for this thread
+            self.fatal = error
+        finally:
+            with self._changed:
+                self.done = True
+                self._changed.notify_all()
+
+
+class Workers:
+    """Runs tasks, each in a thread.
+
+    Parameters
+    ----------
+    at_once
+        How many run beside each other; abandoned ones do not count.
+    patience
+        Seconds that a delivery may take.
+    """
+
+    def __init__(self, at_once: int, patience: float) -> None:
+        self._at_once = at_once
+        self._patience = patience
+        self._changed = Condition()
+        self._hanging: dict[tuple[UUID, str], _Run] = {}
+
+    def run(self, tasks: Sequence[Task]) -> tuple[int, list[str]]:
+        """Run all; return how many reports were handed over, and what could not be.
+
+        A task that still hangs from an earlier run is left alone.
+        """
+        self._hanging = {key: run for key, run in self._hanging.items() if not run.done}
+        waiting = deque(task for task in tasks if task.key not in self._hanging)
+        running: list[_Run] = []
+        finished: list[_Run] = []
+        while waiting or running:
+            while waiting and len(running) < self._at_once:
+                running.append(_Run(waiting.popleft(), self._changed))
+            self._wait(running)
+            for run in running:
+                if not run.done and time.monotonic() - run.began >= self._patience:
+                    self._abandon(run)
+            finished += [run for run in running if run.done or run.abandoned]
+            running = [run for run in running if not (run.done or run.abandoned)]
+        for run in finished:
+            if run.fatal is not None:
+                raise run.fatal
+        return sum(run.sent for run in finished), [text for run in finished for text in run.failures]
+
+    def _wait(self, running: Sequence[_Run]) -> None:
+        """Wait until one is done, or overdue."""
+        with self._changed:
+            if not any(run.done for run in running):
+                overdue = min(run.began for run in running) + self._patience
+                self._changed.wait(max(0.0, overdue - time.monotonic()) + 0.01)
+
+    def _abandon(self, run: _Run) -> None:
+        run.abandoned = True
+        self._hanging[run.task.key] = run
+        reason = f"it did not end within {self._patience:.0f} s: the report or its recipient hangs"
+        run.failures = [*run.failures, f"{run.current}: {reason}"]
+        run.task.give_up(run.current, reason)
