@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import wrong
+from kpis.period import PATTERN, period
 from kpis.scope import FILTERS, Everyone, Interval, Scope
 from models.fields import Country, Label, Moment, Provider
 from models.insights import InsightType
@@ -31,6 +32,9 @@ class RangeQuery(Strict):
     tenant: TenantText | None = None
     start: Annotated[Moment | None, Field(alias="from", examples=["2026-11-01T00:00:00Z"])] = None
     end: Annotated[Moment | None, Field(alias="to", description="Not included; now if left out")] = None
+    range: Annotated[
+        str | None, Field(pattern=PATTERN, description="Instead of from: 24h, 7d, 1M, 1Q, 1y up to to, or last-month")
+    ] = None
     provider: Provider | None = None
     query_type: Label | None = None
     channel: Label | None = None
@@ -71,6 +75,10 @@ class RangeQuery(Strict):
         """
         end = self.end or now
         start = self.start or end - span
+        if self.range is not None:
+            if self.start is not None:
+                raise wrong("range", "expected a range or from, not both")
+            start, end = period(self.range, end, self.time_zone, "range")
         if start >= end:
             raise wrong("from", "the range must begin before it ends (to; now if left out)")
         if end - start > _LONGEST:

@@ -21,6 +21,7 @@ from api.parameters import ListQuery, NoQuery, TenantText
 from api.problems import Refused, documented
 from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
+from kpis.period import PATTERN
 from kpis.scope import Everyone
 from models.errors import Unreachable
 from models.fields import Label, Provider
@@ -41,7 +42,9 @@ class _Body(BaseModel):
 class Filters(_Body):
     """What a report is narrowed to."""
 
-    time_range: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$", description="Up to now: 30d, 24h, 4w")] = "30d"
+    time_range: Annotated[
+        str, Field(pattern=PATTERN, description="24h, 30d, 4w, 1M, 1Q, 1y up to now, or last-month")
+    ] = "30d"
     integrations: Annotated[list[Provider], Field(max_length=50, description="Only these; all where empty")] = []
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] = "UTC"
 

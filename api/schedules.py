@@ -18,6 +18,7 @@ from api.problems import Refused, documented, wrong
 from api.reports import Template
 from api.roles import REPORT_TABS, RIGHTS, Action
 from api.services import services_of
+from kpis.period import PATTERN
 from kpis.scope import Everyone
 from models.fields import Label, Provider
 from reports.delivery_journal import Journal
@@ -51,7 +52,7 @@ class NewSchedule(_Body):
             description="mailto: addresses; https:// webhooks and env: variables are for administrators",
         ),
     ]
-    time_range: Annotated[str, Field(pattern=r"^[1-9]\d{0,3}[hdw]$", description="How far back: 7d, 24h, 4w")] = "7d"
+    time_range: Annotated[str, Field(pattern=PATTERN, description="24h, 7d, 1M, 1Q, 1y, or last-month")] = "7d"
     missed: Annotated[Missed, Field(description="What to do about moments when no worker ran")] = Missed.CATCH_UP
     integrations: Annotated[list[Provider], Field(max_length=50, description="Only these; all where empty")] = []
     template_config: Template = Template()

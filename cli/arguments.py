@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime
 from uuid import UUID
 
+from kpis.period import is_period, period
 from models.errors import SettingsError
-
-_SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def tenant_id(name: str, text: str) -> UUID:
@@ -37,10 +35,10 @@ def moment(name: str, text: str) -> datetime:
 
 
 def moment_or_span(name: str, text: str, now: datetime) -> datetime:
-    """Return a moment, or the one that lies so long before now as for example 90m, 24h or 7d say."""
-    if text[:-1].isdigit() and text[-1] in _SPANS:
-        return now - int(text[:-1]) * _SPANS[text[-1]]
+    """Return a moment, or the one that lies so long before now as for example 90m, 24h, 7d, 1w, 1M, 1Q or 1y say."""
+    if is_period(text) and not text.startswith("last"):
+        return period(text, now, "UTC", name)[0]
     try:
         return moment(name, text)
     except SettingsError:
-        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, or for example 90m, 24h or 7d") from None
+        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, or for example 90m, 24h, 7d or 1M") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from cli.arguments import moment, tenant_id
 from cli.console import err, styled
 from cli.settings import settings
 from cli.trail import audited
+from kpis.period import period
 from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
@@ -35,6 +36,9 @@ def run(
     start: Annotated[
         str, typer.Option("--from", help="From this time on, ISO-8601. Default: 30 days before --to")
     ] = "",
+    range_: Annotated[
+        str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
+    ] = "",
     end: Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")] = "",
     provider: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     format_: Annotated[ExportFormat | None, typer.Option("--format", help="csv, or what --out ends in")] = None,
@@ -51,14 +55,20 @@ def run(
     Example: `romashka export queries --tenant all --from 2026-11-01 --provider hubspot --out queries.parquet`
     """
     until = moment("--to", end) if end else datetime.now(UTC)
+    if start and range_:
+        raise SettingsError("give --from or --range, not both")
+    first, until = period(range_ or "30d", until, time_zone, "--range")
     scope = Scope(
-        start=moment("--from", start) if start else until - timedelta(days=30),
+        start=moment("--from", start) if start else first,
         end=until,
         tenant=ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant),
         provider=tuple(provider) if provider else None,
         time_zone=time_zone,
     )
     request = ExportRequest(what, scope, format_ or _format_of(target), tuple(by or ()), every, customers)
+    ending = Path(target).suffix.removeprefix(".").lower()
+    if ending in set(ExportFormat) and ending != request.format:
+        raise SettingsError(f"--out ends in .{ending}, but --format is {request.format}; make them the same")
     if target == "-" and request.format not in _STREAMS:
         raise SettingsError(f"{request.format} cannot go to standard output; give a file, or take csv or jsonl")
     began = time.monotonic()

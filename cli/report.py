@@ -15,11 +15,12 @@ from cli.arguments import moment, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
+from kpis.period import period
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
 from reports.compose import compose
 from reports.render import render
-from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, span
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document
 from reports.store import made, save
 from sinks.connection import connect
 
@@ -34,8 +35,11 @@ def generate(
     type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="What it is about")] = ReportType.EXECUTIVE,
     tenant: Tenant = "",
     format_: Annotated[ReportFormat | None, typer.Option("--format", help="pdf, or what --out ends in")] = None,
-    range_: Annotated[str, typer.Option("--range", help="Length of the range up to --to: 30d, 24h, 4w")] = "30d",
+    range_: Annotated[
+        str, typer.Option("--range", help="Range up to --to (24h, 30d, 1M, 1Q, 1y) or last-week, last-month, ...")
+    ] = "30d",
     end: Annotated[str, typer.Option("--to", help="End of the range, ISO-8601; now if not given")] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of days and times, for example Europe/Berlin")] = "UTC",
     integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     name: Annotated[str, typer.Option(help="Its title")] = "",
     summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,
@@ -44,7 +48,7 @@ def generate(
     recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
     raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
     options: Annotated[
-        Path | None, typer.Option(help="The document's generateReport options as a JSON file, instead of the above")
+        Path | None, typer.Option(help="Options of generateReport as a JSON file, instead of the above")
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--out", help="File to write; named by type and day if not given")
@@ -60,16 +64,19 @@ def generate(
     if options is not None:
         request = from_document(whose, _read(options), until)
     else:
+        start, stop = period(range_, until, time_zone, "--range")
         request = ReportRequest(
             name=name or f"{type_.value.capitalize()} report",
             type=type_,
             format=format_ or _format_of(target),
             tenant=whose,
-            start=until - span(range_),
-            end=until,
+            start=start,
+            end=stop,
             integrations=tuple(integration or ()),
             parts=Parts(summary, charts, detailed, recommendations, raw),
+            time_zone=time_zone,
         )
+    _check_ending(target, request.format)
     path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}.{request.format}")
     began = time.monotonic()
     with connect(settings().clickhouse) as client:
@@ -137,6 +144,13 @@ def open_(
 def _format_of(target: Path | None) -> ReportFormat:
     ending = "" if target is None else target.suffix.removeprefix(".")
     return ReportFormat(ending) if ending in set(ReportFormat) else ReportFormat.PDF
+
+
+def _check_ending(target: Path | None, format_: ReportFormat) -> None:
+    """Refuse a file whose name says another format than it would have."""
+    ending = "" if target is None else target.suffix.removeprefix(".").lower()
+    if ending in set(ReportFormat) and ending != format_:
+        raise SettingsError(f"--out ends in .{ending}, but the report would be {format_}; make them the same")
 
 
 def _read(path: Path) -> dict[str, Any]:

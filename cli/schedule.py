@@ -47,7 +47,9 @@ def add(
     type_: Annotated[ReportType, typer.Option("--type", help="What it is about")] = ReportType.EXECUTIVE,
     format_: Annotated[ReportFormat, typer.Option("--format", help="What file it is")] = ReportFormat.PDF,
     time_zone: Annotated[str, typer.Option(help="On whose clocks, for example Europe/Berlin")] = "UTC",
-    covers: Annotated[str, typer.Option("--range", help="How far back each report goes: 7d, 24h, 4w")] = "7d",
+    covers: Annotated[
+        str, typer.Option("--range", help="What each report covers: 24h, 7d, 1M, 1Q, 1y, or last-week, last-month, ...")
+    ] = "7d",
     missed: Annotated[Missed, typer.Option(help="What to do about moments when no worker ran")] = Missed.CATCH_UP,
     integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,

@@ -16,7 +16,7 @@ from dashboards.preview.charts import chart, is_drawable
 from kpis.display import notes
 from kpis.kpi import Kpi
 from kpis.registry import get
-from kpis.scope import Everyone, Scope
+from kpis.scope import Everyone, Scope, zone
 from kpis.text import printable
 from models.query import Query
 from reports import questions
@@ -72,10 +72,10 @@ def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answe
         summary=summary(figures, found) if request.parts.executive_summary else (),
         figures=figures,
         breakdown=_breakdown(request, answers[questions.BREAKDOWN]),
-        exhibits=tuple(_exhibits(contents.panels, answers)) if request.parts.charts else (),
+        exhibits=tuple(_exhibits(contents.panels, answers, request.time_zone)) if request.parts.charts else (),
         findings=found,
         recommendations=recommendations(figures, found) if request.parts.recommendations else (),
-        raw=_raw(answers[questions.RAW]) if request.parts.raw_data else None,
+        raw=_raw(_at_home(answers[questions.RAW], request.time_zone)) if request.parts.raw_data else None,
         provenance=_provenance(now, answers[questions.STANDING][0], hashes),
     )
 
@@ -128,13 +128,22 @@ def _breakdown(request: ReportRequest, rows: list[Row]) -> Exhibit:
     )
 
 
-def _exhibits(panels: Iterable[Panel], answers: Answers) -> Iterator[Exhibit]:
+def _exhibits(panels: Iterable[Panel], answers: Answers, time_zone: str) -> Iterator[Exhibit]:
     for panel in panels:
-        mine = {ref: answers[questions.name_of(panel, ref)] for ref in panel.asks}
+        mine = {ref: _at_home(answers[questions.name_of(panel, ref)], time_zone) for ref in panel.asks}
         rows = mine["A"]
         drawn = panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE} and is_drawable(panel, mine)
         picture = chart(panel, mine) if drawn else None
         yield Exhibit(panel.title, panel.description, panel.columns, rows, picture, panel.no_data)
+
+
+def _at_home(rows: list[Row], time_zone: str) -> list[Row]:
+    """Return rows with their times on the clocks of a zone."""
+    clocks = zone(time_zone)
+    return [
+        {name: one.astimezone(clocks) if isinstance(one, datetime) else one for name, one in row.items()}
+        for row in rows
+    ]
 
 
 def _findings(rows: list[Row]) -> Iterator[Finding]:

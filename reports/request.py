@@ -10,13 +10,12 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from kpis.scope import Everyone
+from kpis.period import period
+from kpis.scope import Everyone, zone
 from kpis.text import printable
 from models.errors import SettingsError
 from models.fields import LABEL_PATTERN
 
-_SPAN: Final = re.compile(r"^([1-9]\d{0,3})([hdw])$")
-_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _LONGEST: Final = timedelta(days=400)
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -82,6 +81,8 @@ class ReportRequest:
         The range ``[start, end)``, aware.
     integrations
         Only these; all where empty.
+    time_zone
+        On whose clocks the report says times and has days; a name of the IANA database.
     """
 
     name: str
@@ -104,6 +105,7 @@ class ReportRequest:
             raise SettingsError("a report needs a range that ends after it begins, in times with an offset")
         if self.end - self.start > _LONGEST:
             raise SettingsError(f"a report covers at most {_LONGEST.days} days: older events are not kept")
+        zone(self.time_zone)
         for provider in self.integrations:
             if not _PROVIDER.fullmatch(provider):
                 raise SettingsError(f"'{provider}' is not an integration; expected lower case, for example hubspot")
@@ -112,20 +114,6 @@ class ReportRequest:
     def before(self) -> tuple[datetime, datetime]:
         """The range of the same length before this one, which figures are compared with."""
         return self.start - (self.end - self.start), self.start
-
-
-def span(text: str) -> timedelta:
-    """Return a time range such as ``30d``, ``24h`` or ``4w``.
-
-    Raises
-    ------
-    SettingsError
-        It is not one.
-    """
-    found = _SPAN.fullmatch(text)
-    if not found:
-        raise SettingsError(f"time_range is '{text}'; expected a number and h, d or w, for example 30d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: datetime) -> ReportRequest:
@@ -148,16 +136,18 @@ def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: date
     integrations = filters.get("integrations") or []
     if not isinstance(integrations, list) or not all(isinstance(one, str) for one in integrations):
         raise SettingsError("filters.integrations must be a list of names, for example ['hubspot']")
+    time_zone = str(filters.get("time_zone", "UTC"))
+    start, end = period(str(filters.get("time_range", "30d")), now, time_zone)
     return ReportRequest(
         name=str(options.get("name", "Report")),
         type=_one_of(ReportType, "type", options.get("type")),
         format=_one_of(ReportFormat, "format", options.get("format", "pdf")),
         tenant=tenant,
-        start=now - span(str(filters.get("time_range", "30d"))),
-        end=now,
+        start=start,
+        end=end,
         integrations=tuple(integrations),
         parts=Parts(**{known[name]: value for name, value in template.items()}),
-        time_zone=str(filters.get("time_zone", "UTC")),
+        time_zone=time_zone,
     )
 
 

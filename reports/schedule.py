@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
+from kpis.period import period
 from kpis.scope import Everyone, zone
 from kpis.text import printable
 from models.errors import SettingsError
 from reports.cron import check_cron, firings, next_firing
-from reports.request import Parts, ReportFormat, ReportRequest, ReportType, span
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
 _MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
@@ -27,6 +28,10 @@ LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What was missed for longer is not caught up.
 LOOK_BACK: Final = timedelta(days=35)
 _MOST_CAUGHT_UP: Final = 100
+# How far from where the calendar has it a period may begin: clocks change by up to two hours, months by three days.
+_NEAR: Final = timedelta(hours=2)
+_NEAR_MONTHS: Final = timedelta(days=3, hours=2)
+_A_SECOND: Final = timedelta(seconds=1)
 
 
 class Missed(StrEnum):
@@ -45,7 +50,7 @@ class Schedule:
     cron, time_zone
         When: five fields on the clocks of the zone. Each moment at which it fires is a period of its own.
     covers
-        How long before that moment the report begins, for example ``7d``.
+        What the report of that moment is about, for example ``7d``, ``1M`` or ``last-quarter`` (``kpis.period``).
     recipients
         ``mailto:`` addresses, ``https://`` webhooks, or ``env:`` and the name of a variable of the worker that holds
         an address with secrets in it.
@@ -88,19 +93,33 @@ class Schedule:
         """The same for the same name of a tenant."""
         return uuid5(_NAMESPACE, f"{self.tenant}/{self.name}")
 
-    def request(self, period: datetime) -> ReportRequest:
-        """Return the report of the period that ends at a moment."""
+    def request(self, moment: datetime) -> ReportRequest:
+        """Return the report of the period that a moment of the schedule stands for."""
+        start, end = self.range(moment)
         return ReportRequest(
             name=self.name,
             type=self.type,
             format=self.format,
             tenant=self.tenant,
-            start=period - span(self.covers),
-            end=period,
+            start=start,
+            end=end,
             integrations=self.integrations,
             parts=self.parts,
             time_zone=self.time_zone,
         )
+
+    def range(self, moment: datetime) -> tuple[datetime, datetime]:
+        """Return the range of the report of a moment: it ends where the next one of the same length begins.
+
+        A range that is counted back ends at the moment, and begins at the moment of the schedule next to where the
+        calendar has it: clocks that change, or a month without the day, leave no hour out and have none twice.
+        """
+        start, end = period(self.covers, moment, self.time_zone)
+        if self.covers[-1] in "hm" or end != moment.astimezone(UTC):
+            return start, end
+        near = _NEAR_MONTHS if self.covers[-1] in "MQy" else _NEAR
+        fired = firings(self.cron, zone(self.time_zone), start - near, min(start + near, end - _A_SECOND))
+        return min(fired, key=lambda one: abs(one - start), default=start), end
 
     def due(self, now: datetime) -> list[datetime]:
         """Return the periods that should have been sent by now, ascending; sent or not is for others to know."""

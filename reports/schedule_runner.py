@@ -16,6 +16,8 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
+from kpis.display import local
+from kpis.scope import zone
 from models.errors import RomashkaError, SettingsError
 from reports.compose import compose
 from reports.delivery import Courier, Parcel
@@ -212,8 +214,9 @@ def _parcel(schedule: Schedule, place: Place, made: Made) -> Parcel:
 
 
 def _span(schedule: Schedule, period: datetime) -> str:
-    request = schedule.request(period)
-    return f"{request.start:%Y-%m-%d %H:%M} to {request.end:%Y-%m-%d %H:%M} UTC"
+    start, end = schedule.range(period)
+    first = start.astimezone(zone(schedule.time_zone))
+    return f"{first:%Y-%m-%d %H:%M} to {local(end, schedule.time_zone)}"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import vl_convert
 
 from dashboards.panel import Column
-from kpis.display import cell, shown
+from kpis.display import cell, local, shown
 from kpis.text import columns as columns_of
 from kpis.text import printable
-from reports.report import Exhibit, Figure, Report
+from reports.report import Exhibit, Figure, Finding, Report
 from reports.words import better, change_in_words
 
 _WIDTH: Final = 640
 _HEIGHT: Final = 230
 MOST_ROWS: Final = 60
 """Rows of a table on paper; how many more there are is said below it."""
+_OFFSET: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)[+-]\d\d:\d\d$")
+_SECONDS: Final = "%Y-%m-%d %H:%M:%S"
 _SHORT_CELL: Final = 5
 _LONG_CELL: Final = 30
 
@@ -42,8 +46,36 @@ _CONFIG: Final = {
 def svg(spec: dict[str, Any]) -> str:
     """Return a chart as SVG, of the width of a page."""
     height = spec.get("height")
-    fixed = {**spec, "width": _WIDTH, "height": height if isinstance(height, dict) else _HEIGHT, "config": _CONFIG}
+    fixed = {
+        **_without_offsets(spec),
+        "width": _WIDTH,
+        "height": height if isinstance(height, dict) else _HEIGHT,
+        "config": _CONFIG,
+    }
     return str(vl_convert.vegalite_to_svg(fixed))
+
+
+def _without_offsets(part: Any) -> Any:
+    """Return a chart whose times have no offset: Vega draws those as they are, others on this machine's clocks."""
+    if isinstance(part, list):
+        return [_without_offsets(one) for one in part]
+    if isinstance(part, dict):
+        return {name: _without_offsets(one) for name, one in part.items()}
+    return _OFFSET.sub(r"\1", part) if isinstance(part, str) else part
+
+
+def period(report: Report) -> str:
+    """Return the range of a report on the clocks of its zone."""
+    request = report.request
+    start = request.start.astimezone(ZoneInfo(request.time_zone))
+    return f"{start:%Y-%m-%d %H:%M} to {local(request.end, request.time_zone)}"
+
+
+def span(report: Report, finding: Finding) -> str:
+    """Return when a finding began and ended, on the clocks of the report's zone."""
+    zone = ZoneInfo(report.request.time_zone)
+    ended = "now" if finding.ended_at is None else f"{finding.ended_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{finding.started_at.astimezone(zone):%Y-%m-%d %H:%M} to {ended}"
 
 
 def figure_row(figure: Figure) -> dict[str, str]:
@@ -106,13 +138,13 @@ def _width(texts: Sequence[str]) -> int:
 
 def provenance(report: Report) -> list[tuple[str, str]]:
     """Return where the numbers come from, as pairs of what and its text."""
-    origin = report.provenance
-    mark = "nothing is stored yet" if origin.watermark is None else f"{origin.watermark:%Y-%m-%d %H:%M:%S} UTC"
+    origin, zone = report.provenance, report.request.time_zone
+    mark = "nothing is stored yet" if origin.watermark is None else local(origin.watermark, zone, _SECONDS)
     missing = (
         f"but for the last {origin.uncounted_minutes:,} minutes" if origin.uncounted_minutes else "to the last minute"
     )
     return [
-        ("Made", f"{origin.made_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Made", local(origin.made_at, zone, _SECONDS)),
         ("Newest event stored by then", mark),
         ("Conversations counted", missing),
         ("Hours that late events changed a day after they ended", f"{origin.late_hours:,}"),

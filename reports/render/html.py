@@ -20,8 +20,7 @@ def render(report: Report) -> bytes:
         "{{title}}": escape(request.name),
         "{{about}}": escape(report.about),
         "{{facts}}": escape(
-            f"{request.start:%Y-%m-%d %H:%M} to {request.end:%Y-%m-%d %H:%M} UTC · {report.tenant} · integrations: "
-            f"{', '.join(request.integrations) or 'all'}"
+            f"{drawn.period(report)} · {report.tenant} · integrations: {', '.join(request.integrations) or 'all'}"
         ),
         "{{body}}": "".join(_sections(report)),
     }
@@ -99,7 +98,7 @@ def _findings(report: Report) -> str:
         return "<p>The detectors found nothing unusual in this period.</p>"
     return "".join(
         f'<div class="finding {escape(one.severity)}"><b>{escape(one.title)}</b> '
-        f'<span class="soft">{one.started_at:%Y-%m-%d %H:%M}</span><br>{escape(one.summary)}'
+        f'<span class="soft">{drawn.span(report, one)}</span><br>{escape(one.summary)}'
         + (f"<br><i>To do: {escape(one.actions[0])}</i>" if one.actions else "")
         + "</div>"
         for one in report.findings

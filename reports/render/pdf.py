@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import typst
 
+from kpis.display import local
 from kpis.registry import get
 from kpis.text import printable, wrappable
 from reports.render import drawn
@@ -45,9 +46,9 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
         "kind": f"{request.type.value.capitalize()} report",
         "about": report.about,
         "tenant": report.tenant,
-        "range": f"{request.start:%Y-%m-%d %H:%M} to {request.end:%Y-%m-%d %H:%M} UTC",
+        "range": drawn.period(report),
         "integrations": ", ".join(request.integrations) or "all",
-        "made": f"{report.provenance.made_at:%Y-%m-%d %H:%M} UTC",
+        "made": local(report.provenance.made_at, request.time_zone),
         "summary": list(report.summary),
         "figures": [drawn.figure_row(one) for one in report.figures],
         "breakdown": _table(report.breakdown, _PORTRAIT),
@@ -57,8 +58,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
                 "severity": one.severity,
                 "title": one.title,
                 "summary": one.summary,
-                "when": f"{one.started_at:%Y-%m-%d %H:%M}"
-                + (" until now" if one.ended_at is None else f" to {one.ended_at:%Y-%m-%d %H:%M}"),
+                "when": drawn.span(report, one),
                 "actions": list(one.actions),
             }
             for one in report.findings

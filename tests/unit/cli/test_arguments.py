@@ -21,7 +21,7 @@ def test_a_moment_is_taken_with_its_offset() -> None:
     assert moment_or_span("--since", "2026-01-15T12:00+01:00", NOW) == STARTED
 
 
-@pytest.mark.parametrize("text", ["yesterday", "7w", "d", ""])
+@pytest.mark.parametrize("text", ["yesterday", "7x", "d", "", "last-week"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"--since is .* for example 90m, 24h or 7d"):
+    with pytest.raises(SettingsError, match=r"--since is .* for example 90m, 24h, 7d or 1M"):
         moment_or_span("--since", text, NOW)

@@ -7,7 +7,7 @@ import pytest
 
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
-from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, span
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document
 from tests.unit.reports.sample import NOW, TENANT
 
 # The document's own example.
@@ -61,17 +61,6 @@ def test_the_document_s_example_is_understood() -> None:
 def test_what_cannot_be_made_is_refused_by_name(change: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         from_document(TENANT, {**EXAMPLE, **change}, NOW)
-
-
-@pytest.mark.parametrize(("text", "hours"), [("24h", 24), ("30d", 720), ("2w", 336)])
-def test_a_span_is_a_number_and_a_unit(text: str, hours: int) -> None:
-    assert span(text) == timedelta(hours=hours)
-
-
-@pytest.mark.parametrize("text", ["", "0d", "-1d", "1.5d", "30", "d", "30D"])
-def test_anything_else_is_no_span(text: str) -> None:
-    with pytest.raises(SettingsError, match="expected a number and h, d or w"):
-        span(text)
 
 
 def test_a_range_must_end_after_it_begins() -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
+from reports.cron import firings
 from reports.request import ReportFormat, ReportType
 from reports.schedule import Missed, Schedule, recipient_key
 
@@ -115,3 +117,29 @@ def test_what_cannot_be_scheduled_is_refused_in_words(changes: dict[str, Any], w
 def test_a_recipients_key_does_not_tell_the_address() -> None:
     assert recipient_key("mailto:ada@example.com") == recipient_key("mailto:ada@example.com")
     assert "ada" not in recipient_key("mailto:ada@example.com")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"])
+@pytest.mark.parametrize(
+    ("cron", "covers"),
+    [
+        ("0 7 * * 1", "7d"),
+        ("0 7 * * 1", "1w"),
+        ("0 7 * * *", "1d"),
+        ("30 2 * * *", "1d"),
+        ("30 1 * * *", "1d"),
+        ("0 0 * * *", "last-day"),
+        ("0 6 * * 3", "last-week"),
+        ("0 7 1 * *", "1M"),
+        ("0 0 L * *", "1M"),
+        ("0 7 2 * *", "last-month"),
+        ("0 7 1 1,4,7,10 *", "1Q"),
+        ("0 7 15 1,4,7,10 *", "last-quarter"),
+    ],
+)
+def test_the_report_of_a_period_ends_where_the_next_begins(zone: str, cron: str, covers: str) -> None:
+    one = schedule(cron=cron, covers=covers, time_zone=zone)
+    moments = firings(cron, ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC))
+    ranges = [one.range(moment) for moment in moments]
+    assert len(ranges) > 8
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]

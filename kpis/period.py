@@ -1,0 +1,83 @@
+"""Ranges as people say them, on the clocks of a zone: ``7d``, ``1w``, ``1M``, ``1Q``, ``1y``, ``last-month``. Pure."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from kpis.scope import zone
+from models.errors import SettingsError
+
+_COUNTED: Final = re.compile(r"([1-9]\d{0,3})([mhdwMQy])")
+_FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
+_DAYS: Final = {"d": 1, "w": 7}
+_MONTHS: Final = {"M": 1, "Q": 3, "y": 12}
+_LAST: Final = re.compile(r"last[- ](day|week|month|quarter|year)")
+PATTERN: Final = r"^([1-9]\d{0,3}[hdwMQy]|last[- ](day|week|month|quarter|year))$"
+"""The same for JSON Schema; minutes are for commands only."""
+EXPECTED: Final = (
+    "a number and h, d, w, M (months), Q (quarters) or y, for example 30d or 1M, or last-day, last-week (from Monday), "
+    "last-month, last-quarter or last-year"
+)
+
+
+def is_period(text: str) -> bool:
+    """Whether a text is a range of this kind."""
+    return bool(_COUNTED.fullmatch(text) or _LAST.fullmatch(text))
+
+
+def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -> tuple[datetime, datetime]:
+    """Return the range ``[start, end)`` in UTC.
+
+    Parameters
+    ----------
+    text
+        ``24h`` is so many hours. ``7d``, ``1w``, ``1M``, ``1Q`` and ``1y`` begin at the same time of day on the zone's
+        clocks, whatever these did meanwhile; in a month without that day on its last. ``last-week`` and so on is the
+        last whole one: weeks begin on Mondays (ISO 8601), days at midnight.
+    end
+        When a counted range ends, and when a last one has ended by; aware.
+
+    Raises
+    ------
+    SettingsError
+        It is not a range, or there is no such zone.
+    """
+    local = end.astimezone(zone(time_zone))
+    if found := _LAST.fullmatch(text):
+        limit = _begin(found[1], local.date())
+        return _midnight(_begin(found[1], limit - timedelta(days=1)), time_zone), _midnight(limit, time_zone)
+    counted = _COUNTED.fullmatch(text)
+    if not counted:
+        raise SettingsError(f"{name} is '{text}'; expected {EXPECTED}")
+    number, unit = int(counted[1]), counted[2]
+    if unit in _FIXED:
+        return end.astimezone(UTC) - number * _FIXED[unit], end.astimezone(UTC)
+    try:
+        days = number * _DAYS.get(unit, 0)
+        day = local.date() - timedelta(days=days) if days else _months_before(local.date(), number * _MONTHS[unit])
+    except (ValueError, OverflowError):
+        raise SettingsError(f"{name} is '{text}', which begins before any calendar") from None
+    start = datetime.combine(day, local.time(), local.tzinfo)
+    return start.replace(fold=local.fold).astimezone(UTC), end.astimezone(UTC)
+
+
+def _begin(unit: str, day: date) -> date:
+    """Return the first day of the week, month and so on that a day is in."""
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    month = {"month": day.month, "quarter": (day.month - 1) // 3 * 3 + 1, "year": 1}[unit]
+    return day.replace(month=month, day=1)
+
+
+def _months_before(day: date, months: int) -> date:
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(years, month + 1, min(day.day, calendar.monthrange(years, month + 1)[1]))
+
+
+def _midnight(day: date, time_zone: str) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone(time_zone)).astimezone(UTC)
