@@ -1,9 +1,9 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams detectors sinks kpis dashboards reports api simulator embedded cli tracker benchmarks tests
+SOURCES := models streams detectors sinks kpis dashboards reports api simulator embedded cli tracker benchmarks tests tools
 
-.PHONY: setup env demo test test-kafka check bench bench-detection bench-churn bench-kpis lock clean
+.PHONY: setup sbom env demo test test-kafka check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,13 @@ bench-churn: setup ## churn, upsell and forecasts with delayed labels
 
 bench-kpis: setup ## every key figure over 100 million queries
 	@$(BIN)/python -m benchmarks.kpis $(ARGS)
+
+sbom: setup ## bill of materials (CycloneDX) and licences of what the image installs, into build/
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py environment .venv/bin/python --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-format JSON --output-file build/sbom.json
+	@$(BIN)/python -m tools.sbom build/sbom.json > build/licences.md
+	@echo "build/sbom.json and build/licences.md"
 
 lock: setup ## resolve constraints.txt again
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -27,7 +27,7 @@ def run(chosen: Settings, host: str, port: int) -> None:
         The database lacks migrations.
     """
     require_current(chosen.clickhouse)
-    log_to_stderr()
+    log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
     config = uvicorn.Config(
         create_app(configuration(chosen)),

@@ -10,8 +10,9 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from pythonjsonlogger.json import JsonFormatter
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
@@ -117,16 +118,37 @@ class _OneLine(logging.Formatter):
         return visible(line, one_line=True)
 
 
+class _OneObject(JsonFormatter):
+    """An object a line, for log collectors; tracebacks as in ``_OneLine``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(levelname)s %(name)s %(process)d %(message)s",
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "error"},
+            timestamp=True,
+        )
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback, or what was raised in one line."""
+        if debugging():
+            return "".join(super().formatException(ei))
+        return f"{type(ei[1]).__name__}: {ei[1]}"
+
+
 def debugging() -> bool:
     """Whether a developer asked for everything."""
     return os.environ.get("ROMASHKA_DEBUG") == "1"
 
 
-def log_to_stderr() -> None:
-    """Send logs to stderr, one line each. Libraries whose failures we report ourselves speak in debugging only."""
+def log_to_stderr(form: Literal["text", "json"] = "text") -> None:
+    """Send logs to stderr, a line or a JSON object each.
+
+    Libraries whose failures we report ourselves speak in debugging only.
+    """
     logging.disable(logging.NOTSET)
     handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"))
+    text = _OneLine("%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s")
+    handler.setFormatter(_OneObject() if form == "json" else text)
     logging.basicConfig(level=logging.INFO if debugging() else logging.WARNING, handlers=[handler], force=True)
     for name in ("streams", "sinks", "reports", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
+    log_format: Literal["text", "json"] = Field(default="text", description="text for people, json for collectors")
     reports_dir: Path = Field(
         default=Path("reports-made"), description="folder of reports that schedules and the API make"
     )

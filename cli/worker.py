@@ -25,8 +25,9 @@ def run() -> None:
 
     Stop it with Ctrl-C or SIGTERM: it writes what it has taken in, commits, and leaves.
     """
-    log_to_stderr()
-    asyncio.run(_run(settings()))
+    config = settings()
+    log_to_stderr(config.log_format)
+    asyncio.run(_run(config))
 
 
 async def _run(config: Settings) -> None:

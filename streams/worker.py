@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from faust.types import TP
-from prometheus_client import start_http_server
 
 from detectors.state import StateSeal
 from models.errors import PortInUse, RomashkaError
@@ -30,6 +29,7 @@ from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters, p
 from streams.delivery import Limits
 from streams.detection import Detection
 from streams.epochs import watch_epochs
+from streams.health import Health, serve
 from streams.homes import home_partitions
 from streams.job_runner import JobRunner
 from streams.jobs import Job
@@ -101,8 +101,9 @@ async def run_worker(config: WorkerConfig) -> None:
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, metrics)
+    health = Health()
     try:
-        server, _ = start_http_server(config.metrics_port, addr=config.metrics_host, registry=metrics.registry)
+        server = serve(config.metrics_host, config.metrics_port, metrics.registry, health)
     except OSError as error:
         raise PortInUse(
             f"port {config.metrics_port} on {config.metrics_host} cannot serve the metrics ({error.strerror}); set "
@@ -113,12 +114,12 @@ async def run_worker(config: WorkerConfig) -> None:
         beside: list[Beside] = [
             detection.run,
             jobs.run,
+            health.run,
             partial(watch_epochs, partial(topic_epochs, config.kafka), epochs),
         ]
-        await _run(app, pipeline, beside, Gauges(app, metrics), metrics_url)
+        await _run(app, pipeline, beside, gauges=Gauges(app, metrics), health=health, metrics_url=metrics_url)
     finally:
-        server.shutdown()
-        server.server_close()
+        server.stop()
 
 
 def _detection(
@@ -150,7 +151,9 @@ async def _run(
     app: AnalyticsApp,
     pipeline: Pipeline,
     beside: Sequence[Beside],
+    *,
     gauges: Gauges,
+    health: Health,
     metrics_url: str,
 ) -> None:
     stop = asyncio.Event()
@@ -159,6 +162,12 @@ async def _run(
     delivery = asyncio.create_task(pipeline.delivery.run())
     watched = threading.Event()
     await app.start()
+    health.started(
+        {
+            "Kafka is not heard of": lambda: not gauges.silent,
+            "ClickHouse does not take what is written": lambda: not pipeline.patience.waiting,
+        }
+    )
     log.info("worker ready; metrics at %s", metrics_url)
     watch(gauges.standing, watched)
     measuring = asyncio.create_task(gauges.run())
@@ -171,6 +180,7 @@ async def _run(
         if task.done():
             # Something cannot go on. Leave the offsets as they are: what was not made durable is read again.
             task.result()
+    health.stopping()
     log.info("stopping: writing what was taken in, then committing")
     await app.stop()
     watched.set()
@@ -208,11 +218,15 @@ class Gauges:
             if partitions:
                 await self._measure(partitions)
 
+    @property
+    def silent(self) -> bool:
+        """Whether Kafka was not heard of for long."""
+        return time.monotonic() - self._heard > _SILENCE_SECONDS
+
     def standing(self) -> Standing:
         """Return what the watchdog needs; called from its thread."""
         pipeline = self._app.pipeline
-        silent = time.monotonic() - self._heard > _SILENCE_SECONDS
-        return Standing(pipeline.handled, self._behind or silent, pipeline.patience.waiting)
+        return Standing(pipeline.handled, self._behind or self.silent, pipeline.patience.waiting)
 
     async def _measure(self, partitions: list[TP]) -> None:
         consumer = self._app.batches

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -68,14 +69,22 @@ class WorkerProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels."""
-        port = self.log().rsplit("metrics at http://127.0.0.1:", 1)[1].split("/", 1)[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.probe("/metrics")[1].splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         samples = [
             line for line in lines if line.split("{")[0].split(" ")[0] == name and all(w in line for w in wanted)
         ]
         return sum(float(line.rsplit(" ", 1)[1]) for line in samples)
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Return the status and the text of what it serves for supervisors at a path."""
+        port = self.log().rsplit("metrics at http://127.0.0.1:", 1)[1].split("/", 1)[0]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def kill(self) -> None:
         """SIGKILL it and wait until it is gone."""

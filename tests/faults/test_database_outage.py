@@ -44,11 +44,14 @@ def test_a_database_that_goes_away_under_load_costs_nothing(
         worker.wait_until_ready()
         publish(topics, sent[: EVENTS // 3])
         wait_for(lambda: worker.metric("romashka_rows_written_total") > 0, 30, worker.log)
+        assert worker.probe("/ready") == (200, "ok\n")
         before = psutil.Process(worker.pid).memory_info().rss
         own_database.stop()
         gone = time.monotonic()
         publish(topics, sent[EVENTS // 3 :])
         wait_for(lambda: worker.metric("romashka_sink_up") == 0, 30, worker.log)
+        assert worker.probe("/ready") == (503, "ClickHouse does not take what is written\n")
+        assert worker.probe("/live") == (200, "ok\n"), "a restart would not help"
         time.sleep(max(0.0, OUTAGE_SECONDS - (time.monotonic() - gone)))
         assert worker.metric("romashka_insert_failures_total") <= (time.monotonic() - gone) + 1
         assert psutil.Process(worker.pid).memory_info().rss - before < 300_000_000
@@ -57,4 +60,5 @@ def test_a_database_that_goes_away_under_load_costs_nothing(
             wait_for(lambda: stored_events(client) == EVENTS, 90, worker.log)
             wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 30, worker.log)
             assert worker.metric("romashka_sink_up") == 1
+            assert worker.probe("/ready") == (200, "ok\n")
             assert stored_windows(client) == {key: counted.row() for key, counted in expected.windows.items()}

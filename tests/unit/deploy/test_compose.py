@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import pytest
 
+from cli.access import Passwords
 from cli.commands import loaded
 from cli.init import SECRETS, Secret
+from cli.settings import Settings
 from tests.unit.deploy.files import DEPLOY, ROOT, load
 
 COMPOSE: Final[dict[str, Any]] = load(ROOT / "docker-compose.yml")
@@ -71,7 +73,7 @@ def test_ports_are_published_on_loopback_only() -> None:
 def test_every_image_is_pinned_and_names_no_host() -> None:
     for name, service in SERVICES.items():
         image, _, tag = service["image"].partition(":")
-        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?", tag), f"{name} is not pinned"
+        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?(@sha256:[0-9a-f]{64})?", tag), f"{name} is not pinned"
         assert "." not in image.split("/")[0], f"{name} names a registry's host"
     plugin = SERVICES["grafana"]["environment"]["GF_PLUGINS_PREINSTALL_SYNC"]
     assert re.fullmatch(r"grafana-clickhouse-datasource@\d+\.\d+\.\d+", plugin)
@@ -87,7 +89,7 @@ def test_the_database_and_the_broker_are_those_of_the_tests() -> None:
 def test_what_runs_for_long_is_watched_and_comes_back() -> None:
     for name, service in SERVICES.items():
         if service["restart"] == "unless-stopped":
-            assert "healthcheck" in service or name == "worker", f"{name} has no health check"
+            assert service["healthcheck"]["test"], f"{name} has no health check"
         else:
             assert service["restart"] == "on-failure", name
     assert "HEALTHCHECK" in DOCKERFILE
@@ -98,7 +100,8 @@ def test_our_containers_can_write_nothing_and_gain_nothing() -> None:
     assert len(ours) > 5
     for service in [*ours, SERVICES["prometheus"], SERVICES["grafana"]]:
         assert service["read_only"] is True
-        assert service["cap_drop"] == ["ALL"]
+    assert all(service["cap_drop"] == ["ALL"] for service in SERVICES.values())
+    assert {name for name, service in SERVICES.items() if "cap_add" in service} == {"clickhouse"}
     assert all("no-new-privileges:true" in service["security_opt"] for service in SERVICES.values())
 
 
@@ -124,8 +127,30 @@ def test_every_job_is_a_command_that_exists() -> None:
 
 def test_the_worker_gets_no_secret_it_does_not_need() -> None:
     names = {name for name in SERVICES["worker"]["environment"] if name.endswith(("PASSWORD", "KEY"))}
-    assert names == {"ROMASHKA_KAFKA_PASSWORD", "ROMASHKA_CLICKHOUSE_PASSWORD", "ROMASHKA_PSEUDONYM_KEY"}
-    assert SERVICES["worker"]["environment"]["ROMASHKA_CLICKHOUSE_USER"] == "romashka_worker"
+    own = {"ROMASHKA_CLICKHOUSE_PASSWORD", "ROMASHKA_PSEUDONYM_KEY", "ROMASHKA_SMTP_PASSWORD"}
+    assert names == {"ROMASHKA_KAFKA_PASSWORD", *own}
+    assert {name for name in SERVICES["api"]["environment"] if name.endswith(("PASSWORD", "KEY"))} == own
+    for service in ("worker", "api"):
+        assert SERVICES[service]["environment"]["ROMASHKA_CLICKHOUSE_USER"] != "romashka", "not the administrator"
+
+
+def test_reports_of_the_worker_and_the_api_are_sent_and_kept_in_one_place() -> None:
+    worker, api = SERVICES["worker"], SERVICES["api"]
+    shared = {name for name in worker["environment"] if name.startswith(("ROMASHKA_SMTP_", "ROMASHKA_REPORTS_"))}
+    assert len(shared) == 7
+    for name in shared:
+        assert worker["environment"][name] == api["environment"][name]
+    folder = worker["environment"]["ROMASHKA_REPORTS_DIR"]
+    assert f"reports:{folder}" in worker["volumes"]
+    assert f"reports:{folder}" in api["volumes"]
+    assert f"--group=romashka {folder}" in DOCKERFILE, "a new volume gets the owner of the image's folder"
+
+
+def test_every_setting_of_a_service_of_ours_is_one_that_the_program_reads() -> None:
+    known = {f"ROMASHKA_{name.upper()}" for name in (*Settings.model_fields, *Passwords.model_fields)}
+    for name, service in SERVICES.items():
+        if "build" in service:
+            assert service["environment"].keys() <= known, name
 
 
 def _instructions() -> list[tuple[str, str]]:
@@ -156,6 +181,14 @@ def test_the_image_has_every_package_of_the_program() -> None:
     assert packages is not None
     wanted = set(re.findall(r'"(\w+)"', packages[1]))
     assert wanted <= {rest.split()[0] for word, rest in _instructions() if word == "COPY"}
+
+
+def test_checks_of_health_ask_what_is_served() -> None:
+    assert "/ready'" in DOCKERFILE
+    assert "127.0.0.1:9464/ready'" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert "127.0.0.1:8080/v1/health/ready'" in SERVICES["api"]["healthcheck"]["test"][-1]
+    for path in ("/v1/health/ready", "/v1/health/live"):
+        assert path in (ROOT / "api/gate.py").read_text(encoding="utf-8"), "asked without a token"
 
 
 def test_the_image_is_pinned_and_runs_as_nobody() -> None:

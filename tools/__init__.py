@@ -1,0 +1,1 @@
+"""Programs for those who release: nothing that runs in an installation."""
