@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -17,7 +17,7 @@ from models.retention import EVENT_RETENTION, MAX_AHEAD, MAX_SYNC_AGE
 from models.topics import Topic
 
 # How old each time of an event may be.
-_MAX_AGES: Final[dict[str, timedelta]] = {
+MAX_AGES: Final[dict[str, timedelta]] = {
     "created_at": EVENT_RETENTION,
     "opened_at": EVENT_RETENTION,
     "last_sync_at": MAX_SYNC_AGE,
@@ -92,7 +92,7 @@ class Decoder:
         properties = adapter.json_schema()["properties"]
         self._known = frozenset(properties)
         self._expected = {name: _expectation(schema) for name, schema in properties.items()}
-        self._times = [(name, age) for name, age in _MAX_AGES.items() if name in properties]
+        self._times = [name for name in MAX_AGES if name in properties]
 
     def decode(self, records: Sequence[Record], source: Source, *, now: datetime) -> Decoded:
         """Validate a batch.
@@ -100,7 +100,7 @@ class Decoder:
         Each value is validated on its own: joining a batch into one JSON array is no faster and would let a crafted
         message change its neighbours (docs/adr/0002-decoding.md).
         """
-        bounds = [(name, now - age, now + MAX_AHEAD) for name, age in self._times]
+        bounds = time_bounds(self._times, now)
         events: list[AnyEvent] = []
         offsets: list[int] = []
         rejected: list[DeadLetter] = []
@@ -157,13 +157,18 @@ class Decoder:
         return f"{field}: expected {self._expected[field]}"
 
 
+def time_bounds(names: Iterable[str], now: datetime) -> list[_Bounds]:
+    """Return the earliest and the latest that each of some times of an event may be."""
+    return [(name, now - MAX_AGES[name], now + MAX_AHEAD) for name in names]
+
+
 def _out_of_time(name: str, *, ahead: bool) -> EventRejected:
     if ahead:
         minutes = MAX_AHEAD // timedelta(minutes=1)
         detail = f"{name}: is more than {minutes} minutes ahead of our clock; check the producer's"
         return EventRejected("time", "in_the_future", detail)
-    days = _MAX_AGES[name].days
-    kept = "events are kept no longer" if _MAX_AGES[name] == EVENT_RETENTION else "leave out what is not known"
+    days = MAX_AGES[name].days
+    kept = "events are kept no longer" if MAX_AGES[name] == EVENT_RETENTION else "leave out what is not known"
     return EventRejected("time", "too_old", f"{name}: is more than {days} days ago; {kept}")
 
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 from models import rows, topics
 from models.dead_letters import DeadLetter
 from models.topics import Topic
-from streams.columns import to_batch
-from streams.decode import Decoder, Record, Source
+from streams.decode import Record, Source
 from streams.guard import RejectionGuard
 from streams.metrics import Metrics
 from streams.placement import Moved, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
+from streams.reader import RecordReader
 
 HEALTH_HISTORY: Final = "integration_health_history"
 # Topic → the tables its events go to.
@@ -58,9 +58,7 @@ class Ingest:
     ) -> None:
         self.topic = topic
         self.guard = RejectionGuard(topic.name)
-        self._decoder = Decoder(topic)
-        self._schema = rows.WRITTEN[TABLES[topic][0]]
-        self._pseudonymiser = pseudonymiser
+        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser)
         self._metrics = metrics
         self._queries = queries
         self._placement = placement
@@ -74,16 +72,16 @@ class Ingest:
             Nearly everything is being rejected; nothing of this batch may be written or committed.
         """
         here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
-        decoded = self._decoder.decode(here, source, now=now)
-        moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, decoded.rejected, now)
-        self._count(len(records), decoded.rejected, decoded.unknown_fields, len(moved))
-        self.guard.observe(len(records), len(decoded.rejected))
-        if not decoded.events:
-            return Prepared([], decoded.rejected, moved)
-        batch = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
+        read = self._reader.read(here, source, now=now)
+        rejected = list(read.rejected)
+        moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
+        self._count(len(records), rejected, read.unknown_fields, len(moved))
+        self.guard.observe(len(records), len(rejected))
+        if (batch := read.rows) is None:
+            return Prepared([], rejected, moved)
         new = [batch] if self._queries is None else self._queries.fold(batch, source, now)
         self._metrics.repeats.labels(self.topic.name).inc(batch.num_rows - sum(rows.num_rows for rows in new))
-        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], decoded.rejected, moved)
+        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], rejected, moved)
 
     def _move(
         self,
@@ -96,9 +94,9 @@ class Ingest:
         """Return the valid ones of records that belong elsewhere as messages to send there; add the others' letters."""
         if not records:
             return []
-        decoded = self._decoder.decode(records, source, now=now)
-        rejected += decoded.rejected
-        valid = set(decoded.offsets)
+        read = self._reader.read(records, source, now=now)
+        rejected += read.rejected
+        valid = set() if read.rows is None else set(read.rows["kafka_offset"].to_pylist())
         return [placement.moved(one, source.topic, source.partition) for one in records if one.offset in valid]
 
     def _count(self, messages: int, rejected: Sequence[DeadLetter], unknown_fields: int, moved: int) -> None:

@@ -22,7 +22,9 @@ MADE_BY_THE_TRACKER = {"event_id", "created_at"}
 # These have no default in the chat system's calls, and may be None.
 _ALWAYS_GIVEN = ("integration_types_used", "data_types_accessed", "knowledge_gaps_identified")
 
-_label_characters = st.characters(codec="utf-8", exclude_characters=[*map(chr, range(0x20)), "\x7f"])
+_label_characters = st.characters(
+    codec="utf-8", exclude_characters=[*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))]
+)
 _offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 

@@ -1,0 +1,93 @@
+"""Records become rows the fast way where they are clean, and one by one where they are not, with one meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from models.dead_letters import DeadLetter
+from models.topics import Topic
+from streams.columnar import ColumnarReader
+from streams.columns import to_batch
+from streams.decode import Decoder, Record, Source
+from streams.pseudonyms import Pseudonymiser
+
+# Fewer records are decoded one by one: to look for the unusual one among them costs more.
+_MIN_COLUMNAR: Final = 16
+# Where more than this share of a batch is unusual, looking for what is not costs more than it saves ...
+_MAX_UNUSUAL: Final = 0.25
+# ... so as many batches are decoded one by one before the fast way is tried again.
+_BATCHES_ONE_BY_ONE: Final = 20
+
+
+class ReadBatch(NamedTuple):
+    """What the records of one batch are: rows in the log's order, and what was rejected."""
+
+    rows: pa.RecordBatch | None
+    rejected: list[DeadLetter]
+    unknown_fields: int
+
+
+class _Part(NamedTuple):
+    rows: pa.RecordBatch | None
+    rejected: list[DeadLetter]
+    unknown_fields: int
+    one_by_one: int
+
+
+class RecordReader:
+    """Reads the records of one topic; what comes out depends on the records alone, how fast on what they look like.
+
+    Parameters
+    ----------
+    schema
+        The rows to make, one of ``models.rows``.
+    """
+
+    def __init__(self, topic: Topic, schema: pa.Schema, pseudonymiser: Pseudonymiser) -> None:
+        self._schema = schema
+        self._pseudonymiser = pseudonymiser
+        self._decoder = Decoder(topic)
+        self._columnar = ColumnarReader(topic, schema, pseudonymiser)
+        self._batches_one_by_one = 0
+
+    def read(self, records: Sequence[Record], source: Source, *, now: datetime) -> ReadBatch:
+        """Return rows and rejections of a batch; every record is exactly one of both."""
+        parts = list(self._parts(records, source, now))
+        slow = sum(part.one_by_one for part in parts)
+        if self._batches_one_by_one:
+            self._batches_one_by_one -= 1
+        elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
+            self._batches_one_by_one = _BATCHES_ONE_BY_ONE
+        return ReadBatch(
+            _joined([part.rows for part in parts if part.rows is not None]),
+            [letter for part in parts for letter in part.rejected],
+            sum(part.unknown_fields for part in parts),
+        )
+
+    def _parts(self, records: Sequence[Record], source: Source, now: datetime) -> Iterator[_Part]:
+        """Halve a batch until what is unusual is alone."""
+        if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
+            yield self._one_by_one(records, source, now)
+        elif (rows := self._columnar.to_batch(records, source, now=now)) is not None:
+            yield _Part(rows, [], 0, 0)
+        else:
+            half = len(records) // 2
+            yield from self._parts(records[:half], source, now)
+            yield from self._parts(records[half:], source, now)
+
+    def _one_by_one(self, records: Sequence[Record], source: Source, now: datetime) -> _Part:
+        decoded = self._decoder.decode(records, source, now=now)
+        rows = None
+        if decoded.events:
+            rows = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
+        return _Part(rows, decoded.rejected, decoded.unknown_fields, len(records))
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:
+    if len(batches) <= 1:
+        return batches[0] if batches else None
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
