@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -55,14 +56,23 @@ class Gate:
                 services.trail.note(_entry(scope, state, outcome.status))
 
     async def _admit(self, services: Services, scope: Scope) -> Identity:
-        try:
-            identity = await authenticate(services, credentials(scope))
-        except Refused as refused:
-            if refused.status == 401 and await services.limiter.take(f"stranger:{_address(scope)}", services.strangers):
+        counted = False
+
+        async def stranger() -> None:
+            """Count the request as one of somebody whom nobody knows, once."""
+            nonlocal counted
+            if counted:
+                return
+            counted = True
+            if await services.limiter.take(f"stranger:{_address(scope)}", services.strangers):
                 scope["state"]["unnoted"] = True
-                raise Refused(
-                    429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"}
-                ) from None
+                raise Refused(429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"})
+
+        try:
+            identity = await authenticate(services, credentials(scope), stranger)
+        except Refused as refused:
+            if refused.status == 401:
+                await stranger()
             raise
         await _limit(services, identity.name, services.reading)
         return identity
@@ -97,8 +107,8 @@ def credentials(scope: Scope) -> str:
     return ""
 
 
-async def authenticate(services: Services, token: str) -> Identity:
-    """Return who a token or a key stands for.
+async def authenticate(services: Services, token: str, admit: Callable[[], Awaitable[None]]) -> Identity:
+    """Return who a token or a key stands for; ``admit`` may refuse before anything is fetched for it.
 
     Raises
     ------
@@ -121,7 +131,7 @@ async def authenticate(services: Services, token: str) -> Identity:
             "only API keys are taken here (rmk_...): no sign-in service is set up",
             headers={"WWW-Authenticate": 'Bearer realm="romashka", error="invalid_token"'},
         )
-    return await services.tokens.identity(token)
+    return await services.tokens.identity(token, admit)
 
 
 async def _limit(services: Services, who: str, rate: Rate) -> None:

@@ -1,16 +1,25 @@
-"""API keys: made once, shown once, kept as hashes in ClickHouse."""
+"""API keys: made once, shown once, kept as hashes in ClickHouse.
+
+Each row carries a MAC under a key derived from the program's secret, so a row that somebody else put into the table, or
+changed there, opens nothing.
+"""
 
 from __future__ import annotations
 
 import hmac
+import json
+import logging
 import re
 import secrets
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.roles import Role
 from models.errors import SettingsError
@@ -18,13 +27,14 @@ from models.insights import ACROSS_TENANTS
 from sinks.reading import ask
 from sinks.writing import put
 
+_LOG: Final = logging.getLogger(__name__)
 PREFIX: Final = "rmk_"
 _FORM: Final = re.compile(r"^rmk_([a-z2-7]{12})_([A-Za-z0-9_-]{43})$")
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
-_COLUMNS: Final = ("id", "hash", "tenant", "role", "label", "created_at", "revoked_at", "revision")
+_COLUMNS: Final = ("id", "hash", "tenant", "role", "label", "created_at", "revoked_at", "revision", "mac")
 _STORED: Final = """
 SELECT k.id AS id, k.hash AS hash, k.tenant AS tenant, k.role AS role, k.label AS label, k.created_at AS created_at,
-    k.revoked_at AS revoked_at, u.used_at AS used_at
+    k.revoked_at AS revoked_at, k.mac AS mac, u.used_at AS used_at
 FROM api_keys AS k FINAL
 LEFT JOIN (SELECT id, max(used_at) AS used_at FROM api_key_uses GROUP BY id) AS u ON u.id = k.id
 ORDER BY k.created_at, k.id
@@ -49,6 +59,43 @@ class StoredKey(NamedTuple):
         return hmac.compare_digest(self.hash, _hash(secret))
 
 
+class KeySigner:
+    """Makes and checks the MAC of a row of ``api_keys``.
+
+    Parameters
+    ----------
+    secret
+        The program's secret (``ROMASHKA_PSEUDONYM_KEY``); a key for this purpose alone is derived from it.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = HKDF(SHA256(), 32, salt=None, info=b"romashka api keys").derive(secret)
+
+    def mac(self, key: StoredKey) -> str:
+        """Return the MAC of everything that decides what a key opens."""
+        moments = [None if one is None else round(one.timestamp() * 1000) for one in (key.created_at, key.revoked_at)]
+        content = [key.id, key.hash, str(key.tenant), key.role.value, key.label, *moments]
+        return hmac.new(self._key, json.dumps(content).encode(), sha256).hexdigest()
+
+    def signed(self, key: StoredKey, mac: str) -> bool:
+        """Whether a row was written by who knows the secret."""
+        return hmac.compare_digest(self.mac(key).encode(), mac.encode())
+
+
+class KeyRows(NamedTuple):
+    """What is in the table: the keys that count, those that were not signed, and ids of rows that cannot be read."""
+
+    keys: list[StoredKey]
+    unsigned: list[StoredKey]
+    unreadable: dict[str, str]
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Why a row does not count, by its id."""
+        unsigned = {key.id: "it is not signed with this secret" for key in self.unsigned}
+        return {**unsigned, **self.unreadable}
+
+
 def parted(text: str) -> tuple[str, str] | None:
     """Return the id and the secret of a key as it is shown; ``None`` where it is not one."""
     found = _FORM.match(text)
@@ -71,16 +118,43 @@ def new_key(role: Role, tenant: UUID | None, label: str, now: datetime) -> tuple
     return key, f"{PREFIX}{id_}_{secret}"
 
 
-def save(client: Client, key: StoredKey) -> None:
+def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
     """Write a new key, or that it was revoked; raises ``Unreachable``."""
     revision = 0 if key.revoked_at is None else 1
     row = (key.id, key.hash, key.tenant, key.role.value, key.label, key.created_at, key.revoked_at, revision)
-    put(client, "api_keys", _COLUMNS, [row])
+    put(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
 
 
-def stored_keys(client: Client) -> list[StoredKey]:
-    """Return every key, revoked ones too, the oldest first; raises ``Unreachable``."""
-    return [_stored(row) for row in ask(client, _STORED, {}, aware=True)]
+def read_keys(client: Client, signer: KeySigner) -> KeyRows:
+    """Return every row of the table, revoked keys too, the oldest first; raises ``Unreachable``."""
+    rows = KeyRows([], [], {})
+    for row in ask(client, _STORED, {}, aware=True):
+        try:
+            key = _stored(row)
+        except ValueError:
+            rows.unreadable[str(row["id"])] = f"its role '{row['role']}' is not known"
+            continue
+        (rows.keys if signer.signed(key, str(row["mac"])) else rows.unsigned).append(key)
+    return rows
+
+
+def stored_keys(client: Client, signer: KeySigner) -> list[StoredKey]:
+    """Return the keys that count, revoked ones too, the oldest first; the log says which rows do not.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer.
+    """
+    rows = read_keys(client, signer)
+    for id_, why in rows.skipped.items():
+        _tell(id_, why)
+    return rows.keys
+
+
+@lru_cache(maxsize=1_000)  # once a process: the table is read every few seconds
+def _tell(id_: str, why: str) -> None:
+    _LOG.warning("the row '%s' of api_keys is skipped: %s; see 'romashka api key list'", id_, why)
 
 
 def note_uses(client: Client, uses: dict[str, datetime]) -> None:

@@ -16,11 +16,12 @@ from starlette.requests import HTTPConnection
 from api.cache import Cache, MemoryStore, RedisStore
 from api.hub import Hub
 from api.key_ring import KeyRing
-from api.keys import stored_keys
+from api.keys import KeySigner, stored_keys
 from api.pool import Pool
 from api.rates import Limiter, MemoryLimiter, Rate, RedisLimiter
 from api.tokens import Provider, Tokens
 from api.trail import Trail
+from sinks.audit_heads import HeadsFile
 from sinks.connection import ClickHouseAddress
 
 _HEAVY_AT_ONCE: Final = 2
@@ -41,6 +42,8 @@ class Configuration:
         The folder that reports made by the API are kept in.
     heavy_per_minute
         How often one identity may have a report or an export made.
+    audit_heads
+        The file that ends of the audit log's chains are noted in; the log alone has them where ``None``.
     """
 
     clickhouse: ClickHouseAddress
@@ -52,6 +55,7 @@ class Configuration:
     heavy_per_minute: int = 6
     cors_origins: tuple[str, ...] = ()
     connections: int = 8
+    audit_heads: Path | None = None
     clock: Callable[[], float] = field(default=time.time)
 
 
@@ -77,9 +81,10 @@ class Services:
         in_process = MemoryLimiter(time.monotonic)
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)
         self.cache = Cache(MemoryStore(clock) if self.redis is None else RedisStore(self.redis), clock)
-        self.ring = KeyRing(lambda: self.pool.run(stored_keys), clock)
+        signer = KeySigner(configuration.secret)
+        self.ring = KeyRing(lambda: self.pool.run(lambda client: stored_keys(client, signer)), clock)
         self.tokens = None if configuration.provider is None else Tokens(configuration.provider, clock)
-        self.trail = Trail(self.pool, self.ring, configuration.secret)
+        self.trail = Trail(self.pool, self.ring, configuration.secret, HeadsFile(configuration.audit_heads))
         self.hub = Hub(self.pool)
 
     @property
@@ -99,6 +104,8 @@ class Services:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        if self.tokens is not None:
+            await self.tokens.close()
         if self.redis is not None:
             await self.redis.aclose()
         self.heavy_pool.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import jwt
@@ -18,21 +17,18 @@ from jwt.exceptions import (
     InvalidAudienceError,
     InvalidIssuerError,
     MissingRequiredClaimError,
-    PyJWKClientConnectionError,
     PyJWTError,
 )
 
 from api.identity import Identity
 from api.problems import Refused
 from api.roles import Role
-from models.errors import SettingsError
+from api.signing_keys import SigningKeys, check_url, fetched
 
 ALGORITHMS: Final = ("RS256", "ES256")
 ROLES_CLAIM: Final = "romashka_roles"
 TENANTS_CLAIM: Final = "romashka_tenants"
 _LEEWAY_SECONDS: Final = 30
-_KEYS_SECONDS: Final = 300
-_FETCH_SECONDS: Final = 3
 _CHECKED_SECONDS: Final = 30
 _MOST_CHECKED: Final = 1_000
 _KID: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
@@ -47,25 +43,20 @@ class Provider(NamedTuple):
 
 
 class Tokens:
-    """Checks tokens. The provider's keys are kept for five minutes, and asked for again where a token names a new one.
+    """Checks tokens, with the provider's keys as ``api.signing_keys`` has them.
 
     A token that was good is taken again for half a minute without checking its signature, never past its end.
     """
 
     def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
-        parts = urlsplit(provider.jwks_url)
-        is_here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
-        if parts.scheme != "https" and not is_here:
-            raise SettingsError(
-                f"ROMASHKA_OIDC_JWKS_URL is '{provider.jwks_url}'; expected https://, or http:// on this machine"
-            )
+        check_url(provider.jwks_url)
         self._provider = provider
         self._clock = clock
-        self._keys = jwt.PyJWKClient(provider.jwks_url, lifespan=_KEYS_SECONDS, timeout=_FETCH_SECONDS)
+        self._keys = SigningKeys(lambda: fetched(provider.jwks_url), time.monotonic)
         self._checked: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
-    async def identity(self, token: str) -> Identity:
-        """Return who the token is about.
+    async def identity(self, token: str, admit: Callable[[], Awaitable[None]]) -> Identity:
+        """Return who the token is about; ``admit`` may refuse before keys are fetched for it.
 
         Raises
         ------
@@ -76,31 +67,35 @@ class Tokens:
         known = self._checked.get(name)
         if known is not None and self._clock() < known[1]:
             return known[0]
-        claims = await asyncio.to_thread(self._claims, token)
+        claims = await self._claims(token, admit)
         identity = _identity(claims)
         self._checked[name] = (identity, min(self._clock() + _CHECKED_SECONDS, float(claims["exp"])))
         if len(self._checked) > _MOST_CHECKED:
             self._checked.popitem(last=False)
         return identity
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    async def close(self) -> None:
+        """End what goes on beside the requests."""
+        await self._keys.close()
+
+    async def _claims(self, token: str, admit: Callable[[], Awaitable[None]]) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
             kid = header.get("kid")
             if header.get("alg") not in ALGORITHMS or not isinstance(kid, str) or not _KID.match(kid):
                 raise _bad(f"it must be signed with {' or '.join(ALGORITHMS)} and name its key")
+            key = await self._keys.get(kid, admit)
+            if key is None:
+                raise _bad("the sign-in service has no such key")
             return jwt.decode(
                 token,
-                self._keys.get_signing_key(kid),
+                key,
                 algorithms=list(ALGORITHMS),
                 audience=self._provider.audience,
                 issuer=self._provider.issuer,
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
             )
-        except PyJWKClientConnectionError:
-            detail = "the sign-in service does not answer, so the token cannot be checked; try again shortly"
-            raise Refused(503, "unavailable", detail, headers={"Retry-After": "5"}) from None
         except PyJWTError as error:
             raise _bad(_why(error)) from None
 

@@ -13,8 +13,9 @@ from api.key_ring import KeyRing
 from api.keys import note_uses
 from api.pool import Pool
 from api.problems import Refused
-from models.errors import Unreachable
-from sinks.audit import Chain, Entry, open_chain
+from models.errors import SettingsError, Unreachable
+from sinks.audit import Chain, Entry, Head, open_chain, unnamed_heads
+from sinks.audit_heads import HeadsFile
 
 _LOG: Final = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 1.0
@@ -25,11 +26,13 @@ _MOST_WAITING: Final = 20_000
 class Trail:
     """Keeps one chain of the audit log, and notes beside it when keys were used."""
 
-    def __init__(self, pool: Pool, ring: KeyRing, secret: bytes) -> None:
+    def __init__(self, pool: Pool, ring: KeyRing, secret: bytes, published: HeadsFile) -> None:
         self._pool = pool
         self._ring = ring
         self._secret = secret
+        self._published = published
         self._chain: Chain | None = None
+        self._last_published: Head | None = None
         self._writing = asyncio.Lock()
 
     def note(self, entry: Entry) -> None:
@@ -51,6 +54,8 @@ class Trail:
         """Begin the chain; raises ``Unreachable``."""
         now = datetime.now(UTC)
         self._chain = await self._pool.run(lambda client: open_chain(client, self._secret, now))
+        await self.flush()
+        self._publish()
 
     async def run(self) -> None:
         """Write for ever; what cannot be written now is tried again."""
@@ -62,13 +67,28 @@ class Trail:
                 await self.flush()
                 if ticks % _USES_EVERY == 0:
                     await self._write_uses()
-            except (Unreachable, Refused) as error:
+                    await self._name_others()
+                    self._publish()
+            except (Unreachable, Refused, SettingsError) as error:
                 _LOG.warning("the audit log cannot be written: %s", error)
 
     async def close(self) -> None:
         """Write the rest; raises ``Unreachable``."""
         await self.flush()
         await self._write_uses()
+        self._publish()
+
+    async def _name_others(self) -> None:
+        heads = await self._pool.run(unnamed_heads)
+        self._opened().name(heads, datetime.now(UTC))
+        await self.flush()
+
+    def _publish(self) -> None:
+        """Say outside the database how far the chain has come, where that is news; raises ``SettingsError``."""
+        head = self._opened().head
+        if head != self._last_published:
+            self._published.publish(head, datetime.now(UTC))
+            self._last_published = head
 
     async def _write_uses(self) -> None:
         if uses := self._ring.take_uses():

@@ -22,7 +22,7 @@ from statistics import quantiles
 from typing import Final
 from urllib.parse import urlsplit
 
-from api.keys import new_key, save
+from api.keys import KeySigner, new_key, save
 from api.roles import Role
 from embedded.database import Database
 from kpis.stale import MARGIN_SECONDS
@@ -34,6 +34,7 @@ from sinks.migrations import migrate
 from streams.rollup_job import refresh
 from tests.loading import Loader
 
+_SECRET: Final = os.urandom(32)
 _SPAN: Final = timedelta(days=30)
 _PATH: Final = "/v1/dashboards/executive"
 
@@ -70,7 +71,7 @@ def _fill(address: ClickHouseAddress, queries: int) -> str:
             "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
             f"SELECT rollup, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND, 0 FROM rollup_progress FINAL"
         )
-        save(client, key)
+        save(client, key, KeySigner(_SECRET))
     return shown
 
 
@@ -80,7 +81,7 @@ def _serve(address: ClickHouseAddress, folder: Path) -> tuple[subprocess.Popen[s
         **os.environ,
         "ROMASHKA_CLICKHOUSE_URL": address.url,
         "ROMASHKA_CLICKHOUSE_DATABASE": address.database,
-        "ROMASHKA_PSEUDONYM_KEY": base64.b64encode(os.urandom(32)).decode(),
+        "ROMASHKA_PSEUDONYM_KEY": base64.b64encode(_SECRET).decode(),
         "ROMASHKA_API_PORT": "0",
         "ROMASHKA_API_REQUESTS_PER_MINUTE": "6000000",
         "ROMASHKA_REPORTS_DIR": str(folder),

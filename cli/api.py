@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from clickhouse_connect.driver.client import Client
 
-from api.keys import StoredKey, new_key, save, stored_keys
+from api.keys import KeySigner, StoredKey, new_key, read_keys, save
 from api.roles import Role
 from cli.arguments import tenant_id
 from cli.console import err, out, table
@@ -56,7 +56,7 @@ def add(
     now = datetime.now(UTC)
     key, shown = new_key(role, tenant_id("--tenant", tenant) if tenant else None, label, now)
     with connect(settings().clickhouse) as client, _audited(client, "key.add", key):
-        save(client, key)
+        save(client, key, _signer())
     err.print("Keep it where you keep passwords; it is not shown again:", style="bold")
     typer.echo(shown)
 
@@ -68,7 +68,7 @@ def list_(format_: Printed = Format.TABLE) -> None:
     Example: `romashka api key list`
     """
     with connect(settings().clickhouse) as client:
-        keys = stored_keys(client)
+        found = read_keys(client, _signer())
     rows = [
         {
             "id": key.id,
@@ -79,8 +79,10 @@ def list_(format_: Printed = Format.TABLE) -> None:
             "last used": "-" if key.used_at is None else f"{key.used_at:%Y-%m-%d %H:%M}",
             "revoked": "-" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}",
         }
-        for key in keys
+        for key in found.keys
     ]
+    for id_, why in found.skipped.items():
+        err.print(f"the row '{id_}' does not count: {why}", style="yellow", highlight=False, soft_wrap=True)
     if format_ is not Format.TABLE:
         print_rows(rows, format_)
     elif rows:
@@ -97,13 +99,36 @@ def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As 'list' show
     """
     now = datetime.now(UTC)
     with connect(settings().clickhouse) as client:
-        found = [key for key in stored_keys(client) if key.id == id_]
-        if not found:
-            raise SettingsError(f"there is no key '{id_}'; 'romashka api key list' shows them")
-        if found[0].revoked_at is None:
-            with _audited(client, "key.revoke", found[0]):
-                save(client, found[0]._replace(revoked_at=now))
+        rows = read_keys(client, _signer())
+        key = _one_of(rows.keys + rows.unsigned, id_)
+        if key.revoked_at is None:
+            with _audited(client, "key.revoke", key):
+                save(client, key._replace(revoked_at=now), _signer())
     out.print(f"key {id_} is revoked", highlight=False)
+
+
+@key_app.command()
+def sign(id_: Annotated[str, typer.Argument(metavar="ID", help="As 'list' shows it")]) -> None:
+    """Sign a key that was made before keys were signed, or with another secret. Be sure that it is yours: it will open.
+
+    Example: `romashka api key sign k3v7qpa2mzbd`
+    """
+    with connect(settings().clickhouse) as client:
+        key = _one_of(read_keys(client, _signer()).unsigned, id_)
+        with _audited(client, "key.sign", key):
+            save(client, key, _signer())
+    out.print(f"key {id_} is signed: role {key.role.value}, label '{key.label}'", highlight=False)
+
+
+def _signer() -> KeySigner:
+    return KeySigner(settings().secret)
+
+
+def _one_of(keys: list[StoredKey], id_: str) -> StoredKey:
+    found = [key for key in keys if key.id == id_]
+    if not found:
+        raise SettingsError(f"there is no such key '{id_}'; 'romashka api key list' shows them")
+    return found[0]
 
 
 def _audited(client: Client, action: str, key: StoredKey) -> AbstractContextManager[None]:

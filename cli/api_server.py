@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
+from collections.abc import Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.services import Configuration
@@ -29,18 +32,47 @@ def run(chosen: Settings, host: str, port: int) -> None:
     require_current(chosen.clickhouse)
     log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
-    config = uvicorn.Config(
-        create_app(configuration(chosen)),
-        log_config=None,
-        access_log=False,  # the audit log has every access, and who it was
-        server_header=False,
-        ws_max_size=4096,  # clients of the live view have nothing to say
-        timeout_graceful_shutdown=10,
-    )
+    config = server_config(create_app(configuration(chosen)), trusted_proxies(chosen.api_trusted_proxies))
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]
         err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)
         uvicorn.Server(config).run(sockets=[socket_])
+
+
+def server_config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """Return how the API is served; only ``proxies`` are believed who they ask for (``X-Forwarded-For``)."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # the audit log has every access, and who it was
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        ws_max_size=4096,  # clients of the live view have nothing to say
+        timeout_graceful_shutdown=10,
+    )
+
+
+def trusted_proxies(text: str) -> tuple[str, ...]:
+    """Return the addresses and networks of a list separated by commas; none where it is empty.
+
+    Raises
+    ------
+    SettingsError
+        One of them is neither, or is every address.
+    """
+    found = tuple(one.strip() for one in text.split(",") if one.strip())
+    for one in found:
+        try:
+            everybody = ipaddress.ip_network(one).prefixlen == 0
+        except ValueError:
+            everybody = True
+        if everybody:
+            raise SettingsError(
+                f"ROMASHKA_API_TRUSTED_PROXIES: '{one}' is not the address or network of a proxy, such as 10.0.0.7 or "
+                "10.0.0.0/28"
+            )
+    return found
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -77,4 +109,5 @@ def configuration(chosen: Settings) -> Configuration:
         heavy_per_minute=chosen.api_heavy_per_minute,
         cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
         connections=chosen.api_connections,
+        audit_heads=chosen.audit_heads,
     )

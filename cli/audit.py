@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cli.console import out, styled, table
+from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from models.errors import RomashkaError, Unreachable
 from sinks.audit import audit_key, newest, stored_rows, verify
+from sinks.audit_heads import HeadsFile
 from sinks.connection import connect
 
 app = typer.Typer(help="The audit log: who did what, and whether it is as it was written.", no_args_is_help=True)
@@ -21,17 +23,22 @@ _SHOWN: Final = 20
 
 
 @app.command("verify")
-def verify_() -> None:
-    """Check that no row was changed, removed, added or moved; fails where one was.
+def verify_(
+    heads: Annotated[
+        Path | None, typer.Option(help="Published ends of chains; ROMASHKA_AUDIT_HEADS_FILE if not given")
+    ] = None,
+) -> None:
+    """Check that no row was changed, removed, added or moved, and that every published end of a chain is still there.
 
-    Prints the end of each chain. Noted elsewhere, it shows later that nothing was cut off the newest one.
+    Fails where one was, and where the log is empty. Prints the end of each chain.
 
-    Example: `romashka audit verify`
+    Example: `romashka audit verify --heads /mnt/elsewhere/audit-heads.jsonl`
     """
     key = audit_key(settings().secret)
+    published = HeadsFile(heads or settings().audit_heads).heads()
     with connect(settings().clickhouse, answer_seconds=600) as client:
         try:
-            verdict = verify(stored_rows(client), key)
+            verdict = verify(stored_rows(client), key, published)
         except ClickHouseError as error:
             raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
     for fault in verdict.faults[:_SHOWN]:
@@ -41,6 +48,11 @@ def verify_() -> None:
             f"{len(verdict.faults)} places of the audit log are not as they were written; keep a copy of the table as "
             "it is, and find out who can write to the database"
         )
+    if verdict.rows == 0:
+        raise RomashkaError("the audit log is empty: nothing was ever done here, or somebody emptied it")
+    if not published:
+        words = "no ends of chains were published: set ROMASHKA_AUDIT_HEADS_FILE, or rows cut off the newest go unseen"
+        err.print(words, style="yellow", highlight=False, soft_wrap=True)
     rows = [(head.writer, head.sequence, head.hash[:16]) for head in verdict.heads.values()]
     out.print(table("Chains", ("writer", "rows", "hash"), rows, right=("rows",)))
     counts = f"{verdict.rows:,}", f"{len(rows):,}"
@@ -61,7 +73,15 @@ def list_(
     with connect(settings().clickhouse) as client:
         rows = newest(client, datetime.now(UTC) - timedelta(days=days), actor, limit)
     if format_ is not Format.TABLE:
-        print_rows([{**row._asdict(), "details": json.loads(row.details)} for row in rows], format_)
+        print_rows([{**row._asdict(), "details": _details(row.details)} for row in rows], format_)
         return
     cells = [(f"{row.happened_at:%Y-%m-%d %H:%M:%S}", row.actor, row.action, row.outcome, row.object) for row in rows]
     out.print(table("Audit log", ("when (UTC)", "who", "did", "ended", "what"), cells))
+
+
+def _details(text: str) -> object:
+    """Return what a row's details say; the text itself where somebody made it something else than JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -69,8 +69,14 @@ class Settings(BaseSettings):
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
+    audit_heads_file: str = Field(
+        default="", description="file outside the database that ends of the audit log's chains are noted in"
+    )
     api_host: str = Field(default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
+    api_trusted_proxies: str = Field(
+        default="", description="addresses or networks of proxies whose X-Forwarded-For is believed; empty: nobody's"
+    )
     api_requests_per_minute: Annotated[int, Field(ge=1)] = 600
     api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6
     api_connections: Annotated[int, Field(ge=1, le=100)] = 8
@@ -119,6 +125,11 @@ class Settings(BaseSettings):
                 "ROMASHKA_PSEUDONYM_KEY is missing or shorter than 16 bytes; make one with: openssl rand -base64 32"
             )
         return secret
+
+    @property
+    def audit_heads(self) -> Path | None:
+        """The file that ends of the audit log's chains are noted in; ``None`` where none is set."""
+        return Path(self.audit_heads_file) if self.audit_heads_file else None
 
     @property
     def mail(self) -> MailServer | None:

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from cli.settings import settings
 from sinks.audit import Chain, Entry, open_chain
+from sinks.audit_heads import HeadsFile
 
 
 @contextmanager
@@ -36,3 +37,4 @@ def audited(client: Client, action: str, object_: str, details: dict[str, Any]) 
 def _write(client: Client, chain: Chain, action: str, object_: str, outcome: str, details: dict[str, Any]) -> None:
     chain.add(Entry(datetime.now(UTC), f"cli:{getpass.getuser()}", action, object_, outcome, details))
     chain.flush(client)
+    HeadsFile(settings().audit_heads).publish(chain.head, datetime.now(UTC))

@@ -48,6 +48,8 @@ _PIPELINE: Final[Mapping[str, frozenset[str]]] = {
 }
 # Lists of what is still to do, from which the worker drops what is done.
 EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
+# Whoever can write these could let themselves in, or out of the log: not for the worker.
+NOT_FOR_THE_WORKER: Final = frozenset({"api_keys", "api_key_uses", "schema_migrations"})
 # What clients ask when they connect, and editors to complete names; a server may want a grant for it.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
 # How long statements took, without their text, for the people who keep the dashboards quick.
@@ -220,10 +222,15 @@ def _roles(database: str, tables: Sequence[Table]) -> list[str]:
 
 def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
     return [
-        f"SELECT, INSERT ON {_name(database)}.*",
+        f"SELECT ON {_name(database)}.*",
+        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if _written_by_the_worker(t)),
         *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
         _server_grants(),
     ]
+
+
+def _written_by_the_worker(table: Table) -> bool:
+    return not table.is_view and table.name not in NOT_FOR_THE_WORKER
 
 
 def _server_grants() -> str:

@@ -4,8 +4,10 @@ Each process that writes has a chain of its own, named by a random id in every r
 never wait for each other and never fork a chain. In a chain the rows are numbered from 1, and each row's hash is an
 HMAC of its content and of the hash before it. The first row of a chain (``audit.open``) names the heads of all chains
 that were there and that no other chain names: what is cut off an older chain is missed as soon as a newer one has
-begun. The key of the HMAC is derived from the program's secret, so who can write to the database still cannot make
-hashes that hold.
+begun. A process that runs on names the others' ends again and again (``audit.heads``), so that the short chain of a
+command is vouched for within a minute. The ends are also published outside the database (``sinks.audit_heads``): who
+may empty the table can empty all of it. The key of the HMAC is derived from the program's secret, so who can write to
+the database still cannot make hashes that hold.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from sinks.reading import ask
 from sinks.writing import put
 
 OPENED: Final = "audit.open"
+HEADS: Final = "audit.heads"
 NO_HASH: Final = "0" * 64
 _COLUMNS: Final = (
     "sequence",
@@ -53,7 +56,7 @@ WHERE (writer, sequence) NOT IN (
     SELECT head.1, head.2
     FROM audit_log
     ARRAY JOIN JSONExtract(details, 'heads', 'Array(Tuple(String, UInt64, String))') AS head
-    WHERE action = '{OPENED}'
+    WHERE action IN ('{OPENED}', '{HEADS}')
 )
 ORDER BY writer
 """  # noqa: S608
@@ -128,6 +131,7 @@ class Chain:
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._pending: list[Row] = []
+        self._written = Head(self._writer, 0, NO_HASH)
         anchors = [list(head) for head in heads]
         self.add(Entry(now, "system", OPENED, self._writer, "ok", {"heads": anchors}))
 
@@ -150,6 +154,16 @@ class Chain:
             self._sequence, self._hash = row.sequence, row.hash
             self._pending.append(row)
 
+    def name(self, heads: Iterable[Head], now: datetime) -> None:
+        """Vouch for the ends of other chains, where there are any."""
+        if others := [list(head) for head in heads if head.writer != self._writer]:
+            self.add(Entry(now, "system", HEADS, self._writer, "ok", {"heads": others}))
+
+    @property
+    def head(self) -> Head:
+        """The last row that is durable."""
+        return self._written
+
     def __len__(self) -> int:
         """Return how many entries wait for ``flush``."""
         return len(self._pending)
@@ -168,12 +182,18 @@ class Chain:
             put(client, "audit_log", _COLUMNS, rows)
             with self._lock:
                 del self._pending[: len(rows)]
+                if rows:
+                    self._written = Head(self._writer, rows[-1].sequence, rows[-1].hash)
 
 
 def open_chain(client: Client, secret: bytes, now: datetime) -> Chain:
     """Begin a chain that vouches for those that are there; raises ``Unreachable``."""
-    heads = [Head(row["writer"], row["sequence"], _text(row["hash"])) for row in ask(client, _HEADS, {})]
-    return Chain(audit_key(secret), heads, now)
+    return Chain(audit_key(secret), unnamed_heads(client), now)
+
+
+def unnamed_heads(client: Client) -> list[Head]:
+    """Return the ends of chains that no row names yet; raises ``Unreachable``."""
+    return [Head(row["writer"], row["sequence"], _text(row["hash"])) for row in ask(client, _HEADS, {})]
 
 
 @dataclass
@@ -185,11 +205,11 @@ class Verdict:
     heads: dict[str, Head] = field(default_factory=dict)
 
 
-def verify(rows: Iterable[Row], key: bytes) -> Verdict:
+def verify(rows: Iterable[Row], key: bytes, published: Iterable[Head] = ()) -> Verdict:
     """Return every place where rows were changed, removed, added or moved.
 
     ``rows`` are ordered by writer and sequence. The same row twice is one: an insert whose answer was lost is sent
-    again.
+    again. ``published`` are ends of chains that were noted outside the database; each must still be there.
     """
     verdict = Verdict()
     anchors: list[tuple[Row, Head]] = []
@@ -205,7 +225,7 @@ def verify(rows: Iterable[Row], key: bytes) -> Verdict:
             before = None
         verdict.rows += 1
         verdict.faults += [Fault(mine, row.sequence, what) for what in _wrong(row, before, key)]
-        if row.action == OPENED:
+        if row.action in {OPENED, HEADS}:
             anchors += [(row, Head(*head)) for head in details.get("heads", [])]
         hashes.add((mine, row.sequence, row.hash))
         verdict.heads[mine] = Head(mine, row.sequence, row.hash)
@@ -213,6 +233,10 @@ def verify(rows: Iterable[Row], key: bytes) -> Verdict:
     for _, head in anchors:
         if tuple(head) not in hashes:
             what = "this row was there when a later chain began, and is gone or not the same any more"
+            verdict.faults.append(Fault(head.writer, head.sequence, what))
+    for head in published:
+        if tuple(head) not in hashes:
+            what = "this row was published outside the database, and is gone or not the same any more"
             verdict.faults.append(Fault(head.writer, head.sequence, what))
     return verdict
 

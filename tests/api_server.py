@@ -20,7 +20,7 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api.app import create_app
-from api.keys import StoredKey, new_key, save
+from api.keys import KeySigner, StoredKey, new_key, save
 from api.roles import Role
 from api.services import Configuration
 from api.tokens import ROLES_CLAIM, TENANTS_CLAIM, Provider
@@ -28,6 +28,7 @@ from sinks.connection import ClickHouseAddress, connect
 
 ISSUER = "https://login.example.com/"
 AUDIENCE = "romashka-analytics"
+SECRET = b"a secret for tests only, 32 bytes"
 
 
 @contextmanager
@@ -112,9 +113,9 @@ def stored(address: ClickHouseAddress, role: Role, tenant: UUID | None = None, *
     """Make an API key in the database; return it as its holder has it."""
     key, shown = new_key(role, tenant, f"test {role}", datetime.now(UTC))
     with connect(address) as client:
-        save(client, key)
+        save(client, key, KeySigner(SECRET))
         if revoked:
-            save(client, _revoked(key))
+            save(client, _revoked(key), KeySigner(SECRET))
     return shown
 
 

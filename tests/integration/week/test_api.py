@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -28,26 +29,27 @@ from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
 from api import kpis as kpi_routes
-from api.keys import save, stored_keys
+from api.keys import KeySigner, save, stored_keys
 from api.roles import Role
 from api.services import Configuration
 from cli import settings as cli_settings
 from cli.main import app as romashka
 from kpis.query import Scope, figures
 from models.errors import RomashkaError
+from models.insights import ACROSS_TENANTS
 from models.query import Query
 from reports.export_tables import EXPORTABLE, Exportable
 from sinks.audit import OPENED, audit_key, newest, stored_rows, verify
 from sinks.connection import ClickHouseAddress, connect
 from sinks.reading import ask
 from streams.kafka import KafkaAddress
-from tests.api_server import SignIn, serving, sign_in, stored
+from tests.api_server import SECRET, SignIn, serving, sign_in, stored
 from tests.simulated_week import TENANTS, Week
 from tests.worker_process import environment, wait_for
 
 pytestmark = pytest.mark.stack
 
-_SECRET: Final = b"a secret for tests only, 32 bytes"
+_SECRET: Final = SECRET
 _OURS: Final = TENANTS[0].id
 _THEIRS: Final = TENANTS[1].id
 _REPORT: Final = {"type": "executive", "format": "json", "filters": {"time_range": "7d"}}
@@ -133,7 +135,7 @@ def test_every_route_refuses_a_token_that_does_not_hold(api: Api, method: str, p
         "aud": {"aud": "another service"},
         "iss": {"iss": "https://elsewhere.example.com/"},
         "signature": {"key": stranger},
-        "cannot be read": {"kid": "unknown"},
+        "no such key": {"kid": "unknown"},
         "UUIDs": {"romashka_tenants": ["no id"]},
     }
     for words, claims in wrong.items():
@@ -404,10 +406,29 @@ def test_a_revoked_key_is_refused_by_an_api_that_runs(api: Api, tmp_path: Path) 
         here = api._replace(url=url)
         assert here.get("/v1/kpis", key).status_code == 200
         with connect(api.week.address) as client:
-            (one,) = [kept for kept in stored_keys(client) if kept.id == key.split("_")[1]]
-            save(client, one._replace(revoked_at=datetime.now(UTC)))
+            (one,) = [kept for kept in stored_keys(client, KeySigner(_SECRET)) if kept.id == key.split("_")[1]]
+            save(client, one._replace(revoked_at=datetime.now(UTC)), KeySigner(_SECRET))
         moment += 6
         refused(here.get("/v1/kpis", key), 401, "wrong-key")
+
+
+def test_a_key_that_was_put_into_the_table_opens_nothing_and_one_of_no_role_shuts_nobody_out(
+    database: ClickHouseAddress, tmp_path: Path
+) -> None:
+    good = stored(database, Role.ADMIN)
+    id_, secret = "a" * 12, "b" * 43
+    with connect(database) as client:
+        for one, role in ((id_, "admin"), ("c" * 12, "emperor")):
+            client.command(
+                "INSERT INTO api_keys (id, hash, tenant, role, label, created_at) VALUES "
+                f"('{one}', '{sha256(secret.encode()).hexdigest()}', '{ACROSS_TENANTS}', '{role}', 'x', now64(3))"
+            )
+    with serving(Configuration(database, _SECRET, tmp_path)) as url, httpx.Client(base_url=url) as client:
+        answers = [
+            client.get("/v1/kpis", headers={"Authorization": f"Bearer {key}"}).status_code
+            for key in (good, f"rmk_{id_}_{secret}", f"rmk_{'c' * 12}_{secret}")
+        ]
+    assert answers == [200, 401, 401]
 
 
 def test_every_access_is_in_the_audit_log_and_a_change_of_it_is_seen(api: Api, tmp_path: Path) -> None:
@@ -433,11 +454,12 @@ def test_every_access_is_in_the_audit_log_and_a_change_of_it_is_seen(api: Api, t
 
 
 def test_verify_finds_a_row_that_was_changed_in_the_table(
-    database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch
+    database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, value in environment(KafkaAddress("127.0.0.1:9"), database, "none").items():
         if name.startswith("ROMASHKA_"):
             monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ROMASHKA_AUDIT_HEADS_FILE", str(tmp_path / "heads.jsonl"))
     cli_settings.settings.cache_clear()
     run = CliRunner()
     added = run.invoke(romashka, ["api", "key", "add", "admin", "--label", "first"])
@@ -457,6 +479,14 @@ def test_verify_finds_a_row_that_was_changed_in_the_table(
     changed = run.invoke(romashka, ["audit", "verify"])
     assert isinstance(changed.exception, RomashkaError)
     assert "what it says was changed" in changed.output
+    with connect(database) as client:
+        client.command("TRUNCATE TABLE audit_log")
+    emptied = run.invoke(romashka, ["audit", "verify"])
+    assert isinstance(emptied.exception, RomashkaError)
+    assert "was published outside" in emptied.output
+    monkeypatch.delenv("ROMASHKA_AUDIT_HEADS_FILE")
+    cli_settings.settings.cache_clear()
+    assert "is empty" in str(run.invoke(romashka, ["audit", "verify"]).exception)
     cli_settings.settings.cache_clear()
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from api.identity import Identity
 from api.key_ring import KeyRing
-from api.keys import StoredKey, new_key, parted
+from api.keys import KeySigner, StoredKey, new_key, parted
 from api.problems import Refused
 from api.roles import Role
 from models.errors import SettingsError
@@ -70,3 +71,28 @@ async def test_keys_are_read_every_few_seconds_whoever_asks() -> None:
         await ring.identity(shown)
     assert ring.take_uses() == {key.id: datetime.fromtimestamp(100.0, UTC)}
     assert ring.take_uses() == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"role": Role.ADMIN},
+        {"tenant": ACROSS_TENANTS},
+        {"hash": "0" * 64},
+        {"id": "a" * 12},
+        {"label": "other"},
+        {"revoked_at": NOW},
+        {"created_at": NOW + timedelta(seconds=1)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_row_that_was_changed_or_signed_with_another_secret_does_not_count(change: dict[str, Any]) -> None:
+    key, _ = new_key(Role.VIEWER, TENANT, "billing", NOW)
+    signer = KeySigner(b"a secret of at least 16 bytes")
+    mac = signer.mac(key)
+    assert signer.signed(key, mac)
+    assert signer.signed(key._replace(used_at=NOW), mac)
+    assert not signer.signed(key._replace(**change), mac)
+    assert not KeySigner(b"another secret of 16 bytes").signed(key, mac)
+    assert not signer.signed(key, "")
+    assert not signer.signed(key, "\u00fc")

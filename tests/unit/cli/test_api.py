@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import base64
 import socket
+from typing import Any
 
 import pytest
 
-from cli.api_server import configuration, listening
+from api.signing_keys import check_url
+from cli.api_server import configuration, listening, server_config, trusted_proxies
 from cli.settings import Settings
 from models.errors import PortInUse, SettingsError
 
@@ -45,3 +47,34 @@ def test_origins_are_separated_by_commas() -> None:
 def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUse, match="--port"):
         listening("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seen"),
+    [("", "127.0.0.1"), ("10.9.9.9", "127.0.0.1"), ("127.0.0.1", "6.6.6.6"), ("127.0.0.0/8", "6.6.6.6")],
+)
+async def test_only_a_trusted_proxy_says_who_asks(proxies: str, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    found: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(scope["client"][0])
+
+    config = server_config(app, trusted_proxies(proxies))
+    config.load()
+    headers = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": ("127.0.0.1", 5), "headers": headers, "scheme": "http"}
+    await config.loaded_app(scope, None, None)
+    assert found == [seen]
+
+
+@pytest.mark.parametrize("text", ["*", "0.0.0.0/0", "::/0", "proxy.example.com", "10.0.0.0/33"])
+def test_nobody_trusts_everybody(text: str) -> None:
+    with pytest.raises(SettingsError, match="ROMASHKA_API_TRUSTED_PROXIES"):
+        trusted_proxies(text)
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://a:b/keys", "http://login.example.com/", ""])
+def test_an_address_of_keys_that_is_none_is_a_clear_error(url: str) -> None:
+    with pytest.raises(SettingsError, match="ROMASHKA_OIDC_JWKS_URL"):
+        check_url(url)

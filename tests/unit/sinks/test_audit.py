@@ -79,3 +79,24 @@ def test_what_was_cut_off_the_end_is_missed_once_a_later_chain_has_begun() -> No
 def test_who_does_not_know_the_secret_cannot_write_a_chain_that_holds() -> None:
     forged = written()
     assert len(whats(forged, audit_key(b"another secret of 16 bytes"))) == len(forged)
+
+
+def test_a_command_s_own_chain_is_missed_once_a_process_that_runs_on_has_named_it() -> None:
+    command = written("command", 2)
+    service = Chain(KEY, (), NOW, "service")
+    service.name([Head("command", 3, command[-1].hash), Head("service", 1, "x")], NOW)
+    assert whats(command + rows(service)) == []
+    assert [sequence for sequence, _ in whats(rows(service))] == [3]
+    before = len(service)
+    service.name([Head("service", 2, "x")], NOW)
+    assert len(service) == before, "it does not vouch for itself"
+
+
+@pytest.mark.parametrize("left", [[], written("w1", 3), written("other")], ids=["emptied", "cut off", "made anew"])
+def test_what_was_published_is_missed_when_even_the_last_chains_are_gone(left: list[Row]) -> None:
+    whole = written("w1")
+    published = [Head("w1", row.sequence, row.hash) for row in whole[-1:]]
+    assert verify(whole, KEY, published).faults == []
+    found = verify(left, KEY, published).faults
+    assert [(fault.writer, fault.sequence) for fault in found] == [("w1", 6)]
+    assert "was published outside the database" in found[0].what
