@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,19 @@ from kpis.period import period
 from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
-from reports.export_request import ExportFormat, ExportRequest, K
+from reports.export_request import CsvStyle, ExportFormat, ExportRequest, K
 from reports.export_tables import EXPORTABLE
 from sinks.connection import connect
 
 _ANSWER_SECONDS = 300
 _STREAMS = (ExportFormat.CSV, ExportFormat.JSONL)
+
+
+class For(StrEnum):
+    """Who reads a CSV file."""
+
+    PROGRAMS = "programs"
+    EXCEL = "excel"
 
 
 def run(
@@ -45,6 +53,11 @@ def run(
     by: Annotated[list[str] | None, typer.Option(help="Split a key figure by this; may be given again")] = None,
     every: Annotated[Interval | None, typer.Option(help="Make a key figure a time series in such steps")] = None,
     time_zone: Annotated[str, typer.Option(help="Whose days and weeks --every has")] = "UTC",
+    for_: Annotated[
+        For, typer.Option("--for", help="CSV for programs, or for Excel: byte order mark, UTC times")
+    ] = For.PROGRAMS,
+    separator: Annotated[str, typer.Option(help="Separator of a CSV file: , or ;")] = ",",
+    decimal: Annotated[str, typer.Option(help="Decimal sign of a CSV file: . or ,")] = ".",
     customers: Annotated[
         bool,
         typer.Option("--customers", help=f"With pseudonyms of customers, where {K} or more have the same attributes"),
@@ -65,7 +78,10 @@ def run(
         provider=tuple(provider) if provider else None,
         time_zone=time_zone,
     )
-    request = ExportRequest(what, scope, format_ or _format_of(target), tuple(by or ()), every, customers)
+    if separator not in {",", ";"} or decimal not in {".", ","}:
+        raise SettingsError("--separator is ',' or ';', and --decimal is '.' or ','")
+    style = CsvStyle(for_ is For.EXCEL, separator, decimal)
+    request = ExportRequest(what, scope, format_ or _format_of(target), tuple(by or ()), every, customers, style)
     ending = Path(target).suffix.removeprefix(".").lower()
     if ending in set(ExportFormat) and ending != request.format:
         raise SettingsError(f"--out ends in .{ending}, but --format is {request.format}; make them the same")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ _SETTINGS: Final = {
     "readonly": 2,
     "cancel_http_readonly_queries_on_client_close": 1,
 }
+
+
+_WRAPPED: Final = re.compile(r"^(?:LowCardinality|Nullable)\((.*)\)$")
 
 
 class Exported(NamedTuple):
@@ -94,9 +98,7 @@ class _Export:
     def _write_figures(self) -> None:
         request = self._request
         query = figures([request.what], request.scope, request.by, request.every)
-        if "tenant" in request.by:  # Arrow has no UUIDs
-            query = Query(f"SELECT * REPLACE (toString(tenant) AS tenant) FROM ({query.sql})", query.parameters)  # noqa: S608
-        found = self._whole(query)
+        found = self._whole(self._typed(query, self._conversions(query)))
         check_rows(request, found.num_rows)
         with self._writer(found.schema) as writer:
             for batch in found.to_batches():
@@ -110,15 +112,39 @@ class _Export:
         parts = list(export_query.slices([(int(row["bucket"]), int(row["rows"])) for row in buckets], scope))
         small = self._small_groups(table) if request.customers else []
         first = export_query.rows(table, scope, parts[0], request.customers)
-        schema = self._whole(Query(f"SELECT * FROM ({first.sql}) LIMIT 0", first.parameters)).schema  # noqa: S608
+        conversions = self._conversions(first)
+        typed = self._typed(first, conversions)
+        schema = self._whole(Query(f"SELECT * FROM ({typed.sql}) LIMIT 0", typed.parameters)).schema  # noqa: S608
         with self._writer(schema) as writer:
             self._progress(0, total)
             for part in parts:
-                query = export_query.rows(table, scope, part, request.customers)
+                query = self._typed(export_query.rows(table, scope, part, request.customers), conversions)
                 for batch in self._batches(query):
                     kept, withheld = unnamed(batch, table, small) if small else (batch, 0)
                     self._withheld += withheld
                     self._add(writer, kept, total)
+
+    def _conversions(self, query: Query) -> list[str]:
+        """Return how columns are converted that Arrow would have as numbers or bytes: times, days and UUIDs."""
+        found = []
+        for column in ask(self._client, f"DESCRIBE TABLE ({query.sql})", query.parameters):
+            kind = _WRAPPED.sub(r"\1", column["type"])
+            name = f"`{column['name']}`"
+            if kind.startswith("DateTime") and not kind.startswith("DateTime64"):
+                found.append(f"toDateTime64({name}, 0, 'UTC') AS {name}")
+            elif kind == "Date":
+                found.append(f"toDate32({name}) AS {name}")
+            elif kind == "UUID":
+                found.append(f"toString({name}) AS {name}")
+            elif kind.startswith("DateTime64") and "UTC" not in kind:
+                found.append(f"toTimeZone({name}, 'UTC') AS {name}")
+        return found
+
+    @staticmethod
+    def _typed(query: Query, conversions: list[str]) -> Query:
+        if not conversions:
+            return query
+        return Query(f"SELECT * REPLACE ({', '.join(conversions)}) FROM ({query.sql})", query.parameters)  # noqa: S608
 
     def _small_groups(self, table: Exportable) -> list[tuple[str, ...]]:
         rows = ask(self._client, *export_query.small_groups(table, self._request.scope))
@@ -136,7 +162,7 @@ class _Export:
 
     @contextlib.contextmanager
     def _writer(self, schema: pa.Schema) -> Iterator[Writer]:
-        writer = WRITERS[self._request.format](cast(BinaryIO, self._target), schema)
+        writer = WRITERS[self._request.format](cast(BinaryIO, self._target), schema, self._request)
         try:
             yield writer
         finally:

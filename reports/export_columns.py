@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.export_tables import CUSTOMER, Exportable
-from reports.neutral import neutral
+from reports.neutral import FORMULA
 
 _BETWEEN: Final = "\x1f"
 
@@ -17,6 +17,19 @@ _BETWEEN: Final = "\x1f"
 def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch for a spreadsheet: lists joined with commas, and no text that is taken for a formula."""
     columns = {name: _disarmed(_joined(batch.column(name))) for name in batch.schema.names}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def for_excel(batch: pa.RecordBatch, decimal: str) -> pa.RecordBatch:
+    """Return a batch whose times Excel reads as times, and whose fractions have the decimal sign that it expects."""
+    columns: dict[str, Any] = {}
+    for name in batch.schema.names:
+        column: Any = batch.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = pc.strftime(column.cast(pa.timestamp("s", column.type.tz), safe=False), "%Y-%m-%d %H:%M:%S")
+        elif decimal != "." and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
+            column = pc.replace_substring(column.cast(pa.string()), ".", decimal)
+        columns[name] = column
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -53,12 +66,10 @@ def _joined(column: Any) -> Any:
 
 
 def _disarmed(column: Any) -> Any:
-    """Return a text column with an apostrophe before what ``neutral`` would put one before."""
+    """Return a text column with an apostrophe before what ``neutral`` puts one before."""
     if not pa.types.is_string(column.type):
         return column
-    first = pc.utf8_slice_codeunits(column, 0, 1)
-    risky = [letter for letter in pc.unique(first).to_pylist() if neutral(letter) != letter]
-    if not risky:
+    mask = pc.match_substring_regex(column, FORMULA)
+    if not pc.any(mask).as_py():
         return column
-    mask = pc.is_in(first, value_set=pa.array(risky, column.type))
     return pc.if_else(mask, pc.binary_join_element_wise("'", column, ""), column)

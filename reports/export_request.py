@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from kpis.registry import ALL, get
 from kpis.scope import Interval, Scope
@@ -28,6 +28,21 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class CsvStyle(NamedTuple):
+    """How a CSV file is written: plain (RFC 4180, ISO-8601 with an offset), or as Excel opens it well.
+
+    For Excel it begins with a byte order mark, and times have no offset (UTC). ``decimal`` is a comma where the
+    spreadsheet's language has one; ``separator`` is a semicolon then.
+    """
+
+    excel: bool = False
+    separator: str = ","
+    decimal: str = "."
+
+
+PLAIN: Final = CsvStyle()
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """One export.
@@ -40,6 +55,8 @@ class ExportRequest:
         Whose data of which range; a table can only be narrowed by provider.
     by, every
         How a key figure is split.
+    csv
+        How a CSV file is written.
     customers
         Whether pseudonyms of customers are wanted; groups smaller than ``K`` stay unnamed all the same.
 
@@ -55,11 +72,16 @@ class ExportRequest:
     by: tuple[str, ...] = ()
     every: Interval | None = None
     customers: bool = False
+    csv: CsvStyle = PLAIN
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         if self.scope.start >= self.scope.end:
             raise SettingsError("an export needs a range that ends after it begins; check --from and --to")
+        if self.csv != PLAIN and self.format is not ExportFormat.CSV:
+            raise SettingsError(f"--for, --separator and --decimal are for csv, and this is {self.format}")
+        if self.csv.separator == self.csv.decimal:
+            raise SettingsError("--separator and --decimal are the same; take ';' for decimal commas")
         if self.what in ALL:
             self._check_kpi()
         else:

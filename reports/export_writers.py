@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -14,11 +15,17 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from reports.export_columns import flat
-from reports.export_request import ExportFormat
+from kpis.registry import get
+from kpis.text import printable
+from reports import sheets
+from reports.export_columns import flat, for_excel
+from reports.export_request import PLAIN, ExportFormat, ExportRequest
 
 _GROUP_ROWS: Final = 50_000
 _PIECE_ROWS: Final = 10_000
+# Rows that the widths of columns are taken from.
+_MEASURED: Final = 1_000
+_SHARES: Final = frozenset({"probability", "prior", "confidence_score", "data_freshness_score"})
 _MOST_LETTERS: Final = 32_767  # of a cell, says Excel
 
 
@@ -33,22 +40,31 @@ class Writer(Protocol):
 
 
 class _Csv:
-    """UTF-8 with a heading, as RFC 4180 has it."""
+    """UTF-8 with a heading, as RFC 4180 has it; or as Excel opens it (``CsvStyle``)."""
 
-    def __init__(self, target: BinaryIO, schema: pa.Schema) -> None:
-        self._writer = pa_csv.CSVWriter(target, flat(pa.RecordBatch.from_pylist([], schema=schema)).schema)
+    def __init__(self, target: BinaryIO, schema: pa.Schema, request: ExportRequest) -> None:
+        self._style = request.csv
+        if self._style.excel:
+            target.write(codecs.BOM_UTF8)
+        empty = self._flat(pa.RecordBatch.from_pylist([], schema=schema))
+        options = pa_csv.WriteOptions(delimiter=self._style.separator)
+        self._writer = pa_csv.CSVWriter(target, empty.schema, write_options=options)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._writer.write_batch(flat(batch))
+        self._writer.write_batch(self._flat(batch))
 
     def close(self) -> None:
         self._writer.close()
+
+    def _flat(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        made = flat(batch)
+        return made if self._style == PLAIN else for_excel(made, self._style.decimal)
 
 
 class _JsonLines:
     """One object a line; numbers are numbers, times are ISO-8601."""
 
-    def __init__(self, target: BinaryIO, _: pa.Schema) -> None:
+    def __init__(self, target: BinaryIO, _: pa.Schema, __: ExportRequest) -> None:
         self._target = target
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -67,7 +83,7 @@ class _JsonLines:
 class _Parquet:
     """Row groups of at least 50,000 rows, Zstandard."""
 
-    def __init__(self, target: BinaryIO, schema: pa.Schema) -> None:
+    def __init__(self, target: BinaryIO, schema: pa.Schema, _: ExportRequest) -> None:
         self._schema = schema
         self._writer = pq.ParquetWriter(target, schema, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
@@ -92,18 +108,23 @@ class _Parquet:
 class _Xlsx:
     """One sheet, written row by row into a temporary file; text is text, never a formula or a link."""
 
-    def __init__(self, target: BinaryIO, schema: pa.Schema) -> None:
+    def __init__(self, target: BinaryIO, schema: pa.Schema, request: ExportRequest) -> None:
         options = {
             "constant_memory": True,
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "remove_timezone": True,
-            "default_date_format": "yyyy-mm-dd hh:mm:ss",
         }
         self._book = xlsxwriter.Workbook(target, options)
         self._sheet = self._book.add_worksheet("Export")
-        self._sheet.freeze_panes(1, 0)
-        self._sheet.write_row(0, 0, schema.names, self._book.add_format({"bold": True, "bottom": 1}))
+        self._names = list(schema.names)
+        self._sheet.write_row(0, 0, self._names, self._book.add_format({"bold": True, "bottom": 1}))
+        self._rooms = [0] * len(self._names)
+        self._time = self._book.add_format({"num_format": sheets.TIME})
+        self._day = self._book.add_format({"num_format": sheets.DAY})
+        self._numbers = [
+            self._book.add_format({"num_format": form}) if form else None for form in _formats(request, schema)
+        ]
         self._row = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -113,24 +134,46 @@ class _Xlsx:
                 self._cell(place, cell)
 
     def close(self) -> None:
+        sheets.lay_out(self._sheet, self._names, self._rooms, self._row)
         self._book.close()
 
     def _cell(self, place: int, cell: Any) -> None:
         if cell is None:
             return
+        if isinstance(cell, list):
+            cell = ", ".join(map(str, cell))
+        if isinstance(cell, str):
+            cell = printable(cell)
+        if self._row <= _MEASURED:
+            self._rooms[place] = max(self._rooms[place], sheets.room(cell))
         if isinstance(cell, str):
             self._sheet.write_string(self._row, place, cell[:_MOST_LETTERS])
-        elif isinstance(cell, list):
-            self._sheet.write_string(self._row, place, ", ".join(map(str, cell)))
         elif isinstance(cell, datetime):
-            self._sheet.write_datetime(self._row, place, cell)
+            self._sheet.write_datetime(self._row, place, cell, self._time)
+        elif isinstance(cell, date):
+            midnight = datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - a day has no zone
+            self._sheet.write_datetime(self._row, place, midnight, self._day)
         elif isinstance(cell, bool):
             self._sheet.write_boolean(self._row, place, cell)
         else:
-            self._sheet.write_number(self._row, place, float(cell))
+            self._sheet.write_number(self._row, place, float(cell), self._numbers[place])
 
 
-WRITERS: Final[dict[ExportFormat, Callable[[BinaryIO, pa.Schema], Writer]]] = {
+def _formats(request: ExportRequest, schema: pa.Schema) -> list[str | None]:
+    """Return how the numbers of each column are shown: shares as percentages, a key figure in its own unit."""
+    unit = get(request.what).unit if request.table is None else None
+    figure = {request.what, f"{request.what}_low", f"{request.what}_high"} if unit else set()
+    return [
+        sheets.FORMATS[unit]
+        if unit and name in figure
+        else "0.0%"
+        if name in _SHARES or name.endswith(("_rate", "_usage", "_probability"))
+        else None
+        for name in schema.names
+    ]
+
+
+WRITERS: Final[dict[ExportFormat, Callable[[BinaryIO, pa.Schema, ExportRequest], Writer]]] = {
     ExportFormat.CSV: _Csv,
     ExportFormat.JSONL: _JsonLines,
     ExportFormat.PARQUET: _Parquet,

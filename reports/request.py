@@ -39,6 +39,7 @@ class ReportFormat(StrEnum):
     HTML = "html"
     XLSX = "xlsx"
     CSV = "csv"
+    ZIP = "zip"
     JSON = "json"
     PARQUET = "parquet"
 
@@ -53,6 +54,7 @@ _MEDIA_TYPES: Final = {
     ReportFormat.HTML: "text/html",
     ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ReportFormat.CSV: "text/csv",
+    ReportFormat.ZIP: "application/zip",
     ReportFormat.JSON: "application/json",
     ReportFormat.PARQUET: "application/vnd.apache.parquet",
 }

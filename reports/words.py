@@ -102,9 +102,9 @@ def _events(findings: Sequence[Finding]) -> str:
         return "The detectors found nothing unusual."
     still = [one for one in findings if one.ended_at is None]
     grave = [one for one in findings if one.severity == "critical"]
-    text = (
-        f"The detectors reported {len(findings)} findings, {len(grave)} of them critical; {len(still)} are still open."
-    )
+    many = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    is_open = "is" if len(still) == 1 else "are"
+    text = f"The detectors reported {many}, {len(grave)} of them critical; {len(still)} {is_open} still open."
     return text + (f" Most pressing: {still[0].title}." if still else "")
 
 

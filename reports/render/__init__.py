@@ -14,6 +14,7 @@ _RENDERERS: Final = {
     ReportFormat.HTML: "reports.render.html:render",
     ReportFormat.XLSX: "reports.render.tables:xlsx",
     ReportFormat.CSV: "reports.render.tables:csv",
+    ReportFormat.ZIP: "reports.render.tables:zip_",
     ReportFormat.JSON: "reports.render.tables:json",
     ReportFormat.PARQUET: "reports.render.tables:parquet",
 }

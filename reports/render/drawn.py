@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,7 +23,6 @@ _HEIGHT: Final = 230
 MOST_ROWS: Final = 60
 """Rows of a table on paper; how many more there are is said below it."""
 _OFFSET: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)[+-]\d\d:\d\d$")
-_SECONDS: Final = "%Y-%m-%d %H:%M:%S"
 _SHORT_CELL: Final = 5
 _LONG_CELL: Final = 30
 
@@ -136,18 +136,32 @@ def _width(texts: Sequence[str]) -> int:
     return max(min(max(word, longest), _LONG_CELL), _SHORT_CELL)
 
 
-def provenance(report: Report) -> list[tuple[str, str]]:
-    """Return where the numbers come from, as pairs of what and its text."""
-    origin, zone = report.provenance, report.request.time_zone
-    mark = "nothing is stored yet" if origin.watermark is None else local(origin.watermark, zone, _SECONDS)
-    missing = (
-        f"but for the last {origin.uncounted_minutes:,} minutes" if origin.uncounted_minutes else "to the last minute"
+def origin(report: Report) -> list[tuple[str, Any]]:
+    """Return where the numbers come from, as pairs of what and its value: texts, numbers and times."""
+    found, zone = report.provenance, ZoneInfo(report.request.time_zone)
+    counted = (
+        f"but for the last {found.uncounted_minutes:,} minutes" if found.uncounted_minutes else "to the last minute"
     )
     return [
-        ("Made", local(origin.made_at, zone, _SECONDS)),
-        ("Newest event stored by then", mark),
-        ("Conversations counted", missing),
-        ("Hours that late events changed a day after they ended", f"{origin.late_hours:,}"),
-        ("Rejected messages received in the range (not in any figure)", f"{origin.dead_letters:,}"),
-        ("Stored periods restated because of late facts", f"{origin.restated:,}"),
+        ("Made", found.made_at.astimezone(zone)),
+        (
+            "Newest event stored by then",
+            found.watermark.astimezone(zone) if found.watermark else "nothing is stored yet",
+        ),
+        ("Time zone", report.request.time_zone),
+        ("Conversations counted", counted),
+        ("Hours that late events changed a day after they ended", found.late_hours),
+        ("Rejected messages received in the range (not in any figure)", found.dead_letters),
+        ("Stored periods restated because of late facts", found.restated),
     ]
+
+
+def provenance(report: Report) -> list[tuple[str, str]]:
+    """Return the same as texts."""
+    return [(what, _said(value)) for what, value in origin(report)]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -5,32 +5,44 @@ from __future__ import annotations
 import csv as csv_writer
 import io
 import json as json_writer
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final
 from uuid import UUID
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+from wcwidth import iter_graphemes
 
 from kpis.kpi import Unit
+from kpis.text import printable
 from reports.neutral import neutral
 from reports.render import drawn
-from reports.report import Exhibit, Report
+from reports.report import Exhibit, Figure, Report
+from reports.sheets import DAY, FORMATS, TIME, lay_out, room
 
-_FORMATS: Final = {
-    Unit.COUNT: "#,##0",
-    Unit.RATIO: "0.0%",
-    Unit.MONEY_RATIO: "0.00",
-    Unit.SCORE: "0.00",
-    Unit.MILLISECONDS: "#,##0",
-    Unit.MINUTES: "0.0",
-    Unit.HOURS: "0.0",
-    Unit.STARS: "0.00",
-    Unit.MONEY: "#,##0.00",
+HEADINGS: Final = {
+    "id": "ID",
+    "title": "Figure",
+    "value": "Value",
+    "unit": "Unit",
+    "n": "Number (n)",
+    "low": "Low (95 %)",
+    "high": "High (95 %)",
+    "before": "Period before",
+    "change": "Change",
+    "state": "State",
+    "version": "Version",
+    "notes": "Notes",
 }
+"""Headings of the sheet of key figures, by the names that data files have."""
+_OTHER: Final = {"n": Unit.COUNT, "change": Unit.RATIO, "version": Unit.COUNT}
 _LONGEST_NAME: Final = 31
 
 
@@ -79,19 +91,36 @@ def json(report: Report) -> bytes:
 
 
 def csv(report: Report) -> bytes:
-    """Return the key figures as CSV (UTF-8, a header line); after an empty line the rows by integration."""
+    """Return the key figures as CSV (UTF-8, a heading): one table for every parser; ``zip`` has all."""
+    return _csv(figure_records(report))
+
+
+def zip_(report: Report) -> bytes:
+    """Return an archive with a CSV file for each table of the report."""
+    tables = {"key-figures": figure_records(report)}
+    for exhibit in (report.breakdown, *report.exhibits, *([report.raw] if report.raw is not None else [])):
+        name = "-".join(re.findall(r"[a-z0-9]+", exhibit.title.lower())) or "table"
+        if exhibit.rows and exhibit.rows not in tables.values():
+            tables[next(one for one in _numbered(name) if one not in tables)] = exhibit.rows
+    tables["findings"] = [one._asdict() for one in report.findings]
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
+        for name, rows in tables.items():
+            if rows:  # with a fixed day: the same report is the same file
+                archive.writestr(ZipInfo(f"{name}.csv", (2000, 1, 1, 0, 0, 0)), _csv(rows), ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv_writer.writer(text, lineterminator="\r\n")
-    for block in (
-        figure_records(report),
-        report.breakdown.rows,
-        *([report.raw.rows] if report.raw is not None else []),
-    ):
-        if not block:
-            continue
-        writer.writerow(list(block[0]))
-        writer.writerows([[neutral(_plain(cell)) for cell in row.values()] for row in block])
-        writer.writerow([])
+    writer.writerow(list(rows[0]))
+    writer.writerows([[neutral(_plain(cell)) for cell in row.values()] for row in rows])
     return text.getvalue().encode()
 
 
@@ -113,15 +142,15 @@ def xlsx(report: Report) -> bytes:
         sheets = _Sheets(book)
         sheets.figures(report)
         sheets.exhibit("By integration", report.breakdown)
+        shown = [report.breakdown.rows]
         for exhibit in report.exhibits:
-            sheets.exhibit(exhibit.title, exhibit)
-        sheets.pairs(
-            "Findings",
-            [(f"{one.severity}: {one.title}", one.summary) for one in report.findings] or [("None", "nothing unusual")],
-        )
+            if exhibit.rows not in shown or not exhibit.rows:  # the same rows under another title are there once
+                sheets.exhibit(exhibit.title, exhibit)
+                shown.append(exhibit.rows)
+        sheets.findings(report)
         if report.raw is not None:
             sheets.exhibit("Raw data", report.raw)
-        sheets.pairs("Provenance", [*drawn.provenance(report), *report.provenance.hashes.items()])
+        sheets.provenance(report)
     return buffer.getvalue()
 
 
@@ -130,49 +159,76 @@ class _Sheets:
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
-        self._bold = book.add_format({"bold": True, "bottom": 1})
-        self._time = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        self._day = book.add_format({"num_format": "yyyy-mm-dd"})
-        self._units = {unit: book.add_format({"num_format": shape}) for unit, shape in _FORMATS.items()}
+        self._bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self._text = book.add_format({"text_wrap": True, "valign": "top"})
+        self._time = book.add_format({"num_format": TIME, "valign": "top"})
+        self._day = book.add_format({"num_format": DAY, "valign": "top"})
+        self._units = {unit: book.add_format({"num_format": form, "valign": "top"}) for unit, form in FORMATS.items()}
         self._names: set[str] = set()
 
     def figures(self, report: Report) -> None:
         """Add the key figures, each cell in its own unit."""
-        sheet = self._sheet("Key figures")
         records = figure_records(report)
-        sheet.write_row(0, 0, list(records[0]), self._bold)
-        for line, (figure, record) in enumerate(zip(report.figures, records, strict=True), start=1):
-            for place, (name, cell) in enumerate(record.items()):
-                unit = figure.unit if name in {"value", "low", "high", "before"} else None
-                self._write(sheet, line, place, cell, unit)
-        sheet.set_column(0, 1, 28)
-        sheet.set_column(2, len(records[0]), 14)
-        sheet.freeze_panes(1, 2)
+        in_unit = {"value", "low", "high", "before"}
+        lines = [
+            [
+                (
+                    cell,
+                    figure.unit
+                    if name in in_unit or (name == "change" and _is_difference(figure))
+                    else _OTHER.get(name),
+                )
+                for name, cell in record.items()
+            ]
+            for figure, record in zip(report.figures, records, strict=True)
+        ]
+        self._table("Key figures", [HEADINGS[name] for name in records[0]], lines)
 
     def exhibit(self, name: str, exhibit: Exhibit) -> None:
-        """Add a table."""
-        sheet = self._sheet(name)
-        titles = {column.name: column.title for column in exhibit.columns}
-        units = {column.name: column.unit for column in exhibit.columns}
-        names = list(exhibit.rows[0]) if exhibit.rows else []
+        """Add a table; without rows its sheet says so."""
+        columns = {column.name: column for column in exhibit.columns}
+        hidden = {column.name for column in exhibit.columns if column.hidden}
+        names = [one for one in (exhibit.rows[0] if exhibit.rows else ()) if one not in hidden]
         if not names:
-            sheet.write_string(0, 0, exhibit.no_data)
+            self._table(name, [exhibit.no_data], [])
             return
-        sheet.write_row(0, 0, [titles.get(one, one) for one in names], self._bold)
-        for line, row in enumerate(exhibit.rows, start=1):
-            for place, one in enumerate(names):
-                self._write(sheet, line, place, row[one], units.get(one))
-        sheet.set_column(0, len(names), 18)
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, len(exhibit.rows), len(names) - 1)
+        units = [columns[one].unit if one in columns else None for one in names]
+        lines = [[(row[one], unit) for one, unit in zip(names, units, strict=True)] for row in exhibit.rows]
+        self._table(name, [drawn.heading(columns.get(one), one) for one in names], lines)
 
-    def pairs(self, name: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Add a table of two text columns."""
+    def findings(self, report: Report) -> None:
+        """Add what the detectors found."""
+        zone = ZoneInfo(report.request.time_zone)
+        lines = [
+            (
+                one.severity,
+                one.title,
+                one.summary,
+                one.provider,
+                one.started_at.astimezone(zone),
+                one.ended_at and one.ended_at.astimezone(zone),
+                "; ".join(one.actions),
+            )
+            for one in report.findings
+        ]
+        head = ["Severity", "Finding", "Summary", "Integration", "Began", "Ended", "What to do"]
+        self._table("Findings", head, [[(cell, None) for cell in line] for line in lines])
+
+    def provenance(self, report: Report) -> None:
+        """Add where the numbers come from; numbers and times are such."""
+        pairs = [*drawn.origin(report), *report.provenance.hashes.items()]
+        lines: list[list[tuple[Any, Unit | None]]] = [[(what, None), (cell, Unit.COUNT)] for what, cell in pairs]
+        self._table("Provenance", ["What", "Value"], lines)
+
+    def _table(self, name: str, head: Sequence[str], lines: Sequence[Sequence[tuple[Any, Unit | None]]]) -> None:
         sheet = self._sheet(name)
-        for line, (what, text) in enumerate(pairs):
-            sheet.write_string(line, 0, what)
-            sheet.write_string(line, 1, text)
-        sheet.set_column(0, 1, 60)
+        sheet.write_row(0, 0, [printable(one) for one in head], self._bold)
+        rooms = [0] * len(head)
+        for number, line in enumerate(lines, start=1):
+            for place, (cell, unit) in enumerate(line):
+                self._write(sheet, number, place, cell, unit)
+                rooms[place] = max(rooms[place], room(_plain(cell) if isinstance(cell, list | tuple) else cell))
+        lay_out(sheet, head, rooms, len(lines))
 
     def _write(self, sheet: Any, line: int, place: int, cell: Any, unit: Unit | None) -> None:
         if cell is None:
@@ -186,7 +242,7 @@ class _Sheets:
         elif isinstance(cell, date):
             sheet.write_datetime(line, place, cell, self._day)
         else:
-            sheet.write_string(line, place, str(_plain(cell)))
+            sheet.write_string(line, place, printable(str(_plain(cell))), self._text)
 
     def _sheet(self, name: str) -> Any:
         return self._book.add_worksheet(next(one for one in _names(name) if self._take(one)))
@@ -197,12 +253,39 @@ class _Sheets:
         return fresh
 
 
+def _is_difference(figure: Figure) -> bool:
+    """Whether a figure's change is in its own unit; that of others is a share."""
+    return figure.unit in {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}
+
+
 def _names(title: str) -> Iterator[str]:
-    """Yield names that Excel takes for a sheet, the plain one first."""
-    plain = "".join(letter for letter in title if letter not in "[]:*?/\\'").strip()
-    yield plain[:_LONGEST_NAME]
-    for number in range(2, 100):
-        yield f"{plain[: _LONGEST_NAME - 3]} {number}"
+    """Yield names that Excel takes for a sheet, the plain one first: cut between words, never like ``History``."""
+    plain = "".join(letter for letter in printable(title) if letter not in "[]:*?/\\").strip(" '") or "Table"
+    plain = f"{plain} of figures" if plain.lower() == "history" else plain
+    yield _cut(plain, _LONGEST_NAME)
+    for number in count(2):
+        yield f"{_cut(plain, _LONGEST_NAME - len(str(number)) - 1)} {number}"
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the words of a text that fit; Excel counts UTF-16 units."""
+    kept = ""
+    for word in text.split(" "):
+        longer = f"{kept} {word}".strip()
+        if _units(longer) > limit:
+            break
+        kept = longer
+    if kept:
+        return kept
+    for grapheme in iter_graphemes(text):
+        if _units(kept + grapheme) > limit:
+            break
+        kept += grapheme
+    return kept or "Table"
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _plain(cell: Any) -> Any:

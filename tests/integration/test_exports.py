@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -9,22 +10,25 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import openpyxl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
+from openpyxl.utils import get_column_letter
 
 from kpis.query import figures
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
-from reports.export_request import ExportFormat, ExportRequest
+from reports.export_request import CsvStyle, ExportFormat, ExportRequest
 from reports.export_tables import EXPORTABLE
 from sinks.audit import newest
 from sinks.connection import ClickHouseAddress, connect
@@ -56,7 +60,7 @@ from pathlib import Path
 from uuid import UUID
 from kpis.scope import Scope
 from reports.export import export_to_file
-from reports.export_request import ExportFormat, ExportRequest
+from reports.export_request import CsvStyle, ExportFormat, ExportRequest
 from sinks.connection import ClickHouseAddress, connect
 scope = Scope(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), UUID(sys.argv[3]))
 with connect(ClickHouseAddress(sys.argv[1], sys.argv[2])) as client:
@@ -68,6 +72,10 @@ status = Path("/proc/self/status")
 lines = status.read_text().splitlines() if status.exists() else []
 print(next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0))
 """
+
+
+def nobody(_: int, __: int) -> None:
+    """Watch no progress."""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +137,65 @@ def test_cells_that_look_like_formulas_are_disarmed_where_spreadsheets_read_them
     place = [cell.value for cell in sheet[1]].index("query_type")
     assert sheet.max_row == 361
     assert {row[place].data_type for row in sheet.iter_rows(min_row=2)} == {"s"}
+
+
+class Asked(NamedTuple):
+    """An export, and its column of times."""
+
+    what: str
+    time: str
+    by: tuple[str, ...] = ()
+    every: Interval | None = None
+
+
+_EVERYTHING_ASKED = [
+    *(Asked(name, table.time) for name, table in EXPORTABLE.items()),
+    Asked("query_success_rate", "time", ("provider",), Interval.DAY),
+    Asked("query_count", "time", ("tenant",), Interval.HOUR),
+]
+
+
+@pytest.mark.parametrize("asked", _EVERYTHING_ASKED, ids=lambda asked: asked.what)
+def test_times_are_times_and_rates_are_rates_in_every_format(client: Client, tmp_path: Path, asked: Asked) -> None:
+    hours = replace(NOVEMBER, end=datetime(2026, 11, 1, 3, tzinfo=UTC))
+
+    def made(format_: ExportFormat) -> Path:
+        path = tmp_path / f"any.{format_}"
+        export_to_file(client, ExportRequest(asked.what, hours, format_, asked.by, asked.every), path, nobody)
+        return path
+
+    table = pq.read_table(made(ExportFormat.PARQUET))
+    assert pa.types.is_timestamp(table.schema.field(asked.time).type)
+    for field in table.schema:
+        if field.name.endswith(("_at", "_start", "_end", "_time", "time")):
+            assert pa.types.is_timestamp(field.type) or pa.types.is_date(field.type), field
+    files = {format_: made(format_) for format_ in ExportFormat}
+    if not table.num_rows:
+        return
+    moment = table.column(asked.time)[0].as_py()
+    lines = files[ExportFormat.JSONL].read_text().splitlines()
+    assert datetime.fromisoformat(json.loads(lines[0])[asked.time]) == moment
+    first = next(csv.DictReader(io.StringIO(files[ExportFormat.CSV].read_text())))
+    assert datetime.fromisoformat(first[asked.time]) == moment
+    sheet = openpyxl.load_workbook(files[ExportFormat.XLSX])["Export"]
+    cells = {str(head.value): cell for head, cell in zip(sheet[1], sheet[2], strict=True)}
+    assert isinstance(cells[asked.time].value, datetime)
+    assert sheet.column_dimensions[get_column_letter(cells[asked.time].column)].width >= 19
+    assert asked.what != "query_success_rate" or cells[asked.what].number_format == "0.0%"
+
+
+def test_csv_for_excel_has_a_mark_plain_times_and_decimal_commas_where_told(client: Client, tmp_path: Path) -> None:
+    hour = replace(NOVEMBER, end=datetime(2026, 11, 1, 1, tzinfo=UTC))
+    path = tmp_path / "any.csv"
+    request = ExportRequest("queries", hour, ExportFormat.CSV, csv=CsvStyle(excel=True, separator=";", decimal=","))
+    export_to_file(client, request, path, nobody)
+    assert path.read_bytes().startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter=";"))
+    assert rows[1]["created_at"] == "2026-11-01 00:00:10"
+    assert float(rows[1]["data_freshness_hours"].replace(",", ".")) == 0.1
+    assert "." not in rows[1]["data_freshness_hours"]
+    with pytest.raises(SettingsError, match="are for csv"):
+        ExportRequest("queries", hour, ExportFormat.JSONL, csv=CsvStyle(excel=True))
 
 
 def test_json_lines_and_excel_hold_numbers_and_times(client: Client) -> None:

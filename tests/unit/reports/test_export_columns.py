@@ -14,7 +14,7 @@ QUERIES, SCORES = EXPORTABLE["queries"], EXPORTABLE["scores"]
 
 
 @settings(deadline=None)
-@given(st.lists(st.none() | st.text(alphabet="=+-@\t\r\nab'1", max_size=4)))
+@given(st.lists(st.none() | st.text(alphabet="=+-@\uff1d\uff0d \u3000\u200b\t\r\nab'1", max_size=4)))
 def test_a_column_is_disarmed_as_each_cell_would_be(cells: list[str | None]) -> None:
     batch = pa.RecordBatch.from_pydict({"text": pa.array(cells, pa.string())})
     assert flat(batch).column("text").to_pylist() == [neutral(cell) for cell in cells]

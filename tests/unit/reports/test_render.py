@@ -3,9 +3,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from zipfile import ZipFile
 
 import openpyxl
 import pyarrow.parquet as pq
@@ -42,7 +44,6 @@ def test_numbers_of_a_workbook_are_numbers_and_no_cell_is_a_formula() -> None:
         "Key figures",
         "By integration",
         "How many",
-        "By integration 2",
         "Findings",
         "Raw data",
         "Provenance",
@@ -50,8 +51,8 @@ def test_numbers_of_a_workbook_are_numbers_and_no_cell_is_a_formula() -> None:
     sheet = book["Key figures"]
     header = [cell.value for cell in sheet[1]]
     row = dict(zip(header, [cell.value for cell in sheet[2]], strict=True))
-    assert row["value"] == 4.1
-    assert sheet.cell(3, header.index("value") + 1).number_format == "0.0%"
+    assert row["Value"] == 4.1
+    assert sheet.cell(3, header.index("Value") + 1).number_format == "0.0%"
     assert book["How many"]["A2"].value == NOW.replace(tzinfo=None)
     kinds = {cell.data_type for one in book.worksheets for line in one.iter_rows() for cell in line}
     assert "f" not in kinds
@@ -63,7 +64,54 @@ def test_csv_neutralises_formulas_and_reads_back() -> None:
     rows = list(csv.reader(io.StringIO(text)))
     assert rows[0][:3] == ["id", "title", "value"]
     assert rows[1][:3] == ["csat", "Csat", "4.1"]
-    assert ["'" + FORMULA, "7"] in rows
+    assert len({len(row) for row in rows}) == 1, "one table"
+
+
+def test_a_zip_has_a_csv_of_one_table_for_each_and_neutralises_formulas() -> None:
+    with ZipFile(io.BytesIO(render(report(ReportFormat.ZIP, raw=True)))) as archive:
+        tables = {name: list(csv.reader(io.TextIOWrapper(archive.open(name)))) for name in archive.namelist()}
+    assert [*tables] == ["key-figures.csv", "by-integration.csv", "how-many.csv", "findings.csv"]
+    assert all(len({len(row) for row in rows}) == 1 for rows in tables.values())
+    assert ["'" + FORMULA, "7"] in tables["by-integration.csv"]
+    assert render(report(ReportFormat.ZIP)) == render(report(ReportFormat.ZIP))
+
+
+def test_every_sheet_has_a_heading_that_stays_a_filter_and_fits_a_page() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(render(report(ReportFormat.XLSX, raw=True))))
+    for sheet in book.worksheets:
+        assert sheet.freeze_panes == "A2"
+        assert sheet.auto_filter.ref
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+        assert sheet.sheet_properties.pageSetUpPr is not None
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.print_title_rows == "$1:$1"
+        assert all(cell.font.bold for cell in sheet[1])
+    assert [cell.value for cell in book["Findings"][1]][:2] == ["Severity", "Finding"]
+    made = {row[0].value: row[1].value for row in book["Provenance"].iter_rows(min_row=2)}
+    assert made["Made"] == NOW.replace(tzinfo=None)
+    assert made["Hours that late events changed a day after they ended"] == 2
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Which integrations answer too late, and how much?",
+        "Incidents of the last days by kind",
+        "History",
+        "'",
+        "a" * 50,
+        "😀" * 30,
+    ],
+)
+def test_sheets_are_named_in_whole_words_and_apart(title: str) -> None:
+    tables = tuple(Exhibit(title, "", (), [{"n": n}], None, "Nothing") for n in range(12))
+    names = openpyxl.load_workbook(io.BytesIO(render(replace(report(ReportFormat.XLSX), exhibits=tables)))).sheetnames[
+        2:-2
+    ]
+    assert len(set(names)) == 12
+    assert all(len(name.encode("utf-16-le")) <= 62 for name in names)
+    if " " in title:
+        assert set(re.findall(r"[A-Za-z]+", names[0])) <= set(re.findall(r"[A-Za-z]+", title))
 
 
 def test_json_holds_everything_with_where_it_comes_from() -> None:
@@ -107,7 +155,25 @@ def test_a_column_is_as_wide_as_its_longest_word_and_a_long_text_wraps() -> None
     assert drawn.table(Exhibit("Wide", "", (), rows, None, ""))["widths"] == [18, 30, 5]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\uff1d1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20A",
+        " =1",
+        "\u3000\u200b\uff1d1",
+        "\xa0+1",
+    ],
+)
 def test_what_a_spreadsheet_would_compute_is_made_a_text(text: str) -> None:
     assert neutral(text) == "'" + text
 

@@ -51,7 +51,7 @@ def test_the_summary_tells_moves_worries_and_findings() -> None:
     assert "Better than in the period before: csat (+0.30 to 4.30)" in text
     assert "Worse: error rate (+18.0 points to 20.0%)" in text
     assert "Critical: error rate." in text
-    assert "1 findings, 1 of them critical; 1 are still open" in text
+    assert "1 finding, 1 of them critical; 1 is still open" in text
 
 
 def test_a_figure_that_is_not_known_says_why() -> None:
