@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.errors import SettingsError
+from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from sinks.connection import ClickHouseAddress
 
@@ -66,6 +67,14 @@ class Settings(BaseSettings):
     smtp_from: str = Field(default="", description="who reports are from, for example Reports <reports@example.com>")
     grafana_url: str = Field(default="", description="Grafana that live figures are pushed to; empty: none")
     grafana_live_token: SecretStr = SecretStr("")
+    sync_words: dict[str, str] = Field(
+        default_factory=dict,
+        description="what a connector's words for the state of a sync mean, as JSON: healthy, running, degraded, "
+        "failed or paused",
+    )
+    error_words: dict[str, str] = Field(
+        default_factory=dict, description="what a connector's words for errors mean, as JSON: one of the error kinds"
+    )
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
@@ -140,6 +149,14 @@ class Settings(BaseSettings):
             raise SettingsError("ROMASHKA_SMTP_FROM must be the address that reports are from (see .env.example)")
         password = self.smtp_password.get_secret_value()
         return MailServer(self.smtp_host, self.smtp_port, self.smtp_from, self.smtp_user, password, self.smtp_security)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What connectors' words mean."""
+        try:
+            return Vocabulary(self.sync_words, self.error_words)
+        except ValueError as error:
+            raise SettingsError(f"ROMASHKA_SYNC_WORDS, ROMASHKA_ERROR_WORDS: {error}") from None
 
     @property
     def timing(self) -> GroupTiming:

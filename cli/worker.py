@@ -46,6 +46,7 @@ async def _run(config: Settings) -> None:
         jobs=every_job(config),
         metrics_port=config.metrics_port,
         metrics_host=config.metrics_host,
+        vocabulary=config.vocabulary,
     )
     # A batch is tens of thousands of objects without cycles: at Python's default the collector walks over them again
     # and again, for a quarter of the processor time per event. What was imported is left out of its rounds altogether.

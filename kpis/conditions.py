@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from models.sync_status import Condition, words_of
+from models.words import squashed, squashed_sql
 
 
 def is_one_of(column: str, *conditions: Condition) -> str:
     """Return the predicate that a status means one of some conditions, however it is spelled."""
-    words = ", ".join(f"'{word}'" for word in words_of(*conditions))
-    return f"translate(lower(trim({column})), ' -', '__') IN ({words})"
+    words = ", ".join(f"'{word}'" for word in sorted({squashed(word) for word in words_of(*conditions)}))
+    return f"{squashed_sql(column)} IN ({words})"
 
 
 def needs_attention(table: str, is_open: Callable[[str], str]) -> str:

@@ -56,5 +56,12 @@ Money = Annotated[
     Decimal,
     Field(ge=0, le=Decimal("99999999.99"), description="The tenant's currency, 0 or more, kept to cents"),
 ]
-ErrorKind = Literal["auth", "permission", "rate_limit", "timeout", "not_found", "schema", "provider_down", "unknown"]
+ErrorKind = Annotated[
+    str,
+    Field(
+        pattern=LABEL_PATTERN,
+        description="What went wrong: auth, permission, rate_limit, timeout, not_found, schema, provider_down, "
+        "unknown, or another word for one of them (token_revoked, 429); any other word of 1 to 128 characters stays",
+    ),
+]
 HandledBy = Literal["ai", "human", "mixed"]

@@ -49,9 +49,10 @@ def asyncapi() -> dict[str, Any]:
             "description": (
                 "Events about integrations. Key every message by its user_id in lower case with dashes, so that one "
                 "tenant's events stay in one partition and in order; a message with another key, or none, is a dead "
-                "letter (wrong_key). Place keys by murmur2, as Kafka's Java client does: queries that lie elsewhere are "
-                "moved before they are counted. Times are at most 5 minutes ahead; created_at and opened_at at most "
-                f"{EVENT_RETENTION.days} days old, last_sync_at at most {MAX_SYNC_AGE.days}. A value is one JSON object in UTF-8 of at most {MAX_EVENT_BYTES // 1024} KiB."
+                "letter (wrong_key). Place keys by murmur2, as Kafka's Java client does: queries that lie elsewhere "
+                "are moved before they are counted. Times are at most 5 minutes ahead; created_at and opened_at at "
+                f"most {EVENT_RETENTION.days} days old, last_sync_at at most {MAX_SYNC_AGE.days}. A value is one JSON "
+                f"object in UTF-8 of at most {MAX_EVENT_BYTES // 1024} KiB."
             ),
         },
         "defaultContentType": "application/json",

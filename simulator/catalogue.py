@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
+from models.error_kinds import KNOWN
 from models.fields import ErrorKind
 
-ERROR_KINDS: Final[tuple[ErrorKind, ...]] = get_args(ErrorKind)
+ERROR_KINDS: Final = KNOWN
 
 
 def kind_index(kind: ErrorKind) -> int:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from models.events import AnyEvent
 from models.rows import LABEL, LABELS, MONEY, SCORE, UUID
+from models.sync_status import Vocabulary
 from streams.decode import Source
 from streams.pseudonyms import Pseudonymiser
 
@@ -37,6 +38,18 @@ def to_batch(
     }
     columns = [given[f.name] if f.name in given else _column(events, f.name, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def with_meanings(rows: pa.RecordBatch, vocabulary: Vocabulary) -> pa.RecordBatch:
+    """Return rows with the words for states and errors replaced by what they mean; words without a meaning stay."""
+    meanings = {"sync_status": vocabulary.sync_status, "error_kind": vocabulary.error_kind}
+    for name in rows.schema.names:
+        if name in meanings:
+            encoded = rows[name].dictionary_encode()
+            words = [meanings[name](str(word)) if word else "" for word in encoded.dictionary.to_pylist()]
+            column = pa.array(words, LABEL).take(encoded.indices)
+            rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return rows
 
 
 def _customers(users: Sequence[bytes], events: Sequence[AnyEvent], pseudonymiser: Pseudonymiser) -> pa.Array[Any]:

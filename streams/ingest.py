@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from models import rows, topics
 from models.dead_letters import DeadLetter
+from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.decode import Record, Source
 from streams.guard import RejectionGuard
@@ -46,6 +47,8 @@ class Ingest:
         Where the topic's events are folded into windows and minute series; only queries are.
     placement
         Tells which records belong in another partition; ``None`` where rows count once whatever their partition.
+    vocabulary
+        What connectors' words mean.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Ingest:
         pseudonymiser: Pseudonymiser,
         metrics: Metrics,
         queries: Queries | None = None,
+        *,
         placement: Placement | None = None,
+        vocabulary: Vocabulary = DEFAULT_VOCABULARY,
     ) -> None:
         self.topic = topic
         self.guard = RejectionGuard(topic.name)
-        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser)
+        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary)
         self._metrics = metrics
         self._queries = queries
         self._placement = placement

@@ -9,6 +9,7 @@ from typing import cast
 
 import pyarrow as pa
 
+from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import HEALTH, INGEST, QUERIES
 from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink, StoredRange
@@ -41,6 +42,8 @@ class Pipeline:
         Returns now, in UTC.
     moving
         How queries get to the partition of their tenant; ``None``: they count where they lie.
+    vocabulary
+        What connectors' words for states and errors mean.
 
     ``handled`` counts messages, ``assignments`` how often every partition was let go.
     """
@@ -57,6 +60,7 @@ class Pipeline:
         clock: Callable[[], datetime],
         limits: Limits,
         moving: Moving | None = None,
+        vocabulary: Vocabulary = DEFAULT_VOCABULARY,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
@@ -64,8 +68,10 @@ class Pipeline:
         self._clock = clock
         self._queries = Queries(metrics)
         self._placement = None if moving is None else Placement(moving.home_of)
-        self._ingests = {topic.name: Ingest(topic, pseudonymiser, metrics) for topic in INGEST}
-        self._ingests[QUERIES.name] = Ingest(QUERIES, pseudonymiser, metrics, self._queries, self._placement)
+        self._ingests = {topic.name: Ingest(topic, pseudonymiser, metrics, vocabulary=vocabulary) for topic in INGEST}
+        self._ingests[QUERIES.name] = Ingest(
+            QUERIES, pseudonymiser, metrics, self._queries, placement=self._placement, vocabulary=vocabulary
+        )
         self.patience = Patience(metrics)
         self.delivery = Delivery(
             sink,

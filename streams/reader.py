@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from models.dead_letters import DeadLetter
+from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.columnar import ColumnarReader
-from streams.columns import to_batch
+from streams.columns import to_batch, with_meanings
 from streams.decode import Decoder, Record, Source
 from streams.pseudonyms import Pseudonymiser
 
@@ -45,9 +46,18 @@ class RecordReader:
     ----------
     schema
         The rows to make, one of ``models.rows``.
+    vocabulary
+        What connectors' words for states and errors mean.
     """
 
-    def __init__(self, topic: Topic, schema: pa.Schema, pseudonymiser: Pseudonymiser) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        schema: pa.Schema,
+        pseudonymiser: Pseudonymiser,
+        vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+    ) -> None:
+        self._vocabulary = vocabulary
         self._schema = schema
         self._pseudonymiser = pseudonymiser
         self._decoder = Decoder(topic)
@@ -62,8 +72,9 @@ class RecordReader:
             self._batches_one_by_one -= 1
         elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
             self._batches_one_by_one = _BATCHES_ONE_BY_ONE
+        rows = _joined([part.rows for part in parts if part.rows is not None])
         return ReadBatch(
-            _joined([part.rows for part in parts if part.rows is not None]),
+            rows if rows is None else with_meanings(rows, self._vocabulary),
             [letter for part in parts for letter in part.rejected],
             sum(part.unknown_fields for part in parts),
         )

@@ -17,6 +17,7 @@ from faust.types import TP
 
 from detectors.state import StateSeal
 from models.errors import PortInUse, RomashkaError
+from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import INGEST, QUERIES
 from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_detectors import ClickHouseDetectors
@@ -72,6 +73,7 @@ class WorkerConfig(NamedTuple):
     jobs: Sequence[Job]
     metrics_port: int
     metrics_host: str = "127.0.0.1"
+    vocabulary: Vocabulary = DEFAULT_VOCABULARY
 
 
 async def run_worker(config: WorkerConfig) -> None:
@@ -98,6 +100,7 @@ async def run_worker(config: WorkerConfig) -> None:
         clock=lambda: datetime.now(UTC),
         limits=config.limits,
         moving=Moving(home_partitions(partitions), partial(publish_moved, app)),
+        vocabulary=config.vocabulary,
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, metrics)

@@ -19,7 +19,9 @@ from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 Event = dict[str, Any]
 Message = tuple[str, bytes, bytes]
 _DOWN: Final = {"failing", "failed", "FAILED", "error", "down", "disconnected", "unauthorized"}
-_AT_IT: Final = {"syncing", "In Progress", "running", "paused"}
+_RUNNING: Final = {"syncing", "In Progress", "running"}
+_AT_IT: Final = _RUNNING | {"paused"}
+_UP: Final = {"healthy", "Completed", "degraded"}
 _GOOD: Final = {"resolved", "converted", "upsold"}
 _DAY: Final = timedelta(days=1)
 
@@ -245,7 +247,9 @@ class Oracle:
         quotas = [float(row["api_rate_limit_usage"]) for row in rows if row.get("api_rate_limit_usage") is not None]
         return {
             "integration_uptime": self._uptime(kept, start, end),
-            "sync_success_rate": _ratio(sum(row["sync_status"] not in _DOWN for row in finished), len(finished)),
+            "sync_success_rate": _ratio(
+                sum(row["sync_status"] in _UP for row in last), sum(row["sync_status"] in _UP | _DOWN for row in last)
+            ),
             "sync_job_count": len(last),
             "unfinished_sync_jobs": len(last) - len(finished),
             "records_failed_rate": _ratio(failed, synced + failed),
@@ -256,7 +260,7 @@ class Oracle:
     def _uptime(self, rows: Sequence[Event], start: datetime, end: datetime) -> float | None:
         links: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
         for row in rows:
-            if start - _DAY <= row["at"] < end:
+            if start - _DAY <= row["at"] < end and row["sync_status"] not in _RUNNING:
                 links[row["user_id"], row["integration_provider"]].append(row)
         up = known = timedelta()
         for group in links.values():
@@ -264,8 +268,8 @@ class Oracle:
             for row, following in zip(group, [*(one["at"] for one in group[1:]), None], strict=True):
                 until = min(following or end, row["at"] + _DAY, end, max(self.as_of, row["at"]))
                 lasted = max(until - max(row["at"], start), timedelta())
-                known += lasted
-                up += lasted if row["sync_status"] not in _DOWN else timedelta()
+                known += lasted if row["sync_status"] in _DOWN | _UP else timedelta()
+                up += lasted if row["sync_status"] in _UP else timedelta()
         return up / known if known else None
 
 

@@ -11,7 +11,8 @@ from kpis.sources.health import HEALTH_REPORTS, STATES, SYNC_JOBS
 from models.sync_status import Condition
 
 _UNFINISHED: Final = is_one_of("last_status", Condition.RUNNING, Condition.PAUSED)
-_FAILED: Final = is_one_of("last_status", Condition.FAILED)
+_SUCCEEDED: Final = is_one_of("last_status", Condition.HEALTHY, Condition.DEGRADED)
+_ENDED: Final = is_one_of("last_status", Condition.HEALTHY, Condition.DEGRADED, Condition.FAILED)
 
 KPIS: Final = (
     Kpi(
@@ -19,13 +20,18 @@ KPIS: Final = (
         title="Integrations up",
         meaning=(
             "Share of the observed time in which integrations worked. A reported state holds until the next report, at "
-            "most a day; time without any report counts as neither. n: the reports it rests on. In a series, a state "
-            "counts in the step that it begins in."
+            "most a day, and through a run that has not ended. Paused, words that are not known, and time without any "
+            "report count as neither. n: the reports it rests on. In a series, a state counts in the step that it "
+            "begins in."
         ),
         unit=Unit.RATIO,
         good="up",
         area=Area.MONITORING,
-        computed=Aggregate(STATES, "sumIf(lasted_ms, NOT down) / nullIf(sum(lasted_ms), 0)", "countIf(lasted_ms > 0)"),
+        computed=Aggregate(
+            STATES,
+            "sumIf(lasted_ms, up) / nullIf(sumIf(lasted_ms, up OR down), 0)",
+            "countIf(lasted_ms > 0 AND (up OR down))",
+        ),
         minimum_volume=5,
         warning=0.99,
         critical=0.95,
@@ -34,13 +40,14 @@ KPIS: Final = (
         id="sync_success_rate",
         title="Sync jobs that succeeded",
         meaning=(
-            "Share of finished sync jobs that did not fail. A job whose last word was that it is running, or paused, "
-            "is neither: an interrupted job is no success."
+            "Share of sync jobs that succeeded among those that succeeded or failed. A job whose last word was that "
+            "it is running, or paused, is neither, and so is one whose word is not known: an interrupted job is no "
+            "success. Words: models/sync_status.py, and ROMASHKA_SYNC_WORDS."
         ),
         unit=Unit.RATIO,
         good="up",
         area=Area.MONITORING,
-        computed=share(f"countIf(NOT {_UNFINISHED} AND NOT {_FAILED})", f"countIf(NOT {_UNFINISHED})").over(SYNC_JOBS),
+        computed=share(f"countIf({_SUCCEEDED})", f"countIf({_ENDED})").over(SYNC_JOBS),
         minimum_volume=5,
         warning=0.95,
         critical=0.8,

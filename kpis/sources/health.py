@@ -34,11 +34,13 @@ _LOOK_BACK: Final = "INTERVAL 1 DAY"
 def _states(asked: Asked) -> str:
     """Return how long each report's state lasted: until the next report, at most a day, within the range."""
     before = f"{asked.dialect.start} - {_LOOK_BACK}"
+    # A run says nothing of how it ends: until then the state before it holds.
+    judged = f"NOT {is_one_of('sync_status', Condition.RUNNING)}"
     reports = (
         "SELECT user_id, integration_provider, sync_status, created_at, leadInFrame(created_at, 1, "
         "created_at + INTERVAL 1 DAY) OVER (PARTITION BY user_id, integration_provider ORDER BY created_at, event_id "
         "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next_at FROM integration_health_history FINAL "
-        f"WHERE {asked.where(_LINKS)} AND created_at >= {before} AND created_at < {asked.dialect.end}"
+        f"WHERE {asked.where(_LINKS)} AND created_at >= {before} AND created_at < {asked.dialect.end} AND {judged}"
     )
     begin = f"greatest(created_at, toDateTime64({asked.dialect.start}, 3, 'UTC'))"
     end = (
@@ -48,6 +50,7 @@ def _states(asked: Asked) -> str:
     return (
         f"(SELECT user_id, integration_provider, {begin} AS at, "
         f"greatest(0, dateDiff('millisecond', {begin}, {end})) AS lasted_ms, "
+        f"{is_one_of('sync_status', Condition.HEALTHY, Condition.DEGRADED)} AS up, "
         f"{is_one_of('sync_status', Condition.FAILED)} AS down "
         f"FROM ({reports}) WHERE {end} > {asked.dialect.start})"
     )

@@ -129,3 +129,43 @@ def test_replay_says_what_is_too_old_before_it_sends(
         letters = "SELECT count() FROM dead_letters FINAL WHERE reason = 'too_old'"
         wait_for(lambda: client.query(letters).result_rows == [(30,)], 60, worker.log)
         assert worker.metric("romashka_events_total") == 20
+
+
+def test_words_that_no_list_has_are_neither_successes_nor_up(
+    env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
+) -> None:
+    """Nine jobs: one succeeded; four failed; two run, one was cancelled, and one word is not known."""
+    events = _case("sync-words.jsonl")
+    events.append(
+        {
+            **events[0],
+            "event_id": str(uuid.uuid4()),
+            "integration_provider": "own",
+            "sync_job_id": "own",
+            "sync_status": "Frobnicated OK",
+            "error_kind": "token_revoked",
+        }
+    )
+    tenant, file = events[0]["user_id"], tmp_path / "events.jsonl"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    romashka(env, "replay", str(file), "--topic", "health")
+    mapped = {**env, "ROMASHKA_SYNC_WORDS": '{"frobnicated_ok": "healthy"}'}
+    with WorkerProcess(mapped) as worker, connect(database) as client:
+        worker.wait_until_ready()
+        stored = "SELECT count() FROM integration_health_history FINAL"
+        wait_for(lambda: client.query(stored).result_rows == [(10,)], 60, worker.log)
+        figures = _figures(env, tenant, "sync_success_rate", "sync_job_count", "unfinished_sync_jobs")
+        assert figures == {"sync_success_rate": pytest.approx(2 / 6), "sync_job_count": 10, "unfinished_sync_jobs": 3}
+        rows = json.loads(
+            romashka(
+                env, "kpi", "get", "integration_uptime", "--by", "provider", "--tenant", tenant, "--format", "json"
+            )
+        )
+        up = {row["provider"]: row["value"] for row in rows}
+        assert {name for name, value in up.items() if value} == {"p-succeeded", "own"}
+        assert up["p-failed"] == up["p-timed-out"] == 0
+        words = client.query("SELECT DISTINCT sync_status FROM integration_health_metrics FINAL").result_rows
+        assert ("completed_with_errors",) in words
+        assert client.query(
+            "SELECT DISTINCT error_kind FROM integration_health_history FINAL WHERE error_kind != ''"
+        ).result_rows == [("auth",)]

@@ -14,7 +14,8 @@ from romashka_tracker.contract import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 Id = UUID | str
 Number = float | Decimal
 Labels = list[str] | tuple[str, ...]
-ErrorKind = Literal["auth", "permission", "rate_limit", "timeout", "not_found", "schema", "provider_down", "unknown"]
+# auth, permission, rate_limit, timeout, not_found, schema, provider_down, unknown, or the provider's own word.
+ErrorKind = str
 HandledBy = Literal["ai", "human", "mixed"]
 
 

@@ -1,0 +1,27 @@
+"""How words of an open list are compared: their spelling does not matter."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_SEPARATORS: Final = re.compile(r"[^a-z0-9]")
+# British spellings as American ones: cancelled, unauthorised, synchronised.
+_BRITISH: Final = (("cancell", "cancel"), ("ised", "ized"), ("ising", "izing"))
+
+
+def squashed(word: str) -> str:
+    """Return a word in lower case, without separators, in American spelling: ``timed-out`` and ``TimedOut`` are one."""
+    text = _SEPARATORS.sub("", word.translate(_LOWER))
+    for british, american in _BRITISH:
+        text = text.replace(british, american)
+    return text
+
+
+def squashed_sql(column: str) -> str:
+    """Return the same of a column, as an expression of ClickHouse."""
+    text = f"replaceRegexpAll(lower({column}), '[^a-z0-9]', '')"
+    for british, american in _BRITISH:
+        text = f"replaceAll({text}, '{british}', '{american}')"
+    return text
