@@ -14,11 +14,12 @@ from models.errors import SettingsError, Unreachable
 _ANSWER: Final = aiohttp.ClientTimeout(total=10)
 _VIEW: Final = 1
 
-# Folder uid → the teams that may look into it. The folders come with the provisioned dashboards.
+# Folder uid → the teams that may look into it. The folders come with the provisioned dashboards; their uids differ from
+# those of dashboards, since both are of one name space.
 FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "romashka-executive": ("executive", "operations", "analyst"),
-    "romashka-operations": ("operations", "analyst"),
-    "romashka-analyst": ("analyst",),
+    "romashka-folder-executive": ("executive", "operations", "analyst"),
+    "romashka-folder-operations": ("operations", "analyst"),
+    "romashka-folder-analyst": ("analyst",),
 }
 # Rules are provisioned before dashboards and know their folder by title only, so its uid is Grafana's choice.
 ALERT_FOLDER: Final = "Alert rules"

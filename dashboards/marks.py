@@ -1,4 +1,7 @@
-"""What is marked on every time axis: findings of the detectors from begin to end, and deployments."""
+"""What is marked on time axes: when a finding of the detectors began, and deployments.
+
+Marks are thin lines at a moment, never regions: a finding that is still open would tint the whole plot.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from dashboards.clickhouse import Frame, Query, source
+from dashboards.panel import Origin, Picture, Tab
 from kpis.dialect import Grafana
 
 _EVERYONE: Final = "user_id = toUUID('00000000-0000-0000-0000-000000000000')"
 _FINDINGS: Final = """
 SELECT
     started_at AS time,
-    ifNull(ended_at, now64(3)) AS timeEnd,
     title AS title,
     summary AS text,
     arrayStringConcat([severity, kind, integration_provider], ',') AS tags
 FROM predictive_insights FINAL
-WHERE insight_type IN ('performance_anomaly', 'kpi_change')
-  AND started_at <= $__toTime AND ifNull(ended_at, now64(3)) >= $__fromTime
+WHERE insight_type IN ({kinds})
+  AND started_at >= $__fromTime AND started_at <= $__toTime
   AND ({tenant} OR {everyone})
 ORDER BY time
 LIMIT 500
@@ -43,21 +46,32 @@ class _Mark(NamedTuple):
     colour: str
 
 
-_ALL: Final = (_Mark("Findings", _FINDINGS, "red"), _Mark("Deployments", _DEPLOYMENTS, "blue"))
+_FOUND: Final = _Mark("Findings", _FINDINGS, "semi-dark-red")
+_DEPLOYED: Final = _Mark("Deployments", _DEPLOYMENTS, "semi-dark-blue")
+_ON_TIME: Final = frozenset({Picture.TIME_SERIES, Picture.TIME_BARS})
 
 
-def all_marks() -> list[Builder[dashboard.AnnotationQuery]]:
-    """Return the annotations of every tab."""
-    return [
+def of(tab: Tab) -> list[Builder[dashboard.AnnotationQuery]]:
+    """Return the marks of a tab, on the time axes that they concern: findings are about what ClickHouse holds."""
+    on_time = [panel for panel in tab.panels if panel.picture in _ON_TIME]
+    asked = [panel.id for panel in on_time if panel.origin is Origin.TABLES]
+    marks = [(_FOUND, asked)] if tab.kinds and asked else []
+    marks += [(_DEPLOYED, [panel.id for panel in on_time])] if tab.is_marked else []
+    return [_query(mark, _statement(mark, tab), ids) for mark, ids in marks]
+
+
+def _query(mark: _Mark, statement: str, panels: list[int]) -> builders.AnnotationQuery:
+    return (
         builders.AnnotationQuery()
         .name(mark.name)
         .datasource(source())
         .enable(True)
         .icon_color(mark.colour)
-        .target(Query("Anno", _statement(mark), Frame.TABLE))
-        for mark in _ALL
-    ]
+        .filter(builders.AnnotationPanelFilter().exclude(False).ids(panels))
+        .target(Query("Anno", statement, Frame.TABLE))
+    )
 
 
-def _statement(mark: _Mark) -> str:
-    return mark.sql.format(tenant=Grafana().tenant("user_id"), everyone=_EVERYONE).strip()
+def _statement(mark: _Mark, tab: Tab) -> str:
+    kinds = ", ".join(f"'{kind}'" for kind in tab.kinds)
+    return mark.sql.format(tenant=Grafana().tenant("user_id"), everyone=_EVERYONE, kinds=kinds).strip()

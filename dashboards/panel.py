@@ -55,7 +55,8 @@ class Picture(StrEnum):
     - ``STATE_TIMELINE``: ``time``, labels (named in ``Panel.by``), a state (text).
     - ``HEATMAP``: ``time``, numbers named by the bucket's upper bound.
     - ``NODE_GRAPH``: query ``A`` nodes (``id``, ``title``, ``mainstat``, ``secondarystat``), ``B`` edges (``id``,
-      ``source``, ``target``, ``mainstat``).
+      ``source``, ``target``, ``mainstat``, ``thickness``); the statistics are texts, which Grafana draws as
+      they are.
     - ``GEOMAP``: ``country`` (ISO 3166-1 alpha-2), numbers, of which the first sizes the marker.
     """
 
@@ -103,7 +104,8 @@ class Column:
     """How one column of an answer is shown.
 
     ``states`` colours texts: text → ``ok``, ``warning``, ``critical`` or ``neutral``. ``blank`` is what an empty text
-    means.
+    means. ``width`` is in pixels, for a table; without it a column takes its share. ``wrap`` breaks sentences into
+    lines.
     """
 
     name: str
@@ -114,6 +116,8 @@ class Column:
     states: Mapping[str, str] = field(default_factory=dict)
     hidden: bool = False
     blank: str = ""
+    width: int | None = None
+    wrap: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,8 @@ class Tab:
     """One dashboard.
 
     ``variables`` are the filters that its panels take (of ``kpis.scope.FILTERS``, beside the tenant); ``audience`` is
-    the folder that it is served in.
+    the folder that it is served in; ``span`` and ``until`` are the range it opens with; ``kinds`` are the insights that
+    are marked on its time axes, ``is_marked`` whether deployments are.
     """
 
     uid: str
@@ -189,7 +194,10 @@ class Tab:
     variables: tuple[str, ...]
     audience: str
     span: str = "now-30d"
+    until: str = "now"
     refresh: str = "5m"
+    kinds: tuple[str, ...] = ("performance_anomaly", "kpi_change")
+    is_marked: bool = True
 
     @property
     def panels(self) -> tuple[Panel, ...]:

@@ -24,6 +24,8 @@ from dashboards.clickhouse import Frame
 from dashboards.panel import Panel, Picture
 from dashboards.units import FORMATS
 
+_NARROWEST: Final = 70
+"""Pixels of a table's column; Grafana's 150 pushes the last columns of most tables off the screen."""
 _LEGEND: Final = common.VizLegendOptions(
     calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
 )
@@ -118,7 +120,8 @@ def _bars(panel: Panel) -> Drawing:
 
 
 def _table(_: Panel) -> Drawing:
-    return Drawing("table", table.Options(show_header=True), common.TableFieldOptions(filterable=True), Frame.TABLE)
+    custom = common.TableFieldOptions(filterable=True, min_width=_NARROWEST)
+    return Drawing("table", table.Options(show_header=True), custom, Frame.TABLE)
 
 
 def _state_timeline(panel: Panel) -> Drawing:
@@ -161,7 +164,8 @@ def _node_graph(_: Panel) -> Drawing:
 def _geomap(panel: Panel) -> Drawing:
     country, size = panel.columns[0].name, panel.columns[1].name
     options = geomap.Options(
-        view=geomap.MapViewConfig(id_val="fit", lat=40, lon=10, zoom=2, all_layers=True),
+        # "fit" shows Antarctica where the layer's rows come after the map was drawn.
+        view=geomap.MapViewConfig(id_val="coords", lat=35, lon=10, zoom=2, all_layers=True),
         controls=geomap.ControlsOptions(show_zoom=True, mouse_wheel_zoom=False, show_attribution=True),
         # Drawn from the shapes that Grafana ships: a page of an inner network must not call tile servers.
         basemap=common.MapLayerOptions(

@@ -8,18 +8,21 @@ from kpis.kpi import Unit
 
 
 class Format(NamedTuple):
-    """A unit id of Grafana, and how many decimals make sense."""
+    """A unit id of Grafana, and how many decimals make sense.
+
+    Without decimals Grafana chooses them by the size: 1.73 s and 2.4 K rather than 2 s and 2 K.
+    """
 
     unit: str
-    decimals: int
+    decimals: int | None
 
 
 FORMATS: Final = {
-    Unit.COUNT: Format("short", 0),
+    Unit.COUNT: Format("short", None),
     Unit.RATIO: Format("percentunit", 1),
     Unit.MONEY_RATIO: Format("none", 2),
     Unit.SCORE: Format("none", 2),
-    Unit.MILLISECONDS: Format("ms", 0),
+    Unit.MILLISECONDS: Format("ms", None),
     Unit.MINUTES: Format("m", 1),
     Unit.HOURS: Format("h", 1),
     Unit.STARS: Format("none", 2),

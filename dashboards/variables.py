@@ -23,7 +23,12 @@ LABELS: Final = {
     "country": "Country",
     "segment": "Segment",
 }
-_TENANTS: Final = "SELECT DISTINCT toString(user_id) AS tenant FROM integration_health_metrics ORDER BY tenant"
+# The plugin takes the first column for the value and the second for the text.
+_TENANTS: Final = """SELECT toString(ids.user_id) AS tenant,
+    if(names.display_name = '', substring(toString(ids.user_id), 1, 8), names.display_name) AS name
+FROM (SELECT DISTINCT user_id FROM integration_health_metrics) AS ids
+LEFT JOIN (SELECT user_id, display_name FROM tenant_names FINAL) AS names ON names.user_id = ids.user_id
+ORDER BY name, tenant"""
 _CHOICES: Final = {
     "provider": "SELECT DISTINCT integration_provider FROM integration_health_metrics ORDER BY integration_provider",
     "query_type": "SELECT DISTINCT query_type FROM query_hours ORDER BY query_type LIMIT 500",
@@ -59,7 +64,8 @@ def _choice(name: str, label: str, sql: str, *, multi: bool) -> builders.QueryVa
         .label(label)
         .datasource(source())
         .query({"editorType": "sql", "rawSql": sql})
-        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        # The lists do not depend on the range: a tab that refreshes every five seconds must not ask them again.
+        .refresh(dashboard.VariableRefresh.ON_DASHBOARD_LOAD)
         .multi(multi)
         .include_all(True)
         .all_value(ALL)

@@ -29,7 +29,11 @@ def is_drawable(panel: Panel, answers: Answers) -> bool:
         return False
     found = shape(answers["A"], panel)
     if panel.picture is Picture.STATE_TIMELINE:
-        return bool(found.times and found.labels)
+        # Of no rows the statement makes one without a state, which Grafana needs (see ``integration_health``).
+        state = panel.columns[0].name
+        return bool(found.times and found.labels) and any(row[state] for row in answers["A"])
+    if panel.picture is Picture.HEATMAP:
+        return any(number(row[name]) for row in answers["A"] for name in found.numbers)
     return any(number(row[name]) is not None for row in answers["A"] for name in found.numbers)
 
 

@@ -17,7 +17,7 @@ def node_graph(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, 
     places = _places(
         [str(node["id"]) for node in nodes], [(str(edge["source"]), str(edge["target"])) for edge in edges]
     )
-    largest = max((float(edge["mainstat"]) for edge in edges), default=1.0) or 1.0
+    largest = max((float(edge["mainstat"] or 0) for edge in edges), default=1.0) or 1.0
     lines = [
         {
             "x": places[str(edge["source"])][0],
@@ -26,8 +26,8 @@ def node_graph(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, 
             "y2": places[str(edge["target"])][1],
             "from": edge["source"],
             "to": edge["target"],
-            "count": float(edge["mainstat"]),
-            "width": max(1.0, _WIDEST * float(edge["mainstat"]) / largest),
+            "count": float(edge["mainstat"] or 0),
+            "width": max(1.0, _WIDEST * float(edge["mainstat"] or 0) / largest),
         }
         for edge in edges
         if str(edge["source"]) in places and str(edge["target"]) in places

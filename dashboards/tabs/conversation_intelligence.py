@@ -26,19 +26,25 @@ HAVING conversations > 0 ORDER BY conversations DESC LIMIT 100"""
 _STAGES: Final = """
 SELECT * FROM
 (
-SELECT stage AS id, stage AS title, toFloat64(sum(conversations)) AS mainstat,
+SELECT stage AS id, stage AS title, toString(toUInt64(sum(conversations))) AS mainstat,
     concat(toString(round(100 * sum(dropped_off) / greatest(1, sum(followed_up)), 1)), ' % drop off') AS secondarystat
 FROM {rows} GROUP BY stage
-UNION ALL SELECT '{done}', '{done}', 0, 'came to a good end'
-UNION ALL SELECT '{stopped}', '{stopped}', 0, 'did not come back'
+UNION ALL SELECT '{done}', '{done}', '', 'came to a good end'
+UNION ALL SELECT '{stopped}', '{stopped}', '', 'did not come back'
 )
 ORDER BY id IN ('{done}', '{stopped}'),
     indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id) = 0,
     indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id)"""
 _STEPS: Final = """
-SELECT concat(source, ' → ', target) AS id, source, target, toFloat64(sum(conversations)) AS mainstat,
+SELECT id, source, target, toString(toUInt64(moved)) AS mainstat, secondarystat,
+    1 + round(9 * moved / max(moved) OVER (), 1) AS thickness
+FROM
+(
+SELECT concat(source, ' → ', target) AS id, source, target, sum(conversations) AS moved,
     concat(toString(round(100 * sum(data_used) / sum(conversations))), ' % with data') AS secondarystat
-FROM {rows} WHERE source != target GROUP BY source, target HAVING mainstat >= 1 ORDER BY mainstat DESC LIMIT 60"""
+FROM {rows} WHERE source != target GROUP BY source, target HAVING moved >= 1
+)
+ORDER BY moved DESC LIMIT 60"""
 _BADLY: Final = """
 SELECT at, toString(conversation_id) AS conversation_id, channel, stage, outcome, handled_by, handoff_reason,
     toFloat64(satisfaction) AS satisfaction, toFloat64(value) AS value, providers, gaps
@@ -216,8 +222,8 @@ _LIST: Final = Row(
             width=24,
             height=11,
             columns=(
-                Column("at", "When"),
-                Column("conversation_id", "Conversation"),
+                Column("at", "When", width=170),
+                Column("conversation_id", "Conversation", width=150),
                 Column("channel", "Channel"),
                 Column("stage", "Stage", blank="not said"),
                 Column("outcome", "Outcome"),

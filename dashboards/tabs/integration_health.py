@@ -23,18 +23,27 @@ from kpis.kpi import Unit
 from kpis.scope import Interval
 from models.sync_status import Condition
 
+_NO_REPORT: Final = "No connector reported its health in this range"
 _HEALTH_FILTERS: Final = frozenset({"provider"})
 
 
 def _states(dialect: Dialect) -> str:
     # Of many tenants only the worst state of each moment would be readable: they are told apart instead.
+    # Grafana asks for a time field even of no rows: one row then says in words that there are none.
+    where = f"{of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}"
     return f"""
+SELECT time, integration, state FROM
+(
 SELECT toStartOfInterval(created_at, INTERVAL 1 HOUR) AS time,
     concat(integration_provider, ' · ', substring(toString(user_id), 1, 8)) AS integration,
     argMax(sync_status, created_at) AS state
 FROM integration_health_history FINAL
-WHERE {of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}
+WHERE {where}
 GROUP BY time, integration
+UNION ALL
+SELECT toStartOfInterval({dialect.start}, INTERVAL 1 HOUR) AS time, '{_NO_REPORT}' AS integration, '' AS state
+FROM (SELECT count() AS reports FROM integration_health_history WHERE {where}) WHERE reports = 0
+)
 ORDER BY time, integration
 LIMIT 20000"""
 
@@ -97,7 +106,7 @@ _HEALTH: Final = Row(
             description="The last status that each connector reported in each hour. In a gap nothing was reported.",
             picture=Picture.STATE_TIMELINE,
             asks={"A": Ask(_HEALTH_FILTERS, _states)},
-            no_data="No connector reported its health in this range",
+            no_data=_NO_REPORT,
             width=24,
             height=14,
             columns=(Column("state", "State", states=STATES),),
@@ -230,4 +239,5 @@ TAB: Final = Tab(
     audience="operations",
     span="now-7d",
     refresh="1m",
+    kinds=("performance_anomaly",),
 )

@@ -12,3 +12,14 @@ CONVERSATIONS: Final = "romashka-conversations"
 PREDICTIVE: Final = "romashka-predictive"
 REAL_TIME: Final = "romashka-realtime"
 PIPELINE: Final = "romashka-pipeline"
+TITLES: Final = {
+    EXECUTIVE: "Executive Overview",
+    HEALTH: "Integration Health",
+    AI_PERFORMANCE: "AI Performance",
+    BUSINESS: "Business Impact",
+    CONVERSATIONS: "Conversation Intelligence",
+    PREDICTIVE: "Predictive Analytics",
+    REAL_TIME: "Real-Time Integration Monitor",
+    PIPELINE: "Pipeline Health",
+}
+"""Titles of the tabs by uid, in the order of reading."""

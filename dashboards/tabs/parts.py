@@ -20,7 +20,7 @@ EMPTY: Final = "Nothing in this range"
 UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
 
 
-def tile(id_: int, title: str, kpi: str, *, link: Link | None = None, width: int = 4, no_data: str = EMPTY) -> Panel:
+def tile(id_: int, title: str, kpi: str, *, link: Link | None = None, width: int = 8, no_data: str = EMPTY) -> Panel:
     """Return one figure of the registry as a large number, coloured by its thresholds."""
     about = get(kpi)
     return Panel(
@@ -113,8 +113,8 @@ _COLOURS: Final = {
 STATES: Final = {word: colour for condition, colour in _COLOURS.items() for word in words_of(condition)}
 """Words for the state of a sync → how it is coloured."""
 SYNC_COLUMNS: Final = (
-    Column("at", "When"),
-    Column("integration_provider", "Integration"),
+    Column("at", "When", width=170),
+    Column("integration_provider", "Integration", width=110),
     Column("sync_status", "Reports", states=STATES),
     Column("records_synced", "Records", Unit.COUNT),
     Column("records_failed", "Failed", Unit.COUNT),
@@ -122,11 +122,11 @@ SYNC_COLUMNS: Final = (
     Column("error_kind", "Error"),
 )
 FINDING_COLUMNS: Final = (
-    Column("severity", "Severity", states=SEVERITIES),
-    Column("integration_provider", "Integration"),
-    Column("title", "What"),
-    Column("summary", "Seen"),
-    Column("action", "What to do"),
-    Column("started_at", "Since"),
-    Column("ended_at", "Until"),
+    Column("severity", "Severity", states=SEVERITIES, width=110),
+    Column("integration_provider", "Integration", width=110),
+    Column("title", "What", wrap=True),
+    Column("summary", "Seen", wrap=True),
+    Column("action", "What to do", wrap=True),
+    Column("started_at", "Since", width=170),
+    Column("ended_at", "Until", width=170),
 )

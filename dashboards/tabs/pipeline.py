@@ -38,7 +38,7 @@ def _watched(
         picture=picture,
         asks={"A": _metric(expression, legend)},
         no_data=no_data,
-        width=12 if on_time or picture is Picture.BAR_GAUGE else 4,
+        width=12 if on_time or picture is Picture.BAR_GAUGE else 8,
         height=8 if on_time or picture is Picture.BAR_GAUGE else 4,
         unit=unit,
         thresholds=None if lines is None else Thresholds("down", *lines),
@@ -256,7 +256,7 @@ _QUESTIONS: Final = Row(
                 Column("messages", "Messages", Unit.COUNT),
                 Column("replayed", "Sent again", Unit.COUNT),
                 Column("newest", "Newest"),
-                Column("example", "Example"),
+                Column("example", "Example", wrap=True),
             ),
         ),
         Panel(
@@ -286,4 +286,5 @@ TAB: Final = Tab(
     audience="operations",
     span="now-6h",
     refresh="30s",
+    kinds=(),
 )

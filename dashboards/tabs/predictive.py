@@ -68,13 +68,13 @@ LIMIT 20"""
 
 
 _CUSTOMER_COLUMNS: Final = (
-    Column("severity", "Severity", states=SEVERITIES),
-    Column("customer", "Customer (pseudonym)"),
+    Column("severity", "Severity", states=SEVERITIES, width=110),
+    Column("customer", "Customer (pseudonym)", width=170),
     Column("probability", "Probability", Unit.RATIO),
-    Column("why", "Why"),
-    Column("action", "What to do"),
+    Column("why", "Why", wrap=True),
+    Column("action", "What to do", wrap=True),
     Column("predicted_value", "Value", Unit.MONEY),
-    Column("started_at", "Since"),
+    Column("started_at", "Since", width=170),
 )
 
 _NUMBERS: Final = Row(
@@ -195,4 +195,6 @@ TAB: Final = Tab(
     rows=(_NUMBERS, _CUSTOMERS, _AHEAD, _TRUST),
     variables=("provider",),
     audience="analyst",
+    # Forecasts lie ahead: a range that ends now shows none of them.
+    until="now+7d",
 )

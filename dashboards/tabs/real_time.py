@@ -237,6 +237,8 @@ TAB: Final = Tab(
     rows=(_NOW, _PUSHES, _LIVE, _SYNCS),
     variables=("provider",),
     audience="operations",
-    span="now-1h",
+    span="now-15m",
     refresh="5s",
+    kinds=(),
+    is_marked=False,
 )

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from cli.grafana import FOLDERS
 from dashboards import prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
-from dashboards.grafana import TAG, address, render
+from dashboards.grafana import TAG, render
+from dashboards.links import address
 from dashboards.panel import WIDTH, Link, Origin, Picture, Tab
-from dashboards.tabs import ALL
+from dashboards.tabs import ALL, names
 from dashboards.units import FORMATS
 from kpis.kpi import Unit
+from simulator.catalogue import PROFILES
 
 Dashboard = dict[str, Any]
 # Models are shared, and what is rejected or asked belongs to the system itself.
@@ -48,14 +53,26 @@ def test_a_dashboard_has_a_stable_uid_and_no_id_and_cannot_be_edited(built: Dash
     assert built["refresh"]
 
 
-def test_tabs_are_tied_by_a_link_that_keeps_variables_and_time(built: Dashboard) -> None:
+def test_a_tab_leads_to_every_other_one_in_the_order_of_reading_with_what_is_chosen(built: Dashboard) -> None:
     assert built["tags"] == [TAG]
-    (link,) = built["links"]
-    assert link["type"] == "dashboards"
-    assert link["tags"] == [TAG]
-    assert link["includeVars"] is True
-    assert link["keepTime"] is True
-    assert link["asDropdown"] is False
+    assert [link["title"] for link in built["links"]] == [tab.title for tab in ALL if tab.uid != built["uid"]]
+    for link in built["links"]:
+        assert link["type"] == "link"
+        assert link["includeVars"] is True
+        assert link["keepTime"] is (names.REAL_TIME not in {built["uid"], link["url"].removeprefix("/d/")})
+
+
+def test_links_and_marks_have_no_placement_since_grafana_then_hides_them(built: Dashboard) -> None:
+    for one in (*built["links"], *built["annotations"]["list"]):
+        assert "placement" not in one
+
+
+def test_the_monitor_opens_with_its_own_range_whatever_leads_to_it() -> None:
+    for tab in ALL:
+        for piece in re.findall(r'"(/d/romashka-realtime[^"]*)"', render(tab)):
+            assert "__url_time_range" not in piece, (tab.uid, piece)
+    (monitor,) = (tab for tab in ALL if tab.uid == names.REAL_TIME)
+    assert (monitor.span, monitor.until) == ("now-15m", "now")
 
 
 def test_the_first_variable_is_the_data_source_and_the_others_reload_with_the_range(built: Dashboard) -> None:
@@ -65,7 +82,7 @@ def test_the_first_variable_is_the_data_source_and_the_others_reload_with_the_ra
         if variable["type"] == "datasource":
             assert (variable["name"], variable["query"]) == ("prometheus", prometheus.PLUGIN)
             continue
-        assert variable["refresh"] == 2
+        assert variable["refresh"] == 1, "the lists do not depend on the range"
         assert variable["allValue"] == "all"
         assert variable["datasource"]["uid"] == "${datasource}"
         assert variable["query"]["editorType"] == "sql"
@@ -116,11 +133,134 @@ def test_links_lead_to_tabs_that_exist(built: Dashboard) -> None:
     uids = {tab.uid for tab in ALL}
     text = json.dumps(built)
     for piece in text.split('"/d/')[1:]:
-        assert piece.split("?")[0] in uids
+        assert re.split(r'[?"]', piece)[0] in uids
 
 
-def test_findings_and_deployments_are_marked_on_every_time_axis(built: Dashboard) -> None:
-    assert {"Findings", "Deployments"} <= {one["name"] for one in built["annotations"]["list"]}
+def test_marks_are_moments_on_the_time_axes_that_they_concern(built: Dashboard) -> None:
+    on_time = {panel["id"] for panel in panels(built) if panel["type"] == "timeseries"}
+    for mark in built["annotations"]["list"]:
+        assert "timeEnd" not in mark["target"]["rawSql"], "a region of an open finding tints the whole plot"
+        assert mark["filter"]["ids"]
+        assert set(mark["filter"]["ids"]) <= on_time
+        assert mark["filter"]["exclude"] is False
+
+
+def test_marks_of_a_tab_are_those_that_it_is_about() -> None:
+    marks = {tab.uid: {one["name"] for one in json.loads(render(tab))["annotations"]["list"]} for tab in ALL}
+    assert marks[names.REAL_TIME] == set()
+    assert marks[names.PIPELINE] == {"Deployments"}
+    assert marks[names.EXECUTIVE] == {"Findings", "Deployments"}
+
+
+def overrides(panel: Dashboard) -> dict[str, Dashboard]:
+    """Return the properties of a panel's overrides by the column that they are for."""
+    return {
+        one["matcher"]["options"]: {property_["id"]: property_["value"] for property_ in one["properties"]}
+        for one in panel["fieldConfig"]["overrides"]
+    }
+
+
+def test_an_empty_cell_is_a_dash_and_not_the_sentence_of_an_empty_table(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "table":
+            assert len(panel["fieldConfig"]["defaults"]["noValue"]) > 5
+            assert overrides(panel), panel["title"]
+            for column, properties in overrides(panel).items():
+                assert properties["noValue"] == "-", (panel["title"], column)
+
+
+def test_a_coloured_cell_takes_its_colour_from_thresholds_and_is_plain_without_a_line_to_cross(
+    built: Dashboard,
+) -> None:
+    for panel in panels(built):
+        if panel["type"] != "table":
+            continue
+        for column, properties in overrides(panel).items():
+            coloured = properties.get("custom.cellOptions", {}).get("type") == "color-text"
+            assert coloured == (properties.get("color", {}).get("mode") == "thresholds"), (panel["title"], column)
+            if coloured and "mappings" not in properties:
+                assert len(properties["thresholds"]["steps"]) > 1, (panel["title"], column)
+
+
+def test_columns_fit_and_sentences_wrap(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] != "table":
+            continue
+        assert panel["fieldConfig"]["defaults"]["custom"]["minWidth"] == 70
+        for column, properties in overrides(panel).items():
+            if column in {"title", "summary", "action", "why", "example"}:
+                assert properties["custom.cellOptions"] == {"type": "auto", "wrapText": True}, column
+
+
+def test_no_tile_is_narrower_than_its_title(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "stat":
+            assert panel["gridPos"]["w"] >= 6, panel["title"]
+
+
+def test_a_tile_without_a_value_is_a_grey_dash_with_its_reason_in_the_description(tab: Tab, built: Dashboard) -> None:
+    by_id = {panel.id: panel for panel in tab.panels}
+    for panel in panels(built):
+        if panel["type"] != "stat":
+            continue
+        (nothing,) = panel["fieldConfig"]["defaults"]["mappings"]
+        assert nothing["options"] == {"match": "null+nan", "result": {"text": "-", "color": "text", "index": 0}}
+        assert by_id[panel["id"]].no_data in panel["description"]
+
+
+def test_nothing_is_green_without_a_line_that_it_could_cross(built: Dashboard) -> None:
+    for panel in panels(built):
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        if len(steps) == 1:
+            assert steps[0]["color"] == "text", panel["title"]
+
+
+def test_whole_numbers_and_milliseconds_are_not_rounded_to_a_thousand_or_a_second(built: Dashboard) -> None:
+    for panel in panels(built):
+        settings = [panel["fieldConfig"]["defaults"], *overrides(panel).values()]
+        for one in settings:
+            if one.get("unit") in {"short", "ms"}:
+                assert one.get("decimals") is None, panel["title"]
+
+
+def test_lines_take_grafanas_distinct_colours_and_providers_one_of_their_own(tab: Tab, built: Dashboard) -> None:
+    by_id = {panel.id: panel for panel in tab.panels}
+    for panel in panels(built):
+        assert panel["fieldConfig"]["defaults"]["color"]["mode"] != "palette-classic-by-name", panel["title"]
+        if panel["type"] == "timeseries" and by_id[panel["id"]].by == ("provider",):
+            colours = [rule["color"]["fixedColor"] for rule in overrides(panel).values() if "color" in rule]
+            assert len(colours) == len(set(colours)) == len(PROFILES)
+
+
+def test_forecasts_lie_in_the_range_that_their_tab_opens_with() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.PREDICTIVE)
+    assert built["time"]["to"] == "now+7d"
+
+
+def test_pictures_that_need_a_row_always_have_one() -> None:
+    for tab in ALL:
+        for panel in panels(json.loads(render(tab))):
+            if panel["type"] in {"heatmap", "state-timeline"}:
+                assert "UNION ALL" in panel["targets"][0]["rawSql"], panel["title"]
+
+
+def test_a_heat_maps_legend_counts_and_does_not_measure() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.AI_PERFORMANCE)
+    (map_,) = (panel for panel in panels(built) if panel["type"] == "heatmap")
+    assert map_["fieldConfig"]["defaults"]["unit"] == "none"
+    assert map_["options"]["yAxis"]["unit"] == "ms"
+
+
+def test_folders_and_dashboards_share_no_uid() -> None:
+    provisioned = yaml.safe_load(Path("deploy/grafana/provisioning/dashboards/romashka.yaml").read_text("utf-8"))
+    folders = {one["folderUid"] for one in provisioned["providers"]}
+    assert folders == set(FOLDERS)
+    assert not folders & {tab.uid for tab in ALL}
+
+
+def test_grafana_finds_every_folder_of_provisioning_that_it_looks_for() -> None:
+    for name in ("alerting", "dashboards", "datasources", "plugins"):
+        assert any(Path("deploy/grafana/provisioning", name).iterdir()), name
 
 
 def test_every_unit_of_the_registry_has_a_format() -> None:
@@ -137,7 +277,7 @@ def test_a_link_takes_the_range_what_is_chosen_and_the_row_along() -> None:
 
 def test_every_link_keeps_what_is_chosen_on_its_page(built: Dashboard) -> None:
     chosen = [variable["name"] for variable in built["templating"]["list"] if variable["name"] != "prometheus"]
-    for address_ in re.findall(r'"(/d/[^"]+)"', json.dumps(built)):
+    for address_ in re.findall(r'"(/d/[^"]+\?[^"]+)"', json.dumps(built)):
         for name in chosen:
             assert f"${{{name}:queryparam}}" in address_ or f"&var-{name}=" in address_, address_
 
@@ -176,6 +316,7 @@ def test_the_map_sizes_its_marks_by_the_figure_and_calls_no_tile_server() -> Non
     (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == "romashka-conversations")
     (map_,) = (panel for panel in panels(built) if panel["type"] == "geomap")
     assert map_["options"]["basemap"]["type"] == "geojson"
+    assert map_["options"]["view"]["id"] == "coords", "fit shows Antarctica where rows come late"
     assert map_["options"]["basemap"]["config"]["src"].startswith("public/")
     assert map_["options"]["layers"][0]["config"]["style"]["size"]["field"] == "conversation_count"
 

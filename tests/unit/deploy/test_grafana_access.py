@@ -35,9 +35,9 @@ def _viewers(fake: FakeGrafana, folder: str) -> list[str]:
 
 def test_teams_are_made_and_each_folder_is_for_its_audience(fake: FakeGrafana, grafana: Grafana) -> None:
     set_access(grafana)
-    assert _viewers(fake, "romashka-executive") == ["analyst", "executive", "operations"]
-    assert _viewers(fake, "romashka-operations") == ["analyst", "operations"]
-    assert _viewers(fake, "romashka-analyst") == ["analyst"]
+    assert _viewers(fake, "romashka-folder-executive") == ["analyst", "executive", "operations"]
+    assert _viewers(fake, "romashka-folder-operations") == ["analyst", "operations"]
+    assert _viewers(fake, "romashka-folder-analyst") == ["analyst"]
     ours = [fake.permissions[folder] for folder in FOLDERS]
     assert {entry["permission"] for entries in ours for entry in entries} == {1}
 
@@ -78,10 +78,10 @@ def test_a_second_run_changes_nothing(fake: FakeGrafana, grafana: Grafana) -> No
 
 def test_what_somebody_changed_by_hand_is_put_right(fake: FakeGrafana, grafana: Grafana) -> None:
     set_access(grafana)
-    fake.permissions["romashka-analyst"].append({"role": "Viewer", "permission": 1})
+    fake.permissions["romashka-folder-analyst"].append({"role": "Viewer", "permission": 1})
     fake.writes.clear()
     set_access(grafana)
-    assert fake.writes == ["folder romashka-analyst"]
+    assert fake.writes == ["folder romashka-folder-analyst"]
 
 
 def test_a_team_whose_name_is_only_similar_is_another_team(fake: FakeGrafana, grafana: Grafana) -> None:
@@ -96,7 +96,7 @@ def test_a_wrong_password_names_the_settings(grafana: Grafana) -> None:
 
 
 def test_a_folder_that_is_not_there_says_that_the_dashboards_are_missing(fake: FakeGrafana, grafana: Grafana) -> None:
-    del fake.permissions["romashka-analyst"]
+    del fake.permissions["romashka-folder-analyst"]
     with pytest.raises(SettingsError, match="deploy/grafana provisioned"):
         set_access(grafana)
 

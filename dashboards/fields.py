@@ -1,0 +1,174 @@
+"""How the fields of an answer are shown in Grafana: names, units, colours, widths, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from grafana_foundation_sdk.models import dashboard
+
+from dashboards.links import address
+from dashboards.palette import PROVIDERS
+from dashboards.panel import Column, Panel, Picture, Thresholds
+from dashboards.units import FORMATS
+
+NUMBERS: Final = frozenset({Picture.STAT, Picture.GAUGE, Picture.BAR_GAUGE})
+_COLOURS: Final = {"ok": "green", "warning": "orange", "critical": "red", "neutral": "text"}
+_BAND: Final = ("lower", "upper")
+_DASH: Final = "-"
+_GREY: Final = "text"
+_BY_PROVIDER: Final = ("provider", "integration")
+
+
+def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
+    """Return what holds for every field of a panel."""
+    # A heat map's cells are counts: the unit is that of its rows, which the axis has.
+    format_ = FORMATS[panel.unit] if panel.unit is not None and panel.picture is not Picture.HEATMAP else None
+    of_stat = panel.picture is Picture.STAT
+    return dashboard.FieldConfig(
+        display_name=_labels(panel) if panel.by and not _several(panel) else None,
+        unit=format_.unit if format_ else "none",
+        decimals=format_.decimals if format_ else None,
+        no_value=_DASH if of_stat and not panel.is_live else panel.no_data,
+        mappings=[_nothing()] if of_stat else None,
+        thresholds=steps(panel.thresholds),
+        color=dashboard.FieldColor(
+            mode=dashboard.FieldColorModeId.THRESHOLDS
+            if panel.picture in NUMBERS and (panel.thresholds or of_stat)
+            else dashboard.FieldColorModeId.PALETTE_CLASSIC
+        ),
+        custom=custom,
+    )
+
+
+def steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
+    """Return colours from low to high; the first step has no lower end. Without a line to cross there is no green."""
+    coloured: list[tuple[float | None, str]] = [(None, _GREY)]
+    if thresholds is not None:
+        lines = [("warning", thresholds.warning), ("critical", thresholds.critical)]
+        drawn = [(value, _COLOURS[name]) for name, value in lines if value is not None]
+        if thresholds.good == "down" and drawn:
+            coloured = [(None, "green"), *drawn]
+        elif thresholds.good == "up" and drawn:
+            colours = [colour for _, colour in reversed(drawn)]
+            coloured = list(zip([None, *(value for value, _ in reversed(drawn))], [*colours, "green"], strict=True))
+    return dashboard.ThresholdsConfig(
+        mode=dashboard.ThresholdsMode.ABSOLUTE, steps=[dashboard.Threshold(value, colour) for value, colour in coloured]
+    )
+
+
+def overrides(panel: Panel, kept: Sequence[str]) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
+    """Return what holds for single fields: columns by name, and lines of providers by theirs."""
+    if panel.by and panel.by[0] in _BY_PROVIDER and panel.picture in {Picture.TIME_SERIES, Picture.TIME_BARS}:
+        for name, colour in PROVIDERS.items():
+            # Grafana matches the name that a field has before displayName: the figure's and the label's.
+            yield _override("byRegexp", f"/\\b{name}\\b/", {"color": {"mode": "fixed", "fixedColor": colour}})
+    for column in panel.columns:
+        if properties := _properties(column, panel, kept):
+            yield _override("byName", column.name, properties)
+
+
+def _override(matcher: str, what: str, properties: dict[str, Any]) -> dashboard.DashboardFieldConfigSourceOverrides:
+    return dashboard.DashboardFieldConfigSourceOverrides(
+        matcher=dashboard.MatcherConfig(id_val=matcher, options=what),
+        properties=[dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()],
+    )
+
+
+def _labels(panel: Panel) -> str:
+    """Return the name of a series, or of a row that is drawn as a number: what its labels are there."""
+    of_rows = panel.picture in NUMBERS and not panel.is_live
+    where = "__data.fields" if of_rows else "__field.labels"
+    return " · ".join(f"${{{where}.{name}}}" for name in panel.by)
+
+
+def _several(panel: Panel) -> bool:
+    """Whether labels alone do not tell the numbers apart."""
+    return sum(column.name not in panel.by for column in panel.columns) > 1
+
+
+def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    if not panel.by:
+        properties["displayName"] = column.title
+    elif _several(panel):
+        properties["displayName"] = f"{_labels(panel)} · {column.title}"
+    if column.hidden:
+        properties["custom.hidden"] = True
+    properties |= _unit(column)
+    if column.thresholds is not None:
+        properties["thresholds"] = _plain(steps(column.thresholds))
+    if column.states or column.blank:
+        properties["mappings"] = [_mapping(column)]
+    if panel.picture is Picture.TABLE:
+        properties |= _cell(column)
+    if column.link is not None:
+        properties["links"] = [{"title": column.link.title, "url": address(column.link, kept)}]
+    if column.name.endswith(_BAND):
+        properties |= _band(column.name)
+    return properties
+
+
+def _unit(column: Column) -> dict[str, Any]:
+    if column.unit is None:
+        return {}
+    format_ = FORMATS[column.unit]
+    return {"unit": format_.unit} | ({} if format_.decimals is None else {"decimals": format_.decimals})
+
+
+def _cell(column: Column) -> dict[str, Any]:
+    """Return how a cell of a table is drawn. Without ``noValue`` of its own a NULL would say the panel's sentence."""
+    properties: dict[str, Any] = {"noValue": _DASH}
+    lines = column.thresholds is not None and len(steps(column.thresholds).steps) > 1
+    if column.states or lines:
+        properties["custom.cellOptions"] = {"type": "color-text"}
+        properties["color"] = {"mode": "thresholds"}
+    if column.states:
+        properties["thresholds"] = _plain(steps(None))
+    if column.wrap:
+        properties["custom.cellOptions"] = {"type": "auto", "wrapText": True}
+    if column.width is not None:
+        properties["custom.width"] = column.width
+    return properties
+
+
+def _plain(thresholds: dashboard.ThresholdsConfig) -> dict[str, Any]:
+    return {
+        "mode": thresholds.mode,
+        "steps": [{"value": step.value, "color": step.color} for step in thresholds.steps],
+    }
+
+
+def _band(name: str) -> dict[str, Any]:
+    """Return how an edge of a band is drawn: no line of its own, the room between both filled."""
+    edge = {
+        "color": {"mode": "fixed", "fixedColor": "semi-dark-blue"},
+        "custom.lineWidth": 0,
+        "custom.fillOpacity": 0,
+        "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False},
+    }
+    if name.endswith("upper"):
+        return {**edge, "custom.fillBelowTo": name.removesuffix("upper") + "lower", "custom.fillOpacity": 20}
+    return edge
+
+
+def _nothing() -> dashboard.ValueMapping:
+    """Return the mapping of no number to a grey dash; the panel's description says what it means."""
+    return dashboard.SpecialValueMap(
+        options=dashboard.DashboardSpecialValueMapOptions(
+            match=dashboard.SpecialValueMatch.NULL_AND_NAN,
+            result=dashboard.ValueMappingResult(text=_DASH, color=_GREY, index=0),
+        )
+    )
+
+
+def _mapping(column: Column) -> dict[str, Any]:
+    if column.blank:
+        return {"type": "special", "options": {"match": "empty", "result": {"text": column.blank, "index": 0}}}
+    return {
+        "type": "value",
+        "options": {
+            text: {"color": _COLOURS[state], "index": place}
+            for place, (text, state) in enumerate(column.states.items())
+        },
+    }
