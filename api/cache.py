@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from math import isfinite
 from typing import Final, Protocol
 
 from redis.asyncio import Redis
@@ -84,7 +85,14 @@ class RedisStore:
         except RedisError as error:
             _LOG.warning("Redis does not answer (%s); nothing is cached", error)
             return None
-        return None if not isinstance(found, bytes) else Kept(found[_HEADER:], float(found[:_HEADER]))
+        if not isinstance(found, bytes):
+            return None
+        try:
+            made_at = float(found[:_HEADER])
+        except ValueError:
+            _LOG.warning("Redis holds something else than an answer of ours; it is made again")
+            return None
+        return Kept(found[_HEADER:], made_at) if isfinite(made_at) else None
 
     async def put(self, key: str, kept: Kept, seconds: float) -> None:
         """Keep an answer."""

@@ -73,7 +73,7 @@ class KeySigner:
 
     def mac(self, key: StoredKey) -> str:
         """Return the MAC of everything that decides what a key opens."""
-        moments = [None if one is None else round(one.timestamp() * 1000) for one in (key.created_at, key.revoked_at)]
+        moments = [None if one is None else _milliseconds(one) for one in (key.created_at, key.revoked_at)]
         content = [key.id, key.hash, str(key.tenant), key.role.value, key.label, *moments]
         return hmac.new(self._key, json.dumps(content).encode(), sha256).hexdigest()
 
@@ -174,6 +174,11 @@ def _stored(row: dict[str, Any]) -> StoredKey:
         row["revoked_at"],
         row["used_at"],
     )
+
+
+def _milliseconds(moment: datetime) -> int:
+    """Return a moment as the table keeps it: what is finer is cut off, not rounded."""
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
 def _hash(secret: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from math import inf
 from typing import Final, NamedTuple, Protocol
 
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ local at = now[1] * 1000 + math.floor(now[2] / 1000)
 local found = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local tokens = tonumber(found[1]) or burst
+if tokens ~= tokens then tokens = burst end
 tokens = math.min(burst, tokens + (at - (tonumber(found[2]) or at)) * rate)
 local wait = 0
 if tokens < 1 then wait = math.ceil((1 - tokens) / rate) else tokens = tokens - 1 end
@@ -76,7 +78,11 @@ class RedisLimiter:
         except RedisError as error:
             _LOG.warning("Redis does not answer (%s); rates are limited in this process alone", error)
             return await self._otherwise.take(who, rate)
-        return float(wait) / 1000
+        try:
+            waited = float(wait) / 1000
+        except (TypeError, ValueError):
+            return await self._otherwise.take(who, rate)
+        return waited if 0 <= waited < inf else await self._otherwise.take(who, rate)
 
 
 def seconds(wait: float) -> str:

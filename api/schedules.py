@@ -26,6 +26,7 @@ from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import state
 from reports.schedule_store import put_schedule, schedules
+from reports.webhook import masked
 
 router: Final = APIRouter(prefix="/v1/schedules", tags=["schedules"], dependencies=[Depends(BEARER)])
 
@@ -75,7 +76,9 @@ class ListedSchedule(BaseModel):
     cron: str
     time_zone: str
     time_range: str
-    recipients: Annotated[list[str] | None, Field(description="null for those who may not change schedules")]
+    recipients: Annotated[
+        list[str] | None, Field(description="Webhooks by their host alone; null for those who may not change schedules")
+    ]
     active: bool
     next: Annotated[datetime | None, Field(description="When it is sent next; null while it is paused")]
     state: Annotated[
@@ -121,10 +124,10 @@ async def add(
 ) -> ListedSchedule:
     """Add a schedule, or replace the tenant's schedule of that name."""
     caller.identity.require_tab(REPORT_TABS[wanted.type], f"reports of type {wanted.type}")
-    if not caller.identity.sees_all_tenants and not all(one.startswith("mailto:") for one in wanted.recipients):
+    if not caller.identity.sees_all_tenants and not all(one.lower().startswith("mailto:") for one in wanted.recipients):
         raise wrong("recipients", "expected mailto: addresses; others are set up by administrators")
-    if any(one.startswith("http:") for one in wanted.recipients):
-        raise wrong("recipients", "webhooks need https://")
+    if any(not one.lower().startswith(("mailto:", "https:", "env:")) for one in wanted.recipients):
+        raise wrong("recipients", "expected mailto:, https:// or env: addresses")
     now = datetime.now(UTC)
     schedule = Schedule(
         tenant=caller.tenant(wanted.tenant),
@@ -206,7 +209,7 @@ def _listed(schedule: Schedule, caller: Caller, how: str | None = None) -> Liste
         cron=schedule.cron,
         time_zone=schedule.time_zone,
         time_range=schedule.covers,
-        recipients=list(schedule.recipients) if may_change else None,
+        recipients=[masked(one) for one in schedule.recipients] if may_change else None,
         active=schedule.active,
         next=schedule.next(datetime.now(UTC)),
         state=how,

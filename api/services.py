@@ -21,6 +21,7 @@ from api.pool import Pool
 from api.rates import Limiter, MemoryLimiter, Rate, RedisLimiter
 from api.tokens import Provider, Tokens
 from api.trail import Trail
+from models.errors import SettingsError
 from sinks.audit_heads import HeadsFile
 from sinks.connection import ClickHouseAddress
 
@@ -68,16 +69,7 @@ class Services:
         self.pool = Pool(configuration.clickhouse, configuration.connections)
         # Reports and exports take long: they never keep questions from being answered.
         self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS)
-        self.redis: Redis | None = (
-            Redis.from_url(
-                configuration.redis_url,
-                socket_timeout=1,
-                socket_connect_timeout=1,
-                retry=Retry(NoBackoff(), 0),  # its default keeps every request waiting for seconds while Redis is away
-            )
-            if configuration.redis_url
-            else None
-        )
+        self.redis = redis_client(configuration.redis_url) if configuration.redis_url else None
         in_process = MemoryLimiter(time.monotonic)
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)
         self.cache = Cache(MemoryStore(clock) if self.redis is None else RedisStore(self.redis), clock)
@@ -110,6 +102,25 @@ class Services:
             await self.redis.aclose()
         self.heavy_pool.close()
         self.pool.close()
+
+
+def redis_client(url: str) -> Redis:
+    """Return a client; nothing is connected yet.
+
+    Raises
+    ------
+    SettingsError
+        The URL cannot be used. Never holds it: it may have a password in it.
+    """
+    try:
+        return Redis.from_url(
+            url,
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 0),  # its default keeps every request waiting for seconds while Redis is away
+        )
+    except (ValueError, TypeError) as error:
+        raise SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0") from error
 
 
 def services_of(connection: HTTPConnection) -> Services:

@@ -11,7 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from api.services import Configuration
+from api.services import Configuration, redis_client
+from api.signing_keys import check_url
 from api.tokens import Provider
 from cli.console import err, log_to_stderr
 from cli.settings import Settings
@@ -29,14 +30,16 @@ def run(chosen: Settings, host: str, port: int) -> None:
     SchemaMismatch
         The database lacks migrations.
     """
+    config = configuration(chosen)
+    check(config)
     require_current(chosen.clickhouse)
     log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
-    config = server_config(create_app(configuration(chosen)), trusted_proxies(chosen.api_trusted_proxies))
+    server = server_config(create_app(config), trusted_proxies(chosen.api_trusted_proxies))
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]
         err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)
-        uvicorn.Server(config).run(sockets=[socket_])
+        uvicorn.Server(server).run(sockets=[socket_])
 
 
 def server_config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
@@ -83,6 +86,14 @@ def listening(host: str, port: int) -> socket.socket:
         raise PortInUse(
             f"cannot listen on {host}:{port} ({error.strerror}); set ROMASHKA_API_HOST or _PORT, or give another --port"
         ) from error
+
+
+def check(config: Configuration) -> None:
+    """Refuse addresses that cannot be used, before anything is started; raises ``SettingsError``."""
+    if config.provider is not None:
+        check_url(config.provider.jwks_url)
+    if config.redis_url:
+        redis_client(config.redis_url)
 
 
 def configuration(chosen: Settings) -> Configuration:

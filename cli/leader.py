@@ -11,6 +11,7 @@ from cli.settings import Settings
 from reports.delivery import PostalCourier
 from reports.schedule_job import report_job
 from reports.schedule_runner import ScheduleRunner
+from reports.webhook import AddressGuard
 from streams.jobs import Job
 from streams.leader_jobs import leader_jobs
 from streams.live import LivePush
@@ -29,5 +30,5 @@ def every_job(config: Settings) -> tuple[Job, ...]:
 def schedule_runner(config: Settings) -> ScheduleRunner:
     """Return what sends scheduled reports."""
     variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    courier = PostalCourier(config.mail, variables | os.environ)
+    courier = PostalCourier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))
     return ScheduleRunner(config.reports_dir, courier, lambda: datetime.now(UTC))

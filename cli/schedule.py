@@ -23,6 +23,7 @@ from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import last_sent, state
 from reports.schedule_store import find, put_schedule, readable
+from reports.webhook import masked
 from sinks.connection import connect
 
 app = typer.Typer(help="Scheduled reports; the leading worker sends them.", no_args_is_help=True)
@@ -184,7 +185,7 @@ def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime)
         schedule.format.value,
         schedule.cron,
         schedule.time_zone,
-        schedule.recipients,
+        [masked(one) for one in schedule.recipients],
         schedule.next(now),
         last_sent(schedule, standings),
         state(schedule, standings, now),

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     smtp_user: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = Field(default="", description="who reports are from, for example Reports <reports@example.com>")
+    webhook_private_hosts: str = Field(
+        default="", description="hosts, addresses and networks that are not public and may be sent reports; empty: none"
+    )
     grafana_url: str = Field(default="", description="Grafana that live figures are pushed to; empty: none")
     grafana_live_token: SecretStr = SecretStr("")
     sync_words: dict[str, str] = Field(
@@ -134,6 +137,11 @@ class Settings(BaseSettings):
                 "ROMASHKA_PSEUDONYM_KEY is missing or shorter than 16 bytes; make one with: openssl rand -base64 32"
             )
         return secret
+
+    @property
+    def webhook_exceptions(self) -> tuple[str, ...]:
+        """Hosts and networks inside that reports may be sent to."""
+        return tuple(one.strip() for one in self.webhook_private_hosts.split(",") if one.strip())
 
     @property
     def audit_heads(self) -> Path | None:

@@ -1,4 +1,4 @@
-"""Handing a report over: e-mail by SMTP, everything else (Slack, webhooks, ...) by Apprise.
+"""Handing a report over: e-mail by SMTP, webhooks by ``reports.webhook``, everything else (Slack, ...) by Apprise.
 
 E-mail is sent here and not by Apprise because a message's id has to be ours: a repeat carries the same one, so that a
 receiver can tell (docs/adr/0014-reports-once.md). No error here holds an address or a secret.
@@ -13,13 +13,14 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from apprise import Apprise, AppriseAsset
 
 from models.errors import SettingsError, Unreachable
 from reports.mail import MailServer
 from reports.schedule import LOCAL
+from reports.webhook import AddressGuard, attachment, post, webhook_parts
 
 _ANSWER_SECONDS: Final = 30
 _LARGEST: Final = 20 * 1024**2
@@ -61,21 +62,29 @@ class PostalCourier:
         The mail server; ``None`` where none is set.
     variables
         The environment, for recipients ``env:NAME``.
+    guard
+        Decides which hosts may be called.
     """
 
-    def __init__(self, mail: MailServer | None, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, mail: MailServer | None, variables: Mapping[str, str], guard: AddressGuard | None = None
+    ) -> None:
         self._mail = mail
         self._variables = variables
+        self._guard = guard or AddressGuard()
 
     def deliver(self, recipient: str, parcel: Parcel) -> None:
         """Hand one over (see ``Courier``)."""
         if parcel.file.stat().st_size > _LARGEST:
             raise SettingsError("the report is larger than 20 MiB, which mail servers refuse; leave out its raw data")
         address = self._address(recipient)
-        if address.startswith("mailto:"):
-            self._post(address.removeprefix("mailto:"), parcel)
+        scheme = address.partition(":")[0].lower()
+        if scheme == "mailto":
+            self._post(address.partition(":")[2], parcel)
+        elif scheme in {"http", "https"} and Apprise.instantiate(address, asset=_ASSET) is None:
+            self._call(address, recipient, parcel)
         else:
-            _notify(address, recipient, parcel)
+            self._notify(address, recipient, parcel)
 
     def _address(self, recipient: str) -> str:
         if not recipient.startswith("env:"):
@@ -108,6 +117,38 @@ class PostalCourier:
                 "ROMASHKA_SMTP_HOST, _PORT and _SECURITY"
             ) from error
 
+    def _call(self, address: str, recipient: str, parcel: Parcel) -> None:
+        """Post to a webhook the object that Apprise's JSON service posts."""
+        parts = webhook_parts(address)
+        if parts.scheme == "http" and parts.hostname not in LOCAL:
+            raise SettingsError("a webhook at http:// would get the report unencrypted; take https://")
+        body = {
+            "version": "1.0",
+            "title": parcel.subject,
+            "message": parcel.text,
+            "attachments": [attachment(parcel.file_name, parcel.media_type, parcel.file.read_bytes())],
+            "type": "info",
+        }
+        try:
+            post(self._guard, address, body, parcel.id, _ANSWER_SECONDS)
+        except Unreachable as error:
+            raise Unreachable(f"{_shown(recipient)} did not take the report") from error
+
+    def _notify(self, address: str, recipient: str, parcel: Parcel) -> None:
+        service = Apprise(asset=_ASSET)
+        if not service.add(address):
+            raise SettingsError(
+                f"{_shown(recipient)} is not an address that can be sent to; see Apprise's list of services"
+            )
+        for one in service:
+            one.redirects = False
+            if host := str(getattr(one, "host", "") or ""):  # of those whose server one names: ntfy, Mattermost, ...
+                self._guard.address(host, int(getattr(one, "port", 0) or 0) or 443)
+        named = urlencode({"name": parcel.file_name, "mime": parcel.media_type})
+        file = f"file://{quote(str(parcel.file.resolve()))}?{named}"
+        if not service.notify(body=parcel.text, title=parcel.subject, attach=file):
+            raise Unreachable(f"{_shown(recipient)} did not take the report")
+
 
 def _connected(mail: MailServer) -> smtplib.SMTP:
     trusted = ssl.create_default_context()
@@ -135,30 +176,6 @@ def _message(sender: str, to: str, parcel: Parcel) -> EmailMessage:
     kind, _, subtype = parcel.media_type.partition("/")
     message.add_attachment(parcel.file.read_bytes(), maintype=kind, subtype=subtype, filename=parcel.file_name)
     return message
-
-
-def _notify(address: str, recipient: str, parcel: Parcel) -> None:
-    service = Apprise(asset=_ASSET)
-    if not service.add(_apprise_url(address, parcel.id)):
-        raise SettingsError(
-            f"{_shown(recipient)} is not an address that can be sent to; see Apprise's list of services"
-        )
-    named = urlencode({"name": parcel.file_name, "mime": parcel.media_type})
-    file = f"file://{quote(str(parcel.file.resolve()))}?{named}"
-    if not service.notify(body=parcel.text, title=parcel.subject, attach=file):
-        raise Unreachable(f"{_shown(recipient)} did not take the report")
-
-
-def _apprise_url(address: str, message_id: str) -> str:
-    """Return the address as Apprise has it: a plain webhook is its JSON service, with a key that repeats share."""
-    if not address.startswith(("http://", "https://")) or Apprise.instantiate(address, asset=_ASSET) is not None:
-        return address
-    parts = urlsplit(address)
-    if parts.scheme == "http" and parts.hostname not in LOCAL:
-        raise SettingsError("a webhook at http:// would get the report unencrypted; take https://")
-    query = "".join(f"&-{quote(name)}={quote(value)}" for name, value in parse_qsl(parts.query))
-    scheme = "json" if parts.scheme == "http" else "jsons"
-    return f"{scheme}://{parts.netloc}{parts.path}?{urlencode({'+Idempotency-Key': message_id})}{query}"
 
 
 def _shown(recipient: str) -> str:

@@ -28,6 +28,7 @@ from reports.schedule import Missed, Schedule, recipient_key
 from reports.schedule_runner import Made, ScheduleRunner
 from reports.schedule_state import state
 from reports.schedule_store import find, put_schedule, schedules
+from reports.webhook import AddressGuard
 from sinks.connection import ClickHouseAddress, connect
 from tests.mail_sink import MailSink
 
@@ -366,7 +367,9 @@ def test_a_webhook_gets_the_file_and_a_key_that_repeats_share(client: Client, tm
         put_schedule(client, schedule(recipients=("env:ROMASHKA_TO_HOOK",), cron="0 * * * *"), NOON)
         clock = Clock()
         clock.now += timedelta(hours=1)
-        runner = ScheduleRunner(tmp_path, PostalCourier(None, {"ROMASHKA_TO_HOOK": hook}), clock)
+        runner = ScheduleRunner(
+            tmp_path, PostalCourier(None, {"ROMASHKA_TO_HOOK": hook}, AddressGuard(["127.0.0.1"])), clock
+        )
         with pytest.raises(RomashkaError, match="env:ROMASHKA_TO_HOOK did not take the report"):
             runner.run(client)
         clock.now += MINUTE

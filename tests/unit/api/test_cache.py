@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
-from api.cache import Cache, Kept, MemoryStore
+from api.cache import Cache, Kept, MemoryStore, RedisStore
+from api.rates import MemoryLimiter, Rate, RedisLimiter
 
 
 class Source:
@@ -68,3 +70,26 @@ async def test_what_was_used_longest_ago_makes_room() -> None:
 
 def test_the_same_content_has_the_same_etag_whenever_it_was_made() -> None:
     assert Kept(b"a", 1).etag == Kept(b"a", 2).etag != Kept(b"b", 1).etag
+
+
+class Garbage:
+    """A Redis in which somebody else has written."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    async def get(self, key: str) -> Any:
+        return self._value
+
+    async def eval(self, *_: Any) -> Any:
+        return self._value
+
+
+@pytest.mark.parametrize("value", [b"", b"garbage", b"nan" + b" " * 30, b"\xff" * 40, "text", 7, None, [b"x"]])
+async def test_what_somebody_else_wrote_into_redis_is_no_answer_and_no_limit(value: Any) -> None:
+    redis = cast("Any", Garbage(value))
+    assert await RedisStore(redis).get("a") is None
+    if value != 7:
+        limiter = RedisLimiter(redis, MemoryLimiter(lambda: 0.0))
+        waits = [await limiter.take("a", Rate(60, 2)) for _ in range(3)]
+        assert waits == [0, 0, 1], "it counts for itself"

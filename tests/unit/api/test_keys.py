@@ -96,3 +96,11 @@ def test_a_row_that_was_changed_or_signed_with_another_secret_does_not_count(cha
     assert not KeySigner(b"another secret of 16 bytes").signed(key, mac)
     assert not signer.signed(key, "")
     assert not signer.signed(key, "\u00fc")
+
+
+@pytest.mark.parametrize("microsecond", [0, 400, 500, 600, 999_999])
+def test_a_mac_holds_for_times_as_the_table_gives_them_back(microsecond: int) -> None:
+    key, _ = new_key(Role.VIEWER, TENANT, "billing", NOW.replace(microsecond=microsecond))
+    signer = KeySigner(b"a secret of at least 16 bytes")
+    kept = key._replace(created_at=NOW.replace(microsecond=microsecond // 1000 * 1000))
+    assert signer.signed(kept, signer.mac(key))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.signing_keys import check_url
-from cli.api_server import configuration, listening, server_config, trusted_proxies
+from cli.api_server import check, configuration, listening, server_config, trusted_proxies
 from cli.settings import Settings
 from models.errors import PortInUse, SettingsError
 
@@ -78,3 +78,10 @@ def test_nobody_trusts_everybody(text: str) -> None:
 def test_an_address_of_keys_that_is_none_is_a_clear_error(url: str) -> None:
     with pytest.raises(SettingsError, match="ROMASHKA_OIDC_JWKS_URL"):
         check_url(url)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://[", "http://:pa55word@127.0.0.1", "redis://h:port/0"])
+def test_an_address_of_redis_that_is_none_is_a_clear_error_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="ROMASHKA_REDIS_URL") as refused:
+        check(configuration(chosen(redis_url=url)))
+    assert "pa55word" not in str(refused.value)

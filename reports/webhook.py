@@ -1,0 +1,175 @@
+"""Handing a report to a webhook, without being led into the inside of our network.
+
+The host is resolved once, every address it has must be a public one (or an exception that the operator named), and the
+connection goes to the address that was checked: a name that means something else a moment later changes nothing.
+Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import urllib3
+
+from models.errors import SettingsError, Unreachable
+
+_SETTING: Final = "ROMASHKA_WEBHOOK_PRIVATE_HOSTS"
+_PORTS: Final = {"https": 443, "http": 80}
+Resolve = Callable[[str, int], Sequence[str]]
+
+
+def resolved(host: str, port: int) -> Sequence[str]:
+    """Return every address of a host; raises ``OSError``."""
+    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+
+
+class AddressGuard:
+    """Decides which hosts may be called.
+
+    Parameters
+    ----------
+    exceptions
+        Host names, addresses and networks that may be called although they are not public.
+    resolve
+        Returns the addresses of a host.
+
+    Raises
+    ------
+    SettingsError
+        An exception is neither a name nor a network.
+    """
+
+    def __init__(self, exceptions: Sequence[str] = (), resolve: Resolve = resolved) -> None:
+        self._names: set[str] = set()
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._resolve = resolve
+        for one in exceptions:
+            try:
+                self._networks.append(ipaddress.ip_network(one))
+            except ValueError:
+                if "/" in one or not one.replace("-", "").replace(".", "").isalnum():
+                    raise SettingsError(f"{_SETTING}: '{one}' is neither a host nor a network") from None
+                self._names.add(one.lower())
+
+    def address(self, host: str, port: int) -> str:
+        """Return the address to connect to.
+
+        Raises
+        ------
+        SettingsError
+            The host, or one of its addresses, is not public.
+        Unreachable
+            There is no such host.
+        """
+        try:
+            found = self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(f"{host} cannot be resolved; check the address") from error
+        if not found:
+            raise Unreachable(f"{host} has no address; check it")
+        if host.lower() not in self._names and not all(self._may_be_called(one) for one in found):
+            raise SettingsError(
+                f"{host} is inside a private network, where reports are not sent; {_SETTING} names exceptions"
+            )
+        return found[0]
+
+    def _may_be_called(self, text: str) -> bool:
+        address = ipaddress.ip_address(text.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address):
+            # What stands for an IPv4 address is judged as that one: mapped, 6to4, Teredo and NAT64.
+            inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+            if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
+                inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+            address = inner or address
+        if any(address in network for network in self._networks if network.version == address.version):
+            return True
+        return address.is_global and not address.is_multicast
+
+
+def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, seconds: float) -> None:
+    """Send a JSON object.
+
+    Raises
+    ------
+    Unreachable
+        The webhook did not take it, or sends us elsewhere.
+    SettingsError
+        The address may not be called.
+    """
+    parts = webhook_parts(url)
+    host = parts.hostname or ""
+    port = parts.port or _PORTS[parts.scheme]
+    address = guard.address(host, port)
+    limit = urllib3.Timeout(total=seconds)
+    headers = {
+        "Host": parts.netloc.rpartition("@")[2],
+        "Content-Type": "application/json",
+        "User-Agent": "romashka",
+        "Idempotency-Key": message_id,
+        **(
+            {}
+            if parts.username is None
+            else urllib3.make_headers(basic_auth=f"{parts.username}:{parts.password or ''}")
+        ),
+    }
+    pool: urllib3.HTTPConnectionPool
+    if parts.scheme == "https":
+        pool = urllib3.HTTPSConnectionPool(
+            address, port, timeout=limit, maxsize=1, server_hostname=host, assert_hostname=host
+        )
+    else:
+        pool = urllib3.HTTPConnectionPool(address, port, timeout=limit, maxsize=1)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    with pool:
+        try:
+            answer = pool.request(
+                "POST",
+                target,
+                body=json.dumps(body),
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            status = answer.status
+            answer.close()  # what it says is not read: it may be endless
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"{host} did not take the report ({type(error).__name__})") from error
+    if not 200 <= status < 300:
+        moved = " and sends us elsewhere, where we do not go" if 300 <= status < 400 else ""
+        raise Unreachable(f"{host} did not take the report: it answers {status}{moved}")
+
+
+def webhook_parts(url: str) -> SplitResult:
+    """Return the parts of a webhook's address; raises ``SettingsError`` where it is none."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.scheme in _PORTS and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if not usable or any(character.isspace() or ord(character) < 0x20 for character in url):
+        raise SettingsError("the address of a webhook is not a URL with https://")
+    return parts
+
+
+def masked(recipient: str) -> str:
+    """Return a recipient for a list: of a webhook its host, as a path may be its password; others as they are."""
+    if recipient.partition(":")[0].lower() not in _PORTS:
+        return recipient
+    try:
+        parts = urlsplit(recipient)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "https://…"
+    return f"{parts.scheme}://{parts.hostname}{port}/…"
+
+
+def attachment(name: str, media_type: str, content: bytes) -> dict[str, str]:
+    """Return a file as receivers of Apprise's JSON know it."""
+    return {"filename": name, "base64": base64.b64encode(content).decode(), "mimetype": media_type}
