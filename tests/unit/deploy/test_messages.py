@@ -109,7 +109,13 @@ def test_every_message_is_complete(expand: Expand, rule: dict[str, Any]) -> None
     annotations = _annotations(expand, rule)
     title, text = _say(expand, _message(_alert(rule, annotations)))
     assert title.startswith(f"{rule['labels']['severity'].capitalize()}: ")
-    for line in (f"Tenant: Acme GmbH, {TENANT}", "Expected: ", "Since: 2026-11-29 02:03 UTC", f"Runbook: {RUNBOOK}#", "Silence: http"):
+    for line in (
+        f"Tenant: Acme GmbH, {TENANT}",
+        "Expected: ",
+        "Since: 2026-11-29 02:03 UTC",
+        f"Runbook: {RUNBOOK}#",
+        "Silence: http",
+    ):
         assert line in text
     assert f"Panel: http://grafana/d/{rule['annotations']['__dashboardUid__']}?viewPanel=" in text
     assert not re.search(r"no value|%!|<nil>|\$|\{\{|NaN|ROMASHKA", title + text), text
@@ -172,7 +178,11 @@ def test_the_end_of_an_alert_is_told(expand: Expand) -> None:
     ("labels", "title", "anchor"),
     [
         (
-            {"pipeline_alert": "WorkerDoesNotAnswer", "instance": "worker-1:9464", "runbook": "a-worker-does-not-answer"},
+            {
+                "pipeline_alert": "WorkerDoesNotAnswer",
+                "instance": "worker-1:9464",
+                "runbook": "a-worker-does-not-answer",
+            },
             "Critical: WorkerDoesNotAnswer, worker worker-1:9464",
             "a-worker-does-not-answer",
         ),
