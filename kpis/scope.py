@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
+from functools import cache, lru_cache
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from models.errors import SettingsError
 
 # From this length on, a range is read to the hour.
 LONG_HOURS: Final = 48
+# A look at every day of the longest range that is kept; clock changes are weeks apart.
+_MAX_LOOKS: Final = 1_000
+# In the system's list, but no zone of the database of time zones.
+_NOT_IN_CLICKHOUSE: Final = frozenset({"localtime", "posixrules", "Factory"})
 FILTERS: Final = ("provider", "query_type", "channel", "country", "segment")
 
 
@@ -42,7 +47,7 @@ class Scope:
     ----------
     start, end
         Aware. The range is ``[start, end)``, to the minute: both ends move up to the next whole minute, so ranges that
-        touch never overlap. From two days on both move up to the next whole hour.
+        touch never overlap. From two days on both move up to the next whole hour, where the zone's hours are UTC's.
     time_zone
         Whose days and weeks a time series has; a name of the IANA database.
     durable_days
@@ -92,7 +97,7 @@ class Scope:
     def _step(self) -> int:
         """Seconds that both ends are moved up to a multiple of; whole hours that the range reaches into decide."""
         hours = int(self.end.timestamp()) // 3600 - int(self.start.timestamp()) // 3600
-        return 3600 if hours >= LONG_HOURS else 60
+        return 3600 if hours >= LONG_HOURS and whole_hours(self) else 60
 
     @property
     def zone(self) -> ZoneInfo:
@@ -119,17 +124,29 @@ def zone(name: str) -> ZoneInfo:
     SettingsError
         There is none of that name.
     """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise SettingsError(f"there is no time zone '{name}'; expected a name such as Europe/Berlin") from None
+    if name not in time_zones():
+        raise SettingsError(f"there is no time zone '{name}'; expected a name such as Europe/Berlin")
+    return ZoneInfo(name)
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of time zones that both the program and ClickHouse know."""
+    return frozenset(available_timezones()) - _NOT_IN_CLICKHOUSE
 
 
 def whole_hours(scope: Scope) -> bool:
     """Return whether every hour of UTC in the scope lies in one hour of its time zone (not so in India)."""
-    local = scope.zone
-    whole = timedelta(hours=1)
-    return all(not (moment.astimezone(local).utcoffset() or timedelta()) % whole for moment in (scope.start, scope.end))
+    return _whole_hours(scope.time_zone, scope.start.astimezone(UTC), scope.end.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)
+def _whole_hours(name: str, start: datetime, end: datetime) -> bool:
+    local, whole = zone(name), timedelta(hours=1)
+    # Lord Howe Island's clocks change by half an hour: both ends may fit where the summer between them does not.
+    days = min((end - start) // timedelta(days=1) + 1, _MAX_LOOKS)
+    looks = [start + (end - start) * step / days for step in range(days + 1)]
+    return all(not (moment.astimezone(local).utcoffset() or timedelta()) % whole for moment in looks)
 
 
 def last_days(days: int, now: datetime, tenant: UUID | Everyone) -> Scope:

@@ -33,13 +33,20 @@ def value_of(bucket: int) -> float:
     return 0.0 if bucket == ZERO_BUCKET else 2.0 * GAMMA**bucket / (GAMMA + 1.0)
 
 
+def nearest_rank(q: float, n: int) -> int:
+    """Return the rank, from 1, of the ``q`` quantile of ``n`` values: ``q * n`` rounded up."""
+    return max(1, math.ceil(q * n - 1e-9))  # the slack is for products such as 0.07 * 100
+
+
 def quantile(buckets: npt.NDArray[np.int16], counts: npt.NDArray[np.uint64], q: float) -> float | None:
-    """Return the value at rank ``q * (n - 1)`` of the counted values, ``None`` where there are none.
+    """Return the value at rank ``q * n``, rounded up, of the counted values; ``None`` where there are none.
+
+    This is the nearest rank: of 10, 20 and 1000 the 95 % quantile is 1000, and the median is 20.
 
     ``buckets`` ascend and pair up with ``counts``.
     """
     total = int(counts.sum())
     if total == 0:
         return None
-    position = int(np.searchsorted(np.cumsum(counts), q * (total - 1), side="right"))
+    position = int(np.searchsorted(np.cumsum(counts), nearest_rank(q, total), side="left"))
     return value_of(int(buckets[position]))

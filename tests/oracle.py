@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -76,7 +77,7 @@ class Expected:
         self.response_times.append(event["response_time_ms"])
 
     def quantile(self, q: float) -> int:
-        return sorted(self.response_times)[int(q * (len(self.response_times) - 1))]
+        return sorted(self.response_times)[max(1, ceil(q * len(self.response_times) - 1e-9)) - 1]
 
 
 def stored_ids(client: Client, table: str) -> list[str]:

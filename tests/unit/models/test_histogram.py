@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.histogram import GAMMA, ZERO_BUCKET, buckets_of, quantile, value_of
+from models.histogram import GAMMA, ZERO_BUCKET, buckets_of, nearest_rank, quantile, value_of
 
 
 def _quantile(histogram: dict[int, int], q: float) -> float | None:
@@ -33,9 +33,21 @@ def test_no_values_have_no_quantile() -> None:
     assert _quantile({463: 0}, 0.5) is None
 
 
-@pytest.mark.parametrize(("q", "bucket"), [(0.0, 70), (0.49, 70), (0.5, 463), (0.99, 463), (1.0, 463)])
-def test_the_quantile_is_at_rank_q_times_the_number_less_one(q: float, bucket: int) -> None:
+@pytest.mark.parametrize(("q", "bucket"), [(0.0, 70), (0.4, 70), (0.41, 463), (0.99, 463), (1.0, 463)])
+def test_the_quantile_is_at_rank_q_times_the_number_rounded_up(q: float, bucket: int) -> None:
     assert _quantile({70: 2, 463: 3}, q) == value_of(bucket)
+
+
+def test_the_95_percent_quantile_of_10_20_and_1000_is_1000() -> None:
+    buckets = buckets_of(np.array([10, 20, 1000]))
+    ones = np.ones(3, dtype=np.uint64)
+    assert quantile(buckets, ones, 0.95) == pytest.approx(1000, rel=0.005)
+    assert quantile(buckets, ones, 0.5) == pytest.approx(20, rel=0.005)
+
+
+@pytest.mark.parametrize(("q", "n", "rank"), [(0.07, 100, 7), (0.95, 20, 19), (0.95, 21, 20), (0.0, 5, 1), (1.0, 5, 5)])
+def test_ranks_are_rounded_up_but_not_by_the_last_bit_of_a_float(q: float, n: int, rank: int) -> None:
+    assert nearest_rank(q, n) == rank
 
 
 def test_counts_beyond_32_bits_are_counted() -> None:
