@@ -32,6 +32,9 @@ demo: setup ## 30 days of history and live traffic through the real pipeline, in
 test: setup ## the whole suite on the embedded stack, a file at a time on each of two cores
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
+test-readme: setup ## the commands of README as they stand in it, from the first event to the API
+	@ROMASHKA_TEST_README=1 $(BIN)/pytest tests/integration/test_readme.py -s $(ARGS)
+
 test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from its Maven artifacts
 	@tests/kafka/run $(ARGS)
 

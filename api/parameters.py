@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from kpis.scope import FILTERS, Everyone, Interval, Scope
 from models.fields import Country, Label, Moment, Provider
 from models.insights import InsightType
 
+CURSOR: Final = r"^\d{1,14}_[0-9a-f]{32}$"
 _LONGEST: Final = timedelta(days=400)
 TenantText = Annotated[
     str, Field(max_length=36, description="A tenant's id, or all (administrators); may be left out by who has one")
@@ -122,6 +123,38 @@ class ListQuery(Strict):
     tenant: TenantText | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class ReportListQuery(ListQuery):
+    """A list that grows while it is read: by cursor, so that no row stands on two pages or on none."""
+
+    cursor: Annotated[
+        str | None, Field(max_length=100, pattern=CURSOR, description="next_cursor of the page before; not with offset")
+    ] = None
+
+    @property
+    def before(self) -> tuple[datetime, UUID] | None:
+        """The last row of the page before: when it was made, and its id.
+
+        Raises
+        ------
+        Refused
+            The cursor is none of ours, or an offset is given too.
+        """
+        if self.cursor is None:
+            return None
+        if self.offset:
+            raise wrong("cursor", "expected a cursor or an offset, not both")
+        at, _, id_ = self.cursor.partition("_")
+        try:
+            return datetime.fromtimestamp(int(at) / 1000, UTC), UUID(id_)
+        except (ValueError, OverflowError, OSError):
+            raise wrong("cursor", "expected next_cursor of the page before") from None
+
+
+def cursor(at: datetime, id_: UUID) -> str:
+    """Return the cursor of the page that follows a row."""
+    return f"{round(at.timestamp() * 1000)}_{id_.hex}"
 
 
 class NoQuery(Strict):

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse
 
 from api.access import BEARER, Caller, allowed
 from api.identity import ALL
-from api.parameters import ListQuery, NoQuery, TenantText
+from api.parameters import NoQuery, ReportListQuery, TenantText, cursor
 from api.problems import Refused, documented
 from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
@@ -29,7 +29,7 @@ from models.insights import ACROSS_TENANTS
 from reports.compose import compose
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
-from reports.store import find_made, made, save
+from reports.store import PAGE, find_made, made, save
 
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 _KEPT: Final = timedelta(days=800)
@@ -97,7 +97,12 @@ class ReportList(BaseModel):
     """One page of reports, the newest first."""
 
     reports: list[MadeReport]
-    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+    next_offset: Annotated[
+        int | None, Field(description="The next page's offset, within the newest 200; null on the last one")
+    ]
+    next_cursor: Annotated[
+        str | None, Field(description="The next page's cursor, which new reports do not move; null on the last one")
+    ]
 
 
 @router.post("", status_code=201, responses=documented(), summary="Make a report")
@@ -120,19 +125,23 @@ async def make(
 @router.get("", responses=documented(), summary="The reports that were made")
 async def list_(
     request: Request,
-    query: Annotated[ListQuery, Query()],
+    query: Annotated[ReportListQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_REPORTS))],
 ) -> ReportList:
-    """List the newest 200 reports of a tenant, the newest first; of the types that your roles may see."""
+    """List the reports of a tenant, the newest first; of the types that your roles may see. Page by cursor."""
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, Everyone) else tenant
-    since = datetime.now(UTC) - _KEPT
-    rows = await services_of(request).pool.run(lambda client: made(client, since, whose))
+    since, before = datetime.now(UTC) - _KEPT, query.before
+    rows = await services_of(request).pool.run(lambda client: made(client, since, whose, before))
     visible = [row for row in rows if _may_see(caller, row)]
     more = query.offset + query.limit
+    shown = visible[query.offset : more]
+    # Where a page of the database held few of the caller's types, the next one begins where that page ended.
+    last = shown[-1] if more < len(visible) else rows[-1] if len(rows) == PAGE else None
     return ReportList(
-        reports=[_listed(row) for row in visible[query.offset : more]],
-        next_offset=more if more < len(visible) else None,
+        reports=[_listed(row) for row in shown],
+        next_offset=more if query.cursor is None and more < len(visible) else None,
+        next_cursor=None if last is None else cursor(last["created_at"], last["id"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -57,7 +58,8 @@ def add(
     key, shown = new_key(role, tenant_id("--tenant", tenant) if tenant else None, label, now)
     with connect(settings().clickhouse) as client, _audited(client, "key.add", key):
         save(client, key, _signer())
-    err.print("Keep it where you keep passwords; it is not shown again:", style="bold")
+    where = "below" if sys.stdout.isatty() else "on standard output"
+    err.print(f"The key is {where}, this once: keep it where you keep passwords.", style="bold")
     typer.echo(shown)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -36,11 +36,12 @@ SELECT id, user_id, title, type, format, file_url, file_size_bytes, generation_t
     data_period_end, created_at
 FROM generated_reports FINAL
 """
+PAGE: Final = 200
 _LIST: Final = f"""
 {_SHOWN}
-WHERE {{tenant}} AND created_at >= {{{{since:DateTime64(3, 'UTC')}}}}
-ORDER BY created_at DESC
-LIMIT 200
+WHERE {{tenant}} AND created_at >= {{{{since:DateTime64(3, 'UTC')}}}} AND {{before}}
+ORDER BY created_at DESC, id DESC
+LIMIT {PAGE}
 """
 _ONE: Final = f"{_SHOWN} WHERE id = {{id:UUID}} LIMIT 1"
 
@@ -78,11 +79,24 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
     put(client, "generated_reports", _COLUMNS, [row])
 
 
-def made(client: Client, since: datetime, tenant: UUID | None = None) -> list[dict[str, Any]]:
-    """Return the newest 200 reports made since a moment, the newest first; ``type`` is empty where nobody knows it."""
+def made(
+    client: Client, since: datetime, tenant: UUID | None = None, before: tuple[datetime, UUID] | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest ``PAGE`` reports made since a moment, the newest first.
+
+    Parameters
+    ----------
+    before
+        Only what comes after this report in that order: when it was made, and its id. Reports that are made meanwhile
+        move nothing from page to page.
+    """
     condition = "user_id = {tenant:UUID}" if tenant is not None else "true"
-    parameters = {"since": since, **({"tenant": str(tenant)} if tenant is not None else {})}
-    return ask(client, _LIST.format(tenant=condition), parameters, aware=True)
+    parameters: dict[str, Any] = {"since": since, **({"tenant": str(tenant)} if tenant is not None else {})}
+    after = "true"
+    if before is not None:
+        after = "(created_at, id) < ({at:DateTime64(3, 'UTC')}, {id:UUID})"
+        parameters |= {"at": before[0].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "id": str(before[1])}
+    return ask(client, _LIST.format(tenant=condition, before=after), parameters, aware=True)
 
 
 def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:
