@@ -5,9 +5,11 @@ Golden files show a review what a change does to the rendered chart; with ``ROMA
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,10 +48,15 @@ def _helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-def _render(values: Path, *arguments: str) -> list[dict[str, Any]]:
-    done = _helm("--values", str(values), *arguments)
+@cache
+def _rendered(values: Path) -> list[dict[str, Any]]:
+    done = _helm("--values", str(values))
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def _render(values: Path) -> list[dict[str, Any]]:
+    return copy.deepcopy(_rendered(values))
 
 
 def _values(name: str) -> Path:
