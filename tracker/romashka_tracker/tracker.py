@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -71,6 +73,8 @@ class IntegrationTracker(EventMethods):
         self._tasks: list[asyncio.Task[None]] = []
         self._open = False
         self._closed = False
+        self._process = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
     def to_kafka(
@@ -108,8 +112,12 @@ class IntegrationTracker(EventMethods):
         """
         if self._closed:
             raise TrackerClosed("This tracker was closed and cannot be started again: make a new one.")
-        if not self._open:
+        if self._open:
+            self._check_open()
+        else:
             self._open = True
+            self._process, self._loop = os.getpid(), asyncio.get_running_loop()
+            atexit.register(self._warn_of_loss)
             self._tasks = [
                 asyncio.create_task(lane.run(), name=f"tracker {topic}") for topic, lane in self._lanes.items()
             ]
@@ -122,7 +130,7 @@ class IntegrationTracker(EventMethods):
         DeliveryFailed
             ``timeout`` seconds passed first; says how many are outstanding. They stay in the buffer.
         TrackerClosed
-            The tracker is not running.
+            The tracker is not running, or was started in another process or event loop.
         """
         self._check_open()
         await self._drain(timeout)
@@ -138,6 +146,7 @@ class IntegrationTracker(EventMethods):
         if self._closed:
             return
         was_open, self._open, self._closed = self._open, False, True
+        atexit.unregister(self._warn_of_loss)
         try:
             if was_open:
                 await self._drain(timeout)
@@ -175,3 +184,19 @@ class IntegrationTracker(EventMethods):
     def _check_open(self) -> None:
         if not self._open:
             raise TrackerClosed("The tracker is not running: use `async with`, or `await tracker.start()` first.")
+        if os.getpid() != self._process:
+            raise TrackerClosed(
+                "The tracker was started before this process was forked: nothing would be sent. Make and start one in "
+                "each worker process (gunicorn: post_fork)."
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise TrackerClosed(
+                "The tracker was started in another event loop: nothing would be sent. Make "
+                "and start one in each asyncio.run."
+            )
+
+    def _warn_of_loss(self) -> None:
+        """Say at exit how many events are lost because the tracker was not closed."""
+        waiting = self.counters.buffered
+        if waiting and os.getpid() == self._process:
+            _log.warning("The program ends without closing the tracker: %d events are lost.", waiting)

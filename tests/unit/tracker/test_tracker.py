@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
@@ -167,3 +169,44 @@ async def test_an_error_in_the_context_is_the_one_that_is_raised() -> None:
 
     with pytest.raises(LookupError, match="the caller's own"):
         await chat()
+
+
+def test_a_call_in_a_second_event_loop_says_what_to_do() -> None:
+    tracker = IntegrationTracker(MemoryTransport())
+
+    async def leave_open() -> None:
+        await tracker.start()
+
+    asyncio.run(leave_open())
+    with pytest.raises(TrackerClosed, match="another event loop"):
+        asyncio.run(_track(tracker))
+    with pytest.raises(TrackerClosed, match="another event loop"):
+        asyncio.run(tracker.start())
+
+
+async def test_a_call_after_a_fork_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with IntegrationTracker(MemoryTransport()) as tracker:
+        with monkeypatch.context() as child:
+            child.setattr("os.getpid", lambda: -1)
+            with pytest.raises(TrackerClosed, match="forked"):
+                await tracker.flush()
+
+
+def test_leaving_without_close_says_how_many_events_are_lost() -> None:
+    program = """
+import asyncio
+from uuid import uuid4
+from romashka_tracker import IntegrationTracker, MemoryTransport
+
+async def main():
+    transport = MemoryTransport()
+    transport.down = True
+    tracker = IntegrationTracker(transport)
+    await tracker.start()
+    for _ in range(3):
+        await tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert "3 events are lost" in done.stderr
