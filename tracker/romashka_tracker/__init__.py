@@ -1,5 +1,6 @@
 """Publish integration events to ROMASHKA's analytics without delaying the caller."""
 
+from romashka_tracker.blocking import BlockingTracker
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.errors import (
     BufferFull,
@@ -17,6 +18,7 @@ from romashka_tracker.tracker import IntegrationTracker
 from romashka_tracker.transport import Message, Transport
 
 __all__ = [
+    "BlockingTracker",
     "BufferFull",
     "BufferPolicy",
     "Counters",

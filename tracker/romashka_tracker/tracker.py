@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
 from uuid import UUID, uuid4
 
 from romashka_tracker.buffer import BufferPolicy, Counters
@@ -20,6 +20,9 @@ from romashka_tracker.lane import Lane
 from romashka_tracker.methods import Context, EventMethods
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Transport
+
+if TYPE_CHECKING:
+    from romashka_tracker.blocking import BlockingTracker
 
 _log = logging.getLogger("romashka_tracker")
 
@@ -82,6 +85,15 @@ class IntegrationTracker(EventMethods):
     ) -> Self:
         """Return a tracker that publishes to Kafka at ``host:port``, several separated by commas."""
         return cls(KafkaTransport(bootstrap_servers, security=security), **options)
+
+    @classmethod
+    def blocking(
+        cls, bootstrap_servers: str, *, security: KafkaSecurity | None = None, **options: Unpack[TrackerOptions]
+    ) -> BlockingTracker:
+        """Return a tracker for code without asyncio, with a thread of its own; it publishes as ``to_kafka`` does."""
+        from romashka_tracker.blocking import BlockingTracker  # noqa: PLC0415 - which imports this module
+
+        return BlockingTracker(lambda: cls.to_kafka(bootstrap_servers, security=security, **options))
 
     async def __aenter__(self) -> Self:
         await self.start()

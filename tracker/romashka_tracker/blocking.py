@@ -1,0 +1,113 @@
+"""The tracker for code without asyncio: a thread of its own runs it, and calls return as soon as an event is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from threading import Lock, Thread
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from romashka_tracker.buffer import Counters
+from romashka_tracker.errors import DeliveryFailed, TrackerClosed
+from romashka_tracker.tracker import IntegrationTracker
+
+_log = logging.getLogger("romashka_tracker")
+
+_CLOSE_SECONDS: Final = 10.0
+_EXIT_SECONDS: Final = 5.0
+
+T = TypeVar("T")
+
+
+class BlockingTracker:
+    """Calls an ``IntegrationTracker`` from any thread. It starts at the first call, and anew in a forked process.
+
+    What waits when the program ends is delivered within five seconds; what is not is told in one warning.
+
+    Parameters
+    ----------
+    make
+        Makes the tracker; called in each process that uses it.
+    """
+
+    def __init__(self, make: Callable[[], IntegrationTracker]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self._closed = False
+        self._tracker: IntegrationTracker | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        atexit.register(self._at_exit)
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def call(self, method: Callable[..., Coroutine[Any, Any, T]], *arguments: object, **options: object) -> T:
+        """Call a method of ``IntegrationTracker`` and return what it returns, or raise what it raises.
+
+        For example ``tracker.call(IntegrationTracker.track_integration_query, tenant, conversation, "hubspot", ...)``.
+
+        Raises
+        ------
+        TrackerClosed
+            The tracker was closed.
+        """
+        tracker, loop = self._running()
+        return asyncio.run_coroutine_threadsafe(method(tracker, *arguments, **options), loop).result()
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until everything accepted so far is acknowledged (see ``IntegrationTracker.flush``)."""
+        self.call(IntegrationTracker.flush, timeout)
+
+    def close(self, timeout: float = _CLOSE_SECONDS) -> None:
+        """Deliver what waits and stop (see ``IntegrationTracker.close``)."""
+        atexit.unregister(self._at_exit)
+        with self._lock:
+            self._closed = True
+            tracker, loop = self._tracker, self._loop
+            self._tracker = None
+        if tracker is not None and loop is not None:
+            try:
+                asyncio.run_coroutine_threadsafe(tracker.close(timeout), loop).result()
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+
+    @property
+    def counters(self) -> Counters:
+        """The counts up to now; of this process alone."""
+        return Counters() if self._tracker is None else self._tracker.counters
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> tuple[IntegrationTracker, asyncio.AbstractEventLoop]:
+        with self._lock:
+            if self._closed:
+                raise TrackerClosed("This tracker was closed: make a new one.")
+            if self._tracker is None or self._loop is None:
+                loop = asyncio.new_event_loop()
+                Thread(target=loop.run_forever, name="romashka tracker", daemon=True).start()
+                self._tracker, self._loop = asyncio.run_coroutine_threadsafe(self._started(), loop).result(), loop
+            return self._tracker, self._loop
+
+    async def _started(self) -> IntegrationTracker:
+        tracker = self._make()
+        await tracker.start()
+        return tracker
+
+    def _after_fork(self) -> None:
+        """Forget what belongs to the parent: its thread is not here, and its events are its own."""
+        self._lock = Lock()
+        self._tracker = self._loop = None
+
+    def _at_exit(self) -> None:
+        try:
+            self.close(_EXIT_SECONDS)
+        except DeliveryFailed as failure:
+            _log.warning("The program ends: %d events were not delivered and are lost.", failure.outstanding)
