@@ -32,6 +32,7 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress
 from sinks.dead_letters import DeadLetterRows
 from sinks.sealing import Sealer
+from streams.decode import Record
 from streams.delivery import Limits, Partition
 from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
 from streams.metrics import Metrics
@@ -93,7 +94,7 @@ def attach(app: faust.App, pipeline: Pipeline, acknowledgements: Acknowledgement
     topic = app.topic(QUERIES.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def handle(partition: Partition, events: Sequence[EventT[Any]]) -> None:
-        records = [event.message for event in events]
+        records = cast("list[Record]", [event.message for event in events])  # without headers: nothing is moved here
         if not pipeline.holds(partition):
             await pipeline.resume(partition, records[0].offset, None, _always)
         await pipeline.handle(partition, records, _always)
