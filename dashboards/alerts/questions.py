@@ -91,8 +91,9 @@ SELECT user_id, integration_provider, dateDiff('second', last_sync, {dialect.end
 FROM
 (
     SELECT toString(h.user_id) AS user_id, toString(h.integration_provider) AS integration_provider,
-        least(assumeNotNull(h.last_sync_at), h.created_at) AS synced,
-        arraySort(groupUniqArrayIf(intDiv(toUnixTimestamp64Milli(synced), 1000), h.last_sync_at IS NOT NULL)) AS syncs,
+        arraySort(groupUniqArrayIf(
+            intDiv(toUnixTimestamp64Milli(least(assumeNotNull(h.last_sync_at), h.created_at)), 1000),
+            h.last_sync_at IS NOT NULL)) AS syncs,
         toDateTime(arrayMax(syncs), 'UTC') AS last_sync,
         if(length(syncs) > 5,
             greatest(10800, arrayReduce('quantile(0.95)', arrayPopFront(arrayDifference(syncs)))), 86400) AS usual
