@@ -15,6 +15,7 @@ from api.keys import PREFIX
 from api.problems import Refused
 from api.rates import Rate, seconds
 from api.services import Services, services_of
+from api.shares import HOLDERS, holders_of
 from sinks.audit import Entry
 
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
@@ -75,6 +76,7 @@ class Gate:
                 await stranger()
             raise
         await _limit(services, identity.name, services.reading)
+        HOLDERS.set(holders_of(identity))
         return identity
 
 

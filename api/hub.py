@@ -11,6 +11,7 @@ from typing import Final
 from api.encoding import encoded
 from api.pool import Pool
 from api.problems import Refused
+from api.shares import Shares
 from api.snapshot import Event, Snapshot, changes, standing, take
 from models.errors import Unreachable
 
@@ -19,6 +20,8 @@ _LOG: Final = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 0.5
 _MOST_WATCHERS: Final = 500
 _MOST_WAITING: Final = 256
+_PER_IDENTITY: Final = 10
+_PER_TENANT: Final = 50
 
 
 class Watcher:
@@ -45,28 +48,38 @@ class Hub:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._watchers: set[Watcher] = set()
+        self._watchers: dict[Watcher, tuple[str, ...]] = {}
+        self._identities = Shares(_PER_IDENTITY)
+        self._tenants = Shares(_PER_TENANT)
         self._somebody = asyncio.Event()
         self._now: Snapshot | None = None
 
-    def join(self, watcher: Watcher) -> None:
-        """Add a watcher, and tell it how everything stands.
+    def join(self, watcher: Watcher, holders: tuple[str, ...]) -> None:
+        """Add a watcher, on the account of its identity and tenant, and tell it how everything stands.
 
         Raises
         ------
         Refused
-            Too many watch already.
+            Too many watch already, or too many of this identity or tenant.
         """
         if len(self._watchers) >= _MOST_WATCHERS:
             raise Refused(503, "busy", "too many watch already; try again later", headers={"Retry-After": "60"})
-        self._watchers.add(watcher)
+        who, tenant = holders[:1], holders[1:]
+        if not self._identities.take(who):
+            raise _too_many(f"you have {_PER_IDENTITY} live views open")
+        if not self._tenants.take(tenant):
+            self._identities.give_back(who)
+            raise _too_many(f"your tenant has {_PER_TENANT} live views open")
+        self._watchers[watcher] = holders
         self._somebody.set()
         if self._now is not None:  # otherwise the first snapshot tells everybody
             watcher.tell(_texts(standing(self._now)))
 
     def leave(self, watcher: Watcher) -> None:
         """Let a watcher go; without any nothing is asked."""
-        self._watchers.discard(watcher)
+        holders = self._watchers.pop(watcher, ())
+        self._identities.give_back(holders[:1])
+        self._tenants.give_back(holders[1:])
         if not self._watchers:
             self._somebody.clear()
             self._now = None
@@ -90,6 +103,10 @@ class Hub:
         self._now = snapshot
         for watcher in self._watchers:
             watcher.tell(events)
+
+
+def _too_many(what: str) -> Refused:
+    return Refused(429, "too-many", f"{what}, which is as many as may be; close one", headers={"Retry-After": "60"})
 
 
 def _texts(events: Iterable[Event]) -> list[tuple[Event, str]]:

@@ -19,6 +19,7 @@ from api.parameters import Strict, TenantText
 from api.problems import Refused
 from api.roles import Action
 from api.services import Services, services_of
+from api.shares import holders_of
 from api.snapshot import Event
 from kpis.scope import Everyone
 from models.errors import Unreachable
@@ -49,7 +50,7 @@ async def live(
     """
     services = services_of(websocket)
     watcher = Watcher(_wants(caller, query))
-    services.hub.join(watcher)
+    services.hub.join(watcher, holders_of(caller.identity))
     try:
         offered = websocket.scope.get("subprotocols", [])
         await websocket.accept(PROTOCOL if PROTOCOL in offered else None)

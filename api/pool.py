@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from api.problems import Refused
+from api.shares import HOLDERS, Shares
 from models.errors import Unreachable
 from sinks.connection import ClickHouseAddress, connect
 
@@ -33,15 +34,18 @@ class Pool:
     ----------
     size
         How many questions are asked at once. Who comes then waits, for twenty seconds at most.
+    share
+        How many of them one identity, and one tenant, may ask at once; half where not given.
     seconds
         How long ClickHouse may work on one statement, and how long we wait for its answer.
     """
 
-    def __init__(self, address: ClickHouseAddress, size: int = 8, seconds: int = 20) -> None:
+    def __init__(self, address: ClickHouseAddress, size: int = 8, seconds: int = 20, share: int = 0) -> None:
         self._address = address
         self._seconds = seconds
         self._idle: SimpleQueue[Client] = SimpleQueue()
         self._free = asyncio.Semaphore(size)
+        self._shares = Shares(share or max(1, size // 2))
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="clickhouse")
         self._killing: set[asyncio.Task[None]] = set()
 
@@ -53,20 +57,15 @@ class Pool:
         Raises
         ------
         Refused
-            Every connection was taken for too long.
+            Every connection was taken for too long, or the caller had its share of them.
         Unreachable
             ClickHouse does not answer.
         """
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Refused(
-                503, "busy", "too many questions are asked at once; try again shortly", headers={"Retry-After": "5"}
-            ) from None
+        holders = HOLDERS.get()
+        await self._acquire(holders)
         mark = f"api {token_hex(8)}"
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._connected, work, mark)
-        future.add_done_callback(self._done)
+        future.add_done_callback(lambda done: self._done(done, holders))
         try:
             return await asyncio.shield(future)  # who stops waiting does not free a thread that still works
         except asyncio.CancelledError:
@@ -89,8 +88,27 @@ class Pool:
         with connect(self._address) as client:
             client.query(_KILL, parameters={"mark": mark})
 
-    def _done(self, future: asyncio.Future[Answer]) -> None:
+    async def _acquire(self, holders: tuple[str, ...]) -> None:
+        """Wait for a connection: first for the caller's own share, then for one that is free."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._shares.wait(holders)
+        except TimeoutError:
+            detail = "you have as many of these running as one may have at once; wait for an answer"
+            raise Refused(429, "too-many", detail, headers={"Retry-After": "5"}) from None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._free.acquire()
+        except BaseException as error:
+            self._shares.give_back(holders)
+            if not isinstance(error, TimeoutError):
+                raise
+            detail = "too many questions are asked at once; try again shortly"
+            raise Refused(503, "busy", detail, headers={"Retry-After": "5"}) from None
+
+    def _done(self, future: asyncio.Future[Answer], holders: tuple[str, ...]) -> None:
         self._free.release()
+        self._shares.give_back(holders)
         if not future.cancelled():
             future.exception()  # seen, also where nobody waits for it any more
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from api.parameters import ListQuery, NoQuery, TenantText
 from api.problems import Refused, documented, wrong
 from api.reports import Template
 from api.roles import REPORT_TABS, RIGHTS, Action
-from api.services import services_of
+from api.services import Configuration, services_of
 from kpis.period import PATTERN
 from kpis.scope import Everyone
 from models.fields import Label, Provider
@@ -115,7 +116,7 @@ async def list_(
     )
 
 
-@router.post("", status_code=201, responses=documented(), summary="Add a schedule")
+@router.post("", status_code=201, responses=documented(409), summary="Add a schedule")
 async def add(
     request: Request,
     wanted: NewSchedule,
@@ -128,6 +129,8 @@ async def add(
         raise wrong("recipients", "expected mailto: addresses; others are set up by administrators")
     if any(not one.lower().startswith(("mailto:", "https:", "env:")) for one in wanted.recipients):
         raise wrong("recipients", "expected mailto:, https:// or env: addresses")
+    services = services_of(request)
+    _check_recipients(wanted.recipients, services.configuration)
     now = datetime.now(UTC)
     schedule = Schedule(
         tenant=caller.tenant(wanted.tenant),
@@ -144,7 +147,7 @@ async def add(
         integrations=tuple(wanted.integrations),
         parts=Parts(**{name.removeprefix("include_"): on for name, on in wanted.template_config.model_dump().items()}),
     )
-    await services_of(request).pool.run(lambda client: put_schedule(client, schedule, now))
+    await services.pool.run(lambda client: _add(client, schedule, now, services.configuration.schedules_per_tenant))
     return _listed(schedule, caller)
 
 
@@ -181,6 +184,24 @@ async def remove(
     await services_of(request).pool.run(
         lambda client: put_schedule(client, _found(client, id_, caller), now, removed=True)
     )
+
+
+def _check_recipients(recipients: Sequence[str], configuration: Configuration) -> None:
+    if len(recipients) > (limit := configuration.recipients_per_schedule):
+        raise wrong("recipients", f"a schedule may have {limit} recipients")
+    domains = configuration.mail_domains
+    for one in recipients:
+        scheme, _, address = one.partition(":")
+        if scheme.lower() == "mailto" and domains and address.rpartition("@")[2].lower() not in domains:
+            raise wrong("recipients", f"mail may go to addresses at {', '.join(sorted(domains))} alone")
+
+
+def _add(client: Client, schedule: Schedule, now: datetime, limit: int) -> None:
+    """Add a schedule unless its tenant has as many as it may have; one of the same name is replaced."""
+    others = [one for one in schedules(client, schedule.tenant) if one.id != schedule.id]
+    if len(others) >= limit:
+        raise Refused(409, "too-many", f"a tenant may have {limit} schedules; remove one first")
+    put_schedule(client, schedule, now)
 
 
 def _found(client: Client, id_: UUID, caller: Caller) -> Schedule:

@@ -25,7 +25,8 @@ from models.errors import SettingsError
 from sinks.audit_heads import HeadsFile
 from sinks.connection import ClickHouseAddress
 
-_HEAVY_AT_ONCE: Final = 2
+_HEAVY_AT_ONCE: Final = 3
+_HEAVY_SHARE: Final = 1
 _HEAVY_SECONDS: Final = 300
 
 
@@ -43,6 +44,10 @@ class Configuration:
         The folder that reports made by the API are kept in.
     heavy_per_minute
         How often one identity may have a report or an export made.
+    schedules_per_tenant, recipients_per_schedule
+        How many there may be.
+    mail_domains
+        Domains in lower case that schedules may name in ``mailto:`` addresses; any where empty.
     audit_heads
         The file that ends of the audit log's chains are noted in; the log alone has them where ``None``.
     """
@@ -57,6 +62,9 @@ class Configuration:
     cors_origins: tuple[str, ...] = ()
     connections: int = 8
     audit_heads: Path | None = None
+    schedules_per_tenant: int = 50
+    recipients_per_schedule: int = 20
+    mail_domains: frozenset[str] = frozenset()
     clock: Callable[[], float] = field(default=time.time)
 
 
@@ -68,7 +76,7 @@ class Services:
         self.configuration = configuration
         self.pool = Pool(configuration.clickhouse, configuration.connections)
         # Reports and exports take long: they never keep questions from being answered.
-        self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS)
+        self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS, _HEAVY_SHARE)
         self.redis = redis_client(configuration.redis_url) if configuration.redis_url else None
         in_process = MemoryLimiter(time.monotonic)
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)

@@ -120,5 +120,8 @@ def configuration(chosen: Settings) -> Configuration:
         heavy_per_minute=chosen.api_heavy_per_minute,
         cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
         connections=chosen.api_connections,
+        schedules_per_tenant=chosen.api_schedules_per_tenant,
+        recipients_per_schedule=chosen.api_recipients_per_schedule,
+        mail_domains=frozenset(one.strip().lower() for one in chosen.api_mail_domains.split(",") if one.strip()),
         audit_heads=chosen.audit_heads,
     )

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
+    api_schedules_per_tenant: Annotated[int, Field(ge=1)] = 50
+    api_recipients_per_schedule: Annotated[int, Field(ge=1, le=50)] = 20
+    api_mail_domains: str = Field(default="", description="domains that schedules may send mail to; empty: any")
     api_trusted_proxies: str = Field(
         default="", description="addresses or networks of proxies whose X-Forwarded-For is believed; empty: nobody's"
     )

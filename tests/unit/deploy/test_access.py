@@ -9,6 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +21,7 @@ import pytest
 from sinks import access
 from sinks.access import Reader, Table
 from sinks.migrations import known
+from tests.grafana_text import ALL, expanded
 from tests.unit.deploy import engine
 from tests.unit.deploy.files import DEPLOY, ROOT
 
@@ -201,3 +205,57 @@ def test_a_name_cannot_leave_its_quotes() -> None:
     evil = Reader("a` TO ALL; --", "analyst", "p" * 20, (OURS,))
     made = access.statements("db", [Table("t", ("user_id",))], [evil], worker_password="w" * 20, admin="admin")
     assert all("a` TO ALL" not in statement.replace("\\`", "") for statement in made)
+
+
+def _raw_statements(part: Any) -> Iterator[tuple[str, str]]:
+    """Yield every statement of a generated file with its data source, wherever it is in it."""
+    if isinstance(part, dict):
+        sql = part.get("rawSql") or (part.get("query") if isinstance(part.get("query"), str) else None)
+        if isinstance(sql, str) and "SELECT" in sql:
+            yield str((part.get("datasource") or {}).get("uid", part.get("datasourceUid", ""))), sql
+        for value in part.values():
+            yield from _raw_statements(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _raw_statements(value)
+
+
+def _dashboard_statements(role: str) -> list[str]:
+    """Return what the panels, variables and annotations of a role's folder send, as Grafana sends it."""
+    now = datetime.now(UTC)
+    texts = [path.read_text(encoding="utf-8") for path in sorted((DEPLOY / "grafana/dashboards" / role).glob("*.json"))]
+    found = [sql for text in texts for _, sql in _raw_statements(json.loads(text))]
+    everything: dict[str, Any] = defaultdict(lambda: ALL)
+    return list(dict.fromkeys(expanded(sql, everything, now - timedelta(days=1), now) for sql in found))
+
+
+@pytest.mark.parametrize("reader", [*READERS[:3], READERS[3]._replace(name="acme")], ids=lambda reader: reader.name)
+def test_every_statement_of_a_folder_runs_as_its_audience(
+    data: tuple[Path, tuple[Table, ...]], tmp_path: Path, reader: Reader
+) -> None:
+    """Panels, variables and annotations; a tenant's own reader as analyst. None names a row of another tenant."""
+    folder, tables = data
+    asked = [f"USE {DATABASE}", *_dashboard_statements(reader.role)]
+    assert len(asked) > 20
+    answers = _as(reader, folder, tables, tmp_path, asked)
+    failed = [
+        (sql[:200], answer["message"]) for sql, answer in zip(asked, answers, strict=True) if isinstance(answer, dict)
+    ]
+    assert [one for one in failed if "system.query_log" not in one[1] and "UNKNOWN_TABLE" not in one[1]] == []
+    if reader.tenants:
+        assert str(THEIRS) not in json.dumps(answers)
+
+
+def test_every_alert_rule_runs_as_operations(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
+    folder, tables = data
+    now = datetime.now(UTC)
+    found: list[str] = []
+    for path in sorted((DEPLOY / "grafana/provisioning/alerting").glob("rules.json")):
+        found += [sql for _, sql in _raw_statements(json.loads(path.read_text(encoding="utf-8")))]
+    asked = list(dict.fromkeys(expanded(sql, {}, now - timedelta(days=1), now) for sql in found))
+    assert len(asked) > 10
+    answers = _as(READERS[1], folder, tables, tmp_path, [f"USE {DATABASE}", *asked])[1:]
+    failed = [
+        (sql[:300], answer["message"]) for sql, answer in zip(asked, answers, strict=True) if isinstance(answer, dict)
+    ]
+    assert [one for one in failed if "system.query_log" not in one[0] + one[1]] == []

@@ -1,0 +1,61 @@
+"""How much of what all share one identity, and one tenant, may hold at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextvars import ContextVar
+from typing import Final
+
+from api.identity import Identity
+
+HOLDERS: Final[ContextVar[tuple[str, ...]]] = ContextVar("HOLDERS", default=())
+"""On whose account the present request works: its identity, and its tenant where it has one alone."""
+
+
+def holders_of(identity: Identity) -> tuple[str, ...]:
+    """Return on whose account somebody's requests work."""
+    own = [f"tenant:{tenant}" for tenant in identity.tenants] if len(identity.tenants) == 1 else []
+    return (identity.name, *own)
+
+
+class Shares:
+    """Counts what each holder has, up to a limit.
+
+    Parameters
+    ----------
+    limit
+        How many places one holder may have at a time; 1 or more.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: Counter[str] = Counter()
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def take(self, holders: tuple[str, ...]) -> bool:
+        """Take a place on the account of each holder; whether they had room."""
+        if any(self._held[one] >= self._limit for one in holders):
+            return False
+        self._held.update(holders)
+        return True
+
+    async def wait(self, holders: tuple[str, ...]) -> None:
+        """Take a place as soon as there is room."""
+        while not self.take(holders):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.add(turn)
+            try:
+                await turn
+            finally:
+                self._waiting.discard(turn)
+
+    def give_back(self, holders: tuple[str, ...]) -> None:
+        """Give a place back."""
+        self._held.subtract(holders)
+        for one in holders:
+            if self._held[one] <= 0:
+                del self._held[one]
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_result(None)
