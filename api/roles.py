@@ -25,6 +25,7 @@ class Role(StrEnum):
     EXECUTIVE = "executive"
     ANALYST = "analyst"
     ADMIN = "admin"
+    PRODUCER = "producer"
 
 
 class Action(StrEnum):
@@ -39,6 +40,7 @@ class Action(StrEnum):
     READ_SCHEDULES = "schedules.read"
     CHANGE_SCHEDULES = "schedules.change"
     EXPORT = "exports.make"
+    SEND_EVENTS = "events.send"
 
 
 class Rights(NamedTuple):
@@ -59,7 +61,9 @@ RIGHTS: Final[Mapping[Role, Rights]] = {
         _READ | _REPORT | {Action.CHANGE_SCHEDULES},
     ),
     Role.ANALYST: Rights(frozenset(TABS), _READ | _REPORT | {Action.CHANGE_SCHEDULES, Action.EXPORT}),
-    Role.ADMIN: Rights(frozenset(TABS), frozenset(Action)),
+    Role.ADMIN: Rights(frozenset(TABS), frozenset(Action) - {Action.SEND_EVENTS}),
+    # Programs that send events to the collector; they read nothing.
+    Role.PRODUCER: Rights(frozenset(), frozenset({Action.SEND_EVENTS})),
 }
 
 # Figures, insights and reports are open to whoever may open one of the tabs that show them.

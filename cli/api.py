@@ -31,6 +31,9 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address; ROMASHKA_API_HOST if not given")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; ROMASHKA_API_PORT if not given")] = None,
+    collector: Annotated[
+        bool, typer.Option("--collector", help="Take events too: POST /v1/events, /v1/traces")
+    ] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C; /v1/openapi.json describes it.
 
@@ -41,7 +44,18 @@ def serve(
     from cli.api_server import run  # noqa: PLC0415 - a server, of which the keys need nothing
 
     chosen = settings()
-    run(chosen, host or chosen.api_host, chosen.api_port if port is None else port)
+    if collector:
+        from cli.collector_server import collector_of, with_collector  # noqa: PLC0415 - as above
+
+        beside = collector_of(chosen)
+        run(
+            chosen,
+            host or chosen.api_host,
+            chosen.api_port if port is None else port,
+            lambda app: with_collector(app, *beside),
+        )
+    else:
+        run(chosen, host or chosen.api_host, chosen.api_port if port is None else port)
 
 
 @key_app.command()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.app import create_app
@@ -20,8 +21,13 @@ from models.errors import PortInUse, SettingsError
 from sinks.migrations import require_current
 
 
-def run(chosen: Settings, host: str, port: int) -> None:
+def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGIApp] = lambda app: app) -> None:
     """Serve until Ctrl-C.
+
+    Parameters
+    ----------
+    around
+        Adds what is served beside the API.
 
     Raises
     ------
@@ -35,7 +41,7 @@ def run(chosen: Settings, host: str, port: int) -> None:
     require_current(chosen.clickhouse)
     log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
-    server = server_config(create_app(config), trusted_proxies(chosen.api_trusted_proxies))
+    server = server_config(around(create_app(config)), trusted_proxies(chosen.api_trusted_proxies))
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]
         err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)

@@ -64,6 +64,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "export": Command("cli.export:run", "Export a table or a key figure. The file is there whole, or not at all."),
     "schedule": Command("cli.schedule:app", "Scheduled reports; the leading worker sends them."),
     "api": Command("cli.api:app", "The HTTP API, and the keys that open it."),
+    "collector": Command("cli.collector:app", "Events over HTTP, and the keys of those who send them."),
     "audit": Command("cli.audit:app", "The audit log: who did what, and whether it is as it was written."),
 }
 

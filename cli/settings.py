@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6
     api_connections: Annotated[int, Field(ge=1, le=100)] = 8
     api_cors_origins: str = ""
+    collector_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8081, description="of the collector; 0: any")
+    collector_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    collector_events_per_second: Annotated[float, Field(gt=0)] = 20_000
+    collector_cors_origins: str = ""
     oidc_issuer: str = ""
     oidc_audience: str = ""
     oidc_jwks_url: str = ""

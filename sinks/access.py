@@ -34,6 +34,8 @@ _INTERNAL: Final = frozenset(
         "conversation_places",
         "customer_conversations",
         "detector_states",
+        "producer_rejections",
+        "producer_scopes",
         "report_deliveries",
         "touched_conversation_hours",
         "touched_conversations",

@@ -1,0 +1,1 @@
+"""The HTTP collector: events of programs that do not reach Kafka themselves."""

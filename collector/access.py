@@ -1,0 +1,169 @@
+"""Who sends events: keys of the role ``producer``, the tenants and topics that they may send for."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from api.identity import Identity
+from api.keys import StoredKey, new_key, save
+from api.problems import Refused
+from api.roles import Action, Role
+from collector.body import TOPICS
+from models.errors import SettingsError, Unreachable
+from models.insights import ACROSS_TENANTS
+from sinks.reading import ask
+from sinks.writing import put
+
+_LOG: Final = logging.getLogger(__name__)
+_FRESH_SECONDS: Final = 5.0
+# While ClickHouse is away, who was known lately is let in: its outage must not stop events from reaching Kafka.
+REMEMBERED_SECONDS: Final = 600.0
+_MAX_REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a key may send for besides its own tenant."""
+
+    all_tenants: bool
+    tenants: frozenset[UUID]
+    topics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Producer:
+    """Somebody who may send events. ``tenants`` is ``None`` for all of them; no ``topics`` means every one."""
+
+    name: str
+    tenants: frozenset[UUID] | None
+    topics: frozenset[str]
+
+    def may_send_for(self, tenant: UUID) -> bool:
+        """Whether events of this tenant are its to send."""
+        return self.tenants is None or tenant in self.tenants
+
+    def may_send_to(self, topic: str) -> bool:
+        """Whether it may send to this topic."""
+        return not self.topics or topic in self.topics
+
+
+class Access:
+    """Turns tokens into producers.
+
+    Parameters
+    ----------
+    authenticate
+        Returns whose token or key it is; the API's own check.
+    read_scopes
+        Returns the scopes by key id.
+    clock
+        Seconds, of any origin.
+    """
+
+    def __init__(
+        self,
+        authenticate: Callable[[str], Awaitable[Identity]],
+        read_scopes: Callable[[], Awaitable[Mapping[str, Scope]]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._authenticate = authenticate
+        self._read_scopes = read_scopes
+        self._clock = clock
+        self._scopes: Mapping[str, Scope] = {}
+        self._read_at = float("-inf")
+        self._remembered: OrderedDict[bytes, tuple[float, Producer]] = OrderedDict()
+
+    async def producer(self, token: str) -> Producer:
+        """Return who sends.
+
+        Raises
+        ------
+        Refused
+            401 for a wrong key, 403 for another role.
+        Unreachable
+            The keys cannot be read, and this one was not seen in the last ten minutes.
+        """
+        digest = sha256(token.encode()).digest()
+        try:
+            identity = await self._authenticate(token)
+            identity.require(Action.SEND_EVENTS)
+            await self._refresh()
+        except Unreachable as error:
+            return self._recall(digest, error)
+        except Refused as refused:
+            if refused.status < 500:
+                self._remembered.pop(digest, None)
+                raise
+            return self._recall(digest, refused)
+        producer = self._scoped(identity)
+        self._remembered[digest] = (self._clock(), producer)
+        self._remembered.move_to_end(digest)
+        if len(self._remembered) > _MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return producer
+
+    def _scoped(self, identity: Identity) -> Producer:
+        scope = self._scopes.get(identity.name.removeprefix("key:"))
+        if scope is None:
+            return Producer(identity.name, identity.tenants, frozenset())
+        tenants = None if scope.all_tenants else identity.tenants | scope.tenants
+        return Producer(identity.name, tenants, scope.topics)
+
+    def _recall(self, digest: bytes, error: Exception) -> Producer:
+        found = self._remembered.get(digest)
+        if found is None or self._clock() - found[0] > REMEMBERED_SECONDS:
+            raise error
+        _LOG.warning("the keys cannot be read; %s was checked less than ten minutes ago and is let in", found[1].name)
+        return found[1]
+
+    async def _refresh(self) -> None:
+        if self._clock() - self._read_at >= _FRESH_SECONDS:
+            self._scopes = await self._read_scopes()
+            self._read_at = self._clock()
+
+
+def stored_scopes(client: Client) -> dict[str, Scope]:
+    """Return the scopes of all keys by key id; raises ``Unreachable``."""
+    rows = ask(client, "SELECT id, all_tenants, tenants, topics FROM producer_scopes FINAL", {})
+    return {
+        row["id"]: Scope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"])) for row in rows
+    }
+
+
+def add_producer_key(
+    client: Client, *, tenants: list[UUID], all_tenants: bool, topics: list[str], label: str, now: datetime
+) -> tuple[StoredKey, str]:
+    """Make and store a key of the role ``producer``; return it as it is kept, and as it is shown this once.
+
+    Raises
+    ------
+    SettingsError
+        No tenant, or both some and all, or a topic that there is not.
+    Unreachable
+        ClickHouse did not take it.
+    """
+    if bool(tenants) == all_tenants:
+        raise SettingsError("a producer's key needs --tenant, as often as it has tenants, or --all-tenants")
+    unknown = [topic for topic in topics if topic not in TOPICS]
+    if unknown:
+        raise SettingsError(f"there is no topic '{unknown[0]}'; expected one of {', '.join(TOPICS)}")
+    key, shown = new_key(Role.PRODUCER, tenants[0] if tenants else ACROSS_TENANTS, label, now)
+    names = sorted({TOPICS[topic].name for topic in topics})
+    # The scope comes first: a key without one would be for its first tenant and every topic.
+    put(
+        client,
+        "producer_scopes",
+        ("id", "all_tenants", "tenants", "topics", "entered_at"),
+        [(key.id, all_tenants, tenants, names, now.astimezone(UTC))],
+    )
+    save(client, key)
+    return key, shown

@@ -1,0 +1,155 @@
+"""A request's body as single events: JSON or NDJSON, one or many, gzip or not, within limits."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from api.problems import Refused
+from models.topics import INGEST, Topic
+
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+MAX_PLAIN_BYTES: Final = 16 * 1024 * 1024
+MAX_EVENTS: Final = 1_000
+JSON_TYPE: Final = "application/json"
+NDJSON_TYPES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+TOPICS: Final[Mapping[str, Topic]] = {
+    spelling: topic for topic in INGEST for spelling in (topic.name, topic.name.split(".")[1])
+}
+"""The topics by their full name and by their short one, for example ``queries``."""
+
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_DECODER: Final = json.JSONDecoder()
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class Item(NamedTuple):
+    """One event as it came. ``topic`` is what the producer called it; ``key`` is empty where it names no tenant."""
+
+    topic: str | None
+    key: bytes
+    value: bytes
+
+
+def plain_body(body: bytes, encoding: str) -> bytes:
+    """Return a body without its compression.
+
+    Raises
+    ------
+    Refused
+        413 where it unpacks to too much, 415 for another encoding, 400 where it is no gzip.
+    """
+    if encoding in {"", "identity"}:
+        return body
+    if encoding != "gzip":
+        raise Refused(415, "wrong-encoding", "Content-Encoding: expected gzip or none")
+    unpacked = b""
+    try:
+        while body:
+            member = zlib.decompressobj(_GZIP_WINDOW)
+            unpacked += member.decompress(body, MAX_PLAIN_BYTES + 1 - len(unpacked))
+            if len(unpacked) > MAX_PLAIN_BYTES:
+                raise Refused(413, "too-large", f"the body may unpack to {MAX_PLAIN_BYTES} bytes at most; send fewer")
+            if not member.eof:
+                raise Refused(400, "wrong-body", "the gzip body ends too early")
+            body = member.unused_data
+    except zlib.error:
+        raise Refused(400, "wrong-body", "the body is not gzip, as Content-Encoding says") from None
+    return unpacked
+
+
+def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
+    """Return the events of a body, in its order.
+
+    Parameters
+    ----------
+    topic
+        Of every event; where ``None``, each is an object with ``topic`` and ``event``.
+
+    Raises
+    ------
+    Refused
+        400 where the body as a whole cannot be read, 413 for too many events, 415 for another media type.
+    """
+    if media_type in NDJSON_TYPES:
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        _check_count(len(lines))
+        return [_line(line, topic) for line in lines]
+    if media_type != JSON_TYPE:
+        raise Refused(415, "wrong-type", f"Content-Type: expected {JSON_TYPE} or application/x-ndjson")
+    try:
+        return [_item(value, text, topic) for value, text in _elements(body.decode())]
+    except (ValueError, RecursionError):
+        raise Refused(400, "wrong-body", "the body is not valid JSON in UTF-8") from None
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_EVENTS:
+        raise Refused(413, "too-many-events", f"a request may have {MAX_EVENTS} events; send several requests")
+
+
+def _elements(text: str) -> Iterator[tuple[Any, str]]:
+    """Yield each event of a JSON text with the very characters that it is written in."""
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        value, end = _DECODER.raw_decode(text, at)
+        _require(_skip(text, end) == len(text))
+        yield value, text[at:end]
+        return
+    at = _skip(text, at + 1)
+    count = 0
+    while text[at : at + 1] != "]" or count:
+        value, end = _DECODER.raw_decode(text, at)
+        count += 1
+        _check_count(count)
+        yield value, text[at:end]
+        at = _skip(text, end)
+        if text[at : at + 1] == "]":
+            break
+        _require(text[at : at + 1] == ",")
+        at = _skip(text, at + 1)
+    _require(_skip(text, at + 1) == len(text))
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise ValueError("not JSON")
+
+
+def _line(line: bytes, topic: str | None) -> Item:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return Item(topic, b"", line)
+    return _item(value, line, topic)
+
+
+def _item(value: Any, text: str | bytes, topic: str | None) -> Item:
+    if topic is None:
+        if not isinstance(value, dict):
+            return Item(None, b"", b"")
+        named, value = value.get("topic"), value.get("event")
+        topic = named if isinstance(named, str) else None
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        raw = text if isinstance(text, bytes) else text.encode()
+    except UnicodeEncodeError:
+        raw = json.dumps(value, separators=(",", ":")).encode()  # half a surrogate pair: the decoder says so
+    return Item(topic, _key(value), raw)
+
+
+def _key(value: Any) -> bytes:
+    tenant = value.get("user_id") if isinstance(value, dict) else None
+    try:
+        return str(UUID(tenant)).encode() if isinstance(tenant, str) else b""
+    except ValueError:
+        return b""

@@ -1,0 +1,109 @@
+"""Events in, a verdict on each out: the pipeline's own validation, the producer's scope, then Kafka."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from collector.access import Producer
+from collector.body import TOPICS, Item
+from collector.publisher import Headers, Message, Publisher
+from models.topics import INGEST
+from streams.decode import Decoder, Source
+
+UNACKNOWLEDGED: Final = "not_acknowledged"
+
+
+class Verdict(NamedTuple):
+    """What became of one event. Without a ``reason`` it was accepted: Kafka has it."""
+
+    topic: str = ""
+    event_id: str | None = None
+    stage: str = ""
+    reason: str = ""
+    detail: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return this as the answer has it."""
+        if not self.reason:
+            return {"status": "accepted", "event_id": self.event_id}
+        answer = {"status": "rejected", "stage": self.stage, "reason": self.reason, "detail": self.detail}
+        return answer if self.event_id is None else {**answer, "event_id": self.event_id}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An event as the decoder takes it: ``offset`` is its position in the request."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Intake:
+    """Judges events and publishes those that are good."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._decoders = {topic.name: Decoder(topic) for topic in INGEST}
+
+    async def take(
+        self, producer: Producer, items: Sequence[Item], headers: Headers, *, now: datetime
+    ) -> list[Verdict]:
+        """Return a verdict for each event, in their order, once Kafka has acknowledged the good ones or given up."""
+        verdicts: list[Verdict] = [Verdict()] * len(items)
+        records: defaultdict[str, list[_Record]] = defaultdict(list)
+        for position, item in enumerate(items):
+            topic = TOPICS.get(item.topic or "")
+            if topic is None:
+                verdicts[position] = _no_topic(item)
+            elif not producer.may_send_to(topic.name):
+                verdicts[position] = _foreign(topic.name, None, "topic", f"the key may not send to {topic.name}")
+            else:
+                records[topic.name].append(_Record(position, item.key, item.value))
+        good: list[tuple[int, Message]] = []
+        for name, of_topic in records.items():
+            good += self._judge(name, of_topic, producer, verdicts, now)
+        good.sort(key=lambda one: one[0])  # a tenant's events keep their order
+        acknowledged = await self._publisher.publish([message for _, message in good], headers)
+        for (position, _), delivered in zip(good, acknowledged, strict=True):
+            if not delivered:
+                verdicts[position] = verdicts[position]._replace(
+                    stage="kafka", reason=UNACKNOWLEDGED, detail="Kafka did not acknowledge the event; send it again"
+                )
+        return verdicts
+
+    def _judge(
+        self, topic: str, records: Sequence[_Record], producer: Producer, verdicts: list[Verdict], now: datetime
+    ) -> list[tuple[int, Message]]:
+        decoded = self._decoders[topic].decode(records, Source(topic, 0, 0), now=now)
+        for letter in decoded.rejected:
+            verdicts[letter.offset] = Verdict(topic, None, letter.stage, letter.reason, letter.detail)
+        by_position = {record.offset: record for record in records}
+        good = []
+        for position, event in zip(decoded.offsets, decoded.events, strict=True):
+            event_id = str(event["event_id"])
+            if not producer.may_send_for(event["user_id"]):
+                verdicts[position] = _foreign(
+                    topic, event_id, "tenant", "user_id: the key may not send for this tenant"
+                )
+                continue
+            verdicts[position] = Verdict(topic, event_id)
+            value = by_position[position].value
+            good.append((position, Message(topic, str(event["user_id"]).encode(), value or b"")))
+        return good
+
+
+def _foreign(topic: str, event_id: str | None, what: str, detail: str) -> Verdict:
+    return Verdict(topic, event_id, "access", f"foreign_{what}", detail)
+
+
+def _no_topic(item: Item) -> Verdict:
+    expected = f"expected one of {', '.join(topic.name for topic in INGEST)}"
+    if item.topic is None:
+        return Verdict("", None, "validate", "missing_field", f"topic: is missing; {expected}")
+    return Verdict("", None, "validate", "not_allowed", f"topic: {expected}")

@@ -1,0 +1,69 @@
+"""How many events a producer may send, and how much work may be under way at once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from api.problems import Refused
+from api.rates import seconds
+
+_MAX_BUCKETS: Final = 10_000
+
+
+class EventQuota:
+    """A token bucket of events for each producer; a burst is two seconds' worth.
+
+    Parameters
+    ----------
+    per_second
+        Events per second and producer.
+    """
+
+    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, who: str, events: int) -> None:
+        """Take tokens for a request's events; it may leave a debt, so that no batch is too large for the bucket.
+
+        Raises
+        ------
+        Refused
+            429 while there is a debt; says after how many seconds there is none.
+        """
+        now, burst = self._clock(), 2 * self._per_second
+        tokens, at = self._buckets.pop(who, (burst, now))
+        tokens = min(burst, tokens + (now - at) * self._per_second)
+        allowed = tokens > 0
+        self._buckets[who] = (tokens - events if allowed else tokens, now)
+        if len(self._buckets) > _MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            wait = seconds(-tokens / self._per_second)
+            detail = f"you may send {self._per_second:.0f} events a second; wait {wait} s and send the same again"
+            raise Refused(429, "too-many", detail, headers={"Retry-After": wait})
+
+
+class InFlight:
+    """Bounds the bytes of requests that are being worked on."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        """Hold room for a body; raises ``Refused`` (503) where there is none."""
+        if self._bytes + size > self._max_bytes:
+            raise Refused(
+                503, "busy", "too much is under way; send the same again shortly", headers={"Retry-After": "1"}
+            )
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._bytes -= size

@@ -1,0 +1,55 @@
+"""What the collector counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from collector.intake import Verdict
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The collector's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._accepted = Counter(
+            "romashka_collector_accepted_events", "Events that Kafka acknowledged", ["topic"], registry=self.registry
+        )
+        self._rejected = Counter(
+            "romashka_collector_rejected_events",
+            "Events that were not accepted, by reason",
+            ["topic", "stage", "reason"],
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "romashka_collector_requests", "Requests by path and status", ["path", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "romashka_collector_request_seconds",
+            "Time until the answer, Kafka's acknowledgement included",
+            ["path"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.unmapped_spans = Counter(
+            "romashka_collector_unmapped_spans",
+            "Spans that became no event, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.kafka_up = Gauge(
+            "romashka_collector_kafka_up", "0 while Kafka does not acknowledge events", registry=self.registry
+        )
+        self.kafka_up.set(1)
+
+    def count(self, verdicts: Iterable[Verdict]) -> None:
+        """Count what became of a request's events."""
+        for verdict in verdicts:
+            if verdict.reason:
+                self._rejected.labels(verdict.topic, verdict.stage, verdict.reason).inc()
+            else:
+                self._accepted.labels(verdict.topic).inc()

@@ -1,0 +1,142 @@
+"""Events on their way to Kafka: acknowledged by every in-sync replica, or said not to be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import Producer as KafkaProducer
+
+from streams.kafka import KafkaAddress, client_settings
+
+Headers = Sequence[tuple[str, str | bytes | None]]
+DELIVERY_SECONDS: Final = 10.0
+_MAX_WAITING: Final = 100_000
+_POLL_SECONDS: Final = 0.05
+
+
+class Message(NamedTuple):
+    """One event for a topic; ``key`` is its tenant."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Publisher(Protocol):
+    """Where accepted events go."""
+
+    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+        """Return for each message whether it was acknowledged."""
+
+    def close(self) -> None:
+        """Deliver what waits, for a short time, and stop."""
+
+
+class KafkaPublisher:
+    """Publishes through one idempotent producer.
+
+    Parameters
+    ----------
+    delivery_seconds
+        After how long a message that Kafka does not acknowledge is given up.
+    """
+
+    def __init__(self, address: KafkaAddress, *, delivery_seconds: float = DELIVERY_SECONDS) -> None:
+        self._producer = KafkaProducer(
+            client_settings(address)
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": _MAX_WAITING,
+                "message.timeout.ms": int(delivery_seconds * 1000),
+                "allow.auto.create.topics": False,
+            }
+        )
+        self._delivery_seconds = delivery_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="kafka deliveries", daemon=True)
+        self._thread.start()
+
+    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+        """Return for each message whether every in-sync replica has it."""
+        delivery = _Delivery(len(messages), asyncio.get_running_loop())
+        for position, message in enumerate(messages):
+            try:
+                self._producer.produce(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers=list(headers),
+                    on_delivery=partial(delivery.settle, position),
+                )
+            except (BufferError, KafkaException):
+                delivery.fail(position)
+        return await delivery.outcome
+
+    def close(self) -> None:
+        """Deliver what waits, for a short time, and stop."""
+        self._producer.flush(self._delivery_seconds)
+        self._stopping.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(_POLL_SECONDS)
+
+
+class _Delivery:
+    """Waits until every message of one request is settled; callbacks come from the producer's thread."""
+
+    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.outcome: asyncio.Future[list[bool]] = loop.create_future()
+        self._loop = loop
+        self._acknowledged = [False] * count
+        self._open = count
+        self._lock = threading.Lock()
+        if not count:
+            self.outcome.set_result([])
+
+    def settle(self, position: int, error: KafkaError | None, _message: KafkaMessage) -> None:
+        self._acknowledged[position] = error is None
+        self._one_less()
+
+    def fail(self, position: int) -> None:
+        self._acknowledged[position] = False
+        self._one_less()
+
+    def _one_less(self) -> None:
+        with self._lock:
+            self._open -= 1
+            done = not self._open
+        if done and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(self._acknowledged)
+
+
+class MemoryPublisher:
+    """Keeps what is published; ``down`` plays a Kafka that acknowledges nothing. For tests."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.published: list[tuple[Message, tuple[tuple[str, str | bytes | None], ...]]] = []
+
+    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+        """Keep the messages, or say that none was acknowledged."""
+        if not self.down:
+            self.published.extend((message, tuple(headers)) for message in messages)
+        return [not self.down] * len(messages)
+
+    def close(self) -> None:
+        """Nothing to stop."""

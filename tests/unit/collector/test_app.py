@@ -1,0 +1,248 @@
+"""What the collector answers, with fakes for Kafka and ClickHouse."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.body import MAX_BODY_BYTES, MAX_EVENTS, MAX_PLAIN_BYTES
+from tests.unit.collector.sending import BOREAS, Setup, query
+
+
+async def test_one_event_is_accepted_and_keyed_by_its_tenant() -> None:
+    setup = Setup()
+    event = query(user_id=str(BOREAS).upper())
+    answer = await setup.send(event, "everyone")
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 1,
+        "rejected": 0,
+        "events": [{"status": "accepted", "event_id": event["event_id"]}],
+    }
+    [(message, headers)] = setup.publisher.published
+    assert (message.topic, message.key, headers) == ("integration.queries.v1", str(BOREAS).encode(), ())
+    assert json.loads(message.value) == event
+
+
+async def test_each_event_of_a_batch_gets_its_own_verdict_in_order() -> None:
+    setup = Setup()
+    events = [query(), query(response_time_ms=-1), query(created_at="2026-03-01T12:06:00Z"), query(BOREAS), query()]
+    answer = await setup.send(events)
+    assert answer.status_code == 202
+    verdicts = answer.json()["events"]
+    assert [one.get("reason") for one in verdicts] == [None, "out_of_range", "in_the_future", "foreign_tenant", None]
+    assert [one.get("stage") for one in verdicts] == [None, "validate", "time", "access", None]
+    assert [json.loads(message.value)["event_id"] for message, _ in setup.publisher.published] == [
+        events[0]["event_id"],
+        events[4]["event_id"],
+    ]
+
+
+async def test_a_rejection_never_shows_the_value() -> None:
+    answer = await Setup().send(query(query_type="olha.k@example.com\n"))
+    assert answer.status_code == 422
+    assert "olha" not in answer.text
+
+
+async def test_events_of_several_topics_come_with_their_topic() -> None:
+    setup = Setup()
+    health = {
+        **{name: query()[name] for name in ("event_id", "user_id", "created_at", "integration_provider")},
+        **dict.fromkeys(("sync_success_rate", "error_rate", "data_freshness_score", "api_rate_limit_usage"), 0.5),
+        "sync_status": "healthy",
+        "last_sync_at": "2026-03-01T11:59:00+00:00",
+    }
+    body = [
+        {"topic": "queries", "event": query()},
+        {"topic": "integration.health.v1", "event": health},
+        {"topic": "nothing", "event": query()},
+        query(),
+        7,
+    ]
+    answer = await setup.send(body, topic=None)
+    reasons = [one.get("reason") for one in answer.json()["events"]]
+    assert reasons == [None, None, "not_allowed", "missing_field", "missing_field"]
+    assert [message.topic for message, _ in setup.publisher.published] == [
+        "integration.queries.v1",
+        "integration.health.v1",
+    ]
+
+
+@pytest.mark.parametrize("pack", [False, True])
+async def test_ndjson_is_taken_line_by_line_with_gzip_or_without(pack: bool) -> None:
+    lines = b"\n".join([json.dumps(query()).encode(), b"{broken", b"", json.dumps(query()).encode()])
+    encoding = {"Content_Encoding": "gzip"} if pack else {}
+    answer = await Setup().send(
+        gzip.compress(lines) if pack else lines, Content_Type="application/x-ndjson; charset=utf-8", **encoding
+    )
+    assert answer.status_code == 202
+    assert [one.get("reason") for one in answer.json()["events"]] == [None, "invalid_json", None]
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "kind"), [("", 401, "wrong-key"), ("nobody", 401, "wrong-key"), ("viewer", 403, "wrong-role")]
+)
+async def test_who_may_not_send_is_told_so(key: str, status: int, kind: str) -> None:
+    answer = await Setup().send(query(), key)
+    assert answer.status_code == status
+    assert answer.json()["type"].endswith(kind)
+
+
+async def test_a_foreign_tenant_and_a_foreign_topic_are_refused() -> None:
+    setup = Setup()
+    tenant = await setup.send(query(BOREAS))
+    topic = await setup.send([query()], "queries", topic="outcomes")
+    assert (tenant.status_code, topic.status_code) == (403, 403)
+    assert tenant.json()["events"][0]["reason"] == "foreign_tenant"
+    assert topic.json()["events"][0]["reason"] == "foreign_topic"
+    assert setup.publisher.published == []
+
+
+async def test_guessing_keys_is_slowed_down() -> None:
+    setup = Setup()
+    answers = [(await setup.send(query(), f"guess-{n}")).status_code for n in range(40)]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"x" * (MAX_BODY_BYTES + 1), {}, 413),
+        (gzip.compress(b" " * (MAX_PLAIN_BYTES + 1)), {"Content_Encoding": "gzip"}, 413),
+        (b"[" + b"1," * MAX_EVENTS + b"1]", {}, 413),
+        (gzip.compress(b"{}")[:-4], {"Content_Encoding": "gzip"}, 400),
+        (b"{}", {"Content_Encoding": "gzip"}, 400),
+        (b"{}", {"Content_Encoding": "br"}, 415),
+        (b"{}", {"Content_Type": "text/plain"}, 415),
+        (b"[" * 100_000, {}, 400),
+        (b"[1,]", {}, 400),
+        (b"[,1]", {}, 400),
+        (b"[1", {}, 400),
+        (b"[1]]", {}, 400),
+        (b"{} {}", {}, 400),
+        (b"\xff", {}, 400),
+        (b"", {}, 400),
+        (b"9" * 5_000, {}, 400),
+        (b"{}", {}, 422),
+        (b'{"user_id": "\\ud800"}', {}, 422),
+    ],
+)
+async def test_a_body_that_cannot_be_taken_is_answered_by_its_kind(
+    body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = await Setup().send(body, **headers)
+    assert answer.status_code == status
+
+
+@settings(max_examples=60, deadline=None)
+@given(body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode), ndjson=st.booleans())
+def test_no_body_is_a_fault_of_ours(body: bytes, ndjson: bool) -> None:
+    kind = "application/x-ndjson" if ndjson else "application/json"
+    answer = asyncio.run(Setup().send(body, topic=None, Content_Type=kind))
+    assert answer.status_code in {202, 400, 422}
+
+
+async def test_a_slow_client_is_given_up() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+
+    setup = Setup(limits={"body_seconds": 0.05})
+    async with setup.client() as client:
+        answer = await client.post(
+            "/v1/events?topic=queries", content=slowly(), headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code == 408
+    assert answer.headers["connection"] == "close"
+
+
+async def test_nothing_is_accepted_that_kafka_did_not_acknowledge() -> None:
+    setup = Setup()
+    setup.publisher.down = True
+    answer = await setup.send([query(), query(response_time_ms="slow")])
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert [one["reason"] for one in answer.json()["events"]] == ["not_acknowledged", "wrong_type"]
+
+
+async def test_more_events_than_agreed_are_put_off_and_told_until_when() -> None:
+    setup = Setup(limits={"events_per_second": 10})
+    assert (await setup.send([query()] * 40)).status_code == 202
+    late = await setup.send(query())
+    assert late.status_code == 429
+    assert late.headers["retry-after"] == "2"
+    assert (await setup.send(query(BOREAS), "everyone")).status_code == 202
+    setup.seconds += 2.1
+    assert (await setup.send(query())).status_code == 202
+
+
+async def test_too_much_under_way_at_once_is_put_off() -> None:
+    answer = await Setup(limits={"in_flight_bytes": 10}).send(query())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_keys_hold_for_ten_minutes_while_clickhouse_is_away() -> None:
+    setup = Setup()
+    assert (await setup.send(query())).status_code == 202
+    setup.keys_are_readable = False
+    setup.seconds += 599
+    assert (await setup.send(query())).status_code == 202
+    assert (await setup.send(query(), "everyone")).status_code == 503
+    setup.seconds += 2
+    assert (await setup.send(query())).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        ({}, []),
+        ({"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}, ["traceparent"]),
+        (
+            {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "tracestate": "x=1"},
+            ["traceparent", "tracestate"],
+        ),
+        ({"traceparent": "nonsense", "tracestate": "x=1"}, []),
+    ],
+)
+async def test_the_trace_context_goes_along_as_kafka_headers(headers: dict[str, str], kept: list[str]) -> None:
+    setup = Setup()
+    await setup.send(query(), **headers)
+    [(_, sent)] = setup.publisher.published
+    assert [name for name, _ in sent] == kept
+
+
+async def test_cors_is_off_unless_configured() -> None:
+    origin = {"Origin": "https://app.example.com"}
+    async with Setup().client("", **origin) as client:
+        off = await client.options("/v1/events")
+    assert off.status_code == 405
+    async with Setup(cors_origins=["https://app.example.com"]).client("", **origin) as client:
+        on = await client.options("/v1/events")
+    assert (on.status_code, on.headers["access-control-allow-origin"]) == (204, "https://app.example.com")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/events", 405), ("POST", "/v1/nothing", 404)])
+async def test_other_addresses_and_methods_are_problems(method: str, path: str, status: int) -> None:
+    async with Setup().client() as client:
+        answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_counts_are_kept_by_reason() -> None:
+    setup = Setup()
+    await setup.send([query(), query(response_time_ms=-1), query(response_time_ms=-2)])
+    samples: dict[Any, float] = {
+        (sample.name, sample.labels.get("reason")): sample.value
+        for family in setup.collector.metrics.registry.collect()
+        for sample in family.samples
+    }
+    assert samples["romashka_collector_accepted_events_total", None] == 1
+    assert samples["romashka_collector_rejected_events_total", "out_of_range"] == 2

@@ -1,0 +1,149 @@
+"""Spans of tool calls as query events, through the collector's address for traces."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+
+from collector.otlp import mapped, trace_request
+from tests.unit.collector.sending import ACME, NOW, Setup
+
+_END = int(NOW.timestamp()) * 1_000_000_000
+_GOOD: dict[str, Any] = {
+    "gen_ai.operation.name": "execute_tool",
+    "gen_ai.tool.name": "hubspot.contact_lookup",
+    "gen_ai.conversation.id": "conv-7",
+    "romashka.user_id": str(ACME),
+    "romashka.ai_confidence_score": 0.9,
+    "romashka.data_freshness_hours": 2,
+}
+
+
+def _span(
+    attributes: dict[str, Any], *, name: str = "execute_tool hubspot.contact_lookup", failed: bool = False
+) -> Span:
+    values = {
+        name: AnyValue(string_value=value)
+        if isinstance(value, str)
+        else AnyValue(int_value=value)
+        if isinstance(value, int)
+        else AnyValue(double_value=value)
+        for name, value in attributes.items()
+    }
+    return Span(
+        trace_id=b"t" * 16,
+        span_id=b"s" * 8,
+        name=name,
+        start_time_unix_nano=_END - 250_000_000,
+        end_time_unix_nano=_END,
+        attributes=[KeyValue(key=key, value=value) for key, value in values.items()],
+        status=Status(code=Status.STATUS_CODE_ERROR if failed else Status.STATUS_CODE_UNSET),
+    )
+
+
+def _request(*spans: Span) -> ExportTraceServiceRequest:
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])])
+
+
+def _event(span: Span) -> dict[str, Any]:
+    [item] = mapped(_request(span)).items
+    event: dict[str, Any] = json.loads(item.value)
+    return event
+
+
+def _hexadecimal(request: ExportTraceServiceRequest) -> bytes:
+    """Return a request as OTLP's JSON, which has ids in hexadecimal."""
+    document = MessageToDict(request)
+    for span in document["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["traceId"], span["spanId"] = (b"t" * 16).hex(), (b"s" * 8).hex()
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("kind", ["application/x-protobuf", "application/json"])
+async def test_a_tool_call_becomes_the_same_event_from_either_encoding(kind: str) -> None:
+    setup = Setup()
+    request = _request(_span(_GOOD))
+    body = request.SerializeToString() if kind == "application/x-protobuf" else _hexadecimal(request)
+    async with setup.client() as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    [(message, _)] = setup.publisher.published
+    event = json.loads(message.value)
+    assert event == _event(_span(_GOOD))
+    assert {name: event[name] for name in ("integration_provider", "query_type", "query_success")} == {
+        "integration_provider": "hubspot",
+        "query_type": "contact_lookup",
+        "query_success": True,
+    }
+    assert (event["response_time_ms"], event["ai_confidence_score"], event["data_freshness_hours"]) == (250, 0.9, 2)
+
+
+@pytest.mark.parametrize(
+    ("error_type", "kind"),
+    [
+        ("429", "rate_limit"),
+        ("401", "auth"),
+        ("503", "provider_down"),
+        ("TimeoutError", "timeout"),
+        ("ValueError", "unknown"),
+    ],
+)
+def test_a_failed_call_says_what_kind_of_error_it_was(error_type: str, kind: str) -> None:
+    event = _event(_span({**_GOOD, "error.type": error_type}, failed=True))
+    assert (event["query_success"], event["error_kind"]) == (False, kind)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name", "reason"),
+    [
+        ({"gen_ai.operation.name": "chat"}, "chat gpt", "not_a_tool_call"),
+        ({"romashka.user_id": ""}, "execute_tool x", "no_tenant"),
+        ({"romashka.user_id": "acme"}, "execute_tool x", "no_tenant"),
+        ({"gen_ai.tool.name": "lookup"}, "execute_tool lookup", "no_provider"),
+    ],
+)
+async def test_what_cannot_be_mapped_is_counted_by_reason(attributes: dict[str, str], name: str, reason: str) -> None:
+    setup = Setup()
+    body = _request(_span({**_GOOD, **attributes}, name=name)).SerializeToString()
+    async with setup.client() as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": "application/x-protobuf"})
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert partial.rejected_spans == (0 if reason == "not_a_tool_call" else 1)
+    counted = setup.collector.metrics.registry.get_sample_value(
+        "romashka_collector_unmapped_spans_total", {"reason": reason}
+    )
+    assert counted == 1
+    assert setup.publisher.published == []
+
+
+async def test_spans_that_kafka_did_not_acknowledge_are_to_be_sent_again() -> None:
+    setup = Setup()
+    setup.publisher.down = True
+    async with setup.client() as client:
+        answer = await client.post(
+            "/v1/traces",
+            content=_request(_span(_GOOD)).SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{", b'{"resourceSpans": 7}', b'{"resourceSpans": [{"scopeSpans": [7]}]}'])
+async def test_a_body_that_is_no_trace_is_refused(body: bytes) -> None:
+    async with Setup().client() as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+
+
+def test_sending_a_span_again_is_the_same_event() -> None:
+    first, again = _request(_span(_GOOD)), trace_request(_hexadecimal(_request(_span(_GOOD))), "application/json")
+    assert mapped(first).items == mapped(again).items
