@@ -52,7 +52,7 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
     access = Access(_authenticate(ring, tokens), lambda: pool.run(stored_scopes), time.monotonic)
     collector = Collector(
         access,
-        KafkaPublisher(chosen.kafka),
+        KafkaPublisher(chosen.kafka, delivery_seconds=chosen.collector_delivery_seconds),
         pool,
         limits=Limits(events_per_second=chosen.collector_events_per_second),
         cors_origins=[one.strip() for one in chosen.collector_cors_origins.split(",") if one.strip()],

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     collector_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8081, description="of the collector; 0: any")
     collector_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     collector_events_per_second: Annotated[float, Field(gt=0)] = 20_000
+    collector_delivery_seconds: Annotated[float, Field(ge=1)] = 10
     collector_cors_origins: str = ""
     oidc_issuer: str = ""
     oidc_audience: str = ""

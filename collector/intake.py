@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from collector.access import Producer
@@ -49,7 +50,6 @@ class Intake:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._decoders = {topic.name: Decoder(topic) for topic in INGEST}
 
     async def take(
         self, producer: Producer, items: Sequence[Item], headers: Headers, *, now: datetime
@@ -80,7 +80,7 @@ class Intake:
     def _judge(
         self, topic: str, records: Sequence[_Record], producer: Producer, verdicts: list[Verdict], now: datetime
     ) -> list[tuple[int, Message]]:
-        decoded = self._decoders[topic].decode(records, Source(topic, 0, 0), now=now)
+        decoded = _decoder(topic).decode(records, Source(topic, 0, 0), now=now)
         for letter in decoded.rejected:
             verdicts[letter.offset] = Verdict(topic, None, letter.stage, letter.reason, letter.detail)
         by_position = {record.offset: record for record in records}
@@ -96,6 +96,11 @@ class Intake:
             value = by_position[position].value
             good.append((position, Message(topic, str(event["user_id"]).encode(), value or b"")))
         return good
+
+
+@cache
+def _decoder(topic: str) -> Decoder:
+    return Decoder(TOPICS[topic])
 
 
 def _foreign(topic: str, event_id: str | None, what: str, detail: str) -> Verdict:

@@ -11,6 +11,7 @@ from romashka_tracker.errors import (
     TrackerError,
     Unreachable,
 )
+from romashka_tracker.http import HttpTransport
 from romashka_tracker.kafka import KafkaTransport
 from romashka_tracker.memory import MemoryTransport
 from romashka_tracker.security import KafkaSecurity
@@ -23,6 +24,7 @@ __all__ = [
     "BufferPolicy",
     "Counters",
     "DeliveryFailed",
+    "HttpTransport",
     "IntegrationTracker",
     "InvalidEvent",
     "KafkaSecurity",

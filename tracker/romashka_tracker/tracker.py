@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.contract import TOPICS, contract_of
 from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed
+from romashka_tracker.http import HttpTransport
 from romashka_tracker.kafka import KafkaTransport
 from romashka_tracker.lane import Lane
 from romashka_tracker.methods import Context, EventMethods
@@ -94,6 +95,11 @@ class IntegrationTracker(EventMethods):
         from romashka_tracker.blocking import BlockingTracker  # noqa: PLC0415 - which imports this module
 
         return BlockingTracker(lambda: cls.to_kafka(bootstrap_servers, security=security, **options))
+
+    @classmethod
+    def to_collector(cls, url: str, key: str, **options: Unpack[TrackerOptions]) -> Self:
+        """Return a tracker that publishes through the HTTP collector, with a key of the role ``producer``."""
+        return cls(HttpTransport(url, key), **options)
 
     async def __aenter__(self) -> Self:
         await self.start()

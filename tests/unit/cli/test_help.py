@@ -33,6 +33,8 @@ COMMANDS = [
     "schedule remove",
     "audit verify",
     "audit list",
+    "collector",
+    "collector key add",
     "api key add",
     "api key list",
     "api key revoke",
