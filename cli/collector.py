@@ -55,9 +55,16 @@ def add(
 
     tenants = [tenant_id("--tenant", one) for one in tenant or []]
     details = {"role": "producer", "tenants": [str(one) for one in tenants], "all_tenants": all_tenants, "label": label}
-    with connect(settings().clickhouse) as client, audited(client, "key.add", "key:producer", details):
+    chosen = settings()
+    with connect(chosen.clickhouse) as client, audited(client, "key.add", "key:producer", details):
         _, shown = add_producer_key(
-            client, tenants=tenants, all_tenants=all_tenants, topics=topic or [], label=label, now=datetime.now(UTC)
+            client,
+            chosen.secret,
+            tenants=tenants,
+            all_tenants=all_tenants,
+            topics=topic or [],
+            label=label,
+            now=datetime.now(UTC),
         )
     err.print("Keep it where you keep passwords; it is not shown again:", style="bold")
     typer.echo(shown)

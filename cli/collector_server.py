@@ -19,14 +19,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.identity import Identity
 from api.key_ring import KeyRing
-from api.keys import stored_keys
+from api.keys import KeySigner, stored_keys
 from api.pool import Pool
 from api.problems import Refused
+from api.rates import MemoryLimiter, Rate, seconds
 from api.tokens import Tokens
-from cli.api_server import configuration, listening
+from cli.api_server import configuration, listening, server_config, trusted_proxies
 from cli.console import err, log_to_stderr
 from cli.settings import Settings
-from collector.access import Access, stored_scopes
+from collector.access import Access, ScopeSigner, stored_scopes
 from collector.app import Collector, Limits
 from collector.openapi import document
 from collector.publisher import KafkaPublisher
@@ -35,6 +36,7 @@ from sinks.migrations import require_current
 
 _CONNECTIONS: Final = 2
 _DRAIN_SECONDS: Final = 15
+_KEY_FETCHES: Final = Rate(per_minute=60, burst=10)
 
 
 def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
@@ -46,10 +48,13 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
         One of the settings of the sign-in service is missing.
     """
     pool = Pool(chosen.clickhouse, _CONNECTIONS)
-    ring = KeyRing(lambda: pool.run(stored_keys), time.time)
+    signer, scopes = KeySigner(chosen.secret), ScopeSigner(chosen.secret)
+    ring = KeyRing(lambda: pool.run(lambda client: stored_keys(client, signer)), time.time)
     provider = configuration(chosen).provider
     tokens = None if provider is None else Tokens(provider, time.time)
-    access = Access(_authenticate(ring, tokens), lambda: pool.run(stored_scopes), time.monotonic)
+    access = Access(
+        _authenticate(ring, tokens), lambda: pool.run(lambda client: stored_scopes(client, scopes)), time.monotonic
+    )
     collector = Collector(
         access,
         KafkaPublisher(chosen.kafka, delivery_seconds=chosen.collector_delivery_seconds),
@@ -61,6 +66,12 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
 
 
 def _authenticate(ring: KeyRing, tokens: Tokens | None) -> Callable[[str], Awaitable[Identity]]:
+    limiter = MemoryLimiter(time.monotonic)
+
+    async def admit() -> None:
+        if wait := await limiter.take("sign-in keys", _KEY_FETCHES):
+            raise Refused(429, "too-many", "too many unknown tokens", headers={"Retry-After": seconds(wait)})
+
     async def identity(token: str) -> Identity:
         if not token:
             raise Refused(
@@ -71,7 +82,7 @@ def _authenticate(ring: KeyRing, tokens: Tokens | None) -> Callable[[str], Await
             )
         if tokens is None or token.startswith("rmk_"):
             return await ring.identity(token)
-        return await tokens.identity(token)
+        return await tokens.identity(token, admit)
 
     return identity
 
@@ -145,15 +156,10 @@ def run(chosen: Settings, host: str, port: int) -> None:
         The database lacks migrations.
     """
     require_current(chosen.clickhouse)
-    log_to_stderr()
+    log_to_stderr(chosen.log_format)
     collector, pool = collector_of(chosen)
-    config = uvicorn.Config(
-        collector_app(collector, pool),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )
+    config = server_config(collector_app(collector, pool), trusted_proxies(chosen.api_trusted_proxies))
+    config.timeout_graceful_shutdown = _DRAIN_SECONDS
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]
         _serve_metrics(chosen, collector)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.identity import Identity
-from api.keys import StoredKey, new_key, save
+from api.keys import KeySigner, StoredKey, new_key, save
 from api.problems import Refused
 from api.roles import Action, Role
 from collector.body import TOPICS
@@ -37,6 +41,10 @@ class Scope:
     all_tenants: bool
     tenants: frozenset[UUID]
     topics: frozenset[str]
+
+
+# Of a row that somebody else wrote, or wrote with another secret: no topic has this name.
+_UNSIGNED: Final = Scope(False, frozenset(), frozenset({""}))
 
 
 @dataclass(frozen=True)
@@ -131,16 +139,44 @@ class Access:
             self._read_at = self._clock()
 
 
-def stored_scopes(client: Client) -> dict[str, Scope]:
-    """Return the scopes of all keys by key id; raises ``Unreachable``."""
-    rows = ask(client, "SELECT id, all_tenants, tenants, topics FROM producer_scopes FINAL", {})
-    return {
-        row["id"]: Scope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"])) for row in rows
-    }
+class ScopeSigner:
+    """Makes and checks the MAC of a row of ``producer_scopes``: one that somebody else wrote widens nothing.
+
+    Parameters
+    ----------
+    secret
+        The program's secret (``ROMASHKA_PSEUDONYM_KEY``); a key for this purpose alone is derived from it.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = HKDF(SHA256(), 32, salt=None, info=b"romashka producer scopes").derive(secret)
+
+    def mac(self, id_: str, scope: Scope) -> str:
+        """Return the MAC of a key's scope."""
+        content = [id_, scope.all_tenants, sorted(map(str, scope.tenants)), sorted(scope.topics)]
+        return hmac.new(self._key, json.dumps(content).encode(), sha256).hexdigest()
+
+
+def stored_scopes(client: Client, signer: ScopeSigner) -> dict[str, Scope]:
+    """Return the scopes of all keys by key id; one that is not signed lets nothing through. Raises ``Unreachable``."""
+    scopes = {}
+    for row in ask(client, "SELECT id, all_tenants, tenants, topics, mac FROM producer_scopes FINAL", {}):
+        id_ = str(row["id"])
+        scope = Scope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"]))
+        signed = hmac.compare_digest(signer.mac(id_, scope).encode(), str(row["mac"]).encode())
+        scopes[id_] = scope if signed else _UNSIGNED
+    return scopes
 
 
 def add_producer_key(
-    client: Client, *, tenants: list[UUID], all_tenants: bool, topics: list[str], label: str, now: datetime
+    client: Client,
+    secret: bytes,
+    *,
+    tenants: list[UUID],
+    all_tenants: bool,
+    topics: list[str],
+    label: str,
+    now: datetime,
 ) -> tuple[StoredKey, str]:
     """Make and store a key of the role ``producer``; return it as it is kept, and as it is shown this once.
 
@@ -157,13 +193,13 @@ def add_producer_key(
     if unknown:
         raise SettingsError(f"there is no topic '{unknown[0]}'; expected one of {', '.join(TOPICS)}")
     key, shown = new_key(Role.PRODUCER, tenants[0] if tenants else ACROSS_TENANTS, label, now)
-    names = sorted({TOPICS[topic].name for topic in topics})
+    scope = Scope(all_tenants, frozenset(tenants), frozenset(TOPICS[topic].name for topic in topics))
     # The scope comes first: a key without one would be for its first tenant and every topic.
     put(
         client,
         "producer_scopes",
-        ("id", "all_tenants", "tenants", "topics", "entered_at"),
-        [(key.id, all_tenants, tenants, names, now.astimezone(UTC))],
+        ("id", "all_tenants", "tenants", "topics", "entered_at", "mac"),
+        [(key.id, all_tenants, tenants, sorted(scope.topics), now, ScopeSigner(secret).mac(key.id, scope))],
     )
-    save(client, key)
+    save(client, key, KeySigner(secret))
     return key, shown

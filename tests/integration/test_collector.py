@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import subprocess
@@ -48,10 +49,16 @@ def collecting(env: dict[str, str], *command: str) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
+def secret_of(env: dict[str, str]) -> bytes:
+    return base64.b64decode(env["ROMASHKA_PSEUDONYM_KEY"])
+
+
 @pytest.fixture
-def key(database: ClickHouseAddress) -> str:
+def key(env: dict[str, str], database: ClickHouseAddress) -> str:
     with connect(database) as client:
-        return add_producer_key(client, tenants=[], all_tenants=True, topics=[], label="test", now=datetime.now(UTC))[1]
+        return add_producer_key(
+            client, secret_of(env), tenants=[], all_tenants=True, topics=[], label="test", now=datetime.now(UTC)
+        )[1]
 
 
 def _stored(kafka: KafkaAddress, topic: str, count: int) -> list[tuple[bytes | None, bytes | None]]:
@@ -104,7 +111,13 @@ def test_the_api_takes_events_too_where_it_is_told_to(
     tenant = UUID(int=9)
     with connect(database) as client:
         _, key = add_producer_key(
-            client, tenants=[tenant], all_tenants=False, topics=["queries"], label="test", now=datetime.now(UTC)
+            client,
+            secret_of(env),
+            tenants=[tenant],
+            all_tenants=False,
+            topics=["queries"],
+            label="test",
+            now=datetime.now(UTC),
         )
     now = datetime.now(UTC).isoformat()
     with (

@@ -33,7 +33,6 @@ COMMANDS = [
     "schedule remove",
     "audit verify",
     "audit list",
-    "collector",
     "collector key add",
     "api key add",
     "api key list",
