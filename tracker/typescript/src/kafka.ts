@@ -1,0 +1,152 @@
+import { ProduceAcks, Producer, type ProducerOptions } from '@platformatic/kafka'
+
+import { NotDelivered, TrackerClosed, Unreachable } from './errors.js'
+import { range, requests, type Message, type Transport } from './transport.js'
+
+const MAX_BYTES = 512 * 1024
+const MAX_EVENTS = 5_000
+
+export interface KafkaOptions {
+  /** Addresses of brokers, `host:port`. */
+  bootstrapBrokers: string[]
+  clientId?: string
+  /** TLS options as `tls.connect` takes them; plain text where left out. */
+  tls?: ProducerOptions<Buffer, Buffer, Buffer, Buffer>['tls']
+  sasl?: ProducerOptions<Buffer, Buffer, Buffer, Buffer>['sasl']
+  /** After how long a batch that is not acknowledged is given up, and tried again with a new producer. */
+  deliveryMs?: number
+}
+
+type KafkaProducer = Producer<Buffer, Buffer, Buffer, Buffer>
+
+/**
+ * Sends messages to Kafka, acknowledged by every in-sync replica and never reordered within a key. Each topic has an
+ * idempotent producer of its own; one that fails is replaced.
+ */
+export class KafkaTransport implements Transport {
+  readonly #options: KafkaOptions
+  readonly #producers = new Map<string, KafkaProducer>()
+  #idempotent = true
+  #closed = false
+
+  constructor(options: KafkaOptions) {
+    this.#options = options
+  }
+
+  async connect(topic: string): Promise<void> {
+    this.#checkOpen(topic)
+    if (this.#producers.has(topic)) return
+    const producer = await this.#started()
+    try {
+      const metadata = await this.#timed(producer.metadata({ topics: [topic], autocreateTopics: false }))
+      if (!metadata.topics.get(topic)?.partitionsCount) throw new Error('no such topic')
+    } catch {
+      await abandon(producer)
+      throw new Unreachable(`There is no topic ${topic} at ${this.#options.bootstrapBrokers.join(', ')}: create it first.`)
+    }
+    if (this.#closed) {
+      await abandon(producer)
+      this.#checkOpen(topic)
+    }
+    this.#producers.set(topic, producer)
+  }
+
+  async send(topic: string, batch: readonly Message[]): Promise<void> {
+    await this.connect(topic)
+    const producer = this.#producers.get(topic)
+    if (producer === undefined) throw new TrackerClosed(`This transport is closed: it cannot send to ${topic}.`)
+    for (const [start, end] of requests(batch, MAX_EVENTS, MAX_BYTES)) {
+      const messages = batch.slice(start, end).map(message => ({
+        topic,
+        key: Buffer.from(message.key),
+        value: Buffer.from(message.value)
+      }))
+      try {
+        await this.#timed(producer.send({ messages, acks: ProduceAcks.ALL }))
+      } catch (error) {
+        // A producer that gave up on a batch leaves a gap in its sequence numbers: it cannot be used again.
+        this.#producers.delete(topic)
+        await abandon(producer)
+        this.#checkOpen(topic)
+        throw new NotDelivered(`Kafka did not take all of ${topic}: ${reason(error)}`, range(start, batch.length))
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const producers = [...this.#producers.values()]
+    this.#producers.clear()
+    await Promise.all(producers.map(abandon))
+  }
+
+  #checkOpen(topic: string): void {
+    if (this.#closed) throw new TrackerClosed(`This transport is closed: it cannot send to ${topic}.`)
+  }
+
+  async #started(): Promise<KafkaProducer> {
+    const { bootstrapBrokers, clientId, tls, sasl } = this.#options
+    const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+      clientId: clientId ?? 'romashka-integration-analytics',
+      bootstrapBrokers,
+      idempotent: this.#idempotent,
+      autocreateTopics: false,
+      connectTimeout: 5_000,
+      timeout: 10_000,
+      retries: 1,
+      retryDelay: 100,
+      ...(tls === undefined ? {} : { tls }),
+      ...(sasl === undefined ? {} : { sasl })
+    })
+    try {
+      if (this.#idempotent) await this.#timed(producer.initIdempotentProducer({}))
+      else await this.#timed(producer.connectToBrokers())
+      return producer
+    } catch (error) {
+      await abandon(producer)
+      if (this.#idempotent && refusesProducerIds(error)) {
+        this.#idempotent = false
+        return this.#started()
+      }
+      throw new Unreachable(`No Kafka broker answers at ${bootstrapBrokers.join(', ')}: ${reason(error)}`)
+    }
+  }
+
+  /** Settles like a promise, or fails when it takes too long. */
+  async #timed<Value>(promise: Promise<Value>): Promise<Value> {
+    promise.catch(() => undefined)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Unreachable('no answer in time')), this.#options.deliveryMs ?? 30_000)
+    })
+    try {
+      return await Promise.race([promise, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+async function abandon(producer: KafkaProducer): Promise<void> {
+  try {
+    await producer.close(true)
+  } catch {
+    // Its connections are gone already.
+  }
+}
+
+/** Whether a broker answers that it does not know how to give a producer an id, as the embedded one does. */
+function refusesProducerIds(error: unknown): boolean {
+  return every(error).some(one => (one as { apiCode?: number }).apiCode === -1)
+}
+
+function reason(error: unknown): string {
+  const codes = every(error).map(one => (one as { apiId?: string; code?: string }).apiId ?? (one as { code?: string }).code)
+  return codes.filter(Boolean).pop() ?? (error as Error)?.name ?? 'unknown'
+}
+
+function every(error: unknown): unknown[] {
+  const inner = (error as { errors?: unknown[] })?.errors ?? []
+  const cause = (error as { cause?: unknown })?.cause
+  return [error, ...inner.flatMap(every), ...(cause === undefined ? [] : every(cause))]
+}
