@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
 
+from models.errors import RomashkaError
 from models.rows import HEALTH, INTELLIGENCE, OUTCOMES, QUERY_METRICS
 from models.topics import HEALTH as HEALTH_TOPIC
 from models.topics import INTELLIGENCE as INTELLIGENCE_TOPIC
@@ -49,7 +50,9 @@ def store(scenario: Scenario, address: ClickHouseAddress, step: timedelta = time
             offsets[topic.name] += len(values)
             records = [_Record(first + number, *pair) for number, pair in enumerate(values)]
             source = Source(topic.name, 1, 0)
-            decoded = decoders[topic.name].decode(records, source, now=datetime(2100, 1, 1, tzinfo=UTC))
+            decoded = decoders[topic.name].decode(records, source, now=scenario.end)
+            if decoded.rejected:
+                raise RomashkaError(f"the simulator made no valid event: {decoded.rejected[0].detail}")
             batch = to_batch(decoded.events, decoded.offsets, schema, source, _PSEUDONYMS)
             if batch.num_rows == 0:
                 continue

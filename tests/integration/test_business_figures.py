@@ -97,14 +97,14 @@ def stack(spare_databases: SpareDatabases) -> Iterator[Stack]:
 
 def store(sink: ClickHouseSink, messages: list[oracle.Message]) -> None:
     for topic, table in STORED.items():
-        values = [value for name, _, value in messages if name == topic.name]
+        values = [(key, value) for name, key, value in messages if name == topic.name]
         if values:
             sink.write(table, batch(topic, table, values))
 
 
-def batch(topic: Topic, table: str, values: list[bytes]) -> Any:
+def batch(topic: Topic, table: str, values: list[tuple[bytes, bytes]]) -> Any:
     source = Source(topic.name, 1, 0)
-    records = [SimpleNamespace(offset=offset, key=None, value=value) for offset, value in enumerate(values)]
+    records = [SimpleNamespace(offset=offset, key=key, value=value) for offset, (key, value) in enumerate(values)]
     decoded = Decoder(topic).decode(records, source, now=UNTIL + timedelta(days=30))
     assert not decoded.rejected
     return to_batch(decoded.events, decoded.offsets, WRITTEN[table], source, Pseudonymiser(b"0" * 32, "k1"))
