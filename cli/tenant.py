@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from cli.arguments import day, tenant_id
 from cli.console import out, table
@@ -49,7 +48,7 @@ def names(format_: Printed = Format.TABLE) -> None:
     if format_ is not Format.TABLE:
         print_rows(rows, format_, ("tenant", "display_name"))
     elif rows:
-        cells = [(row["tenant"], escape(row["display_name"])) for row in rows]
+        cells = [(row["tenant"], row["display_name"]) for row in rows]
         out.print(table(f"{len(rows)} tenants", ("tenant", "display name"), cells))
     else:
         out.print("no tenant has a display name; set one with 'romashka tenant name TENANT NAME'", highlight=False)

@@ -176,7 +176,7 @@ class Oracle:
             "failed_queries": len(rows) - good,
             "query_success_rate": _ratio(good, len(rows)),
             "error_rate": _ratio(len(rows) - good, len(rows)),
-            **{f"latency_p{q}_ms": times[int(q / 100 * (len(times) - 1))] if times else None for q in (50, 95, 99)},
+            **{f"latency_p{q}_ms": times[-(-q * len(times) // 100) - 1] if times else None for q in (50, 95, 99)},
             "data_freshness_hours": _mean(row["data_freshness_hours"] for row in rows),
             "query_confidence": _mean(row["ai_confidence_score"] for row in rows),
             "satisfaction_impact": _mean(row["customer_satisfaction_impact"] for row in rows),

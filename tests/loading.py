@@ -18,6 +18,7 @@ from sinks.sink import Sink
 from streams.columns import to_batch
 from streams.decode import Decoder, Source
 from streams.partition import QueryPartition
+from streams.produce import tenant_key
 from streams.pseudonyms import Pseudonymiser
 from tests.examples.events import SECRET, Record
 
@@ -44,10 +45,10 @@ class Loader:
         self._pseudonymiser = Pseudonymiser(SECRET, "t1")
 
     def load(self, messages: Iterable[Message]) -> None:
-        """Write all of them; every one must be a valid event."""
+        """Write all of them; every one must be a valid event. One without a key gets that of its tenant."""
         by_topic: defaultdict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
         for topic, key, value in messages:
-            by_topic[topic].append((key, value))
+            by_topic[topic].append((key or tenant_key(value) or b"", value))
         for topic, values in by_topic.items():
             batch = self._batch(topic, values)
             table, _ = _TABLES[topic]
