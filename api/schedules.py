@@ -82,10 +82,7 @@ class ListedSchedule(BaseModel):
     ]
     active: bool
     next: Annotated[datetime | None, Field(description="When it is sent next; null while it is paused")]
-    state: Annotated[
-        str | None,
-        Field(description="ok, paused, or what could not be sent and when it is tried again; null: not read"),
-    ] = None
+    state: Annotated[str, Field(description="ok, paused, or what could not be sent and when it is tried again")]
 
 
 class ScheduleList(BaseModel):
@@ -147,8 +144,9 @@ async def add(
         integrations=tuple(wanted.integrations),
         parts=Parts(**{name.removeprefix("include_"): on for name, on in wanted.template_config.model_dump().items()}),
     )
-    await services.pool.run(lambda client: _add(client, schedule, now, services.configuration.schedules_per_tenant))
-    return _listed(schedule, caller)
+    limit = services.configuration.schedules_per_tenant
+    how = await services.pool.run(lambda client: _add(client, schedule, now, limit))
+    return _listed(schedule, caller, how)
 
 
 @router.patch("/{id}", responses=documented(404), summary="Pause or resume a schedule")
@@ -162,14 +160,15 @@ async def change(
     """Pause or resume it; what was due while it was paused is not caught up."""
     now = datetime.now(UTC)
 
-    def work(client: Client) -> Schedule:
+    def work(client: Client) -> tuple[Schedule, str]:
         schedule = _found(client, id_, caller)
         if schedule.active != wanted.active:
             schedule = replace(schedule, active=wanted.active, since=now if wanted.active else schedule.since)
             put_schedule(client, schedule, now)
-        return schedule
+        return schedule, _state(client, schedule, now)
 
-    return _listed(await services_of(request).pool.run(work), caller)
+    schedule, how = await services_of(request).pool.run(work)
+    return _listed(schedule, caller, how)
 
 
 @router.delete("/{id}", status_code=204, responses=documented(404), summary="Remove a schedule")
@@ -196,12 +195,17 @@ def _check_recipients(recipients: Sequence[str], configuration: Configuration) -
             raise wrong("recipients", f"mail may go to addresses at {', '.join(sorted(domains))} alone")
 
 
-def _add(client: Client, schedule: Schedule, now: datetime, limit: int) -> None:
-    """Add a schedule unless its tenant has as many as it may have; one of the same name is replaced."""
+def _add(client: Client, schedule: Schedule, now: datetime, limit: int) -> str:
+    """Add a schedule unless its tenant has its limit, replacing one of the same name; return how it is doing."""
     others = [one for one in schedules(client, schedule.tenant) if one.id != schedule.id]
     if len(others) >= limit:
         raise Refused(409, "too-many", f"a tenant may have {limit} schedules; remove one first")
     put_schedule(client, schedule, now)
+    return _state(client, schedule, now)
+
+
+def _state(client: Client, schedule: Schedule, now: datetime) -> str:
+    return state(schedule, Journal(client).standings(now - LOOK_BACK), now)
 
 
 def _found(client: Client, id_: UUID, caller: Caller) -> Schedule:
@@ -219,7 +223,7 @@ def _is_theirs(schedule: Schedule, caller: Caller) -> bool:
     return caller.identity.may_see(schedule.tenant)
 
 
-def _listed(schedule: Schedule, caller: Caller, how: str | None = None) -> ListedSchedule:
+def _listed(schedule: Schedule, caller: Caller, how: str) -> ListedSchedule:
     may_change = any(Action.CHANGE_SCHEDULES in RIGHTS[role].actions for role in caller.identity.roles)
     return ListedSchedule(
         id=schedule.id,

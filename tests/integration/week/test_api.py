@@ -301,7 +301,8 @@ def test_a_schedule_is_added_paused_and_removed_by_whose_it_is(api: Api) -> None
     refused(api.call("PATCH", place, stranger, json={"active": False}), 404, "unknown-schedule")
     refused(api.call("DELETE", place, stranger), 404, "unknown-schedule")
     paused = api.call("PATCH", place, executive, json={"active": False}).json()
-    assert (paused["active"], paused["next"]) == (False, None)
+    assert (paused["active"], paused["next"], paused["state"]) == (False, None, "paused")
+    assert api.get("/v1/schedules", executive).json()["schedules"] == [paused]
     webhook = {**_SCHEDULE, "recipients": ["https://elsewhere.example.com/hook"]}
     refused(api.call("POST", "/v1/schedules", executive, json=webhook), 422, "wrong-value")
     assert api.call("DELETE", place, executive).status_code == 204
