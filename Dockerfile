@@ -22,6 +22,7 @@ COPY embedded ./embedded
 COPY dashboards ./dashboards
 COPY reports ./reports
 COPY api ./api
+COPY collector ./collector
 COPY cli ./cli
 COPY tracker ./tracker
 # hatchling was installed above, with its hash: nothing is fetched here.
