@@ -40,7 +40,10 @@ class Settings(BaseSettings):
     kafka_group: str = Field(default="romashka-integration-analytics", description="consumer group of the workers")
     kafka_replication: Annotated[int, Field(ge=1)] = 1
     kafka_session_seconds: Annotated[float, Field(ge=6)] = Field(
-        default=30.0, description="after how long a silent worker is replaced; the embedded broker wants 6"
+        default=10.0, description="after how long a silent worker is replaced; the embedded broker wants 6"
+    )
+    kafka_instance_id: str = Field(
+        default="", description="name of this worker in its group, each its own: a quick restart moves no partition"
     )
     clickhouse_url: str = "http://127.0.0.1:8123"
     clickhouse_database: str = "integration_analytics"
@@ -180,7 +183,7 @@ class Settings(BaseSettings):
         from streams.kafka import GroupTiming  # noqa: PLC0415 - Kafka's client, of which most commands need nothing
 
         session = self.kafka_session_seconds
-        return GroupTiming(session, rebalance=session, heartbeat=session / 6)
+        return GroupTiming(session, rebalance=session, heartbeat=session / 6, instance_id=self.kafka_instance_id)
 
     @property
     def limits(self) -> Limits:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
-import pyarrow as pa
+from aiokafka.errors import KafkaError
 from faust.types import TP, Message, TransportT
 from yarl import URL
 
-from models.insight_message import key_of, value_of
-from models.insights import Insight
-from models.topics import DEAD_LETTERS, INGEST, INSIGHTS
-from sinks.sealing import place_of
+from models.topics import INGEST, Topic
 from streams.kafka import GroupTiming, KafkaAddress
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.placement import MOVED_HEADER, Moved
+from streams.publishing import Headers, Send
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
 
-# Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
-_MAX_PUBLISHED_BYTES: Final = 900_000
+log = logging.getLogger(__name__)
+
 # A worker that is told to stop is gone within ten seconds, whether or not the database takes its last batch.
 _MOST_DRAIN_SECONDS: Final = 5.0
-_DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
+_LOG_START_SECONDS: Final = 10.0
 
 
 class AnalyticsApp(faust.App):
@@ -74,6 +73,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         broker_session_timeout=timing.session,
         broker_rebalance_timeout=timing.rebalance,
         broker_heartbeat_interval=timing.heartbeat,
+        consumer_group_instance_id=timing.instance_id or None,
         broker_commit_interval=1.0,
         # A poll may wait as long as the database is away; only the heartbeat says whether this worker is alive.
         broker_max_poll_interval=86_400.0,
@@ -128,38 +128,46 @@ async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None
         # Faust suspends the flow when partitions are revoked and gives the next assignment a new generation.
         return app.flow_control.is_active() and message.generation_id == app.consumer_generation_id
 
+    taken = app.pipeline.taken(partition)
+    expected = app.batches.committed(tp) if taken is None else taken + 1
+    trimmed = await _trimmed(app, tp, OffsetRange(expected, first), still_ours) if expected is not None else None
+    if not still_ours():
+        return
     if not app.pipeline.holds(partition):
-        trimmed = await _trimmed(app, tp, first)
-        if not still_ours():
-            return
         await app.pipeline.resume(partition, first, trimmed, still_ours)
+    elif trimmed is not None:
+        app.pipeline.count_lost(partition, trimmed)
     await app.pipeline.handle(partition, records, still_ours)
 
 
-async def _trimmed(app: AnalyticsApp, tp: TP, first: int) -> OffsetRange | None:
-    """Return the offsets that the broker deleted between what was committed and the first record, if there are any."""
-    committed = app.batches.committed(tp)
-    if committed is None or first <= committed:
-        return None
-    log_start = (await app.batches.earliest_offsets(tp))[tp]
-    return OffsetRange(committed, log_start) if log_start > committed else None
+async def _trimmed(
+    app: AnalyticsApp, tp: TP, skipped: OffsetRange, still_ours: Callable[[], bool]
+) -> OffsetRange | None:
+    """Return which of the offsets that the consumer skipped were deleted by the broker, if any were.
+
+    Others have no message of ours: markers of transactions and what was aborted.
+    """
+    while skipped.first < skipped.end and still_ours():
+        try:
+            async with asyncio.timeout(_LOG_START_SECONDS):
+                log_start = (await app.batches.earliest_offsets(tp))[tp]
+        except (TimeoutError, KafkaError) as error:
+            log.warning("Kafka does not say where the log of %s begins (%s); asking again", tp, type(error).__name__)
+            await asyncio.sleep(1)
+            continue
+        end = min(log_start, skipped.end)
+        return OffsetRange(skipped.first, end) if end > skipped.first else None
+    return None
 
 
-async def publish_dead_letters(app: AnalyticsApp, letters: pa.RecordBatch) -> None:
-    """Publish rejected messages (rows of ``models.rows.DEAD_LETTERS``, sealed); return when Kafka has them."""
-    topic = app.topic(DEAD_LETTERS.name, value_serializer="raw", key_serializer="raw")
-    sent = []
-    for row in letters.to_pylist():
-        fits = len(row["raw"]) <= _MAX_PUBLISHED_BYTES
-        headers = {name: str(row[name]) for name in _DEAD_LETTER_HEADERS} | {"complete": str(fits).lower()}
-        sent.append(
-            await topic.send(
-                key=place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"]).encode(),
-                value=row["raw"] if fits else b"",
-                headers={name: value.encode() for name, value in headers.items()},
-            )
-        )
-    await asyncio.gather(*sent)
+def sender(app: AnalyticsApp) -> Send:
+    """Return what publishes a message through the app's producer."""
+
+    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+        raw = app.topic(topic.name, value_serializer="raw", key_serializer="raw")
+        await (await raw.send(key=key, value=value, headers=headers))
+
+    return send
 
 
 async def publish_moved(app: AnalyticsApp, messages: Sequence[Moved]) -> None:
@@ -169,13 +177,6 @@ async def publish_moved(app: AnalyticsApp, messages: Sequence[Moved]) -> None:
         topic = app.topic(one.topic, value_serializer="raw", key_serializer="raw")
         headers = {MOVED_HEADER: one.origin.encode()}
         sent.append(await topic.send(key=one.key, value=one.value, partition=one.partition, headers=headers))
-    await asyncio.gather(*sent)
-
-
-async def publish_insights(app: AnalyticsApp, insights: Sequence[Insight]) -> None:
-    """Publish insights as JSON (``models.insight_message``); return when Kafka has them."""
-    topic = app.topic(INSIGHTS.name, value_serializer="raw", key_serializer="raw")
-    sent = [await topic.send(key=key_of(one).encode(), value=value_of(one)) for one in insights]
     await asyncio.gather(*sent)
 
 

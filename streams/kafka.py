@@ -28,11 +28,15 @@ class KafkaAddress(NamedTuple):
 
 
 class GroupTiming(NamedTuple):
-    """How the consumer group notices a dead member, in seconds; the embedded broker wants a session of 6."""
+    """How the consumer group notices a dead member, in seconds; the embedded broker wants a session of 6.
+
+    With an ``instance_id``, which no other member may have, a restart within the session time-out moves no partition.
+    """
 
     session: float
     rebalance: float
     heartbeat: float
+    instance_id: str = ""
 
 
 def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:

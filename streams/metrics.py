@@ -32,6 +32,7 @@ class Metrics:
         self.lag = self._gauge("consumer_lag", "Messages in the log that are not durable yet", partition)
         self.committed = self._gauge("committed_offset", "Offset a restart would read from", partition)
         self.lost = self._counter("offset_gap", "Messages the broker deleted before they were read", partition)
+        self.publish_failures = self._counter("publish_failures", "Attempts to publish that Kafka did not take", topic)
         self.pending = self._gauge("pending_rows", "Rows waiting to be written", [])
         self.insert_seconds = self._histogram("insert_seconds", "Time of one insert", ["table"], _SECONDS)
         self.rows = self._counter("rows_written", "Rows made durable", ["table"])

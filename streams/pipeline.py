@@ -125,15 +125,24 @@ class Pipeline:
                 self._placement.resume(number, counted)
             durable_to = stored["kafka_offset"][-1].as_py() + 1 if stored.num_rows else 0
         self._taken[partition] = first_offset - 1
-        if trimmed is not None and (lost := trimmed.end - max(trimmed.first, durable_to)) > 0:
-            self._metrics.lost.labels(topic, str(number)).inc(lost)
-            log.error(
-                "%d messages of %s partition %d were deleted by Kafka before they were read: raise the topic's "
-                "retention or the number of workers",
-                lost,
-                topic,
-                number,
-            )
+        if trimmed is not None:
+            self.count_lost(partition, OffsetRange(max(trimmed.first, durable_to), trimmed.end))
+
+    def count_lost(self, partition: Partition, deleted: OffsetRange) -> None:
+        """Count offsets that the broker deleted before they were read, and say so."""
+        topic, number = partition
+        if (lost := deleted.end - deleted.first) <= 0:
+            return
+        self._metrics.lost.labels(topic, str(number)).inc(lost)
+        log.error(
+            "%d messages of %s partition %d (offsets %d to %d) were deleted by Kafka before they were read: raise the "
+            "topic's retention or the number of workers",
+            lost,
+            topic,
+            number,
+            deleted.first,
+            deleted.end - 1,
+        )
 
     async def _counted_here(self, wanted: StoredRange) -> list[int]:
         """Return the offsets that are to be read again and are in the database already: they count where they lie."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Collection, Iterator
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
@@ -25,6 +26,19 @@ log = logging.getLogger(__name__)
 _INGEST_NAMES = frozenset(topic.name for topic in INGEST)
 
 Records = list[ConsumerRecord[bytes, bytes]]
+
+# aiokafka has one fetch in flight per broker: one that asks for idle partitions only holds up the busy ones this long.
+_FETCH_WAIT_MS: Final = 100
+
+
+class LogState(NamedTuple):
+    """The log of a partition: where it ends for its readers, and the offset that the consumer fetches next.
+
+    Between the last message and the position lie only offsets without one: markers and aborted transactions.
+    """
+
+    end: int
+    position: int
 
 
 class BatchOwner(Protocol):
@@ -49,20 +63,71 @@ class BatchSchema(faust.Schema[None, Records]):
         return message.value
 
 
-async def log_ends(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> dict[TP, int]:
-    """Return where the log of each partition ends that is still the consumer's; to be run in the consumer's loop."""
+async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> dict[TP, LogState]:
+    """Return the log of each partition that is still the consumer's; to be run in the consumer's loop."""
     untyped: Any = consumer  # aiokafka annotates few of its methods
     asked = await untyped.end_offsets(partitions)
-    # A rebalance may have taken partitions away while we waited; from here on nothing can come between.
-    still_ours = untyped.assignment()
-    # Some brokers answer a question for the end late; what they send with the messages is never behind.
-    return {tp: max(end, untyped.highwater(tp) or 0) for tp, end in asked.items() if tp in still_ours}
+    states = {}
+    for tp, end in asked.items():
+        # A rebalance may have taken partitions away while we waited.
+        if tp not in untyped.assignment():
+            continue
+        # Some brokers answer a question for the end late; what they send with the messages is never behind.
+        stable = untyped.last_stable_offset(tp) or 0
+        try:
+            states[tp] = LogState(max(end, stable), await untyped.position(tp))
+        except IllegalStateError:  # taken away while its position was looked up
+            continue
+    return states
+
+
+class CommittedReader(driver.AIOKafkaConsumerThread):
+    """Reads committed messages only, and does not let idle partitions hold up busy ones.
+
+    Faust offers a setting for neither.
+    """
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        conf = self.app.conf
+        self._assignor = RoundRobinPartitionAssignor
+        untyped: Any = AIOKafkaConsumer
+        consumer: AIOKafkaConsumer = untyped(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            group_instance_id=conf.consumer_group_instance_id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset=conf.consumer_auto_offset_reset,
+            isolation_level="read_committed",
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            check_crcs=conf.broker_check_crcs,
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+        return consumer
 
 
 class BatchConsumer(driver.Consumer):
     """Groups what a poll returns by partition, and commits only what is durable."""
 
     mundane_level = "debug"
+    handed: dict[TP, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.handed = {}  # the offset of the last message that was handed on, by partition
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return CommittedReader(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Yield one message per partition of the ingest topics: ``value`` its records, ``offset`` the last one's."""
@@ -97,6 +162,7 @@ class BatchConsumer(driver.Consumer):
             yield from (self._to_message(tp, record) for record in batch)
             return
         message = self._to_message(tp, batch[-1])
+        self.handed[tp] = batch[-1].offset
         message.value = cast("Any", batch)
         yield message
 
@@ -109,10 +175,10 @@ class BatchConsumer(driver.Consumer):
         """Return the offset that was last committed for a partition, ``None`` where there is none."""
         return self._committed_offset[tp]
 
-    async def ends(self, partitions: Collection[TP]) -> dict[TP, int]:
-        """Return where the log of each partition ends, without those that another worker has meanwhile."""
+    async def log_states(self, partitions: Collection[TP]) -> dict[TP, LogState]:
+        """Return the log of each partition, without those that another worker has meanwhile."""
         thread = self._thread
-        return cast("dict[TP, int]", await thread.call_thread(log_ends, thread._ensure_consumer(), partitions))
+        return cast("dict[TP, LogState]", await thread.call_thread(log_states, thread._ensure_consumer(), partitions))
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in _INGEST_NAMES:

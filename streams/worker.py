@@ -18,7 +18,7 @@ from faust.types import TP
 from detectors.state import StateSeal
 from models.errors import PortInUse, RomashkaError
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
-from models.topics import INGEST, QUERIES
+from models.topics import ALL, INGEST, QUERIES
 from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_detectors import ClickHouseDetectors
 from sinks.connection import ClickHouseAddress, connect
@@ -26,7 +26,7 @@ from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
 from streams.announcer import Announcer
-from streams.app import AnalyticsApp, attach, build_app, publish_dead_letters, publish_insights, publish_moved
+from streams.app import AnalyticsApp, attach, build_app, publish_moved, sender
 from streams.delivery import Limits
 from streams.detection import Detection
 from streams.epochs import watch_epochs
@@ -39,6 +39,7 @@ from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
+from streams.publishing import Publisher
 from streams.series_states import SeriesStates
 from streams.watchdog import Standing, watch
 
@@ -48,6 +49,8 @@ _GAUGE_SECONDS: Final = 2.0
 _CRASH_CHECK_SECONDS: Final = 0.5
 # The broker was not heard of for this long: gauges are stale, and the watchdog counts it as work not done.
 _SILENCE_SECONDS: Final = 10.0
+# Told to stop while Kafka is away, a worker does not wait for it: supervisors kill after ten seconds.
+_MAX_STOP_SECONDS: Final = 8.0
 
 
 _INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
@@ -84,26 +87,28 @@ async def run_worker(config: WorkerConfig) -> None:
     RomashkaError
         Something is missing or wrong, at the start or on the way; nothing that was not durable has been committed.
     """
-    epochs = await asyncio.to_thread(topic_epochs, config.kafka)
+    # Of every topic, those it writes to as well: without one of them it would stall later.
+    epochs = await asyncio.to_thread(topic_epochs, config.kafka, ALL)
     partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
     metrics = Metrics()
     app = build_app(config.group, config.kafka, config.timing)
     app.failure = asyncio.get_running_loop().create_future()
+    publisher = Publisher(sender(app), metrics)
     pipeline = Pipeline(
         ClickHouseSink(config.clickhouse),
         metrics,
         Pseudonymiser(config.secret, config.key_id),
         DeadLetterRows(Sealer(config.secret)),
         epochs=epochs,
-        publish=partial(publish_dead_letters, app),
+        publish=publisher.dead_letters,
         clock=lambda: datetime.now(UTC),
         limits=config.limits,
         moving=Moving(home_partitions(partitions), partial(publish_moved, app)),
         vocabulary=config.vocabulary,
     )
     attach(app, pipeline)
-    detection, jobs = _detection(config, app, pipeline, metrics)
+    detection, jobs = _detection(config, app, pipeline, publisher, metrics)
     health = Health()
     try:
         server = serve(config.metrics_host, config.metrics_port, metrics.registry, health)
@@ -118,7 +123,9 @@ async def run_worker(config: WorkerConfig) -> None:
             detection.run,
             jobs.run,
             health.run,
-            partial(watch_epochs, partial(topic_epochs, config.kafka), epochs),
+            partial(
+                watch_epochs, partial(topic_epochs, config.kafka, ALL), {name: epochs[name] for name in _INGEST_NAMES}
+            ),
         ]
         await _run(app, pipeline, beside, gauges=Gauges(app, metrics), health=health, metrics_url=metrics_url)
     finally:
@@ -126,11 +133,11 @@ async def run_worker(config: WorkerConfig) -> None:
 
 
 def _detection(
-    config: WorkerConfig, app: AnalyticsApp, pipeline: Pipeline, metrics: Metrics
+    config: WorkerConfig, app: AnalyticsApp, pipeline: Pipeline, publisher: Publisher, metrics: Metrics
 ) -> tuple[Detection, JobRunner]:
     """Put together what finds: the detectors of this worker's partitions, and the leader's jobs."""
     sink = ClickHouseSink(config.clickhouse)  # of its own: a long insert of events must not hold up a finding
-    announcer = Announcer(sink, pipeline.patience, metrics, partial(publish_insights, app))
+    announcer = Announcer(sink, pipeline.patience, metrics, publisher.insights)
     detection = Detection(
         pipeline,
         store=ClickHouseDetectors(config.clickhouse),
@@ -164,7 +171,13 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     delivery = asyncio.create_task(pipeline.delivery.run())
     watched = threading.Event()
-    await app.start()
+    stopping = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(app.start())
+    await asyncio.wait([stopping, starting], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        log.info("stopping before Kafka answered: nothing was read")
+        return
+    await starting
     health.started(
         {
             "Kafka is not heard of": lambda: not gauges.silent,
@@ -174,7 +187,6 @@ async def _run(
     log.info("worker ready; metrics at %s", metrics_url)
     watch(gauges.standing, watched)
     measuring = asyncio.create_task(gauges.run())
-    stopping = asyncio.create_task(stop.wait())
     crash = asyncio.create_task(_crash_of(app))
     others = [asyncio.create_task(work()) for work in beside]
     vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring, crash, *others]
@@ -185,8 +197,13 @@ async def _run(
             task.result()
     health.stopping()
     log.info("stopping: writing what was taken in, then committing")
-    await app.stop()
     watched.set()
+    try:
+        async with asyncio.timeout(_MAX_STOP_SECONDS):
+            await app.stop()
+    except TimeoutError:
+        log.warning("Kafka did not take the commit within %.0f s; what it covers is read again", _MAX_STOP_SECONDS)
+        return
     for task in (delivery, measuring, crash, *others):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -235,24 +252,38 @@ class Gauges:
         consumer = self._app.batches
         try:
             async with asyncio.timeout(_SILENCE_SECONDS):
-                ends = await consumer.ends(partitions)
+                logs = await consumer.log_states(partitions)
                 starts = await consumer.earliest_offsets(*partitions)
         except (TimeoutError, RomashkaError):
             return
         self._heard = time.monotonic()
         behind = False
-        self._hide(self._shown.difference(ends))
-        self._shown = set(ends)
-        for tp, end in ends.items():
+        self._hide(self._shown.difference(logs))
+        self._shown = set(logs)
+        for tp, log_state in logs.items():
             committed = consumer.committed(tp)
-            durable = self._app.pipeline.durable_offset((tp.topic, tp.partition))
-            position = durable if durable is not None else committed if committed is not None else starts[tp]
-            lag = max(0, end - position)
+            lag = max(0, log_state.end - max(self._done(tp, committed, log_state.position), starts[tp]))
             behind |= lag > 0
             labels = (tp.topic, str(tp.partition))
             self._metrics.lag.labels(*labels).set(lag)
             self._metrics.committed.labels(*labels).set(committed or 0)
         self._behind = behind
+
+    def _done(self, tp: TP, committed: int | None, position: int) -> int:
+        """Return the offset before which nothing is left to do.
+
+        Where all that was handed on is durable it is the consumer's own position: behind the last message may lie
+        markers and aborted transactions, which nobody ever gets.
+        """
+        pipeline, partition = self._app.pipeline, (tp.topic, tp.partition)
+        durable, taken = pipeline.durable_offset(partition), pipeline.taken(partition)
+        handed = self._app.batches.handed.get(tp)
+        if taken is None:
+            waiting = handed is not None and handed >= (committed or 0)
+            return (committed or 0) if waiting else max(committed or 0, position)
+        if durable is None or durable <= taken or handed != taken:
+            return durable if durable is not None else committed or 0
+        return max(durable, position)
 
     def _hide(self, partitions: set[TP]) -> None:
         """Remove the gauges of partitions that another worker has now: it tells of them."""

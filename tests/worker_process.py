@@ -69,7 +69,7 @@ class WorkerProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels."""
-        lines = self.probe("/metrics")[1].splitlines()
+        lines = self.scrape().splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         samples = [
             line for line in lines if line.split("{")[0].split(" ")[0] == name and all(w in line for w in wanted)
@@ -85,6 +85,10 @@ class WorkerProcess:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+    def scrape(self) -> str:
+        """Return its metrics as it serves them."""
+        return self.probe("/metrics")[1]
 
     def kill(self) -> None:
         """SIGKILL it and wait until it is gone."""

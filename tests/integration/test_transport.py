@@ -10,7 +10,7 @@ from faust.types import TP
 
 from models.topics import HEALTH, QUERIES
 from streams.kafka import KafkaAddress
-from streams.transport import log_ends
+from streams.transport import LogState, log_states
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 
@@ -30,5 +30,5 @@ async def test_the_ends_of_partitions_that_another_worker_has_now_are_left_out(t
     await consumer.start()
     consumer.assign([OURS])
 
-    assert await log_ends(consumer, [OURS, GONE]) == {OURS: 3}
+    assert await log_states(consumer, [OURS, GONE]) == {OURS: LogState(end=3, position=3)}
     await consumer.stop()

@@ -1,0 +1,103 @@
+"""Publishing to the output topics: every attempt has a time limit, and names its topic when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import pyarrow as pa
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
+from faust.exceptions import ProducerSendError
+
+from models.errors import RomashkaError
+from models.insight_message import key_of, value_of
+from models.insights import Insight
+from models.topics import DEAD_LETTERS, INSIGHTS, Topic
+from sinks.sealing import place_of
+from streams.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+# Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
+_MAX_PUBLISHED_BYTES: Final = 900_000
+_DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
+_ATTEMPT_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 2.0
+_PERMANENT: Final = (
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+)
+
+Headers = dict[str, bytes]
+# Publishes one message and returns when Kafka has it: topic, key, value, headers.
+Send = Callable[[Topic, bytes, bytes, Headers], Awaitable[None]]
+
+
+class Publisher:
+    """Publishes dead letters and insights; tries again until Kafka has them.
+
+    Parameters
+    ----------
+    send
+        Publishes one message; returns when Kafka has it.
+    """
+
+    def __init__(self, send: Send, metrics: Metrics) -> None:
+        self._send = send
+        self._metrics = metrics
+
+    async def dead_letters(self, letters: pa.RecordBatch) -> None:
+        """Publish rejected messages (rows of ``models.rows.DEAD_LETTERS``, sealed).
+
+        Raises
+        ------
+        RomashkaError
+            Kafka refuses them for a reason that time does not cure.
+        """
+        messages = []
+        for row in letters.to_pylist():
+            fits = len(row["raw"]) <= _MAX_PUBLISHED_BYTES
+            texts = {name: str(row[name]) for name in _DEAD_LETTER_HEADERS} | {"complete": str(fits).lower()}
+            key = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"]).encode()
+            headers = {name: text.encode() for name, text in texts.items()}
+            messages.append((key, row["raw"] if fits else b"", headers))
+        await self._publish(DEAD_LETTERS, messages)
+
+    async def insights(self, insights: Sequence[Insight]) -> None:
+        """Publish insights as JSON (``models.insight_message``); raises as ``dead_letters``."""
+        await self._publish(INSIGHTS, [(key_of(one).encode(), value_of(one), {}) for one in insights])
+
+    async def _publish(self, topic: Topic, messages: Sequence[tuple[bytes, bytes, Headers]]) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_ATTEMPT_SECONDS):
+                    await asyncio.gather(*(self._send(topic, *message) for message in messages))
+            except (TimeoutError, KafkaError, ProducerSendError) as error:
+                self._metrics.publish_failures.labels(topic.name).inc()
+                cause = error.__cause__ if isinstance(error, ProducerSendError) else error
+                if isinstance(cause, _PERMANENT):
+                    raise RomashkaError(
+                        f"Kafka refuses messages for topic {topic.name} ({type(cause).__name__}); check that it exists "
+                        "and that this user may write to it ('romashka doctor'), then start the worker again"
+                    ) from error
+                log.warning(
+                    "%d messages for topic %s were not taken by Kafka within %.0f s (%s); trying again, nothing is "
+                    "committed meanwhile. Check the topic with 'romashka doctor'",
+                    len(messages),
+                    topic.name,
+                    _ATTEMPT_SECONDS,
+                    type(cause).__name__,
+                )
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return

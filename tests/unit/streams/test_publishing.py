@@ -1,0 +1,65 @@
+"""Publishing ends in time: it tries again and says which topic, or gives up with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+from faust.exceptions import ProducerSendError
+
+from models.errors import RomashkaError
+from models.topics import INSIGHTS, Topic
+from streams.metrics import Metrics
+from streams.publishing import Headers, Publisher
+from tests.examples.insights import insight
+from tests.unit.streams.virtual_time import in_virtual_time
+
+
+def failures(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("romashka_publish_failures_total", {"topic": INSIGHTS.name})
+
+
+@in_virtual_time
+async def test_a_topic_that_never_answers_is_named_within_ten_seconds_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts: list[str] = []
+
+    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+        attempts.append(topic.name)
+        if len(attempts) == 1:
+            await asyncio.Event().wait()
+
+    metrics = Metrics()
+    with caplog.at_level(logging.WARNING):
+        await Publisher(send, metrics).insights([insight()])
+    assert attempts == [INSIGHTS.name] * 2
+    assert asyncio.get_running_loop().time() == 12
+    assert failures(metrics) == 1
+    assert INSIGHTS.name in caplog.text
+
+
+@in_virtual_time
+async def test_what_kafka_refuses_for_good_ends_the_worker_and_names_the_topic() -> None:
+    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+        raise ProducerSendError("wrapped") from TopicAuthorizationFailedError(topic.name)
+
+    with pytest.raises(RomashkaError, match=r"integration\.insights\.v1 \(TopicAuthorizationFailedError\)"):
+        await Publisher(send, Metrics()).insights([insight()])
+
+
+@in_virtual_time
+async def test_what_passes_with_time_is_tried_again() -> None:
+    attempts = 0
+
+    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 4:
+            raise KafkaTimeoutError
+
+    metrics = Metrics()
+    await Publisher(send, metrics).insights([insight()])
+    assert failures(metrics) == 3
