@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from cli.verification import stored_events
 from sinks.connection import ClickHouseAddress, connect
+from streams.homes import home_partitions
 from streams.kafka import KafkaAddress, client_settings
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, wait_for
@@ -27,10 +29,13 @@ pytestmark = [
 QUERIES, PARTITION = "integration.queries.v1", 2
 SENT = 12_000
 
+# A tenant whose queries belong to this partition.
+TENANT = next(str(UUID(int=n)) for n in range(1_000) if home_partitions(8)(str(UUID(int=n)).encode()) == PARTITION)
+
 
 def produce(producer: Producer, events: int) -> None:
     for _ in range(events):
-        producer.produce(QUERIES, json.dumps(query()), partition=PARTITION)
+        producer.produce(QUERIES, json.dumps(query() | {"user_id": TENANT}), key=TENANT, partition=PARTITION)
         producer.poll(0)
     assert producer.flush(30) == 0
 

@@ -39,7 +39,13 @@ def produce(producer: Producer, events: int, *, commit: bool) -> None:
 def test_only_committed_events_count_and_the_lag_returns_to_zero(
     env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
 ) -> None:
-    producer = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": f"test-{uuid.uuid4()}"})
+    producer = Producer(
+        {
+            "bootstrap.servers": topics.bootstrap,
+            "transactional.id": f"test-{uuid.uuid4()}",
+            "partitioner": "murmur2_random",
+        }
+    )
     producer.init_transactions()
     with WorkerProcess(env) as worker, connect(database) as client:
         worker.wait_until_ready()
