@@ -83,7 +83,7 @@ class KeySigner:
 
 
 class KeyRows(NamedTuple):
-    """What is in the table: the keys that count, those that were not signed, and ids of rows that cannot be read."""
+    """Rows of ``api_keys``: valid keys, keys without a valid MAC, and unreadable rows (id to reason)."""
 
     keys: list[StoredKey]
     unsigned: list[StoredKey]

@@ -1,4 +1,4 @@
-"""How much of what all share one identity, and one tenant, may hold at a time."""
+"""Concurrency limits by identity and by tenant, for resources that all callers share."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _STREAMS = (ExportFormat.CSV, ExportFormat.JSONL)
 
 
 class For(StrEnum):
-    """Who reads a CSV file."""
+    """Dialect of a CSV file: for programs, or for Excel."""
 
     PROGRAMS = "programs"
     EXCEL = "excel"

@@ -1,4 +1,4 @@
-"""Who sends events: keys of the role ``producer``, the tenants and topics that they may send for."""
+"""Keys of the role ``producer``: the tenants and topics that each may send for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many events a producer may send, and how much work may be under way at once."""
+"""Rate limit of each producer, and the bound of concurrent requests."""
 
 from __future__ import annotations
 

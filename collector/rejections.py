@@ -1,4 +1,4 @@
-"""How many events of each producer were refused, and why: kept in ClickHouse, for the producer to see."""
+"""Counts of rejected events by producer key and reason, stored in ClickHouse."""
 
 from __future__ import annotations
 

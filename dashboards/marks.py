@@ -1,4 +1,4 @@
-"""What is marked on time axes: when a finding of the detectors began, and deployments.
+"""Annotations on time axes: the start of each finding, and deployments.
 
 Marks are thin lines at a moment, never regions: a finding that is still open would tint the whole plot.
 """

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -19,8 +19,7 @@ from models.topics import INGEST, Topic
 from streams.kafka import GroupTiming, KafkaAddress
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
-from streams.placement import MOVED_HEADER, Moved
-from streams.publishing import Headers, Send
+from streams.publishing import Outgoing, Send
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
 
 log = logging.getLogger(__name__)
@@ -163,21 +162,12 @@ async def _trimmed(
 def sender(app: AnalyticsApp) -> Send:
     """Return what publishes a message through the app's producer."""
 
-    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+    async def send(topic: Topic, message: Outgoing) -> None:
         raw = app.topic(topic.name, value_serializer="raw", key_serializer="raw")
-        await (await raw.send(key=key, value=value, headers=headers))
+        key, value, headers, partition = message
+        await (await raw.send(key=key, value=value, headers=headers, partition=partition))
 
     return send
-
-
-async def publish_moved(app: AnalyticsApp, messages: Sequence[Moved]) -> None:
-    """Publish messages to the partitions they belong to; return when Kafka has them."""
-    sent = []
-    for one in messages:
-        topic = app.topic(one.topic, value_serializer="raw", key_serializer="raw")
-        headers = {MOVED_HEADER: one.origin.encode()}
-        sent.append(await topic.send(key=one.key, value=one.value, partition=one.partition, headers=headers))
-    await asyncio.gather(*sent)
 
 
 def _credentials(address: KafkaAddress) -> faust.SSLCredentials | faust.SASLCredentials | None:

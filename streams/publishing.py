@@ -1,11 +1,11 @@
-"""Publishing to the output topics: every attempt has a time limit, and names its topic when it fails."""
+"""Publishing to Kafka: every attempt has a time limit, and names its topic when it fails."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 from aiokafka.errors import (
@@ -20,9 +20,10 @@ from faust.exceptions import ProducerSendError
 from models.errors import RomashkaError
 from models.insight_message import key_of, value_of
 from models.insights import Insight
-from models.topics import DEAD_LETTERS, INSIGHTS, Topic
+from models.topics import DEAD_LETTERS, INSIGHTS, QUERIES, Topic
 from sinks.sealing import place_of
 from streams.metrics import Metrics
+from streams.placement import MOVED_HEADER, Moved
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,22 @@ _PERMANENT: Final = (
     MessageSizeTooLargeError,
 )
 
-Headers = dict[str, bytes]
-# Publishes one message and returns when Kafka has it: topic, key, value, headers.
-Send = Callable[[Topic, bytes, bytes, Headers], Awaitable[None]]
+
+class Outgoing(NamedTuple):
+    """One message to publish; ``partition`` is ``None`` where its key decides."""
+
+    key: bytes
+    value: bytes
+    headers: dict[str, bytes]
+    partition: int | None = None
+
+
+# Publishes one message and returns when Kafka has it.
+Send = Callable[[Topic, Outgoing], Awaitable[None]]
 
 
 class Publisher:
-    """Publishes dead letters and insights; tries again until Kafka has them.
+    """Publishes dead letters, insights and moved queries; tries again until Kafka has them.
 
     Parameters
     ----------
@@ -70,18 +80,25 @@ class Publisher:
             texts = {name: str(row[name]) for name in _DEAD_LETTER_HEADERS} | {"complete": str(fits).lower()}
             key = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"]).encode()
             headers = {name: text.encode() for name, text in texts.items()}
-            messages.append((key, row["raw"] if fits else b"", headers))
+            messages.append(Outgoing(key, row["raw"] if fits else b"", headers))
         await self._publish(DEAD_LETTERS, messages)
 
     async def insights(self, insights: Sequence[Insight]) -> None:
         """Publish insights as JSON (``models.insight_message``); raises as ``dead_letters``."""
-        await self._publish(INSIGHTS, [(key_of(one).encode(), value_of(one), {}) for one in insights])
+        await self._publish(INSIGHTS, [Outgoing(key_of(one).encode(), value_of(one), {}) for one in insights])
 
-    async def _publish(self, topic: Topic, messages: Sequence[tuple[bytes, bytes, Headers]]) -> None:
+    async def moved(self, messages: Sequence[Moved]) -> None:
+        """Publish queries to the partitions they belong to; raises as ``dead_letters``."""
+        await self._publish(
+            QUERIES,
+            [Outgoing(one.key, one.value, {MOVED_HEADER: one.origin.encode()}, one.partition) for one in messages],
+        )
+
+    async def _publish(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
         while True:
             try:
                 async with asyncio.timeout(_ATTEMPT_SECONDS):
-                    await asyncio.gather(*(self._send(topic, *message) for message in messages))
+                    await asyncio.gather(*(self._send(topic, message) for message in messages))
             except (TimeoutError, KafkaError, ProducerSendError) as error:
                 self._metrics.publish_failures.labels(topic.name).inc()
                 cause = error.__cause__ if isinstance(error, ProducerSendError) else error

@@ -33,9 +33,7 @@ class ReadBatch(NamedTuple):
 
 
 class _Part(NamedTuple):
-    rows: pa.RecordBatch | None
-    rejected: list[DeadLetter]
-    unknown_fields: int
+    read: ReadBatch
     one_by_one: int
 
 
@@ -72,11 +70,11 @@ class RecordReader:
             self._batches_one_by_one -= 1
         elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
             self._batches_one_by_one = _BATCHES_ONE_BY_ONE
-        rows = _joined([part.rows for part in parts if part.rows is not None])
+        rows = _joined([part.read.rows for part in parts if part.read.rows is not None])
         return ReadBatch(
             rows if rows is None else with_meanings(rows, self._vocabulary),
-            [letter for part in parts for letter in part.rejected],
-            sum(part.unknown_fields for part in parts),
+            [letter for part in parts for letter in part.read.rejected],
+            sum(part.read.unknown_fields for part in parts),
         )
 
     def _parts(self, records: Sequence[Record], source: Source, now: datetime) -> Iterator[_Part]:
@@ -84,7 +82,7 @@ class RecordReader:
         if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
             yield self._one_by_one(records, source, now)
         elif (rows := self._columnar.to_batch(records, source, now=now)) is not None:
-            yield _Part(rows, [], 0, 0)
+            yield _Part(ReadBatch(rows, [], 0), 0)
         else:
             half = len(records) // 2
             yield from self._parts(records[:half], source, now)
@@ -95,7 +93,7 @@ class RecordReader:
         rows = None
         if decoded.events:
             rows = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
-        return _Part(rows, decoded.rejected, decoded.unknown_fields, len(records))
+        return _Part(ReadBatch(rows, decoded.rejected, decoded.unknown_fields), len(records))
 
 
 def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:

@@ -26,7 +26,7 @@ from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
 from streams.announcer import Announcer
-from streams.app import AnalyticsApp, attach, build_app, publish_moved, sender
+from streams.app import AnalyticsApp, attach, build_app, sender
 from streams.delivery import Limits
 from streams.detection import Detection
 from streams.epochs import watch_epochs
@@ -104,7 +104,7 @@ async def run_worker(config: WorkerConfig) -> None:
         publish=publisher.dead_letters,
         clock=lambda: datetime.now(UTC),
         limits=config.limits,
-        moving=Moving(home_partitions(partitions), partial(publish_moved, app)),
+        moving=Moving(home_partitions(partitions), publisher.moved),
         vocabulary=config.vocabulary,
     )
     attach(app, pipeline)

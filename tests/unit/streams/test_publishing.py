@@ -10,9 +10,10 @@ from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from faust.exceptions import ProducerSendError
 
 from models.errors import RomashkaError
-from models.topics import INSIGHTS, Topic
+from models.topics import INSIGHTS, QUERIES, Topic
 from streams.metrics import Metrics
-from streams.publishing import Headers, Publisher
+from streams.placement import MOVED_HEADER, Moved
+from streams.publishing import Outgoing, Publisher
 from tests.examples.insights import insight
 from tests.unit.streams.virtual_time import in_virtual_time
 
@@ -27,7 +28,7 @@ async def test_a_topic_that_never_answers_is_named_within_ten_seconds_and_tried_
 ) -> None:
     attempts: list[str] = []
 
-    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+    async def send(topic: Topic, message: Outgoing) -> None:
         attempts.append(topic.name)
         if len(attempts) == 1:
             await asyncio.Event().wait()
@@ -43,7 +44,7 @@ async def test_a_topic_that_never_answers_is_named_within_ten_seconds_and_tried_
 
 @in_virtual_time
 async def test_what_kafka_refuses_for_good_ends_the_worker_and_names_the_topic() -> None:
-    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+    async def send(topic: Topic, message: Outgoing) -> None:
         raise ProducerSendError("wrapped") from TopicAuthorizationFailedError(topic.name)
 
     with pytest.raises(RomashkaError, match=r"integration\.insights\.v1 \(TopicAuthorizationFailedError\)"):
@@ -54,7 +55,7 @@ async def test_what_kafka_refuses_for_good_ends_the_worker_and_names_the_topic()
 async def test_what_passes_with_time_is_tried_again() -> None:
     attempts = 0
 
-    async def send(topic: Topic, key: bytes, value: bytes, headers: Headers) -> None:
+    async def send(topic: Topic, message: Outgoing) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 4:
@@ -63,3 +64,17 @@ async def test_what_passes_with_time_is_tried_again() -> None:
     metrics = Metrics()
     await Publisher(send, metrics).insights([insight()])
     assert failures(metrics) == 3
+
+
+@in_virtual_time
+async def test_a_moved_query_goes_to_its_partition_with_where_it_was_and_is_tried_again() -> None:
+    attempts: list[tuple[str, Outgoing]] = []
+
+    async def send(topic: Topic, message: Outgoing) -> None:
+        attempts.append((topic.name, message))
+        if len(attempts) == 1:
+            raise KafkaTimeoutError
+
+    await Publisher(send, Metrics()).moved([Moved(QUERIES.name, 5, b"tenant", b"{}", "integration.queries.v1/1/7")])
+    sent = Outgoing(b"tenant", b"{}", {MOVED_HEADER: b"integration.queries.v1/1/7"}, 5)
+    assert attempts == [(QUERIES.name, sent)] * 2
