@@ -20,6 +20,7 @@ from cli.backtest_series import Series, counts, history, parsed_moment, values
 from cli.console import table
 from cli.series_csv import CsvRows, parsed_interval
 from cli.series_labels import LabelColumn, read_incidents
+from cli.series_times import checked_format
 from cli.settings import settings
 from detectors.backtest import THRESHOLD, Backtest, Episode, Incident, Quality
 from models.errors import SettingsError
@@ -42,6 +43,13 @@ def run(
     latency: Annotated[
         str | None, typer.Option(help="Column: the interval's mean latency in ms; alone it is judged like --value")
     ] = None,
+    time_format: Annotated[
+        str,
+        typer.Option(help="How times are written: s, ms, us, ns, excel, or a pattern such as '%d.%m.%Y %H:%M'"),
+    ] = "",
+    day_first: Annotated[bool, typer.Option("--day-first", help="Dates such as 05/01/2026 begin with the day")] = False,
+    decimal: Annotated[str, typer.Option(help="Decimal sign of numbers, . or ,")] = ".",
+    encoding: Annotated[str, typer.Option(help="Encoding of the files, such as utf-16; UTF-8 if not given")] = "",
     every: Annotated[str, typer.Option(help="Time between rows, such as 5m; else the first rows tell")] = "",
     labels: Annotated[str, typer.Option(help="CSV with columns start and end: when something was wrong")] = "",
     label: Annotated[str, typer.Option(help="Column of FILE that is 1 or true where something was wrong")] = "",
@@ -60,21 +68,28 @@ def run(
 
     Example: `romashka backtest calls.csv --time time --count n --errors e --latency latency_ms --every 1m`
 
+    Example: `romashka backtest export.csv --value kWh --day-first --decimal , --encoding utf-16`
+
     Example: `romashka backtest --tenant 6f1c… --provider hubspot --from 2026-11-01 --to 2026-11-15`
     """
     printer = console.err if out == "-" else console.out
-    incidents = read_incidents(labels) if labels else None
+    format_ = checked_format(time_format, day_first=day_first, decimal=decimal)
+    incidents: list[Incident] | None = None
     if file is None:
         if not (tenant and provider):
             raise SettingsError("give a CSV file, or --tenant and --provider for what is stored")
         series = _stored(tenant, provider, start, end)
+        if labels:
+            incidents = read_incidents(labels, format_, encoding, None)
         test, _ = _judge(series, None, out, lambda: 0, None)
     else:
         interval = parsed_interval("--every", every) if every else None
         if out not in {"", "-"} and Path(out).resolve() == Path(file).resolve():
             raise SettingsError(f"--out is the input file {file}; give it another name")
-        with CsvRows(file) as source:
+        with CsvRows(file, format_, encoding) as source:
             series = _from_file(source, time, value, count, errors, latency, interval)
+            if labels:
+                incidents = read_incidents(labels, format_, encoding, source.times)
             column = LabelColumn(source, label) if label else None
             test, labelled = _judge(series, column, out, source.position, source.size)
         if labelled is not None:

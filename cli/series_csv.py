@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
+from cli.series_times import TimeFormat, TimeReader
 from models.errors import SettingsError
 
 _GAPS: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "nil", "-"})
 _TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "ts")
-# Epoch times by size: from the given value on they are in milli-, micro- or nanoseconds.
-_EPOCH_UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-_LATEST: Final = 2.5e11  # the year 9892; also what is not a number fails here
+# The first line of a file for spreadsheets may name its separator.
+_SEPARATOR_LINE: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
+_GROUPED: Final = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d*)?(?:e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
+_UTF_8: Final = "utf-8-sig"
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class CsvRows:
     """The rows of a CSV file, read as they are asked for; use it in a ``with`` statement.
 
-    The separator is a comma, a semicolon or a tab, whichever the header has most of. ``-`` is standard input.
+    The separator is what a line ``sep=;`` before the header says, else a comma, a semicolon or a tab, whichever the
+    header has most of. ``-`` is standard input.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format_
+        How times and numbers are written; recognised if not given.
+    encoding
+        What Python calls the file's encoding; UTF-8, with or without a byte order mark, if empty.
 
     Raises
     ------
     SettingsError
-        The file is missing, unreadable or empty.
+        The file is missing, unreadable or empty, or there is no such encoding.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, format_: TimeFormat | None = None, encoding: str = "") -> None:
         self.path = path
+        told = TimeFormat() if format_ is None else format_
+        self.times = TimeReader(told)
+        self._decimal = told.decimal
+        self._encoding = _checked_encoding(encoding)
         self._file = _opened(path)
-        self._text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
+        self._text = io.TextIOWrapper(self._file, encoding=self._encoding, newline="")
+        self._lines_before = 1
         try:
             header = self._header()
+            named = _SEPARATOR_LINE.fullmatch(header.strip("\r\n"))
+            if named is not None:
+                self._lines_before = 2
+                header = self._header()
         except SettingsError:
             self._text.close()
             raise
-        self.delimiter = max(",;\t", key=header.count)
+        self.delimiter = named[1] if named else max(",;\t", key=header.count)
         self.columns = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter))]
 
     def __enter__(self) -> Self:
@@ -57,8 +79,10 @@ class CsvRows:
     def _header(self) -> str:
         try:
             header = self._text.readline()
-        except UnicodeDecodeError:
-            raise SettingsError(f"{self.path} is not text in UTF-8; expected a CSV file") from None
+        except UnicodeError:
+            raise self._undecodable("") from None
+        if "\0" in header:
+            raise self._undecodable("")
         if not header.strip():
             raise SettingsError(f"{self.path} is empty; expected a header line, then rows")
         return header
@@ -69,11 +93,29 @@ class CsvRows:
         try:
             for cells in reader:
                 if cells:
-                    yield reader.line_num + 1, cells
-        except UnicodeDecodeError:
-            raise SettingsError(f"{self.path}: line {reader.line_num + 2} is not text in UTF-8") from None
+                    line = reader.line_num + self._lines_before
+                    self._check_width(line, cells)
+                    yield line, cells
+        except UnicodeError:
+            raise self._undecodable(f": line {reader.line_num + self._lines_before + 1}") from None
         except csv.Error as error:
-            raise SettingsError(f"{self.path}: line {reader.line_num + 1} is not CSV: {error}") from None
+            line = reader.line_num + self._lines_before
+            raise SettingsError(f"{self.path}: line {line} is not CSV: {error}") from None
+
+    def _check_width(self, line: int, cells: Sequence[str]) -> None:
+        """Refuse a row of more cells than columns: a decimal comma, say, has cut a number in two."""
+        if len(cells) > len(self.columns) and any(cell.strip() for cell in cells[len(self.columns) :]):
+            raise SettingsError(
+                f"{self.path}: line {line} has {len(cells)} cells, the header {len(self.columns)}; a cell with the "
+                f"separator '{self.delimiter}' in it needs quotes"
+            )
+
+    def _undecodable(self, where: str) -> SettingsError:
+        told = "UTF-8" if self._encoding == _UTF_8 else self._encoding
+        return SettingsError(
+            f"{self.path}{where} is not text in {told}; expected a CSV file (--encoding says another encoding, such "
+            "as utf-16 or cp1252)"
+        )
 
     @property
     def size(self) -> int | None:
@@ -103,11 +145,10 @@ class CsvRows:
         """Return a time in epoch seconds."""
         text = cells[position].strip() if position < len(cells) else ""
         try:
-            return parsed_time(text)
-        except ValueError:
+            return self.times.read(text)
+        except ValueError as error:
             raise SettingsError(
-                f"{self.path}: line {line}, column '{self.columns[position]}' is '{text[:40]}'; expected a time: "
-                "ISO-8601 such as 2026-11-01T08:00:00Z, or seconds or milliseconds since 1970"
+                f"{self.path}: line {line}, column '{self.columns[position]}' is '{text[:40]}'; {error}"
             ) from None
 
     def number(self, line: int, cells: Sequence[str], position: int) -> float | None:
@@ -116,37 +157,25 @@ class CsvRows:
         if text.lower() in _GAPS:
             return None
         try:
-            number = float(text)
+            number = float(_with_point(text) if self._decimal == "," else text)
         except ValueError:
             number = math.inf
         if not math.isfinite(number) or "_" in text:
+            hint = " (--decimal , reads decimal commas)" if "," in text and self._decimal == "." else ""
             raise SettingsError(
                 f"{self.path}: line {line}, column '{self.columns[position]}' is '{text[:40]}'; expected a number "
-                "such as 12.5, or an empty cell for a gap"
+                f"such as 12{self._decimal}5{hint}, or an empty cell for a gap"
             )
         return number
 
 
-def parsed_time(text: str) -> float:
-    """Return epoch seconds of ISO-8601 (without an offset it is UTC) or of an epoch time in s, ms, µs or ns.
-
-    Raises
-    ------
-    ValueError
-        It is neither.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text.replace("/", "-"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    for least, unit in _EPOCH_UNITS:
-        if abs(number) >= least:
-            number /= unit
-            break
-    if not -_LATEST <= number <= _LATEST:
-        raise ValueError(text)
-    return number
+def _with_point(text: str) -> str:
+    """Return a number with a decimal comma as Python writes it; points may part its thousands, and nothing else."""
+    if "." in text:
+        if _GROUPED.fullmatch(text) is None:
+            raise ValueError(text)
+        text = text.replace(".", "")
+    return text.replace(",", ".")
 
 
 def parsed_interval(option: str, text: str) -> timedelta:
@@ -156,6 +185,15 @@ def parsed_interval(option: str, text: str) -> timedelta:
     if not 0.0 < seconds <= 366 * _UNITS["d"]:
         raise SettingsError(f"{option} is '{text}'; expected a length of time such as 30s, 5m, 1h or 1d")
     return timedelta(seconds=seconds)
+
+
+def _checked_encoding(name: str) -> str:
+    try:
+        found = codecs.lookup(name or _UTF_8).name
+        io.TextIOWrapper(io.BytesIO(), encoding=found)  # codecs such as base64 are none of text
+    except (LookupError, ValueError):
+        raise SettingsError(f"--encoding is '{name}', which is unknown; expected utf-8, utf-16, cp1252 ...") from None
+    return _UTF_8 if found == "utf-8" else found
 
 
 def _opened(path: str) -> BinaryIO:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cli.series_csv import CsvRows
+from cli.series_times import TimeFormat, TimeReader
 from detectors.backtest import Incident
 from models.errors import SettingsError
 
@@ -15,14 +16,18 @@ _YES: Final = frozenset({"1", "true", "t", "yes", "y", "anomaly", "incident"})
 _NO: Final = frozenset({"", "0", "false", "f", "no", "n", "normal", "nan", "null", "none"})
 
 
-def read_incidents(path: str) -> list[Incident]:
+def read_incidents(path: str, format_: TimeFormat, encoding: str, like: TimeReader | None) -> list[Incident]:
     """Return the incidents of a CSV file with a column of starts and one of ends; an empty end is the start.
+
+    Times are read in the given format, where that does not fit they are recognised; numbers mean what they mean in the
+    series (``like``).
 
     The columns are called start and end (or from and to, started_at and ended_at, ...); a file with exactly two
     columns, or with one, whose incidents are moments, may call them anything.
     """
-    with CsvRows(path) as rows:
+    with CsvRows(path, format_, encoding) as rows:
         start, end = _columns(rows)
+        rows.times.follow(like)
         incidents = []
         for line, cells in rows:
             begins = rows.time(line, cells, start)

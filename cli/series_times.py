@@ -1,0 +1,230 @@
+"""Times in the cells of a file: recognised where they can mean one thing only, refused with what to say otherwise."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Final, NamedTuple
+
+from models.errors import SettingsError
+
+# Epoch units: how many in a second, and the range in which a number of this unit is a likely time. Nanoseconds begin
+# in 2000: ticks of 100 ns since the year 1 or 1601, which other systems write, fall before.
+_UNITS: Final = {
+    "s": (1.0, 1e8, 4.2e9),
+    "ms": (1e3, 1e11, 4.2e12),
+    "us": (1e6, 1e14, 4.2e15),
+    "ns": (1e9, 9.4e17, 4.2e18),
+}
+_COMPACT: Final = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_COMPACT_HOUR: Final = "%Y%m%d%H"
+_COMPACT_YEARS: Final = range(1900, 2101)
+_DAY_OR_MONTH_FIRST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T]+(\S.*))?", re.ASCII)
+_UTC_WORDS: Final = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
+# Two digits of a year: 69 to 99 are of the last century, as in POSIX.
+_CENTURY_BREAK: Final = 69
+_EXCEL_ZERO: Final = datetime(1899, 12, 30, tzinfo=UTC)
+_EXCEL_LAST: Final = 2_958_466  # the day after 9999-12-31
+_DAY_SECONDS: Final = 86_400.0
+_EXPECTED: Final = (
+    "expected a time: ISO-8601 such as 2026-11-01T08:00:00Z, a date such as 20261101, or seconds, milli-, micro- or "
+    "nanoseconds since 1970; --time-format says another format"
+)
+
+
+class TimeFormat(NamedTuple):
+    """What the user says of times; all empty, they are recognised.
+
+    ``pattern`` is ``s``, ``ms``, ``us`` or ``ns`` (since 1970, or elapsed), ``excel`` (days since 1899-12-30), or
+    strptime's directives, such as ``%d.%m.%Y %H:%M``.
+    """
+
+    pattern: str = ""
+    day_first: bool = False
+    decimal: str = "."
+
+
+def checked_format(pattern: str, *, day_first: bool, decimal: str) -> TimeFormat:
+    """Return the format that the options describe.
+
+    Raises
+    ------
+    SettingsError
+        An option is none of what is known.
+    """
+    if decimal not in {".", ","}:
+        raise SettingsError(f"--decimal is '{decimal}'; expected . or ,")
+    if pattern and pattern not in _UNITS and pattern != "excel":
+        _check_directives(pattern)
+        if day_first:
+            raise SettingsError("--time-format already says where the day stands; leave out --day-first")
+    return TimeFormat(pattern, day_first, decimal)
+
+
+def _check_directives(pattern: str) -> None:
+    if "%" not in pattern:
+        raise SettingsError(
+            f"--time-format is '{pattern}'; expected s, ms, us or ns since 1970, excel, or a pattern such as "
+            "'%d.%m.%Y %H:%M'"
+        )
+    try:
+        written = datetime(2026, 11, 29, 13, 14, 15, tzinfo=UTC).strftime(pattern)
+        read = datetime.strptime(written, pattern)  # noqa: DTZ007 - only whether it can be read back
+    except (ValueError, re.error) as error:
+        raise SettingsError(f"--time-format is '{pattern}', which is no pattern of strptime: {error}") from None
+    if read.year != 2026:
+        raise SettingsError(f"--time-format is '{pattern}', which has no year; times need one")
+
+
+class TimeReader:
+    """Reads the times of one column; numbers of a column all have the unit that the first one has.
+
+    Without a format, a number is taken where only one reading is likely: an epoch time since 1973, or a date written
+    without separators. A column that begins at 0 is elapsed seconds. Years, months, spreadsheet serial numbers and
+    dates that begin with the day or the month are refused until the format is said.
+    """
+
+    def __init__(self, format_: TimeFormat) -> None:
+        self._format = format_
+        self._unit = ""
+        self._otherwise: TimeReader | None = None
+
+    def follow(self, other: TimeReader | None) -> None:
+        """Read numbers as another column's reader does, and recognise what is not in the format that was said."""
+        self._unit = "" if other is None else other._unit
+        self._otherwise = TimeReader(self._format._replace(pattern=""))
+
+    def read(self, text: str) -> float:
+        """Return epoch seconds; a time without an offset is in UTC.
+
+        Raises
+        ------
+        ValueError
+            It is no time, or may mean several; the message says what is expected.
+        """
+        try:
+            return self._read(text)
+        except ValueError:
+            if self._otherwise is None:
+                raise
+        return self._otherwise.read(text)
+
+    def _read(self, text: str) -> float:
+        pattern = self._format.pattern
+        if "%" in pattern:
+            return self._by_pattern(text, pattern)
+        number = self._number(text)
+        if pattern == "excel":
+            return _excel(number)
+        if pattern:
+            return _scaled(number, pattern)
+        if number is None:
+            return _written(text, day_first=self._format.day_first)
+        return self._recognised(text, number)
+
+    def _by_pattern(self, text: str, pattern: str) -> float:
+        try:
+            moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - UTC where the pattern has no offset
+        except ValueError:
+            raise ValueError(f"expected a time such as --time-format '{pattern}' says") from None
+        return _timestamp(moment)
+
+    def _number(self, text: str) -> float | None:
+        plain = text.replace(",", ".") if self._format.decimal == "," else text
+        try:
+            return None if "_" in plain else float(plain)
+        except ValueError:
+            return None
+
+    def _recognised(self, text: str, number: float) -> float:
+        if self._unit == "":
+            self._unit = _unit_of(text, number)
+        if self._unit in _UNITS:
+            scale, least, most = _UNITS[self._unit]
+            if not least <= number <= most:
+                raise ValueError(f"the times above are {self._unit} since 1970, and this is none; {_EXPECTED}")
+            return number / scale
+        if self._unit == "elapsed":
+            return _scaled(number, "s")
+        moment = _compact(text, self._unit)
+        if moment is None:
+            raise ValueError("expected a date like those above, without separators")
+        return _timestamp(moment)
+
+
+def _unit_of(text: str, number: float) -> str:
+    """Return what the first number of a column says about all of them: a unit, ``elapsed`` or a pattern."""
+    if number == 0.0:
+        return "elapsed"
+    if text.isascii() and text.isdigit():
+        compact = _COMPACT.get(len(text), "")
+        if compact and _compact(text, compact) is not None:
+            return compact
+        if len(text) == 10 and _compact(text, _COMPACT_HOUR) is not None:
+            raise ValueError(f"that may be seconds (--time-format s) or a date (--time-format {_COMPACT_HOUR})")
+    for unit, (_, least, most) in _UNITS.items():
+        if least <= number <= most:
+            return unit
+    raise ValueError(
+        "which number is no likely time since 1970; say what it is: --time-format s (also ms, us, ns; since 1970 or "
+        "elapsed), excel (serial days), %Y (years), %Y%m (months), or another pattern"
+    )
+
+
+def _compact(text: str, pattern: str) -> datetime | None:
+    if not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - UTC
+    except ValueError:
+        return None
+    # strptime reads fewer digits, too.
+    return moment if moment.year in _COMPACT_YEARS and moment.strftime(pattern) == text else None
+
+
+def _scaled(number: float | None, unit: str) -> float:
+    if number is not None:
+        seconds = number / _UNITS[unit][0]
+        # From the year 1 to 9999, which datetime can show.
+        if -6.2e10 <= seconds <= 2.5e11:
+            return seconds
+    raise ValueError(f"expected a number, as --time-format {unit} says")
+
+
+def _excel(number: float | None) -> float:
+    if number is None or not 0.0 <= number < _EXCEL_LAST:
+        raise ValueError(f"expected a serial number of days from 0 to {_EXCEL_LAST}, as --time-format excel says")
+    # Serial numbers hold a moment to about a millisecond.
+    return _EXCEL_ZERO.timestamp() + round(number * _DAY_SECONDS, 3)
+
+
+def _written(text: str, *, day_first: bool) -> float:
+    found = _DAY_OR_MONTH_FIRST.fullmatch(text)
+    if found is None:
+        try:
+            return _timestamp(datetime.fromisoformat(_UTC_WORDS.sub("+00:00", text).replace("/", "-")))
+        except (ValueError, OverflowError):
+            raise ValueError(_EXPECTED) from None
+    if not day_first:
+        raise ValueError(
+            "which may begin with the day or the month; add --day-first, or --time-format with a pattern such as "
+            "'%m/%d/%Y %H:%M'"
+        )
+    day, _, month, year, clock = found.groups()
+    try:
+        on = date(_century(year), int(month), int(day))
+        at = time.fromisoformat(_UTC_WORDS.sub("+00:00", clock.strip())) if clock else time()
+        return _timestamp(datetime.combine(on, at))
+    except (ValueError, OverflowError):
+        raise ValueError("expected a day, a month and a year, then a time of 24 hours, as --day-first says") from None
+
+
+def _century(year: str) -> int:
+    number = int(year)
+    if len(year) == 4:
+        return number
+    return number + (1900 if number >= _CENTURY_BREAK else 2000)
+
+
+def _timestamp(moment: datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
