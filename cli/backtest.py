@@ -45,10 +45,12 @@ def run(
     ] = None,
     time_format: Annotated[
         str,
-        typer.Option(help="How times are written: s, ms, us, ns, excel, or a pattern such as '%d.%m.%Y %H:%M'"),
+        typer.Option(
+            help="How times are written: s, ms, us, ns, excel, excel1904, or a pattern such as '%d.%m.%Y %H:%M'"
+        ),
     ] = "",
     day_first: Annotated[bool, typer.Option("--day-first", help="Dates such as 05/01/2026 begin with the day")] = False,
-    decimal: Annotated[str, typer.Option(help="Decimal sign of numbers, . or ,")] = ".",
+    decimal: Annotated[str, typer.Option(help="Decimal sign of numbers, . or ,; the other parts thousands")] = "",
     encoding: Annotated[str, typer.Option(help="Encoding of the files, such as utf-16; UTF-8 if not given")] = "",
     every: Annotated[str, typer.Option(help="Time between rows, such as 5m; else the first rows tell")] = "",
     labels: Annotated[str, typer.Option(help="CSV with columns start and end: when something was wrong")] = "",

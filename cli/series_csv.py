@@ -21,7 +21,12 @@ _GAPS: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "nil", "-"})
 _TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "ts")
 # The first line of a file for spreadsheets may name its separator.
 _SEPARATOR_LINE: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
-_GROUPED: Final = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d*)?(?:e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
+# A number whose thousands are parted by one sign: `1.234.567,8`, `1,234.5`, `12 345` with any blank, `1'234`.
+_GROUPED: Final = re.compile(
+    r"[-+]?\d{1,3}(?:(?P<group>[.,'\u2019 \u00a0\u2009\u202f])\d{3})(?:(?P=group)\d{3})*"
+    r"(?:(?P<decimal>[.,])\d*)?(?:e[-+]?\d+)?",
+    re.IGNORECASE | re.ASCII,
+)
 _UTF_8: Final = "utf-8-sig"
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -157,25 +162,39 @@ class CsvRows:
         if text.lower() in _GAPS:
             return None
         try:
-            number = float(_with_point(text) if self._decimal == "," else text)
-        except ValueError:
-            number = math.inf
-        if not math.isfinite(number) or "_" in text:
-            hint = " (--decimal , reads decimal commas)" if "," in text and self._decimal == "." else ""
+            number = _number(text, self._decimal)
+        except ValueError as error:
             raise SettingsError(
-                f"{self.path}: line {line}, column '{self.columns[position]}' is '{text[:40]}'; expected a number "
-                f"such as 12{self._decimal}5{hint}, or an empty cell for a gap"
-            )
+                f"{self.path}: line {line}, column '{self.columns[position]}' is '{text[:40]}'; {error}"
+            ) from None
         return number
 
 
-def _with_point(text: str) -> str:
-    """Return a number with a decimal comma as Python writes it; points may part its thousands, and nothing else."""
-    if "." in text:
-        if _GROUPED.fullmatch(text) is None:
-            raise ValueError(text)
-        text = text.replace(".", "")
-    return text.replace(",", ".")
+def _number(text: str, decimal: str) -> float:
+    """Return a finite number whose decimal sign is ``decimal``, or a point where that is empty."""
+    sign = decimal or "."
+    plain, hint = _ungrouped(text, decimal), ""
+    try:
+        number = float(plain.replace(",", ".") if sign == "," and "." not in plain else plain)
+    except ValueError:
+        number = math.inf
+        if not decimal and re.fullmatch(r"[-+]?\d*,\d+", text):
+            hint = " (--decimal , reads decimal commas, --decimal . takes commas for thousands)"
+    if not math.isfinite(number) or "_" in text or (sign == "," and "." in plain):
+        raise ValueError(f"expected a number such as 12{sign}5{hint}, or an empty cell for a gap")
+    return number
+
+
+def _ungrouped(text: str, decimal: str) -> str:
+    """Return a number without what parts its thousands; as it is where that could be its decimal sign."""
+    found = _GROUPED.fullmatch(text)
+    if found is None:
+        return text
+    group, shown = found["group"], found["decimal"]
+    wrong = shown is not None and shown != (decimal or ".")
+    # 1,234 may be 1234 or 1.234: only the user knows.
+    unknown = not decimal and group in ".," and (group == "." or (shown is None and text.count(group) == 1))
+    return text if wrong or unknown or group in {decimal, shown} else text.replace(group, "")
 
 
 def parsed_interval(option: str, text: str) -> timedelta:

@@ -21,9 +21,14 @@ _COMPACT_HOUR: Final = "%Y%m%d%H"
 _COMPACT_YEARS: Final = range(1900, 2101)
 _DAY_OR_MONTH_FIRST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T]+(\S.*))?", re.ASCII)
 _UTC_WORDS: Final = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
+_SHORT_HOUR: Final = re.compile(r"(?:(?<=^)|(?<=[ T]))(\d):", re.ASCII)
+_SPACED_OFFSET: Final = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}:?\d{2}$)", re.ASCII)
 # Two digits of a year: 69 to 99 are of the last century, as in POSIX.
 _CENTURY_BREAK: Final = 69
-_EXCEL_ZERO: Final = datetime(1899, 12, 30, tzinfo=UTC)
+_SERIAL_ZEROS: Final = {
+    "excel": datetime(1899, 12, 30, tzinfo=UTC),
+    "excel1904": datetime(1904, 1, 1, tzinfo=UTC),
+}
 _EXCEL_LAST: Final = 2_958_466  # the day after 9999-12-31
 _DAY_SECONDS: Final = 86_400.0
 _EXPECTED: Final = (
@@ -35,13 +40,14 @@ _EXPECTED: Final = (
 class TimeFormat(NamedTuple):
     """What the user says of times; all empty, they are recognised.
 
-    ``pattern`` is ``s``, ``ms``, ``us`` or ``ns`` (since 1970, or elapsed), ``excel`` (days since 1899-12-30), or
-    strptime's directives, such as ``%d.%m.%Y %H:%M``.
+    ``pattern`` is ``s``, ``ms``, ``us`` or ``ns`` (since 1970, or elapsed), ``excel`` (days since 1899-12-30),
+    ``excel1904`` (days since 1904-01-01, as old workbooks of Macintosh have), or strptime's directives, such as
+    ``%d.%m.%Y %H:%M``. ``decimal`` is the decimal sign of numbers, a point where nothing is said.
     """
 
     pattern: str = ""
     day_first: bool = False
-    decimal: str = "."
+    decimal: str = ""
 
 
 def checked_format(pattern: str, *, day_first: bool, decimal: str) -> TimeFormat:
@@ -52,9 +58,9 @@ def checked_format(pattern: str, *, day_first: bool, decimal: str) -> TimeFormat
     SettingsError
         An option is none of what is known.
     """
-    if decimal not in {".", ","}:
+    if decimal not in {"", ".", ","}:
         raise SettingsError(f"--decimal is '{decimal}'; expected . or ,")
-    if pattern and pattern not in _UNITS and pattern != "excel":
+    if pattern and pattern not in _UNITS and pattern not in _SERIAL_ZEROS:
         _check_directives(pattern)
         if day_first:
             raise SettingsError("--time-format already says where the day stands; leave out --day-first")
@@ -114,8 +120,8 @@ class TimeReader:
         if "%" in pattern:
             return self._by_pattern(text, pattern)
         number = self._number(text)
-        if pattern == "excel":
-            return _excel(number)
+        if pattern in _SERIAL_ZEROS:
+            return _serial(number, pattern)
         if pattern:
             return _scaled(number, pattern)
         if number is None:
@@ -191,18 +197,20 @@ def _scaled(number: float | None, unit: str) -> float:
     raise ValueError(f"expected a number, as --time-format {unit} says")
 
 
-def _excel(number: float | None) -> float:
-    if number is None or not 0.0 <= number < _EXCEL_LAST:
-        raise ValueError(f"expected a serial number of days from 0 to {_EXCEL_LAST}, as --time-format excel says")
+def _serial(number: float | None, pattern: str) -> float:
+    zero = _SERIAL_ZEROS[pattern].timestamp()
+    last = _EXCEL_LAST - (zero - _SERIAL_ZEROS["excel"].timestamp()) / _DAY_SECONDS
+    if number is None or not 0.0 <= number < last:
+        raise ValueError(f"expected a serial number of days from 0 to {last:.0f}, as --time-format {pattern} says")
     # Serial numbers hold a moment to about a millisecond.
-    return _EXCEL_ZERO.timestamp() + round(number * _DAY_SECONDS, 3)
+    return zero + round(number * _DAY_SECONDS, 3)
 
 
 def _written(text: str, *, day_first: bool) -> float:
     found = _DAY_OR_MONTH_FIRST.fullmatch(text)
     if found is None:
         try:
-            return _timestamp(datetime.fromisoformat(_UTC_WORDS.sub("+00:00", text).replace("/", "-")))
+            return _timestamp(datetime.fromisoformat(_with_offset(text).replace("/", "-")))
         except (ValueError, OverflowError):
             raise ValueError(_EXPECTED) from None
     if not day_first:
@@ -213,10 +221,16 @@ def _written(text: str, *, day_first: bool) -> float:
     day, _, month, year, clock = found.groups()
     try:
         on = date(_century(year), int(month), int(day))
-        at = time.fromisoformat(_UTC_WORDS.sub("+00:00", clock.strip())) if clock else time()
+        at = time.fromisoformat(_with_offset(clock.strip())) if clock else time()
         return _timestamp(datetime.combine(on, at))
     except (ValueError, OverflowError):
         raise ValueError("expected a day, a month and a year, then a time of 24 hours, as --day-first says") from None
+
+
+def _with_offset(text: str) -> str:
+    """Return a time whose hour, and whose offset if it has one, are written as ISO-8601 wants them."""
+    padded = _SHORT_HOUR.sub(r"0\1:", text)
+    return _SPACED_OFFSET.sub("", _UTC_WORDS.sub("+00:00", padded))
 
 
 def _century(year: str) -> int:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.series_csv import CsvRows
+from cli.series_times import TimeFormat
+from models.errors import SettingsError
 from tests.unit.cli.test_backtest import complaint, run, scored
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -114,12 +117,48 @@ def test_a_decimal_comma_that_cuts_a_number_in_two_is_no_smaller_number(tmp_path
     assert "line 2 has 3 cells, the header 2" in complaint(file, "--value", "v", "--decimal", ",")
 
 
-def test_points_part_thousands_only_where_a_comma_is_the_decimal_sign(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("1.234,5", ",", 1234.5),
+        ("1.234.567", ",", 1_234_567.0),
+        ("1.234", ",", 1234.0),
+        ("1,234.5", ".", 1234.5),
+        ("1,234", ".", 1234.0),
+        ("1,234.5", "", 1234.5),
+        ("-1,234,567", "", -1_234_567.0),
+        ("1.234", "", 1.234),
+        ("1\u202f234,5", ",", 1234.5),
+        ("1\u00a0234\u00a0567", "", 1_234_567.0),
+        ("1'234.5", "", 1234.5),
+        ("1\u2019234", ".", 1234.0),
+        ("12,5e3", ",", 12_500.0),
+        ("1,234", "", None),
+        ("1,5", "", None),
+        ("12,34", ".", None),
+        ("1,23,456", ".", None),
+        ("12.34,5", ",", None),
+        ("12.5", ",", None),
+        ("1.234.567", "", None),
+        ("1 23", "", None),
+        ("1,234.567.890", ".", None),
+        ("1_000", "", None),
+        ("inf", "", None),
+        ("12 %", "", None),
+    ],
+)
+def test_signs_between_thousands_are_read_where_they_can_be_nothing_else(
+    tmp_path: Path, text: str, decimal: str, number: float | None
+) -> None:
     file = tmp_path / "s.csv"
-    rows = [f'2026-01-05T00:{n:02}:00Z;"1.234,{n}"' for n in range(60)]
-    file.write_text("\n".join(["time;v", *rows, "2026-01-05T01:00:00Z;12.34,5"]))
-    assert "line 62, column 'v' is '12.34,5'" in complaint(file, "--value", "v", "--decimal", ",")
-    assert "line 2, column 'v' is '1.234,0'" in complaint(file, "--value", "v")
+    file.write_text(f"time;v\n2026-01-05;{text}\n", encoding="utf-8")
+    with CsvRows(str(file), TimeFormat(decimal=decimal)) as rows:
+        ((line, cells),) = rows
+        if number is not None:
+            assert rows.number(line, cells, 1) == number
+            return
+        with pytest.raises(SettingsError, match=r"line 2, column 'v' is .* expected a number"):
+            rows.number(line, cells, 1)
 
 
 def test_labels_are_read_in_the_same_format_or_recognised(tmp_path: Path) -> None:
