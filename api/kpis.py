@@ -20,6 +20,7 @@ from kpis.kpi import Kpi
 from kpis.query import figures
 from kpis.registry import ALL
 from kpis.scope import Everyone, Interval, Scope
+from kpis.stale import CONVERSATIONS_BEHIND, uncounted
 from sinks.reading import ask
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
@@ -70,6 +71,7 @@ class KpiAnswer(BaseModel):
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
     values: list[Value]
+    uncounted: Annotated[str, Field(description="How much of the newest data no figure knows yet; empty: none")]
     total: Annotated[int, Field(description="Values of all pages")]
     next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
 
@@ -102,8 +104,10 @@ async def figure(
                 )
     scope = _scope(query, caller)
     asked = figures([kpi.id], scope, query.by, query.every)
-    question = services_of(request).pool.run(lambda client: ask(client, asked.sql, asked.parameters))
-    rows = await unless_gone(request, question)
+    question = services_of(request).pool.run(
+        lambda client: (ask(client, asked.sql, asked.parameters), ask(client, CONVERSATIONS_BEHIND, {}))
+    )
+    rows, standing = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
@@ -114,6 +118,7 @@ async def figure(
             "to": scope.limit,
             "filters": query.filters,
             "values": [_value(kpi, row, keys, scope) for row in rows[query.offset : more]],
+            "uncounted": uncounted(int(standing[0]["seconds"])),
             "total": len(rows),
             "next_offset": more if more < len(rows) else None,
         }

@@ -60,7 +60,7 @@ class Template(_Body):
 
 
 class ReportOptions(_Body):
-    """What report to make: the options of the document's `generateReport`."""
+    """What report to make."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from clickhouse_connect.driver.client import Client
 
 from cli.console import err
-from kpis.stale import CONVERSATIONS_BEHIND
+from kpis.stale import CONVERSATIONS_BEHIND, uncounted
 from sinks.reading import ask
-
-# The leading worker rolls up every half minute.
-_EXPECTED_SECONDS: Final = 60
 
 
 def behind(client: Client) -> str:
     """Return in words how far figures of conversations are behind; nothing where they keep up."""
     seconds = int(ask(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
-    if seconds <= _EXPECTED_SECONDS:
+    if not (words := uncounted(seconds)):
         return ""
-    return (
-        f"the last {-(-seconds // 60)} minutes of conversations are not counted yet; start a worker, which counts them "
-        "every half minute, or run 'romashka jobs run roll-ups'"
-    )
+    return f"{words}; start a worker, which counts them every half minute, or run 'romashka jobs run roll-ups'"
 
 
 def say_if_behind(client: Client) -> None:

@@ -48,7 +48,7 @@ def generate(
     recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
     raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
     options: Annotated[
-        Path | None, typer.Option(help="Options of generateReport as a JSON file, instead of the above")
+        Path | None, typer.Option(help="All of the above from a JSON file with the body of POST /v1/reports")
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--out", help="File to write; named by type and day if not given")

@@ -79,7 +79,7 @@ def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
         found.append(f"too little data (n={n:,.0f}, needs {kpi.minimum_volume})")
     if kpi.unit is Unit.MONEY and isinstance(scope.tenant, Everyone) and "tenant" not in row and value:
         found.append("adds up the currencies of all tenants")
-    return found + changes(kpi, scope)
+    return found + (changes(kpi, scope) if value is not None and n else [])
 
 
 def changes(kpi: Kpi, scope: Scope) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Final
 
 # An insert notes its touch a moment before its rows can be read. This is longer than any insert may take.
 MARGIN_SECONDS: Final = 60
+# The leading worker rolls up every half minute.
+_EXPECTED_SECONDS: Final = 60
 
 # Who changes what a roll-up keeps gives it another name: then it is made again from nothing, whoever made it before.
 CONVERSATION_FACTS: Final = "conversation_facts_2"
@@ -20,6 +22,19 @@ CONVERSATION_DAYS: Final = "conversation_days_2"
 def since(rollup: str) -> str:
     """Return the moment from which on touches are not in a roll-up."""
     return f"(SELECT max(reflects) - INTERVAL {MARGIN_SECONDS} SECOND FROM rollup_progress WHERE rollup = '{rollup}')"
+
+
+def uncounted(seconds: int) -> str:
+    """Return in words how far figures of conversations are behind; nothing where they keep up.
+
+    Parameters
+    ----------
+    seconds
+        What ``CONVERSATIONS_BEHIND`` answers.
+    """
+    if seconds <= _EXPECTED_SECONDS:
+        return ""
+    return f"the last {-(-seconds // 60)} minutes of conversations are not counted yet"
 
 
 def query_hours(tenant: str, rollup: str) -> str:

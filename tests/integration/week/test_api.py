@@ -233,6 +233,7 @@ def test_rows_come_in_pages_that_make_up_the_whole(api: Api) -> None:
     times = {"from": api.week.start.isoformat(), "to": api.week.end.isoformat(), "by": "provider"}
     whole = api.get("/v1/kpis/query_count", api.analyst, **times).json()
     assert whole["next_offset"] is None
+    assert whole["uncounted"] == ""
     found: list[Any] = []
     offset: int | None = 0
     while offset is not None:

@@ -74,6 +74,12 @@ def test_a_range_across_a_definition_change_says_what_changed() -> None:
     assert notes(get(id_), row(id_, 0.8, 100), scope(days=1)) == []
 
 
+@pytest.mark.parametrize("value", [None, 0])
+def test_a_definition_change_of_a_figure_without_data_is_not_told(value: int | None) -> None:
+    id_ = "data_utilization_rate"
+    assert not any("defined anew" in one for one in notes(get(id_), row(id_, value, 0), scope(days=30, end=NOW)))
+
+
 def test_money_of_all_tenants_is_said_to_be_of_several_currencies() -> None:
     id_ = "value_generated"
     assert notes(get(id_), row(id_, Decimal(5), 9), scope()) == ["adds up the currencies of all tenants"]
