@@ -14,21 +14,39 @@ from models.insights import ACROSS_TENANTS
 
 # A revoked key is refused after so long at the latest.
 _FRESH_SECONDS: Final = 5.0
+# Keys that nobody knows yet have the table read again, but no more often than this, however many are made up.
+_BETWEEN_SECONDS: Final = 1.0
 
 
 class KeyRing:
-    """Knows every key, so that a made-up one costs no question to the database."""
+    """Knows every key; all made-up ones together cost the database one question a second.
 
-    def __init__(self, read: Callable[[], Awaitable[list[StoredKey]]], clock: Callable[[], float]) -> None:
+    Parameters
+    ----------
+    read
+        Reads the table of keys.
+    clock
+        Seconds since 1970.
+    pause
+        Waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[list[StoredKey]]],
+        clock: Callable[[], float],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._read = read
         self._clock = clock
+        self._pause = pause
         self._keys: dict[str, StoredKey] = {}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._uses: dict[str, datetime] = {}
 
     async def identity(self, text: str) -> Identity:
-        """Return whose key this is.
+        """Return whose key this is; one that was made a moment ago counts, after a second at most.
 
         Raises
         ------
@@ -37,8 +55,11 @@ class KeyRing:
         Unreachable
             The keys cannot be read; an old list would let in whom it must not.
         """
-        await self._refresh()
+        asked_at = self._clock()
+        await self._refresh(asked_at - _FRESH_SECONDS)
         parts = parted(text)
+        if parts is not None and parts[0] not in self._keys:
+            await self._refresh(asked_at)
         key = self._keys.get(parts[0]) if parts else None
         if parts is None or key is None or not key.opens_with(parts[1]):
             raise _refused("there is no such API key")
@@ -53,13 +74,18 @@ class KeyRing:
         uses, self._uses = self._uses, {}
         return uses
 
-    async def _refresh(self) -> None:
-        if self._clock() - self._read_at < _FRESH_SECONDS:
+    async def _refresh(self, since: float) -> None:
+        """Read the keys, unless they were read after ``since``."""
+        if self._read_at > since:
             return
         async with self._reading:
-            if self._clock() - self._read_at >= _FRESH_SECONDS:
-                self._keys = {key.id: key for key in await self._read()}
-                self._read_at = self._clock()
+            if self._read_at > since:
+                return
+            if (wait := self._read_at + _BETWEEN_SECONDS - self._clock()) > 0:
+                await self._pause(min(wait, _BETWEEN_SECONDS))
+            began = self._clock()
+            self._keys = {key.id: key for key in await self._read()}
+            self._read_at = began
 
 
 def _refused(why: str) -> Refused:

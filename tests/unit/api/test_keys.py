@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -71,6 +72,51 @@ async def test_keys_are_read_every_few_seconds_whoever_asks() -> None:
         await ring.identity(shown)
     assert ring.take_uses() == {key.id: datetime.fromtimestamp(100.0, UTC)}
     assert ring.take_uses() == {}
+
+
+async def test_a_key_opens_from_the_moment_on_that_it_is_stored() -> None:
+    old, _ = new_key(Role.ANALYST, TENANT, "billing", NOW)
+    table, moment = Stored(old), 100.0
+    waits: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        nonlocal moment
+        waits.append(seconds)
+        moment += seconds
+
+    ring = KeyRing(table.read, lambda: moment, pause)
+    with pytest.raises(Refused, match="no such API key"):
+        await ring.identity("rmk_nothing")
+    new, shown = new_key(Role.VIEWER, TENANT, "just made", NOW)
+    table.keys.append(new)
+    moment += 0.25
+    assert (await ring.identity(shown)).name == f"key:{new.id}"
+    assert waits == [pytest.approx(0.75)]
+    assert table.reads == 2
+
+
+async def test_made_up_keys_have_the_table_read_once_a_second_however_many_come() -> None:
+    key, shown = new_key(Role.ANALYST, TENANT, "billing", NOW)
+    table, moment = Stored(key), 100.0
+
+    async def pause(seconds: float) -> None:
+        nonlocal moment
+        await asyncio.sleep(0)
+        moment += seconds
+
+    async def refused() -> bool:
+        try:
+            await ring.identity(f"rmk_{'a' * 12}_{'b' * 43}")
+        except Refused:
+            return True
+        return False
+
+    ring = KeyRing(table.read, lambda: moment, pause)
+    await ring.identity(shown)
+    moment += 0.1
+    assert all(await asyncio.gather(*(refused() for _ in range(50))))
+    assert table.reads == 2
+    assert moment == pytest.approx(101.0)
 
 
 @pytest.mark.parametrize(
