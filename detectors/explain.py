@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from detectors.advice import actions
 from detectors.evidence import Evidence, ratio
+from detectors.incident_kinds import KINDS, actions_for, title_of
 from detectors.naming import name
 from detectors.severity import confidence, severity
 from detectors.signals import Signal
@@ -18,41 +18,6 @@ from models.insights import Insight
 MODEL_VERSION: Final = "incidents-1"
 # A kind of error that makes up less of the additional failures is noise.
 _NOTABLE_SHARE: Final = 0.05
-
-# The channel that a kind is told by, where it spoke; the first of the list that did.
-_HEADLINES: Final[dict[str, tuple[str, ...]]] = {
-    "provider_outage": ("errors",),
-    "error_burst": ("errors",),
-    "rate_limit_exhaustion": ("rate_limit", "errors"),
-    "latency": ("latency",),
-    "latency_creep": ("latency",),
-    "volume_drop": ("volume",),
-    "volume_surge": ("volume",),
-    "stale_sync": ("stale_sync",),
-    "empty_sync": ("empty_sync",),
-    "interrupted_sync": ("sync_interrupted",),
-    "sync_failing": ("sync_failing",),
-}
-
-_TITLES: Final = {
-    "provider_outage": "{name} is down: {observed} % of queries fail",
-    "latency": "{name} is slow: {observed} ms instead of {expected} ms",
-    "latency_creep": "{name} is getting slower: {observed} ms instead of {expected} ms",
-    "volume_drop": "{name} is hardly asked any more: {observed} queries per minute instead of {expected}",
-    "volume_surge": "{name} is asked far more than usual: {observed} queries per minute instead of {expected}",
-    "stale_sync": "{name} says healthy, but its data is {observed_span} old",
-    "empty_sync": "{name} says healthy, but its syncs bring no data",
-    "interrupted_sync": "A sync of {name} never finished",
-    "sync_failing": "Syncs of {name} fail",
-}
-_ERROR_TITLES: Final = {
-    "auth": "{name} refuses our token: {observed} % of queries fail",
-    "permission": "{name} denies permission: {observed} % of queries fail",
-    "schema": "{name} changed its fields: {observed} % of queries fail",
-    "timeout": "{name} answers too late: {observed} % of queries time out",
-    "not_found": "{name} finds less than usual: {observed} % of queries fail",
-}
-_ANY_ERROR_TITLE: Final = "{name} fails more than usual: {observed} % of queries"
 
 
 def explained(
@@ -67,7 +32,7 @@ def explained(
     kind = name(evidence)
     shown = provider_name(provider)
     error_kind = evidence.dominant_error if "errors" in evidence.worst else ""
-    channel = next(channel for channel in _HEADLINES[kind] if channel in evidence.worst)
+    channel = next(channel for channel in KINDS[kind].channels if channel in evidence.worst)
     headline = evidence.worst[channel]
     period = when(evidence.started_at, ended_at)
     sentence = f"{_capital(_SENTENCES[channel](headline, shown))}; {period}"
@@ -92,17 +57,15 @@ def explained(
         upper=headline.upper,
         unit=headline.unit,
         contributing_factors=_factors(evidence, channel, shown),
-        recommended_actions=actions(kind, error_kind, shown),
+        recommended_actions=actions_for(kind, error_kind, shown),
         model_version=MODEL_VERSION,
     )
 
 
 def _title(kind: str, error_kind: str, headline: Signal, shown: str) -> str:
-    if kind == "rate_limit_exhaustion":
-        used_up = headline.channel == "errors" or headline.detail == "0"
-        return f"The API quota of {shown} is used up" if used_up else f"The API quota of {shown} is running out"
-    template = _ERROR_TITLES.get(error_kind, _ANY_ERROR_TITLE) if kind == "error_burst" else _TITLES[kind]
-    return template.format(
+    if kind == "rate_limit_exhaustion" and (headline.channel == "errors" or headline.detail == "0"):
+        return f"The API quota of {shown} is used up"
+    return title_of(kind, error_kind).format(
         name=shown,
         observed=number(headline.observed),
         expected=number(headline.expected),

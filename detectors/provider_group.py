@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Final
 from uuid import UUID
 
-from detectors.advice import actions
+from detectors.incident_kinds import KINDS, actions_for
 from detectors.wording import number, provider_name, when
 from models.insights import ACROSS_TENANTS, Insight, Severity, insight_id
 
@@ -19,44 +19,17 @@ MODEL_VERSION: Final = "groups-1"
 TOGETHER: Final = timedelta(minutes=30)
 """Incidents that begin within so long of each other can have one cause: few queries show it later than many."""
 
-# What can have one cause at the provider.
-_FAMILY: Final = {
-    "provider_outage": "failing",
-    "error_burst": "failing",
-    "sync_failing": "failing",
-    "latency": "slow",
-    "latency_creep": "slow",
-    "volume_drop": "silent",
-    "volume_surge": "busy",
-    "stale_sync": "stale",
-    "empty_sync": "stale",
-    "interrupted_sync": "stale",
-    "rate_limit_exhaustion": "limited",
-}
 # An outage shows as slowness or silence where queries are few or give up early.
 _OUTAGE: Final = "provider_outage"
 _OUTAGE_TAKES_IN: Final = {"failing", "slow", "silent"}
 
 _RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 _SUREST: Final = 0.99
-_WHAT: Final = {
-    "provider_outage": "is down",
-    "error_burst": "fails more than usual",
-    "sync_failing": "does not sync",
-    "latency": "is slow",
-    "latency_creep": "is getting slower",
-    "volume_drop": "is hardly asked any more",
-    "volume_surge": "is asked far more than usual",
-    "stale_sync": "says healthy with old data",
-    "empty_sync": "says healthy and syncs no data",
-    "interrupted_sync": "leaves syncs unfinished",
-    "rate_limit_exhaustion": "has no API quota left",
-}
 
 
 def family(incident: Insight) -> str:
     """Return what kind of cause an incident can have."""
-    return _FAMILY[incident.kind]
+    return KINDS[incident.kind].family
 
 
 def in_families(incidents: Sequence[Insight]) -> list[list[Insight]]:
@@ -123,7 +96,7 @@ class ProviderGroup:
         started_at = datetime.fromisoformat(self.started_at)
         shown, tenants = provider_name(self.provider), len(set(self.members.values()))
         observed, expected, lower, upper = self.figures
-        what = f"{shown} {_WHAT[self.kind]} for {tenants:,} tenants"
+        what = f"{shown} {KINDS[self.kind].shared_title} for {tenants:,} tenants"
         against = ""
         if observed is not None and expected is not None:
             against = f", typically {number(observed)} {self.unit} instead of {number(expected)}"
@@ -147,7 +120,7 @@ class ProviderGroup:
             upper=upper,
             unit=self.unit,
             contributing_factors=(f"{tenants:,} tenants show it at the same time: the cause is not one tenant's own.",),
-            recommended_actions=actions(self.kind, "", shown),
+            recommended_actions=actions_for(self.kind, "", shown),
             members=tuple(UUID(member) for member in self.members),
             model_version=MODEL_VERSION,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.advice import actions
+from detectors.incident_kinds import KINDS, actions_for
 from detectors.signals import Signal
 from detectors.wording import number, provider_name, span
 
@@ -121,7 +121,7 @@ def test_confidence_grows_with_the_score_and_with_agreeing_channels() -> None:
 
 
 def test_every_kind_of_error_has_advice_of_its_own() -> None:
-    advice = {kind: actions("error_burst", kind, "HubSpot") for kind in ("auth", "schema", "permission", "")}
+    advice = {kind: actions_for("error_burst", kind, "HubSpot") for kind in ("auth", "schema", "permission", "")}
     assert len(set(advice.values())) == 4
     assert all("{" not in sentence for sentences in advice.values() for sentence in sentences)
 
@@ -140,3 +140,21 @@ def test_spans_are_told_in_the_unit_that_suits_them() -> None:
 def test_any_provider_can_be_written() -> None:
     assert provider_name("hubspot") == "HubSpot"
     assert provider_name("acme_crm-eu") == "Acme Crm Eu"
+
+
+def test_every_kind_of_incident_says_what_to_do_and_keeps_to_the_channels_that_can_speak() -> None:
+    spoken = {
+        "errors",
+        "latency",
+        "volume",
+        "rate_limit",
+        "stale_sync",
+        "empty_sync",
+        "sync_interrupted",
+        "sync_failing",
+    }
+    for kind in KINDS.values():
+        assert kind.channels, kind.id
+        assert set(kind.channels) <= spoken, kind.id
+        assert kind.actions, kind.id
+        assert all("{" not in action for action in actions_for(kind.id, "", "HubSpot")), kind.id
