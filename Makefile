@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks tests tools
 
-.PHONY: setup sbom env demo test test-kafka test-typescript check bench bench-detection bench-churn bench-kpis lock clean
+.PHONY: setup sbom env demo test test-kafka test-grafana test-typescript check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,9 @@ test-readme: setup ## the commands of README as they stand in it, from the first
 
 test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from its Maven artifacts
 	@tests/kafka/run $(ARGS)
+
+test-grafana: setup ## every tab, link and alert message in a real Grafana and Chromium; pictures and times into build/grafana
+	@$(BIN)/pytest tests/grafana $(ARGS)
 
 test-typescript: ## the TypeScript tracker: its types against the JSON Schemas, its build, its tests (Node 20.19.4 or newer)
 	@cd tracker/typescript && npm ci --silent && npm run --silent check && npm test --silent
