@@ -1,7 +1,7 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks tests tools
+SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
 .PHONY: setup sbom env demo test test-kafka test-grafana test-typescript check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
