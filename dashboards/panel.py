@@ -1,7 +1,8 @@
 """What a dashboard is made of, whoever draws it: Grafana, or the preview in a browser (``dashboards.preview``).
 
-A panel answers the question in its title. It says what to ask ClickHouse in a dialect (``kpis.dialect``), so that what
-Grafana asks and what the preview asks differ in how values get in, and in nothing else.
+A panel answers the question that its description begins with. It says what to ask ClickHouse in a dialect
+(``kpis.dialect``), so that what Grafana asks and what the preview asks differ in how values get in, and in nothing
+else.
 """
 
 from __future__ import annotations
@@ -129,9 +130,9 @@ class Panel:
     id
         Stable and unique within its tab: alerts and links name it.
     title
-        The question that it answers.
+        The name that teams use for what it shows.
     description
-        What is counted, what is left out, what to do when it looks bad.
+        The question that it answers, what is counted, what is left out, what to do when it looks bad.
     asks
         Reference id (``A``, ``B``, ...) → statement.
     no_data

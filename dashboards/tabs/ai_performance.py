@@ -64,7 +64,8 @@ _CONFIDENCE: Final = Row(
     (
         trend(
             10,
-            "How sure is the AI, with and without data?",
+            "AI confidence with and without data",
+            "How sure is the AI, with and without data? "
             "The AI's own confidence of the same conversations with integration data and without it, by day.",
             "confidence_with_data",
             "confidence_without_data",
@@ -72,8 +73,9 @@ _CONFIDENCE: Final = Row(
         ),
         Panel(
             id=11,
-            title="Which data is worth having?",
-            description="Use, confidence gained, durable resolutions and satisfaction of conversations by the data "
+            title="Impact by data type",
+            description="Which data is worth having? "
+            "Use, confidence gained, durable resolutions and satisfaction of conversations by the data "
             "type they touched. A conversation counts for each of its types.",
             picture=Picture.TABLE,
             asks={
@@ -101,16 +103,16 @@ _SUCCESS: Final = Row(
     (
         trend(
             20,
-            "Which integration answers how often?",
-            "Share of queries that succeeded, by integration and day.",
+            "Query success rate by integration",
+            "Which integration answers how often? Share of queries that succeeded, by integration and day.",
             "query_success_rate",
             every=Interval.DAY,
             by=("provider",),
         ),
         Panel(
             id=21,
-            title="Which query types fall short?",
-            description="Volume, success, speed and the AI's confidence by query type.",
+            title="Performance by query type",
+            description="Which query types fall short? Volume, success, speed and the AI's confidence by query type.",
             picture=Picture.TABLE,
             asks={
                 "A": split(
@@ -141,8 +143,9 @@ _SPEED: Final = Row(
     (
         Panel(
             id=30,
-            title="How are response times spread?",
-            description="Queries by response time (upper bound in ms) and time. A second dark band means that some "
+            title="Response time distribution",
+            description="How are response times spread? "
+            "Queries by response time (upper bound in ms) and time. A second dark band means that some "
             "queries take another way: a cold cache, or a slow endpoint.",
             picture=Picture.HEATMAP,
             asks={"A": Ask(frozenset(_COLUMNS), _latencies)},
@@ -153,8 +156,8 @@ _SPEED: Final = Row(
         ),
         trend(
             31,
-            "How long do queries take?",
-            "Half of the queries, 95 % and 99 % of them stay below these lines.",
+            "Response time p50, p95, p99",
+            "How long do queries take? Half of the queries, 95 % and 99 % of them stay below these lines.",
             "latency_p50_ms",
             "latency_p95_ms",
             "latency_p99_ms",

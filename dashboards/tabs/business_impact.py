@@ -100,15 +100,16 @@ _DIFFERENCE: Final = Row(
         tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6, link=_ENDED),
         _with_and_without(
             10,
-            "Do conversations with data convert more often?",
+            "Conversion rate with and without data",
+            "Do conversations with data convert more often? "
             "Share that converted, by day. The plain comparison: stages and channels differ; the lift above is "
             "adjusted for them.",
             "conversion_rate",
         ),
         _with_and_without(
             11,
-            "Are customers happier with data?",
-            "Mean rating by day of conversations with and without integration data.",
+            "CSAT with and without data",
+            "Are customers happier with data? Mean rating by day of conversations with and without integration data.",
             "csat",
         ),
     ),
@@ -119,8 +120,9 @@ _WHERE: Final = Row(
     (
         Panel(
             id=20,
-            title="Which integration influenced how much revenue?",
-            description="Sales less refunds, shared out by the tenant's attribution rule and window. Influenced, not "
+            title="Influenced revenue by integration",
+            description="Which integration influenced how much revenue? "
+            "Sales less refunds, shared out by the tenant's attribution rule and window. Influenced, not "
             "caused. Sales whose data named no integration are left out.",
             picture=Picture.BARS,
             asks={"A": _by_provider()},
@@ -132,8 +134,9 @@ _WHERE: Final = Row(
         ),
         Panel(
             id=21,
-            title="In which stage does data help most?",
-            description="Conversations, conversion and satisfaction by stage of the customer's journey.",
+            title="Performance by journey stage",
+            description="In which stage does data help most? "
+            "Conversations, conversion and satisfaction by stage of the customer's journey.",
             picture=Picture.TABLE,
             asks={
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
@@ -152,8 +155,9 @@ _WHERE: Final = Row(
         ),
         Panel(
             id=22,
-            title="Which segments bring in what?",
-            description="Conversations, conversion and value by customer segment. Currencies of several tenants do not "
+            title="Performance by segment",
+            description="Which segments bring in what? "
+            "Conversations, conversion and value by customer segment. Currencies of several tenants do not "
             "add up: choose one.",
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
@@ -175,8 +179,9 @@ _PERIODS: Final = Row(
     (
         Panel(
             id=30,
-            title="How does each period compare with no data at all?",
-            description="With the integration's data against the same tenant's conversations without any, alike in "
+            title="Impact by period",
+            description="How does each period compare with no data at all? "
+            "With the integration's data against the same tenant's conversations without any, alike in "
             "stage and channel. Rows of closed periods that late facts changed say when they were restated.",
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset({"provider"}), _impact)},
@@ -198,8 +203,9 @@ _PERIODS: Final = Row(
         ),
         Panel(
             id=31,
-            title="Which costs do these figures rest on?",
-            description="The tenant's own inputs and the day they hold from. Nothing is assumed: a figure whose inputs "
+            title="Cost inputs",
+            description="Which costs do these figures rest on? "
+            "The tenant's own inputs and the day they hold from. Nothing is assumed: a figure whose inputs "
             "are missing stays empty.",
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset(), _notes)},
@@ -215,8 +221,9 @@ _PERIODS: Final = Row(
         ),
         Panel(
             id=32,
-            title="How is influenced revenue made up?",
-            description="By integration: sales that its data had a part in, what was refunded, and the conversations "
+            title="Influenced revenue breakdown",
+            description="How is influenced revenue made up? "
+            "By integration: sales that its data had a part in, what was refunded, and the conversations "
             "behind them.",
             picture=Picture.TABLE,
             asks={"A": analysed(attribution.shared_out, "SELECT * FROM {rows} ORDER BY revenue DESC LIMIT 200")},

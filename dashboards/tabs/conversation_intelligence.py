@@ -76,7 +76,8 @@ _USE: Final = Row(
     (
         trend(
             10,
-            "Is integration data used more or less?",
+            "Data utilization rate and knowledge gap rate",
+            "Is integration data used more or less? "
             "Share of conversations that used integration data, and that met a knowledge gap, by day.",
             "data_utilization_rate",
             "knowledge_gap_rate",
@@ -84,8 +85,8 @@ _USE: Final = Row(
         ),
         trend(
             11,
-            "How many conversations come in, and from where?",
-            "Conversations by channel and day.",
+            "Conversations by channel",
+            "How many conversations come in, and from where? Conversations by channel and day.",
             "conversation_count",
             every=Interval.DAY,
             by=("channel",),
@@ -99,8 +100,9 @@ _MISSING: Final = Row(
     (
         Panel(
             id=20,
-            title="Which knowledge gaps touch most conversations?",
-            description="Gaps that conversations named, by how many met them.",
+            title="Top knowledge gaps",
+            description="Which knowledge gaps touch most conversations? "
+            "Gaps that conversations named, by how many met them.",
             picture=Picture.BAR_GAUGE,
             asks={"A": analysed(gaps.gaps, _GAPS)},
             no_data="No conversation named a knowledge gap",
@@ -112,8 +114,9 @@ _MISSING: Final = Row(
         ),
         Panel(
             id=21,
-            title="What would filling each gap be worth?",
-            description="Against conversations of the same tenant and stage without any gap: an aid for ranking, not a "
+            title="Knowledge gap impact",
+            description="What would filling each gap be worth? "
+            "Against conversations of the same tenant and stage without any gap: an aid for ranking, not a "
             "promise. Before: the same length of time before this range.",
             picture=Picture.TABLE,
             asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
@@ -141,8 +144,9 @@ _JOURNEY: Final = Row(
     (
         Panel(
             id=30,
-            title="How do customers move from stage to stage?",
-            description="A customer's conversation and the next within 14 days make a step. Thicker lines are more "
+            title="Customer journey",
+            description="How do customers move from stage to stage? "
+            "A customer's conversation and the next within 14 days make a step. Thicker lines are more "
             "steps; whoever does not come back ends at done (a good end) or dropped off.",
             picture=Picture.NODE_GRAPH,
             asks={
@@ -155,8 +159,8 @@ _JOURNEY: Final = Row(
         ),
         Panel(
             id=31,
-            title="How does each stage fare?",
-            description="Volume, use of data, conversion and satisfaction by stage.",
+            title="Journey stages",
+            description="How does each stage fare? Volume, use of data, conversion and satisfaction by stage.",
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "data_utilization_rate", "conversion_rate", "csat", by=("stage",))},
             no_data=EMPTY,
@@ -178,8 +182,8 @@ _PEOPLE: Final = Row(
     (
         Panel(
             id=40,
-            title="In which countries are customers?",
-            description="Conversations by the country that events name.",
+            title="Conversations by country",
+            description="In which countries are customers? Conversations by the country that events name.",
             picture=Picture.GEOMAP,
             asks={"A": split("conversation_count", by=("country",))},
             no_data="No event named a country",
@@ -190,8 +194,9 @@ _PEOPLE: Final = Row(
         ),
         Panel(
             id=41,
-            title="Why do conversations go to a person?",
-            description="Conversations that were handed over, by the reason that was given.",
+            title="Escalation reasons",
+            description="Why do conversations go to a person? "
+            "Conversations that were handed over, by the reason that was given.",
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "handoff_rate", "csat", by=("channel", "handoff_reason"))},
             no_data=EMPTY,
@@ -213,8 +218,9 @@ _LIST: Final = Row(
     (
         Panel(
             id=50,
-            title="Which conversations went badly?",
-            description="Those that ended without a resolution, came back, went to a person, or were rated 2 stars or "
+            title="Conversations that went badly",
+            description="Which conversations went badly? "
+            "Those that ended without a resolution, came back, went to a person, or were rated 2 stars or "
             "less; the newest first.",
             picture=Picture.TABLE,
             asks={"A": analysed(conversations.facts, _BADLY)},

@@ -56,7 +56,8 @@ _TRENDS: Final = Row(
     (
         trend(
             10,
-            "Do resolutions last?",
+            "Durable resolution rate and escalation rate",
+            "Do resolutions last? "
             "Daily share of conversations that the AI resolved durably, and of those handed to a person. A falling "
             "first line with a rising second means that answers got worse.",
             "durable_resolution_rate",
@@ -66,7 +67,8 @@ _TRENDS: Final = Row(
         ),
         trend(
             11,
-            "What did conversations bring in?",
+            "Value of conversations",
+            "What did conversations bring in? "
             "Value that conversations generated, by day, in the tenant's own currency. Tenants of different currencies "
             "do not add up.",
             "value_generated",
@@ -82,8 +84,9 @@ _DETAIL: Final = Row(
     (
         Panel(
             id=20,
-            title="Which integrations carry the work?",
-            description="Volume, success, speed and age of data by integration. Click one to see its health.",
+            title="Integrations at a glance",
+            description="Which integrations carry the work? "
+            "Volume, success, speed and age of data by integration. Click one to see its health.",
             picture=Picture.TABLE,
             asks={
                 "A": split(
@@ -103,8 +106,8 @@ _DETAIL: Final = Row(
         ),
         Panel(
             id=21,
-            title="What is wrong right now?",
-            description="Open findings: what was seen, since when, and what to do first.",
+            title="Open findings",
+            description="What is wrong right now? Open findings: what was seen, since when, and what to do first.",
             picture=Picture.TABLE,
             asks={"A": findings("status = 'open' AND severity IN ('critical', 'warning')", 20)},
             no_data="Nothing is wrong: there is no open finding",

@@ -102,8 +102,9 @@ _HEALTH: Final = Row(
     (
         Panel(
             id=10,
-            title="When was which integration in which state?",
-            description="The last status that each connector reported in each hour. In a gap nothing was reported.",
+            title="Integration status by hour",
+            description="When was which integration in which state? "
+            "The last status that each connector reported in each hour. In a gap nothing was reported.",
             picture=Picture.STATE_TIMELINE,
             asks={"A": Ask(_HEALTH_FILTERS, _states)},
             no_data=_NO_REPORT,
@@ -114,8 +115,9 @@ _HEALTH: Final = Row(
         ),
         Panel(
             id=11,
-            title="How is each integration now?",
-            description="The latest report of each integration. Healthy with an old last sync is not healthy: look at "
+            title="Current integration status",
+            description="How is each integration now? "
+            "The latest report of each integration. Healthy with an old last sync is not healthy: look at "
             "its age.",
             picture=Picture.TABLE,
             asks={"A": Ask(_HEALTH_FILTERS, _latest)},
@@ -146,7 +148,8 @@ _QUERIES: Final = Row(
     (
         trend(
             20,
-            "Who fails how often?",
+            "Query error rate by integration",
+            "Who fails how often? "
             "Share of failed queries by integration and hour. The dashed lines are warning and critical.",
             "error_rate",
             every=Interval.HOUR,
@@ -154,16 +157,17 @@ _QUERIES: Final = Row(
         ),
         trend(
             21,
-            "Who is slow?",
-            "Response time that 95 % of queries stay below, by integration and hour.",
+            "Response time p95 by integration",
+            "Who is slow? Response time that 95 % of queries stay below, by integration and hour.",
             "latency_p95_ms",
             every=Interval.HOUR,
             by=("provider",),
         ),
         Panel(
             id=22,
-            title="Why do queries fail?",
-            description="Failed queries by kind of error and hour: auth means a token, rate_limit a quota, schema a "
+            title="Failed queries by error",
+            description="Why do queries fail? "
+            "Failed queries by kind of error and hour: auth means a token, rate_limit a quota, schema a "
             "renamed field, provider_down and timeout the provider itself.",
             picture=Picture.TIME_BARS,
             asks={"A": Ask(_HEALTH_FILTERS, _errors)},
@@ -176,8 +180,9 @@ _QUERIES: Final = Row(
         ),
         Panel(
             id=23,
-            title="Which query types have trouble?",
-            description="Success and speed by integration and query type, the busiest first.",
+            title="Query types",
+            description="Which query types have trouble? "
+            "Success and speed by integration and query type, the busiest first.",
             picture=Picture.TABLE,
             asks={"A": split("query_count", "error_rate", "latency_p95_ms", by=("provider", "query_type"))},
             no_data=EMPTY,
@@ -203,8 +208,9 @@ _SYNCS: Final = Row(
     (
         Panel(
             id=30,
-            title="Which syncs went wrong?",
-            description="Reports of an error, of more than 1 % failed records, or of a status other than healthy, the "
+            title="Failed and degraded syncs",
+            description="Which syncs went wrong? "
+            "Reports of an error, of more than 1 % failed records, or of a status other than healthy, the "
             "newest first.",
             picture=Picture.TABLE,
             asks={"A": Ask(_HEALTH_FILTERS, _jobs)},
@@ -218,8 +224,8 @@ _SYNCS: Final = Row(
         ),
         Panel(
             id=31,
-            title="What did the detectors find?",
-            description="Findings that were open in this range, with what to do first.",
+            title="Findings",
+            description="What did the detectors find? Findings that were open in this range, with what to do first.",
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'")},
             no_data="The detectors found nothing unusual in this range",

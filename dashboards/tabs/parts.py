@@ -20,13 +20,13 @@ EMPTY: Final = "Nothing in this range"
 UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
 
 
-def tile(id_: int, title: str, kpi: str, *, link: Link | None = None, width: int = 8, no_data: str = EMPTY) -> Panel:
-    """Return one figure of the registry as a large number, coloured by its thresholds."""
+def tile(id_: int, question: str, kpi: str, *, link: Link | None = None, width: int = 8, no_data: str = EMPTY) -> Panel:
+    """Return one figure of the registry as a large number, named as it is there and coloured by its thresholds."""
     about = get(kpi)
     return Panel(
         id=id_,
-        title=title,
-        description=about.meaning,
+        title=about.title,
+        description=f"{question} {about.meaning}",
         picture=Picture.STAT,
         asks={"A": values(kpi)},
         no_data=no_data,

@@ -78,7 +78,8 @@ _NUMBERS: Final = Row(
     (
         _watched(
             1,
-            "How many messages wait?",
+            "Consumer lag",
+            "How many messages wait? "
             "Messages in Kafka that are not durable in ClickHouse yet, over all topics. A restart adds up to 32,768 "
             "for each partition, for seconds.",
             "sum(romashka_consumer_lag)",
@@ -88,15 +89,16 @@ _NUMBERS: Final = Row(
         ),
         _watched(
             2,
-            "How many messages come in a minute?",
-            "Messages read from Kafka, valid or not, over the last five minutes.",
+            "Messages per minute",
+            "How many messages come in a minute? Messages read from Kafka, valid or not, over the last five minutes.",
             "60 * sum(rate(romashka_messages_total[5m]))",
             Unit.COUNT,
             picture=Picture.STAT,
         ),
         _watched(
             3,
-            "How many are rejected?",
+            "Dead letter rate",
+            "How many are rejected? "
             "Share of messages of the last 15 minutes that broke the contract; romashka dead-letters has them.",
             "(sum(rate(romashka_dead_letters_total[15m])) or vector(0)) "
             "/ (sum(rate(romashka_messages_total[15m])) > 0)",
@@ -107,7 +109,8 @@ _NUMBERS: Final = Row(
         ),
         _watched(
             4,
-            "How late do the detectors see?",
+            "Watermark delay",
+            "How late do the detectors see? "
             "Wall clock less watermark, the worst partition. Up to 90 seconds is normal.",
             "max(romashka_watermark_delay_seconds) / 60",
             Unit.MINUTES,
@@ -116,7 +119,8 @@ _NUMBERS: Final = Row(
         ),
         _watched(
             5,
-            "How many inserts fail?",
+            "Insert failures",
+            "How many inserts fail? "
             "Inserts of the last hour that ClickHouse refused or left unanswered. They are tried again.",
             "sum(increase(romashka_insert_failures_total[1h]))",
             Unit.COUNT,
@@ -125,8 +129,8 @@ _NUMBERS: Final = Row(
         ),
         _watched(
             6,
-            "How many workers lead?",
-            "One worker does the periodic jobs. None: roll-ups, forecasts and scores get old.",
+            "Leaders",
+            "How many workers lead? One worker does the periodic jobs. None: roll-ups, forecasts and scores get old.",
             "sum(romashka_leader)",
             Unit.COUNT,
             picture=Picture.STAT,
@@ -139,7 +143,8 @@ _FLOW: Final = Row(
     (
         _watched(
             10,
-            "Which topics are behind?",
+            "Consumer lag by topic",
+            "Which topics are behind? "
             "Messages that are not durable yet, by topic. A rising line means too few workers or a slow ClickHouse.",
             "sum by (topic) (romashka_consumer_lag)",
             Unit.COUNT,
@@ -147,15 +152,16 @@ _FLOW: Final = Row(
         ),
         _watched(
             11,
-            "How much comes in on each topic?",
-            "Messages a minute by topic.",
+            "Messages per minute by topic",
+            "How much comes in on each topic? Messages a minute by topic.",
             "60 * sum by (topic) (rate(romashka_messages_total[5m]))",
             Unit.COUNT,
             legend="{{topic}}",
         ),
         _watched(
             12,
-            "How long do inserts take?",
+            "Insert time p95 by table",
+            "How long do inserts take? "
             "95 % of inserts take no longer, by table. Merges, too many parts and heavy queries slow them down.",
             _p95("romashka_insert_seconds", "table"),
             Unit.MILLISECONDS,
@@ -163,7 +169,8 @@ _FLOW: Final = Row(
         ),
         _watched(
             13,
-            "How full are the workers' buffers?",
+            "Pending rows by worker",
+            "How full are the workers' buffers? "
             "Rows that wait to be written, by worker. At 200,000 a worker stops reading until ClickHouse takes them.",
             "max by (instance) (romashka_pending_rows)",
             Unit.COUNT,
@@ -172,7 +179,8 @@ _FLOW: Final = Row(
         ),
         _watched(
             14,
-            "Which messages are rejected, and why?",
+            "Dead letters by reason",
+            "Which messages are rejected, and why? "
             "Dead letters by reason in five minutes. A step up right after a deployment is a producer's mistake.",
             "sum by (reason) (increase(romashka_dead_letters_total[5m]))",
             Unit.COUNT,
@@ -182,7 +190,8 @@ _FLOW: Final = Row(
         ),
         _watched(
             15,
-            "How far is each topic's watermark behind?",
+            "Watermark delay by topic",
+            "How far is each topic's watermark behind? "
             "Wall clock less watermark in minutes, the worst partition of each topic.",
             "max by (topic) (romashka_watermark_delay_seconds) / 60",
             Unit.MINUTES,
@@ -197,16 +206,16 @@ _WORK: Final = Row(
     (
         _watched(
             20,
-            "How long does judging take?",
-            "95 % of slices of minutes are judged within this time.",
+            "Detector scoring time p95",
+            "How long does judging take? 95 % of slices of minutes are judged within this time.",
             _p95("romashka_scoring_seconds"),
             Unit.MILLISECONDS,
             legend="95 %",
         ),
         _watched(
             21,
-            "How many minutes wait to be judged?",
-            "Closed minutes that no detector has seen yet, by worker.",
+            "Detector backlog by worker",
+            "How many minutes wait to be judged? Closed minutes that no detector has seen yet, by worker.",
             "max by (instance) (romashka_scoring_backlog_minutes)",
             Unit.COUNT,
             legend="{{instance}}",
@@ -214,7 +223,8 @@ _WORK: Final = Row(
         ),
         _watched(
             22,
-            "How often could a detector's state not be trusted?",
+            "Refused detector states",
+            "How often could a detector's state not be trusted? "
             "Stored states that were refused within an hour, by what was taken instead. A changed secret, or a "
             "restored backup.",
             "sum by (instead) (increase(romashka_detector_states_refused_total[1h]))",
@@ -226,7 +236,8 @@ _WORK: Final = Row(
         # The worker calls the label job; Prometheus has a job of its own and renames it.
         _watched(
             23,
-            "When did each job last succeed?",
+            "Time since last job success",
+            "When did each job last succeed? "
             "Minutes since the last success of each periodic job. How often each is due: romashka jobs list.",
             "(time() - max by (exported_job) (romashka_job_last_success_timestamp_seconds)) / 60",
             Unit.MINUTES,
@@ -241,8 +252,9 @@ _QUESTIONS: Final = Row(
     (
         Panel(
             id=40,
-            title="What exactly is wrong with rejected messages?",
-            description="Dead letters of this range by topic, stage and reason, with the newest example; romashka "
+            title="Dead letters",
+            description="What exactly is wrong with rejected messages? "
+            "Dead letters of this range by topic, stage and reason, with the newest example; romashka "
             "dead-letters show opens one, replay sends it again.",
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset(), _letters)},
@@ -261,8 +273,9 @@ _QUESTIONS: Final = Row(
         ),
         Panel(
             id=50,
-            title="How long do the dashboards' own statements take?",
-            description="95 % of the statements of each Grafana user take no longer, by five minutes. Below a second "
+            title="Dashboard query time p95",
+            description="How long do the dashboards' own statements take? "
+            "95 % of the statements of each Grafana user take no longer, by five minutes. Below a second "
             "is expected; above it, see whether a roll-up is behind.",
             picture=Picture.TIME_SERIES,
             asks={"A": Ask(frozenset(), _statements, Origin.SERVER_LOG)},

@@ -28,11 +28,11 @@ ORDER BY time"""
     return Ask(_PROVIDER, render)
 
 
-def _ahead(id_: int, title: str, metric: str, what: str) -> Panel:
+def _ahead(id_: int, title: str, question: str, metric: str, what: str) -> Panel:
     return Panel(
         id=id_,
         title=title,
-        description=f"{what}; the band holds nine of ten.",
+        description=f"{question} {what}; the band holds nine of ten.",
         picture=Picture.TIME_SERIES,
         asks={"A": _forecast(metric)},
         no_data="No forecast was made yet; it takes two weeks of history",
@@ -100,8 +100,9 @@ _CUSTOMERS: Final = Row(
     (
         Panel(
             id=10,
-            title="Who is about to leave, and why?",
-            description="Open churn risks: a calibrated probability, what speaks for it, and what to do. Customers are "
+            title="Churn risks",
+            description="Who is about to leave, and why? "
+            "Open churn risks: a calibrated probability, what speaks for it, and what to do. Customers are "
             "pseudonyms; the tenant's own system knows who they are.",
             picture=Picture.TABLE,
             asks={"A": _customers("churn_risk")},
@@ -112,8 +113,8 @@ _CUSTOMERS: Final = Row(
         ),
         Panel(
             id=11,
-            title="Who may buy more?",
-            description="Open opportunities with the value that the tenant's upsells usually have.",
+            title="Upsell opportunities",
+            description="Who may buy more? Open opportunities with the value that the tenant's upsells usually have.",
             picture=Picture.TABLE,
             asks={"A": _customers("upsell_opportunity")},
             no_data="No opportunity stands out, or too little is known yet (docs/models/upsell.md)",
@@ -127,12 +128,25 @@ _CUSTOMERS: Final = Row(
 _AHEAD: Final = Row(
     "The next seven days",
     (
-        _ahead(20, "How many queries are to come?", "queries", "The newest forecast by three hours"),
-        _ahead(21, "How many of them will fail?", "errors", "The newest forecast of failed queries by three hours"),
+        _ahead(
+            20,
+            "Query volume forecast",
+            "How many queries are to come?",
+            "queries",
+            "The newest forecast by three hours",
+        ),
+        _ahead(
+            21,
+            "Failed queries forecast",
+            "How many of them will fail?",
+            "errors",
+            "The newest forecast of failed queries by three hours",
+        ),
         Panel(
             id=22,
-            title="What will integrations need?",
-            description="Providers and data that knowledge gaps ask for, quotas that will not do, growth.",
+            title="Integration needs",
+            description="What will integrations need? "
+            "Providers and data that knowledge gaps ask for, quotas that will not do, growth.",
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'integration_need'")},
             no_data="Nothing is needed as far as the data tells",
@@ -142,8 +156,8 @@ _AHEAD: Final = Row(
         ),
         Panel(
             id=23,
-            title="Which key figures moved?",
-            description="Figures outside of what their own weeks and days led to expect.",
+            title="KPI changes",
+            description="Which key figures moved? Figures outside of what their own weeks and days led to expect.",
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'kpi_change'")},
             no_data="No key figure moved out of its ordinary range",
@@ -159,8 +173,9 @@ _TRUST: Final = Row(
     (
         Panel(
             id=30,
-            title="Which anomalies were found?",
-            description="Everything the detectors reported in this range, from begin to end.",
+            title="Anomalies",
+            description="Which anomalies were found? "
+            "Everything the detectors reported in this range, from begin to end.",
             picture=Picture.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'", 200)},
             no_data="The detectors found nothing unusual",
@@ -170,8 +185,9 @@ _TRUST: Final = Row(
         ),
         Panel(
             id=31,
-            title="On how many labels do the models rest?",
-            description="Predictions whose truth is known by now; the champion decides, the challenger only watches. "
+            title="Model labels",
+            description="On how many labels do the models rest? "
+            "Predictions whose truth is known by now; the champion decides, the challenger only watches. "
             "The models are shared by all tenants.",
             picture=Picture.TABLE,
             asks={"A": Ask(frozenset(), _quality)},

@@ -61,7 +61,7 @@ LEFT JOIN open ON open.integration_provider = r.integration_provider
 ORDER BY state = 'healthy', integration"""
 
 
-def _pushed(id_: int, title: str, kpi: str, figure: str, unit: Unit) -> Panel:
+def _pushed(id_: int, title: str, question: str, kpi: str, figure: str, *, unit: Unit) -> Panel:
     def render(dialect: Dialect) -> str:
         value = f"{kpi} / {_PUSHED_MINUTES}" if figure == _RATE else kpi
         rows = select((kpi,), _last(dialect, _PUSHED_MINUTES), by=("provider",))
@@ -73,8 +73,8 @@ def _pushed(id_: int, title: str, kpi: str, figure: str, unit: Unit) -> Panel:
     return Panel(
         id=id_,
         title=title,
-        description=f"{get(kpi).title} of the last {_PUSHED_MINUTES} minutes, by integration. The worker pushes it to "
-        "Grafana Live every five seconds, of all tenants together.",
+        description=f"{question} {get(kpi).title} of the last {_PUSHED_MINUTES} minutes, by integration. The worker "
+        "pushes it to Grafana Live every five seconds, of all tenants together.",
         picture=Picture.STAT,
         asks={"A": Ask(frozenset(), render, pushed=figure)},
         no_data="No query in five minutes, or nothing is pushed to this Grafana (docs/dashboards.md). The charts below "
@@ -118,8 +118,9 @@ _NOW: Final = Row(
     (
         Panel(
             id=1,
-            title="How is each integration doing?",
-            description="The last 15 minutes and the last report of every integration. Critical: a critical finding is "
+            title="Integration status",
+            description="How is each integration doing? "
+            "The last 15 minutes and the last report of every integration. Critical: a critical finding is "
             "open. Degraded: any finding is open, or a connector reports trouble. Click one for its health.",
             picture=Picture.TABLE,
             asks={"A": Ask(_PROVIDER, _cards)},
@@ -144,8 +145,8 @@ _NOW: Final = Row(
         ),
         Panel(
             id=2,
-            title="What is wrong, and what to do?",
-            description="Open findings of the detectors, the newest first.",
+            title="Open incidents",
+            description="What is wrong, and what to do? Open findings of the detectors, the newest first.",
             picture=Picture.TABLE,
             asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
             no_data="Nothing is wrong: there is no open finding",
@@ -155,8 +156,9 @@ _NOW: Final = Row(
         ),
         Panel(
             id=3,
-            title="Is data still coming in?",
-            description="Minutes since the newest event of each stream. More than a few minutes in working hours means "
+            title="Data freshness by topic",
+            description="Is data still coming in? "
+            "Minutes since the newest event of each stream. More than a few minutes in working hours means "
             "that a producer, Kafka or the worker stands still.",
             picture=Picture.STAT,
             asks={"A": Ask(frozenset(), _freshness)},
@@ -173,9 +175,23 @@ _NOW: Final = Row(
 _PUSHES: Final = Row(
     "This very moment",
     (
-        _pushed(5, "How many queries a minute come in right now?", "query_count", _RATE, Unit.SCORE),
-        _pushed(6, "How many fail right now?", "error_rate", "error_rate", Unit.RATIO),
-        _pushed(7, "How slow are the slowest 5 % right now?", "latency_p95_ms", "latency_p95_ms", Unit.MILLISECONDS),
+        _pushed(
+            5,
+            "Queries per minute, live",
+            "How many queries a minute come in right now?",
+            "query_count",
+            _RATE,
+            unit=Unit.SCORE,
+        ),
+        _pushed(6, "Query error rate, live", "How many fail right now?", "error_rate", "error_rate", unit=Unit.RATIO),
+        _pushed(
+            7,
+            "Response time p95, live",
+            "How slow are the slowest 5 % right now?",
+            "latency_p95_ms",
+            "latency_p95_ms",
+            unit=Unit.MILLISECONDS,
+        ),
     ),
 )
 
@@ -184,8 +200,8 @@ _LIVE: Final = Row(
     (
         trend(
             10,
-            "How many queries come in?",
-            "Queries a minute by integration.",
+            "Queries per minute",
+            "How many queries come in? Queries a minute by integration.",
             "query_count",
             every=Interval.MINUTE,
             by=("provider",),
@@ -194,8 +210,8 @@ _LIVE: Final = Row(
         ),
         trend(
             11,
-            "How many fail?",
-            "Share of failed queries by minute and integration.",
+            "Query error rate",
+            "How many fail? Share of failed queries by minute and integration.",
             "error_rate",
             every=Interval.MINUTE,
             by=("provider",),
@@ -203,8 +219,8 @@ _LIVE: Final = Row(
         ),
         trend(
             12,
-            "How quickly do they answer?",
-            "Response time that 95 % stay below, by minute and integration.",
+            "Response time p95",
+            "How quickly do they answer? Response time that 95 % stay below, by minute and integration.",
             "latency_p95_ms",
             every=Interval.MINUTE,
             by=("provider",),
@@ -218,8 +234,9 @@ _SYNCS: Final = Row(
     (
         Panel(
             id=20,
-            title="Which syncs ran last?",
-            description="Sync jobs of this range, the newest first, with what they moved and what failed.",
+            title="Recent syncs",
+            description="Which syncs ran last? "
+            "Sync jobs of this range, the newest first, with what they moved and what failed.",
             picture=Picture.TABLE,
             asks={"A": Ask(_PROVIDER, _syncs)},
             no_data="No sync job reported in this range",

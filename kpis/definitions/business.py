@@ -119,7 +119,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="roi",
-        title="Return on investment",
+        title="ROI",
         meaning="Net savings divided by the costs of platform, integrations and upkeep: 0.5 is 50 cents earned on "
         "each one spent, after it was paid back.",
         unit=Unit.MONEY_RATIO,
@@ -150,7 +150,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="csat_lift",
-        title="Satisfaction lift",
+        title="CSAT lift",
         meaning="How many stars more customers give with integration data than without, alike in stage and channel. "
         "An association, not an experiment.",
         unit=Unit.STARS,

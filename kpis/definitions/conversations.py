@@ -29,7 +29,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="durable_resolution_rate",
-        title="Durably resolved by the AI",
+        title="Durable resolution rate",
         meaning=(
             "Share of conversations that the AI resolved by itself and that did not come back within N days (7 unless "
             "said otherwise): not reopened, not escalated, not taken over by a person. Counts those still within their "
@@ -77,7 +77,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="reopen_rate",
-        title="Came back",
+        title="Reopen rate",
         meaning="Of the conversations that ended, the share that came back within N days of their end.",
         unit=Unit.RATIO,
         good="down",
@@ -89,7 +89,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="handoff_rate",
-        title="Handed to a person",
+        title="Escalation rate",
         meaning="Share of conversations in which a person took part: escalated, handled by one, or a reason given.",
         unit=Unit.RATIO,
         good="down",
@@ -101,7 +101,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="deflection_rate",
-        title="Resolved without a person",
+        title="Deflection rate",
         meaning="Share of conversations whose first end was a resolution by the AI alone, come back or not.",
         unit=Unit.RATIO,
         good="up",
@@ -111,7 +111,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="containment_rate",
-        title="Ended without a person",
+        title="Containment rate",
         meaning="Share of conversations that ended, well or not, without a person; abandoned ones are in it.",
         unit=Unit.RATIO,
         good="up",
@@ -153,7 +153,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="csat",
-        title="Satisfaction",
+        title="CSAT",
         meaning="Stars that customers gave, 1 to 5, on average; the last one where a conversation has several.",
         unit=Unit.STARS,
         good="up",
@@ -165,7 +165,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="resolution_time_minutes",
-        title="Time to resolution",
+        title="Resolution time",
         meaning="Minutes until the first end of the conversations whose first end was a resolution, on average.",
         unit=Unit.MINUTES,
         good="down",
@@ -178,7 +178,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="conversion_rate",
-        title="Conversion",
+        title="Conversion rate",
         meaning="Share of conversations that led to a sale (converted or upsold).",
         unit=Unit.RATIO,
         good="up",

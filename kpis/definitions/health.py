@@ -17,7 +17,7 @@ _ENDED: Final = is_one_of("last_status", Condition.HEALTHY, Condition.DEGRADED, 
 KPIS: Final = (
     Kpi(
         id="integration_uptime",
-        title="Integrations up",
+        title="Integration uptime",
         meaning=(
             "Share of the observed time in which integrations worked. A reported state holds until the next report, at "
             "most a day, and through a run that has not ended. Paused, words that are not known, and time without any "
@@ -38,7 +38,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="sync_success_rate",
-        title="Sync jobs that succeeded",
+        title="Sync success rate",
         meaning=(
             "Share of sync jobs that succeeded among those that succeeded or failed. A job whose last word was that "
             "it is running, or paused, is neither, and so is one whose word is not known: an interrupted job is no "

@@ -14,7 +14,7 @@ _ALL: Final = "sum(conversations)"
 KPIS: Final = (
     Kpi(
         id="data_utilization_rate",
-        title="Conversations that used data",
+        title="Data utilization rate",
         meaning="Share of conversations in which integration data was used.",
         unit=Unit.RATIO,
         good="up",
@@ -51,7 +51,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="confidence_lift",
-        title="Confidence gained by data",
+        title="Confidence lift",
         meaning=(
             "How much surer the AI was with data than without, in the same conversation, on average; only "
             "conversations that say both."
@@ -66,7 +66,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="knowledge_gap_rate",
-        title="Conversations with a knowledge gap",
+        title="Knowledge gap rate",
         meaning="Share of conversations in which data was missing.",
         unit=Unit.RATIO,
         good="down",

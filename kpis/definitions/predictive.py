@@ -29,7 +29,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="open_incidents",
-        title="Open anomalies",
+        title="Open incidents",
         meaning="Unusual patterns that had not ended at the end of the range. In a series: by when they began.",
         unit=Unit.COUNT,
         good="down",
@@ -38,7 +38,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="kpi_changes",
-        title="Changes of key figures",
+        title="KPI changes",
         meaning="Key figures that moved out of their ordinary range during the range.",
         unit=Unit.COUNT,
         good="neutral",

@@ -28,7 +28,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="query_success_rate",
-        title="Queries answered",
+        title="Query success rate",
         meaning="Share of queries that got an answer.",
         unit=Unit.RATIO,
         good="up",
@@ -40,7 +40,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="error_rate",
-        title="Query errors",
+        title="Query error rate",
         meaning="Share of queries that failed, for whatever reason. What answered and what failed add up to 100 %.",
         unit=Unit.RATIO,
         good="down",
@@ -61,7 +61,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="latency_p50_ms",
-        title="Response time, median",
+        title="Response time p50",
         meaning="Half of the queries took no longer than this. To within 1 %.",
         unit=Unit.MILLISECONDS,
         good="down",
@@ -73,7 +73,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="latency_p95_ms",
-        title="Response time, 95 %",
+        title="Response time p95",
         meaning="Of 100 queries, 95 took no longer than this. To within 1 %.",
         unit=Unit.MILLISECONDS,
         good="down",
@@ -85,7 +85,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="latency_p99_ms",
-        title="Response time, 99 %",
+        title="Response time p99",
         meaning="Of 100 queries, 99 took no longer than this. To within 1 %.",
         unit=Unit.MILLISECONDS,
         good="down",
@@ -97,7 +97,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="data_freshness_hours",
-        title="Age of the data",
+        title="Data freshness",
         meaning="How old the data was that queries returned, on average; queries that do not say are left out.",
         unit=Unit.HOURS,
         good="down",
@@ -121,7 +121,7 @@ KPIS: Final = (
     ),
     Kpi(
         id="satisfaction_impact",
-        title="Felt effect on satisfaction",
+        title="Satisfaction impact",
         meaning="What the answer did to the customer's mood as the chat system judged it, from -1 to 1, on average.",
         unit=Unit.SCORE,
         good="up",

@@ -88,9 +88,11 @@ def test_the_first_variable_is_the_data_source_and_the_others_reload_with_the_ra
         assert variable["query"]["editorType"] == "sql"
 
 
-def test_every_panel_asks_a_question_and_says_what_it_counts(built: Dashboard) -> None:
+def test_a_panel_is_named_as_teams_name_it_and_its_description_begins_with_its_question(built: Dashboard) -> None:
     for panel in panels(built):
-        assert panel["title"].endswith("?"), panel["title"]
+        assert "?" not in panel["title"], panel["title"]
+        assert len(panel["title"]) <= 50, panel["title"]
+        assert re.match(r"[A-Z][^.]+\? [A-Z0-9]", panel["description"]), panel["title"]
         assert len(panel["description"]) > 20, panel["title"]
         assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"] in {"none", *(format_.unit for format_ in FORMATS.values())}
