@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from dotenv import dotenv_values
 
+from cli.console import log_to_stderr
 from cli.settings import Settings
 from reports.delivery import PostalCourier
 from reports.schedule_job import report_job
@@ -25,6 +26,12 @@ def every_job(config: Settings) -> tuple[Job, ...]:
         report_job(schedule_runner(config)),
         *([live.job()] if live is not None else []),
     )
+
+
+def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
+    """Return all jobs, in a process that may have just begun: its log lines go where the worker's do."""
+    log_to_stderr(config.log_format)
+    return every_job(config)
 
 
 def schedule_runner(config: Settings) -> ScheduleRunner:

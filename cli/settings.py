@@ -19,6 +19,7 @@ from sinks.connection import ClickHouseAddress
 
 if TYPE_CHECKING:  # every command imports this module, and few need Kafka's libraries
     from streams.delivery import Limits
+    from streams.jobs import JobLimits
     from streams.kafka import GroupTiming, KafkaAddress
 
 _MIN_KEY_BYTES = 16
@@ -84,6 +85,12 @@ class Settings(BaseSettings):
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
+    job_memory_megabytes: Annotated[int, Field(ge=128)] = Field(
+        default=512, description="memory that one run of a periodic job may take; beyond it the run is ended"
+    )
+    job_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1_800.0, description="time that one run of a periodic job may take; beyond it the run is ended"
+    )
     audit_heads_file: str = Field(
         default="", description="file outside the database that ends of the audit log's chains are noted in"
     )
@@ -191,6 +198,13 @@ class Settings(BaseSettings):
         from streams.delivery import Limits  # noqa: PLC0415 - Arrow, of which most commands need nothing
 
         return Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows)
+
+    @property
+    def job_limits(self) -> JobLimits:
+        """What one run of a periodic job may take."""
+        from streams.jobs import JobLimits  # noqa: PLC0415 - ClickHouse's client, of which some commands need nothing
+
+        return JobLimits(self.job_memory_megabytes * 1_048_576, self.job_seconds)
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+from functools import partial
 from typing import NoReturn
 
 from cli.console import log_to_stderr
@@ -32,7 +33,7 @@ def run() -> None:
 
 async def _run(config: Settings) -> None:
     # Faust takes seconds to import, and every command imports this module.
-    from cli.leader import every_job  # noqa: PLC0415 - its imports take a second
+    from cli.leader import jobs_of_a_process  # noqa: PLC0415 - its imports take a second
     from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
 
     worker = WorkerConfig(
@@ -43,7 +44,9 @@ async def _run(config: Settings) -> None:
         group=config.kafka_group,
         timing=config.timing,
         limits=config.limits,
-        jobs=every_job(config),
+        jobs=partial(jobs_of_a_process, config),
+        job_limits=config.job_limits,
+        job_modules=("cli.leader", "cli.main"),
         metrics_port=config.metrics_port,
         metrics_host=config.metrics_host,
         vocabulary=config.vocabulary,

@@ -21,7 +21,10 @@ LOOKS_PER_DAY: Final = 4
 """How often a day is looked at: its first quarters, and when it is complete. Each look gets a share of the rate."""
 
 FALSE_DISCOVERY_RATE: Final = 0.02
-_FEWEST_DAYS: Final = 14
+DISCOVERY_RATE: Final = FALSE_DISCOVERY_RATE / LOOKS_PER_DAY
+"""The rate of one look."""
+FEWEST_DAYS: Final = 14
+"""How many days before the one in question must have enough to go by."""
 # The level is the median of two weeks: a change is news for about one, then it is the new normal.
 _LEVEL_DAYS, _AROUND_DAYS, _WEEK = 14, 7, 7
 # A median is less exact than a mean: by this factor in variance.
@@ -81,7 +84,7 @@ def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float)
         floor = np.sqrt(clipped * (1.0 - clipped) / np.maximum(counts[:, -1], 1.0))
     deviation = np.maximum(deviation, floor)
     known = np.isfinite(observed) & np.isfinite(expected) & np.isfinite(deviation) & (deviation > 0)
-    known &= np.isfinite(past).sum(axis=1) >= _FEWEST_DAYS
+    known &= np.isfinite(past).sum(axis=1) >= FEWEST_DAYS
     scale = np.where(known, deviation, 1.0)
     t = np.where(known, np.abs(observed - expected) / scale, 0.0)
     lower, upper = expected - _ORDINARY_DEVIATIONS * deviation, expected + _ORDINARY_DEVIATIONS * deviation
@@ -99,15 +102,26 @@ def matters(judged: Judged, *, share: bool) -> Bools:
     return np.asarray(size >= _RELATIVE_CHANGE * np.abs(judged.expected))
 
 
-def discoveries(p: Floats, rate: float = FALSE_DISCOVERY_RATE / LOOKS_PER_DAY) -> Bools:
-    """Return which of all the tests of one look are significant (Benjamini and Hochberg, 1995).
+def significant_below(rare: Floats, tests: int, rate: float = DISCOVERY_RATE) -> float:
+    """Return the probability up to which the tests of one look are significant (Benjamini and Hochberg, 1995).
 
-    Of what it calls significant, at most ``rate`` is expected to be chance. Tests with p = 1 were not made.
+    Of what it calls significant, at most ``rate`` is expected to be chance.
+
+    Parameters
+    ----------
+    rare
+        Every probability of the look that is at most ``rate``; others never are significant.
+    tests
+        How many tests were made. Where nothing is significant, the answer is below 0.
     """
-    made = p < 1.0
-    ordered = np.sort(p[made])
-    under = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / max(len(ordered), 1))
-    return np.asarray(made & (p <= ordered[under[-1]])) if len(under) else np.zeros(p.shape, dtype=np.bool_)
+    ordered = np.sort(rare)
+    under = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / max(tests, 1))
+    return float(ordered[under[-1]]) if len(under) else -1.0
+
+
+def discoveries(p: Floats, rate: float = DISCOVERY_RATE) -> Bools:
+    """Return which of all the tests of one look are significant; tests with p = 1 were not made."""
+    return np.asarray(p <= significant_below(p[p <= rate], int((p < 1.0).sum()), rate))
 
 
 def _weekday_offsets(past: Floats) -> Floats:

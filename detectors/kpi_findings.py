@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-from detectors.kpi_change import Bools, Floats, Judged, discoveries, judge, matters
+from detectors.kpi_change import DISCOVERY_RATE, Floats, judge, matters, significant_below
 from detectors.wording import number
 from kpis.kpi import Kpi, Unit
 from models.insights import Insight, Severity, insight_id
@@ -41,9 +41,16 @@ class Look(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    look: Look
-    judged: Judged
-    flagged: Bools
+    """One series of one look that may be a finding: significant by itself, perhaps not among all of them."""
+
+    look: int
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    deviation: float
+    p: float
+    n: float
 
 
 class _Run(NamedTuple):
@@ -55,65 +62,121 @@ class _Run(NamedTuple):
     surest: float
 
 
-def findings(kpis: Sequence[Kpi], tenants: Sequence[UUID], looks: Sequence[Look]) -> list[Insight]:
-    """Return the changes that the looks show, oldest look first.
+class ChangeSearch:
+    """Looks for changes, some tenants at a time; what is significant is decided among all of them at the end.
 
-    A change that is there at the newest look is open. One that was there at the very first look began earlier than is
-    looked at; it was told then and is left out.
+    Of a tenant nothing is kept but what may become a finding: a probability below the rate that is asked for, which is
+    one in a few hundred.
+
+    Parameters
+    ----------
+    kpis
+        The figures.
     """
-    verdicts: dict[str, list[_Verdict]] = {kpi.id: [] for kpi in kpis}
-    for look in looks:
-        for kpi, judged, flagged in _judged(kpis, look):
-            verdicts[kpi.id].append(_Verdict(look, judged, flagged))
-    return [
-        _insight(kpi, tenant, place, run, ongoing)
-        for kpi in kpis
-        for place, tenant in enumerate(tenants)
-        for run, ongoing in _runs(verdicts[kpi.id], place)
-    ]
+
+    def __init__(self, kpis: Sequence[Kpi]) -> None:
+        self._kpis = kpis
+        self._times: list[tuple[datetime, datetime]] = []
+        self._tests: list[int] = []
+        self._p: list[list[Floats]] = []
+        # By figure and tenant: what may be a finding, and the last look at which there was enough to judge.
+        self._verdicts: dict[tuple[str, UUID], list[_Verdict]] = {}
+        self._last: dict[tuple[str, UUID], int] = {}
+
+    def add(self, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
+        """Judge more tenants.
+
+        Parameters
+        ----------
+        looks
+            Oldest first, of the same moments at each call.
+        """
+        if not self._times:
+            self._times = [(look.day, look.at) for look in looks]
+            self._tests = [0] * len(looks)
+            self._p = [[] for _ in looks]
+        if [(look.day, look.at) for look in looks] != self._times:
+            raise ValueError("looks of other moments than before")
+        for nth, look in enumerate(looks):
+            for kpi in self._kpis:
+                self._look(nth, look, kpi, tenants)
+        for kpi in self._kpis:
+            self._note_last(kpi, tenants, looks)
+
+    def _look(self, nth: int, look: Look, kpi: Kpi, tenants: Sequence[UUID]) -> None:
+        share, counts = kpi.unit is Unit.RATIO, look.counts[kpi.id]
+        judged = judge(look.values[kpi.id], counts, share=share, minimum_volume=float(kpi.minimum_volume))
+        rare = judged.p <= DISCOVERY_RATE
+        self._tests[nth] += int((judged.p < 1.0).sum())
+        self._p[nth].append(judged.p[rare])
+        for place in np.flatnonzero(rare & matters(judged, share=share)).tolist():
+            values = (float(column[place]) for column in (*judged, counts[:, -1]))
+            verdict = _Verdict(nth, *values)
+            self._verdicts.setdefault((kpi.id, tenants[place]), []).append(verdict)
+
+    def _note_last(self, kpi: Kpi, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
+        """Keep, for the series that may be findings, the number of the last look that could be judged."""
+        places = {place for place, tenant in enumerate(tenants) if (kpi.id, tenant) in self._verdicts}
+        for nth in range(len(looks) - 1, -1, -1):
+            if not places:
+                return
+            look = looks[nth]
+            some = sorted(places)
+            judged = judge(
+                look.values[kpi.id][some],
+                look.counts[kpi.id][some],
+                share=kpi.unit is Unit.RATIO,
+                minimum_volume=float(kpi.minimum_volume),
+            )
+            for place, p in zip(some, judged.p.tolist(), strict=True):
+                if p < 1.0:
+                    self._last[kpi.id, tenants[place]] = nth
+                    places.remove(place)
+
+    def findings(self) -> list[Insight]:
+        """Return the changes among all tenants that were added.
+
+        A change that is there at the newest look is open. One that was there at the very first look began earlier than
+        is looked at; it was told then and is left out.
+        """
+        bounds = [significant_below(np.concatenate(p), tests) for p, tests in zip(self._p, self._tests, strict=True)]
+        return [
+            _insight(kpi, tenant, run, self._times[run.last.look][1], ongoing)
+            for kpi in self._kpis
+            for tenant in sorted(tenant for id_, tenant in self._verdicts if id_ == kpi.id)
+            for run, ongoing in self._runs(self._verdicts[kpi.id, tenant], bounds, self._last[kpi.id, tenant])
+        ]
+
+    def _runs(self, verdicts: Sequence[_Verdict], bounds: Sequence[float], last: int) -> Iterator[tuple[_Run, bool]]:
+        """Yield the runs of one series, and whether each still goes on."""
+        run: _Run | None = None
+        first = self._times[0][0]
+        for verdict in verdicts:
+            if verdict.p > bounds[verdict.look]:
+                continue
+            day, upward = self._times[verdict.look][0], verdict.observed > verdict.expected
+            if run and run.upward == upward and day - self._times[run.last.look][0] <= _DAY:
+                run = _Run(run.began, verdict, upward, min(run.surest, verdict.p))
+                continue
+            if run and run.began > first:
+                yield run, False
+            run = _Run(day, verdict, upward, verdict.p)
+        if run and run.began > first:
+            yield run, run.last.look == last
 
 
-def _judged(kpis: Sequence[Kpi], look: Look) -> Iterator[tuple[Kpi, Judged, Bools]]:
-    """Judge a look: significant among all figures of all tenants."""
-    judged = [
-        judge(
-            look.values[kpi.id],
-            look.counts[kpi.id],
-            share=kpi.unit is Unit.RATIO,
-            minimum_volume=float(kpi.minimum_volume),
-        )
-        for kpi in kpis
-    ]
-    significant = np.split(discoveries(np.concatenate([one.p for one in judged])), len(kpis))
-    for kpi, one, found in zip(kpis, judged, significant, strict=True):
-        yield kpi, one, found & matters(one, share=kpi.unit is Unit.RATIO)
+def findings(kpis: Sequence[Kpi], tenants: Sequence[UUID], looks: Sequence[Look]) -> list[Insight]:
+    """Return the changes that the looks show, oldest look first; see ``ChangeSearch``."""
+    search = ChangeSearch(kpis)
+    search.add(tenants, looks)
+    return search.findings()
 
 
-def _runs(verdicts: Sequence[_Verdict], place: int) -> Iterator[tuple[_Run, bool]]:
-    """Yield the runs of one series, and whether each still goes on."""
-    run: _Run | None = None
-    made = [one for one in verdicts if one.judged.p[place] < 1.0]
-    for verdict in made:
-        if not verdict.flagged[place]:
-            continue
-        upward = bool(verdict.judged.observed[place] > verdict.judged.expected[place])
-        p = float(verdict.judged.p[place])
-        if run and run.upward == upward and verdict.look.day - run.last.look.day <= _DAY:
-            run = _Run(run.began, verdict, upward, min(run.surest, p))
-            continue
-        if run and run.began > verdicts[0].look.day:
-            yield run, False
-        run = _Run(verdict.look.day, verdict, upward, p)
-    if run and run.began > verdicts[0].look.day:
-        yield run, run.last is made[-1]
-
-
-def _insight(kpi: Kpi, tenant: UUID, place: int, run: _Run, ongoing: bool) -> Insight:
-    judged, at = run.last.judged, run.last.look.at
-    observed, expected = float(judged.observed[place]), float(judged.expected[place])
-    lower, upper = float(judged.lower[place]), float(judged.upper[place])
+def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> Insight:
+    last = run.last
+    observed, expected, lower, upper = last.observed, last.expected, last.lower, last.upper
     change = observed - expected
-    room = _LIKELY_DEVIATIONS * float(judged.deviation[place])
+    room = _LIKELY_DEVIATIONS * last.deviation
     verb = "rose" if run.upward else "fell"
     period = f"since {run.began:%Y-%m-%d}" if ongoing else f"from {run.began:%Y-%m-%d} to {at:%Y-%m-%d %H:%M} UTC"
     relative = f" ({100 * change / abs(expected):+.0f} %)" if expected else ""
@@ -122,7 +185,7 @@ def _insight(kpi: Kpi, tenant: UUID, place: int, run: _Run, ongoing: bool) -> In
         user_id=tenant,
         insight_type="kpi_change",
         kind=kpi.id,
-        severity=_severity(kpi, run.upward, observed, float(run.last.look.counts[kpi.id][place, -1])),
+        severity=_severity(kpi, run.upward, observed, last.n),
         status="open" if ongoing else "closed",
         started_at=run.began,
         ended_at=None if ongoing else at,
@@ -141,7 +204,7 @@ def _insight(kpi: Kpi, tenant: UUID, place: int, run: _Run, ongoing: bool) -> In
         upper=upper,
         unit=str(kpi.unit),
         contributing_factors=(
-            f"Rests on {run.last.look.counts[kpi.id][place, -1]:,.0f} counted cases.",
+            f"Rests on {last.n:,.0f} counted cases.",
             _meaning(kpi, run.upward),
         ),
         recommended_actions=_actions(kpi, run.upward),

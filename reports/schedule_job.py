@@ -22,4 +22,4 @@ def report_job(runner: ScheduleRunner) -> Job:
         runner.run(client)
         return ()
 
-    return Job("reports", _EVERY, run)
+    return Job("reports", _EVERY, run, stays=True)

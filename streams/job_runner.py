@@ -1,27 +1,51 @@
-"""Runs the leader's jobs: at the start and then every so often, each in a thread; none of them can stop a worker."""
+"""Runs the leader's jobs: at the start and then every so often, each by itself; none of them can stop a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
 from sinks.insight_store import open_counts
 from streams.announcer import Announcer
-from streams.jobs import Job
+from streams.jobs import Job, JobEnded
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _LOOK_SECONDS: Final = 1.0
 _LONGEST_PAUSE_AFTER_FAILURE: Final = 60.0
 _COUNT_SECONDS: Final = 15.0
+# A job that was ended waits twice as long each time, up to this, or to its own period where that is longer.
+_MAX_BACKOFF_SECONDS: Final = 900.0
+
+
+class Execution(Protocol):
+    """Where a job runs. Its methods block; ``memory_bytes`` is what the last run took, 0 where that is not known."""
+
+    memory_bytes: int
+
+    def run(self, now: datetime) -> Sequence[Insight]:
+        """Run the job once; return what it found."""
+
+    def confirm(self) -> None:
+        """Tell the job that what it found is kept."""
+
+    def release(self) -> None:
+        """Give back what it holds until the next run."""
+
+    def stop(self) -> None:
+        """End the run that goes on, if one does; called from any thread."""
 
 
 class JobRunner:
@@ -29,25 +53,33 @@ class JobRunner:
 
     Parameters
     ----------
+    execution
+        Returns where a job runs: in the worker a process of its own.
     connect
-        Opens a connection; each run has its own.
+        Opens a connection for what the leader counts itself.
     leads
         Whether this worker is the leader now.
     clock
         Returns now, in UTC.
+    executor
+        Whose threads wait for the jobs, one for each; ``None``: the event loop's.
     """
 
     def __init__(
         self,
         jobs: Sequence[Job],
         *,
+        execution: Callable[[Job], Execution],
         connect: Callable[[], Client],
         leads: Callable[[], bool],
         announcer: Announcer,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        executor: Executor | None = None,
     ) -> None:
-        self._jobs = jobs
+        self._executions = {job: execution(job) for job in jobs}
+        self._ended: Counter[str] = Counter()
+        self._executor = executor
         self._connect = connect
         self._leads = leads
         self._announcer = announcer
@@ -56,40 +88,61 @@ class JobRunner:
 
     async def run(self) -> None:
         """Go on for ever; cancel to stop. A job runs once at a time, different jobs side by side."""
-        async with asyncio.TaskGroup() as tasks:
-            for job in self._jobs:
-                tasks.create_task(self._keep(job))
-            tasks.create_task(self._keep_counting())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for job, execution in self._executions.items():
+                    tasks.create_task(self._keep(job, execution))
+                tasks.create_task(self._keep_counting())
+        finally:
+            for execution in self._executions.values():
+                execution.stop()
 
-    async def _keep(self, job: Job) -> None:
+    async def _keep(self, job: Job, execution: Execution) -> None:
         while True:
             await self._until_leader()
             pause = job.every.total_seconds()
-            if not await self._done(job):
-                pause = min(pause, _LONGEST_PAUSE_AFTER_FAILURE)
+            succeeded = await self._done(job, execution)
+            self._metrics.job_memory.labels(job.name).set(execution.memory_bytes)
+            if not job.stays:
+                await self._in_thread(execution.release)
+            if not succeeded:
+                pause = self._pause_after_failure(job)
             await self._pause(pause)
 
-    async def _done(self, job: Job) -> bool:
+    def _pause_after_failure(self, job: Job) -> float:
+        """Return for how many seconds a job waits that failed; one that was ended waits longer each time."""
+        every = job.every.total_seconds()
+        pause = min(every, _LONGEST_PAUSE_AFTER_FAILURE)
+        times = self._ended[job.name]
+        return pause if times == 0 else min(pause * 2.0 ** min(times - 1, 20), max(every, _MAX_BACKOFF_SECONDS))
+
+    async def _done(self, job: Job, execution: Execution) -> bool:
         """Run a job once; return whether it succeeded."""
         started = time.perf_counter()
         try:
-            insights = await asyncio.to_thread(self._run, job)
+            insights = await self._in_thread(execution.run, self._clock())
             if self._leads():  # else another worker does it now, and tells the same
                 await self._announcer.announce(insights)
                 if job.confirm is not None:
-                    await asyncio.to_thread(job.confirm)
+                    await self._in_thread(execution.confirm)
+        except JobEnded as error:
+            self._ended[job.name] += 1
+            log.error("job %s was ended after %.0f s: %s", job.name, time.perf_counter() - started, error)  # noqa: TRY400
+            self._metrics.jobs_ended.labels(job.name, error.reason).inc()
+            self._metrics.job_failures.labels(job.name).inc()
+            return False
         except Exception:
             # Jobs look at what is stored and may fail for any reason; ingestion goes on, and the metric tells.
             log.exception("job %s failed", job.name)
             self._metrics.job_failures.labels(job.name).inc()
             return False
+        del self._ended[job.name]
         self._metrics.job_seconds.labels(job.name).observe(time.perf_counter() - started)
         self._metrics.job_success.labels(job.name).set(self._clock().timestamp())
         return True
 
-    def _run(self, job: Job) -> Sequence[Insight]:
-        with self._connect() as client:
-            return job.run(client, self._clock())
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
 
     async def _until_leader(self) -> None:
         while not self._leads():

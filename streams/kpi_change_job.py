@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -10,12 +10,11 @@ from uuid import UUID
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.kpi_change import HISTORY_DAYS, Floats
-from detectors.kpi_findings import Look, findings
+from detectors.kpi_change import FEWEST_DAYS, HISTORY_DAYS, Floats
+from detectors.kpi_findings import ChangeSearch, Look
 from kpis.kpi import Kpi
-from kpis.query import figures
 from kpis.registry import get
-from kpis.scope import ALL_TENANTS, Interval, Scope
+from kpis.tenant_series import days_of, first_hours_of, tenants_with_volume
 from models.insights import Insight
 from sinks.reading import ask
 from streams.jobs import Job
@@ -39,6 +38,8 @@ _JUDGED_DAYS: Final = 14
 # Days before it that a part of a day is compared with, and after how many hours it is looked at.
 _PARTIAL_HISTORY_DAYS: Final = 27
 _HOURS: Final = (6, 12, 18)
+# Tenants whose series are in memory at once.
+_TENANTS_AT_ONCE: Final = 100
 # Events may still come for an hour that just ended.
 _SETTLED_AFTER: Final = timedelta(minutes=10)
 
@@ -52,6 +53,8 @@ def kpi_change_job(ids: Sequence[str] = FIGURES) -> Job:
 def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insight]:
     """Return the changes that the stored figures show; the same data gives the same insights.
 
+    Only tenants with enough volume are read, some at a time.
+
     Raises
     ------
     Unreachable
@@ -59,84 +62,82 @@ def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insi
     """
     settled = now.astimezone(UTC) - _SETTLED_AFTER
     today = settled.replace(hour=0, minute=0, second=0, microsecond=0)
-    days = Scope(today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY, today, ALL_TENANTS)
-    hours = Scope(today - (_PARTIAL_HISTORY_DAYS + 1) * _DAY, today + _DAY, ALL_TENANTS)
-    daily = _Series(client, kpis, days, Interval.DAY, settled)
-    hourly = _Series(client, kpis, hours, Interval.HOUR, settled)
-    tenants = sorted({*daily.tenants, *hourly.tenants})
-    if not tenants:
-        return []
-    looks = [*_complete(daily, tenants, today), *_partial(hourly, tenants, today, settled)]
-    return findings(kpis, tenants, sorted(looks, key=lambda look: look.at))
+    first = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
+    enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS)
+    tenants: list[UUID] = [row["tenant"] for row in ask(client, *enough)]
+    search = ChangeSearch(kpis)
+    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+        some = tenants[start : start + _TENANTS_AT_ONCE]
+        looks = [*_complete(client, kpis, some, today, settled), *_partial(client, kpis, some, today, settled)]
+        search.add(some, sorted(looks, key=lambda look: look.at))
+    return search.findings() if tenants else []
 
 
-class _Series:
-    """Values and counts of figures in steps of time, by tenant."""
+class _Table:
+    """Values (NaN where there is none) and counts of figures; arrays of shape (tenants, days)."""
 
-    def __init__(self, client: Client, kpis: Sequence[Kpi], scope: Scope, every: Interval, now: datetime) -> None:
-        self.kpis = kpis
-        self._start = scope.start
-        self._step = _DAY if every is Interval.DAY else _HOUR
-        self._now = now
-        self.steps = (scope.end - scope.start) // self._step
-        query = figures([kpi.id for kpi in kpis], scope, by=("tenant",), every=every)
-        self._rows: dict[UUID, list[Mapping[str, Any]]] = {}
-        for row in ask(client, query.sql, query.parameters):
-            self._rows.setdefault(row["tenant"], []).append(row)
+    def __init__(self, kpis: Sequence[Kpi], tenants: Sequence[UUID], days: int) -> None:
+        self._rows = {tenant: row for row, tenant in enumerate(tenants)}
+        self._days = days
+        self.values = {kpi.id: np.full((len(tenants), days), np.nan) for kpi in kpis}
+        self.counts = {kpi.id: np.zeros((len(tenants), days)) for kpi in kpis}
 
-    @property
-    def tenants(self) -> set[UUID]:
-        """Tenants that have any."""
-        return set(self._rows)
+    def put(self, tenant: UUID, day: int, id_: str, value: Any, count: Any) -> None:
+        """Put one value in its place, if there is one and the day is in the table."""
+        if value is not None and 0 <= day < self._days:
+            row = self._rows[tenant]
+            self.values[id_][row, day] = float(value)
+            self.counts[id_][row, day] = float(count or 0)
 
-    def table(self, kpi: Kpi, tenants: Sequence[UUID]) -> tuple[Floats, Floats]:
-        """Return values (NaN where there is none) and counts; shape (tenants, steps)."""
-        values = np.full((len(tenants), self.steps), np.nan)
-        counts = np.zeros((len(tenants), self.steps))
-        for place, tenant in enumerate(tenants):
-            for row in self._rows.get(tenant, ()):
-                step = (_aware(row["time"]) - self._start) // self._step
-                if row[kpi.id] is not None and 0 <= step < self.steps:
-                    values[place, step] = float(row[kpi.id])
-                    counts[place, step] = float(row[f"{kpi.id}_n"] or 0)
-        final = (self._now - _FINAL_AFTER.get(kpi.id, timedelta()) - self._start) // self._step
-        values[:, max(final, 0) :] = np.nan
-        return values, counts
+    def until(self, days: int) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Return values and counts of the first days."""
+        values = {id_: table[:, :days] for id_, table in self.values.items()}
+        return values, {id_: table[:, :days] for id_, table in self.counts.items()}
 
 
-def _complete(daily: _Series, tenants: Sequence[UUID], today: datetime) -> Iterator[Look]:
+def _complete(
+    client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
+) -> Iterator[Look]:
     """Yield a look at each of the last complete days."""
-    tables = {kpi.id: daily.table(kpi, tenants) for kpi in daily.kpis}
+    start = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
+    days = (today - start) // _DAY
+    table = _Table(kpis, tenants, days)
+    for row in ask(client, *days_of(kpis, start, today, tenants)):
+        day = (_aware(row["time"]) - start) // _DAY
+        for kpi in kpis:
+            table.put(row["tenant"], day, kpi.id, row[kpi.id], row[f"{kpi.id}_n"])
+    for kpi in kpis:
+        table.values[kpi.id][:, max((_final(kpi, settled) - start) // _DAY, 0) :] = np.nan
     for ago in range(_JUDGED_DAYS, 0, -1):
-        upto = daily.steps - ago + 1
-        values = {id_: table[0][:, :upto] for id_, table in tables.items()}
-        counts = {id_: table[1][:, :upto] for id_, table in tables.items()}
-        yield Look(today - ago * _DAY, today - (ago - 1) * _DAY, values, counts)
+        yield Look(today - ago * _DAY, today - (ago - 1) * _DAY, *table.until(days - ago + 1))
 
 
-def _partial(hourly: _Series, tenants: Sequence[UUID], today: datetime, settled: datetime) -> Iterator[Look]:
+def _partial(
+    client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
+) -> Iterator[Look]:
     """Yield looks at the first quarters of yesterday and of today, as far as they are over."""
-    tables = {kpi.id: hourly.table(kpi, tenants) for kpi in hourly.kpis}
+    start, end = today - (_PARTIAL_HISTORY_DAYS + 1) * _DAY, today + _DAY
+    days = (end - start) // _DAY
+    tables = {hours: _Table(kpis, tenants, days) for hours in _HOURS}
+    # Whole hours only: the running one still moves.
+    final = {kpi.id: start + (_final(kpi, settled) - start) // _HOUR * _HOUR for kpi in kpis}
+    for row in ask(client, *first_hours_of(kpis, start, end, tenants, hours=_HOURS, final=final)):
+        day = (_aware(row["day"]) - start) // _DAY
+        for hours, table in tables.items():
+            for kpi in kpis:
+                name = f"{kpi.id}_{hours}"
+                table.put(row["tenant"], day, kpi.id, row[name], row[f"{name}_n"])
     for ago in (1, 0):
         for hours in _HOURS:
             at = today - ago * _DAY + hours * _HOUR
             if at > settled:
                 return
-            parts = {id_: _first_hours(*table, hours, ago) for id_, table in tables.items()}
-            values = {id_: part[0] for id_, part in parts.items()}
-            counts = {id_: part[1] for id_, part in parts.items()}
-            yield Look(today - ago * _DAY, at, values, counts)
+            yield Look(today - ago * _DAY, at, *tables[hours].until(days - ago))
 
 
-def _first_hours(values: Floats, counts: Floats, hours: int, ago: int) -> tuple[Floats, Floats]:
-    """Return the mean of each day's first hours, weighted by count, for the days until ``ago`` days before the last."""
-    days = values.shape[1] // 24 - ago
-    shape = (values.shape[0], -1, 24)
-    weights = np.where(np.isfinite(values), counts, 0.0).reshape(shape)[:, :days, :hours]
-    known = np.nan_to_num(values).reshape(shape)[:, :days, :hours]
-    total = weights.sum(axis=2)
-    with np.errstate(invalid="ignore"):
-        return np.where(total > 0, (known * weights).sum(axis=2) / total, np.nan), total
+def _final(kpi: Kpi, settled: datetime) -> datetime:
+    """Return the moment up to which the values of a figure are final."""
+    return settled - _FINAL_AFTER.get(kpi.id, timedelta())
 
 
 def _aware(moment: datetime) -> datetime:

@@ -64,7 +64,7 @@ class LivePush:
 
     def job(self) -> Job:
         """Return it as a job of the leader."""
-        return Job("grafana-live", _EVERY, self.run)
+        return Job("grafana-live", _EVERY, self.run, stays=True)
 
     def run(self, client: Client, now: datetime) -> Sequence[Insight]:
         """Push the figures of the minutes before ``now``; a Grafana that is away is no failure of the worker."""

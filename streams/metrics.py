@@ -61,6 +61,10 @@ class Metrics:
         self.leader = self._gauge("leader", "1 on the worker that does the periodic jobs", [])
         self.job_seconds = self._histogram("job_seconds", "Time of one run of a job", ["job"], _SECONDS)
         self.job_failures = self._counter("job_failures", "Runs of a job that failed", ["job"])
+        self.jobs_ended = self._counter(
+            "jobs_ended", "Runs of a job that were ended: too much memory or time, died, stopped", ["job", "reason"]
+        )
+        self.job_memory = self._gauge("job_memory_bytes", "Memory of the last run of a job", ["job"])
         self.job_success = self._gauge("job_last_success_timestamp_seconds", "When a job last succeeded", ["job"])
 
     def _counter(self, name: str, about: str, labels: list[str]) -> Counter:

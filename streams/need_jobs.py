@@ -12,7 +12,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from detectors import needs, upsell
-from detectors.forecast import MOST_HOURS, VERSION, Floats, Forecast, forecast
+from detectors.forecast import LEAST_HOURS, MOST_HOURS, VERSION, Floats, Forecast, forecast
 from detectors.labels import slots
 from models.insights import Insight
 from sinks.reading import ask
@@ -29,10 +29,23 @@ _HOURS: Final = """
 SELECT user_id, toString(integration_provider) AS integration_provider, toStartOfHour(window_start) AS hour_start,
     sum(queries) AS asked, asked - sum(successes) AS failed
 FROM query_windows FINAL
-WHERE window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
+WHERE user_id IN {tenants:Array(UUID)}
+    AND window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
 GROUP BY user_id, integration_provider, hour_start
 ORDER BY user_id, integration_provider, hour_start
 """
+# Tenants with an integration that is old enough for a forecast; the others are never read.
+_OLD_ENOUGH: Final = """
+SELECT DISTINCT user_id FROM (
+    SELECT user_id FROM query_windows
+    WHERE window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
+    GROUP BY user_id, integration_provider
+    HAVING toStartOfHour(min(window_start)) <= {old:DateTime('UTC')}
+)
+ORDER BY user_id
+"""
+# Tenants whose series are in memory at once.
+_TENANTS_AT_ONCE: Final = 100
 # What was said of an earlier week and is still open: the week is over.
 _EXPIRED: Final = """
 SELECT {columns} FROM predictive_insights FINAL
@@ -57,18 +70,18 @@ def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
         for row in ask(client, *needs.usage_query(made_at))
     }
     found: list[Insight | None] = []
-    rows: list[tuple[Any, ...]] = []
-    for one in read_series(client, made_at):
-        queries, errors = forecast(one.queries), forecast(one.errors)
-        if queries is None or errors is None:
-            continue
-        rows += _rows(one, "queries", made_at, queries)
-        rows += _rows(one, "errors", made_at, errors)
-        found.append(needs.growth(one.link, one.queries, queries, week))
-        used = usage.get(one.link)
-        if used is not None:
-            found.append(needs.capacity(one.link, used, one.queries, queries, week))
-    put(client, "integration_forecasts", _COLUMNS, rows)
+    for some in read_series(client, made_at):
+        rows: list[tuple[Any, ...]] = []
+        for one in some:
+            queries, errors = forecast(one.queries), forecast(one.errors)
+            if queries is None or errors is None:
+                continue
+            rows += _rows(one, "queries", made_at, queries)
+            rows += _rows(one, "errors", made_at, errors)
+            used = usage.get(one.link)
+            found.append(needs.growth(one.link, one.queries, queries, week))
+            found.append(None if used is None else needs.capacity(one.link, used, one.queries, queries, week))
+        put(client, "integration_forecasts", _COLUMNS, rows)
     return [one for one in found if one is not None] + expired(client, ("usage_growth", "rate_limit_capacity"), week)
 
 
@@ -102,12 +115,24 @@ def week_of(now: datetime) -> datetime:
     return slots(now - 2 * _WEEK, now, _WEEK, 1)[0]
 
 
-def read_series(client: Client, until: datetime) -> Iterator[Series]:
-    """Yield the hours of each integration from its first up to a moment, at most eight weeks."""
-    since = until - MOST_HOURS * _HOUR
+def read_series(client: Client, until: datetime) -> Iterator[list[Series]]:
+    """Yield the hours of integrations from their first up to a moment, at most eight weeks, some tenants at a time.
+
+    Left out are tenants whose integrations are all too young for a forecast.
+    """
+    span = {"since": until - MOST_HOURS * _HOUR, "until": until}
+    old = ask(client, _OLD_ENOUGH, {**span, "old": until - LEAST_HOURS * _HOUR})
+    tenants = [str(row["user_id"]) for row in old]
+    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+        some = tenants[start : start + _TENANTS_AT_ONCE]
+        yield _series(ask(client, _HOURS, {**span, "tenants": some}, aware=True), until)
+
+
+def _series(found: Sequence[dict[str, Any]], until: datetime) -> list[Series]:
     grouped: dict[needs.Link, list[dict[str, Any]]] = defaultdict(list)
-    for row in ask(client, _HOURS, {"since": since, "until": until}, aware=True):
+    for row in found:
         grouped[needs.Link(row["user_id"], row["integration_provider"])].append(row)
+    series = []
     for link, rows in grouped.items():
         first = rows[0]["hour_start"]
         hours = int((until - first) / _HOUR)
@@ -115,7 +140,8 @@ def read_series(client: Client, until: datetime) -> Iterator[Series]:
         for row in rows:
             place = int((row["hour_start"] - first) / _HOUR)
             queries[place], errors[place] = row["asked"], row["failed"]
-        yield Series(link, queries, errors)
+        series.append(Series(link, queries, errors))
+    return series
 
 
 def _rows(one: Series, metric: str, made_at: datetime, found: Forecast) -> list[tuple[Any, ...]]:

@@ -122,7 +122,7 @@ class ProviderJob:
 
     def job(self) -> Job:
         """Return it as a job of the leader."""
-        return Job("providers", _EVERY, self.run, self.confirm)
+        return Job("providers", _EVERY, self.run, self.confirm, stays=True)
 
     def run(self, client: Client, _now: datetime) -> list[Insight]:
         """Judge every minute that all partitions have passed; return the groups that are new, changed or over."""

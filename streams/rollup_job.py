@@ -83,4 +83,4 @@ def _run(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - 
     return ()
 
 
-ROLLUPS: Final = Job("roll-ups", timedelta(seconds=30), _run)
+ROLLUPS: Final = Job("roll-ups", timedelta(seconds=30), _run, stays=True)

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -32,8 +33,9 @@ from streams.detection import Detection
 from streams.epochs import watch_epochs
 from streams.health import Health, serve
 from streams.homes import home_partitions
+from streams.job_process import JobFactory, JobProcess, preload
 from streams.job_runner import JobRunner
-from streams.jobs import Job
+from streams.jobs import JobLimits
 from streams.kafka import GroupTiming, KafkaAddress, partition_count, topic_epochs
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
@@ -64,7 +66,11 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WorkerConfig(NamedTuple):
-    """What a worker needs to know; ``jobs`` are those of the leader; ``metrics_port`` 0 picks a free one."""
+    """What a worker needs to know.
+
+    ``jobs`` makes those of the leader, here and in their processes, which have ``job_modules`` loaded from their start;
+    ``metrics_port`` 0 picks a free one.
+    """
 
     kafka: KafkaAddress
     clickhouse: ClickHouseAddress
@@ -73,10 +79,12 @@ class WorkerConfig(NamedTuple):
     group: str
     timing: GroupTiming
     limits: Limits
-    jobs: Sequence[Job]
+    jobs: JobFactory
     metrics_port: int
     metrics_host: str = "127.0.0.1"
     vocabulary: Vocabulary = DEFAULT_VOCABULARY
+    job_limits: JobLimits = JobLimits()
+    job_modules: Sequence[str] = ()
 
 
 async def run_worker(config: WorkerConfig) -> None:
@@ -146,15 +154,20 @@ def _detection(
         announcer=announcer,
         metrics=metrics,
     )
-    jobs = JobRunner(
-        config.jobs,
-        connect=partial(connect, config.clickhouse, answer_seconds=_JOB_ANSWER_SECONDS),
+    jobs = config.jobs()
+    preload(config.job_modules)
+    connection = partial(connect, config.clickhouse, answer_seconds=_JOB_ANSWER_SECONDS)
+    runner = JobRunner(
+        jobs,
+        execution=lambda job: JobProcess(job.name, config.jobs, connection, config.job_limits),
+        connect=connection,
         leads=lambda: _LEADS in app.batches.assignment(),
         announcer=announcer,
         metrics=metrics,
         clock=lambda: datetime.now(UTC),
+        executor=ThreadPoolExecutor(max(len(jobs), 1), thread_name_prefix="job"),
     )
-    return detection, jobs
+    return detection, runner
 
 
 async def _run(

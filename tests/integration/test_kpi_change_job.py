@@ -12,9 +12,12 @@ import pyarrow as pa
 import pytest
 
 from kpis.registry import get
+from kpis.tenant_series import days_of
+from models.query import Query
 from models.rows import QUERY_WINDOWS
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
+from streams import kpi_change_job as kpi_change_job_module
 from streams.kpi_change_job import FIGURES, kpi_change_job, kpi_changes
 
 pytestmark = pytest.mark.stack
@@ -81,3 +84,23 @@ def test_an_empty_database_has_no_changes(database: ClickHouseAddress) -> None:
     assert {get(id_).id for id_ in FIGURES} == set(FIGURES)
     with connect(database) as client:
         assert list(job.run(client, _NOW)) == []
+
+
+def test_who_has_too_little_volume_is_never_read_and_slices_change_nothing(
+    database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strangers = [_window(UUID(int=number), _TODAY - timedelta(days=number % 50), 2, 1) for number in range(10, 500)]
+    ClickHouseSink(database).write("query_windows", _windows())
+    ClickHouseSink(database).write("query_windows", pa.RecordBatch.from_pylist(strangers, schema=QUERY_WINDOWS))
+    read: list[set[UUID]] = []
+
+    def noted(kpis: Any, start: Any, end: Any, tenants: Any) -> Query:
+        read.append(set(tenants))
+        return days_of(kpis, start, end, tenants)
+
+    with connect(database) as client:
+        together = kpi_changes(client, _NOW, [get("query_success_rate")])
+        monkeypatch.setattr(kpi_change_job_module, "days_of", noted)
+        monkeypatch.setattr(kpi_change_job_module, "_TENANTS_AT_ONCE", 1)
+        assert kpi_changes(client, _NOW, [get("query_success_rate")]) == together
+    assert read == [{_STEADY}, {_BROKEN}]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.kpi_change import HISTORY_DAYS, Floats, discoveries, judge, matters
-from detectors.kpi_findings import Look, findings
+from detectors.kpi_findings import ChangeSearch, Look, findings
 from kpis.registry import get
 from models.insights import Insight
 
@@ -182,3 +182,30 @@ def test_what_was_there_before_the_first_look_is_left_out() -> None:
 
 def test_a_quiet_week_has_no_findings() -> None:
     assert _found(_looks(drop=0.0)) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_findings_do_not_depend_on_how_many_tenants_are_judged_at_once(at_once: int) -> None:
+    looks = _looks(until=5)
+    search = ChangeSearch(_KPIS)
+    for start in range(0, 3, at_once):
+        part = slice(start, start + at_once)
+        some = [
+            look._replace(
+                values={id_: table[part] for id_, table in look.values.items()},
+                counts={id_: table[part] for id_, table in look.counts.items()},
+            )
+            for look in looks
+        ]
+        search.add(_TENANTS[part], some)
+    assert search.findings() == _found(looks) != []
+
+
+def test_significance_among_many_needs_only_the_rare_ones() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(200):
+        p = np.concatenate([rng.uniform(0.0, 1.0, 400), rng.uniform(0.0, 1e-4, rng.integers(0, 20)), np.ones(9)])
+        made = p[p < 1.0]
+        ranks = [k for k, one in enumerate(sorted(made), start=1) if one <= 0.005 * k / len(made)]
+        expected = p <= sorted(made)[ranks[-1] - 1] if ranks else np.zeros(len(p), dtype=bool)
+        assert (discoveries(p) == expected).all()

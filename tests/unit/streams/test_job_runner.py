@@ -14,7 +14,7 @@ from models.insights import Insight
 from sinks.memory import MemorySink
 from streams.announcer import Announcer
 from streams.job_runner import JobRunner
-from streams.jobs import Job
+from streams.jobs import Job, JobEnded
 from streams.metrics import Metrics
 from streams.patience import Patience
 from tests.examples.events import NOW
@@ -40,17 +40,52 @@ class _Connection:
         return [{**finding, "integration_provider": "hubspot", "insights": 4}]
 
 
+class _Here:
+    """Runs a job where it is called; ``ends`` says how often it is ended instead."""
+
+    def __init__(self, job: Job, ends: int) -> None:
+        self._job = job
+        self._ends = ends
+        self.memory_bytes = 0
+        self.stopped = False
+        self.released = 0
+
+    def run(self, now: datetime) -> Sequence[Insight]:
+        found = self._job.run(cast("Client", _Connection()), now)
+        self.memory_bytes = 5_000
+        if self._ends:
+            self._ends -= 1
+            raise JobEnded("memory", "it took 2000 MB")
+        return found
+
+    def confirm(self) -> None:
+        assert self._job.confirm is not None
+        self._job.confirm()
+
+    def release(self) -> None:
+        self.released += 1
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
 class _Place:
     def __init__(self) -> None:
         self.sink = MemorySink()
         self.metrics = Metrics()
         self.leads = True
         self.runs: list[float] = []
+        self.executions: dict[str, _Here] = {}
 
-    async def run(self, *jobs: Job, seconds: float) -> None:
-        """Let the jobs go on for so long."""
+    async def run(self, *jobs: Job, seconds: float, ends: int = 0) -> None:
+        """Let the jobs go on for so long; the first runs of each are ended."""
+
+        def execution(job: Job) -> _Here:
+            return self.executions.setdefault(job.name, _Here(job, ends))
+
         runner = JobRunner(
             jobs,
+            execution=execution,
             connect=lambda: cast("Client", _Connection()),
             leads=lambda: self.leads,
             announcer=Announcer(self.sink, Patience(self.metrics), self.metrics, _publish),
@@ -124,3 +159,23 @@ async def test_the_leader_counts_what_is_open() -> None:
     labels = {"insight_type": "performance_anomaly", "kind": "latency", "severity": "warning", "provider": "hubspot"}
     await place.run(seconds=1)
     assert place.metric("open_insights", **labels) == 4
+
+
+@in_virtual_time
+async def test_a_job_that_is_ended_waits_longer_each_time_and_then_goes_on_as_ever() -> None:
+    place, other = _Place(), _Place()
+    await place.run(place.job(every=900), other.job(every=60)._replace(name="other"), seconds=600, ends=3)
+    assert place.runs == [0, 60, 180, 420]
+    assert place.metric("jobs_ended_total", job="a job", reason="memory") == 3
+    assert place.metric("job_failures_total", job="a job") == 3
+    assert place.metric("job_memory_bytes", job="a job") == 5_000
+    assert place.metric("job_last_success_timestamp_seconds", job="a job") == NOW.timestamp()
+
+
+@in_virtual_time
+async def test_the_process_of_a_job_is_let_go_after_a_run_unless_it_stays_and_all_end_with_the_worker() -> None:
+    place = _Place()
+    stays = place.job()._replace(name="stays", stays=True)
+    await place.run(place.job(), stays, seconds=100)
+    assert (place.executions["a job"].released, place.executions["stays"].released) == (2, 0)
+    assert all(one.stopped for one in place.executions.values())

@@ -1,0 +1,231 @@
+"""A job in a process of its own: whatever it takes, the worker goes on reading.
+
+The process is forked from a server that has the modules loaded already (``forkserver`` of the standard library), so a
+start costs milliseconds. It is ended when it takes more memory or time than it may; the next run starts another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import psutil
+from clickhouse_connect.driver.client import Client
+
+from models.errors import RomashkaError
+from models.insights import Insight
+from streams.jobs import Job, JobEnded, JobLimits
+
+log = logging.getLogger(__name__)
+
+# Called in the process of a job; both have to be picklable: functions of a module with their arguments.
+JobFactory = Callable[[], Sequence[Job]]
+Connect = Callable[[], Client]
+
+_LOOK_SECONDS: Final = 0.25
+_MEGABYTE: Final = 1_048_576
+# The kernel's killer takes a process with this first (of -1000 to 1000), and the worker only after it.
+_KILLED_FIRST: Final = "900"
+_SERVER: Final = multiprocessing.get_context("forkserver")
+
+
+class _Asked(NamedTuple):
+    """What the worker asks of the process of a job."""
+
+    what: Literal["run", "confirm"]
+    now: datetime | None = None
+
+
+class _Answer(NamedTuple):
+    """What came of it; ``error`` is empty where it went well, ``memory_bytes`` the most that the process ever had."""
+
+    insights: Sequence[Insight] = ()
+    error: str = ""
+    expected: bool = False
+    out_of_memory: bool = False
+    memory_bytes: int = 0
+
+
+class JobProcess:
+    """Runs one job, once at a time. Its methods block and are called from one thread at a time, ``stop`` from any.
+
+    Parameters
+    ----------
+    name
+        Which job of those that ``factory`` makes.
+    connect
+        Opens a connection; each run has its own.
+    """
+
+    def __init__(self, name: str, factory: JobFactory, connect: Connect, limits: JobLimits) -> None:
+        self._name = name
+        self._factory = factory
+        self._connect = connect
+        self._limits = limits
+        self._process: Any = None
+        self._connection: Connection | None = None
+        self._stopped = threading.Event()
+        self.memory_bytes = 0
+
+    def run(self, now: datetime) -> Sequence[Insight]:
+        """Run the job; return its insights.
+
+        Raises
+        ------
+        JobEnded
+            It was ended: it took too much memory or time, or its process died.
+        RomashkaError
+            It failed; says why.
+        """
+        return self._ask(_Asked("run", now)).insights
+
+    def confirm(self) -> None:
+        """Tell the job that what it found is kept; raises as ``run`` does."""
+        self._ask(_Asked("confirm"))
+
+    def release(self) -> None:
+        """End the process, so that its memory is free until the next run."""
+        process, connection = self._process, self._connection
+        self._process = self._connection = None
+        if connection is not None:
+            connection.close()
+        if process is not None:
+            process.join(timeout=_LOOK_SECONDS)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+
+    def stop(self) -> None:
+        """End the job, whatever it is doing; the worker stops."""
+        self._stopped.set()
+
+    def _ask(self, asked: _Asked) -> _Answer:
+        connection = self._started()
+        try:
+            connection.send(asked)
+            self._wait(connection)
+            answer: _Answer = connection.recv()
+        except (EOFError, OSError) as error:
+            code = self._exit_code()
+            self.release()
+            raise JobEnded("died", f"its process ended by itself (exit code {code})") from error
+        except JobEnded:
+            self.release()
+            raise
+        self.memory_bytes = answer.memory_bytes
+        if answer.out_of_memory:
+            self.release()
+            raise JobEnded("memory", f"it needed more than {self._limits.memory_bytes // _MEGABYTE} MB")
+        if answer.error:
+            raise RomashkaError(answer.error) if answer.expected else _Unexpected(answer.error)
+        return answer
+
+    def _started(self) -> Connection:
+        if self._connection is not None and self._process.is_alive():
+            return self._connection
+        self.release()
+        ours, theirs = _SERVER.Pipe()
+        arguments = (theirs, self._name, self._factory, self._connect, self._limits)
+        self._process = _SERVER.Process(target=serve, args=arguments, name=f"job {self._name}", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._connection = ours
+        return ours
+
+    def _wait(self, connection: Connection) -> None:
+        """Wait for the answer, with an eye on memory and time."""
+        began = time.monotonic()
+        process = psutil.Process(self._process.pid)
+        while not connection.poll(_LOOK_SECONDS):
+            with contextlib.suppress(psutil.NoSuchProcess):  # the pipe tells
+                self.memory_bytes = process.memory_info().rss
+            if self.memory_bytes > self._limits.memory_bytes:
+                raise JobEnded("memory", f"it took {self.memory_bytes // _MEGABYTE} MB")
+            if time.monotonic() - began > self._limits.seconds:
+                raise JobEnded("time", f"it took more than {self._limits.seconds:.0f} s")
+            if self._stopped.is_set():
+                raise JobEnded("stopped", "the worker stops")
+
+    def _exit_code(self) -> int | None:
+        self._process.join(timeout=1.0)
+        code: int | None = self._process.exitcode
+        return code
+
+
+class _Unexpected(Exception):
+    """A failure that nobody foresaw; the text is the traceback in the process of the job."""
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Say which modules the processes of jobs have from their start."""
+    _SERVER.set_forkserver_preload(list(modules))
+
+
+def serve(connection: Connection, name: str, factory: JobFactory, connect: Connect, limits: JobLimits) -> None:
+    """Do what is asked through a connection until it is closed: what runs in the process of a job."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the worker, which ends this process in its own time
+    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    _limit_memory(limits.memory_bytes)
+    job = next(one for one in factory() if one.name == name)
+    while True:
+        try:
+            asked: _Asked = connection.recv()
+        except EOFError:
+            return
+        connection.send(_done(job, asked, connect))
+
+
+def _done(job: Job, asked: _Asked, connect: Connect) -> _Answer:
+    try:
+        if asked.now is None:
+            if job.confirm is not None:
+                job.confirm()
+            return _Answer(memory_bytes=_most_memory())
+        with connect() as client:
+            return _Answer(insights=job.run(client, asked.now), memory_bytes=_most_memory())
+    except MemoryError:
+        return _Answer(out_of_memory=True, memory_bytes=_most_memory())
+    except RomashkaError as error:
+        return _Answer(error=str(error), expected=True, memory_bytes=_most_memory())
+    except Exception:  # noqa: BLE001 - told to the worker, which logs it
+        return _Answer(error=traceback.format_exc(), memory_bytes=_most_memory())
+
+
+def _most_memory() -> int:
+    """Return the most memory that this process had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _limit_memory(most: int) -> None:
+    """Let allocations beyond the bound fail here, and let the kernel take this process before the worker.
+
+    Counted is what the process has for itself: its address space holds gigabytes that nobody uses. Elsewhere than on
+    Linux the worker's look at the resident size is all there is.
+    """
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        there = next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (there + most, hard))
+        Path("/proc/self/oom_score_adj").write_text(_KILLED_FIRST, encoding="ascii")
+
+
+def _end_with_the_worker() -> None:
+    """End this process when the worker is gone, killed for example: two leaders' jobs must not run side by side."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
