@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-kafka test-grafana test-typescript check bench bench-detection bench-churn bench-kpis lock clean
+.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-grafana test-typescript check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,6 +34,9 @@ test: setup ## the whole suite on the embedded stack, a file at a time on each o
 
 test-readme: setup ## the commands of README as they stand in it, from the first event to the API
 	@ROMASHKA_TEST_README=1 $(BIN)/pytest tests/integration/test_readme.py -s $(ARGS)
+
+test-accessibility: setup ## axe-core and contrast over every preview page and report, light and dark; needs Chromium
+	@ROMASHKA_TEST_ACCESSIBILITY=1 $(BIN)/pytest tests/integration/week/test_accessibility.py $(ARGS)
 
 test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from its Maven artifacts
 	@tests/kafka/run $(ARGS)

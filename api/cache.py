@@ -17,8 +17,9 @@ from redis.exceptions import RedisError
 
 _LOG: Final = logging.getLogger(__name__)
 _HEADER: Final = 24
-# For so long after it has gone stale an answer is still given, while a new one is made.
-_GRACE_SECONDS: Final = 60.0
+# For so long after it has gone stale an answer is still given, while a new one is made: who asks twice a minute never
+# waits, and who asks after a minute is not told what was so at first.
+_GRACE_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from api.services import Services, services_of
 from dashboards.panel import Ask, Column, Panel, Tab, Thresholds
 from kpis.dialect import Bound
 from kpis.scope import Everyone, Scope
+from kpis.stale import CONVERSATIONS_BEHIND, uncounted
 from sinks.reading import ask
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
@@ -80,6 +81,7 @@ class DashboardAnswer(BaseModel):
     start: Annotated[datetime, Field(alias="from", description="As it is read: to the minute, from two days on hour")]
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
+    uncounted: Annotated[str, Field(description="What is stored, but not in any figure yet; empty: nothing")]
     panels: list[PanelAnswer]
 
 
@@ -141,7 +143,10 @@ async def _answer(
     services: Services, name: str, panels: list[tuple[str, Panel]], scope: Scope, query: DashboardQuery
 ) -> bytes:
     asked = [(panel.id, ref, one) for _, panel in panels for ref, one in panel.asks.items()]
-    found = await asyncio.gather(*(_rows(services, one, scope, query) for _, _, one in asked))
+    found, standing = await asyncio.gather(
+        asyncio.gather(*(_rows(services, one, scope, query) for _, _, one in asked)),
+        services.pool.run(lambda client: ask(client, CONVERSATIONS_BEHIND, {})),
+    )
     answers = {(id_, ref): rows for (id_, ref, _), rows in zip(asked, found, strict=True)}
     tab = TABS[name]
     answer = DashboardAnswer.model_construct(
@@ -152,6 +157,7 @@ async def _answer(
         start=scope.first,
         end=scope.limit,
         filters=query.filters,
+        uncounted=uncounted(int(standing[0]["seconds"])),
         panels=[
             _panel(section, panel, {ref: answers[panel.id, ref] for ref in panel.asks}) for section, panel in panels
         ],

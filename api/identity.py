@@ -10,6 +10,7 @@ from uuid import UUID
 from api.problems import Refused, wrong
 from api.roles import RIGHTS, Action, Role
 from kpis.scope import ALL_TENANTS, Everyone
+from models.counting import counted
 
 ALL: Final = "all"
 
@@ -84,7 +85,7 @@ class Identity:
             return next(iter(self.tenants))
         if not self.tenants:
             raise Refused(403, "wrong-tenant", "you were given no tenant; ask who manages access here")
-        raise wrong("tenant", f"you have {len(self.tenants)} tenants; name one")
+        raise wrong("tenant", f"you have {counted(len(self.tenants), 'tenant')}; name one")
 
 
 def _roles(roles: frozenset[Role]) -> str:

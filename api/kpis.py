@@ -71,7 +71,7 @@ class KpiAnswer(BaseModel):
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
     values: list[Value]
-    uncounted: Annotated[str, Field(description="How much of the newest data no figure knows yet; empty: none")]
+    uncounted: Annotated[str, Field(description="What is stored, but not in any figure yet; empty: nothing")]
     total: Annotated[int, Field(description="Values of all pages")]
     next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
 

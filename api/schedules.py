@@ -21,6 +21,7 @@ from api.roles import REPORT_TABS, RIGHTS, Action
 from api.services import Configuration, services_of
 from kpis.period import PATTERN
 from kpis.scope import Everyone
+from models.counting import counted
 from models.fields import Label, Provider
 from reports.delivery_journal import Journal
 from reports.request import Parts, ReportFormat, ReportType
@@ -187,7 +188,7 @@ async def remove(
 
 def _check_recipients(recipients: Sequence[str], configuration: Configuration) -> None:
     if len(recipients) > (limit := configuration.recipients_per_schedule):
-        raise wrong("recipients", f"a schedule may have {limit} recipients")
+        raise wrong("recipients", f"a schedule may have {counted(limit, 'recipient')}")
     domains = configuration.mail_domains
     for one in recipients:
         scheme, _, address = one.partition(":")
@@ -199,7 +200,7 @@ def _add(client: Client, schedule: Schedule, now: datetime, limit: int) -> str:
     """Add a schedule unless its tenant has its limit, replacing one of the same name; return how it is doing."""
     others = [one for one in schedules(client, schedule.tenant) if one.id != schedule.id]
     if len(others) >= limit:
-        raise Refused(409, "too-many", f"a tenant may have {limit} schedules; remove one first")
+        raise Refused(409, "too-many", f"a tenant may have {counted(limit, 'schedule')}; remove one first")
     put_schedule(client, schedule, now)
     return _state(client, schedule, now)
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cli.console import out
 from cli.grafana import Grafana, set_access
 from cli.settings import settings
+from models.counting import counted
 from models.errors import SettingsError, Unreachable
 from models.topics import INGEST
 from sinks import access
@@ -83,7 +84,8 @@ def clickhouse(
     ]
     with connect(settings().clickhouse) as client:
         tables = access.apply(client, everyone, worker_password=passwords.get("worker"))
-    out.print(f"{len(everyone)} readers and the user {access.WORKER}; rows kept apart in {len(tables)} tables")
+    apart = counted(len(tables), "table")
+    out.print(f"{counted(len(everyone), 'reader')} and the user {access.WORKER}; rows kept apart in {apart}")
 
 
 @app.command("kafka")

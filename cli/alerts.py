@@ -25,6 +25,7 @@ from dashboards.alerts.replay import Evaluated, Firing, Labelled, matched, read,
 from dashboards.alerts.rule import Shown
 from dashboards.alerts.rules import RULES
 from dashboards.files import FOLDER
+from models.counting import counted
 from models.errors import SettingsError
 from sinks.connection import connect
 from sinks.reading import ask
@@ -158,7 +159,8 @@ def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], *, labelled: 
     out.print(table("Labelled incidents", ("incident", "provider", "began", "alert after", "by"), shown, right=()))
     false = unexplained(fired, incidents)
     out.print(
-        f"{sum(1 for _, alerts in judged if alerts)} of {len(judged)} incidents alerted; {len(false)} other alerts"
+        f"{sum(1 for _, alerts in judged if alerts)} of {counted(len(judged), 'incident')} alerted; "
+        f"{counted(len(false), 'other alert')}"
     )
 
 

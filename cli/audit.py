@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
+from models.counting import agreeing, counted
 from models.errors import RomashkaError, Unreachable
 from sinks.audit import audit_key, newest, stored_rows, verify
 from sinks.audit_heads import HeadsFile
@@ -45,8 +46,9 @@ def verify_(
         out.print(styled("[bold red]✘[/] chain {}, row {}: {}", fault.writer, fault.sequence, fault.what))
     if verdict.faults:
         raise RomashkaError(
-            f"{len(verdict.faults)} places of the audit log are not as they were written; keep a copy of the table as "
-            "it is, and find out who can write to the database"
+            f"{counted(len(verdict.faults), 'place')} of the audit log "
+            f"{agreeing(len(verdict.faults), 'is not as it was', 'are not as they were')} written; keep a copy of the "
+            "table as it is, and find out who can write to the database"
         )
     if verdict.rows == 0:
         raise RomashkaError("the audit log is empty: nothing was ever done here, or somebody emptied it")
@@ -55,8 +57,9 @@ def verify_(
         err.print(words, style="yellow", highlight=False, soft_wrap=True)
     rows = [(head.writer, head.sequence, head.hash[:16]) for head in verdict.heads.values()]
     out.print(table("Chains", ("writer", "rows", "hash"), rows, right=("rows",)))
-    counts = f"{verdict.rows:,}", f"{len(rows):,}"
-    out.print(styled("[bold green]✔[/] {} rows in {} chains are as they were written", *counts))
+    counts = counted(verdict.rows, "row"), counted(len(rows), "chain")
+    as_written = agreeing(verdict.rows, "is as it was", "are as they were")
+    out.print(styled("[bold green]✔[/] {} in {} {} written", *counts, as_written))
 
 
 @app.command("list")

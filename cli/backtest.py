@@ -23,6 +23,7 @@ from cli.series_labels import LabelColumn, read_incidents
 from cli.series_times import checked_format
 from cli.settings import settings
 from detectors.backtest import THRESHOLD, Backtest, Episode, Incident, Quality
+from models.counting import agreeing, counted
 from models.errors import SettingsError
 from sinks.clickhouse_detectors import ClickHouseDetectors
 
@@ -143,7 +144,7 @@ def _judge(
 ) -> tuple[Backtest, list[Incident] | None]:
     """Judge every row and write it as it is judged."""
     test = Backtest(series.detector, series.interval)
-    layout = (TextColumn("judging"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rows]:,} rows"))
+    layout = (TextColumn("judging"), BarColumn(), TaskProgressColumn(), TextColumn("rows: {task.fields[rows]:,}"))
     with _writer(out, series.columns) as write, Progress(*layout, console=console.err, transient=True) as progress:
         task = progress.add_task("", total=size, rows=0)
         for row in series.rows:
@@ -197,9 +198,14 @@ def _check(test: Backtest, file: str) -> None:
     if test.late:
         console.err.print(
             console.styled(
-                "[yellow]{} of {} rows are not later than the row before them: they are written, but not judged.[/]{}",
+                "[yellow]{} of {} {}, but not judged.[/]{}",
                 f"{test.late:,}",
-                f"{test.rows:,}",
+                counted(test.rows, "row"),
+                agreeing(
+                    test.late,
+                    "is not later than the row before it: it is written",
+                    "are not later than the row before them: they are written",
+                ),
                 " Sort the file by time." if test.late > test.rows / 10 else "",
             ),
             soft_wrap=True,
@@ -211,8 +217,9 @@ def _show(printer: Console, test: Backtest, incidents: Sequence[Incident] | None
     if len(test.episodes) > _SHOWN_EPISODES:
         printer.print(f"... and {len(test.episodes) - _SHOWN_EPISODES} more")
     printer.print(
-        f"{test.rows:,} rows over {test.days:,.1f} days, {len(test.episodes)} episodes, "
-        f"{len(test.alarms):,} anomalous rows{f'; written to {out}' if out not in {'', '-'} else ''}",
+        f"{counted(test.rows, 'row')} over {counted(test.days, 'day', shown=f'{test.days:,.1f}')}, "
+        f"{counted(len(test.episodes), 'episode')}, {counted(len(test.alarms), 'anomalous row')}"
+        f"{f'; written to {out}' if out not in {'', '-'} else ''}",
         highlight=False,
         soft_wrap=True,
     )

@@ -25,6 +25,7 @@ from dashboards.preview.script import drawing_script
 from dashboards.tabs import ALL
 from kpis.dialect import Bound
 from kpis.scope import ALL_TENANTS, Scope
+from models.counting import counted
 from models.errors import RomashkaError
 from sinks.connection import connect
 from sinks.reading import ask
@@ -57,7 +58,9 @@ def dashboards(
         return
     changed = write(folder)
     out.print(
-        f"{len(changed)} files written under {folder}" if changed else f"everything under {folder} was up to date"
+        f"{counted(len(changed), 'file')} written under {folder}"
+        if changed
+        else f"everything under {folder} was up to date"
     )
 
 

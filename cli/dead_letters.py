@@ -13,6 +13,7 @@ import typer
 
 from cli.console import err, out, styled, table
 from cli.settings import settings
+from models.counting import counted
 from models.errors import SettingsError
 from sinks.connection import connect
 from sinks.dead_letter_store import DeadLetterStore, StoredLetter, Wanted
@@ -122,7 +123,7 @@ def replay(
     out.print(styled("sent [bold]{}[/] messages again", len(letters)))
     if repairs is not None and len(letters) < len(repairs):
         unmatched = len(repairs) - len(letters)
-        err.print(styled("[yellow]{} repaired messages match no dead letter that waits[/]", unmatched))
+        err.print(styled("[yellow]{} without a dead letter that waits[/]", counted(unmatched, "repaired message")))
 
 
 def _place(letter: StoredLetter) -> tuple[str, int, int]:

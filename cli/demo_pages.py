@@ -17,6 +17,7 @@ from cli.console import err, out, styled
 from cli.dashboards import write_pages
 from cli.demo_traffic import DAYS, SHOWN
 from kpis.settings_model import new_entry
+from models.counting import counted
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.tenant_names import save_name
 from sinks.tenant_settings import save
@@ -65,8 +66,8 @@ def leave_pages(client: Client, folder: Path, now: datetime) -> None:
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     out.print(
         styled(
-            "[bold green]✔[/] {} dashboards as pages (money: of the tenant {}). Open [bold]{}[/]",
-            len(pages),
+            "[bold green]✔[/] {} as pages (money: of the tenant {}). Open [bold]{}[/]",
+            counted(len(pages), "dashboard"),
             SHOWN.name,
             pages[0].resolve().as_uri(),
         ),

@@ -18,6 +18,7 @@ from rich.text import Text
 from cli.console import cell, styled
 from kpis.display import shown
 from kpis.kpi import Unit
+from models.counting import counted
 from sinks.reading import ask
 
 _PROVIDERS: Final = """
@@ -114,7 +115,7 @@ def _card(row: dict[str, Any], health: dict[str, Any]) -> Panel:
     lines = (
         styled(f"[{colour}]●[/] {{}} answered", shown(Unit.RATIO, row["success_rate"])),
         Text(f"p95 {shown(Unit.MILLISECONDS, row['latency_p95_ms'])}"),
-        Text(f"{row['query_count']:,} queries in 15 min"),
+        Text(f"{counted(row['query_count'], 'query')} in 15 min"),
         Text(f"synced {age}", style="dim"),
     )
     return Panel(Group(*lines), title=styled("[bold]{}[/]", row["provider"]), border_style=colour)

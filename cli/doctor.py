@@ -10,6 +10,7 @@ import typer
 from cli.console import out, styled
 from cli.freshness import behind
 from cli.settings import Settings, settings
+from models.counting import counted
 from models.errors import RomashkaError
 from sinks import migrations
 from sinks.connection import connect
@@ -24,7 +25,7 @@ class Check(NamedTuple):
 
 
 def _secret(config: Settings) -> str:
-    return f"{len(config.secret)} bytes, key id {config.pseudonym_key_id}"
+    return f"{counted(len(config.secret), 'byte')}, key id {config.pseudonym_key_id}"
 
 
 def _topics(config: Settings) -> str:
@@ -39,7 +40,8 @@ def _clickhouse(config: Settings) -> str:
         if words := behind(client):
             raise RomashkaError(words)
     return (
-        f"{len(migrations.known())} migrations applied to '{config.clickhouse_database}' at {config.clickhouse_url}, "
+        f"{counted(len(migrations.known()), 'migration')} applied to '{config.clickhouse_database}' at "
+        f"{config.clickhouse_url}, "
         "conversations counted up to the last minute"
     )
 

@@ -18,6 +18,7 @@ from cli.settings import settings
 from cli.trail import audited
 from kpis.period import period
 from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
+from models.counting import counted
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
 from reports.export_request import CsvStyle, ExportFormat, ExportRequest, K
@@ -122,14 +123,15 @@ def _details(request: ExportRequest) -> dict[str, Any]:
 
 def _tell(done: Exported, target: str, seconds: float) -> None:
     where = "standard output" if target == "-" else target
-    size = done.size / 1024**2
+    measures = counted(done.rows, "row"), f"{done.size / 1024**2:,.1f}", f"{seconds:.1f}"
     err.print(
-        styled("[bold green]✔[/] {}: {} rows, {} MiB, {} s", where, f"{done.rows:,}", f"{size:,.1f}", f"{seconds:.1f}"),
+        styled("[bold green]✔[/] {}: {}, {} MiB, {} s", where, *measures),
         soft_wrap=True,
     )
     if done.withheld:
         err.print(
-            f"  {done.withheld:,} rows of customers in groups smaller than {K} are unnamed or left out", highlight=False
+            f"  {counted(done.withheld, 'row')} of customers in groups smaller than {K}: unnamed or left out",
+            highlight=False,
         )
 
 

@@ -10,6 +10,7 @@ from rich.console import Group
 
 from cli.console import table
 from cli.insights import span_of
+from models.counting import counted
 from models.insights import ACROSS_TENANTS, Insight
 from simulator.incidents import Incident
 
@@ -71,7 +72,7 @@ def _row(match: Match) -> tuple[str, ...]:
     first = match.findings[0]
     delay = max((first.started_at - incident.start) / timedelta(minutes=1), 0.0)
     found = f"{'✔' if match.named else '~'} after {delay:.0f} min"
-    parts = f" ({len(first.members)} tenants' findings in one)" if first.members else ""
+    parts = f" ({counted(len(first.members), 'tenant')} in one finding)" if first.members else ""
     what = first.recommended_actions[0] if first.recommended_actions else ""
     return incident.kind, incident.provider, when, found, f"{first.title}{parts}", what
 

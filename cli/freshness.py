@@ -5,19 +5,22 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 
 from cli.console import err
-from kpis.stale import CONVERSATIONS_BEHIND, uncounted
+from kpis.stale import CONVERSATIONS_BEHIND, EXPECTED_SECONDS, uncounted
 from sinks.reading import ask
 
 
-def behind(client: Client) -> str:
-    """Return in words how far figures of conversations are behind; nothing where they keep up."""
+def behind(client: Client, tolerated: int = EXPECTED_SECONDS) -> str:
+    """Return in words how far figures of conversations are behind; nothing up to ``tolerated`` seconds."""
     seconds = int(ask(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
-    if not (words := uncounted(seconds)):
+    if seconds <= tolerated:
         return ""
-    return f"{words}; start a worker, which counts them every half minute, or run 'romashka jobs run roll-ups'"
+    if seconds <= EXPECTED_SECONDS:
+        return f"{uncounted(seconds)}: a worker counts them every half minute"
+    what_to_do = "start a worker, which counts them every half minute, or run 'romashka jobs run roll-ups'"
+    return f"{uncounted(seconds)}; {what_to_do}"
 
 
-def say_if_behind(client: Client) -> None:
-    """Tell whoever asks for figures, beside the answer."""
-    if words := behind(client):
+def say_if_behind(client: Client, *, empty: bool = False) -> None:
+    """Tell whoever asks for figures, beside the answer; where one is ``empty``, also what is about to be counted."""
+    if words := behind(client, 0 if empty else EXPECTED_SECONDS):
         err.print(words, style="yellow", highlight=False)

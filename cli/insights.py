@@ -17,6 +17,7 @@ from cli.arguments import moment_or_span, tenant_id
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
+from models.counting import counted
 from models.errors import SettingsError
 from models.insight_message import MESSAGE, message_of
 from models.insights import ACROSS_TENANTS, Insight
@@ -68,7 +69,7 @@ def list_(
     if format_ is not Format.TABLE:
         print_rows([MESSAGE.dump_python(message_of(one), mode="json") for one in found], format_, Insight._fields)
     elif found:
-        out.print(insights_table(f"{len(found)} insights", found, names))
+        out.print(insights_table(counted(len(found), "insight"), found, names))
         out.print("Look at one with: romashka insights show ID (the first digits will do)", style="dim")
     else:
         out.print("nothing was found in that time; that is good news if 'romashka doctor' has none either")
@@ -87,7 +88,9 @@ def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, o
         if not found:
             raise SettingsError(f"there is no insight whose id begins with '{identifier}'; see romashka insights list")
         if len(found) > 1:
-            raise SettingsError(f"{len(found)} insights have an id that begins with '{identifier}'; give more digits")
+            raise SettingsError(
+                f"{counted(len(found), 'insight')} have an id that begins with '{identifier}'; give more digits"
+            )
         members = _members(client, found[0])
         names = tenant_names(client)
     out.print(details(found[0], names))

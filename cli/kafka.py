@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from cli.console import err, out, styled
 from cli.settings import settings
+from models.counting import counted
 from models.dead_letters import DeadLetter
 from models.errors import SettingsError
 from models.topics import INGEST, Topic
@@ -35,7 +36,7 @@ def topics() -> None:
     config = settings()
     created = create_topics(config.kafka, replication=config.kafka_replication)
     for topic in created:
-        out.print(styled("created [bold]{}[/] with {} partitions", topic.name, topic.partitions))
+        out.print(styled("created [bold]{}[/] with {}", topic.name, counted(topic.partitions, "partition")))
     if not created:
         out.print("every topic is there already")
 
@@ -90,7 +91,11 @@ def _announce_rejections(source: IO[bytes], topic: Topic, now: datetime) -> None
             examples.setdefault(letter.reason, letter)
     for reason, count in counts.most_common():
         detail = examples[reason].detail
-        err.print(f"{count} of {lines} messages will be rejected: {reason} ({detail})", markup=False, highlight=False)
+        err.print(
+            f"{count} of {counted(lines, 'message')} will be rejected: {reason} ({detail})",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _messages(source: IO[bytes], topic: str) -> Iterator[Message]:

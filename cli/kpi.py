@@ -183,7 +183,7 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
     query = figures([kpi.id for kpi in kpis], scope, by, every)
     with connect(settings().clickhouse) as client:
         rows = ask(client, *query)
-        say_if_behind(client)
+        say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)
         names = tenant_names(client) if "tenant" in by and format_ is Format.TABLE else {}
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not Format.TABLE:

@@ -61,7 +61,7 @@ def analyse(
             as_of=now,
         )
         rows = analysis.finish(ask(client, *analysis.query(scope)))
-        say_if_behind(client)
+        say_if_behind(client, empty=not rows)
     _print(f"{analysis.meaning}, {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC", rows, format_)
 
 

@@ -17,6 +17,7 @@ from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from cli.trail import audited
 from kpis.scope import ALL_TENANTS, Everyone
+from models.counting import counted
 from models.errors import RomashkaError
 from reports.delivery_journal import Journal, Place, Standing
 from reports.request import Parts, ReportFormat, ReportType
@@ -124,7 +125,7 @@ def run(name: Name, tenant: Whose = "") -> None:
             sent, failures = schedule_runner(config).send(client, schedule, now, {})
     if failures:
         raise RomashkaError("; ".join(failures))
-    _done(f"'{name}' was sent to {sent} recipients")
+    _done(f"'{name}' was sent to {counted(sent, 'recipient')}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from cli.series_times import TimeFormat, TimeReader
+from models.counting import counted
 from models.errors import SettingsError
 
 _GAPS: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "nil", "-"})
@@ -111,8 +112,8 @@ class CsvRows:
         """Refuse a row of more cells than columns: a decimal comma, say, has cut a number in two."""
         if len(cells) > len(self.columns) and any(cell.strip() for cell in cells[len(self.columns) :]):
             raise SettingsError(
-                f"{self.path}: line {line} has {len(cells)} cells, the header {len(self.columns)}; a cell with the "
-                f"separator '{self.delimiter}' in it needs quotes"
+                f"{self.path}: line {line} has {counted(len(cells), 'cell')}, the header {len(self.columns)}; a cell "
+                f"with the separator '{self.delimiter}' in it needs quotes"
             )
 
     def _undecodable(self, where: str) -> SettingsError:

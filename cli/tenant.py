@@ -12,6 +12,7 @@ from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from kpis.settings_model import PER_PROVIDER, SETTINGS, definition, in_force, new_entry, row
+from models.counting import counted
 from sinks.connection import connect
 from sinks.tenant_names import save_name, tenant_names
 from sinks.tenant_settings import entries, save
@@ -49,7 +50,7 @@ def names(format_: Printed = Format.TABLE) -> None:
         print_rows(rows, format_, ("tenant", "display_name"))
     elif rows:
         cells = [(row["tenant"], row["display_name"]) for row in rows]
-        out.print(table(f"{len(rows)} tenants", ("tenant", "display name"), cells))
+        out.print(table(counted(len(rows), "tenant"), ("tenant", "display name"), cells))
     else:
         out.print("no tenant has a display name; set one with 'romashka tenant name TENANT NAME'", highlight=False)
 

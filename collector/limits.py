@@ -9,6 +9,7 @@ from typing import Final
 
 from api.problems import Refused
 from api.rates import seconds
+from models.counting import counted
 
 _MAX_BUCKETS: Final = 10_000
 
@@ -44,7 +45,8 @@ class EventQuota:
             self._buckets.popitem(last=False)
         if not allowed:
             wait = seconds(-tokens / self._per_second)
-            detail = f"you may send {self._per_second:.0f} events a second; wait {wait} s and send the same again"
+            rate = counted(round(self._per_second), "event")
+            detail = f"you may send {rate} a second; wait {wait} s and send the same again"
             raise Refused(429, "too-many", detail, headers={"Retry-After": wait})
 
 

@@ -19,6 +19,7 @@ from detectors.delayed_model import LEAST_LABELS, LEAST_MOMENTS, VERSION, Counts
 from detectors.labels import Task
 from detectors.standings import Standing
 from detectors.tails import count_bound, count_deviation
+from models.counting import counted
 from models.insights import Insight, Severity, insight_id
 
 CHURN: Final = Task("churn", timedelta(days=30), ("cancelled",), silence=True)
@@ -100,8 +101,8 @@ def unlearned(standing: Standing, facts: CustomerFacts, counts: Counts) -> Insig
         kind="overdue_customer",
         title=f"{_name(facts.customer_id)} is overdue: {words}",
         summary=(
-            f"The model knows too little for a probability of its own: it has {counts.labels} labels of "
-            f"{counts.moments} weeks and needs {LEAST_LABELS} of {LEAST_MOMENTS}. At this customer's "
+            f"The model knows too little for a probability of its own: it has {counted(counts.labels, 'label')} of "
+            f"{counted(counts.moments, 'week')} and needs {LEAST_LABELS} of {LEAST_MOMENTS}. At this customer's "
             f"pace so long a silence is rare. The confidence shown is the share of all customers known to "
             f"leave so far ({standing.probability:.1%})."
         ),
@@ -142,7 +143,7 @@ def wave(user_id: UUID, at_risk: int, customers: int, usual_share: float, at: da
         started_at=at,
         ended_at=None,
         updated_at=at,
-        title=f"{at_risk} of {customers} customers are at risk at once, usually {expected:.0f}",
+        title=f"{at_risk} of {counted(customers, 'customer')} at risk at once, usually {expected:.0f}",
         summary="Many customers became likely to leave in the same week: look for one cause before calling each.",
         confidence_score=NormalDist().cdf(deviation),
         predicted_value=float(at_risk),
@@ -208,8 +209,14 @@ def _reasons(facts: CustomerFacts, at: datetime) -> list[Reason]:
             ("visits_30d", "visits_90d", "frequency"),
             f"{_times(facts.visits_30d)} in the last 30 days, {_times(facts.visits_before_30d)} in the 30 before",
         ),
-        Reason("unresolved", ("unresolved",), f"{facts.unresolved_90d} conversations of 90 days were left unresolved"),
-        Reason("failures", ("failures",), f"{facts.failures_90d} integration queries failed for them in 90 days"),
+        Reason(
+            "unresolved",
+            ("unresolved",),
+            f"left unresolved: {counted(facts.unresolved_90d, 'conversation')} of 90 days",
+        ),
+        Reason(
+            "failures", ("failures",), f"failed for them in 90 days: {counted(facts.failures_90d, 'integration query')}"
+        ),
         Reason(
             "value",
             ("value",),
@@ -217,24 +224,28 @@ def _reasons(facts: CustomerFacts, at: datetime) -> list[Reason]:
         ),
     ]
     if age < _NEW_DAYS:
-        known.append(Reason("new", ("age",), f"first seen {age:.0f} days ago"))
+        known.append(Reason("new", ("age",), f"first seen {counted(round(age), 'day')} ago"))
     if facts.satisfaction is not None and facts.satisfaction_before is not None:
         words = f"satisfaction {facts.satisfaction:.1f} in the last 30 days, {facts.satisfaction_before:.1f} before"
         known.append(Reason("satisfaction", ("satisfaction_trend",), words))
     if facts.resolution_minutes is not None:
         known.append(
-            Reason("slow", ("resolution",), f"solving takes {facts.resolution_minutes:.0f} minutes on average")
+            Reason(
+                "slow",
+                ("resolution",),
+                f"solving takes {counted(round(facts.resolution_minutes), 'minute')} on average",
+            )
         )
     return known
 
 
 def _silence(facts: CustomerFacts, at: datetime) -> str:
-    silent = f"no visit for {facts.silent_days(at):.0f} days"
+    silent = f"no visit for {counted(round(facts.silent_days(at)), 'day')}"
     return silent if facts.visits < 2 else f"{silent}, usually every {max(facts.usual_gap_days, 1):.0f}"
 
 
 def _times(count: int) -> str:
-    return {0: "no visit", 1: "1 visit"}.get(count, f"{count} visits")
+    return counted(count, "visit") if count else "no visit"
 
 
 def _name(customer_id: str) -> str:

@@ -13,6 +13,7 @@ from detectors.naming import name
 from detectors.severity import confidence, severity
 from detectors.signals import Signal
 from detectors.wording import number, provider_name, span, spread, when
+from models.counting import counted
 from models.insights import Insight
 
 MODEL_VERSION: Final = "incidents-1"
@@ -69,6 +70,7 @@ def _title(kind: str, error_kind: str, headline: Signal, shown: str) -> str:
         name=shown,
         observed=number(headline.observed),
         expected=number(headline.expected),
+        observed_queries=_queries(headline.observed),
         observed_span=span(headline.observed),
     )
 
@@ -111,9 +113,13 @@ def _latency(signal: Signal, shown: str) -> str:
 
 def _volume(signal: Signal, shown: str) -> str:
     return (
-        f"{shown} gets {number(signal.observed)} queries per minute, "
+        f"{shown} gets {_queries(signal.observed)} per minute, "
         f"expected {spread(signal.lower, signal.upper)} at this hour"
     )
+
+
+def _queries(rate: float) -> str:
+    return counted(rate, "query", shown=number(rate))
 
 
 def _stale(signal: Signal, shown: str) -> str:
@@ -125,7 +131,7 @@ def _stale(signal: Signal, shown: str) -> str:
 
 def _empty(signal: Signal, shown: str) -> str:
     return (
-        f"{signal.detail} sync jobs of {shown} in a row succeeded with hardly a record, "
+        f"{counted(int(signal.detail), 'sync job')} of {shown} in a row succeeded with hardly a record, "
         f"usually one brings about {number(signal.expected)}"
     )
 

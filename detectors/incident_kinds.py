@@ -40,7 +40,8 @@ class IncidentKind:
     channels
         The channels that an incident of this kind is told by; the first that spoke is its headline.
     title
-        With ``{name}`` (the provider), ``{observed}``, ``{expected}`` and ``{observed_span}`` (hours in words).
+        With ``{name}`` (the provider), ``{observed}``, ``{expected}``, ``{observed_queries}`` (a number of queries) and
+        ``{observed_span}`` (hours in words).
     shared_title
         What it is called, after the provider's name, when several tenants have it at once.
     actions
@@ -198,7 +199,7 @@ _ALL: Final = (
         "volume_drop",
         family="silent",
         channels=("volume",),
-        title="{name} is hardly asked any more: {observed} queries per minute instead of {expected}",
+        title="{name} is hardly asked any more: {observed_queries} per minute instead of {expected}",
         shared_title="is hardly asked any more",
         actions=(
             "Check that the chat still sends conversations to the AI: other providers of this tenant tell.",
@@ -210,7 +211,7 @@ _ALL: Final = (
         "volume_surge",
         family="busy",
         channels=("volume",),
-        title="{name} is asked far more than usual: {observed} queries per minute instead of {expected}",
+        title="{name} is asked far more than usual: {observed_queries} per minute instead of {expected}",
         shared_title="is asked far more than usual",
         actions=(
             "Look for a campaign, a sale or a loop that asks the same thing again and again.",

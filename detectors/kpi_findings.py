@@ -12,6 +12,7 @@ import numpy as np
 from detectors.kpi_change import DISCOVERY_RATE, Floats, judge, matters, significant_below
 from detectors.wording import number
 from kpis.kpi import Kpi, Unit
+from models.counting import counted
 from models.insights import Insight, Severity, insight_id
 
 MODEL_VERSION: Final = "kpi-change-1"
@@ -204,7 +205,7 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
         upper=upper,
         unit=str(kpi.unit),
         contributing_factors=(
-            f"Rests on {last.n:,.0f} counted cases.",
+            f"Rests on {counted(round(last.n), 'counted case')}.",
             _meaning(kpi, run.upward),
         ),
         recommended_actions=_actions(kpi, run.upward),

@@ -19,6 +19,7 @@ import numpy as np
 from detectors.forecast import VERSION as FORECAST_VERSION
 from detectors.forecast import WEEK, Floats, Forecast
 from detectors.tails import count_deviation
+from models.counting import counted
 from models.insights import Insight, insight_id
 from models.query import Query
 
@@ -163,14 +164,17 @@ def growth(link: Link, history: Floats, coming: Forecast, at: datetime) -> Insig
         at,
         kind="usage_growth",
         title=f"{provider} is used {last / usual - 1:.0%} more than in the weeks before",
-        summary=f"{last:,.0f} queries last week, {usual:,.0f} a week before; {next_week:,.0f} are expected next week.",
+        summary=(
+            f"{counted(round(last), 'query')} last week, {usual:,.0f} a week before; "
+            f"expected next week: {next_week:,.0f}."
+        ),
         confidence=_student(deviations),
         predicted=round(next_week, 2),
         observed=last,
         expected=usual,
         bounds=(float(before.min()), float(before.max())),
         unit="queries a week",
-        factors=(f"{last:,.0f} queries last week, at most {before.max():,.0f} in the four weeks before",),
+        factors=(f"{counted(round(last), 'query')} last week, at most {before.max():,.0f} in the four weeks before",),
         actions=(f"Check that the plan and the rate limit of {provider} fit this volume.",),
         version=FORECAST_VERSION,
     )
@@ -199,8 +203,8 @@ def capacity(link: Link, usage: float, history: Floats, coming: Forecast, at: da
         kind="rate_limit_capacity",
         title=f"{provider} will likely reach its rate limit within seven days",
         summary=(
-            f"Busy hours use {usage:.0%} of the limit at {busy:,.0f} queries; the busiest hour of the next seven "
-            f"days is expected to have {coming.value[hour]:,.0f}, {peak:.0%} of the limit."
+            f"Busy hours use {usage:.0%} of the limit at {counted(round(busy), 'query')}; the busiest hour of the next "
+            f"seven days is expected to have {coming.value[hour]:,.0f}, {peak:.0%} of the limit."
         ),
         confidence=chance,
         predicted=round(float(peak), 4),
@@ -236,7 +240,7 @@ def _need(tenant: Tenant, key: tuple[str, str], members: Sequence[tuple[Gap, Ask
         f"need/{provider}/{subject}",
         at,
         kind="missing_provider" if connect else "missing_data",
-        title=f"{total} conversations needed {what}",
+        title=f"{counted(total, 'conversation')} needed {what}",
         summary=f"{share:.1%} of the conversations of 30 days met this gap{trend}.",
         # How sure it is that more than a hundredth of conversations meet the gap, and not a few by chance.
         confidence=NormalDist().cdf(count_deviation(total, max(_LEAST_SHARE * tenant.conversations, 0.5), 0.0)),

@@ -35,15 +35,16 @@ from detectors.tails import deviation_of
 from detectors.volume_channel import FAST_HALF_LIFE_HOURS as VOLUME_FAST_HALF_LIFE
 from detectors.volume_channel import SLOW_HALF_LIFE_HOURS as VOLUME_SLOW_HALF_LIFE
 from detectors.volume_channel import VolumeChannel
+from models.counting import counted
 
 THRESHOLDS: Final[dict[str, float]] = {"errors": 4.7, "volume": 5.0, "latency": 5.5}
 """By channel: the -log10 p beyond which it is anomalous, from a budget of 0.05 false alarms per series and day."""
 
 _UNITS: Final = {"errors": "%", "volume": "per minute", "latency": "ms"}
 _DETAILS: Final = {
-    "errors": "{window.errors:.0f} of {window.known:.0f} failed within {minutes:g} minutes",
-    "volume": "{window.events:.0f} within {minutes:g} minutes",
-    "latency": "{window.timed:.0f} answers within {minutes:g} minutes",
+    "errors": "{window.errors:.0f} of {window.known:.0f} failed within {span}",
+    "volume": "{window.events:.0f} within {span}",
+    "latency": "{answers} within {span}",
 }
 _SHORT_MINUTES: Final = 5.0
 _LONG_IN_SHORT: Final = 3
@@ -300,7 +301,11 @@ class PerformanceDetector(AnomalyDetector):
             lower=lower,
             upper=upper,
             unit=_UNITS[channel],
-            detail=_DETAILS[channel].format(window=window, minutes=minutes),
+            detail=_DETAILS[channel].format(
+                window=window,
+                span=counted(minutes, "minute", shown=f"{minutes:g}"),
+                answers=counted(round(window.timed), "answer"),
+            ),
         )
 
     def _range(self, channel: str, which: int, hour: int, window: Window, z: float) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from detectors.incident_kinds import KINDS, actions_for
 from detectors.wording import number, provider_name, when
+from models.counting import counted
 from models.insights import ACROSS_TENANTS, Insight, Severity, insight_id
 
 MODEL_VERSION: Final = "groups-1"
@@ -96,7 +97,7 @@ class ProviderGroup:
         started_at = datetime.fromisoformat(self.started_at)
         shown, tenants = provider_name(self.provider), len(set(self.members.values()))
         observed, expected, lower, upper = self.figures
-        what = f"{shown} {KINDS[self.kind].shared_title} for {tenants:,} tenants"
+        what = f"{shown} {KINDS[self.kind].shared_title} for {counted(tenants, 'tenant')}"
         against = ""
         if observed is not None and expected is not None:
             against = f", typically {number(observed)} {self.unit} instead of {number(expected)}"
@@ -119,7 +120,9 @@ class ProviderGroup:
             lower=lower,
             upper=upper,
             unit=self.unit,
-            contributing_factors=(f"{tenants:,} tenants show it at the same time: the cause is not one tenant's own.",),
+            contributing_factors=(
+                f"Seen by {counted(tenants, 'tenant')} at the same time: the cause is not one tenant's own.",
+            ),
             recommended_actions=actions_for(self.kind, "", shown),
             members=tuple(UUID(member) for member in self.members),
             model_version=MODEL_VERSION,

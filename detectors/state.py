@@ -15,6 +15,7 @@ import zstandard
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from models.counting import counted
 from models.errors import StateRefused
 
 # Raised whenever what is inside could not be read by the program before.
@@ -60,7 +61,7 @@ class StateSeal:
             It cannot be trusted; says why.
         """
         if len(sealed) <= 1 + _SIGNATURE_BYTES:
-            raise StateRefused(f"the state of {place} is cut off: {len(sealed)} bytes are left")
+            raise StateRefused(f"the state of {place} is cut off: only {counted(len(sealed), 'byte')} of it")
         found, signature, payload = sealed[0], sealed[1 : 1 + _SIGNATURE_BYTES], sealed[1 + _SIGNATURE_BYTES :]
         if not hmac.compare_digest(signature, self._signature(found, place, payload)):
             raise StateRefused(

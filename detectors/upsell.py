@@ -16,6 +16,7 @@ from detectors.customer_features import CustomerFacts, common_features
 from detectors.delayed_model import VERSION
 from detectors.labels import Task
 from detectors.standings import Standing
+from models.counting import counted
 from models.insights import Insight, insight_id
 from models.query import Query
 
@@ -129,11 +130,20 @@ def factors(facts: CustomerFacts, contributions: Mapping[str, float]) -> list[tu
     known = [
         (
             ("growth", "visits_30d", "visits_90d", "frequency"),
-            ("growth", f"{facts.visits_30d} visits in the last 30 days, {facts.visits_before_30d} in the 30 before"),
+            (
+                "growth",
+                f"{counted(facts.visits_30d, 'visit')} in the last 30 days, {facts.visits_before_30d} in the 30 before",
+            ),
         ),
         (
             ("upsells", "conversions", "value"),
-            ("bought", f"bought {facts.conversions + facts.upsells} times, {facts.upsells} of them more than before"),
+            (
+                "bought",
+                (
+                    f"bought {counted(facts.conversions + facts.upsells, 'time')}, "
+                    f"{facts.upsells} of them more than before"
+                ),
+            ),
         ),
     ]
     if facts.satisfaction is not None:
@@ -197,7 +207,7 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
         unit="share of the rate limit",
         contributing_factors=(
             f"busy hours use {use.limit_usage:.0%} of the rate limit",
-            f"{use.queries:,} queries in four weeks, {growth:.0%} more than in the four before",
+            f"{counted(use.queries, 'query')} in four weeks, {growth:.0%} more than in the four before",
         ),
         recommended_actions=(f"Offer the next larger plan for {use.provider}.",),
         model_version=VERSION,
@@ -243,13 +253,13 @@ def _missing(user_id: UUID, own: frozenset[str], provider: str, *, share: float,
         ended_at=None,
         updated_at=at,
         title=f"{provider} is not connected, but {share:.0%} of similar tenants use it",
-        summary=f"Similar are {alike} tenants that share most of {', '.join(sorted(own))}.",
+        summary=f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}.",
         confidence_score=round(share, 4),
         integration_provider=provider,
         observed=0.0,
         expected=round(share, 4),
         unit="share of similar tenants",
-        contributing_factors=(f"{share:.0%} of {alike} similar tenants use {provider}",),
+        contributing_factors=(f"{share:.0%} of {counted(alike, 'similar tenant')} use {provider}",),
         recommended_actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
         model_version=VERSION,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from models.counting import counted
+
 _SPELLED: Final = {"hubspot": "HubSpot", "bigcommerce": "BigCommerce", "woocommerce": "WooCommerce"}
 
 
@@ -24,11 +26,10 @@ def number(value: float) -> str:
 def span(hours: float) -> str:
     """Return a span of time."""
     if hours >= 48:
-        return f"{number(hours / 24)} days"
+        return counted(hours / 24, "day", shown=number(hours / 24))
     if hours >= 1.5:
-        return f"{number(hours)} hours"
-    minutes = max(round(hours * 60), 1)
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+        return counted(hours, "hour", shown=number(hours))
+    return counted(max(round(hours * 60), 1), "minute")
 
 
 def spread(lower: float, upper: float) -> str:
@@ -42,8 +43,3 @@ def when(started_at: datetime, ended_at: datetime | None) -> str:
         return f"since {started_at:%Y-%m-%d %H:%M} UTC"
     end = f"{ended_at:%H:%M}" if ended_at.date() == started_at.date() else f"{ended_at:%Y-%m-%d %H:%M}"
     return f"from {started_at:%Y-%m-%d %H:%M} to {end} UTC"
-
-
-def counted(number_of: int, noun: str) -> str:
-    """Return a count and its noun."""
-    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from models.counting import counted
+
 # An insert notes its touch a moment before its rows can be read. This is longer than any insert may take.
 MARGIN_SECONDS: Final = 60
-# The leading worker rolls up every half minute.
-_EXPECTED_SECONDS: Final = 60
+EXPECTED_SECONDS: Final = 60
+"""The leading worker rolls up every half minute: less than this is nothing to repair."""
 
 # Who changes what a roll-up keeps gives it another name: then it is made again from nothing, whoever made it before.
 CONVERSATION_FACTS: Final = "conversation_facts_2"
@@ -25,16 +27,17 @@ def since(rollup: str) -> str:
 
 
 def uncounted(seconds: int) -> str:
-    """Return in words how far figures of conversations are behind; nothing where they keep up.
+    """Return in words how far figures of conversations are behind; nothing where every stored one is counted.
 
     Parameters
     ----------
     seconds
         What ``CONVERSATIONS_BEHIND`` answers.
     """
-    if seconds <= _EXPECTED_SECONDS:
+    if seconds <= 0:
         return ""
-    return f"the last {-(-seconds // 60)} minutes of conversations are not counted yet"
+    span = counted(seconds, "second") if seconds <= EXPECTED_SECONDS else counted(-(-seconds // 60), "minute")
+    return f"conversations stored in the last {span} are not counted yet"
 
 
 def query_hours(tenant: str, rollup: str) -> str:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from models.counting import counted
+
 Z_95: Final = 1.959963984540054
 # Below this in either group a difference is not shown: its interval would pretend to know more than it does.
 ENOUGH: Final = 30
@@ -141,7 +143,9 @@ def correlation(count: int, sums: tuple[float, float], squares: tuple[float, flo
         The sums of x and y, of their squares, and of x times y.
     """
     if count < ENOUGH:
-        return Estimate(None, None, None, count, 0, note=f"too little data: {count} pairs; {ENOUGH} are needed")
+        return Estimate(
+            None, None, None, count, 0, note=f"too little data: {counted(count, 'pair')}; {ENOUGH} are needed"
+        )
     spread_x, spread_y = (count * square - total * total for square, total in zip(squares, sums, strict=True))
     if spread_x <= 0 or spread_y <= 0:
         return Estimate(None, None, None, count, 0, note="one of the two never varies: nothing to correlate")

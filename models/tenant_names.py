@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
+from models.counting import counted
 from models.errors import SettingsError
 
 MAX_LENGTH: Final = 80
@@ -29,7 +30,7 @@ def checked_name(text: str) -> str:
     if not name:
         raise SettingsError("the display name is empty; expected 1 to 80 printable characters, for example Acme GmbH")
     if len(name) > MAX_LENGTH:
-        raise SettingsError(f"the display name has {len(name)} characters; expected at most {MAX_LENGTH}")
+        raise SettingsError(f"the display name has {counted(len(name), 'character')}; expected at most {MAX_LENGTH}")
     if any(unicodedata.category(character) in _NOT_PRINTED and character not in _JOINERS for character in name):
         raise SettingsError("the display name has a character that is not printed; expected letters, digits and signs")
     return name

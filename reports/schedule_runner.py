@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from kpis.display import local
 from kpis.scope import zone
+from models.counting import counted
 from models.errors import RomashkaError, SettingsError
 from reports.compose import compose
 from reports.delivery import Courier, Parcel
@@ -87,7 +88,7 @@ class ScheduleRunner:
         failures += failed
         if failures:
             raise RomashkaError(
-                f"{len(failures)} reports could not be delivered, {failures[0]}; see 'romashka schedule list'"
+                f"not delivered: {counted(len(failures), 'report')}, {failures[0]}; see 'romashka schedule list'"
             )
         return sent
 

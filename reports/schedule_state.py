@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from kpis.display import local
+from models.counting import counted
 from reports.delivery_journal import Place, Standing
 from reports.schedule import Schedule, recipient_key
 
@@ -36,7 +37,8 @@ def _troubles(schedule: Schedule, standings: Mapping[Place, Standing], now: date
         standing = standings[newest]
         again = "soon" if standing.until is None else f"at {local(standing.until, schedule.time_zone)}"
         if standing.given_up(now):
-            yield f"gave up after {standing.attempts} attempts: {standing.detail or 'the workers stopped on the way'}"
+            why = standing.detail or "the workers stopped on the way"
+            yield f"gave up after {counted(standing.attempts, 'attempt')}: {why}"
         elif standing.state == "failed":
             yield f"attempt {standing.attempts} failed, next {again}: {standing.detail}"
         elif standing.state == "claimed":

@@ -11,6 +11,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from kpis.scope import ALL_TENANTS, Everyone
+from models.counting import counted
 from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
 from reports.request import Parts, ReportFormat, ReportType
@@ -105,7 +106,7 @@ def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Sc
     if not found:
         raise SettingsError(f"there is no schedule '{name}'; 'romashka schedule list' shows them")
     if len(found) > 1:
-        raise SettingsError(f"{len(found)} tenants have a schedule '{name}'; give --tenant")
+        raise SettingsError(f"{counted(len(found), 'tenant')} have a schedule '{name}'; give --tenant")
     return found[0]
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from kpis.display import shown
 from kpis.kpi import Unit
+from models.counting import agreeing, counted
 from reports.report import Figure, Finding
 
 # Moves smaller than these are noise to a reader: points of a share, stars, or a share of what it was.
@@ -46,7 +47,7 @@ def change_in_words(figure: Figure) -> str:
     if change is None:
         return "-"
     if figure.unit is Unit.RATIO:
-        return f"{_signed(change * 100, 1)} points"
+        return counted(change * 100, "point", shown=_signed(change * 100, 1))
     if figure.unit in {Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}:
         return _signed(change, 2)
     return f"{_signed(change * 100, 1)} %"
@@ -102,8 +103,8 @@ def _events(findings: Sequence[Finding]) -> str:
         return "The detectors found nothing unusual."
     still = [one for one in findings if one.ended_at is None]
     grave = [one for one in findings if one.severity == "critical"]
-    many = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    is_open = "is" if len(still) == 1 else "are"
+    many = counted(len(findings), "finding")
+    is_open = agreeing(len(still), "is", "are")
     text = f"The detectors reported {many}, {len(grave)} of them critical; {len(still)} {is_open} still open."
     return text + (f" Most pressing: {still[0].title}." if still else "")
 

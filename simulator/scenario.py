@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
+from models.counting import agreeing, counted
 from models.errors import SettingsError
 from simulator.business import Business
 from simulator.conversations import MEAN_QUERIES
@@ -170,7 +171,8 @@ def rate_for(events: int, span: timedelta, tenants: Sequence[Tenant] = DEFAULT_T
     jobs = sum(minutes / link.sync_minutes + minutes / (24 * 60) for tenant in tenants for link in tenant.links)
     per_query = 1.0 + (1.0 + _OUTCOMES) / MEAN_QUERIES
     at_rate_one = sum(tenant.queries_per_minute for tenant in tenants) * minutes * per_query
-    _check(events > jobs, f"{events} events are too few: the sync jobs of this span alone make about {round(jobs)}")
+    too_few = f"{counted(events, 'event')} {agreeing(events, 'is', 'are')} too few"
+    _check(events > jobs, f"{too_few}: the sync jobs of this span alone make about {round(jobs)}")
     return (events - jobs) / at_rate_one
 
 

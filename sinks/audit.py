@@ -26,6 +26,7 @@ from clickhouse_connect.driver.client import Client
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from models.counting import counted
 from sinks.reading import ask
 from sinks.writing import put
 
@@ -245,7 +246,7 @@ def _wrong(row: Row, before: Row | None, key: bytes) -> Iterator[str]:
     expected = 1 if before is None else before.sequence + 1
     if row.sequence > expected:
         missing = row.sequence - expected
-        yield f"{missing} rows before this one are missing" if missing > 1 else "the row before this one is missing"
+        yield f"missing before this one: {counted(missing, 'row')}"
     elif row.sequence < expected:
         yield "there is another row with this number"
     elif row.previous_hash != (NO_HASH if before is None else before.hash):

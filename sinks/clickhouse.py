@@ -9,6 +9,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
+from models.counting import counted
 from models.errors import SinkRejected, SinkUnavailable, Unreachable
 from models.rows import QUERY_METRICS
 from sinks.connection import ClickHouseAddress, connect
@@ -50,7 +51,7 @@ class ClickHouseSink:
             with self._lock:
                 self._connected().insert_arrow(table, pa.Table.from_batches([batch]), settings=_INSERT_SETTINGS)
         except (ClickHouseError, Unreachable) as error:
-            raise self._failure(error, f"insert {batch.num_rows} rows into {table}") from error
+            raise self._failure(error, f"insert {counted(batch.num_rows, 'row')} into {table}") from error
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
         """Return stored queries (see ``sinks.sink.Sink``)."""

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from models.counting import counted
 from models.dead_letters import DeadLetter
 from models.errors import EventRejected
 from models.events import MAX_EVENT_BYTES, AnyEvent
@@ -120,7 +121,8 @@ class Decoder:
         if not value:
             raise EventRejected("decode", "empty", "the message has no value; expected one JSON object")
         if len(value) > MAX_EVENT_BYTES:
-            detail = f"the message has {len(value)} bytes; expected at most {MAX_EVENT_BYTES}"
+            size = counted(len(value), "byte", shown=str(len(value)))
+            detail = f"the message has {size}; expected at most {MAX_EVENT_BYTES}"
             raise EventRejected("size", "too_large", detail)
         try:
             event = cast("AnyEvent", self._validate(value))
@@ -165,11 +167,11 @@ def time_bounds(names: Iterable[str], now: datetime) -> list[_Bounds]:
 def _out_of_time(name: str, *, ahead: bool) -> EventRejected:
     if ahead:
         minutes = MAX_AHEAD // timedelta(minutes=1)
-        detail = f"{name}: is more than {minutes} minutes ahead of our clock; check the producer's"
+        detail = f"{name}: is more than {counted(minutes, 'minute')} ahead of our clock; check the producer's"
         return EventRejected("time", "in_the_future", detail)
     days = MAX_AGES[name].days
     kept = "events are kept no longer" if MAX_AGES[name] == EVENT_RETENTION else "leave out what is not known"
-    return EventRejected("time", "too_old", f"{name}: is more than {days} days ago; {kept}")
+    return EventRejected("time", "too_old", f"{name}: is more than {counted(days, 'day', shown=str(days))} ago; {kept}")
 
 
 def _expectation(schema: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from models.counting import agreeing, counted
 from models.errors import RejectionFlood
 
 WINDOW: Final = 5_000
@@ -44,9 +45,10 @@ class RejectionGuard:
             self._rejected -= old_rejected
         if self.suspicious and self._seen >= self._window:
             raise RejectionFlood(
-                f"{self._rejected} of the last {self._seen} messages of {self._topic} were rejected; stopped without "
-                "committing them. Look at the reasons with 'romashka dead-letters list', fix the producer or deploy "
-                "the matching worker, and start it again: it reads the same messages."
+                f"{self._rejected} of the last {counted(self._seen, 'message')} of {self._topic} "
+                f"{agreeing(self._rejected, 'was', 'were')} rejected; stopped without "
+                "committing them. Look at the reasons with 'romashka dead-letters list', fix the producer or "
+                "deploy the matching worker, and start it again: it reads the same messages."
             )
 
     @property

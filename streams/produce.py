@@ -10,6 +10,7 @@ from uuid import UUID
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
+from models.counting import counted
 from models.errors import Unreachable
 from models.keys import key_of
 from streams.kafka import KafkaAddress, client_settings
@@ -80,7 +81,7 @@ class BulkProducer:
         left = self._producer.flush(_DELIVERY_SECONDS)
         self._check()
         if left:
-            raise Unreachable(self._message(f"{left} messages were not acknowledged"))
+            raise Unreachable(self._message(f"not acknowledged: {counted(left, 'message')}"))
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from dashboards.alerts.rule import LATE, Level, Rule, Shown
 from dashboards.alerts.rules import RULES
 from dashboards.clickhouse import ClickHouseQuery, Frame
 from kpis.dialect import Grafana
+from models.counting import counted
 
 SOURCE: Final = "romashka-clickhouse-operations"
 FILE: Final = "provisioning/alerting/rules.json"
@@ -127,7 +128,7 @@ def _expected(rule: Rule, level: Level) -> str:
     texts: dict[Shown, str] = {
         "percent": f"{100 * line:g} %",
         "milliseconds": f"{line:g} ms",
-        "minutes": f"{line:g} minutes",
+        "minutes": counted(line, "minute", shown=f"{line:g}"),
         "times": f"{line:g}",
         "state": "",
     }

@@ -10,6 +10,7 @@ from html import escape
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
+from models.counting import counted
 from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
@@ -101,7 +102,7 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
-        inside = f'<div class="chart" id="chart-{panel.id}"></div>'
+        inside = f'<div class="chart" id="chart-{panel.id}" role="figure" aria-label="{escape(panel.title)}"></div>'
     kind = " half" if panel.picture is Picture.STAT and panel.height == _TILE_HEIGHT else _GROWS.get(panel.picture, "")
     further = "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
     return (
@@ -129,29 +130,31 @@ def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
             state = column.thresholds.state(_float(row[name])) if column.thresholds else "neutral"
             tiles.append(
                 f'<div class="tile"><b class="{state}">{escape(_shown(column, row[name], panel))}</b>'
-                f"<span>{escape(what)}</span></div>"
+                f"<span>{escape(what)}</span>{_heard(state)}</div>"
             )
-    return f'<div class="tiles">{"".join(tiles)}</div>'
+    return f'<div class="tiles" role="group" aria-label="{escape(panel.title)}">{"".join(tiles)}</div>'
 
 
 def _table(panel: Panel, rows: Sequence[Row]) -> str:
     hidden = {column.name for column in panel.columns if column.hidden}
     columns = [column_of(panel, name) for name in rows[0] if name not in hidden]
     numbers = set(shape(rows, panel).numbers)
-    head = "".join(f"<th{_right(column, numbers)}>{escape(column.title)}</th>" for column in columns)
+    head = "".join(f"<th scope=col{_right(column, numbers)}>{escape(column.title)}</th>" for column in columns)
     lines = "".join(
         "<tr>" + "".join(_cell(column, row[column.name], panel, numbers) for column in columns) + "</tr>"
         for row in rows[:_MOST_ROWS]
     )
-    more = f"<p class=more>{len(rows) - _MOST_ROWS} more rows</p>" if len(rows) > _MOST_ROWS else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>'
+    left = counted(len(rows) - _MOST_ROWS, "more row")
+    more = f"<p class=more>{left}</p>" if len(rows) > _MOST_ROWS else ""
+    box = f'<div class="scroll" role="group" aria-label="{escape(panel.title)}">'
+    return f'{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>'
 
 
 def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> str:
     state = column.states.get(str(cell), "")
     if column.thresholds is not None and not state:
         state = column.thresholds.state(_float(cell))
-    dot = f'<i class="{state}"></i>' if state and state != "neutral" else ""
+    dot = f'<i class="{state}" role="img" aria-label="{state}"></i>' if state and state != "neutral" else ""
     text = escape(_shown(column, cell, panel))
     kind = " class=n" if dot else " class=l" if len(text) > _LONG_TEXT else ""
     if isinstance(cell, date):
@@ -159,6 +162,11 @@ def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> st
     if column.link is not None:
         text = f'<a href="{_address(column.link)}">{text}</a>'
     return f"<td{_right(column, numbers) or kind}>{dot}{text}</td>"
+
+
+def _heard(state: str) -> str:
+    """Return what a colour says, for who does not see it."""
+    return f'<span class="heard">, {state}</span>' if state in {"warning", "critical"} else ""
 
 
 def _right(column: Column, numbers: Iterable[str]) -> str:

@@ -14,7 +14,17 @@ const config = { background: null, view: { stroke: null }, font: "system-ui, san
 const charts = JSON.parse(document.getElementById("charts").textContent);
 for (const [id, spec] of Object.entries(charts)) {
   vegaEmbed("#" + id, { width: "container", autosize: { type: "fit", contains: "padding" }, config, ...spec },
-    { actions: false, renderer: "svg" });
+    { actions: false, renderer: "svg" }).then(reachable);
+}
+addEventListener("resize", reachable);
+reachable();
+
+// What scrolls can be reached with the keyboard; what does not is no stop on the way.
+function reachable() {
+  for (const box of document.querySelectorAll(".scroll, .tiles, .chart")) {
+    const scrolls = box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth;
+    if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  }
 }
 """
 

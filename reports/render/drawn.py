@@ -15,6 +15,7 @@ from dashboards.panel import Column
 from kpis.display import cell, local, shown
 from kpis.text import columns as columns_of
 from kpis.text import printable
+from models.counting import counted
 from reports.report import Exhibit, Figure, Finding, Report
 from reports.words import better, change_in_words
 
@@ -139,9 +140,8 @@ def _width(texts: Sequence[str]) -> int:
 def origin(report: Report) -> list[tuple[str, Any]]:
     """Return where the numbers come from, as pairs of what and its value: texts, numbers and times."""
     found, zone = report.provenance, ZoneInfo(report.request.time_zone)
-    counted = (
-        f"but for the last {found.uncounted_minutes:,} minutes" if found.uncounted_minutes else "to the last minute"
-    )
+    minutes = found.uncounted_minutes
+    standing = f"but for the last {counted(minutes, 'minute')}" if minutes else "to the last minute"
     return [
         ("Made", found.made_at.astimezone(zone)),
         (
@@ -149,7 +149,7 @@ def origin(report: Report) -> list[tuple[str, Any]]:
             found.watermark.astimezone(zone) if found.watermark else "nothing is stored yet",
         ),
         ("Time zone", report.request.time_zone),
-        ("Conversations counted", counted),
+        ("Conversations counted", standing),
         ("Hours that late events changed a day after they ended", found.late_hours),
         ("Rejected messages received in the range (not in any figure)", found.dead_letters),
         ("Stored periods restated because of late facts", found.restated),

@@ -8,6 +8,7 @@ from importlib import resources
 
 from kpis.registry import get
 from kpis.text import printable
+from models.counting import counted
 from reports.render import drawn
 from reports.report import Exhibit, Report
 
@@ -89,7 +90,7 @@ def _table(exhibit: Exhibit) -> str:
         "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for side, cell in zip(sides, row, strict=True)) + "</tr>"
         for row in data["rows"]
     )
-    more = f'<p class="soft">{data["left"]} more rows are not shown here.</p>' if data["left"] else ""
+    more = f'<p class="soft">Not shown here: {counted(data["left"], "more row")}.</p>' if data["left"] else ""
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{more}'
 
 

@@ -113,7 +113,7 @@ class HttpTransport:
     def _unacknowledged(self, topic: str, answer: _Answer, count: int) -> list[int]:
         verdicts = answer.body["events"]
         if len(verdicts) != count:
-            raise Unreachable(f"The collector at {self._url} answers for {len(verdicts)} events of {count}.")
+            raise Unreachable(f"The collector at {self._url} answers for {len(verdicts)} of the {count} events sent.")
         rejected = [verdict for verdict in verdicts if verdict.get("status") != "accepted"]
         undelivered = [at for at, verdict in enumerate(verdicts) if verdict.get("reason") == _UNACKNOWLEDGED]
         final = [verdict for verdict in rejected if verdict.get("reason") != _UNACKNOWLEDGED]

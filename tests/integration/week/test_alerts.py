@@ -205,4 +205,4 @@ def test_a_replay_says_when_whom_how_bad_and_which_incident(
     assert "Integration error rate high (critical)" in said
     assert "%" in said
     assert " ms" in said
-    assert "1 of 1 incidents alerted; 0 other alerts" in said
+    assert "1 of 1 incident alerted; 0 other alerts" in said

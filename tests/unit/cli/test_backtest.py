@@ -68,7 +68,7 @@ def test_every_row_comes_back_in_order_with_its_columns_and_a_judgement(cpu: Pat
     assert rows[299]["episode"] == ""
     assert float(rows[300]["score"]) > float(rows[300]["threshold"])
     assert "spike" in result.output
-    assert "1 episodes" in result.output
+    assert "1 episode" in result.output
 
 
 def test_a_prefix_is_judged_as_in_the_whole(cpu: Path, tmp_path: Path) -> None:

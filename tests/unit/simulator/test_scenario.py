@@ -120,7 +120,7 @@ def test_the_rate_for_a_number_of_events_gives_about_that_many() -> None:
 
 
 def test_fewer_events_than_sync_jobs_is_a_clear_error() -> None:
-    with pytest.raises(SettingsError, match="1000 events are too few: the sync jobs"):
+    with pytest.raises(SettingsError, match="1,000 events are too few: the sync jobs"):
         rate_for(1_000, timedelta(days=30))
 
 

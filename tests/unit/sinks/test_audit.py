@@ -51,8 +51,8 @@ def test_a_changed_field_is_found(field: str) -> None:
 
 def test_a_missing_row_is_found_wherever_it_was() -> None:
     found = written()
-    assert whats(found[:2] + found[3:]) == [(4, "the row before this one is missing")]
-    assert whats(found[2:]) == [(3, "2 rows before this one are missing")]
+    assert whats(found[:2] + found[3:]) == [(4, "missing before this one: 1 row")]
+    assert whats(found[2:]) == [(3, "missing before this one: 2 rows")]
 
 
 def test_rows_that_changed_places_are_found() -> None:
