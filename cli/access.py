@@ -8,7 +8,6 @@ from uuid import UUID
 
 import typer
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
@@ -19,15 +18,17 @@ from cli.grafana import Grafana, set_access
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
-from models.topics import INGEST
+from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
 from sinks import access
 from sinks.connection import connect
-from streams.kafka import client_settings
+from streams.kafka import Admin
 
 app = typer.Typer(help="Who may do what, in Kafka, ClickHouse and Grafana.", no_args_is_help=True)
 
 _ANSWER_SECONDS: Final = 10.0
 _MIN_PASSWORD = 16
+_TOPIC: Final = ResourceType.TOPIC
+_WRITES: Final = (AclOperation.WRITE, AclOperation.DESCRIBE)
 
 
 class Passwords(BaseSettings):
@@ -90,25 +91,34 @@ def clickhouse(
 
 @app.command("kafka")
 def kafka(
-    producer: Annotated[str, typer.Option(help="User name of the producers")] = "producer",
+    producer: Annotated[
+        list[str] | None, typer.Option(help="User name of a producer, as NAME or NAME:TOPIC[,TOPIC]; may be repeated")
+    ] = None,
+    worker: Annotated[str, typer.Option(help="User name of the workers; empty: leave their rights alone")] = "",
 ) -> None:
-    """Let producers write to the ingest topics and find them, and nothing else.
+    """Let producers write to their topics and find them, and workers do their work, and nothing else.
 
-    Example: `romashka access kafka --producer chat-system`
+    Example: `romashka access kafka --producer chat:queries,outcomes --producer connectors:health --worker romashka`
     """
-    admin = AdminClient(client_settings(settings().kafka))
-    rules = [
-        _rule(topic.name, producer, right) for topic in INGEST for right in (AclOperation.WRITE, AclOperation.DESCRIBE)
-    ]
+    config = settings()
+    rules = []
+    for one in producer or ([] if worker else ["producer"]):
+        name, topics = _producer(one)
+        rules += [_rule(_TOPIC, topic.name, name, right) for topic in topics for right in _WRITES]
+        out.print(f"{name} may write to {', '.join(topic.name for topic in topics)}", highlight=False)
+    if worker:
+        rules += _worker_rules(worker, config.kafka_group)
+        out.print(f"{worker} may do the work of workers in the group {config.kafka_group}", highlight=False)
+    admin = Admin(config.kafka)
+    admin.topics()
     try:
-        for future in admin.create_acls(rules, request_timeout=_ANSWER_SECONDS).values():
+        for future in admin.client.create_acls(list(dict.fromkeys(rules)), request_timeout=_ANSWER_SECONDS).values():
             future.result()
     except KafkaException as error:
         raise Unreachable(
-            f"Kafka at {settings().kafka_bootstrap} did not take the rules ({error.args[0].name()}); it needs an "
+            f"Kafka at {config.kafka_bootstrap} did not take the rules ({error.args[0].str()}); it needs an "
             "authorizer, and a user who may change it (ROMASHKA_KAFKA_USER)"
         ) from error
-    out.print(f"{producer} may write to {', '.join(topic.name for topic in INGEST)}")
 
 
 @app.command("grafana")
@@ -122,10 +132,30 @@ def grafana() -> None:
         out.print(line)
 
 
-def _rule(topic: str, user: str, right: AclOperation) -> AclBinding:
-    return AclBinding(
-        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{user}", "*", right, AclPermissionType.ALLOW
-    )
+def _producer(given: str) -> tuple[str, list[Topic]]:
+    """Return user and topics of ``NAME`` or ``NAME:TOPIC[,TOPIC]``."""
+    name, _, chosen = given.partition(":")
+    named = {topic.name: topic for topic in INGEST} | {topic.name.split(".")[1]: topic for topic in INGEST}
+    wanted = [one.strip() for one in chosen.split(",")] if chosen else [topic.name for topic in INGEST]
+    if not name or not set(wanted) <= named.keys():
+        raise SettingsError(
+            f"--producer is '{given}'; expected NAME or NAME:TOPIC[,TOPIC], of {', '.join(sorted(named))}"
+        )
+    return name, [named[one] for one in wanted]
+
+
+def _worker_rules(user: str, group: str) -> list[AclBinding]:
+    """Return what a worker needs: it reads events, moves queries, and tells of insights and dead letters."""
+    reads = [(topic, right) for topic in INGEST for right in (AclOperation.READ, AclOperation.DESCRIBE)]
+    writes = [(topic, right) for topic in (QUERIES, INSIGHTS, DEAD_LETTERS) for right in _WRITES]
+    return [
+        *(_rule(_TOPIC, topic.name, user, right) for topic, right in dict.fromkeys([*reads, *writes])),
+        _rule(ResourceType.GROUP, group, user, AclOperation.READ),
+    ]
+
+
+def _rule(kind: ResourceType, name: str, user: str, right: AclOperation) -> AclBinding:
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", right, AclPermissionType.ALLOW)
 
 
 def _tenant_readers(file: Path) -> list[access.Reader]:

@@ -15,6 +15,7 @@ from models.errors import RomashkaError
 from sinks import migrations
 from sinks.connection import connect
 from streams.kafka import missing_topics
+from streams.kafka_rights import check_worker_rights
 
 
 class Check(NamedTuple):
@@ -31,7 +32,8 @@ def _secret(config: Settings) -> str:
 def _topics(config: Settings) -> str:
     if lacking := missing_topics(config.kafka):
         raise RomashkaError(f"missing: {', '.join(topic.name for topic in lacking)}; run 'romashka topics'")
-    return f"every topic is at {config.kafka_bootstrap}"
+    check_worker_rights(config.kafka, config.kafka_group)
+    return f"every topic is at {config.kafka_bootstrap}, with the rights that a worker needs"
 
 
 def _clickhouse(config: Settings) -> str:

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     kafka_user: str = ""
     kafka_password: SecretStr = SecretStr("")
     kafka_ca_file: str = Field(default="", description="CA certificates in PEM, where the system's do not do")
+    kafka_certificate_file: str = Field(default="", description="our own certificate in PEM, for brokers that want one")
+    kafka_key_file: str = Field(default="", description="its private key in PEM; empty: it is in the same file")
+    kafka_key_password: SecretStr = SecretStr("")
     kafka_group: str = Field(default="romashka-integration-analytics", description="consumer group of the workers")
     kafka_replication: Annotated[int, Field(ge=1)] = 1
     kafka_session_seconds: Annotated[float, Field(ge=6)] = Field(
@@ -128,6 +131,9 @@ class Settings(BaseSettings):
             user=self.kafka_user,
             password=self.kafka_password.get_secret_value(),
             ca_file=self.kafka_ca_file,
+            certificate_file=self.kafka_certificate_file,
+            key_file=self.kafka_key_file,
+            key_password=self.kafka_key_password.get_secret_value(),
         )
 
     @property

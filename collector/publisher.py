@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -13,6 +15,9 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import Producer as KafkaProducer
 
 from streams.kafka import KafkaAddress, client_settings
+from streams.kafka_reasons import FailureLog
+
+log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, str | bytes | None]]
 DELIVERY_SECONDS: Final = 10.0
@@ -45,12 +50,18 @@ class KafkaPublisher:
     ----------
     delivery_seconds
         After how long a message that Kafka does not acknowledge is given up.
+
+    Raises
+    ------
+    SettingsError
+        The settings cannot be used. That Kafka does not answer is logged with the reason.
     """
 
     def __init__(self, address: KafkaAddress, *, delivery_seconds: float = DELIVERY_SECONDS) -> None:
         self._producer = KafkaProducer(
-            client_settings(address)
-            | {
+            {
+                **client_settings(address),
+                "error_cb": FailureLog(address, partial(log.warning, "%s"), time.monotonic),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 5,

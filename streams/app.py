@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from yarl import URL
 
 from models.topics import INGEST, Topic
 from streams.kafka import GroupTiming, KafkaAddress
+from streams.kafka_address import servers, tls_context
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.publishing import Outgoing, Send
@@ -67,7 +67,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
     """Return the app of a worker; ``attach`` gives it its agents."""
     app = AnalyticsApp(
         group,
-        broker=[URL(f"kafka://{server.strip()}") for server in address.bootstrap.split(",")],
+        broker=[URL.build(scheme="kafka", host=host, port=port) for host, port in servers(address)],
         broker_credentials=_credentials(address),
         broker_session_timeout=timing.session,
         broker_rebalance_timeout=timing.rebalance,
@@ -171,9 +171,8 @@ def sender(app: AnalyticsApp) -> Send:
 
 
 def _credentials(address: KafkaAddress) -> faust.SSLCredentials | faust.SASLCredentials | None:
-    protocol = address.security_protocol
-    context = ssl.create_default_context(cafile=address.ca_file or None) if "SSL" in protocol.split("_") else None
-    if protocol.startswith("SASL"):
+    context = tls_context(address) if address.encrypted else None
+    if address.with_password:
         return faust.SASLCredentials(
             username=address.user, password=address.password, mechanism=address.sasl_mechanism, ssl_context=context
         )

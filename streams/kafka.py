@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.cimpl import NewTopic
 
-from models.errors import RomashkaError, Unreachable
+from models.errors import RomashkaError, SettingsError
 from models.topics import ALL, INGEST, Topic
+from streams.kafka_address import KafkaAddress, client_settings
+from streams.kafka_reasons import Heard, refused_settings, unreachable
+
+__all__ = [
+    "Admin",
+    "GroupTiming",
+    "KafkaAddress",
+    "client_settings",
+    "create_topics",
+    "missing_topics",
+    "partition_count",
+    "topic_epochs",
+]
 
 _ANSWER_SECONDS: Final = 5.0
+_ATTEMPT_SECONDS: Final = 0.5  # librdkafka's reasons are looked at after each
+_REFUSALS: Final = {"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"}
 _TOPIC_ALREADY_EXISTS: Final = 36
-
-
-class KafkaAddress(NamedTuple):
-    """Where Kafka is and who we are there. ``bootstrap`` is ``host:port``, several separated by commas."""
-
-    bootstrap: str
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "PLAIN"
-    user: str = ""
-    password: str = ""
-    ca_file: str = ""
 
 
 class GroupTiming(NamedTuple):
@@ -39,22 +44,58 @@ class GroupTiming(NamedTuple):
     instance_id: str = ""
 
 
-def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:
-    """Return librdkafka's settings for a client at this address; it logs nothing by itself."""
-    settings: dict[str, str | int | float | bool] = {
-        "bootstrap.servers": address.bootstrap,
-        "security.protocol": address.security_protocol,
-        "log_level": 0,
-    }
-    if address.security_protocol.startswith("SASL"):
-        settings |= {
-            "sasl.mechanism": address.sasl_mechanism,
-            "sasl.username": address.user,
-            "sasl.password": address.password,
-        }
-    if address.ca_file:
-        settings["ssl.ca.location"] = address.ca_file
-    return settings
+class Admin:
+    """An administrator's connection, which says why it fails.
+
+    Raises
+    ------
+    SettingsError
+        The settings cannot be used.
+    """
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self._heard = Heard()
+        try:
+            settings: dict[str, Any] = {**client_settings(address), "error_cb": self._heard}
+            self.client = AdminClient(settings)
+        except KafkaException as error:
+            raise SettingsError(f"Kafka's client does not take the settings: {refused_settings(error)}") from error
+
+    def topics(self) -> dict[str, TopicMetadata]:
+        """Return the topics that we may see; raises ``Unreachable``, early where trying again cannot help."""
+        attempts = round(_ANSWER_SECONDS / _ATTEMPT_SECONDS)
+        for attempt in range(attempts):
+            try:
+                return dict(self.client.list_topics(timeout=_ATTEMPT_SECONDS).topics)
+            except KafkaException as error:
+                self.client.poll(0)
+                # Twice: one broker of several may be ill while another takes its time.
+                if (self._heard.decisive and attempt > 0) or attempt == attempts - 1:
+                    raise self.failure(error) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def failure(self, error: KafkaException) -> RomashkaError:
+        """Return what to raise for an error: whether Kafka refused, or was not reached."""
+        self.client.poll(0)
+        if error.args[0].name() in _REFUSALS:
+            who = f"user '{self._address.user}'" if self._address.user else "this client"
+            return RomashkaError(
+                f"Kafka at {self._address.bootstrap} refuses: {error.args[0].str()}; give {who} the rights of "
+                "docs/kafka-security.md"
+            )
+        return unreachable(self._address, self._heard, error)
+
+    def existing(self, topics: Iterable[Topic]) -> list[str]:
+        """Return the names of the topics; raises ``RomashkaError`` where one is not to be seen."""
+        there = self.topics()
+        names = [topic.name for topic in topics]
+        if lacking := [name for name in names if name not in there]:
+            hidden = f", or let user '{self._address.user}' see them" if self._address.user else ""
+            raise RomashkaError(
+                f"Kafka at {self._address.bootstrap} lacks {', '.join(lacking)}; run 'romashka topics' first{hidden}"
+            )
+        return names
 
 
 def create_topics(address: KafkaAddress, *, replication: int = 1) -> list[Topic]:
@@ -64,14 +105,16 @@ def create_topics(address: KafkaAddress, *, replication: int = 1) -> list[Topic]
     ------
     Unreachable
         Kafka does not answer.
+    RomashkaError
+        Kafka refuses to create one.
     """
-    admin = AdminClient(client_settings(address))
-    there = _existing(admin, address)
+    admin = Admin(address)
+    there = admin.topics()
     wanted = [topic for topic in ALL if topic.name not in there]
     if not wanted:
         return []
-    futures = admin.create_topics([_new(topic, replication) for topic in wanted], request_timeout=_ANSWER_SECONDS)
-    for name, future in futures.items():
+    asked = [_new(topic, replication) for topic in wanted]
+    for name, future in admin.client.create_topics(asked, request_timeout=_ANSWER_SECONDS).items():
         try:
             future.result()
         except KafkaException as error:
@@ -82,7 +125,7 @@ def create_topics(address: KafkaAddress, *, replication: int = 1) -> list[Topic]
 
 def missing_topics(address: KafkaAddress) -> list[Topic]:
     """Return the topics that Kafka lacks; raises ``Unreachable``."""
-    there = _existing(AdminClient(client_settings(address)), address)
+    there = Admin(address).topics()
     return [topic for topic in ALL if topic.name not in there]
 
 
@@ -99,13 +142,14 @@ def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dic
     RomashkaError
         A topic is missing.
     """
-    admin = AdminClient(client_settings(address))
-    there = _existing(admin, address)
-    names = [topic.name for topic in topics]
-    if lacking := [name for name in names if name not in there]:
-        raise RomashkaError(f"Kafka at {address.bootstrap} lacks {', '.join(lacking)}; run 'romashka topics' first")
-    found = admin.describe_topics(TopicCollection(names), request_timeout=_ANSWER_SECONDS)
-    return {name: future.result().topic_id.get_most_significant_bits() & (2**64 - 1) for name, future in found.items()}
+    admin = Admin(address)
+    names = admin.existing(topics)
+    found = admin.client.describe_topics(TopicCollection(names), request_timeout=_ANSWER_SECONDS)
+    try:
+        ids = {name: future.result().topic_id for name, future in found.items()}
+    except KafkaException as error:
+        raise admin.failure(error) from error
+    return {name: one.get_most_significant_bits() & (2**64 - 1) for name, one in ids.items()}
 
 
 def partition_count(address: KafkaAddress, topic: Topic) -> int:
@@ -118,24 +162,9 @@ def partition_count(address: KafkaAddress, topic: Topic) -> int:
     RomashkaError
         The topic is missing.
     """
-    admin = AdminClient(client_settings(address))
-    try:
-        found = admin.list_topics(topic.name, timeout=_ANSWER_SECONDS).topics[topic.name]
-    except KafkaException as error:
-        raise Unreachable(f"Kafka at {address.bootstrap} does not say how many partitions {topic.name} has") from error
-    if not found.partitions:
-        raise RomashkaError(f"Kafka at {address.bootstrap} lacks {topic.name}; run 'romashka topics' first")
-    return len(found.partitions)
-
-
-def _existing(admin: AdminClient, address: KafkaAddress) -> set[str]:
-    try:
-        return set(admin.list_topics(timeout=_ANSWER_SECONDS).topics)
-    except KafkaException as error:
-        raise Unreachable(
-            f"Kafka at {address.bootstrap} does not answer; check ROMASHKA_KAFKA_BOOTSTRAP and that the broker runs "
-            "('romashka embedded' starts one)"
-        ) from error
+    admin = Admin(address)
+    admin.existing([topic])
+    return len(admin.topics()[topic.name].partitions)
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:

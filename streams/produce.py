@@ -13,7 +13,8 @@ from confluent_kafka import Message as KafkaMessage
 from models.counting import counted
 from models.errors import Unreachable
 from models.keys import key_of
-from streams.kafka import KafkaAddress, client_settings
+from streams.kafka import Admin, KafkaAddress, client_settings
+from streams.kafka_reasons import Heard
 
 _DELIVERY_SECONDS: Final = 60
 
@@ -40,15 +41,20 @@ class BulkProducer:
 
     Raises
     ------
+    SettingsError
+        The settings cannot be used.
     Unreachable
-        From ``send``, ``flush`` or on leaving: Kafka did not take everything within a minute.
+        Kafka does not answer, or from ``send``, ``flush`` or on leaving: it did not take everything within a minute.
     """
 
     def __init__(self, address: KafkaAddress) -> None:
         self._address = address
+        self._heard = Heard()
+        Admin(address).topics()  # why it does not answer is known in seconds, not when the first message gives up
         self._producer = Producer(
-            client_settings(address)
-            | {
+            {
+                **client_settings(address),
+                "error_cb": self._heard,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 20,
@@ -100,7 +106,9 @@ class BulkProducer:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise Unreachable(self._message(self._failure.str())) from KafkaException(self._failure)
+            heard = self._heard.last
+            reason = self._failure.str() if heard is None else f"{self._failure.str()} ({heard[1]})"
+            raise Unreachable(self._message(reason)) from KafkaException(self._failure)
 
     def _message(self, reason: str) -> str:
         return (

@@ -36,7 +36,9 @@ from streams.homes import home_partitions
 from streams.job_process import JobFactory, JobProcess, preload
 from streams.job_runner import JobRunner
 from streams.jobs import JobLimits
-from streams.kafka import GroupTiming, KafkaAddress, partition_count, topic_epochs
+from streams.kafka import GroupTiming, KafkaAddress, missing_topics, partition_count, topic_epochs
+from streams.kafka_reasons import check_worker_client
+from streams.kafka_rights import check_worker_rights
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.placement import Moving
@@ -97,6 +99,8 @@ async def run_worker(config: WorkerConfig) -> None:
     """
     # Of every topic, those it writes to as well: without one of them it would stall later.
     epochs = await asyncio.to_thread(topic_epochs, config.kafka, ALL)
+    await check_worker_client(config.kafka)
+    await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
     partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
     metrics = Metrics()
@@ -135,7 +139,9 @@ async def run_worker(config: WorkerConfig) -> None:
                 watch_epochs, partial(topic_epochs, config.kafka, ALL), {name: epochs[name] for name in _INGEST_NAMES}
             ),
         ]
-        await _run(app, pipeline, beside, gauges=Gauges(app, metrics), health=health, metrics_url=metrics_url)
+        gauges = Gauges(app, metrics)
+        beside.append(partial(_tell_silence, gauges, partial(missing_topics, config.kafka)))
+        await _run(app, pipeline, beside, gauges=gauges, health=health, metrics_url=metrics_url)
     finally:
         server.stop()
 
@@ -221,6 +227,20 @@ async def _run(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _tell_silence(gauges: Gauges, ask: Callable[[], object]) -> None:
+    """Say why Kafka is not heard of, once for each silence: its client, which tries again, keeps that to itself."""
+    while True:
+        await asyncio.sleep(_GAUGE_SECONDS)
+        if not gauges.silent:
+            continue
+        try:
+            await asyncio.to_thread(ask)
+        except RomashkaError as error:
+            log.warning("Kafka was not heard of for %.0f s: %s", _SILENCE_SECONDS, error)
+        while gauges.silent:  # noqa: ASYNC110 - Faust offers no event
+            await asyncio.sleep(_GAUGE_SECONDS)
 
 
 async def _crash_of(app: AnalyticsApp) -> None:

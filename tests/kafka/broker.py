@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ from tests.kafka.settings import as_properties, broker_settings
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+_LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN")
 # The broker must not outlive us, however we die: a watcher beside it stops it when our end of its input closes.
 _TIED_TO_US = 'exec 3<&0; { cat <&3 >/dev/null; kill $$; } & exec "$@" 3<&- </dev/null'
@@ -36,6 +38,10 @@ class ApacheKafka:
     ----------
     port
         The port for clients; 0 picks a free one.
+    settings
+        Kafka properties of its own; what is said of listeners is added to its plain-text one.
+    format_options
+        More arguments for the tool that formats its storage, for example users.
 
     Raises
     ------
@@ -45,8 +51,12 @@ class ApacheKafka:
         On entering: the jars cannot be fetched, or the broker does not start; has the end of its log.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(
+        self, port: int = 0, *, settings: Mapping[str, str] | None = None, format_options: Sequence[str] = ()
+    ) -> None:
         broker, controller = free_ports(port, 0)
+        self._settings = settings or {}
+        self._format_options = format_options
         self.bootstrap = f"{LOOPBACK}:{broker}"
         self._controller = f"{LOOPBACK}:{controller}"
         self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -112,11 +122,14 @@ class ApacheKafka:
 
     def _format(self) -> None:
         settings = broker_settings(self.bootstrap, self.bootstrap, self._controller)
+        for name, value in self._settings.items():  # listeners are added to those that are there
+            settings[name] = f"{settings[name]},{value}" if name in _LISTS else value
         settings["log.dirs"] = f"{self._directory.name}/data"
         self._properties.write_text(as_properties(settings), encoding="utf-8")
         command = _java(
             "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "--config", str(self._properties)
         )
+        command += self._format_options
         done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS, check=False)
         if done.returncode != 0:
             raise Unreachable(f"Apache Kafka could not format its storage:\n{_end(done.stdout + done.stderr)}")

@@ -2,6 +2,7 @@
 
 TrackerError          anything this package raises on purpose; its message is meant for people
 ├── InvalidEvent      an argument breaks the contract of the event; names the field, never shows the value
+├── InvalidSecurity   a certificate or key cannot be used; names the file and why
 ├── BufferFull        there is no room for one more event (only with ``BufferPolicy.RAISE``)
 ├── TrackerClosed     the tracker, or its transport, is not running
 ├── DeliveryFailed    ``flush`` or ``close`` ran out of time with events still waiting
@@ -37,6 +38,10 @@ class InvalidEvent(TrackerError):
         super().__init__(f"{event}.{field}: {problem}")
         self.event = event
         self.field = field
+
+
+class InvalidSecurity(TrackerError):
+    """A certificate or key for the connection to Kafka cannot be used; names the argument, the file and why."""
 
 
 class BufferFull(TrackerError):

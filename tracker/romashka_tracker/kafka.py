@@ -12,6 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from romashka_tracker.errors import NotDelivered, TrackerClosed, Unreachable
 from romashka_tracker.producer import REQUEST_SECONDS, Producer, abandon, new_producer
+from romashka_tracker.reasons import why
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Message
 
@@ -90,10 +91,8 @@ class KafkaTransport:
             if self._idempotent and isinstance(error, UnknownError):
                 return await self._started_without_idempotence()
             if isinstance(error, KafkaError | OSError):
-                raise Unreachable(
-                    f"No Kafka broker answers at {self._bootstrap_servers}. Check the address, that the broker runs, "
-                    "and the credentials; the log of 'aiokafka' says more."
-                ) from None
+                reason = await why(self._bootstrap_servers, self._security.producer_arguments())
+                raise Unreachable(f"No Kafka broker answers at {self._bootstrap_servers}. {reason}.") from None
             raise
         return producer
 

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
+import pytest
+
+from romashka_tracker import InvalidSecurity
 from romashka_tracker.security import KafkaSecurity
+from tests.kafka.certificates import Authority
 
 
 def test_nothing_given_is_plain_text() -> None:
@@ -24,3 +29,33 @@ def test_a_user_name_adds_sasl() -> None:
 
 def test_the_password_is_not_printed() -> None:
     assert "secret" not in repr(KafkaSecurity(username="chat", password="secret"))
+
+
+def test_files_make_a_context_with_a_certificate_of_our_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.pair("chat", password="of the key")
+    security = KafkaSecurity.tls(
+        ca_file=str(authority.ca_file),
+        certificate_file=str(pair.certificate),
+        key_file=str(pair.key),
+        key_password="of the key",
+    )
+    assert security.producer_arguments()["security_protocol"] == "SSL"
+    assert KafkaSecurity.tls(username="chat").producer_arguments()["security_protocol"] == "SASL_SSL"
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    sealed, other = authority.pair("sealed", password="x"), authority.pair("other")
+    certificate = str(sealed.certificate)
+    junk = tmp_path / "junk"
+    junk.write_text("x")
+    with pytest.raises(InvalidSecurity, match=r"ca_file .*none cannot be read: No such file"):
+        KafkaSecurity.tls(ca_file=str(tmp_path / "none"))
+    with pytest.raises(InvalidSecurity, match=r"ca_file .*junk cannot be used"):
+        KafkaSecurity.tls(ca_file=str(junk))
+    with pytest.raises(InvalidSecurity, match="key_file is given without certificate_file"):
+        KafkaSecurity.tls(key_file=str(sealed.key))
+    for key, password in ((sealed.key, ""), (sealed.key, "wrong"), (other.key, ""), (junk, "")):
+        with pytest.raises(InvalidSecurity, match=f"key_file {key} cannot be used"):
+            KafkaSecurity.tls(certificate_file=certificate, key_file=str(key), key_password=password)

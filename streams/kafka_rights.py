@@ -1,0 +1,62 @@
+"""What this user may do in Kafka, asked before it is needed: a client that may not fetch or join only waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin._acl import AclOperation
+
+from models.errors import RomashkaError
+from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES
+from streams.kafka import Admin, KafkaAddress
+
+_ANSWER_SECONDS: Final = 5.0
+_READ: Final = {topic.name for topic in INGEST}
+_WRITTEN: Final = {topic.name for topic in (QUERIES, INSIGHTS, DEAD_LETTERS)}
+_GROUP_REFUSED: Final = "GROUP_AUTHORIZATION_FAILED"
+
+
+def check_worker_rights(address: KafkaAddress, group: str) -> None:
+    """Raise where this user lacks a right that a worker needs; a broker that tells no rights is believed.
+
+    Raises
+    ------
+    Unreachable
+        Kafka does not answer.
+    RomashkaError
+        A right is missing: names the right, the topic or group, and where the rights are documented.
+    """
+    admin = Admin(address)
+    names = admin.existing([*INGEST, INSIGHTS, DEAD_LETTERS])
+    asked = admin.client.describe_topics(
+        TopicCollection(names), include_authorized_operations=True, request_timeout=_ANSWER_SECONDS
+    )
+    lacking = []
+    for name, future in asked.items():
+        try:
+            allowed = future.result().authorized_operations
+        except KafkaException as error:
+            raise admin.failure(error) from error
+        # None or nothing: the broker has no such answer (a user who saw the topic may at least describe it).
+        if allowed:
+            wanted = [AclOperation.READ] * (name in _READ) + [AclOperation.WRITE] * (name in _WRITTEN)
+            lacking += [f"{right.name} on topic {name}" for right in wanted if right not in allowed]
+    if not _may_join(admin, group):
+        lacking.append(f"READ on group {group}")
+    if lacking:
+        user = f"user {address.user}" if address.with_password else "this client"
+        raise RomashkaError(
+            f"Kafka at {address.bootstrap} does not give {user} what a worker needs: {', '.join(lacking)}; "
+            "'romashka access kafka --worker NAME' gives it (docs/kafka-security.md)"
+        )
+
+
+def _may_join(admin: Admin, group: str) -> bool:
+    asked = admin.client.describe_consumer_groups([group], request_timeout=_ANSWER_SECONDS)
+    try:
+        asked[group].result()
+    except KafkaException as error:
+        # Everything else (a group that is not there yet, a broker that describes none) is no matter of rights.
+        return str(error.args[0].name()) != _GROUP_REFUSED
+    return True
