@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-grafana test-typescript check bench bench-detection bench-churn bench-kpis lock clean
+.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,8 +44,14 @@ test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from
 test-grafana: setup ## every tab, link and alert message in a real Grafana and Chromium; pictures and times into build/grafana
 	@$(BIN)/pytest tests/grafana $(ARGS)
 
-test-typescript: ## the TypeScript tracker: its types against the JSON Schemas, its build, its tests (Node 20.19.4 or newer)
-	@cd tracker/typescript && npm ci --silent && npm run --silent check && npm test --silent
+test-typescript: setup ## the TypeScript tracker: types, build, tests on the embedded stack (Node 20.19.4 or newer)
+	@$(BIN)/python -m tests.typescript $(ARGS)
+
+test-typescript-kafka: setup ## the same on Apache Kafka started from its Maven artifacts
+	@$(BIN)/python -m tests.typescript --apache $(ARGS)
+
+test-typescript-volume: setup ## 100,000 events from Node through Kafka and as many through the collector, counted in ClickHouse
+	@$(BIN)/python -m tests.typescript --volume $(ARGS)
 
 check: setup ## formatting, lint, types, architecture, generated files
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -107,6 +107,13 @@ class ApacheKafka:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the broker, for SIGKILL and SIGSTOP in tests of failures."""
+        if self._process is None:
+            raise Unreachable("Apache Kafka was not started.")
+        return self._process.pid
+
     def restart(self) -> None:
         """Stop and start again, on the same port and with the same data."""
         self.stop()

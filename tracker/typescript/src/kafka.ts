@@ -1,18 +1,31 @@
-import { ProduceAcks, Producer, type ProducerOptions } from '@platformatic/kafka'
+import type { ConnectionOptions } from 'node:tls'
+
+import { compatibilityPartitioner, ProduceAcks, Producer } from '@platformatic/kafka'
 
 import { NotDelivered, TrackerClosed, Unreachable } from './errors.js'
 import { range, requests, type Message, type Transport } from './transport.js'
 
 const MAX_BYTES = 512 * 1024
 const MAX_EVENTS = 5_000
+const ABANDON_MS = 1_000
+// Not 1, which the client's check of its options turns into true: for ever.
+const RETRIES = 2
+// Asks for a new producer id (KIP-360); the client's own default asks to go on as producer 0, which brokers may refuse.
+const NEW_PRODUCER = { producerId: -1n, producerEpoch: -1 }
 
 export interface KafkaOptions {
   /** Addresses of brokers, `host:port`. */
   bootstrapBrokers: string[]
   clientId?: string
   /** TLS options as `tls.connect` takes them; plain text where left out. */
-  tls?: ProducerOptions<Buffer, Buffer, Buffer, Buffer>['tls']
-  sasl?: ProducerOptions<Buffer, Buffer, Buffer, Buffer>['sasl']
+  tls?: ConnectionOptions
+  sasl?: {
+    mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
+    username?: string
+    password?: string
+    /** Of OAUTHBEARER: the token, or what returns a fresh one. */
+    token?: string | (() => string | Promise<string>)
+  }
   /** After how long a batch that is not acknowledged is given up, and tried again with a new producer. */
   deliveryMs?: number
 }
@@ -21,12 +34,11 @@ type KafkaProducer = Producer<Buffer, Buffer, Buffer, Buffer>
 
 /**
  * Sends messages to Kafka, acknowledged by every in-sync replica and never reordered within a key. Each topic has an
- * idempotent producer of its own; one that fails is replaced.
+ * idempotent producer of its own; one that fails is replaced. A broker that gives no producer ids is not sent to.
  */
 export class KafkaTransport implements Transport {
   readonly #options: KafkaOptions
   readonly #producers = new Map<string, KafkaProducer>()
-  #idempotent = true
   #closed = false
 
   constructor(options: KafkaOptions) {
@@ -89,26 +101,27 @@ export class KafkaTransport implements Transport {
     const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
       clientId: clientId ?? 'romashka-integration-analytics',
       bootstrapBrokers,
-      idempotent: this.#idempotent,
+      idempotent: true,
       autocreateTopics: false,
+      // Java's and librdkafka's choice; the default of this client differs unless there are 2, 4, 8 ... partitions.
+      partitioner: compatibilityPartitioner,
       connectTimeout: 5_000,
       timeout: 10_000,
-      retries: 1,
+      retries: RETRIES,
       retryDelay: 100,
       ...(tls === undefined ? {} : { tls }),
       ...(sasl === undefined ? {} : { sasl })
     })
+    // An idle connection does not keep the process alive; while events wait, the tracker does, before the process ends.
+    producer.connections.on('connect', ({ connection }) => connection.socket.unref())
     try {
-      if (this.#idempotent) await this.#timed(producer.initIdempotentProducer({}))
-      else await this.#timed(producer.connectToBrokers())
+      await this.#timed(producer.initIdempotentProducer(NEW_PRODUCER))
       return producer
     } catch (error) {
       await abandon(producer)
-      if (this.#idempotent && refusesProducerIds(error)) {
-        this.#idempotent = false
-        return this.#started()
-      }
-      throw new Unreachable(`No Kafka broker answers at ${bootstrapBrokers.join(', ')}: ${reason(error)}`)
+      const at = bootstrapBrokers.join(', ')
+      if (refusesProducerIds(error)) throw new Unreachable(`The broker at ${at} gives no producer id: ${reason(error)}`)
+      throw new Unreachable(`No Kafka broker answers at ${at}: ${reason(error)}`)
     }
   }
 
@@ -127,17 +140,19 @@ export class KafkaTransport implements Transport {
   }
 }
 
+/** Closes a producer; one whose broker does not answer is left to itself. */
 async function abandon(producer: KafkaProducer): Promise<void> {
   try {
-    await producer.close(true)
+    const closed = new Promise<void>((resolve, reject) => producer.close(true, error => (error ? reject(error) : resolve())))
+    await Promise.race([closed, new Promise(resolve => setTimeout(resolve, ABANDON_MS).unref())])
   } catch {
     // Its connections are gone already.
   }
 }
 
-/** Whether a broker answers that it does not know how to give a producer an id, as the embedded one does. */
+/** Whether the broker answered, and what it answered is an error. */
 function refusesProducerIds(error: unknown): boolean {
-  return every(error).some(one => (one as { apiCode?: number }).apiCode === -1)
+  return every(error).some(one => (one as { apiCode?: number }).apiCode !== undefined)
 }
 
 function reason(error: unknown): string {

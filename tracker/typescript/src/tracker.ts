@@ -65,6 +65,7 @@ export class IntegrationTracker {
   readonly #lanes: Record<TopicName, Lane>
   readonly #options: TrackerOptions
   readonly #beforeExit: () => void
+  readonly #atExit: () => void
   #invalid = 0
   #exiting = false
   #closing: Promise<void> | undefined
@@ -82,7 +83,9 @@ export class IntegrationTracker {
       })
     this.#lanes = Object.fromEntries(TOPICS.map(topic => [topic, lane(topic)])) as Record<TopicName, Lane>
     this.#beforeExit = (): void => this.#lastChance()
+    this.#atExit = (): void => this.#tellLoss()
     process.on('beforeExit', this.#beforeExit)
+    process.on('exit', this.#atExit)
   }
 
   /** Returns a tracker that publishes to Kafka. */
@@ -236,6 +239,7 @@ export class IntegrationTracker {
     try {
       await this.flush(timeoutMs)
     } finally {
+      process.off('exit', this.#atExit)
       for (const lane of Object.values(this.#lanes)) lane.stop()
       await this.#transport.close()
     }
@@ -268,6 +272,12 @@ export class IntegrationTracker {
     } catch {
       // A hook that fails must not break the chat.
     }
+  }
+
+  /** At `process.exit()` nothing can be sent any more: tells how many events are lost. */
+  #tellLoss(): void {
+    const waiting = this.counters.buffered
+    if (waiting > 0) this.#report(new DeliveryFailed(waiting), '')
   }
 
   #lastChance(): void {
