@@ -44,6 +44,12 @@ test-kafka: setup ## the integration tests again, on Apache Kafka 4 started from
 test-grafana: setup ## every tab, link and alert message in a real Grafana and Chromium; pictures and times into build/grafana
 	@$(BIN)/pytest tests/grafana $(ARGS)
 
+test-faults: setup ## every fault at full length, on the embedded broker and on Apache Kafka; writes docs/reliability.md
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+test-typescript: ## the TypeScript tracker: its types against the JSON Schemas, its build, its tests (Node 20.19.4 or newer)
+	@cd tracker/typescript && npm ci --silent && npm run --silent check && npm test --silent
+
 test-typescript: setup ## the TypeScript tracker: types, build, tests on the embedded stack (Node 20.19.4 or newer)
 	@$(BIN)/python -m tests.typescript $(ARGS)
 

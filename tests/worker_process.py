@@ -20,6 +20,8 @@ from sinks.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress
 
 SECRET = b"a secret for tests only, 32 bytes"
+# Slow machines are given more time: how many times that of the tests.
+PATIENCE = float(os.environ.get("ROMASHKA_TEST_PATIENCE", "1"))
 ROMASHKA = Path(sys.executable).with_name("romashka")
 
 
@@ -98,11 +100,15 @@ class WorkerProcess:
     def terminate(self, seconds: float = 30) -> int:
         """SIGTERM it; return its exit code."""
         self._running().send_signal(signal.SIGTERM)
-        return self._running().wait(seconds)
+        return self._running().wait(seconds * PATIENCE)
+
+    def ended(self) -> bool:
+        """Tell whether it has ended by itself."""
+        return self._running().poll() is not None
 
     def exit_code(self, seconds: float) -> int:
         """Wait until it ends by itself; return its exit code."""
-        return self._running().wait(seconds)
+        return self._running().wait(seconds * PATIENCE)
 
     def _failed(self) -> bool:
         code = self._running().poll()
@@ -127,7 +133,7 @@ class WorkerProcess:
 
 def wait_for(condition: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:
     """Poll until a condition holds, or fail with what ``why`` says."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     asked = time.monotonic()
     while not condition():
         now = time.monotonic()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,14 +14,14 @@ from embedded.database import Database
 from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
 from streams.kafka import KafkaAddress
+from tests.faults.scale import scaled
 from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(scaled(600, 5_400))]
 
-# A minute is promised; the suite takes ten seconds of it, ROMASHKA_TEST_OUTAGE_SECONDS=60 the whole.
-OUTAGE_SECONDS = float(os.environ.get("ROMASHKA_TEST_OUTAGE_SECONDS", "10"))
+OUTAGE_SECONDS = scaled(10.0, 300.0)
 EVENTS = 120_000
 
 
@@ -33,7 +32,7 @@ def own_database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_a_database_that_goes_away_under_load_costs_nothing(
-    topics: KafkaAddress, group: str, own_database: Database
+    topics: KafkaAddress, group: str, own_database: Database, record_property: Callable[[str, object], None]
 ) -> None:
     address = ClickHouseAddress(own_database.url, "outage")
     migrate(address)
@@ -62,3 +61,4 @@ def test_a_database_that_goes_away_under_load_costs_nothing(
             assert worker.metric("romashka_sink_up") == 1
             assert worker.probe("/ready") == (200, "ok\n")
             assert stored_windows(client) == {key: counted.row() for key, counted in expected.windows.items()}
+    record_property("figure", f"away for {OUTAGE_SECONDS:.0f} s under load, {EVENTS:,} events, lost 0, double 0")

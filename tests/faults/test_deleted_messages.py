@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -42,7 +43,11 @@ def produce(producer: Producer, events: int) -> None:
 
 @pytest.mark.parametrize("deleted_to", [9_000, SENT + 100])
 def test_what_is_deleted_under_a_running_worker_is_counted_exactly(
-    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress, deleted_to: int
+    env: dict[str, str],
+    topics: KafkaAddress,
+    database: ClickHouseAddress,
+    deleted_to: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     producer = Producer({"bootstrap.servers": topics.bootstrap})
     admin = AdminClient(client_settings(topics))
@@ -66,6 +71,7 @@ def test_what_is_deleted_under_a_running_worker_is_counted_exactly(
         wait_for(lambda: stored_events(client) == last + 1 - lost, 30, worker.log)
         assert f"{lost:.0f} messages of {QUERIES} partition {PARTITION}" in worker.log()
         assert "deleted by Kafka before they were read" in worker.log()
+    record_property("figure", f"{last + 1:,} produced, gap {lost:,.0f}, stored {last + 1 - lost:,.0f}")
 
 
 def _seen(worker: WorkerProcess) -> float:

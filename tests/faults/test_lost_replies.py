@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cli.verification import EVENT_TABLES, stored_events
 from sinks.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.lossy_proxy import LossyProxy
+from tests.faults.scale import scaled
 from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, wait_for
 
 pytestmark = pytest.mark.stack
 
-EVENTS = 30_000
+EVENTS = scaled(30_000, 120_000)
 # What ingestion writes; what the leader's jobs lose makes a failed job, not a failed insert.
 TABLES = [*EVENT_TABLES.values(), "query_windows"]
 
 
 def test_totals_are_exact_when_the_answer_of_every_fifth_insert_is_lost(
-    topics: KafkaAddress, database: ClickHouseAddress, group: str
+    topics: KafkaAddress, database: ClickHouseAddress, group: str, record_property: Callable[[str, object], None]
 ) -> None:
     sent = history(EVENTS, seed=5)
     expected = Expected()
@@ -36,3 +39,4 @@ def test_totals_are_exact_when_the_answer_of_every_fifth_insert_is_lost(
             wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 60, worker.log)
             assert stored_windows(client) == {key: counted.row() for key, counted in expected.windows.items()}
             assert worker.metric("romashka_insert_failures_total") == proxy.lost > 0
+    record_property("figure", f"{proxy.lost} answers lost, {EVENTS:,} events, lost 0, double 0")

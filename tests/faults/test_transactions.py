@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Producer
@@ -37,7 +38,10 @@ def produce(producer: Producer, events: int, *, commit: bool) -> None:
 
 
 def test_only_committed_events_count_and_the_lag_returns_to_zero(
-    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+    env: dict[str, str],
+    topics: KafkaAddress,
+    database: ClickHouseAddress,
+    record_property: Callable[[str, object], None],
 ) -> None:
     producer = Producer(
         {
@@ -60,6 +64,7 @@ def test_only_committed_events_count_and_the_lag_returns_to_zero(
         assert stored_events(client) == 50
         assert client.query("SELECT sum(queries) FROM query_windows FINAL").result_rows == [(50,)]
         assert worker.terminate() == 0
+    record_property("figure", "50 committed and 70 aborted events give 50")
     # The end of the log holds nothing but what was aborted: a restart is not behind either.
     with WorkerProcess(env) as worker:
         worker.wait_until_ready()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +45,11 @@ def publish(kafka: KafkaAddress, messages: list[tuple[str, bytes, bytes]]) -> No
 
 
 def test_numbers_are_exact_despite_malformed_repeated_and_late_events(
-    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress, tmp_path: Path
+    env: dict[str, str],
+    topics: KafkaAddress,
+    database: ClickHouseAddress,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     sent = history(EVENTS, seed=42)
     damaged = damage(sent, seed=42, now=datetime.now(UTC), malformed=0.01, duplicated=0.02, late=0.05, distance=20_000)
@@ -85,6 +90,10 @@ def test_numbers_are_exact_despite_malformed_repeated_and_late_events(
         assert sum(row[0] for row in stored_windows(client).values()) == sum(
             topic == QUERIES.name for topic, _, _ in sent
         )
+    record_property(
+        "figure",
+        f"{EVENTS:,} events, {len(damaged.malformed):,} bad inputs, 2% sent twice, 5% late: lost 0, double 0",
+    )
 
 
 def _repair(

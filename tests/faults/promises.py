@@ -1,0 +1,162 @@
+"""What is promised under which fault, and the tests that hold it. ``docs/reliability.md`` is made from this."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Promise(NamedTuple):
+    """A promise; ``tests`` are pytest ids, the first one's figure stands in the table."""
+
+    number: str
+    fault: str
+    promise: str
+    tests: tuple[str, ...]
+
+
+_FAULTS: Final = "tests/faults/"
+_UNIT: Final = "tests/unit/streams/"
+_SCHEDULES: Final = "tests/integration/test_schedules.py::"
+_WAYWARD: Final = f"{_FAULTS}test_wayward_database.py::test_a_database_that_hangs_is_full_or_is_slow_costs_nothing"
+_EXACT: Final = "tests/integration/test_exactness.py::test_numbers_are_exact_despite_malformed_repeated_and_late_events"
+_MAIN: Final = "tests/integration/test_main_path.py::"
+
+PROMISES: Final = (
+    Promise(
+        "1",
+        "a worker is killed at any moment (`kill -9`)",
+        "nothing is lost, nothing counts twice",
+        (
+            f"{_FAULTS}test_kills.py::test_numbers_are_exact_when_one_of_two_workers_is_killed_again_and_again",
+            f"{_FAULTS}test_insight_kills.py::test_an_open_episode_survives_kills_as_one_with_the_same_id",
+            f"{_FAULTS}test_rollup_deaths.py::test_a_run_that_dies_after_any_statement_is_made_up_for_by_the_next",
+        ),
+    ),
+    Promise(
+        "2",
+        "a worker is told to stop (SIGTERM)",
+        "it writes what it has, commits, and leaves within ten seconds",
+        (f"{_MAIN}test_a_worker_that_is_stopped_writes_everything_commits_and_goes_on_where_it_was",),
+    ),
+    Promise(
+        "3",
+        "Kafka restarts",
+        "the worker goes on unaided, or ends and goes on when it is started again",
+        (f"{_FAULTS}test_broker_restarts.py::test_every_event_counts_once_while_the_broker_restarts",),
+    ),
+    Promise(
+        "4",
+        "ClickHouse is away for minutes",
+        "the worker waits in bounded memory, says so, and catches up",
+        (f"{_FAULTS}test_database_outage.py::test_a_database_that_goes_away_under_load_costs_nothing",),
+    ),
+    Promise(
+        "5",
+        "an insert was applied and its answer is lost",
+        "the identical insert again: nothing counts twice",
+        (f"{_FAULTS}test_lost_replies.py::test_totals_are_exact_when_the_answer_of_every_fifth_insert_is_lost",),
+    ),
+    Promise(
+        "6, 14, 15",
+        "ClickHouse hangs, is slow, or its disk is full",
+        "tried again in bounded memory; nothing is committed, nobody is evicted from the group",
+        (_WAYWARD,),
+    ),
+    Promise(
+        "7, 9, 10",
+        "malformed, repeated and late messages",
+        "a dead letter with the original bytes; neighbours untouched; each event once, in its own minute",
+        (_EXACT,),
+    ),
+    Promise(
+        "8",
+        "a topic full of nonsense",
+        "the worker stops before it is drained into the dead letters",
+        (f"{_MAIN}test_a_topic_full_of_nonsense_stops_the_worker_before_it_is_drained",),
+    ),
+    Promise(
+        "11",
+        "a producer's clock is ahead",
+        "no one else's minutes change",
+        ("tests/properties/test_minutes.py::test_one_wrong_clock_changes_no_one_elses_minutes",),
+    ),
+    Promise(
+        "12",
+        "one partition falls silent",
+        "its minutes close within the lateness and a minute",
+        (
+            f"{_FAULTS}test_idle_partition.py::test_the_minutes_of_a_silent_partition_close",
+            f"{_UNIT}test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock",
+        ),
+    ),
+    Promise(
+        "13",
+        "workers come and go",
+        "nothing is lost, nothing counts twice",
+        (f"{_FAULTS}test_rebalance_storm.py::test_numbers_are_exact_while_workers_come_and_go",),
+    ),
+    Promise(
+        "16",
+        "a saved state is torn, changed or of another format",
+        "the one before is taken, and it is said",
+        (
+            f"{_UNIT}test_series_states.py::test_a_torn_state_gives_way_to_the_one_before_and_says_so",
+            "tests/unit/detectors/test_state.py::test_a_state_that_was_cut_off_anywhere_is_refused",
+            "tests/unit/detectors/test_state.py::test_a_state_of_which_any_byte_was_changed_is_refused",
+        ),
+    ),
+    Promise(
+        "17",
+        "one detector's state is broken",
+        "the others are bit-identical",
+        (
+            f"{_UNIT}test_series_states.py::test_one_torn_state_leaves_the_others_bit_identical",
+            f"{_UNIT}test_partition_watch.py::test_a_detector_that_fails_begins_anew_and_the_other_series_do_not_notice",
+        ),
+    ),
+    Promise(
+        "18",
+        "ever new tenants",
+        "every event counts; memory is bounded",
+        (
+            f"{_FAULTS}test_key_explosion.py::test_a_million_tenants_are_counted_in_bounded_memory",
+            f"{_UNIT}test_partition_watch.py::test_a_million_keys_take_the_room_of_a_few",
+        ),
+    ),
+    Promise(
+        "19",
+        "Kafka deletes messages that a running worker has not read",
+        "the gap is the loss, exactly, and is said",
+        (f"{_FAULTS}test_deleted_messages.py::test_what_is_deleted_under_a_running_worker_is_counted_exactly",),
+    ),
+    Promise(
+        "20",
+        "days of work",
+        "memory, parts and open files stay as they are (`make soak`, below)",
+        (),
+    ),
+    Promise(
+        "",
+        "a producer aborts its transactions",
+        "what was aborted is never counted, and the lag returns to 0",
+        (f"{_FAULTS}test_transactions.py::test_only_committed_events_count_and_the_lag_returns_to_zero",),
+    ),
+    Promise(
+        "",
+        "a topic is missing",
+        "the worker does not start and names it",
+        (f"{_FAULTS}test_missing_topics.py::test_a_worker_does_not_start_without_a_topic_it_writes_to",),
+    ),
+    Promise(
+        "",
+        "a schedule's report fails or hangs, its recipient fails or hangs",
+        "all others arrive on time, and the state says why",
+        (f"{_SCHEDULES}test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why",),
+    ),
+    Promise(
+        "",
+        "a worker dies while it sends a report",
+        "each period is delivered once, or repeated under the same id",
+        (f"{_SCHEDULES}test_two_workers_one_killed_at_random_deliver_each_period_once",),
+    ),
+)
