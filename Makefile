@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-detection bench-churn bench-kpis lock clean
+.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,8 +47,11 @@ test-grafana: setup ## every tab, link and alert message in a real Grafana and C
 test-faults: setup ## every fault at full length, on the embedded broker and on Apache Kafka; writes docs/reliability.md
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-test-typescript: ## the TypeScript tracker: its types against the JSON Schemas, its build, its tests (Node 20.19.4 or newer)
-	@cd tracker/typescript && npm ci --silent && npm run --silent check && npm test --silent
+fuzz: setup ## random inputs to decoder, columns, HTTP front, API and collector; writes how many into docs/reliability.md
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: setup ## a worker at a steady rate: memory, parts and open files over time, into docs/reliability.md
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 test-typescript: setup ## the TypeScript tracker: types, build, tests on the embedded stack (Node 20.19.4 or newer)
 	@$(BIN)/python -m tests.typescript $(ARGS)
@@ -70,6 +73,9 @@ check: setup ## formatting, lint, types, architecture, generated files
 
 bench: setup ## throughput beside stock Faust, in one run
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-latency: setup ## how long until an event is visible, how soon a killed worker is replaced, what idling costs
+	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 bench-detection: setup ## the detectors beside river's own and the burn rate: recall, false alarms, delay, time
 	@$(BIN)/python -m benchmarks.detection $(ARGS)
