@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     flush_rows: Annotated[int, Field(ge=1)] = 50_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
+    new_tenants_per_hour: Annotated[int, Field(ge=0)] = Field(
+        default=10_000, description="tenants that may be new within an hour, over all workers; 0: any number"
+    )
     job_memory_megabytes: Annotated[int, Field(ge=128)] = Field(
         default=512, description="memory that one run of a periodic job may take; beyond it the run is ended"
     )

@@ -45,6 +45,7 @@ async def _run(config: Settings) -> None:
         timing=config.timing,
         limits=config.limits,
         jobs=partial(jobs_of_a_process, config),
+        new_tenants_per_hour=config.new_tenants_per_hour,
         job_limits=config.job_limits,
         job_modules=("cli.leader", "cli.main"),
         metrics_port=config.metrics_port,

@@ -185,6 +185,8 @@ DETECTOR_STATES: Final = _schema(
     ]
 )
 
+KNOWN_TENANTS: Final = _schema([("user_id", UUID), ("first_seen", pa.timestamp("s", "UTC"))])
+
 # Table → what is written to it. Health goes to two: the latest state, and the history behind it.
 WRITTEN: Final[dict[str, pa.Schema]] = {
     "integration_query_metrics": QUERY_METRICS,
@@ -196,4 +198,5 @@ WRITTEN: Final[dict[str, pa.Schema]] = {
     "dead_letters": DEAD_LETTERS,
     "predictive_insights": INSIGHTS,
     "detector_states": DETECTOR_STATES,
+    "known_tenants": KNOWN_TENANTS,
 }

@@ -34,6 +34,7 @@ _INTERNAL: Final = frozenset(
         "conversation_places",
         "customer_conversations",
         "detector_states",
+        "known_tenants",
         "producer_rejections",
         "producer_scopes",
         "report_deliveries",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from threading import Lock
 from typing import Final
+from uuid import UUID
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -13,7 +16,7 @@ from models.counting import counted
 from models.errors import SinkRejected, SinkUnavailable, Unreachable
 from models.rows import QUERY_METRICS
 from sinks.connection import ClickHouseAddress, connect
-from sinks.sink import STORED_QUERY_COLUMNS, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
 
 # Errors that trying again cannot cure: wrong statement, table, column, type or permission.
 _PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62, 70, 81, 192, 193, 194, 497, 516})
@@ -31,6 +34,10 @@ WHERE topic_epoch = {{epoch:UInt64}} AND kafka_partition = {{partition:Int32}}
 ORDER BY kafka_offset
 LIMIT 1 BY event_id
 """  # noqa: S608 - the columns are our own constants; every value is a bound parameter
+# In the statement's body: an address has no room for thousands of them. They are written from bytes.
+_KNOWN_SQL: Final = "SELECT DISTINCT user_id FROM known_tenants WHERE user_id IN ({some})"
+_NEW_SQL: Final = "SELECT uniqExact(user_id) FROM known_tenants WHERE first_seen >= {since:DateTime('UTC')}"
+_TENANTS_PER_STATEMENT: Final = 4_000
 _STORED_SCHEMA: Final = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
 
 
@@ -63,6 +70,20 @@ class ClickHouseSink:
             raise self._failure(error, "read back stored queries") from error
         batches = found.cast(_STORED_SCHEMA).combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=_STORED_SCHEMA)
+
+    def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
+        """Return which tenants are known (see ``sinks.sink.Sink``)."""
+        known: set[bytes] = set()
+        try:
+            with self._lock:
+                client = self._connected()
+                for start in range(0, len(tenants), _TENANTS_PER_STATEMENT):
+                    some = ", ".join(f"'{UUID(bytes=one)}'" for one in tenants[start : start + _TENANTS_PER_STATEMENT])
+                    known.update(row[0].bytes for row in client.query(_KNOWN_SQL.format(some=some)).result_rows)
+                (new,) = client.query(_NEW_SQL, parameters={"since": f"{since:%Y-%m-%d %H:%M:%S}"}).result_rows[0]
+        except (ClickHouseError, Unreachable) as error:
+            raise self._failure(error, "say which tenants are known") from error
+        return KnownTenants(frozenset(known), int(new))
 
     def _connected(self) -> Client:
         if self._client is None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
 
 from models.errors import SinkRejected
 from models.rows import QUERY_METRICS, WRITTEN
-from sinks.sink import STORED_QUERY_COLUMNS, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
 
 # Table → its sorting key, by which rows collapse, and the column whose highest value stays (none: the last written).
 _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
@@ -29,6 +30,7 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
     "dead_letters": (("topic", "topic_epoch", "partition", "offset"), None),
     "predictive_insights": (("user_id", "insight_type", "created_at", "id"), "updated_at"),
     "detector_states": (("user_id", "integration_provider", "slot"), "version"),
+    "known_tenants": (("user_id",), None),
 }
 
 
@@ -73,6 +75,14 @@ class MemorySink:
         ]
         schema = pa.schema([QUERY_METRICS.field(name) for name in STORED_QUERY_COLUMNS])
         return pa.RecordBatch.from_pylist(sorted(rows, key=lambda row: row["kafka_offset"]), schema=schema)
+
+    def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
+        """Return which tenants are known (see ``sinks.sink.Sink``)."""
+        if self._read_failures:
+            raise self._read_failures.pop(0)
+        rows = self.rows("known_tenants")
+        known = frozenset(row["user_id"] for row in rows) & frozenset(tenants)
+        return KnownTenants(known, sum(row["first_seen"] >= since.replace(microsecond=0) for row in rows))
 
     def forget(self, *tables: str) -> None:
         """Lose what was written to these tables."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -31,8 +33,15 @@ class StoredRange(NamedTuple):
     end: int
 
 
+class KnownTenants(NamedTuple):
+    """Which tenants (bytes of their UUIDs) of those that were asked about are known, and how many are new of late."""
+
+    known: frozenset[bytes]
+    new: int
+
+
 class Sink(Protocol):
-    """Takes rows durably. Both calls block; writing the same batch again changes nothing that a reader sees."""
+    """Takes rows durably. Every call blocks; writing the same batch again changes nothing that a reader sees."""
 
     def write(self, table: str, batch: pa.RecordBatch) -> None:
         """Make every row of ``batch`` (a schema of ``models.rows.WRITTEN``) durable, or raise.
@@ -47,6 +56,15 @@ class Sink(Protocol):
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
         """Return the stored queries of a range, ascending by offset, with ``STORED_QUERY_COLUMNS``.
+
+        Raises
+        ------
+        SinkUnavailable
+            Not now; ask again.
+        """
+
+    def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
+        """Return which of some tenants are in ``known_tenants``, and how many there were new ``since`` a moment.
 
         Raises
         ------

@@ -54,12 +54,13 @@ _SILENT_SECONDS: Final = 30.0
 class Bounds(NamedTuple):
     """How much detection holds in memory.
 
-    Both are per partition: ``waiting_minutes`` of single series may wait, beyond that they are read back from
-    ClickHouse instead; ``series`` are watched.
+    ``waiting_minutes`` of single series may wait; beyond that they are read back from ClickHouse. ``series`` are
+    watched in a partition, ``all_series`` by the worker.
     """
 
     waiting_minutes: int = 100_000
     series: int = 2_500
+    all_series: int = 8_000
 
 
 DEFAULT_BOUNDS: Final = Bounds()
@@ -174,7 +175,10 @@ class Detection:
             complete = [minute for minute in closed if minute.complete]
             if complete and taken is not None:
                 partition.closed.append((taken, complete))
-            if partition.waiting > self._bounds.waiting_minutes:
+            if (
+                sum(one.waiting for one in self._partitions.values()) > self._bounds.waiting_minutes
+                and partition.closed
+            ):
                 log.warning("partition %d: detectors are far behind; they read on from ClickHouse", number)
                 newest = partition.closed[-1]
                 partition.closed = deque([(newest[0], newest[1][-1:])])
@@ -231,7 +235,13 @@ class Detection:
         return [insight for one in watches for insight in replayed(one, history)]
 
     def _add(self, watch: PartitionWatch, watches: Iterable[SeriesWatch]) -> None:
-        self._metrics.evicted.inc(watch.add(watches))
+        evicted = watch.add(watches)
+        over = sum(len(one.watch) for one in self._partitions.values()) - self._bounds.all_series
+        while over > 0:
+            largest = max((one.watch for one in self._partitions.values()), key=len)
+            gone = largest.evict(min(over, max(len(largest) // 2, 1)))
+            evicted, over = evicted + gone, over - gone
+        self._metrics.evicted.inc(evicted)
 
     def _watched_elsewhere(self, series: Series, number: int) -> bool:
         """Whether a series has its queries in another partition than its health events: producers may partition so."""

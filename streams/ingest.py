@@ -68,8 +68,15 @@ class Ingest:
         self._queries = queries
         self._placement = placement
 
-    def prepare(self, records: Sequence[Record], source: Source, *, now: datetime) -> Prepared:
+    def prepare(
+        self, records: Sequence[Record], source: Source, *, now: datetime, refused: Sequence[DeadLetter] = ()
+    ) -> Prepared:
         """Turn records, in the log's order, into rows and dead letters.
+
+        Parameters
+        ----------
+        refused
+            Dead letters of the same batch that say nothing of the producers' contract.
 
         Raises
         ------
@@ -80,8 +87,9 @@ class Ingest:
         read = self._reader.read(here, source, now=now)
         rejected = list(read.rejected)
         moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
-        self._count(len(records), rejected, read.unknown_fields, len(moved))
+        self._count(len(records) + len(refused), [*rejected, *refused], read.unknown_fields, len(moved))
         self.guard.observe(len(records), len(rejected))
+        rejected += refused
         if (batch := read.rows) is None:
             return Prepared([], rejected, moved)
         new = [batch] if self._queries is None else self._queries.fold(batch, source, now)

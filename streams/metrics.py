@@ -24,9 +24,13 @@ class Metrics:
         self.rejected = self._counter("dead_letters", "Messages rejected, by reason", ["topic", "stage", "reason"])
         self.unknown_fields = self._counter("unknown_fields", "Fields that are not in the contract, left out", topic)
         self.batch_size = self._histogram("batch_messages", "Messages per poll and partition", topic, _SIZES)
+        self.new_tenants = self._counter("new_tenants", "Tenants that were never seen before, and were taken in", [])
         # Time.
         self.late = self._counter("late_events", "Events too late for the detectors' minute; still counted", topic)
         self.watermark_delay = self._gauge("watermark_delay_seconds", "Wall clock less watermark", partition)
+        self.minutes_overfull = self._counter(
+            "minutes_overfull", "Minutes with so many series that detectors read them back from ClickHouse", []
+        )
         self.minutes_closed = self._counter("minutes_closed", "Minutes handed to the detectors", ["complete"])
         # Delivery.
         self.lag = self._gauge("consumer_lag", "Messages in the log that are not durable yet", partition)

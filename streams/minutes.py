@@ -17,6 +17,8 @@ import pyarrow as pa
 from models.minutes import MinuteCounts, Series
 
 _MINUTE_MS: Final = 60_000
+# A series of a minute takes about half a kilobyte.
+MOST_SERIES: Final = 20_000
 # After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
 _MAX_SILENT_MINUTES: Final = 1_440
 # Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
@@ -45,10 +47,19 @@ class MinuteSeries:
         How far an event may lag behind the newest one and still be counted here.
     idle_after
         How long the partition must be silent before the wall clock moves its watermark.
+    most_series
+        How many series of all open minutes are held. A minute beyond it is let go and closes as incomplete: who watches
+        a series reads it back from ClickHouse.
+
+    ``overfull`` counts the minutes that were let go.
     """
 
     def __init__(
-        self, *, lateness: timedelta = timedelta(minutes=1), idle_after: timedelta = timedelta(seconds=30)
+        self,
+        *,
+        lateness: timedelta = timedelta(minutes=1),
+        idle_after: timedelta = timedelta(seconds=30),
+        most_series: int = MOST_SERIES,
     ) -> None:
         self._lateness_ms = lateness // timedelta(milliseconds=1)
         self._idle_after = idle_after
@@ -56,6 +67,9 @@ class MinuteSeries:
         self._watermark_ms: int | None = None
         self._resumed_ms: int | None = None
         self._resume_events = 0
+        self._most_series = most_series
+        self._overfull: set[int] = set()
+        self.overfull = 0
         self._closed_through = 0
         self._last_arrival: datetime | None = None
 
@@ -75,7 +89,9 @@ class MinuteSeries:
         self._last_arrival = now
         minutes = times // _MINUTE_MS
         late = minutes < self._closed_through
-        self._count(batch.filter(pa.array(~late)), minutes[~late])
+        there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late
+        self._count(batch.filter(pa.array(there)), minutes[there])
+        self._let_go()
         self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
         return int(late.sum())
 
@@ -94,17 +110,27 @@ class MinuteSeries:
             return []
         through = self._watermark_ms // _MINUTE_MS
         silent = range(max(self._closed_through, through - _MAX_SILENT_MINUTES), through)
-        minutes = sorted({*silent, *(minute for minute in self._open if minute < through)})
+        held = {*self._open, *self._overfull}
+        minutes = sorted({*silent, *(minute for minute in held if minute < through)})
         closed = [
             ClosedMinute(
                 start=_EPOCH + timedelta(minutes=minute),
                 series=self._open.pop(minute, {}),
-                complete=minute * _MINUTE_MS >= self._resumed_ms,
+                complete=minute * _MINUTE_MS >= self._resumed_ms and minute not in self._overfull,
             )
             for minute in minutes
         ]
+        self._overfull = {minute for minute in self._overfull if minute >= through}
         self._closed_through = max(self._closed_through, through)
         return closed
+
+    def _let_go(self) -> None:
+        """Let go of the minutes with the most series while there are too many."""
+        while sum(map(len, self._open.values())) > self._most_series:
+            fullest = max(self._open, key=lambda minute: len(self._open[minute]))
+            del self._open[fullest]
+            self._overfull.add(fullest)
+            self.overfull += 1
 
     def _resume(self, times: np.typing.NDArray[np.int64]) -> None:
         newest = int(times.max())

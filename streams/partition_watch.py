@@ -16,6 +16,8 @@ from streams.series_watch import MINUTE, SeriesWatch
 
 log = logging.getLogger(__name__)
 
+_MOST_EVICTED = 500
+
 
 class PartitionWatch:
     """Judges the closed minutes of a partition, series by series.
@@ -60,8 +62,16 @@ class PartitionWatch:
         """Watch these, too; return how many others had to make room."""
         for watch in watches:
             self._series[watch.series] = watch
-        evicted = [self._series.popitem(last=False)[1] for _ in range(len(self._series) - self._most)]
-        self._evicted = [*self._evicted, *evicted][-self._most :]
+        return self.evict(len(self._series) - self._most)
+
+    def evict(self, count: int) -> int:
+        """Let go of the series that had no queries for longest; return how many. Their state is kept first.
+
+        Of very many that go at once the last hundreds are kept; the others go on later from their state before, and
+        read back what came since.
+        """
+        evicted = [self._series.popitem(last=False)[1] for _ in range(min(count, len(self._series)))]
+        self._evicted = [*self._evicted, *evicted][-_MOST_EVICTED:]
         return len(evicted)
 
     def add_health(self, series: Series, events: Sequence[HealthFacts]) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 import pyarrow as pa
 
+from models.dead_letters import DeadLetter
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import HEALTH, INGEST, QUERIES
 from sinks.dead_letters import DeadLetterRows
@@ -24,6 +25,7 @@ from streams.patience import Patience
 from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
+from streams.tenant_limit import TenantLimit
 from streams.windows import CHUNK_SIZE
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,8 @@ class Pipeline:
         How queries get to the partition of their tenant; ``None``: they count where they lie.
     vocabulary
         What connectors' words for states and errors mean.
+    new_tenants_per_hour
+        How many tenants may be new within an hour; 0: any number, and nobody notes them.
 
     ``handled`` counts messages, ``assignments`` how often every partition was let go.
     """
@@ -61,6 +65,7 @@ class Pipeline:
         limits: Limits,
         moving: Moving | None = None,
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+        new_tenants_per_hour: int = 0,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
@@ -73,6 +78,8 @@ class Pipeline:
             QUERIES, pseudonymiser, metrics, self._queries, placement=self._placement, vocabulary=vocabulary
         )
         self.patience = Patience(metrics)
+        limit = TenantLimit(sink, self.patience, metrics, most=new_tenants_per_hour)
+        self._tenant_limit = limit if new_tenants_per_hour else None
         self.delivery = Delivery(
             sink,
             dead_letters,
@@ -165,18 +172,28 @@ class Pipeline:
         await self.delivery.capacity()
         if not still_ours() or partition not in self._taken:
             return
-        taken = self._taken[partition]
-        new = records if records[0].offset > taken else [record for record in records if record.offset > taken]
+        new = self._untaken(partition, records)
         if not new:
             return
         topic, number = partition
-        prepared = self._ingests[topic].prepare(new, Source(topic, self._epochs[topic], number), now=self._clock())
+        source = Source(topic, self._epochs[topic], number)
+        admitted: Sequence[Record] = new
+        refused: list[DeadLetter] = []
+        if self._tenant_limit is not None:
+            admitted, refused = await self._tenant_limit.split(new, source, self._clock())
+            if not still_ours() or partition not in self._taken:
+                return
+        prepared = self._ingests[topic].prepare(admitted, source, now=self._clock(), refused=refused)
         self._taken[partition] = new[-1].offset
         self.handled += len(new)
         if topic == HEALTH.name:
             rows = [batch for table, batch in prepared.rows if table == HEALTH_HISTORY]
             self._health.setdefault(number, []).extend(rows)
         self.delivery.put(partition, new[-1].offset, prepared)
+
+    def _untaken(self, partition: Partition, records: Sequence[Record]) -> Sequence[Record]:
+        taken = self._taken[partition]
+        return records if records[0].offset > taken else [record for record in records if record.offset > taken]
 
     def safe_offset(self, partition: Partition) -> int | None:
         """Return the offset that may be committed, ``None`` where nothing may.

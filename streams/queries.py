@@ -37,7 +37,10 @@ class Queries:
     def fold(self, batch: pa.RecordBatch, source: Source, now: datetime) -> list[pa.RecordBatch]:
         """Count a batch of a partition that was started; return the rows that were not seen before."""
         new = [rows for rows in self._partitions[source.partition].fold(batch) if rows.num_rows]
-        late = sum(self._minutes[source.partition].add(rows, now) for rows in new)
+        minutes = self._minutes[source.partition]
+        overfull = minutes.overfull
+        late = sum(minutes.add(rows, now) for rows in new)
+        self._metrics.minutes_overfull.inc(minutes.overfull - overfull)
         self._metrics.late.labels(QUERIES.name).inc(late)
         return new
 

@@ -85,6 +85,7 @@ class WorkerConfig(NamedTuple):
     metrics_port: int
     metrics_host: str = "127.0.0.1"
     vocabulary: Vocabulary = DEFAULT_VOCABULARY
+    new_tenants_per_hour: int = 0
     job_limits: JobLimits = JobLimits()
     job_modules: Sequence[str] = ()
 
@@ -118,6 +119,7 @@ async def run_worker(config: WorkerConfig) -> None:
         limits=config.limits,
         moving=Moving(home_partitions(partitions), publisher.moved),
         vocabulary=config.vocabulary,
+        new_tenants_per_hour=config.new_tenants_per_hour,
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, publisher, metrics)

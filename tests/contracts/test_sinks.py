@@ -20,7 +20,7 @@ from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, QUERY_METRICS, SCORE, T
 from sinks.clickhouse import ClickHouseSink
 from sinks.connection import ClickHouseAddress, connect
 from sinks.memory import MemorySink
-from sinks.sink import STORED_QUERY_COLUMNS, Sink, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, Sink, StoredRange
 
 # Tables forget what is older than their TTL, so rows are of now; whole seconds, because windows have no finer ones.
 _NOW = datetime.now(UTC).replace(microsecond=0)
@@ -272,6 +272,15 @@ def test_an_epoch_may_be_any_64_bit_number(place: Place) -> None:
 def test_nothing_stored_is_a_batch_without_rows(place: Place) -> None:
     found = place.sink.stored_queries(StoredRange(7, 2, 0, 100))
     assert (found.num_rows, found.schema.names) == (0, list(STORED_QUERY_COLUMNS))
+
+
+def test_known_tenants_are_those_that_were_written_and_new_those_since_a_moment(place: Place) -> None:
+    many = [number.to_bytes(16, "big") for number in range(5_000)]
+    rows = [_row("known_tenants", user_id=many[0], first_seen=_NOW - timedelta(hours=2))]
+    rows += [_row("known_tenants", user_id=one, first_seen=_NOW) for one in (many[1], many[1], many[4_999])]
+    place.sink.write("known_tenants", _batch("known_tenants", *rows))
+    found = place.sink.known_tenants(many, _NOW - timedelta(hours=1))
+    assert found == KnownTenants(frozenset({many[0], many[1], many[4_999]}), 2)
 
 
 def test_a_column_that_the_table_lacks_is_refused_for_good(place: Place) -> None:

@@ -176,3 +176,16 @@ def test_nothing_closes_before_anything_arrived() -> None:
 
 def test_counts_start_at_zero() -> None:
     assert MinuteCounts() == MinuteCounts(queries=0, errors=0, log_latency_sum=0.0, log_latency_squares=0.0)
+
+
+def test_a_minute_with_too_many_series_is_let_go_and_closes_as_incomplete_and_the_next_is_whole() -> None:
+    minutes = MinuteSeries(most_series=100)
+    _add(minutes, *[_query(-120)] * 16)
+    for start in range(0, 300, 50):
+        _add(minutes, *[_query(1, tenant=number) for number in range(start, start + 50)])
+    _add(minutes, *[_query(61, tenant=number) for number in range(20)])
+    closed = {minute.start: minute for minute in minutes.close(_at(400))}
+    full, whole = closed[_NOON], closed[_NOON + timedelta(minutes=1)]
+    assert (full.complete, full.series) == (False, {})
+    assert (whole.complete, len(whole.series)) == (True, 20)
+    assert minutes.overfull == 1

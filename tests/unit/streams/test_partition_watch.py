@@ -63,6 +63,16 @@ def test_a_million_keys_take_the_room_of_a_few() -> None:
     assert watch.take_changed() == []  # nothing was judged, so there is nothing to keep
 
 
+def test_of_very_many_that_make_room_at_once_the_last_are_kept() -> None:
+    watch = PartitionWatch(most=2_000)
+    watch.add([SeriesWatch((number.to_bytes(16, "big"), "hubspot")) for number in range(2_000)])
+    watch.advance([_minute(0, SERIES)])
+    assert watch.evict(1_900) == 1_900
+    assert len(watch) == 100
+    assert len(watch.take_changed()) == 500 + 100
+    assert watch.evict(200) == 100
+
+
 def test_what_is_read_back_is_judged_like_what_is_seen() -> None:
     minutes = with_outage(160, first=100, last=130)
     seen, read = SeriesWatch(SERIES), SeriesWatch(SERIES)

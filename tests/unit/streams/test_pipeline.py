@@ -36,7 +36,7 @@ _QUERIES = (QUERIES.name, _PARTITION)
 class Worker:
     """A pipeline that is asked nothing but what a worker asks."""
 
-    def __init__(self, sink: MemorySink | None = None) -> None:
+    def __init__(self, sink: MemorySink | None = None, *, new_tenants_per_hour: int = 0) -> None:
         self.sink = sink or MemorySink()
         self.metrics = Metrics()
         self.published: list[pa.RecordBatch] = []
@@ -50,6 +50,7 @@ class Worker:
             publish=self._publish,
             clock=lambda: self.now,
             limits=Limits(flush_rows=100_000, flush_seconds=0.2),
+            new_tenants_per_hour=new_tenants_per_hour,
         )
 
     async def read(self, topic: Topic, records: Sequence[Record], trimmed: OffsetRange | None = None) -> None:

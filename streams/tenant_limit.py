@@ -1,0 +1,125 @@
+"""A tenant is known before its events count, and only so many may be new within an hour.
+
+A producer that makes up tenants would else make rows, windows, series and states without bound. Who is new is noted in
+ClickHouse before anything of theirs counts, so all workers share one bound and a restart changes nothing. Messages of
+tenants beyond it become dead letters: nothing is lost, they can be replayed once the bound allows it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import pyarrow as pa
+
+from models.dead_letters import DeadLetter
+from models.keys import key_of
+from models.rows import KNOWN_TENANTS
+from sinks.sink import Sink
+from streams.decode import Record, Source
+from streams.metrics import Metrics
+from streams.patience import Patience
+
+WITHIN: Final = timedelta(hours=1)
+STAGE: Final = "tenant"
+REASON: Final = "too_many_new_tenants"
+_REMEMBERED: Final = 100_000
+
+
+class TenantLimit:
+    """Tells the messages of tenants that may count from those that may not.
+
+    Parameters
+    ----------
+    sink
+        Where known tenants are noted.
+    most
+        How many tenants may be new within an hour, over all workers.
+    remembered
+        How many known tenants are kept in memory; the others are looked up.
+    """
+
+    def __init__(
+        self, sink: Sink, patience: Patience, metrics: Metrics, *, most: int, remembered: int = _REMEMBERED
+    ) -> None:
+        self._sink = sink
+        self._patience = patience
+        self._metrics = metrics
+        self._most = most
+        self._remembered = remembered
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    async def split(
+        self, records: Sequence[Record], source: Source, now: datetime
+    ) -> tuple[Sequence[Record], list[DeadLetter]]:
+        """Return the records that may count, in their order, and the dead letters of the others.
+
+        Records without a key that can be a tenant's are left to the decoder, which rejects them.
+
+        Raises
+        ------
+        SinkRejected
+            ClickHouse will not say who is known, or not note who is new.
+        """
+        keys = {record.key for record in records} - {None}
+        strangers = [key for key in keys if key is not None and not self._remembers(key) and _tenant(key) is not None]
+        if not strangers:
+            return records, []
+        refused = await self._refused(strangers, now)
+        if not refused:
+            return records, []
+        letters = [self._letter(record, source) for record in records if record.key in refused]
+        return [record for record in records if record.key not in refused], letters
+
+    async def _refused(self, keys: Sequence[bytes], now: datetime) -> set[bytes]:
+        """Note tenants that are new as far as the bound allows; return the keys of the others."""
+        tenants = {key: UUID(key.decode()).bytes for key in sorted(keys)}
+        found = await self._patience.until_done(self._sink.known_tenants, list(tenants.values()), now - WITHIN)
+        new = [key for key, tenant in tenants.items() if tenant not in found.known]
+        admitted = new[: max(self._most - found.new, 0)]
+        if admitted:
+            rows = [{"user_id": tenants[key], "first_seen": now} for key in admitted]
+            batch = pa.RecordBatch.from_pylist(rows, schema=KNOWN_TENANTS)
+            await self._patience.until_done(self._sink.write, "known_tenants", batch)
+            self._metrics.new_tenants.inc(len(admitted))
+        refused = set(new[len(admitted) :])
+        for key in tenants.keys() - refused:
+            self._known[key] = None
+        while len(self._known) > self._remembered:
+            self._known.popitem(last=False)
+        return refused
+
+    def _remembers(self, key: bytes) -> bool:
+        if key not in self._known:
+            return False
+        self._known.move_to_end(key)
+        return True
+
+    def _letter(self, record: Record, source: Source) -> DeadLetter:
+        detail = (
+            f"the tenant is new, and {self._most} others were within the hour; raise ROMASHKA_NEW_TENANTS_PER_HOUR if "
+            "they are real, then replay"
+        )
+        return DeadLetter(
+            topic=source.topic,
+            topic_epoch=source.topic_epoch,
+            partition=source.partition,
+            offset=record.offset,
+            stage=STAGE,
+            reason=REASON,
+            detail=detail,
+            key=record.key or b"",
+            raw=record.value or b"",
+        )
+
+
+def _tenant(key: bytes) -> UUID | None:
+    """Return the tenant of a key, ``None`` where it is not the one spelling of a UUID."""
+    try:
+        tenant = UUID(key.decode("ascii"))
+    except ValueError:
+        return None
+    return tenant if key_of(tenant) == key else None

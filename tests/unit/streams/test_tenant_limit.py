@@ -1,0 +1,98 @@
+"""Who is new is noted before it counts, and only so many may be new within an hour."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from models.topics import OUTCOMES, QUERIES
+from sinks.memory import MemorySink
+from streams.decode import Source
+from streams.metrics import Metrics
+from streams.patience import Patience
+from streams.tenant_limit import REASON, TenantLimit
+from tests.examples import events
+from tests.examples.events import NOW
+from tests.unit.streams.test_pipeline import Worker
+from tests.unit.streams.virtual_time import in_virtual_time
+
+_SOURCE = Source(QUERIES.name, 11, 3)
+
+
+def _records(*tenants: int) -> list[events.Record]:
+    return [events.Record(number, str(UUID(int=tenant)).encode(), b"{}") for number, tenant in enumerate(tenants)]
+
+
+class _Place:
+    def __init__(self, most: int = 3, remembered: int = 10) -> None:
+        self.sink = MemorySink()
+        self.metrics = Metrics()
+        self.limit = TenantLimit(self.sink, Patience(self.metrics), self.metrics, most=most, remembered=remembered)
+
+    async def refused(self, *tenants: int, minutes: int = 0) -> list[int]:
+        """The tenants whose records become dead letters."""
+        records = _records(*tenants)
+        admitted, letters = await self.limit.split(records, _SOURCE, NOW + timedelta(minutes=minutes))
+        assert sorted([*(one.offset for one in admitted), *(one.offset for one in letters)]) == list(
+            range(len(records))
+        )
+        assert all(letter.reason == REASON for letter in letters)
+        return [UUID(letter.key.decode()).int for letter in letters]
+
+    @property
+    def new(self) -> float | None:
+        return self.metrics.registry.get_sample_value("romashka_new_tenants_total")
+
+
+@in_virtual_time
+async def test_so_many_may_be_new_within_an_hour_and_then_others_again() -> None:
+    place = _Place(most=3)
+    assert await place.refused(1, 2, 1) == []
+    assert await place.refused(3, 4, 5, 1, 4) == [4, 5, 4]
+    assert await place.refused(4, 1, minutes=59) == [4]
+    assert await place.refused(4, 5, minutes=61) == []
+    assert place.new == 5
+
+
+@in_virtual_time
+async def test_who_is_known_stays_known_whoever_asks_and_whatever_is_remembered() -> None:
+    place = _Place(most=3, remembered=1)
+    assert await place.refused(1, 2, 3) == []
+    assert await place.refused(1, 2, 3, 9) == [9]
+    other = TenantLimit(place.sink, Patience(place.metrics), place.metrics, most=3)
+    _, letters = await other.split(_records(1, 2, 9), _SOURCE, NOW)
+    assert [UUID(letter.key.decode()).int for letter in letters] == [9]
+
+
+@in_virtual_time
+async def test_keys_that_are_no_tenant_cost_nothing_and_go_to_the_decoder() -> None:
+    place = _Place(most=1)
+    upper = str(UUID(int=0xABCDEF)).upper().encode()
+    records = [events.Record(0, b"nobody", b"{}"), events.Record(1, upper, b"{}"), events.Record(2, b"\xff", b"{}")]
+    assert await place.limit.split(records, _SOURCE, NOW) == (records, [])
+    assert place.new == 0
+
+
+@in_virtual_time
+async def test_a_flood_of_made_up_tenants_costs_known_ones_nothing_and_stops_nobody() -> None:
+    worker = Worker(new_tenants_per_hour=2)
+    await worker.read(OUTCOMES, [_outcome(0, 1), _outcome(1, 2)])
+    for start in range(2, 12_002, 2_000):
+        flood = [_outcome(offset, 10 + offset) for offset in range(start, start + 1_999)]
+        await worker.read(OUTCOMES, [*flood, _outcome(start + 1_999, 1)])
+    await worker.flush()
+    assert {row["user_id"] for row in worker.sink.rows("conversation_outcomes")} == {
+        UUID(int=1).bytes,
+        UUID(int=2).bytes,
+    }
+    assert len(worker.sink.rows("conversation_outcomes")) == 2 + 6
+    letters = worker.sink.rows("dead_letters")
+    assert len(letters) == 6 * 1_999
+    assert {row["reason"] for row in letters} == {REASON}
+    assert len(worker.sink.rows("known_tenants")) == 2
+
+
+def _outcome(offset: int, tenant: int) -> events.Record:
+    user = UUID(int=tenant)
+    value = events.message(OUTCOMES, user_id=str(user), event_id=str(UUID(int=offset)))
+    return events.Record(offset, str(user).encode(), value)
