@@ -39,8 +39,8 @@ async def insights(
     seen = seen_types(caller)
     if query.type is not None:
         caller.identity.require_tab(INSIGHT_TABS[query.type], f"insights of type {query.type}")
-    end = query.end or datetime.now(UTC)
-    start = query.start or end - _DAYS
+    end = query.local("to", query.end) or datetime.now(UTC)
+    start = query.local("from", query.start) or end - _DAYS
     if start >= end:
         raise wrong("from", "the range must begin before it ends (to; now if left out)")
     tenant = caller.tenant(query.tenant)

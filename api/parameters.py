@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from api.problems import wrong
-from kpis.period import PATTERN, period
-from kpis.scope import FILTERS, Everyone, Interval, Scope
-from models.fields import Country, Label, Moment, Provider
+from kpis.period import PATTERN, instant, is_day, period
+from kpis.scope import FILTERS, Everyone, Interval, Scope, up_to_now
+from models.errors import SettingsError
+from models.fields import EARLIEST, LATEST, Country, Label, Provider
 from models.insights import InsightType
 
 CURSOR: Final = r"^\d{1,14}_[0-9a-f]{32}$"
 _LONGEST: Final = timedelta(days=400)
+_LONGEST_TIME: Final = 40
+_EXPECTED: Final = "expected ISO-8601, for example 2026-11-01T08:00+01:00, or a day such as 2026-11-01"
 TenantText = Annotated[
     str, Field(max_length=36, description="A tenant's id, or all (administrators); may be left out by who has one")
+]
+
+
+def _named(text: object) -> datetime | date:
+    if not isinstance(text, str) or len(text) > _LONGEST_TIME:
+        raise ValueError(_EXPECTED)
+    try:
+        found = date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_EXPECTED) from None
+    if not EARLIEST.year <= found.year <= LATEST.year:
+        raise ValueError(f"expected a time between {EARLIEST.year} and {LATEST.year}")
+    return found
+
+
+Named = Annotated[
+    datetime | date,
+    PlainValidator(_named),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}, mode="validation"
+    ),
+]
+"""A moment as people name it: ISO-8601, or a day; without an offset on the clocks of ``time_zone``."""
+ZoneName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="On whose clocks ranges and steps are (IANA)")
 ]
 
 
@@ -27,12 +55,33 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
 
 
-class RangeQuery(Strict):
+class TimesQuery(Strict):
+    """On whose clocks the times of a question are."""
+
+    time_zone: ZoneName = "UTC"
+
+    def local(self, name: str, named: datetime | date | None) -> datetime | None:
+        """Return a named moment in UTC; ``None`` where none is given.
+
+        Raises
+        ------
+        Refused
+            There is no such time zone.
+        """
+        try:
+            return None if named is None else instant(named, self.time_zone)
+        except SettingsError as error:
+            raise wrong(name, str(error)) from None
+
+
+class RangeQuery(TimesQuery):
     """Whose data, of when, and narrowed to what."""
 
     tenant: TenantText | None = None
-    start: Annotated[Moment | None, Field(alias="from", examples=["2026-11-01T00:00:00Z"])] = None
-    end: Annotated[Moment | None, Field(alias="to", description="Not included; now if left out")] = None
+    start: Annotated[
+        Named | None, Field(alias="from", examples=["2026-11-01T00:00:00Z"], description="Without an offset: local")
+    ] = None
+    end: Annotated[Named | None, Field(alias="to", description="Not included; now if left out")] = None
     range: Annotated[
         str | None, Field(pattern=PATTERN, description="Instead of from: 24h, 7d, 1M, 1Q, 1y up to to, or last-month")
     ] = None
@@ -41,9 +90,6 @@ class RangeQuery(Strict):
     channel: Label | None = None
     country: Country | None = None
     segment: Label | None = None
-    time_zone: Annotated[
-        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="Whose days and weeks, of the IANA database")
-    ] = "UTC"
 
     @property
     def filters(self) -> dict[str, str]:
@@ -74,17 +120,22 @@ class RangeQuery(Strict):
         Refused
             It ends before it begins, or is longer than events are kept.
         """
-        end = self.end or now
-        start = self.start or end - span
-        if self.range is not None:
-            if self.start is not None:
-                raise wrong("range", "expected a range or from, not both")
-            start, end = period(self.range, end, self.time_zone, "range")
-        if start >= end:
+        if self.start is not None and self.range is not None:
+            raise wrong("range", "expected a range or from, not both")
+        end = self.local("to", self.end) or now
+        start, until = self._before(end, span)
+        if self.end is None and until == now:
+            start, until = self._before(up_to_now(now, start, self.time_zone), span)
+        if start >= until:
             raise wrong("from", "the range must begin before it ends (to; now if left out)")
-        if end - start > _LONGEST:
+        if until - start > _LONGEST:
             raise wrong("from", f"a range may have {_LONGEST.days} days: older events are not kept")
-        return start, end
+        return start, until
+
+    def _before(self, end: datetime, span: timedelta) -> tuple[datetime, datetime]:
+        if self.range is not None:
+            return period(self.range, end, self.time_zone, "range")
+        return self.local("from", self.start) or end - span, end
 
 
 class DashboardQuery(RangeQuery):
@@ -105,14 +156,14 @@ class KpiQuery(RangeQuery):
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class InsightQuery(Strict):
+class InsightQuery(TimesQuery):
     """Which insights."""
 
     tenant: TenantText | None = None
     type: Annotated[InsightType | None, Field(description="Only those of this type")] = None
     status: Annotated[Literal["open", "any"], Field(description="Only those that are not over, or all")] = "any"
-    start: Annotated[Moment | None, Field(alias="from", description="Going on since; 7 days ago if left out")] = None
-    end: Annotated[Moment | None, Field(alias="to", description="Begun before; now if left out")] = None
+    start: Annotated[Named | None, Field(alias="from", description="Going on since; 7 days ago if left out")] = None
+    end: Annotated[Named | None, Field(alias="to", description="Begun before; now if left out")] = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     offset: Annotated[int, Field(ge=0, le=100_000)] = 0
 

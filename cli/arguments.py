@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from kpis.period import is_period, period
+from kpis.period import instant, is_day, is_period, period
+from kpis.scope import up_to_now
 from models.errors import SettingsError
 
 
@@ -25,20 +26,41 @@ def day(name: str, text: str) -> date:
         raise SettingsError(f"{name} is '{text}'; expected a day such as 2026-01-01") from None
 
 
-def moment(name: str, text: str) -> datetime:
-    """Return a moment; without an offset it is UTC."""
+def moment(name: str, text: str, time_zone: str = "UTC") -> datetime:
+    """Return a moment in UTC; without an offset it is on the zone's clocks, and a day is its beginning there."""
     try:
-        found = datetime.fromisoformat(text)
+        return instant(date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text), time_zone)
     except ValueError:
-        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        raise SettingsError(
+            f"{name} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00 or 2026-11-01"
+        ) from None
 
 
-def moment_or_span(name: str, text: str, now: datetime) -> datetime:
-    """Return a moment, or the one that lies so long before now as for example 90m, 24h, 7d, 1w, 1M, 1Q or 1y say."""
-    if is_period(text) and not text.startswith("last"):
-        return period(text, now, "UTC", name)[0]
+def moment_or_span(name: str, text: str, now: datetime, time_zone: str = "UTC") -> datetime:
+    """Return a moment, or the beginning of a range up to now, for example 90m, 24h, 7d, 1w, 1M, 1Q, 1y or last-week."""
+    if is_period(text):
+        return period(text, now, time_zone, name)[0]
     try:
-        return moment(name, text)
+        return moment(name, text, time_zone)
     except SettingsError:
         raise SettingsError(f"{name} is '{text}'; expected ISO-8601, or for example 90m, 24h, 7d or 1M") from None
+
+
+def time_range(start: str, end: str, range_: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the range that --from, --to and --range name on the zone's clocks: the last 30 days if they name none.
+
+    Raises
+    ------
+    SettingsError
+        --from and --range are both given, or one cannot be read.
+    """
+    if start and range_:
+        raise SettingsError("give --from or --range, not both")
+    until = moment("--to", end, time_zone) if end else now
+    first, limit = (
+        (moment("--from", start, time_zone), until) if start else period(range_ or "30d", until, time_zone, "--range")
+    )
+    if end or limit != until:
+        return first, limit
+    limit = up_to_now(now, first, time_zone)
+    return (first, limit) if start else period(range_ or "30d", limit, time_zone, "--range")

@@ -24,7 +24,7 @@ from dashboards.preview.page import Facts, file_name, render
 from dashboards.preview.script import drawing_script
 from dashboards.tabs import ALL
 from kpis.dialect import Bound
-from kpis.scope import ALL_TENANTS, Scope
+from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from models.counting import counted
 from models.errors import RomashkaError
 from sinks.connection import connect
@@ -111,7 +111,8 @@ def write_pages(
 
 
 def _scope(tenant: UUID | None, start: datetime, end: datetime) -> Scope:
-    return Scope(start, end, ALL_TENANTS if tenant is None else tenant)
+    limit = up_to_now(end, start)
+    return Scope(limit - (end - start), limit, ALL_TENANTS if tenant is None else tenant)
 
 
 def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:

@@ -12,11 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.arguments import moment, tenant_id
+from cli.arguments import tenant_id, time_range
 from cli.console import err, styled
 from cli.settings import settings
 from cli.trail import audited
-from kpis.period import period
 from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
 from models.counting import counted
 from models.errors import SettingsError
@@ -43,7 +42,7 @@ def run(
     tenant: Annotated[str, typer.Option(help="Whose data: a user_id, or 'all' for every tenant")],
     target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="File to write; - for standard output")],
     start: Annotated[
-        str, typer.Option("--from", help="From this time on, ISO-8601. Default: 30 days before --to")
+        str, typer.Option("--from", help="From this time on, ISO-8601, or a day. Default: 30 days before --to")
     ] = "",
     range_: Annotated[
         str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
@@ -53,7 +52,7 @@ def run(
     format_: Annotated[ExportFormat | None, typer.Option("--format", help="csv, or what --out ends in")] = None,
     by: Annotated[list[str] | None, typer.Option(help="Split a key figure by this; may be given again")] = None,
     every: Annotated[Interval | None, typer.Option(help="Make a key figure a time series in such steps")] = None,
-    time_zone: Annotated[str, typer.Option(help="Whose days and weeks --every has")] = "UTC",
+    time_zone: Annotated[str, typer.Option(help="On whose clocks ranges and steps are")] = "UTC",
     for_: Annotated[
         For, typer.Option("--for", help="CSV for programs, or for Excel: byte order mark, UTC times")
     ] = For.PROGRAMS,
@@ -68,13 +67,10 @@ def run(
 
     Example: `romashka export queries --tenant all --from 2026-11-01 --provider hubspot --out queries.parquet`
     """
-    until = moment("--to", end) if end else datetime.now(UTC)
-    if start and range_:
-        raise SettingsError("give --from or --range, not both")
-    first, until = period(range_ or "30d", until, time_zone, "--range")
+    first, limit = time_range(start, end, range_, time_zone, datetime.now(UTC))
     scope = Scope(
-        start=moment("--from", start) if start else first,
-        end=until,
+        start=first,
+        end=limit,
         tenant=ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant),
         provider=tuple(provider) if provider else None,
         time_zone=time_zone,

@@ -50,7 +50,8 @@ def list_(
     tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
     is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over")] = False,
     type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
-    since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, or 90m, 24h, 7d before now")] = "7d",
+    since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, a day, 24h, 7d, 1M or last-week")] = "7d",
+    time_zone: Annotated[str, typer.Option(help="On whose clocks --since is, for example Europe/Berlin")] = "UTC",
     format_: Printed = Format.TABLE,
 ) -> None:
     """Show what was found, oldest first.
@@ -61,7 +62,7 @@ def list_(
         tenant=tenant_id("--tenant", tenant) if tenant else None,
         insight_type="" if type_ is None else type_.value,
         is_open=is_open,
-        since=moment_or_span("--since", since, datetime.now(UTC)),
+        since=moment_or_span("--since", since, datetime.now(UTC), time_zone),
     )
     with connect(settings().clickhouse) as client:
         found = stored_insights(client, wanted)

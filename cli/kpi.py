@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cli.arguments import moment, tenant_id
+from cli.arguments import tenant_id, time_range
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.freshness import say_if_behind
@@ -57,11 +57,16 @@ Channel = Annotated[str, typer.Option(help="Only this channel")]
 Country = Annotated[str, typer.Option(help="Only this country")]
 Segment = Annotated[str, typer.Option(help="Only this customer segment")]
 Start = Annotated[
-    str, typer.Option("--from", help="From this time on, ISO-8601; without an offset it is UTC. Default: 30 days ago")
+    str, typer.Option("--from", help="From this time on, ISO-8601, or a day; without an offset in --time-zone")
 ]
 End = Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")]
+Range = Annotated[
+    str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ... [30d]")
+]
 By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
-Zone = Annotated[str, typer.Option("--time-zone", help="Whose days and weeks --every has, for example Europe/Berlin")]
+Zone = Annotated[
+    str, typer.Option("--time-zone", help="On whose clocks ranges and steps are, for example Europe/Berlin")
+]
 
 
 @app.command("list")
@@ -111,6 +116,7 @@ def get_(
     segment: Segment = "",
     start: Start = "",
     end: End = "",
+    range_: Range = "",
     by: By = None,
     every: Annotated[Interval | None, typer.Option(help="Make it a time series in such steps")] = None,
     time_zone: Zone = "UTC",
@@ -123,10 +129,10 @@ def get_(
 
     Example: `romashka kpi get csat reopen_rate --by country --from 2026-11-01 --format csv`
     """
-    recent = last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)
+    first, limit = time_range(start, end, range_, time_zone, datetime.now(UTC))
     scope = Scope(
-        start=moment("--from", start) if start else recent.start,
-        end=moment("--to", end) if end else recent.end,
+        start=first,
+        end=limit,
         tenant=tenant_id("--tenant", tenant) if tenant else ALL_TENANTS,
         provider=provider or None,
         query_type=query_type or None,
@@ -145,7 +151,9 @@ def summary(
     provider: Provider = "",
     start: Start = "",
     end: End = "",
+    range_: Range = "",
     by: By = None,
+    time_zone: Zone = "UTC",
     format_: Printed = Format.TABLE,
 ) -> None:
     """Get the figures that people ask for most, those that can be split and narrowed as asked.
@@ -158,7 +166,17 @@ def summary(
         raise SettingsError(
             f"no figure of the summary can be split by {', '.join(sorted(needed))}; see 'romashka kpi show'"
         )
-    get_(ids, tenant=tenant, provider=provider, start=start, end=end, by=by, format_=format_)
+    get_(
+        ids,
+        tenant=tenant,
+        provider=provider,
+        start=start,
+        end=end,
+        range_=range_,
+        by=by,
+        time_zone=time_zone,
+        format_=format_,
+    )
 
 
 @app.command("docs")
@@ -189,7 +207,7 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
     if format_ is not Format.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
         return
-    span = f"{scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC"
+    span = shown_range(scope)
     if not rows:
         out.print(f"{span}: no data")
     elif not keys:
@@ -198,6 +216,12 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
         for row in rows if names else ():
             row["tenant"] = name_of(row["tenant"], names)
         _side_by_side(kpis, rows, keys, scope, span)
+
+
+def shown_range(scope: Scope) -> str:
+    """Return a range on the clocks of its time zone, with the zone's name."""
+    first, limit = (one.astimezone(scope.zone) for one in (scope.start, scope.end))
+    return f"{first:%Y-%m-%d %H:%M} to {limit:%Y-%m-%d %H:%M} {scope.time_zone}"
 
 
 def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,11 +12,11 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import moment, tenant_id
+from cli.arguments import tenant_id, time_range
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.freshness import say_if_behind
-from cli.kpi import app
+from cli.kpi import Range, Zone, app, shown_range
 from cli.settings import settings
 from kpis.analyses.catalogue import ANALYSES, get
 from kpis.fault_cost import fault_of
@@ -31,13 +31,15 @@ from sinks.reading import ask
 def analyse(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
     tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
-    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601; without an offset it is UTC")] = "",
+    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601, or a day")] = "",
     end: Annotated[str, typer.Option("--to", help="Up to this time, not including it")] = "",
+    range_: Range = "",
     provider: Annotated[str, typer.Option(help="Only conversations with this integration; whose fault it was")] = "",
     channel: Annotated[str, typer.Option(help="Only this channel")] = "",
     country: Annotated[str, typer.Option(help="Only this country (DE)")] = "",
     segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
     insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
+    time_zone: Zone = "UTC",
     format_: Printed = Format.TABLE,
 ) -> None:
     """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
@@ -50,11 +52,11 @@ def analyse(
         if insight:
             scope = _of_insight(client, insight, now)
         else:
-            until = moment("--to", end) if end else now
-            since = moment("--from", start) if start else until - timedelta(days=30)
-            scope = Scope(since, until, _who(tenant), provider=provider or None)
+            first, limit = time_range(start, end, range_, time_zone, now)
+            scope = Scope(first, limit, _who(tenant), provider=provider or None)
         scope = replace(
             scope,
+            time_zone=time_zone,
             channel=channel or None,
             country=country or None,
             segment=segment or None,
@@ -62,7 +64,7 @@ def analyse(
         )
         rows = analysis.finish(ask(client, *analysis.query(scope)))
         say_if_behind(client, empty=not rows)
-    _print(f"{analysis.meaning}, {scope.start:%Y-%m-%d %H:%M} to {scope.end:%Y-%m-%d %H:%M} UTC", rows, format_)
+    _print(f"{analysis.meaning}, {shown_range(scope)}", rows, format_)
 
 
 def _who(tenant: str) -> UUID | Everyone:

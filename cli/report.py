@@ -20,7 +20,7 @@ from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
 from reports.compose import compose
 from reports.render import render
-from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, zone_of
 from reports.store import made, save
 from sinks.connection import connect
 
@@ -38,7 +38,9 @@ def generate(
     range_: Annotated[
         str, typer.Option("--range", help="Range up to --to (24h, 30d, 1M, 1Q, 1y) or last-week, last-month, ...")
     ] = "30d",
-    end: Annotated[str, typer.Option("--to", help="End of the range, ISO-8601; now if not given")] = "",
+    end: Annotated[
+        str, typer.Option("--to", help="End of the range, ISO-8601, or a day of --time-zone; now if not given")
+    ] = "",
     time_zone: Annotated[str, typer.Option(help="Zone of days and times, for example Europe/Berlin")] = "UTC",
     integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     name: Annotated[str, typer.Option(help="Its title")] = "",
@@ -59,11 +61,13 @@ def generate(
     Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
     """
     now = datetime.now(UTC)
-    until = moment("--to", end) if end else now
     whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS
     if options is not None:
-        request = from_document(whose, _read(options), until)
+        document = _read(options)
+        until = moment("--to", end, zone_of(document)) if end else now
+        request = from_document(whose, document, until)
     else:
+        until = moment("--to", end, time_zone) if end else now
         start, stop = period(range_, until, time_zone, "--range")
         request = ReportRequest(
             name=name or f"{type_.value.capitalize()} report",

@@ -20,6 +20,7 @@ from detectors.forecast import VERSION as FORECAST_VERSION
 from detectors.forecast import WEEK, Floats, Forecast
 from detectors.tails import count_deviation
 from models.counting import counted
+from models.histogram import nearest_rank_of
 from models.insights import Insight, insight_id
 from models.query import Query
 
@@ -53,14 +54,14 @@ FROM conversation_intelligence
 WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY AND created_at < {at:DateTime64(3, 'UTC')}
 GROUP BY user_id
 """
-_USAGE: Final = """
+_USAGE: Final = f"""
 SELECT user_id, toString(integration_provider) AS integration_provider,
-    toFloat64(quantileExact(0.95)(api_rate_limit_usage)) AS usage
+    toFloat64({nearest_rank_of("groupArray(api_rate_limit_usage)", 0.95)}) AS usage
 FROM integration_health_history
-WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 14 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+WHERE created_at >= {{at:DateTime64(3, 'UTC')}} - INTERVAL 14 DAY AND created_at < {{at:DateTime64(3, 'UTC')}}
     AND api_rate_limit_usage IS NOT NULL
 GROUP BY user_id, integration_provider
-"""
+"""  # noqa: S608 - our own
 
 
 class Link(NamedTuple):

@@ -17,6 +17,7 @@ from detectors.delayed_model import VERSION
 from detectors.labels import Task
 from detectors.standings import Standing
 from models.counting import counted
+from models.histogram import nearest_rank_of
 from models.insights import Insight, insight_id
 from models.query import Query
 
@@ -37,12 +38,12 @@ _ACTIONS: Final = {
     "content": "Ask them for more now: they are content.",
 }
 
-_VALUES: Final = """
-SELECT user_id, toFloat64(quantileExact(0.5)(business_value_generated)) AS typical, count() AS sales
+_VALUES: Final = f"""
+SELECT user_id, toFloat64({nearest_rank_of("groupArray(business_value_generated)", 0.5)}) AS typical, count() AS sales
 FROM conversation_outcomes FINAL
-WHERE outcome_type = 'upsold' AND business_value_generated > 0 AND created_at < {at:DateTime64(3, 'UTC')}
+WHERE outcome_type = 'upsold' AND business_value_generated > 0 AND created_at < {{at:DateTime64(3, 'UTC')}}
 GROUP BY user_id
-"""
+"""  # noqa: S608 - our own
 _CONNECTED: Final = """
 SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
 FROM integration_health_history
@@ -56,11 +57,12 @@ GROUP BY user_id, integration_provider
 """
 
 
-_USE: Final = """
-WITH {at:DateTime64(3, 'UTC')} AS at,
+_USE: Final = f"""
+WITH {{at:DateTime64(3, 'UTC')}} AS at,
 limits AS
 (
-    SELECT user_id, integration_provider, toFloat64(quantileExact(0.95)(api_rate_limit_usage)) AS limit_usage
+    SELECT user_id, integration_provider,
+        toFloat64({nearest_rank_of("groupArray(api_rate_limit_usage)", 0.95)}) AS limit_usage
     FROM integration_health_history
     WHERE created_at >= at - INTERVAL 14 DAY AND created_at < at AND api_rate_limit_usage IS NOT NULL
     GROUP BY user_id, integration_provider
@@ -72,7 +74,7 @@ SELECT user_id, toString(integration_provider) AS provider, any(limits.limit_usa
 FROM (SELECT * FROM query_windows FINAL WHERE window_start >= at - INTERVAL 56 DAY AND window_start < at) AS w
 INNER JOIN limits USING (user_id, integration_provider)
 GROUP BY user_id, integration_provider
-"""
+"""  # noqa: S608 - our own
 
 
 class Use(NamedTuple):

@@ -14,8 +14,9 @@ _HEAD: Final = """# Key figures
 Made from the definitions in `kpis/definitions` by `romashka kpi docs`; do not edit. Every panel, alert, report, export
 and command takes its figures from there, so the same question has the same answer everywhere.
 
-- **Range**: `[from, to)`, to the minute: both ends move up to the next whole minute, and from two days on to the next
-  whole hour. Ranges that touch never overlap.
+- **Range**: `[from, to)`, to the minute: both ends move up to the next whole minute. Ranges that touch neither overlap
+  nor leave a gap. Times without an offset, days, `7d`, `1M` and `last-month` are on the clocks of the chosen time zone.
+  A range of two days or more that ends now, and one that Grafana asks for, ends on the next whole hour.
 - **Tenant**: every question names one, or says that it means all.
 - **Nothing counts twice**: whatever arrives again or late ends in the same figures. Hours, days and conversation facts
   are kept ready; what was written since they were last brought up to date is taken from the events.

@@ -10,17 +10,23 @@ from typing import Final
 from kpis.scope import zone
 from models.errors import SettingsError
 
-_COUNTED: Final = re.compile(r"([1-9]\d{0,3})([mhdwMQy])")
+_COUNTED: Final = re.compile(r"([1-9][0-9]{0,3})([mhdwMQy])")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _DAYS: Final = {"d": 1, "w": 7}
 _MONTHS: Final = {"M": 1, "Q": 3, "y": 12}
 _LAST: Final = re.compile(r"last[- ](day|week|month|quarter|year)")
-PATTERN: Final = r"^([1-9]\d{0,3}[hdwMQy]|last[- ](day|week|month|quarter|year))$"
+PATTERN: Final = r"^([1-9][0-9]{0,3}[hdwMQy]|last[- ](day|week|month|quarter|year))$"
 """The same for JSON Schema; minutes are for commands only."""
 EXPECTED: Final = (
     "a number and h, d, w, M (months), Q (quarters) or y, for example 30d or 1M, or last-day, last-week (from Monday), "
     "last-month, last-quarter or last-year"
 )
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day, such as 2026-11-01, and no moment of one."""
+    return bool(_DAY.fullmatch(text))
 
 
 def is_period(text: str) -> bool:
@@ -48,7 +54,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     local = end.astimezone(zone(time_zone))
     if found := _LAST.fullmatch(text):
         limit = _begin(found[1], local.date())
-        return _midnight(_begin(found[1], limit - timedelta(days=1)), time_zone), _midnight(limit, time_zone)
+        return midnight(_begin(found[1], limit - timedelta(days=1)), time_zone), midnight(limit, time_zone)
     counted = _COUNTED.fullmatch(text)
     if not counted:
         raise SettingsError(f"{name} is '{text}'; expected {EXPECTED}")
@@ -60,8 +66,34 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
         day = local.date() - timedelta(days=days) if days else _months_before(local.date(), number * _MONTHS[unit])
     except (ValueError, OverflowError):
         raise SettingsError(f"{name} is '{text}', which begins before any calendar") from None
+    if end.astimezone(UTC) == midnight(local.date(), time_zone):
+        return midnight(day, time_zone), end.astimezone(UTC)  # also where the day does not begin at 00:00
     start = datetime.combine(day, local.time(), local.tzinfo)
     return start.replace(fold=local.fold).astimezone(UTC), end.astimezone(UTC)
+
+
+def instant(named: datetime | date, time_zone: str) -> datetime:
+    """Return a moment as people name it, in UTC: without an offset it is on the zone's clocks, a day is its beginning.
+
+    Of an hour that the clocks have twice it is the first; one that they skip is where they went on.
+
+    Raises
+    ------
+    SettingsError
+        There is no such zone, or the moment is before or after any calendar.
+    """
+    try:
+        if not isinstance(named, datetime):
+            return midnight(named, time_zone)
+        aware = named if named.tzinfo is not None else named.replace(tzinfo=zone(time_zone))
+        return aware.astimezone(UTC)
+    except OverflowError:
+        raise SettingsError(f"{named} is before or after any calendar") from None
+
+
+def midnight(day: date, time_zone: str) -> datetime:
+    """Return when a day begins on the zone's clocks, in UTC; where they skip midnight, when they went on."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone(time_zone)).astimezone(UTC)
 
 
 def _begin(unit: str, day: date) -> date:
@@ -77,7 +109,3 @@ def _begin(unit: str, day: date) -> date:
 def _months_before(day: date, months: int) -> date:
     years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(years, month + 1, min(day.day, calendar.monthrange(years, month + 1)[1]))
-
-
-def _midnight(day: date, time_zone: str) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone(time_zone)).astimezone(UTC)

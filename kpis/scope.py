@@ -46,8 +46,8 @@ class Scope:
     Parameters
     ----------
     start, end
-        Aware. The range is ``[start, end)``, to the minute: both ends move up to the next whole minute, so ranges that
-        touch never overlap. From two days on both move up to the next whole hour, where the zone's hours are UTC's.
+        Aware. The range is ``[start, end)``, to the minute: both ends move up to the next whole minute, each by itself,
+        so ranges that touch neither overlap nor leave a gap, however long each is.
     time_zone
         Whose days and weeks a time series has; a name of the IANA database.
     durable_days
@@ -86,18 +86,12 @@ class Scope:
     @property
     def first(self) -> datetime:
         """The first moment of the range as it is read, in UTC."""
-        return _up(self.start, self._step)
+        return _up(self.start, 60)
 
     @property
     def limit(self) -> datetime:
         """The first moment after the range as it is read, in UTC."""
-        return _up(self.end, self._step)
-
-    @property
-    def _step(self) -> int:
-        """Seconds that both ends are moved up to a multiple of; whole hours that the range reaches into decide."""
-        hours = int(self.end.timestamp()) // 3600 - int(self.start.timestamp()) // 3600
-        return 3600 if hours >= LONG_HOURS and whole_hours(self) else 60
+        return _up(self.end, 60)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -140,6 +134,17 @@ def whole_hours(scope: Scope) -> bool:
     return _whole_hours(scope.time_zone, scope.start.astimezone(UTC), scope.end.astimezone(UTC))
 
 
+def up_to_now(now: datetime, start: datetime, time_zone: str = "UTC") -> datetime:
+    """Return the end that stands for now in a range that nobody gave an end: the next whole minute.
+
+    From two days on it is the next whole hour, where the zone's hours are UTC's: what is kept by the hour answers then,
+    and the same question has the same answer until the hour is over.
+    """
+    hours = int(now.timestamp()) // 3600 - int(start.timestamp()) // 3600
+    long = hours >= LONG_HOURS and _whole_hours(time_zone, start.astimezone(UTC), now.astimezone(UTC))
+    return _up(now, 3600 if long else 60)
+
+
 @lru_cache(maxsize=4096)
 def _whole_hours(name: str, start: datetime, end: datetime) -> bool:
     local, whole = zone(name), timedelta(hours=1)
@@ -150,5 +155,6 @@ def _whole_hours(name: str, start: datetime, end: datetime) -> bool:
 
 
 def last_days(days: int, now: datetime, tenant: UUID | Everyone) -> Scope:
-    """Return the scope of the last ``days`` days."""
-    return Scope(now - timedelta(days=days), now, tenant)
+    """Return the scope of the last ``days`` days (see ``up_to_now``)."""
+    end = up_to_now(now, now - timedelta(days=days))
+    return Scope(end - timedelta(days=days), end, tenant)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping
+from email.header import Header
 from email.message import EmailMessage
+from email.policy import Policy
 from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -23,6 +25,7 @@ from reports.schedule import LOCAL
 from reports.webhook import AddressGuard, attachment, post, webhook_parts
 
 _ANSWER_SECONDS: Final = 30
+_PLAIN_SUBJECT: Final = 68
 _LARGEST: Final = 20 * 1024**2
 _ASSET: Final = AppriseAsset(app_id="romashka", app_desc="ROMASHKA reports", async_mode=False)
 
@@ -164,9 +167,26 @@ def _connected(mail: MailServer) -> smtplib.SMTP:
     return server
 
 
+class _Subject(str):
+    """A subject that arrives as it is: its text is neither read as encoded words nor folded before its first word.
+
+    The e-mail package decodes ``=?utf-8?q?...?=`` in a header that it is given, line breaks too, and puts a first word
+    that does not fit on a line of its own, which leaves a blank before it.
+    """
+
+    __slots__ = ()
+    name: Final = "Subject"  # what tells the package that this is a header's value already
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the header line: plain where it fits, in encoded words of RFC 2047 where not."""
+        plain = self.isascii() and len(self) <= _PLAIN_SUBJECT and "=?" not in self and self == self.strip()
+        text = str(self) if plain else Header(str(self), "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {text}{policy.linesep}"
+
+
 def _message(sender: str, to: str, parcel: Parcel) -> EmailMessage:
     message = EmailMessage()
-    message["Subject"] = parcel.subject
+    message["Subject"] = _Subject(parcel.subject)
     message["From"] = sender
     message["To"] = to
     message["Date"] = formatdate(usegmt=True)

@@ -16,7 +16,7 @@ from kpis.text import printable
 from models.errors import SettingsError
 from models.fields import LABEL_PATTERN
 
-_LONGEST: Final = timedelta(days=400)
+LONGEST: Final = timedelta(days=400)
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
@@ -105,8 +105,8 @@ class ReportRequest:
             )
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
             raise SettingsError("a report needs a range that ends after it begins, in times with an offset")
-        if self.end - self.start > _LONGEST:
-            raise SettingsError(f"a report covers at most {_LONGEST.days} days: older events are not kept")
+        if self.end - self.start > LONGEST:
+            raise SettingsError(f"a report covers at most {LONGEST.days} days: older events are not kept")
         zone(self.time_zone)
         for provider in self.integrations:
             if not _PROVIDER.fullmatch(provider):
@@ -138,7 +138,7 @@ def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: date
     integrations = filters.get("integrations") or []
     if not isinstance(integrations, list) or not all(isinstance(one, str) for one in integrations):
         raise SettingsError("filters.integrations must be a list of names, for example ['hubspot']")
-    time_zone = str(filters.get("time_zone", "UTC"))
+    time_zone = zone_of(options)
     start, end = period(str(filters.get("time_range", "30d")), now, time_zone)
     return ReportRequest(
         name=str(options.get("name", "Report")),
@@ -151,6 +151,11 @@ def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: date
         parts=Parts(**{known[name]: value for name, value in template.items()}),
         time_zone=time_zone,
     )
+
+
+def zone_of(options: Mapping[str, Any]) -> str:
+    """Return the time zone that the document's options name; UTC where they name none."""
+    return str(_mapping(options, "filters").get("time_zone", "UTC"))
 
 
 def _one_of(kind: type[Choice], name: str, value: Any) -> Choice:

@@ -16,7 +16,7 @@ from kpis.scope import Everyone, zone
 from kpis.text import printable
 from models.errors import SettingsError
 from reports.cron import check_cron, firings, next_firing
-from reports.request import Parts, ReportFormat, ReportRequest, ReportType
+from reports.request import LONGEST, Parts, ReportFormat, ReportRequest, ReportType
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
 _MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
@@ -117,8 +117,13 @@ class Schedule:
         start, end = period(self.covers, moment, self.time_zone)
         if self.covers[-1] in "hm" or end != moment.astimezone(UTC):
             return start, end
-        near = _NEAR_MONTHS if self.covers[-1] in "MQy" else _NEAR
-        fired = firings(self.cron, zone(self.time_zone), start - near, min(start + near, end - _A_SECOND))
+        local, in_months = zone(self.time_zone), self.covers[-1] in "MQy"
+        near = _NEAR_MONTHS if in_months else _NEAR
+        fired = firings(self.cron, local, start - near, min(start + near, end - _A_SECOND))
+        if not fired and in_months and start.astimezone(local).day != end.astimezone(local).day:
+            # A month without the day was passed over: what fell into it belongs to this report.
+            before, _ = period(self.covers, start, self.time_zone)
+            fired = firings(self.cron, local, max(before - near, end - LONGEST), start)[-1:]
         return min(fired, key=lambda one: abs(one - start), default=start), end
 
     def due(self, now: datetime) -> list[datetime]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from kpis.conditions import is_one_of, needs_attention
 from kpis.dialect import Dialect
 from kpis.query import select
+from models.histogram import nearest_rank_of
 from models.insights import ACROSS_TENANTS
 from models.sync_status import Condition
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
@@ -96,7 +97,7 @@ FROM
             h.last_sync_at IS NOT NULL)) AS syncs,
         toDateTime(arrayMax(syncs), 'UTC') AS last_sync,
         if(length(syncs) > 5,
-            greatest(10800, arrayReduce('quantile(0.95)', arrayPopFront(arrayDifference(syncs)))), 86400) AS usual
+            greatest(10800, {nearest_rank_of("arrayPopFront(arrayDifference(syncs))", 0.95)}), 86400) AS usual
     FROM integration_health_history AS h FINAL
     WHERE {dialect.tenant("h.user_id")}
         AND h.created_at >= {dialect.end} - INTERVAL 14 DAY AND h.created_at < {dialect.end}
@@ -179,7 +180,7 @@ WITH
     (SELECT arraySort(groupArray(toUnixTimestamp(minute))) FROM ({minutes})) AS came,
     (SELECT min(at) FROM ({first})) AS first,
     if(empty(came), 10080., (toUnixTimestamp({dialect.end}) - arrayMax(came)) / 60) AS silent,
-    if(length(came) < 2, 0, arrayReduce('quantile(0.995)', arrayPopFront(arrayDifference(came))) / 60) AS pause
+    if(length(came) < 2, 0, {nearest_rank_of("arrayPopFront(arrayDifference(came))", 0.995)} / 60) AS pause
 SELECT toFloat64(if(silent > 2 * pause, silent, 0)) AS value
 WHERE ifNull(first < {dialect.end}, false)"""
 
@@ -204,7 +205,7 @@ ORDER BY topic"""
 def dashboard_latency(dialect: Dialect) -> str:
     """Ask for the 95 % quantile of how long the dashboards' own statements took, in milliseconds."""
     return f"""
-SELECT toString(user) AS role, quantile(0.95)(query_duration_ms) AS value
+SELECT toString(user) AS role, {nearest_rank_of("groupArray(query_duration_ms)", 0.95)} AS value
 FROM system.query_log
 WHERE type = 'QueryFinish' AND startsWith(user, 'grafana_') AND event_time >= {dialect.start}
     AND event_time < {dialect.end} AND event_date >= toDate({dialect.start})

@@ -8,6 +8,7 @@ from dashboards.panel import Ask, Column, Origin, Panel, Picture, Row, Tab, Thre
 from dashboards.tabs import names
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
+from models.histogram import nearest_rank_of
 
 _SILENT: Final = "Prometheus has no such metric: no worker runs, or it is not scraped"
 _TIME: Final = {Picture.TIME_SERIES, Picture.TIME_BARS}
@@ -65,7 +66,8 @@ LIMIT 100"""
 
 def _statements(dialect: Dialect) -> str:
     return f"""
-SELECT toStartOfFiveMinutes(event_time) AS time, toString(user) AS role, quantile(0.95)(query_duration_ms) AS p95
+SELECT toStartOfFiveMinutes(event_time) AS time, toString(user) AS role,
+    {nearest_rank_of("groupArray(query_duration_ms)", 0.95)} AS p95
 FROM system.query_log
 WHERE type = 'QueryFinish' AND startsWith(user, 'grafana_') AND event_date >= toDate({dialect.start})
     AND event_time >= {dialect.start} AND event_time < {dialect.end}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.arguments import moment_or_span
+from cli.arguments import moment, moment_or_span, time_range
 from models.errors import SettingsError
 from tests.examples.events import NOW
 from tests.examples.insights import STARTED
@@ -21,7 +21,63 @@ def test_a_moment_is_taken_with_its_offset() -> None:
     assert moment_or_span("--since", "2026-01-15T12:00+01:00", NOW) == STARTED
 
 
-@pytest.mark.parametrize("text", ["yesterday", "7x", "d", "", "last-week"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "7x",
+        "d",
+        "",
+        "last-decade",
+        "2026-13-01",
+        "\u0662\u0660\u0662\u0666-\u0660\u0661-\u0660\u0661",
+        "-1d",
+    ],
+)
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SettingsError, match=r"--since is .* for example 90m, 24h, 7d or 1M"):
         moment_or_span("--since", text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("2026-10-25", "Europe/Berlin", "2026-10-24T22:00"),
+        ("2026-10-25T02:30", "Europe/Berlin", "2026-10-25T00:30"),
+        ("2026-10-25T02:30+01:00", "Europe/Berlin", "2026-10-25T01:30"),
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T01:30"),
+        ("2026-04-24", "Africa/Cairo", "2026-04-23T22:00"),
+        ("2026-11-01", "Asia/Kathmandu", "2026-10-31T18:15"),
+        ("2026-11-01", "UTC", "2026-11-01T00:00"),
+        ("2026-W44", "Asia/Tokyo", "2026-10-25T15:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_on_the_clocks_of_the_zone(text: str, zone: str, expected: str) -> None:
+    assert moment("--from", text, zone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("2026-10-01", "2026-11-01", ""), ("2026-09-30T22:00", "2026-10-31T23:00")),
+        (("", "2026-11-01", "1M"), ("2026-09-30T22:00", "2026-10-31T23:00")),
+        (("", "2026-11-01", ""), ("2026-10-01T22:00", "2026-10-31T23:00")),
+        (("", "", "last-month"), ("2025-11-30T23:00", "2025-12-31T23:00")),
+        (("", "", "24h"), ("2026-01-14T12:00", "2026-01-15T12:00")),
+        (("2026-01-10", "", ""), ("2026-01-09T23:00", "2026-01-15T12:00")),
+    ],
+)
+def test_a_range_is_on_the_calendar_of_the_zone(given: tuple[str, str, str], expected: tuple[str, str]) -> None:
+    found = time_range(*given, "Europe/Berlin", NOW)
+    assert [f"{one:%Y-%m-%dT%H:%M}" for one in found] == list(expected)
+
+
+def test_a_beginning_and_a_length_are_not_both_given() -> None:
+    with pytest.raises(SettingsError, match="--from or --range"):
+        time_range("2026-01-01", "", "7d", "UTC", NOW)
+
+
+@pytest.mark.parametrize(("text", "zone"), [("0001-01-01", "Asia/Tokyo"), ("9999-12-31T23:59", "America/Anchorage")])
+def test_a_moment_outside_any_calendar_is_refused_in_words(text: str, zone: str) -> None:
+    with pytest.raises(SettingsError, match="before or after any calendar"):
+        moment("--from", text, zone)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kpis.scope import ALL_TENANTS, Scope, last_days, whole_hours
+from kpis.scope import ALL_TENANTS, Scope, last_days, up_to_now, whole_hours
 from models.errors import SettingsError
 
 NOW = datetime(2026, 11, 22, 10, 30, 15, tzinfo=UTC)
@@ -36,9 +36,27 @@ def test_hours_fit_where_the_offset_is_of_whole_hours(zone: str, whole: bool) ->
     assert whole_hours(Scope(NOW - timedelta(days=300), NOW, ALL_TENANTS, time_zone=zone)) is whole
 
 
-def test_the_last_days_end_now() -> None:
+def test_the_last_days_end_now_on_a_whole_hour() -> None:
     scope = last_days(7, NOW, ALL_TENANTS)
-    assert (scope.start, scope.end) == (NOW - timedelta(days=7), NOW)
+    assert (scope.start, scope.end) == (utc("2026-11-15T11:00:00"), utc("2026-11-22T11:00:00"))
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone", "expected"),
+    [
+        (24, "UTC", "2026-11-22T10:31:00"),
+        (48, "Europe/Berlin", "2026-11-22T11:00:00"),
+        (48, "Asia/Kolkata", "2026-11-22T10:31:00"),
+    ],
+)
+def test_now_is_the_next_minute_and_from_two_days_on_the_next_hour(hours: int, zone: str, expected: str) -> None:
+    assert up_to_now(NOW, NOW - timedelta(hours=hours), zone) == utc(expected)
+
+
+def test_a_long_range_and_a_short_one_that_touch_leave_no_gap() -> None:
+    middle = utc("2026-11-20T10:30:00")
+    long, short = Scope(middle - timedelta(days=9), middle, ALL_TENANTS), Scope(middle, NOW, ALL_TENANTS)
+    assert long.limit == short.first == middle
 
 
 @pytest.mark.parametrize(
@@ -47,7 +65,7 @@ def test_the_last_days_end_now() -> None:
         ("2026-11-22T10:30:00", "2026-11-22T11:00:00", "2026-11-22T10:30:00", "2026-11-22T11:00:00"),
         ("2026-11-22T10:30:00.001", "2026-11-22T11:00:15", "2026-11-22T10:31:00", "2026-11-22T11:01:00"),
         ("2026-11-20T10:00:00", "2026-11-22T10:00:00", "2026-11-20T10:00:00", "2026-11-22T10:00:00"),
-        ("2026-10-22T10:30:00", "2026-11-22T10:30:15", "2026-10-22T11:00:00", "2026-11-22T11:00:00"),
+        ("2026-10-22T10:30:00", "2026-11-22T10:30:15", "2026-10-22T10:30:00", "2026-11-22T10:31:00"),
     ],
 )
 def test_both_ends_move_up_so_that_ranges_that_touch_never_overlap(

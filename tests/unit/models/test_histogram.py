@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
 import numpy as np
 import pytest
 
 from models.histogram import GAMMA, ZERO_BUCKET, buckets_of, nearest_rank, quantile, value_of
+
+_ROOT: Final = Path(__file__).parents[3]
+_OURS: Final = (
+    "api",
+    "cli",
+    "collector",
+    "dashboards",
+    "detectors",
+    "jobs",
+    "kpis",
+    "reports",
+    "sinks",
+    "storage",
+    "streams",
+)
+# ClickHouse's own: romashka_quantile is ours, histogram_quantile is Prometheus's.
+_BUILT_IN: Final = re.compile(r"(?<![A-Za-z_])(?:quantile|median)[A-Za-z0-9]*\(")
 
 
 def _quantile(histogram: dict[int, int], q: float) -> float | None:
@@ -52,3 +76,23 @@ def test_ranks_are_rounded_up_but_not_by_the_last_bit_of_a_float(q: float, n: in
 
 def test_counts_beyond_32_bits_are_counted() -> None:
     assert _quantile({70: 2**40, 463: 1}, 0.999) == value_of(70)
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Yield every text of the program that may be a statement, with where it is."""
+    for folder in _OURS:
+        for path in (_ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield f"{path.relative_to(_ROOT)}:{node.lineno}", node.value
+    for path in (_ROOT / "deploy/grafana").rglob("*.json"):
+        yield str(path.relative_to(_ROOT)), json.dumps(json.loads(path.read_text(encoding="utf-8")))
+    for path in (_ROOT / "sinks/schema").glob("*.sql"):
+        yield path.name, path.read_text(encoding="utf-8")
+
+
+def test_no_statement_takes_a_quantile_between_two_values() -> None:
+    """ClickHouse's quantiles interpolate, or read one above the rank; ``nearest_rank_of`` does neither."""
+    texts = list(_texts())
+    assert sum("SELECT" in text for _, text in texts) > 100
+    assert [place for place, text in texts if _BUILT_IN.search(text)] == []

@@ -85,6 +85,29 @@ def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: Parcel, sink: M
     assert (attached.get_filename(), attached.get_content_type()) == ("weekly.csv", "text/csv")
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        *("x" * length + ", last week" for length in (60, 67, 68, 70, 77, 78, 128)),
+        "short " + "b" * 120,
+        "ü" * 120 + ", x",
+        "a" * 70 + "ü, x",
+        "😀" * 60 + " x",
+        "e" + "\u0301" * 100,
+        "\u202eabc",
+        "two  blanks   and " + "word " * 30,
+        "=?utf-8?q?other?= x",
+        "=?utf-8?q?=0D=0ABcc:_eve@example.com?=",
+    ],
+)
+def test_a_subject_arrives_as_it_is(parcel: Parcel, sink: MailSink, subject: str) -> None:
+    PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel._replace(subject=subject))
+    (message,) = sink.messages
+    assert str(message["Subject"]) == subject
+    assert message["Bcc"] is None
+    assert message["Message-ID"] == "<abc.1@example.com>"
+
+
 def test_a_recipient_may_be_named_by_a_variable(parcel: Parcel, sink: MailSink) -> None:
     courier = PostalCourier(mail(sink), {"ROMASHKA_TO_ADA": "mailto:ada@example.com"})
     courier.deliver("env:ROMASHKA_TO_ADA", parcel)

@@ -6,8 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kpis.scope import ALL_TENANTS
+from kpis.scope import ALL_TENANTS, time_zones
 from models.errors import SettingsError
 from reports.cron import firings
 from reports.request import ReportFormat, ReportType
@@ -142,4 +144,38 @@ def test_the_report_of_a_period_ends_where_the_next_begins(zone: str, cron: str,
     moments = firings(cron, ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC))
     ranges = [one.range(moment) for moment in moments]
     assert len(ranges) > 8
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
+
+
+@pytest.mark.parametrize("day", [*range(1, 32), "L"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])
+def test_monthly_reports_leave_no_day_out_whatever_day_they_are_sent(day: int | str, zone: str) -> None:
+    """A month without a 29th, 30th or 31st sends none: the next report has its days too."""
+    one = schedule(cron=f"0 7 {day} * *", covers="1M", time_zone=zone)
+    moments = firings(one.cron, ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC))
+    ranges = [one.range(moment) for moment in moments]
+    assert len(ranges) >= 16
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
+    one.request(moments[-1])
+
+
+def test_a_month_that_is_reported_on_once_a_year_stays_a_month() -> None:
+    one = schedule(cron="0 7 31 12 *", covers="1M", time_zone="UTC")
+    start, end = one.range(datetime(2026, 12, 31, 7, tzinfo=UTC))
+    assert (start, end) == (datetime(2026, 11, 30, 7, tzinfo=UTC), datetime(2026, 12, 31, 7, tzinfo=UTC))
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(
+    zone=st.sampled_from(sorted(time_zones())),
+    how=st.sampled_from([("* * *", "1d"), ("* * 1", "1w"), ("* * 5", "7d"), ("1 * *", "1M"), ("31 * *", "1M")]),
+    hour=st.integers(0, 23),
+    minute=st.sampled_from([0, 15, 30, 59]),
+    year=st.integers(2015, 2036),
+)
+def test_reports_of_every_zone_touch(zone: str, how: tuple[str, str], hour: int, minute: int, year: int) -> None:
+    one = schedule(cron=f"{minute} {hour} {how[0]}", covers=how[1], time_zone=zone)
+    first = datetime(year, 2, 1, tzinfo=UTC)
+    moments = firings(one.cron, ZoneInfo(zone), first, first + timedelta(days=70 if how[1] == "1d" else 300))
+    ranges = [one.range(moment) for moment in moments]
     assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
