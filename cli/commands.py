@@ -65,6 +65,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "schedule": Command("cli.schedule:app", "Scheduled reports; the leading worker sends them."),
     "api": Command("cli.api:app", "The HTTP API, and the keys that open it."),
     "collector": Command("cli.collector:app", "Events over HTTP, and the keys of those who send them."),
+    "privacy": Command("cli.privacy:app", "Personal data: erasing it, new keys, how long it is kept."),
     "audit": Command("cli.audit:app", "The audit log: who did what, and whether it is as it was written."),
 }
 

@@ -32,7 +32,7 @@ _Offset = Annotated[int, typer.Option(help="Only the one at this offset")]
 def _store() -> Iterator[DeadLetterStore]:
     config = settings()
     with connect(config.clickhouse) as client:
-        yield DeadLetterStore(client, Sealer(config.secret))
+        yield DeadLetterStore(client, Sealer(config.secret, [secret for _, secret in config.old_keys]))
 
 
 @app.command("list")

@@ -14,6 +14,7 @@ from models.counting import counted
 from models.errors import RomashkaError
 from sinks import migrations
 from sinks.connection import connect
+from sinks.retention import apply_retention
 from streams.kafka import missing_topics
 from streams.kafka_rights import check_worker_rights
 
@@ -80,7 +81,12 @@ def migrate() -> None:
 
     Example: `ROMASHKA_CLICKHOUSE_URL=http://127.0.0.1:8123 romashka migrate`
     """
-    applied = migrations.migrate(settings().clickhouse)
+    config = settings()
+    applied = migrations.migrate(config.clickhouse)
+    if config.retention_days:
+        with connect(config.clickhouse) as client:
+            for name, days in apply_retention(client, config.retention_days).items():
+                out.print(f"{name} keeps its rows for {counted(days, 'day')}", highlight=False)
     for migration in applied:
         out.print(styled("applied [bold]{}_{}[/]", f"{migration.version:04d}", migration.name))
     if not applied:

@@ -16,6 +16,8 @@ from reports.webhook import AddressGuard
 from streams.jobs import Job
 from streams.leader_jobs import leader_jobs
 from streams.live import LivePush
+from streams.privacy_jobs import privacy_jobs
+from streams.pseudonyms import Pseudonymiser
 
 
 def every_job(config: Settings) -> tuple[Job, ...]:
@@ -23,6 +25,7 @@ def every_job(config: Settings) -> tuple[Job, ...]:
     live = LivePush(config.grafana_url, config.grafana_live_token.get_secret_value()) if config.grafana_url else None
     return (
         *leader_jobs(config.clickhouse, config.secret),
+        *privacy_jobs(Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)),
         report_job(schedule_runner(config)),
         *([live.job()] if live is not None else []),
     )

@@ -57,6 +57,15 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="secret for pseudonyms and sealed dead letters: at least 16 random bytes in base64",
     )
+    pseudonym_old_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description="keys of before by their ids, as JSON, oldest first, while they are replaced"
+    )
+    screen_labels: bool = Field(
+        default=True, description="whether e-mail addresses, phone and card numbers in labels are replaced"
+    )
+    retention_days: dict[str, Annotated[int, Field(ge=1, le=3_650)]] = Field(
+        default_factory=dict, description="days that tables keep their rows where not the usual ones, as JSON"
+    )
     pseudonym_key_id: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "k1"
     metrics_host: str = Field(
         default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
@@ -152,18 +161,20 @@ class Settings(BaseSettings):
     @property
     def secret(self) -> bytes:
         """The bytes of ``ROMASHKA_PSEUDONYM_KEY``."""
-        text = self.pseudonym_key.get_secret_value()
-        try:
-            secret = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        return _secret(self.pseudonym_key, "ROMASHKA_PSEUDONYM_KEY")
+
+    @property
+    def old_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Ids and secrets of ``ROMASHKA_PSEUDONYM_OLD_KEYS``, oldest first."""
+        if self.pseudonym_key_id in self.pseudonym_old_keys:
             raise SettingsError(
-                "ROMASHKA_PSEUDONYM_KEY is not base64; make one with: openssl rand -base64 32"
-            ) from error
-        if len(secret) < _MIN_KEY_BYTES:
-            raise SettingsError(
-                "ROMASHKA_PSEUDONYM_KEY is missing or shorter than 16 bytes; make one with: openssl rand -base64 32"
+                f"ROMASHKA_PSEUDONYM_OLD_KEYS names '{self.pseudonym_key_id}', the id of the key in use; give the new "
+                "key another id"
             )
-        return secret
+        return tuple(
+            (key_id, _secret(value, f"ROMASHKA_PSEUDONYM_OLD_KEYS ({key_id})"))
+            for key_id, value in self.pseudonym_old_keys.items()
+        )
 
     @property
     def webhook_exceptions(self) -> tuple[str, ...]:
@@ -214,6 +225,16 @@ class Settings(BaseSettings):
         from streams.jobs import JobLimits  # noqa: PLC0415 - ClickHouse's client, of which some commands need nothing
 
         return JobLimits(self.job_memory_megabytes * 1_048_576, self.job_seconds)
+
+
+def _secret(value: SecretStr, name: str) -> bytes:
+    try:
+        secret = base64.b64decode(value.get_secret_value(), validate=True)
+    except binascii.Error as error:
+        raise SettingsError(f"{name} is not base64; make one with: openssl rand -base64 32") from error
+    if len(secret) < _MIN_KEY_BYTES:
+        raise SettingsError(f"{name} is missing or shorter than 16 bytes; make one with: openssl rand -base64 32")
+    return secret
 
 
 @lru_cache(maxsize=1)

@@ -46,6 +46,8 @@ async def _run(config: Settings) -> None:
         limits=config.limits,
         jobs=partial(jobs_of_a_process, config),
         new_tenants_per_hour=config.new_tenants_per_hour,
+        screen_labels=config.screen_labels,
+        old_keys=config.old_keys,
         job_limits=config.job_limits,
         job_modules=("cli.leader", "cli.main"),
         metrics_port=config.metrics_port,

@@ -35,6 +35,8 @@ _INTERNAL: Final = frozenset(
         "customer_conversations",
         "detector_states",
         "known_tenants",
+        "privacy_erasures",
+        "pseudonym_mapping",
         "producer_rejections",
         "producer_scopes",
         "report_deliveries",

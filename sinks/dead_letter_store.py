@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from models.errors import SettingsError
 from sinks.reading import ask
 from sinks.sealing import Sealer, place_of
 
@@ -35,6 +36,12 @@ INSERT INTO dead_letters ({columns}, revision)
 SELECT * EXCEPT (replayed_at, revision), {{now:DateTime64(3, 'UTC')}}, 1 FROM dead_letters FINAL
 WHERE topic = {{topic:String}} AND topic_epoch = {{topic_epoch:UInt64}} AND partition = {{partition:Int32}}
   AND offset IN {{offsets:Array(Int64)}}
+"""
+_EVERY: Final = f"SELECT {_COLUMNS} FROM dead_letters"  # noqa: S608 - our own columns
+_DELETE: Final = """
+ALTER TABLE dead_letters DELETE
+WHERE topic = {topic:String} AND topic_epoch = {topic_epoch:UInt64} AND partition = {partition:Int32}
+  AND offset IN {offsets:Array(Int64)}
 """
 _TOGETHER: Final = 1_000  # their offsets are part of the request's address, which may not grow too long
 
@@ -102,6 +109,34 @@ class DeadLetterStore:
                 some = all_[first : first + _TOGETHER]
                 place = {"topic": topic, "topic_epoch": epoch, "partition": partition, "offsets": some}
                 self._client.command(_MARK.format(columns=_COLUMNS), parameters={**place, "now": now})
+
+    def matching(self, tells: Callable[[bytes, bytes], bool]) -> tuple[list[StoredLetter], int]:
+        """Return the letters of whose key and value something is true, and how many do not open."""
+        found: list[StoredLetter] = []
+        closed = 0
+        formats: dict[str, str | dict[str, str]] = {"message_key": "bytes", "raw": "bytes"}
+        with self._client.query_rows_stream(_EVERY, column_formats=formats) as stream:
+            names = _COLUMNS.split(", ")
+            for values in stream:
+                try:
+                    letter = self._opened(dict(zip(names, values, strict=True)))
+                except SettingsError:
+                    closed += 1
+                    continue
+                if tells(letter.key, letter.raw):
+                    found.append(letter._replace(key=b"", raw=b""))
+        return found, closed
+
+    def delete(self, letters: Iterable[StoredLetter]) -> None:
+        """Delete letters for good."""
+        offsets: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
+        for letter in letters:
+            offsets[letter.topic, letter.topic_epoch, letter.partition].append(letter.offset)
+        for (topic, epoch, partition), all_ in offsets.items():
+            for first in range(0, len(all_), _TOGETHER):
+                place = {"topic": topic, "topic_epoch": epoch, "partition": partition}
+                given = {**place, "offsets": all_[first : first + _TOGETHER]}
+                self._client.command(_DELETE, parameters=given, settings={"mutations_sync": 2})
 
     def _opened(self, row: dict[str, Any]) -> StoredLetter:
         place = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])

@@ -19,6 +19,7 @@ from streams.placement import Moved, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
 from streams.reader import RecordReader
+from streams.screening import LabelScreen
 
 HEALTH_HISTORY: Final = "integration_health_history"
 # Topic → the tables its events go to.
@@ -49,6 +50,8 @@ class Ingest:
         Tells which records belong in another partition; ``None`` where rows count once whatever their partition.
     vocabulary
         What connectors' words mean.
+    screen
+        What replaces personal data in labels; ``None``: nothing does.
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class Ingest:
         *,
         placement: Placement | None = None,
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+        screen: LabelScreen | None = None,
     ) -> None:
         self.topic = topic
         self.guard = RejectionGuard(topic.name)
-        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary)
+        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary, screen)
         self._metrics = metrics
         self._queries = queries
         self._placement = placement
@@ -88,6 +92,8 @@ class Ingest:
         rejected = list(read.rejected)
         moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
         self._count(len(records) + len(refused), [*rejected, *refused], read.unknown_fields, len(moved))
+        for kind, labels in read.screened.items():
+            self._metrics.screened.labels(self.topic.name, kind).inc(labels)
         self.guard.observe(len(records), len(rejected))
         rejected += refused
         if (batch := read.rows) is None:

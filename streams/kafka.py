@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.cimpl import NewTopic
 
@@ -127,6 +130,26 @@ def missing_topics(address: KafkaAddress) -> list[Topic]:
     """Return the topics that Kafka lacks; raises ``Unreachable``."""
     there = Admin(address).topics()
     return [topic for topic in ALL if topic.name not in there]
+
+
+def topic_retention(address: KafkaAddress) -> dict[str, timedelta]:
+    """Return for how long Kafka keeps the messages of each topic; topics of which it does not say so are left out.
+
+    Raises
+    ------
+    Unreachable
+        Kafka does not answer.
+    """
+    admin = Admin(address)
+    there = admin.topics()
+    wanted = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in ALL if topic.name in there]
+    kept: dict[str, timedelta] = {}
+    for resource, future in admin.client.describe_configs(wanted, request_timeout=_ANSWER_SECONDS).items():
+        with contextlib.suppress(KafkaException):  # a broker that does not tell leaves the topic out
+            entry = future.result().get("retention.ms")
+            if entry is not None and int(entry.value or -1) >= 0:
+                kept[resource.name] = timedelta(milliseconds=int(entry.value))
+    return kept
 
 
 def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dict[str, int]:

@@ -25,6 +25,9 @@ class Metrics:
         self.unknown_fields = self._counter("unknown_fields", "Fields that are not in the contract, left out", topic)
         self.batch_size = self._histogram("batch_messages", "Messages per poll and partition", topic, _SIZES)
         self.new_tenants = self._counter("new_tenants", "Tenants that were never seen before, and were taken in", [])
+        self.screened = self._counter(
+            "screened_labels", "Labels with personal data in them, which was replaced", ["topic", "kind"]
+        )
         # Time.
         self.late = self._counter("late_events", "Events too late for the detectors' minute; still counted", topic)
         self.watermark_delay = self._gauge("watermark_delay_seconds", "Wall clock less watermark", partition)

@@ -25,6 +25,7 @@ from streams.patience import Patience
 from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.queries import Queries
+from streams.screening import LabelScreen
 from streams.tenant_limit import TenantLimit
 from streams.windows import CHUNK_SIZE
 
@@ -48,6 +49,8 @@ class Pipeline:
         What connectors' words for states and errors mean.
     new_tenants_per_hour
         How many tenants may be new within an hour; 0: any number, and nobody notes them.
+    screen
+        What replaces personal data in labels; ``None``: nothing does.
 
     ``handled`` counts messages, ``assignments`` how often every partition was let go.
     """
@@ -66,6 +69,7 @@ class Pipeline:
         moving: Moving | None = None,
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
         new_tenants_per_hour: int = 0,
+        screen: LabelScreen | None = None,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
@@ -73,9 +77,17 @@ class Pipeline:
         self._clock = clock
         self._queries = Queries(metrics)
         self._placement = None if moving is None else Placement(moving.home_of)
-        self._ingests = {topic.name: Ingest(topic, pseudonymiser, metrics, vocabulary=vocabulary) for topic in INGEST}
+        self._ingests = {
+            topic.name: Ingest(topic, pseudonymiser, metrics, vocabulary=vocabulary, screen=screen) for topic in INGEST
+        }
         self._ingests[QUERIES.name] = Ingest(
-            QUERIES, pseudonymiser, metrics, self._queries, placement=self._placement, vocabulary=vocabulary
+            QUERIES,
+            pseudonymiser,
+            metrics,
+            self._queries,
+            placement=self._placement,
+            vocabulary=vocabulary,
+            screen=screen,
         )
         self.patience = Patience(metrics)
         limit = TenantLimit(sink, self.patience, metrics, most=new_tenants_per_hour)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ from streams.columnar import ColumnarReader
 from streams.columns import to_batch, with_meanings
 from streams.decode import Decoder, Record, Source
 from streams.pseudonyms import Pseudonymiser
+from streams.screening import LabelScreen
 
 # Fewer records are decoded one by one: to look for the unusual one among them costs more.
 _MIN_COLUMNAR: Final = 16
@@ -30,6 +33,7 @@ class ReadBatch(NamedTuple):
     rows: pa.RecordBatch | None
     rejected: list[DeadLetter]
     unknown_fields: int
+    screened: Mapping[str, int] = MappingProxyType({})
 
 
 class _Part(NamedTuple):
@@ -46,6 +50,8 @@ class RecordReader:
         The rows to make, one of ``models.rows``.
     vocabulary
         What connectors' words for states and errors mean.
+    screen
+        What replaces personal data in labels; ``None``: nothing does.
     """
 
     def __init__(
@@ -54,7 +60,9 @@ class RecordReader:
         schema: pa.Schema,
         pseudonymiser: Pseudonymiser,
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+        screen: LabelScreen | None = None,
     ) -> None:
+        self._screen = screen
         self._vocabulary = vocabulary
         self._schema = schema
         self._pseudonymiser = pseudonymiser
@@ -71,10 +79,16 @@ class RecordReader:
         elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
             self._batches_one_by_one = _BATCHES_ONE_BY_ONE
         rows = _joined([part.read.rows for part in parts if part.read.rows is not None])
+        if rows is not None:
+            rows = with_meanings(rows, self._vocabulary)
+        screened: Counter[str] = Counter()
+        if rows is not None and self._screen is not None:
+            rows, screened = self._screen.rows(rows)
         return ReadBatch(
-            rows if rows is None else with_meanings(rows, self._vocabulary),
+            rows,
             [letter for part in parts for letter in part.read.rejected],
             sum(part.read.unknown_fields for part in parts),
+            screened,
         )
 
     def _parts(self, records: Sequence[Record], source: Source, now: datetime) -> Iterator[_Part]:

@@ -44,6 +44,7 @@ from streams.pipeline import Pipeline
 from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
 from streams.publishing import Publisher
+from streams.screening import LabelScreen
 from streams.series_states import SeriesStates
 from streams.watchdog import Standing, watch
 
@@ -86,6 +87,8 @@ class WorkerConfig(NamedTuple):
     metrics_host: str = "127.0.0.1"
     vocabulary: Vocabulary = DEFAULT_VOCABULARY
     new_tenants_per_hour: int = 0
+    screen_labels: bool = False
+    old_keys: Sequence[tuple[str, bytes]] = ()
     job_limits: JobLimits = JobLimits()
     job_modules: Sequence[str] = ()
 
@@ -111,7 +114,7 @@ async def run_worker(config: WorkerConfig) -> None:
     pipeline = Pipeline(
         ClickHouseSink(config.clickhouse),
         metrics,
-        Pseudonymiser(config.secret, config.key_id),
+        Pseudonymiser(config.secret, config.key_id, old_keys=config.old_keys),
         DeadLetterRows(Sealer(config.secret)),
         epochs=epochs,
         publish=publisher.dead_letters,
@@ -120,6 +123,7 @@ async def run_worker(config: WorkerConfig) -> None:
         moving=Moving(home_partitions(partitions), publisher.moved),
         vocabulary=config.vocabulary,
         new_tenants_per_hour=config.new_tenants_per_hour,
+        screen=LabelScreen() if config.screen_labels else None,
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, publisher, metrics)

@@ -69,3 +69,18 @@ def test_space_around_and_the_form_of_accents_make_no_difference(
 def test_capitals_make_no_difference(tenant: bytes, customer: str) -> None:
     pseudonym = Pseudonymiser(SECRET, "k1").pseudonym
     assert pseudonym(tenant, customer.upper()) == pseudonym(tenant, customer)
+
+
+@settings(deadline=None)
+@given(tenant=_tenants, customer=_customers)
+def test_a_stored_pseudonym_gets_the_new_key_without_its_owner(tenant: bytes, customer: str) -> None:
+    old, older = SECRET[::-1], SECRET + b"older"
+    first = Pseudonymiser(older, "k0")
+    second = Pseudonymiser(old, "k1", old_keys=[("k0", older)])
+    third = Pseudonymiser(SECRET, "k2", old_keys=[("k0", older), ("k1", old)])
+    wanted = third.pseudonym(tenant, customer)
+    assert wanted.startswith("k2.")
+    before, between = first.pseudonym(tenant, customer), second.pseudonym(tenant, customer)
+    assert third.rekeyed(tenant, before) == third.rekeyed(tenant, between) == third.rekeyed(tenant, wanted) == wanted
+    assert third.under_every_key(tenant, customer) == [before, between, wanted]
+    assert third.rekeyed(tenant, "erased.0") == "erased.0"

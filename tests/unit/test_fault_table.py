@@ -37,7 +37,9 @@ def test_a_figure_is_that_of_the_run_and_a_failure_is_said(outcomes: list[Outcom
 
 def test_the_table_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
     document = tmp_path / "reliability.md"
-    document.write_text("before\n<!-- make test-faults: begin -->\nwhat was here\n<!-- make test-faults: end -->\nafter\n")
+    document.write_text(
+        "before\n<!-- make test-faults: begin -->\nwhat was here\n<!-- make test-faults: end -->\nafter\n"
+    )
     write_table(document, {"embedded": {}}, datetime(2026, 11, 29, tzinfo=UTC))
     text = document.read_text()
     assert text.startswith("before\n")

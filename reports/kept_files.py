@@ -1,0 +1,62 @@
+"""Files of reports and exports that hold something of a tenant or of a customer."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from clickhouse_connect.driver.client import Client
+
+from sinks.reading import ask
+
+_FILES: Final = "SELECT DISTINCT file_url FROM generated_reports WHERE user_id = {tenant:UUID}"
+# What is drawn cannot be searched; reports name no customers, and exports are never drawn.
+UNSEARCHABLE: Final = frozenset({".pdf"})
+
+
+def report_files(client: Client, tenant: UUID) -> list[Path]:
+    """Return the files of a tenant's reports that are on this machine, their texts beside them too."""
+    paths = [Path(unquote(urlsplit(row["file_url"]).path)) for row in ask(client, _FILES, {"tenant": str(tenant)})]
+    return [file for path in paths for file in (path, path.with_suffix(".txt")) if file.is_file()]
+
+
+def naming(files: Sequence[Path], words: Sequence[str]) -> Iterator[Path]:
+    """Yield the files in which any of the words stands."""
+    needles = [word.encode() for word in words]
+    for file in files:
+        if file.suffix == ".parquet":
+            found = _in_parquet(file, words)
+        else:
+            found = any(needle in content for content in _contents(file) for needle in needles)
+        if found:
+            yield file
+
+
+def _contents(file: Path) -> Iterator[bytes]:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                yield archive.read(name)
+    elif file.suffix == ".gz":
+        with gzip.open(file) as packed:
+            yield packed.read()
+    else:
+        yield file.read_bytes()
+
+
+def _in_parquet(file: Path, words: Sequence[str]) -> bool:
+    for batch in pq.ParquetFile(file).iter_batches():
+        for column in batch.columns:
+            text: Any = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+            is_text = pa.types.is_string(text.type) or pa.types.is_large_string(text.type)
+            if is_text and any(pc.any(pc.match_substring(text, word)).as_py() for word in words):
+                return True
+    return False

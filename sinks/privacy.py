@@ -1,0 +1,165 @@
+"""Erasing a customer or a tenant from every table, and giving pseudonyms new keys.
+
+Which tables hold tenants and customers is read from the live schema, so no new table is forgotten. Of a customer the
+rows stay, with a random value in place of the pseudonym: every count, sum and return remains what it was, and nothing
+leads to the person. What says something of the person alone (snapshots, scores, insights) is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import Unreachable
+from sinks.reading import ask
+from sinks.writing import put
+
+CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
+# Rows that are about one person and nothing else.
+ABOUT_A_PERSON: Final = frozenset({"customer_scores", "customer_snapshots", "predictive_insights"})
+# The record of erasures itself, and what is emptied by the job that fills it.
+KEPT: Final = frozenset({"privacy_erasures", "pseudonym_mapping"})
+_TIMES: Final = ("created_at", "entered_at", "snapshot_at", "scored_at", "window_start", "hour_start", "day_start")
+_ERASURE: Final = ("id", "user_id", "whole_tenant", "pseudonyms", "replacement", "erased_at", "expires_at")
+_SETTINGS: Final = {"mutations_sync": 2}
+_COLUMNS: Final = """
+SELECT t.name AS name, groupArray(c.name) AS columns, groupArrayIf(c.name, c.is_in_sorting_key) AS keys
+FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name
+WHERE t.database = currentDatabase() AND endsWith(t.engine, 'MergeTree')
+GROUP BY t.name HAVING has(columns, 'user_id') ORDER BY t.name
+"""
+_STORED: Final = f"SELECT {', '.join(_ERASURE)} FROM privacy_erasures WHERE expires_at > {{now:DateTime('UTC')}}"  # noqa: S608
+
+
+class Table(NamedTuple):
+    """A table with rows of tenants. ``customer`` is its column of pseudonyms, ``at`` of time; empty: it has none."""
+
+    name: str
+    customer: str
+    at: str
+    customer_is_key: bool
+
+
+class Erasure(NamedTuple):
+    """What was erased: some pseudonyms of a tenant, or the whole tenant."""
+
+    id: UUID
+    user_id: UUID
+    whole_tenant: bool
+    pseudonyms: Sequence[str]
+    replacement: str
+    erased_at: datetime
+    expires_at: datetime
+
+
+class PrivacyStore:
+    """The rows of tenants and customers of one database. Every call raises ``Unreachable``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def tables(self) -> list[Table]:
+        """Return every table that holds rows of tenants."""
+        return [_table(row) for row in ask(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
+
+    def erase(self, erasure: Erasure) -> dict[str, int]:
+        """Erase what was there at the erasure's moment; return how many rows by table. Doing it again finds nothing."""
+        given = {
+            "tenant": str(erasure.user_id),
+            "old": list(erasure.pseudonyms),
+            "new": erasure.replacement,
+            "until": f"{erasure.erased_at:%Y-%m-%d %H:%M:%S}",
+        }
+        done: dict[str, int] = {}
+        for table in self.tables():
+            if not erasure.whole_tenant and not table.customer:
+                continue
+            where = _where(table, whole=erasure.whole_tenant)
+            rows = self._count(table, where, given)
+            if rows:
+                self._erase(table, where, given, whole=erasure.whole_tenant)
+                done[table.name] = rows
+        return done
+
+    def remember(self, erasure: Erasure) -> None:
+        """Keep an erasure, to be repeated while Kafka may bring back what it erased."""
+        put(self._client, "privacy_erasures", _ERASURE, [list(erasure)])
+
+    def unfinished(self, now: datetime) -> list[Erasure]:
+        """Return the erasures that Kafka may still undo."""
+        rows = ask(self._client, _STORED, {"now": f"{now:%Y-%m-%d %H:%M:%S}"}, aware=True)
+        return [Erasure(**row) for row in rows]
+
+    def old_pseudonyms(self, key_ids: Iterable[str], limit: int) -> list[tuple[UUID, str]]:
+        """Return tenants' pseudonyms under some keys, at most so many."""
+        parts = [
+            f"SELECT DISTINCT user_id, {table.customer} AS pseudonym FROM {table.name} "  # noqa: S608 - names of the schema
+            f"WHERE position({table.customer}, '.') > 0 "
+            f"AND splitByChar('.', {table.customer})[1] IN {{keys:Array(String)}}"
+            for table in self.tables()
+            if table.customer
+        ]
+        sql = f"SELECT DISTINCT user_id, pseudonym FROM ({' UNION ALL '.join(parts)}) LIMIT {limit:d}"  # noqa: S608
+        found = ask(self._client, sql, {"keys": list(key_ids)})
+        return [(row["user_id"], row["pseudonym"]) for row in found]
+
+    def replace(self, mapping: Mapping[tuple[UUID, str], str]) -> None:
+        """Put new pseudonyms in place of old ones, in every table."""
+        self._command("TRUNCATE TABLE pseudonym_mapping", {})
+        rows = [(tenant, old, new) for (tenant, old), new in mapping.items()]
+        put(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
+        for table in self.tables():
+            if table.customer:
+                name = f"{self._client.database}.pseudonym_mapping"
+                new = f"joinGet('{name}', 'new', user_id, {table.customer})"
+                self._put_in_place(table, new, f"{new} != ''", {})
+        self._command("TRUNCATE TABLE pseudonym_mapping", {})
+
+    def _count(self, table: Table, where: str, given: Mapping[str, Any]) -> int:
+        (row,) = ask(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608
+        return int(row["n"])
+
+    def _erase(self, table: Table, where: str, given: Mapping[str, Any], *, whole: bool) -> None:
+        if whole or table.name in ABOUT_A_PERSON:
+            self._command(f"ALTER TABLE {table.name} DELETE WHERE {where}", given)
+        else:
+            self._put_in_place(table, "{new:String}", where, given)
+
+    def _put_in_place(self, table: Table, new: str, where: str, given: Mapping[str, Any]) -> None:
+        """Replace a table's pseudonyms; where they are part of its key, by copies of the rows."""
+        if not table.customer_is_key:
+            self._command(f"ALTER TABLE {table.name} UPDATE {table.customer} = {new} WHERE {where}", given)
+            return
+        self._command(
+            f"INSERT INTO {table.name} SELECT * REPLACE ({new} AS {table.customer}) "  # noqa: S608
+            f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
+            given,
+        )
+        self._command(f"ALTER TABLE {table.name} DELETE WHERE {where}", given)
+
+    def _command(self, sql: str, given: Mapping[str, Any]) -> None:
+        settings = {"max_partitions_per_insert_block": 0} if sql.startswith("INSERT") else _SETTINGS
+        try:
+            self._client.command(sql, parameters=dict(given), settings=settings)
+        except ClickHouseError as error:
+            raise Unreachable(f"ClickHouse did not erase: {' '.join(str(error).split())[:300]}") from error
+
+
+def _where(table: Table, *, whole: bool) -> str:
+    parts = ["user_id = {tenant:UUID}"]
+    if not whole:
+        parts.append(f"{table.customer} IN {{old:Array(String)}}")
+    if table.at:
+        parts.append(f"{table.at} <= {{until:DateTime('UTC')}} + INTERVAL 1 SECOND")
+    return " AND ".join(parts)
+
+
+def _table(row: Mapping[str, Any]) -> Table:
+    customer = next((name for name in CUSTOMER_COLUMNS if name in row["columns"]), "")
+    at = next((name for name in _TIMES if name in row["columns"]), "")
+    return Table(row["name"], customer, at, customer in row["keys"])

@@ -1,0 +1,54 @@
+"""For how long tables keep their rows, where that is not the usual time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import SettingsError, Unreachable
+from sinks.reading import ask
+
+_TABLES: Final = """
+SELECT name, create_table_query AS definition FROM system.tables
+WHERE database = currentDatabase() AND create_table_query LIKE '% TTL %' ORDER BY name
+"""
+# The TTL of the rows, which stands after ORDER BY; a column may have one of its own.
+_TTL: Final = re.compile(r"ORDER BY .*? TTL (?P<at>.+?) \+ toIntervalDay\((?P<days>\d+)\)", re.DOTALL)
+
+
+def retention(client: Client) -> dict[str, int]:
+    """Return the days that each table keeps its rows, where that is not for ever; raises ``Unreachable``."""
+    return {name: days for name, (_, days) in _ttls(client).items()}
+
+
+def apply_retention(client: Client, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Let tables keep their rows for so many days; return those that were changed.
+
+    Raises
+    ------
+    SettingsError
+        A table is not there, or keeps its rows for ever.
+    Unreachable
+        ClickHouse did not take it.
+    """
+    there = _ttls(client)
+    if unknown := sorted(set(wanted) - set(there)):
+        raise SettingsError(
+            f"ROMASHKA_RETENTION_DAYS names {', '.join(unknown)}; expected some of {', '.join(sorted(there))}"
+        )
+    changed = {name: days for name, days in wanted.items() if there[name][1] != days}
+    for name, days in changed.items():
+        try:
+            client.command(f"ALTER TABLE {name} MODIFY TTL {there[name][0]} + INTERVAL {days:d} DAY")
+        except ClickHouseError as error:
+            raise Unreachable(f"ClickHouse did not change how long {name} keeps rows: {str(error)[:300]}") from error
+    return changed
+
+
+def _ttls(client: Client) -> dict[str, tuple[str, int]]:
+    found = {row["name"]: _TTL.search(row["definition"]) for row in ask(client, _TABLES, {})}
+    return {name: (one["at"], int(one["days"])) for name, one in found.items() if one is not None}
