@@ -20,7 +20,7 @@ from kpis.display import interval, notes
 from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, figures, last_days
 from kpis.registry import ALL, get
-from models.errors import SettingsError
+from models.errors import SettingsError, Unreachable
 from models.tenant_names import name_of
 from sinks.connection import connect
 from sinks.reading import ask
@@ -102,7 +102,18 @@ def show(
     for name, value in docs.facts(kpi).items():
         out.print(styled("  [dim]{}[/]{}", f"{name:<16}", value))
     if sql:
-        out.print("\n" + figures([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql)
+        statement = figures([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql
+        out.print("\n" + _formatted(statement), highlight=False, soft_wrap=True)
+
+
+def _formatted(sql: str) -> str:
+    """Return a statement as ClickHouse itself lays it out, or as it is where ClickHouse does not answer."""
+    try:
+        with connect(settings().clickhouse) as client:
+            return str(ask(client, "SELECT formatQuery({sql:String}) AS sql", {"sql": sql})[0]["sql"])
+    except Unreachable:
+        err.print("ClickHouse does not answer: the statement is not laid out in lines.", style="dim")
+        return sql
 
 
 @app.command("get")

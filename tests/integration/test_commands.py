@@ -154,3 +154,11 @@ def test_simulate_publishes_history_and_writes_the_ground_truth(env: dict[str, s
 def test_a_file_that_is_not_there_is_one_line(env: dict[str, str]) -> None:
     line = the_one_line(romashka(env, "replay", "/no/such/file.jsonl", "--topic", "queries", expect=1))
     assert "/no/such/file.jsonl cannot be read" in line
+
+
+def test_the_statement_of_a_figure_is_laid_out_by_the_database(env: dict[str, str]) -> None:
+    printed = romashka(env, "kpi", "show", "query_success_rate", "--sql")
+    lines = printed[printed.index("SELECT") :].splitlines()
+    assert lines[0].strip() in {"SELECT", "WITH"}
+    assert len(lines) > 20
+    assert "{start:DateTime('UTC')}" in printed
