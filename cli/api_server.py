@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.app import create_app
+from api.header_deadline import HEADER_SECONDS, http_protocol
 from api.services import Configuration, redis_client
 from api.signing_keys import check_url
 from api.tokens import Provider
@@ -48,10 +49,13 @@ def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGI
         uvicorn.Server(server).run(sockets=[socket_])
 
 
-def server_config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
+def server_config(
+    app: ASGIApp, proxies: Sequence[str] = (), *, header_seconds: float = HEADER_SECONDS
+) -> uvicorn.Config:
     """Return how the API is served; only ``proxies`` are believed who they ask for (``X-Forwarded-For``)."""
     return uvicorn.Config(
         app,
+        http=http_protocol(header_seconds),
         log_config=None,
         access_log=False,  # the audit log has every access, and who it was
         server_header=False,

@@ -59,7 +59,7 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
         access,
         KafkaPublisher(chosen.kafka, delivery_seconds=chosen.collector_delivery_seconds),
         pool,
-        limits=Limits(events_per_second=chosen.collector_events_per_second),
+        limits=Limits(events_per_second=chosen.collector_events_per_second, body_seconds=chosen.collector_body_seconds),
         cors_origins=[one.strip() for one in chosen.collector_cors_origins.split(",") if one.strip()],
     )
     return collector, pool
@@ -158,7 +158,11 @@ def run(chosen: Settings, host: str, port: int) -> None:
     require_current(chosen.clickhouse)
     log_to_stderr(chosen.log_format)
     collector, pool = collector_of(chosen)
-    config = server_config(collector_app(collector, pool), trusted_proxies(chosen.api_trusted_proxies))
+    config = server_config(
+        collector_app(collector, pool),
+        trusted_proxies(chosen.api_trusted_proxies),
+        header_seconds=chosen.collector_body_seconds,
+    )
     config.timeout_graceful_shutdown = _DRAIN_SECONDS
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     collector_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     collector_events_per_second: Annotated[float, Field(gt=0)] = 20_000
     collector_delivery_seconds: Annotated[float, Field(ge=1)] = 10
+    collector_body_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10, description="how long a client may take to send a request's head, and then its body"
+    )
     collector_cors_origins: str = ""
     oidc_issuer: str = ""
     oidc_audience: str = ""

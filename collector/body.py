@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from api.problems import Refused
 from models.topics import INGEST, Topic
@@ -28,10 +27,9 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class Item(NamedTuple):
-    """One event as it came. ``topic`` is what the producer called it; ``key`` is empty where it names no tenant."""
+    """One event as it came. ``topic`` is what the producer called it."""
 
     topic: str | None
-    key: bytes
     value: bytes
 
 
@@ -126,30 +124,24 @@ def _require(holds: bool) -> None:
 
 
 def _line(line: bytes, topic: str | None) -> Item:
+    if topic is not None:
+        return Item(topic, line)  # the one who validates it reads it
     try:
-        value = json.loads(line)
+        return _item(json.loads(line), "", topic)
     except (ValueError, RecursionError):
-        return Item(topic, b"", line)
-    return _item(value, line, topic)
+        return Item(None, line)
 
 
-def _item(value: Any, text: str | bytes, topic: str | None) -> Item:
+def _item(value: Any, text: str, topic: str | None) -> Item:
     if topic is None:
         if not isinstance(value, dict):
-            return Item(None, b"", b"")
+            return Item(None, b"")
         named, value = value.get("topic"), value.get("event")
         topic = named if isinstance(named, str) else None
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        raw = text if isinstance(text, bytes) else text.encode()
+        return Item(topic, text.encode())
     except UnicodeEncodeError:
-        raw = json.dumps(value, separators=(",", ":")).encode()  # half a surrogate pair: the decoder says so
-    return Item(topic, _key(value), raw)
-
-
-def _key(value: Any) -> bytes:
-    tenant = value.get("user_id") if isinstance(value, dict) else None
-    try:
-        return str(UUID(tenant)).encode() if isinstance(tenant, str) else b""
-    except ValueError:
-        return b""
+        return Item(
+            topic, json.dumps(value, separators=(",", ":")).encode()
+        )  # half a surrogate pair: the decoder says so

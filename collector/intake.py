@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from collector.access import Producer
 from collector.body import TOPICS, Item
 from collector.publisher import Headers, Message, Publisher
+from models.keys import key_of
 from models.topics import INGEST
 from streams.decode import Decoder, Source
 
@@ -35,13 +36,12 @@ class Verdict(NamedTuple):
         return answer if self.event_id is None else {**answer, "event_id": self.event_id}
 
 
-@dataclass(frozen=True)
-class _Record:
-    """An event as the decoder takes it: ``offset`` is its position in the request."""
+class _Record(NamedTuple):
+    """An event as the decoder takes it: ``offset`` is its position in the request; it has no key yet."""
 
     offset: int
-    key: bytes | None
     value: bytes | None
+    key: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
 
 
@@ -64,7 +64,7 @@ class Intake:
             elif not producer.may_send_to(topic.name):
                 verdicts[position] = _foreign(topic.name, None, "topic", f"the key may not send to {topic.name}")
             else:
-                records[topic.name].append(_Record(position, item.key, item.value))
+                records[topic.name].append(_Record(position, item.value))
         good: list[tuple[int, Message]] = []
         for name, of_topic in records.items():
             good += self._judge(name, of_topic, producer, verdicts, now)
@@ -83,24 +83,25 @@ class Intake:
         decoded = _decoder(topic).decode(records, Source(topic, 0, 0), now=now)
         for letter in decoded.rejected:
             verdicts[letter.offset] = Verdict(topic, None, letter.stage, letter.reason, letter.detail)
-        by_position = {record.offset: record for record in records}
+        values = {record.offset: record.value or b"" for record in records}
+        keys: dict[UUID, bytes] = {}
         good = []
         for position, event in zip(decoded.offsets, decoded.events, strict=True):
-            event_id = str(event["event_id"])
-            if not producer.may_send_for(event["user_id"]):
+            tenant, event_id = event["user_id"], str(event["event_id"])
+            if not producer.may_send_for(tenant):
                 verdicts[position] = _foreign(
                     topic, event_id, "tenant", "user_id: the key may not send for this tenant"
                 )
                 continue
             verdicts[position] = Verdict(topic, event_id)
-            value = by_position[position].value
-            good.append((position, Message(topic, str(event["user_id"]).encode(), value or b"")))
+            key = keys.get(tenant) or keys.setdefault(tenant, key_of(tenant))
+            good.append((position, Message(topic, key, values[position])))
         return good
 
 
 @cache
 def _decoder(topic: str) -> Decoder:
-    return Decoder(TOPICS[topic])
+    return Decoder(TOPICS[topic], keyed=False)
 
 
 def _foreign(topic: str, event_id: str | None, what: str, detail: str) -> Verdict:

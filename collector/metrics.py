@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -48,8 +49,8 @@ class Metrics:
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
         """Count what became of a request's events."""
-        for verdict in verdicts:
-            if verdict.reason:
-                self._rejected.labels(verdict.topic, verdict.stage, verdict.reason).inc()
+        for (topic, stage, reason), count in Counts((one.topic, one.stage, one.reason) for one in verdicts).items():
+            if reason:
+                self._rejected.labels(topic, stage, reason).inc(count)
             else:
-                self._accepted.labels(verdict.topic).inc()
+                self._accepted.labels(topic).inc(count)

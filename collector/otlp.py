@@ -95,7 +95,7 @@ def mapped(request: ExportTraceServiceRequest) -> Mapped:
                     unmapped[event] += 1
                 else:
                     value = json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace")
-                    items.append(Item(QUERIES.name, event["user_id"].encode(), value))
+                    items.append(Item(QUERIES.name, value))
     return Mapped(items, unmapped)
 
 

@@ -58,21 +58,20 @@ class KafkaPublisher:
     """
 
     def __init__(self, address: KafkaAddress, *, delivery_seconds: float = DELIVERY_SECONDS) -> None:
-        self._producer = KafkaProducer(
-            {
-                **client_settings(address),
-                "error_cb": FailureLog(address, partial(log.warning, "%s"), time.monotonic),
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 5,
-                "compression.type": "lz4",
-                "partitioner": "murmur2_random",
-                "queue.buffering.max.messages": _MAX_WAITING,
-                "message.timeout.ms": int(delivery_seconds * 1000),
-                "allow.auto.create.topics": False,
-            }
-        )
+        self._settings = client_settings(address) | {
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": _MAX_WAITING,
+            "message.timeout.ms": int(delivery_seconds * 1000),
+            "allow.auto.create.topics": False,
+        }
+        self._tell = FailureLog(address, partial(log.warning, "%s"), time.monotonic)
         self._delivery_seconds = delivery_seconds
+        self._failed = False
+        self._producer = self._new_producer()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka deliveries", daemon=True)
         self._thread.start()
@@ -80,9 +79,10 @@ class KafkaPublisher:
     async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
         """Return for each message whether every in-sync replica has it."""
         delivery = _Delivery(len(messages), asyncio.get_running_loop())
+        producer = self._producer
         for position, message in enumerate(messages):
             try:
-                self._producer.produce(
+                producer.produce(
                     message.topic,
                     message.value,
                     message.key,
@@ -99,9 +99,26 @@ class KafkaPublisher:
         self._stopping.set()
         self._thread.join()
 
+    def _new_producer(self) -> KafkaProducer:
+        return KafkaProducer({**self._settings, "error_cb": self._note})
+
+    def _note(self, error: KafkaError) -> None:
+        self._tell(error)
+        if error.fatal():
+            self._failed = True
+
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(_POLL_SECONDS)
+            if self._failed:
+                self._replace()
+
+    def _replace(self) -> None:
+        """Begin anew: after a fatal error an idempotent producer takes nothing any more."""
+        log.error("Kafka's client failed for good and is replaced; what it held is not acknowledged")
+        failed, self._producer, self._failed = self._producer, self._new_producer(), False
+        failed.purge()
+        failed.flush(_POLL_SECONDS)
 
 
 class _Delivery:

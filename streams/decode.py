@@ -85,9 +85,16 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Validates the values of one topic. Never raises on input: what is not an event becomes a dead letter."""
+    """Validates the values of one topic. Never raises on input: what is not an event becomes a dead letter.
 
-    def __init__(self, topic: Topic) -> None:
+    Parameters
+    ----------
+    keyed
+        Whether the records have their keys already: ``False`` where they are yet to be given them.
+    """
+
+    def __init__(self, topic: Topic, *, keyed: bool = True) -> None:
+        self._keyed = keyed
         adapter: TypeAdapter[AnyEvent] = TypeAdapter(topic.event)
         self._validate = adapter.validator.validate_json
         properties = adapter.json_schema()["properties"]
@@ -128,7 +135,7 @@ class Decoder:
             event = cast("AnyEvent", self._validate(value))
         except ValidationError as error:
             raise self._rejection(error) from None
-        if record.key != key_of(event["user_id"]):
+        if self._keyed and record.key != key_of(event["user_id"]):
             raise EventRejected(
                 "key",
                 "wrong_key",

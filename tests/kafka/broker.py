@@ -23,7 +23,7 @@ from tests.kafka import artifacts
 from tests.kafka.ports import LOOPBACK, free_ports
 from tests.kafka.settings import as_properties, broker_settings
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -31,6 +31,7 @@ from sinks.migrations import migrate
 from sinks.reading import ask
 from streams.kafka import KafkaAddress, create_topics
 from tests.kafka.broker import ApacheKafka
+from tests.kafka_topic import records
 from tests.spare_databases import unused
 from tests.worker_process import ROMASHKA, SECRET, WorkerProcess, environment, romashka, wait_for
 
@@ -140,39 +141,16 @@ class Stack:
 
     def read(self, topic: str, key: str | None = None) -> list[dict[str, Any]]:
         """Read a topic to its end, partition after partition; of one key where it is given."""
-        consumer = Consumer(
+        return [
             {
-                "bootstrap.servers": self._running_broker().bootstrap,
-                "group.id": uuid.uuid4().hex,
-                "enable.partition.eof": True,
-                "enable.auto.commit": False,
-                "log_level": 0,
+                "key": _text(record.key()),
+                "value": _text(record.value()),
+                "partition": record.partition(),
+                "headers": {name: _text(value) for name, value in _pairs(record.headers())},
             }
-        )
-        found: list[dict[str, Any]] = []
-        try:
-            count = len(consumer.list_topics(topic, timeout=_READ_SECONDS).topics[topic].partitions)
-            consumer.assign([TopicPartition(topic, partition, 0) for partition in range(count)])
-            ended: set[int | None] = set()
-            while len(ended) < count:
-                record = consumer.poll(_READ_SECONDS)
-                assert record is not None, f"nothing to read from {topic}"
-                if (error := record.error()) is not None:
-                    assert error.code() == KafkaError._PARTITION_EOF, error
-                    ended.add(record.partition())
-                elif key is None or _text(record.key()) == key:
-                    headers = {name: _text(value) for name, value in _pairs(record.headers())}
-                    found.append(
-                        {
-                            "key": _text(record.key()),
-                            "value": _text(record.value()),
-                            "partition": record.partition(),
-                            "headers": headers,
-                        }
-                    )
-        finally:
-            consumer.close()
-        return sorted(found, key=lambda one: int(one["partition"]))
+            for record in records(self._running_broker().bootstrap, topic, whole=True)
+            if key is None or _text(record.key()) == key
+        ]
 
     def worker(self) -> None:
         """Start a worker and wait until it reads."""
