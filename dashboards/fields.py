@@ -11,6 +11,7 @@ from dashboards.links import address
 from dashboards.palette import PROVIDERS
 from dashboards.panel import Column, Panel, Picture, Thresholds
 from dashboards.units import FORMATS
+from kpis.kpi import Unit
 
 NUMBERS: Final = frozenset({Picture.STAT, Picture.GAUGE, Picture.BAR_GAUGE})
 _COLOURS: Final = {"ok": "green", "warning": "orange", "critical": "red", "neutral": "text"}
@@ -28,7 +29,7 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
     return dashboard.FieldConfig(
         display_name=_labels(panel) if panel.by and not _several(panel) else None,
         unit=format_.unit if format_ else "none",
-        decimals=format_.decimals if format_ else None,
+        decimals=_decimals(panel),
         no_value=_DASH if of_stat and not panel.is_live else panel.no_data,
         mappings=[_nothing()] if of_stat else None,
         thresholds=steps(panel.thresholds),
@@ -39,6 +40,12 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
         ),
         custom=custom,
     )
+
+
+def _decimals(panel: Panel) -> int | None:
+    # An amount in a tile is shortened to thousands and millions: 16.8 K rather than 17 K.
+    shortened = panel.picture is Picture.HEATMAP or (panel.tile is not None and panel.unit is Unit.MONEY)
+    return None if panel.unit is None or shortened else FORMATS[panel.unit].decimals
 
 
 def steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
@@ -63,7 +70,8 @@ def overrides(panel: Panel, kept: Sequence[str]) -> Iterator[dashboard.Dashboard
         for name, colour in PROVIDERS.items():
             # Grafana matches the name that a field has before displayName: the figure's and the label's.
             yield _override("byRegexp", f"/\\b{name}\\b/", {"color": {"mode": "fixed", "fixedColor": colour}})
-    for column in panel.columns:
+    # A tile's settings come with its answer, and an override would win over them.
+    for column in () if panel.tile is not None else panel.columns:
         if properties := _properties(column, panel, kept):
             yield _override("byName", column.name, properties)
 

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import fields, live, marks, prometheus, variables
+from dashboards import fields, live, marks, prometheus, tiles, variables
 from dashboards.clickhouse import Query, source
 from dashboards.links import link, to_tabs
 from dashboards.panel import Ask, Origin, Panel, Picture, Tab
@@ -57,8 +57,11 @@ def build(tab: Tab) -> dashboard.Dashboard:
 
 def statement(ask: Ask, tab: Tab) -> str:
     """Return what Grafana sends, macros and variables included."""
-    named = tuple(name for name in ("tenant", *tab.variables) if name == "tenant" or name in ask.filters)
-    return ask.render(Grafana(variables=named))
+    return ask.render(_dialect(ask, tab))
+
+
+def _dialect(ask: Ask, tab: Tab) -> Grafana:
+    return Grafana(variables=("tenant", *(name for name in tab.variables if name in ask.filters)))
 
 
 def _numbered(built: dashboard.Dashboard, tab: Tab) -> dashboard.Dashboard:
@@ -97,12 +100,18 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
 def _source(panel: Panel) -> DataSourceRef:
     if panel.is_live:
         return live.source()
+    if panel.tile is not None and panel.tile.asks != panel.id:
+        return tiles.SHARED
     return prometheus.source() if panel.origin is Origin.METRICS else source()
 
 
 def _target(ref: str, ask: Ask, panel: Panel, tab: Tab, drawn: Drawing) -> Builder[Dataquery]:
     if ask.pushed:
         return live.Listen(ref, ask.pushed)
+    if panel.tile is not None:
+        if panel.tile.asks != panel.id:
+            return tiles.Share(ref, panel.tile.asks)
+        return Query(ref, tiles.statement(panel.tile, _dialect(ask, tab)), drawn.frame)
     if ask.origin is Origin.METRICS:
         return prometheus.query(ref, statement(ask, tab), ask.legend, panel.picture)
     return Query(ref, statement(ask, tab), drawn.frame)

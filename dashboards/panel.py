@@ -14,6 +14,7 @@ from typing import Final
 
 from kpis.dialect import Dialect
 from kpis.kpi import Good, Unit, worry
+from kpis.scope import Interval
 
 WIDTH: Final = 24
 """Columns of Grafana's grid."""
@@ -122,6 +123,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A figure of the registry in a panel of its own, with the period before, the change and a line of steps.
+
+    ``group`` are the figures that one statement answers together, ``asks`` the id of the panel that asks it.
+    """
+
+    kpi: str
+    group: tuple[str, ...]
+    asks: int
+    every: Interval
+
+
+@dataclass(frozen=True)
 class Panel:
     """One panel.
 
@@ -142,6 +156,8 @@ class Panel:
     by
         Columns of labels that tell the series of a time axis, or the rows that are drawn as numbers, apart, and name
         them.
+    tile
+        Of a ``STAT`` of the registry: what Grafana shows beside the figure (``dashboards.tiles``).
     """
 
     id: int
@@ -158,6 +174,7 @@ class Panel:
     link: Link | None = None
     stacked: bool = False
     by: tuple[str, ...] = ()
+    tile: Tile | None = None
 
     @property
     def origin(self) -> Origin:

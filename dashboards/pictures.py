@@ -20,9 +20,12 @@ from grafana_foundation_sdk.models import (
     timeseries,
 )
 
+from dashboards import tiles
 from dashboards.clickhouse import Frame
-from dashboards.panel import Panel, Picture
+from dashboards.panel import Panel, Picture, Tile
 from dashboards.units import FORMATS
+from kpis.kpi import Good
+from kpis.registry import get
 
 _NARROWEST: Final = 70
 """Pixels of a table's column; Grafana's 150 pushes the last columns of most tables off the screen."""
@@ -31,6 +34,11 @@ _LEGEND: Final = common.VizLegendOptions(
 )
 _ALL_ROWS: Final = common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=50)
 _LAST: Final = common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields="")
+_CHANGES: Final[dict[Good, common.PercentChangeColorMode]] = {
+    "up": common.PercentChangeColorMode.STANDARD,
+    "down": common.PercentChangeColorMode.INVERTED,
+    "neutral": common.PercentChangeColorMode.SAME_AS_VALUE,
+}
 _TOOLTIP: Final = common.VizTooltipOptions(mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING)
 
 
@@ -83,7 +91,23 @@ def _stat(panel: Panel) -> Drawing:
         wide_layout=True,
         reduce_options=_LAST if panel.is_live else _ALL_ROWS,
     )
-    return Drawing("stat", options, {}, Frame.TABLE)
+    return Drawing("stat", options, {}, Frame.TABLE) if panel.tile is None else _tile(panel.tile)
+
+
+def _tile(tile: Tile) -> Drawing:
+    good = get(tile.kpi).good
+    options = stat.Options(
+        graph_mode=common.BigValueGraphMode.AREA,
+        color_mode=common.BigValueColorMode.VALUE,
+        text_mode=common.BigValueTextMode.VALUE_AND_NAME,
+        wide_layout=True,
+        show_percent_change=True,
+        percent_change_color_mode=_CHANGES[good],
+        # The last row and not the last number: without a figure there is none.
+        reduce_options=common.ReduceDataOptions(values=False, calcs=["last"], fields=""),
+        text=common.VizTextDisplayOptions(title_size=13, value_size=28, percent_size=14),
+    )
+    return Drawing("stat", options, {}, Frame.TABLE, tiles.transformations(tile))
 
 
 def _gauge(_: Panel) -> Drawing:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from dashboards.panel import Ask, Column, Link, Thresholds
 from kpis.dialect import Dialect
+from kpis.kpi import Unit
 from kpis.query import select
 from kpis.registry import get
 from kpis.scope import FILTERS, Interval
+
+_LONG: Final = {Interval.DAY: 24, Interval.WEEK: 168}
+"""Steps that take long enough to mislead while they run → their hours."""
 
 
 def values(*ids: str) -> Ask:
@@ -44,7 +49,11 @@ def _figures(
     columns = ", ".join([*(["time"] if every else []), *by, *ids])
 
     def render(dialect: Dialect) -> str:
-        statement = f"SELECT {columns} FROM ({select(ids, dialect, by, every)})"
+        statement = f"SELECT {columns} FROM ({select(ids, dialect, by, every, bounds=False)})"
+        if every in _LONG and all(get(id_).unit is not Unit.COUNT for id_ in ids):
+            # A day that has only begun is not a fall: its rate rests on hours, and conversations have yet to end.
+            long = f"dateDiff('hour', {dialect.start}, {dialect.end}) >= {3 * _LONG[every]}"
+            statement += f" WHERE NOT {long} OR time + INTERVAL {_LONG[every]} HOUR <= {dialect.end}"
         if order:
             statement += f" ORDER BY {', '.join(order)}"
         return statement if limit is None else f"{statement} LIMIT {limit}"

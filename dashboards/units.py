@@ -20,7 +20,7 @@ class Format(NamedTuple):
 FORMATS: Final = {
     Unit.COUNT: Format("short", None),
     Unit.RATIO: Format("percentunit", 1),
-    Unit.MONEY_RATIO: Format("none", 2),
+    Unit.MONEY_RATIO: Format("percentunit", 0),
     Unit.SCORE: Format("none", 2),
     Unit.MILLISECONDS: Format("ms", None),
     Unit.MINUTES: Format("m", 1),

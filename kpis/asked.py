@@ -28,6 +28,10 @@ class Asked:
     every: Interval | None = None
     rolled_up: bool = True
     """Whether roll-ups may be read; the answer is the same without them, only later."""
+    bounds: bool = True
+    """Whether bounds are wanted; without them they are NULL, which takes half as long to plan."""
+    total: bool = False
+    """Whether a series comes with the figure of the whole range, in a row whose time is 0."""
     used: str = ""
     """What is computed of a source's rows, as SQL: a source need not have columns that are not named here."""
 
@@ -45,7 +49,10 @@ class Asked:
     @property
     def grouping(self) -> str:
         """``GROUP BY`` of the columns; nothing where there are none."""
-        return f"GROUP BY {', '.join(self.columns)}" if self.columns else ""
+        names = ", ".join(self.columns)
+        if self.total:
+            return f"GROUP BY GROUPING SETS (({names}), ())"
+        return f"GROUP BY {names}" if names else ""
 
     def bucket(self, at: str) -> str:
         """Return the start of the step of the series that a moment lies in (a DateTime in UTC)."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from kpis import currency
 from kpis.analyses.facts import conversations_of
 from kpis.asked import Asked
 from kpis.conversation_fold import folded
@@ -85,9 +86,6 @@ def _chains(asked: Asked) -> str:
     )
 
 
-_SEVERAL: Final = "amounts of several tenants are not added up: ask for one tenant, or split by tenant"
-
-
 def influenced(asked: Asked) -> str:
     """Return the statement of the figure ``influenced_revenue``; by provider it is shared out, by all else whole."""
     by_provider = "provider" in asked.by or "provider" in asked.filters
@@ -103,14 +101,16 @@ def influenced(asked: Asked) -> str:
             split += "part.1 AS provider, "
         if "provider" in asked.filters:
             kept += f" AND {asked.dialect.one_of('provider', 'part.1')}"
+    several = currency.do_not_add_up("uniqExact(s.user_id)", "c.currency")
     return f"""{_chains(asked)}
 SELECT {columns}
-    if(uniqExact(user_id) > 1, NULL, toDecimal128(round(sum(share), 2), 2)) AS value,
-    uniqExact(user_id, conversation_id) AS n,
+    if({several}, NULL, toDecimal128(round(sum(share), 2), 2)) AS value,
+    uniqExact(s.user_id, conversation_id) AS n,
     NULL AS low,
     NULL AS high,
-    if(uniqExact(user_id) > 1, '{_SEVERAL}', '') AS note
-FROM (SELECT {split}user_id, conversation_id, {share} AS share FROM chains {parts} WHERE {kept})
+    if({several}, '{currency.SEVERAL}', '') AS note
+FROM (SELECT {split}user_id, conversation_id, {share} AS share FROM chains {parts} WHERE {kept}) AS s
+LEFT JOIN {currency.of_tenants(asked.dialect)} AS c ON s.user_id = c.user_id
 {asked.grouping}
 """
 

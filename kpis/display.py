@@ -16,7 +16,7 @@ NOTHING: Final = "-"
 _FORMATS: Final = {
     Unit.COUNT: "{:,.0f}",
     Unit.RATIO: "{:.1%}",
-    Unit.MONEY_RATIO: "{:,.2f}",
+    Unit.MONEY_RATIO: "{:,.0%}",
     Unit.SCORE: "{:.2f}",
     Unit.MILLISECONDS: "{:,.0f} ms",
     Unit.MINUTES: "{:,.1f} min",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Unit(StrEnum):
     RATIO = "ratio"
     """A share, 0 to 1, shown in percent; a difference of shares too."""
     MONEY_RATIO = "money ratio"
-    """Money by money, for example a return of 1.8 for every 1 spent."""
+    """Money by money, for example a return of 1.8 for every 1 spent, shown in percent (180 %)."""
     SCORE = "score"
     """A number without a unit, for example the AI's own judgement from -1 to 1."""
     MILLISECONDS = "ms"
@@ -31,7 +31,7 @@ class Unit(StrEnum):
     STARS = "stars"
     """Satisfaction from 1 to 5; a difference of stars too."""
     MONEY = "money"
-    """The tenant's own currency; not comparable, and not to be added up, between tenants."""
+    """The tenant's own currency; amounts of several tenants add up where all have the same (``kpis.currency``)."""
 
 
 class Area(StrEnum):
@@ -80,10 +80,16 @@ class Statement:
     ``render`` returns a SELECT with exactly the columns that ``Asked.columns`` names (the dimensions of ``by``, then
     ``time`` if ``every``) followed by ``value, n, low, high, note``; ``note`` is text, empty where all is well, that
     says in plain words why a value is missing or to be taken with care. Without ``by`` and ``every`` there is one row.
+
+    ``together`` renders several figures of one family at once, by their ids: for each figure the columns ``<id>``,
+    ``<id>_n``, ``<id>_low``, ``<id>_high`` and ``<id>_note`` instead. ``has_total`` is false where the figure of a
+    range is no aggregate of what its steps are made of (``Asked.total``).
     """
 
     dimensions: Mapping[str, Dimension]
     render: Callable[[Asked], str]
+    together: Callable[[Asked, Sequence[str]], str] | None = None
+    has_total: bool = True
 
 
 class Change(NamedTuple):
@@ -141,6 +147,11 @@ class Kpi:
     def has_interval(self) -> bool:
         """Whether it comes with bounds."""
         return isinstance(self.computed, Statement) or bool(self.computed.low)
+
+    @property
+    def has_total(self) -> bool:
+        """Whether a series can come with the figure of its whole range (``Asked.total``)."""
+        return isinstance(self.computed, Aggregate) or self.computed.has_total
 
     def is_thin(self, n: float | None) -> bool:
         """Whether ``n`` is too little data to trust the value."""

@@ -60,12 +60,22 @@ def select(
     every: Interval | None = None,
     *,
     rolled_up: bool = True,
+    bounds: bool = True,
+    total: bool = False,
 ) -> str:
-    """Return the statement of some figures in a dialect, for example Grafana's; see ``figures``."""
+    """Return the statement of some figures in a dialect, for example Grafana's; see ``figures``.
+
+    Parameters
+    ----------
+    bounds
+        ``False`` leaves bounds NULL, for whoever does not show them.
+    total
+        Adds a row of the whole range to a series, with 1970 as its time.
+    """
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
         raise SettingsError("which figures? 'romashka kpi list' shows them all")
-    asked = Asked(dialect, tuple(dict.fromkeys(by)), every, rolled_up)
+    asked = Asked(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total)
     for kpi in kpis:
         _check(kpi, asked)
     parts = list(_parts(kpis, asked))
@@ -104,20 +114,39 @@ def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregat
 def _parts(kpis: Sequence[Kpi], asked: Asked) -> Iterator[tuple[list[Kpi], str]]:
     """Yield the figures that are computed together, and the statement that does it."""
     for source, group in _by_source(kpis):
-        columns = ", ".join(_aggregate(kpi, computed) for kpi, computed in group.items())
+        columns = ", ".join(_aggregate(kpi, computed, asked) for kpi, computed in group.items())
         rows = f"{source.relation(replace(asked, used=columns))} {asked.grouping}"
         yield list(group), f"SELECT {asked.split(source.dimensions)}{columns} FROM {rows}"
     keys = "".join(f"{name}, " for name in asked.columns)
+    for family in _families(kpis):
+        names = [name for kpi in family for name in columns_of(kpi)]
+        values, rows = _rows(family, names, asked)
+        columns = ", ".join(f"{one} AS {_inner(name)}" for one, name in zip(values, names, strict=True))
+        yield family, f"SELECT {keys}{columns} FROM ({rows})"
+
+
+def _families(kpis: Sequence[Kpi]) -> Iterator[list[Kpi]]:
+    """Yield figures with a statement of their own, those together that one statement answers."""
+    families: dict[object, list[Kpi]] = {}
     for kpi in kpis:
         if isinstance(kpi.computed, Statement):
-            values = ", ".join(
-                f"{one} AS {_inner(name)}" for one, name in zip(_STATEMENT, columns_of(kpi), strict=True)
-            )
-            yield [kpi], f"SELECT {keys}{values} FROM ({kpi.computed.render(asked)})"
+            families.setdefault(kpi.computed.together or kpi.id, []).append(kpi)
+    yield from families.values()
 
 
-def _aggregate(kpi: Kpi, computed: Aggregate) -> str:
-    values = [computed.value, computed.n, computed.low, computed.high]
+def _rows(family: Sequence[Kpi], names: Sequence[str], asked: Asked) -> tuple[Sequence[str], str]:
+    """Return the statement of a family, and what it calls the columns ``names``."""
+    for kpi in family:
+        if isinstance(kpi.computed, Statement) and kpi.computed.together is not None:
+            return names, kpi.computed.together(asked, [one.id for one in family])
+        if isinstance(kpi.computed, Statement):
+            return _STATEMENT, kpi.computed.render(asked)
+    raise ValueError("no figure with a statement of its own")
+
+
+def _aggregate(kpi: Kpi, computed: Aggregate, asked: Asked) -> str:
+    bounds = [computed.low, computed.high] if asked.bounds else ["NULL", "NULL"]
+    values = [computed.value, computed.n, *bounds]
     return ", ".join(f"{value} AS {_inner(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
 
 

@@ -48,7 +48,8 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "integration_uptime",
         ),
         (
-            *_panels(executive.TAB, 10, 11, 20),
+            *_panels(executive.TAB, 10, 11),
+            *_panels(integration_health.TAB, 24),
             *_panels(business_impact.TAB, 10, 11),
             *_panels(conversation_intelligence.TAB, 20),
         ),

@@ -17,7 +17,7 @@ DAY: Final = "yyyy-mm-dd"
 FORMATS: Final = {
     Unit.COUNT: "#,##0",
     Unit.RATIO: "0.0%",
-    Unit.MONEY_RATIO: "0.00",
+    Unit.MONEY_RATIO: "#,##0%",
     Unit.SCORE: "0.00",
     Unit.MILLISECONDS: "#,##0",
     Unit.MINUTES: "0.0",

@@ -46,9 +46,9 @@ def change_in_words(figure: Figure) -> str:
     change = figure.change
     if change is None:
         return "-"
-    if figure.unit is Unit.RATIO:
+    if figure.unit in {Unit.RATIO, Unit.MONEY_RATIO}:
         return counted(change * 100, "point", shown=_signed(change * 100, 1))
-    if figure.unit in {Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}:
+    if figure.unit in {Unit.STARS, Unit.SCORE}:
         return _signed(change, 2)
     return f"{_signed(change * 100, 1)} %"
 

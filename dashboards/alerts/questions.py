@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kpis.conditions import is_one_of, needs_attention
+from kpis.conditions import attention, is_one_of, open_at_end
 from kpis.dialect import Dialect
 from kpis.query import select
 from models.histogram import nearest_rank_of
@@ -115,28 +115,22 @@ def findings(kinds: Sequence[str]) -> Ask:
 
 def key_figures(dialect: Dialect) -> str:
     """Ask for open changes of key figures by severity (see ``anomalies``); ``kind`` is the figure."""
-    return _open("i.insight_type = 'kpi_change'", _SEVERITY, _needs_attention)(dialect)
+    return _open("i.insight_type = 'kpi_change'", _SEVERITY, _attention)(dialect)
 
 
 def anomalies(dialect: Dialect) -> str:
     """Ask for open anomalies as 2 (warning) or 3 (critical); of an outage across tenants only the whole."""
-    return _open("i.insight_type = 'performance_anomaly'", _SEVERITY, _needs_attention)(dialect)
+    return _open("i.insight_type = 'performance_anomaly'", _SEVERITY, _attention)(dialect)
 
 
 _SEVERITY = "max(if(i.severity = 'critical', 3, 2))"
 
 
-def _is_open(table: str, dialect: Dialect) -> str:
-    # As of the end of the range, so that a replay over history sees what was open then.
-    end = dialect.end
-    return f"{table}.started_at < {end} AND ifNull({table}.ended_at >= {end}, {table}.status = 'open')"
+def _attention(table: str, dialect: Dialect) -> str:
+    return attention(dialect, table)
 
 
-def _needs_attention(table: str, dialect: Dialect) -> str:
-    return needs_attention(table, lambda name: _is_open(name, dialect))
-
-
-def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = _is_open) -> Ask:
+def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = open_at_end) -> Ask:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT toString(i.user_id) AS user_id, toString(i.integration_provider) AS integration_provider,
@@ -154,7 +148,7 @@ def waves(dialect: Dialect) -> str:
     return f"""
 SELECT toString(i.user_id) AS user_id, max(i.observed / greatest(i.expected, 0.5)) AS value
 FROM predictive_insights AS i FINAL
-WHERE {dialect.tenant("i.user_id")} AND {_is_open("i", dialect)} AND i.insight_type = 'churn_risk'
+WHERE {dialect.tenant("i.user_id")} AND {open_at_end("i", dialect)} AND i.insight_type = 'churn_risk'
     AND i.kind = 'churn_wave' AND i.observed IS NOT NULL AND i.expected IS NOT NULL
 GROUP BY i.user_id
 ORDER BY user_id"""

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, tile, trend
+from dashboards.tabs.parts import EMPTY, tile, together, trend
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
@@ -49,7 +49,7 @@ _BY_TYPE: Final = Link("By query type", names.AI_PERFORMANCE, panel=21)
 
 _NUMBERS: Final = Row(
     "At a glance",
-    (
+    together(
         tile(1, "How often do queries get an answer?", "query_success_rate", link=_BY_TYPE),
         tile(2, "How sure is the AI with data?", "confidence_with_data", link=_BY_DATA),
         tile(3, "How sure is it without?", "confidence_without_data", link=_BY_DATA),

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, series, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tile
+from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tile, together
 from kpis import attribution
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
@@ -83,7 +83,7 @@ _ENDED: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
 
 _MONEY: Final = Row(
     "Savings and return",
-    (
+    together(
         tile(1, "What did durable resolutions save?", "gross_savings", width=6, link=_COSTS, no_data=UNSET),
         tile(2, "What is left after all costs?", "net_savings", width=6, link=_COSTS, no_data=UNSET),
         tile(3, "What came back for each unit of cost?", "roi", width=6, link=_COSTS, no_data=UNSET),
@@ -94,10 +94,12 @@ _MONEY: Final = Row(
 _DIFFERENCE: Final = Row(
     "What data changes",
     (
-        tile(5, "How much does data lift conversion?", "conversion_lift", width=6, link=_PERIOD),
-        tile(6, "How much does data lift satisfaction?", "csat_lift", width=6, link=_PERIOD),
-        tile(7, "How many conversations convert?", "conversion_rate", width=6, link=_STAGES),
-        tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6, link=_ENDED),
+        *together(
+            tile(5, "How much does data lift conversion?", "conversion_lift", width=6, link=_PERIOD),
+            tile(6, "How much does data lift satisfaction?", "csat_lift", width=6, link=_PERIOD),
+            tile(7, "How many conversations convert?", "conversion_rate", width=6, link=_STAGES),
+            tile(8, "How many durable resolutions were there?", "durable_resolutions", width=6, link=_ENDED),
+        ),
         _with_and_without(
             10,
             "Conversion rate with and without data",

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.panel import Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, trend
+from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, together, trend
 from kpis import gaps, journey
 from kpis.kpi import Unit
 from kpis.scope import Interval
@@ -61,7 +61,7 @@ _BADLY_ENDED: Final = Link("Those that went badly", names.CONVERSATIONS, panel=5
 
 _NUMBERS: Final = Row(
     "At a glance",
-    (
+    together(
         tile(1, "How many conversations came in?", "conversation_count", link=_BUSINESS),
         tile(2, "How many used integration data?", "data_utilization_rate", link=_AI),
         tile(3, "How many met a knowledge gap?", "knowledge_gap_rate", link=_MISSED),

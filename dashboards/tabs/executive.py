@@ -1,53 +1,49 @@
-"""Executive Overview: whether the AI's work with integrations is worth it, and whether anything is wrong."""
+"""Executive Overview: what the AI does, what it is worth, whether integrations hold, and what to do now."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import column, split
+from dashboards import moves
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, FINDING_COLUMNS, UNSET, findings, tile, trend
+from dashboards.tabs.parts import FINDING_COLUMNS, UNSET, needing_attention, tile, together, trend
 from kpis.scope import Interval
 
 _CONVERSATIONS: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
 _BUSINESS: Final = Link("Business Impact", names.BUSINESS)
+_HEALTH: Final = Link("Integration Health", names.HEALTH)
+_MONITOR: Final = Link("Real-Time Integration Monitor", names.REAL_TIME)
 
-_HEADLINES: Final = Row(
-    "Where we stand",
-    (
-        tile(1, "How many conversations came in?", "conversation_count", link=_CONVERSATIONS),
-        tile(2, "How many did the AI resolve for good?", "durable_resolution_rate", link=_BUSINESS),
+_AI: Final = Row(
+    "AI",
+    together(
+        tile(2, "How many conversations did the AI resolve for good?", "durable_resolution_rate", link=_CONVERSATIONS),
         tile(3, "How satisfied are customers?", "csat", link=_CONVERSATIONS),
+        tile(14, "How many conversations went to a person?", "handoff_rate", link=_CONVERSATIONS),
+    ),
+)
+
+_MONEY: Final = Row(
+    "Money",
+    together(
+        tile(7, "What did the AI save after all costs?", "net_savings", link=_BUSINESS, no_data=UNSET),
+        tile(8, "What came back for each unit of cost?", "roi", link=_BUSINESS, no_data=UNSET),
+        tile(9, "What revenue did data influence?", "influenced_revenue", link=_BUSINESS, no_data=UNSET),
+    ),
+)
+
+_INTEGRATIONS: Final = Row(
+    "Integrations",
+    together(
         tile(
             4,
             "How often did integrations answer?",
             "query_success_rate",
             link=Link("AI Performance", names.AI_PERFORMANCE),
         ),
-        tile(5, "How often was integration data used?", "data_utilization_rate", link=_CONVERSATIONS),
-        tile(
-            6,
-            "What needs attention now?",
-            "open_incidents",
-            link=Link("Real-Time Integration Monitor", names.REAL_TIME),
-        ),
-    ),
-)
-
-_MONEY: Final = Row(
-    "What it is worth",
-    (
-        tile(7, "What did the AI save?", "net_savings", width=6, link=_BUSINESS, no_data=UNSET),
-        tile(8, "What came back for each unit of cost?", "roi", width=6, link=_BUSINESS, no_data=UNSET),
-        tile(9, "What revenue did data influence?", "influenced_revenue", width=6, link=_BUSINESS, no_data=UNSET),
-        tile(
-            12,
-            "How many customers may leave?",
-            "churn_at_risk_customers",
-            width=6,
-            link=Link("Predictive Analytics", names.PREDICTIVE),
-        ),
+        tile(15, "How long were integrations up?", "integration_uptime", link=_HEALTH),
+        tile(6, "What needs attention now, and what is at stake?", "open_incidents", link=_MONITOR),
     ),
 )
 
@@ -63,58 +59,69 @@ _TRENDS: Final = Row(
             "durable_resolution_rate",
             "handoff_rate",
             every=Interval.DAY,
+            width=8,
             link=_CONVERSATIONS,
         ),
         trend(
             11,
-            "Value of conversations",
-            "What did conversations bring in? "
-            "Value that conversations generated, by day, in the tenant's own currency. Tenants of different currencies "
-            "do not add up.",
-            "value_generated",
+            "Net savings by day",
+            "What is left after all costs? Net savings by day, in the tenant's own currency. Of several tenants they "
+            "add up only where all have the same currency.",
+            "net_savings",
             every=Interval.DAY,
+            width=8,
             bars=True,
             link=_BUSINESS,
+        ),
+        trend(
+            13,
+            "Query success rate by integration",
+            "Which integration answers how often? Share of queries that succeeded, by integration and day.",
+            "query_success_rate",
+            every=Interval.DAY,
+            by=("provider",),
+            width=8,
+            link=_HEALTH,
         ),
     ),
 )
 
-_DETAIL: Final = Row(
-    "By integration",
+_NOW: Final = Row(
+    "What changed, and what to do",
     (
         Panel(
-            id=20,
-            title="Integrations at a glance",
-            description="Which integrations carry the work? "
-            "Volume, success, speed and age of data by integration. Click one to see its health.",
+            id=22,
+            title="Largest changes",
+            description="What changed most since the period before, and why? "
+            "Figures whose value moved most against the period of the same length before, relative to what they were. "
+            "Why: what the detectors found on the figure itself or on an integration in this range.",
             picture=Picture.TABLE,
-            asks={
-                "A": split(
-                    "query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours", by=("provider",)
-                )
-            },
-            no_data=EMPTY,
+            asks={"A": Ask(frozenset(), moves.statement)},
+            no_data="Nothing to compare: there is too little data in the period before",
             width=24,
             height=7,
             columns=(
-                Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
-                column("query_count"),
-                column("query_success_rate"),
-                column("latency_p95_ms"),
-                column("data_freshness_hours"),
+                Column("figure", "Figure", width=190),
+                Column("verdict", "", states={"better": "ok", "worse": "critical", "changed": "neutral"}, width=90),
+                Column("before", "Before", width=110),
+                Column("now", "Now", width=110),
+                Column("change", "Change", width=110),
+                Column("why", "Why", wrap=True),
             ),
+            link=_CONVERSATIONS,
         ),
         Panel(
             id=21,
-            title="Open findings",
-            description="What is wrong right now? Open findings: what was seen, since when, and what to do first.",
+            title="What to do now",
+            description="What is wrong right now, and what to do first? "
+            "Anomalies and changes of key figures that are open, of severity warning or critical.",
             picture=Picture.TABLE,
-            asks={"A": findings("status = 'open' AND severity IN ('critical', 'warning')", 20)},
-            no_data="Nothing is wrong: there is no open finding",
+            asks={"A": needing_attention()},
+            no_data="Nothing is wrong: nothing needs attention",
             width=24,
             height=8,
-            columns=FINDING_COLUMNS,
-            link=Link("Real-Time Integration Monitor", names.REAL_TIME),
+            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
+            link=_MONITOR,
         ),
     ),
 )
@@ -122,8 +129,9 @@ _DETAIL: Final = Row(
 TAB: Final = Tab(
     uid=names.EXECUTIVE,
     title="Executive Overview",
-    about="Is the AI's work with integrations worth it, and is anything wrong?",
-    rows=(_HEADLINES, _MONEY, _TRENDS, _DETAIL),
+    about="Is the AI's work with integrations worth it, is anything wrong, and what is to be done?",
+    rows=(_AI, _MONEY, _INTEGRATIONS, _TRENDS, _NOW),
     variables=(),
     audience="executive",
+    span="now-14d",
 )

@@ -15,6 +15,7 @@ from dashboards.tabs.parts import (
     findings,
     of_links,
     tile,
+    together,
     trend,
 )
 from kpis.conditions import is_one_of
@@ -87,13 +88,14 @@ _FAILED: Final = Link("Syncs that went wrong", names.HEALTH, panel=30)
 
 _NUMBERS: Final = Row(
     "At a glance",
-    (
+    together(
         tile(1, "How long were integrations up?", "integration_uptime", link=_TIMELINE),
         tile(2, "How many syncs succeeded?", "sync_success_rate", link=_FAILED),
         tile(3, "How many queries failed?", "error_rate", link=_BY_TYPE),
         tile(4, "How slow are the slowest 5 %?", "latency_p95_ms", link=_BY_TYPE),
         tile(5, "How old is the data?", "data_freshness_hours", link=_LATEST),
         tile(6, "How much of the API quota was used at most?", "api_quota_peak", link=_LATEST),
+        every=Interval.HOUR,
     ),
 )
 
@@ -143,9 +145,29 @@ _HEALTH: Final = Row(
     ),
 )
 
+_GLANCE: Final = Panel(
+    id=24,
+    title="Integrations at a glance",
+    description="Which integrations carry the work? "
+    "Volume, success, speed and age of data by integration, the busiest first.",
+    picture=Picture.TABLE,
+    asks={"A": split("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours", by=("provider",))},
+    no_data=EMPTY,
+    width=24,
+    height=7,
+    columns=(
+        Column("provider", "Integration", link=Link("AI Performance", names.AI_PERFORMANCE, {"provider": "provider"})),
+        column("query_count"),
+        column("query_success_rate"),
+        column("latency_p95_ms"),
+        column("data_freshness_hours"),
+    ),
+)
+
 _QUERIES: Final = Row(
     "Queries to integrations",
     (
+        _GLANCE,
         trend(
             20,
             "Query error rate by integration",

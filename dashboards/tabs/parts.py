@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture
-from dashboards.questions import column, series, thresholds, values
+from dashboards import tiles
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Tile
+from dashboards.questions import column, series, thresholds
 from kpis.asked import Asked
+from kpis.conditions import ATTENTION, attention
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.registry import get
-from kpis.scope import Interval
+from kpis.scope import FILTERS, Interval
 from models.sync_status import Condition, words_of
 
 CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
 EMPTY: Final = "Nothing in this range"
+TILE_HEIGHT: Final = 4
 UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
 
 
 def tile(id_: int, question: str, kpi: str, *, link: Link | None = None, width: int = 8, no_data: str = EMPTY) -> Panel:
     """Return one figure of the registry as a large number, named as it is there and coloured by its thresholds."""
     about = get(kpi)
+    filters = frozenset(about.dimensions) & frozenset(FILTERS)
+    before = f"{about.title}, before"
     return Panel(
         id=id_,
         title=about.title,
-        description=f"{question} {about.meaning}",
+        description=f"{question} {about.meaning} The change is relative to the period of the same length before.",
         picture=Picture.STAT,
-        asks={"A": values(kpi)},
+        asks={"A": Ask(filters, lambda dialect: tiles.compared(kpi, dialect))},
         no_data=no_data,
         width=width,
-        height=4,
+        height=TILE_HEIGHT,
         unit=about.unit,
         thresholds=thresholds(kpi),
-        columns=(column(kpi),),
+        columns=(column(kpi), Column(f"{kpi}_before", before, about.unit)),
         link=link,
+        tile=Tile(kpi, (kpi,), id_, Interval.DAY),
+    )
+
+
+def together(*panels: Panel, every: Interval = Interval.DAY) -> tuple[Panel, ...]:
+    """Return tiles of which those that the same variables narrow ask one statement; ``every`` steps their lines."""
+    groups: dict[tuple[frozenset[str], bool], list[Panel]] = {}
+    for panel in panels:
+        if panel.tile is not None:
+            groups.setdefault((panel.asks["A"].filters, get(panel.tile.kpi).has_total), []).append(panel)
+    asking = {one.id: group for group in groups.values() for one in group}
+    return tuple(
+        replace(
+            panel,
+            tile=Tile(panel.tile.kpi, tuple(one.tile.kpi for one in group if one.tile is not None), group[0].id, every),
+        )
+        for panel in panels
+        if panel.tile is not None and (group := asking[panel.id])
     )
 
 
@@ -98,6 +122,24 @@ FROM predictive_insights FINAL
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
     AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
 ORDER BY status = 'open' DESC, started_at DESC
+LIMIT {limit}"""
+
+    return Ask(frozenset({"provider"}), render)
+
+
+def needing_attention(limit: int = 20) -> Ask:
+    """Ask for what needs attention at the end of the range, the gravest first: what ``open_incidents`` counts."""
+
+    def render(dialect: Dialect) -> str:
+        provider = (
+            f" AND {dialect.one_of('provider', 'i.integration_provider')}" if "provider" in dialect.filters else ""
+        )
+        return f"""
+SELECT i.severity AS severity, i.integration_provider AS integration_provider, i.title AS title,
+    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, i.started_at AS started_at
+FROM predictive_insights AS i FINAL
+WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {attention(dialect, "i")}{provider}
+ORDER BY severity = 'critical' DESC, started_at DESC
 LIMIT {limit}"""
 
     return Ask(frozenset({"provider"}), render)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, SEVERITIES, findings, of_links, tile
+from dashboards.tabs.parts import FINDING_COLUMNS, SEVERITIES, findings, of_links, tile, together
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 
@@ -79,7 +79,7 @@ _CUSTOMER_COLUMNS: Final = (
 
 _NUMBERS: Final = Row(
     "At a glance",
-    (
+    together(
         tile(
             1, "How many anomalies are open?", "open_incidents", link=Link("The anomalies", names.PREDICTIVE, panel=30)
         ),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
+from kpis import currency
 from kpis.analyses import ledger, lift
 from kpis.asked import Asked
 from kpis.attribution import influenced
+from kpis.dimension import Dimension
 from kpis.formulas import share
 from kpis.kpi import Area, Kpi, Statement, Unit
 from kpis.scope import Interval
@@ -18,7 +21,6 @@ _TENANT: Final = {"tenant": DIMENSIONS["tenant"]}
 _WHO_AND_WHERE: Final = {name: DIMENSIONS[name] for name in ("tenant", "provider", "channel", "country", "segment")}
 _LIFTED: Final = {name: DIMENSIONS[name] for name in ("tenant", "stage", "channel", "country", "segment")}
 
-_SEVERAL: Final = "amounts of several tenants are not added up: ask for one tenant, or split by tenant"
 _NOBODY: Final = "no conversations came in, and no costs are set"
 _NOT_SET: Final = "not set on every day of the range: "
 _HOW: Final = "; enter it with romashka tenant settings set"
@@ -28,64 +30,90 @@ _BOUNDS: Final = share("durable", "conversations")
 _SUMS: Final = (
     "sum(l.conversations) AS conversations, sum(l.durable) AS durable, sum(l.gross) AS gross, "
     "sum(l.at_most) AS at_most, sum(l.minutes_money) AS minutes_money, sum(l.cost) AS cost, "
-    "uniqExact(user_id) AS tenants, groupUniqArrayArray(l.lacking) AS all_missing"
+    "uniqExact(l.user_id) AS tenants, groupUniqArrayArray(l.lacking) AS all_missing, "
+    f"{currency.do_not_add_up('uniqExact(l.user_id)', 'c.currency')} AS several"
 )
-
-
-def _gross(asked: Asked) -> str:
-    low, high = (f"toFloat64(at_most) * ({bound})" for bound in (_BOUNDS.low, _BOUNDS.high))
-    return _money(asked, ledger.GROSS_NEEDS, "toDecimal128(round(gross, 2), 2)", (low, high))
-
-
-def _net(asked: Asked) -> str:
-    return _money(asked, ledger.NET_NEEDS, f"toDecimal128(round({_NET}, 2), 2)", _net_bounds())
-
-
-def _roi(asked: Asked) -> str:
-    low, high = (f"({bound}) / toFloat64(nullIf(cost, 0))" for bound in _net_bounds())
-    return _money(asked, ledger.NET_NEEDS, f"toFloat64({_NET}) / toFloat64(nullIf(cost, 0))", (low, high))
 
 
 _NET: Final = "(toDecimal128(gross, 8) + toDecimal128(minutes_money, 8) / 60 - cost)"
+_REST: Final = f"(toFloat64({_NET}) - toFloat64(gross))"
+_NET_LOW, _NET_HIGH = (f"{_REST} + toFloat64(at_most) * ({bound})" for bound in (_BOUNDS.low, _BOUNDS.high))
+_COST: Final = "toFloat64(nullIf(cost, 0))"
 
 
-def _net_bounds() -> tuple[str, str]:
-    rest = f"(toFloat64({_NET}) - toFloat64(gross))"
+class _Amount(NamedTuple):
+    """A figure of the ledger: the prices it needs, and its value and bounds of an aggregated row."""
+
+    needs: tuple[str, ...]
+    value: str
+    low: str
+    high: str
+
+
+_AMOUNTS: Final = {
+    "gross_savings": _Amount(
+        ledger.GROSS_NEEDS,
+        "toDecimal128(round(gross, 2), 2)",
+        f"toFloat64(at_most) * ({_BOUNDS.low})",
+        f"toFloat64(at_most) * ({_BOUNDS.high})",
+    ),
+    "net_savings": _Amount(ledger.NET_NEEDS, f"toDecimal128(round({_NET}, 2), 2)", _NET_LOW, _NET_HIGH),
+    "roi": _Amount(
+        ledger.NET_NEEDS, f"toFloat64({_NET}) / {_COST}", f"({_NET_LOW}) / {_COST}", f"({_NET_HIGH}) / {_COST}"
+    ),
+}
+
+
+def _money(asked: Asked, ids: Sequence[str]) -> str:
+    """Return money figures of the ledger: no value where a price one needs is missing, and a note that says which."""
+    if any(_AMOUNTS[id_].needs == ledger.NET_NEEDS for id_ in ids):
+        _check_costs(asked)
+    columns = "".join(f"{name}, " for name in asked.columns)
+    notes = ", ".join(f"{_note(_AMOUNTS[id_].needs)} AS {id_}_note" for id_ in ids)
+    return f"""
+WITH {ledger.ledger(asked)},
+summed AS (SELECT {columns} {_SUMS}
+    FROM ledger AS l LEFT JOIN {currency.of_tenants(asked.dialect)} AS c ON l.user_id = c.user_id {asked.grouping}),
+explained AS (SELECT *, {notes} FROM summed)
+SELECT {columns} {", ".join(_columns(id_, bounds=asked.bounds) for id_ in ids)}
+FROM explained
+"""
+
+
+def _columns(id_: str, *, bounds: bool) -> str:
+    amount, note = _AMOUNTS[id_], f"{id_}_note"
+    shown = [f"if({note} = '', {amount.value}, NULL) AS {id_}", f"conversations AS {id_}_n"]
+    for name, bound in (("low", amount.low), ("high", amount.high)):
+        value = f"if({note} = '', {bound}, NULL)" if bounds else "NULL"
+        shown.append(f"{value} AS {id_}_{name}")
+    return ", ".join([*shown, note])
+
+
+def _note(needs: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{name}'" for name in needs)
+    lacking = f"arrayFilter(one -> one IN ({listed}), all_missing)"
     return (
-        f"{rest} + toFloat64(at_most) * ({_BOUNDS.low})",
-        f"{rest} + toFloat64(at_most) * ({_BOUNDS.high})",
+        f"multiIf(several, '{currency.SEVERAL}', tenants = 0, '{_NOBODY}', notEmpty({lacking}), "
+        f"concat('{_NOT_SET}', arrayStringConcat(arraySort({lacking}), ', '), '{_HOW}'), '')"
     )
 
 
-def _money(asked: Asked, needs: tuple[str, ...], value: str, bounds: tuple[str, str]) -> str:
-    """Return a money figure of the ledger: no value where a price it needs is missing, and a note that says which."""
-    if needs == ledger.NET_NEEDS and asked.every in {Interval.MINUTE, Interval.HOUR}:
+def _check_costs(asked: Asked) -> None:
+    if asked.every in {Interval.MINUTE, Interval.HOUR}:
         raise SettingsError("costs are spread over days: ask for this figure every day or every week")
-    if needs == ledger.NET_NEEDS and asked.filters:
+    if asked.filters:
         raise SettingsError(f"costs are the tenant's as a whole: this figure cannot be narrowed by {asked.filters[0]}")
-    columns = "".join(f"{name}, " for name in asked.columns)
-    listed = ", ".join(f"'{name}'" for name in needs)
-    return f"""
-WITH {ledger.ledger(asked)},
-summed AS (SELECT {columns} {_SUMS}, arrayFilter(one -> one IN ({listed}), all_missing) AS lacking
-    FROM ledger AS l {asked.grouping}),
-explained AS
-(
-    SELECT *, multiIf(
-        tenants > 1, '{_SEVERAL}',
-        tenants = 0, '{_NOBODY}',
-        notEmpty(lacking), concat('{_NOT_SET}', arrayStringConcat(arraySort(lacking), ', '), '{_HOW}'),
-        '') AS note
-    FROM summed
-)
-SELECT {columns}
-    if(note = '', {value}, NULL) AS value,
-    conversations AS n,
-    if(note = '', {bounds[0]}, NULL) AS low,
-    if(note = '', {bounds[1]}, NULL) AS high,
-    note
-FROM explained
-"""
+
+
+def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
+    """Return a figure of the ledger by itself, and with its family."""
+
+    def render(asked: Asked) -> str:
+        columns = "".join(f"{name}, " for name in asked.columns)
+        own = f"{id_} AS value, {id_}_n AS n, {id_}_low AS low, {id_}_high AS high, {id_}_note AS note"
+        return f"SELECT {columns}{own} FROM ({_money(asked, [id_])})"
+
+    return Statement(dimensions, render, _money)
 
 
 def _conversion_lift(asked: Asked) -> str:
@@ -105,7 +133,7 @@ KPIS: Final = (
         unit=Unit.MONEY,
         good="up",
         area=Area.BUSINESS,
-        computed=Statement(_WHO_AND_WHERE, _gross),
+        computed=_of_ledger(_WHO_AND_WHERE, "gross_savings"),
     ),
     Kpi(
         id="net_savings",
@@ -115,17 +143,17 @@ KPIS: Final = (
         unit=Unit.MONEY,
         good="up",
         area=Area.BUSINESS,
-        computed=Statement(_TENANT, _net),
+        computed=_of_ledger(_TENANT, "net_savings"),
     ),
     Kpi(
         id="roi",
         title="ROI",
         meaning="Net savings divided by the costs of platform, integrations and upkeep: 0.5 is 50 cents earned on "
-        "each one spent, after it was paid back.",
+        "each one spent, after it was paid back. Shown in percent.",
         unit=Unit.MONEY_RATIO,
         good="up",
         area=Area.BUSINESS,
-        computed=Statement(_TENANT, _roi),
+        computed=_of_ledger(_TENANT, "roi"),
     ),
     Kpi(
         id="influenced_revenue",
@@ -145,7 +173,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         good="up",
         area=Area.BUSINESS,
-        computed=Statement(_LIFTED, _conversion_lift),
+        computed=Statement(_LIFTED, _conversion_lift, has_total=False),
         minimum_volume=2 * ENOUGH,
     ),
     Kpi(
@@ -156,7 +184,7 @@ KPIS: Final = (
         unit=Unit.STARS,
         good="up",
         area=Area.BUSINESS,
-        computed=Statement(_LIFTED, _csat_lift),
+        computed=Statement(_LIFTED, _csat_lift, has_total=False),
         minimum_volume=2 * ENOUGH,
     ),
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from kpis.formulas import total
 from kpis.kpi import Area, Kpi, Unit
-from kpis.sources.insights import BEGUN, OPEN
+from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
 
 
 def _customers(insight_type: str) -> str:
@@ -30,11 +30,13 @@ KPIS: Final = (
     Kpi(
         id="open_incidents",
         title="Open incidents",
-        meaning="Unusual patterns that had not ended at the end of the range. In a series: by when they began.",
+        meaning="What needs attention: anomalies of integrations and changes of key figures, of severity warning or "
+        "critical, that had not ended at the end of the range; of an outage at many tenants only the whole. In a "
+        "series: by when they began.",
         unit=Unit.COUNT,
         good="down",
         area=Area.MONITORING,
-        computed=total(_count("performance_anomaly"), "count()").over(OPEN),
+        computed=total("count()", "count()").over(NEED_ATTENTION),
     ),
     Kpi(
         id="kpi_changes",

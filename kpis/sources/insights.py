@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kpis.asked import Asked
+from kpis.conditions import ATTENTION, attention, open_at_end
 from kpis.dimension import Dimension
 from kpis.kpi import Source
 
@@ -34,5 +35,23 @@ def _open(asked: Asked) -> str:
     )
 
 
+def _attention(asked: Asked) -> str:
+    if "tenant" in asked.by:
+        # Of an outage at many tenants each has its own part.
+        predicate = f"{open_at_end('i', asked.dialect)} AND i.severity IN ('critical', 'warning') AND {_OF_TENANTS}"
+    else:
+        predicate = attention(asked.dialect, "i")
+    return (
+        "(SELECT *, started_at AS at FROM predictive_insights AS i FINAL "
+        f"WHERE {asked.where(DIMENSIONS)} AND i.insight_type IN {ATTENTION} AND {predicate})"
+    )
+
+
 BEGUN: Final = Source("insights begun", "insights that began in the range", DIMENSIONS, _begun)
 OPEN: Final = Source("open insights", "insights that were open at the end of the range", DIMENSIONS, _open)
+NEED_ATTENTION: Final = Source(
+    "findings that need attention",
+    "anomalies and changes of key figures of severity warning or critical, open at the end of the range",
+    DIMENSIONS,
+    _attention,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -15,7 +16,10 @@ from typing import Any, Final, NamedTuple
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards import tiles
 from dashboards.clickhouse import PLUGIN
+from dashboards.tabs import ALL as ALL_TABS
+from kpis.dialect import Grafana as InGrafana
 from kpis.query import ALL_TENANTS, Scope, figures
 from sinks.connection import connect
 from sinks.reading import ask
@@ -39,6 +43,7 @@ _EMPTY: Final = {
     "romashka-predictive 31": "no model has predicted anything",
     "romashka-pipeline 40": "every message of the simulator is a valid event",
     "romashka-executive 21": "the incidents are over",
+    "romashka-executive 22": "there is no period before the week to compare with",
     "romashka-realtime 2": "the incidents are over",
 }
 # Only a ClickHouse server has it; the embedded engine keeps no log of statements.
@@ -192,6 +197,34 @@ def test_nothing_in_a_variable_leaves_its_literal(client: Client, week: Week) ->
 def chosen(text: str) -> dict[str, Any]:
     """The text in every variable; several values may be chosen of all but the tenant."""
     return {**{name: [text, text] for name in VARIABLES}, "tenant": text}
+
+
+def test_a_tile_has_the_figure_of_its_range_last_and_that_of_the_period_before_first(
+    client: Client, week: Week
+) -> None:
+    middle = week.start + (week.end - week.start) / 2
+    middle = middle.replace(minute=0, second=0, microsecond=0)
+    end = week.end.replace(minute=0, second=0, microsecond=0)
+    before = Scope(middle - (end - middle), middle, week.tenant)
+    compared = 0
+    for tab in ALL_TABS:
+        for panel in tab.panels:
+            if panel.tile is None or panel.tile.asks != panel.id:
+                continue
+            sql = tiles.statement(panel.tile, InGrafana())
+            rows = ask(client, expanded(sql, {"tenant": str(week.tenant)}, middle, end), {})
+            (now,) = ask(client, *figures(panel.tile.group, Scope(middle, end, week.tenant)))
+            (then,) = ask(client, *figures(panel.tile.group, before))
+            for id_ in panel.tile.group:
+                assert rows[-1][id_] == (None if now[id_] is None else pytest.approx(float(now[id_]))), id_
+                says = rows[-1][f"{id_}_says"]
+                if now[id_] is None:
+                    assert says, id_
+                elif rows[0][id_] != math.inf:
+                    assert rows[0][id_] == pytest.approx(float(then[id_])), id_
+                    compared += 1
+                assert all(row[id_] is None for row in (rows[1], rows[-2])), id_
+    assert compared > 10
 
 
 def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(client: Client, week: Week) -> None:

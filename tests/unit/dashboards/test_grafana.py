@@ -20,6 +20,7 @@ from dashboards.panel import WIDTH, Link, Origin, Picture, Tab
 from dashboards.tabs import ALL, names
 from dashboards.units import FORMATS
 from kpis.kpi import Unit
+from kpis.registry import get
 from simulator.catalogue import PROFILES
 
 Dashboard = dict[str, Any]
@@ -105,6 +106,10 @@ def test_every_target_is_for_the_source_of_its_panel(built: Dashboard) -> None:
             assert target["datasource"] == panel["datasource"]
             if target["datasource"] == {"type": prometheus.PLUGIN, "uid": "${prometheus}"}:
                 assert target["expr"], panel["title"]
+                continue
+            if target["datasource"] == {"type": "datasource", "uid": "-- Dashboard --"}:
+                (asking,) = (one for one in panels(built) if one["id"] == target["panelId"])
+                assert asking["targets"][0]["rawSql"], panel["title"]
                 continue
             if target["datasource"] == {"type": "datasource", "uid": "grafana"}:
                 assert target["queryType"] == "measurements"
@@ -215,6 +220,39 @@ def test_nothing_is_green_without_a_line_that_it_could_cross(built: Dashboard) -
         steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
         if len(steps) == 1:
             assert steps[0]["color"] == "text", panel["title"]
+
+
+def test_a_tile_compares_with_the_period_before_and_colours_the_change_by_the_good_direction(
+    tab: Tab, built: Dashboard
+) -> None:
+    by_id = {panel.id: panel for panel in tab.panels}
+    for panel in panels(built):
+        tile = by_id[panel["id"]].tile
+        if tile is None:
+            continue
+        options = panel["options"]
+        assert (options["graphMode"], options["textMode"]) == ("area", "value_and_name")
+        assert options["showPercentChange"] is True
+        good = {"up": "standard", "down": "inverted", "neutral": "same_as_value"}[get(tile.kpi).good]
+        assert options["percentChangeColorMode"] == good
+        assert options["reduceOptions"]["calcs"] == ["last"], "the last number would be a step where there is no figure"
+        settings, only = panel["transformations"]
+        named = {one["fieldName"]: one["handlerKey"] for one in settings["options"]["mappings"]}
+        assert named[f"{tile.kpi}_says"] == "displayName"
+        assert (f"{tile.kpi}_unit" in named) == (get(tile.kpi).unit is Unit.MONEY), "the currency is the tenant's"
+        assert only["options"]["include"]["names"] == ["time", tile.kpi]
+        assert panel["fieldConfig"]["overrides"] == [], "an override would win over what the answer says"
+
+
+def test_tiles_beside_each_other_share_statements_and_no_tab_asks_more_than_a_reader_waits_for() -> None:
+    for tab in ALL:
+        built = json.loads(render(tab))
+        asked = [one for panel in panels(built) for one in panel["targets"] if "rawSql" in one]
+        tiles = [panel for panel in tab.panels if panel.tile is not None]
+        assert len({panel.tile.asks for panel in tiles if panel.tile is not None}) <= max(1, 2 * len(tiles) // 3), (
+            tab.uid
+        )
+        assert len(asked) <= 16, tab.uid
 
 
 def test_whole_numbers_and_milliseconds_are_not_rounded_to_a_thousand_or_a_second(built: Dashboard) -> None:

@@ -33,7 +33,7 @@ def row(id_: str, value: Any, n: int, **more: Any) -> dict[str, Any]:
         (Unit.HOURS, 1.25, "1.2 h"),
         (Unit.STARS, 4.0159, "4.02"),
         (Unit.MONEY, Decimal("1234.50"), "1,234.50"),
-        (Unit.MONEY_RATIO, 1.8, "1.80"),
+        (Unit.MONEY_RATIO, 14.06, "1,406%"),
         (Unit.SCORE, -0.125, "-0.12"),
         (Unit.RATIO, None, "-"),
     ],

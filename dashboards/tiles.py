@@ -1,0 +1,241 @@
+"""What a tile says beside its figure: the period before, the change, a line of steps, the currency, or a reason.
+
+Grafana's stat panel draws a field's last value, compares it with the first, and draws those in the dashboard's range as
+a line. So a field here holds the figure of the period before, then the steps, then the figure of the range; the outer
+two lie outside of the range and are no part of the line. What is text, or bounds of the line, comes as further columns
+that a transformation ("Config from query results") makes settings of the field. Tiles beside each other share one
+statement: the first asks, the others show other columns of its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.common import DataSourceRef
+
+from dashboards.panel import Tile
+from kpis import at_risk, currency
+from kpis.analyses.facts import Over, period_before
+from kpis.dialect import Dialect
+from kpis.kpi import Kpi, Statement, Unit
+from kpis.query import select
+from kpis.registry import get
+from kpis.scope import Interval
+
+SHARED: Final = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
+"""Grafana's own data source: the answer of another panel of the dashboard."""
+_STEPS: Final = {Interval.MINUTE: "MINUTE", Interval.HOUR: "HOUR", Interval.DAY: "DAY", Interval.WEEK: "WEEK"}
+_SETTINGS: Final = {
+    "says": "displayName",
+    "lowest": "min",
+    "highest": "max",
+    "unit": "unit",
+    "colour": "color",
+}
+"""Column after the figure's id → the setting of the field that it becomes."""
+INCIDENTS: Final = "open_incidents"
+"""The figure whose tile says what is at stake, too."""
+_NO_CHANGE: Final = "inf"
+"""In place of a figure before that there is none of: Grafana then shows no change, which it would of NULL or 0."""
+_FEW: Final = 10
+# Rows in the order of time: the period before, a gap, the steps, a gap, the range.
+_BEFORE, _GAP, _STEP, _END, _NOW = range(5)
+_TIMES: Final = (
+    f"multiIf(part = {_BEFORE}, before_start, part = {_GAP}, range_start - INTERVAL 1 SECOND, "
+    f"part = {_END}, range_end + INTERVAL 1 SECOND, "
+    "range_end + toIntervalSecond(intDiv(dateDiff('second', range_start, range_end), 10) + 2))"
+)
+
+
+class SharedQuery(Dataquery):
+    """Shows what another panel of the dashboard asked."""
+
+    def __init__(self, ref: str, panel: int) -> None:
+        self._ref = ref
+        self._panel = panel
+
+    def to_json(self) -> dict[str, object]:
+        """Return the query as Grafana's editor would save it."""
+        return {
+            "refId": self._ref,
+            "datasource": {"type": "datasource", "uid": "-- Dashboard --"},
+            "panelId": self._panel,
+            "withTransforms": False,
+        }
+
+
+class Share(Builder[SharedQuery]):
+    """What the SDK's builders take for a query."""
+
+    def __init__(self, ref: str, panel: int) -> None:
+        self._query = SharedQuery(ref, panel)
+
+    def build(self) -> SharedQuery:
+        """Return the query."""
+        return self._query
+
+
+def statement(tile: Tile, dialect: Dialect) -> str:
+    """Return what the first tile of a group asks, for all of them; the rows are ascending in time."""
+    kpis = [get(id_) for id_ in tile.group]
+    of_range = Over(dialect, "range_start", "range_end")
+    shown = ", ".join(part for kpi in kpis for part in _shown(kpi, of_range))
+    most = ", ".join(f"max({name}) AS {name}" for kpi in kpis for name in _columns(kpi))
+    nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
+    # As scalars both ends are constants, and not long expressions in every predicate.
+    return f"""
+WITH assumeNotNull((SELECT {dialect.start})) AS range_start, assumeNotNull((SELECT {dialect.end})) AS range_end,
+    range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
+SELECT u.time AS time, {shown} FROM
+(
+SELECT part, max(at) AS time, {most} FROM
+(
+{_of_range(tile, kpis, of_range)}
+UNION ALL
+SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)}
+FROM ({select(tile.group, Over(dialect, "before_start", "range_start"), bounds=False)})
+UNION ALL
+SELECT arrayJoin([{_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
+)
+GROUP BY part, if(part = {_STEP}, at, NULL)
+) AS u
+ORDER BY time"""
+
+
+def _of_range(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
+    """Return the figures of the range, with their steps where those are of the same statement."""
+    if not all(kpi.has_total for kpi in kpis):
+        rows = select(tile.group, dialect, bounds=False)
+        return f"SELECT {_NOW} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
+    step = f"INTERVAL 1 {_STEPS[tile.every]}"
+    whole = "toUnixTimestamp(steps.time) = 0"
+    return f"""SELECT if({whole}, {_NOW}, {_STEP}) AS part, if({whole}, {_TIMES}, steps.time) AS at, {_values(kpis)}
+FROM ({select(tile.group, dialect, every=tile.every, bounds=False, total=True)}) AS steps
+WHERE {whole} OR (steps.time >= {dialect.start} AND steps.time + {step} <= {dialect.end})"""
+
+
+def compared(id_: str, dialect: Dialect) -> str:
+    """Return one row: a figure and the same of the period before (``<id>_before``), for whoever is not Grafana."""
+    before = Over(dialect, period_before(dialect), dialect.start)
+    return (
+        f"SELECT n.{id_} AS {id_}, b.{id_} AS {id_}_before "
+        f"FROM ({select((id_,), dialect, bounds=False)}) AS n CROSS JOIN ({select((id_,), before, bounds=False)}) AS b"
+    )
+
+
+def transformations(tile: Tile) -> tuple[dashboard.DataTransformerConfig, ...]:
+    """Return what makes one tile of the group's answer: settings of its column, and no other column."""
+    id_ = tile.kpi
+    mappings = [
+        {"fieldName": name, "handlerKey": _SETTINGS[name.removeprefix(f"{id_}_")], "reducerId": "lastNotNull"}
+        for name in (*_texts(get(id_)), f"{id_}_lowest", f"{id_}_highest")
+    ]
+    settings = {"configRefId": "A", "applyTo": {"id": "byName", "options": id_}, "mappings": mappings}
+    return (
+        dashboard.DataTransformerConfig(id_val="configFromData", options=settings),
+        dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": ["time", id_]}}),
+    )
+
+
+def _texts(kpi: Kpi) -> list[str]:
+    return [f"{kpi.id}_says", *([f"{kpi.id}_unit"] if kpi.unit is Unit.MONEY else []), *_thin(kpi)]
+
+
+def _thin(kpi: Kpi) -> list[str]:
+    return [f"{kpi.id}_colour"] if kpi.minimum_volume > 1 else []
+
+
+def _columns(kpi: Kpi) -> tuple[str, ...]:
+    """Return what is needed of a figure: its value, how much it rests on, and its note where it has one."""
+    note = (f"{kpi.id}_note",) if isinstance(kpi.computed, Statement) else ()
+    return (kpi.id, f"{kpi.id}_n", *note)
+
+
+def _values(kpis: Sequence[Kpi]) -> str:
+    found = []
+    for kpi in kpis:
+        value, *others = _columns(kpi)
+        found += [f"toFloat64({value}) AS {value}", *others]
+    return ", ".join(found)
+
+
+def _at(part: int, column: str) -> str:
+    """Return a column of the one row of a part, in every row."""
+    return f"max(if(u.part = {part}, u.{column}, NULL)) OVER ()"
+
+
+def _said(kpi: Kpi, dialect: Dialect) -> list[tuple[str, str]]:
+    sign = currency.symbol(dialect) if kpi.unit is Unit.MONEY else "''"
+    too_few = f"ifNull(u.{kpi.id}_n, 0) < {kpi.minimum_volume}"
+    before = _at(_BEFORE, kpi.id)
+    compared_ = f"if({before} IS NULL, 'before: none', concat('before: ', {text(kpi.unit, before, sign)}))"
+    if kpi.id == INCIDENTS:
+        compared_ = f"concat({_at_stake(dialect)}, {compared_})"
+    thin = f"{too_few}, 'too little data', " if kpi.minimum_volume > 1 else ""
+    found = {
+        "says": f"multiIf({_value(kpi)} IS NULL, {_reason(kpi)}, {thin}{compared_})",
+        "unit": f"if({sign} = '', 'short', concat('currency:', {sign}))",
+        # A figure of too little data is neither good nor bad.
+        "colour": f"if({too_few}, 'text', NULL)",
+    }
+    return [(name, f"if(u.part = {_NOW}, {found[name.removeprefix(f'{kpi.id}_')]}, NULL)") for name in _texts(kpi)]
+
+
+def _at_stake(dialect: Dialect) -> str:
+    sign = currency.symbol(dialect)
+    money = f"({at_risk.value_at_risk(dialect)})"
+    return f"if(ifNull({money}, 0) > 0, concat({text(Unit.MONEY, money, sign)}, ' at risk · '), '')"
+
+
+def _value(kpi: Kpi) -> str:
+    """Return a row's value; nothing at all is no row of it, and counts as 0 where things are counted."""
+    return f"if(u.part = {_NOW}, ifNull(u.{kpi.id}, 0), u.{kpi.id})" if kpi.unit is Unit.COUNT else f"u.{kpi.id}"
+
+
+def _reason(kpi: Kpi) -> str:
+    if not isinstance(kpi.computed, Statement):
+        return "'no data in this range'"
+    note = f"u.{kpi.id}_note"
+    return (
+        f"multiIf({note} = '{currency.SEVERAL}', 'Choose a tenant', startsWith({note}, 'not set'), "
+        f"'costs are not set', ifNull({note}, '') = '', 'no data in this range', {note})"
+    )
+
+
+def _shown(kpi: Kpi, dialect: Dialect) -> list[str]:
+    """Return a figure's columns; its line is as high as its steps, which the figures around it would flatten."""
+    step = f"if(u.part = {_STEP}, u.{kpi.id}, NULL)"
+    # Of a tenth of what there is now a change says how the figure began, and no more.
+    unknown = (
+        f"ifNull(u.{kpi.id}, 0) = 0 OR {_at(_NOW, kpi.id)} IS NULL "
+        f"OR {_FEW} * ifNull(u.{kpi.id}_n, 0) < ifNull({_at(_NOW, f'{kpi.id}_n')}, 0)"
+    )
+    return [
+        f"if(u.part = {_BEFORE} AND ({unknown}), {_NO_CHANGE}, {_value(kpi)}) AS {kpi.id}",
+        *(f"{sql} AS {name}" for name, sql in _said(kpi, dialect)),
+        f"ifNull(toString(min({step}) OVER ()), '0') AS {kpi.id}_lowest",
+        f"ifNull(toString(max({step}) OVER ()), '1') AS {kpi.id}_highest",
+    ]
+
+
+def text(unit: Unit, value: str, sign: str = "''") -> str:
+    """Return a number of a unit as text that people read; ``sign`` is the SQL of what stands before an amount."""
+    number = f"toFloat64({value})"
+    short = (
+        f"multiIf(abs({number}) >= 1e6, concat(toString(round({number} / 1e6, 2)), ' M'), "
+        f"abs({number}) >= 1e4, concat(toString(round({number} / 1e3, 1)), ' K'), toString(round({number}, 2)))"
+    )
+    forms = {
+        Unit.RATIO: f"concat(toString(round(100 * {number}, 1)), ' %')",
+        Unit.MONEY_RATIO: f"concat(toString(round(100 * {number})), ' %')",
+        Unit.MILLISECONDS: f"if({number} >= 1000, concat(toString(round({number} / 1000, 2)), ' s'), "
+        f"concat(toString(round({number})), ' ms'))",
+        Unit.MINUTES: f"concat(toString(round({number}, 1)), ' min')",
+        Unit.HOURS: f"concat(toString(round({number}, 1)), ' h')",
+        Unit.MONEY: f"concat({sign}, {short})",
+    }
+    return forms.get(unit, short)

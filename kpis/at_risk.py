@@ -1,0 +1,52 @@
+"""What open incidents put at risk: conversations that met their errors, at what a conversation usually brings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kpis import currency
+from kpis.analyses.facts import Over
+from kpis.asked import Asked
+from kpis.conditions import attention
+from kpis.dialect import Dialect
+from kpis.sources.conversation_counts import counts
+
+_USUAL_DAYS: Final = 28
+_NOBODY: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
+
+
+def value_at_risk(dialect: Dialect) -> str:
+    """Return a scalar statement: money at risk by the incidents that are open at the end of the range.
+
+    Conversations in which a query to an integration failed since an incident of it began, times what a conversation of
+    the tenant brought in the 28 days before, as reported. An estimate of what is at stake, not of what was lost. NULL
+    where the currencies of several tenants do not add up.
+    """
+    usual = Over(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
+    worth = counts(Asked(usual, by=("tenant",), used="conversations value_sum"))
+    several = currency.do_not_add_up("uniqExact(hit.user_id)", "money.currency")
+    return f"""
+WITH incidents AS
+(
+    SELECT user_id, integration_provider, min(started_at) AS since
+    FROM predictive_insights AS i FINAL
+    WHERE {attention(dialect, "i")} AND i.insight_type = 'performance_anomaly' AND i.integration_provider != ''
+    GROUP BY user_id, integration_provider
+),
+hit AS
+(
+    SELECT q.user_id AS user_id, uniqExact(q.conversation_id) AS conversations
+    FROM
+    (
+        SELECT user_id, integration_provider, conversation_id, created_at FROM integration_query_metrics
+        WHERE {dialect.tenant("user_id")} AND NOT query_success AND created_at < {dialect.end}
+            AND created_at >= (SELECT if(count() = 0, {dialect.end}, min(since)) FROM incidents)
+    ) AS q
+    INNER JOIN incidents ON q.integration_provider = incidents.integration_provider
+    WHERE q.created_at >= incidents.since AND incidents.user_id IN (q.user_id, {_NOBODY})
+    GROUP BY user_id
+),
+worth AS (SELECT user_id, sum(value_sum) / nullIf(sum(conversations), 0) AS each FROM {worth} AS c GROUP BY user_id)
+SELECT if({several}, NULL, sum(toFloat64(hit.conversations) * toFloat64(worth.each)))
+FROM hit INNER JOIN worth ON hit.user_id = worth.user_id
+LEFT JOIN {currency.of_tenants(dialect)} AS money ON hit.user_id = money.user_id"""
