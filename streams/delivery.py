@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
@@ -26,6 +26,11 @@ from streams.offsets import SafeOffsets
 from streams.patience import Patience
 from streams.placement import Moved
 
+# Rows wait this long where the database is quick: a few inserts a second, which it merges with ease ...
+_LEAST_PAUSE_SECONDS: Final = 0.25
+# ... and so many times as long as the flush before took.
+_REST: Final = 4.0
+
 Partition = tuple[str, int]
 
 
@@ -35,6 +40,14 @@ class Limits(NamedTuple):
     flush_rows: int = 50_000
     flush_seconds: float = 1.0
     max_rows: int = 200_000
+
+    def pause_after(self, flush_seconds: float) -> float:
+        """Return how long rows may wait for the next flush, in seconds, after one that took ``flush_seconds``.
+
+        A flush that took long gets larger ones after it, so that the database is at rest most of the time; where it is
+        quick, rows are visible soon.
+        """
+        return min(self.flush_seconds, max(_LEAST_PAUSE_SECONDS, _REST * flush_seconds))
 
 
 @dataclass
@@ -91,6 +104,7 @@ class Delivery:
         self._full = asyncio.Event()
         self._flushed = asyncio.Condition()
         self._flushing = False
+        self._pause = limits.pause_after(0.0)
 
     async def capacity(self) -> None:
         """Wait while too much is waiting to be written."""
@@ -119,9 +133,11 @@ class Delivery:
             await self._arrived.wait()
             with contextlib.suppress(TimeoutError):  # then what waits is old enough
                 # Not wait_for: Python 3.11's loses a cancellation that comes as the event is set.
-                async with asyncio.timeout(self._limits.flush_seconds):
+                async with asyncio.timeout(self._pause):
                     await self._full.wait()
+            began = asyncio.get_running_loop().time()
             await self._flush()
+            self._pause = self._limits.pause_after(asyncio.get_running_loop().time() - began)
 
     async def drain(self, seconds: float) -> bool:
         """Flush what waits now; return whether all of it became durable within ``seconds``."""

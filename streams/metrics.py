@@ -38,6 +38,7 @@ class Metrics:
         # Delivery.
         self.lag = self._gauge("consumer_lag", "Messages in the log that are not durable yet", partition)
         self.committed = self._gauge("committed_offset", "Offset a restart would read from", partition)
+        self.rebalances = self._counter("rebalances", "How often this worker's partitions were taken from it", [])
         self.lost = self._counter("offset_gap", "Messages the broker deleted before they were read", partition)
         self.publish_failures = self._counter("publish_failures", "Attempts to publish that Kafka did not take", topic)
         self.pending = self._gauge("pending_rows", "Rows waiting to be written", [])

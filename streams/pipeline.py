@@ -241,6 +241,7 @@ class Pipeline:
     def forget(self) -> None:
         """Let go of every partition: they start again from what was committed, here or elsewhere."""
         self.assignments += 1
+        self._metrics.rebalances.inc()
         self._taken.clear()
         self._health.clear()
         self._queries.forget()

@@ -29,6 +29,8 @@ Records = list[ConsumerRecord[bytes, bytes]]
 
 # aiokafka has one fetch in flight per broker: one that asks for idle partitions only holds up the busy ones this long.
 _FETCH_WAIT_MS: Final = 100
+# Less than this is waited for as long: at a thousand events a second many tiny fetches would cost half a core.
+_FETCH_MIN_BYTES: Final = 64 * 1024
 
 
 class LogState(NamedTuple):
@@ -104,6 +106,7 @@ class CommittedReader(driver.AIOKafkaConsumerThread):
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_min_bytes=_FETCH_MIN_BYTES,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             check_crcs=conf.broker_check_crcs,
             session_timeout_ms=int(conf.broker_session_timeout * 1000),

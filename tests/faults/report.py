@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from tests.faults.promises import PROMISES, Promise
-
-_BEGIN: Final = "<!-- make test-faults: begin -->\n"
-_END: Final = "<!-- make test-faults: end -->\n"
+from tests.marks import between
 
 
 class Outcome(NamedTuple):
@@ -27,9 +25,7 @@ Run = Mapping[str, Sequence[Outcome]]
 
 def write_table(document: Path, runs: Mapping[str, Run], now: datetime) -> None:
     """Replace what stands between the marks; ``runs`` is by the broker's name."""
-    before, rest = document.read_text(encoding="utf-8").split(_BEGIN)
-    _, after = rest.split(_END)
-    document.write_text(f"{before}{_BEGIN}\n{table(runs, now)}\n{_END}{after}", encoding="utf-8")
+    between(document, "make test-faults", table(runs, now))
 
 
 def table(runs: Mapping[str, Run], now: datetime) -> str:

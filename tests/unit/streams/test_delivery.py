@@ -29,14 +29,40 @@ def _windows() -> pa.RecordBatch:
 
 
 @in_virtual_time
-async def test_rows_wait_no_longer_than_the_flush_age() -> None:
+async def test_rows_wait_a_quarter_of_a_second_where_the_database_is_quick() -> None:
     place = Place(_LIMITS)
     async with place.running():
+        for offset in (1, 2):
+            place.put(offset)
+            await asyncio.sleep(0.24)
+            assert offset not in place.offsets
+            await asyncio.sleep(0.02)
+            assert offset in place.offsets
+
+
+@pytest.mark.parametrize(
+    ("flush", "pause"), [(0.0, 0.25), (0.05, 0.25), (0.1, 0.4), (0.2, 0.8), (0.3, 1.0), (9.0, 1.0)]
+)
+def test_the_longer_a_flush_takes_the_more_is_gathered_for_the_next_up_to_the_flush_age(
+    flush: float, pause: float
+) -> None:
+    assert _LIMITS.pause_after(flush) == pytest.approx(pause)
+    assert _LIMITS._replace(flush_seconds=0.1).pause_after(flush) == 0.1
+
+
+@in_virtual_time
+async def test_after_a_flush_that_took_long_rows_wait_for_the_flush_age_and_no_longer() -> None:
+    place = Place(_LIMITS)
+    place.sink.fail_next([_AWAY])
+    async with place.running():
         place.put(1)
-        await asyncio.sleep(0.99)
-        assert place.offsets == []
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(1.5)  # a quarter of a second, and the second until the try that works
         assert place.offsets == [1]
+        place.put(2)
+        await asyncio.sleep(0.99)
+        assert place.offsets == [1]
+        await asyncio.sleep(0.02)
+        assert place.offsets == [1, 2]
 
 
 @in_virtual_time
@@ -150,7 +176,7 @@ async def test_nothing_is_safe_before_its_windows_and_dead_letters_are_durable_t
         place.put(rejected=[2])
         place.windows.append(_windows())
         place.sink.fail_next([_AWAY])
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.5)
         # The queries are written by now; ask at every table that follows.
         seen = []
         while (safe := place.delivery.safe(PARTITION)) is None:
