@@ -79,7 +79,7 @@ def _first_words(text: bytes) -> tuple[str, ...]:
     words: list[str] = []
     for token in _tokens(text):
         if token.lastgroup == "word":
-            words.append(token.group().decode().upper())
+            words.append(_name(token).upper())
         elif token.group() != b"(" or words:
             break
         if len(words) == _KEYWORDS:
@@ -105,7 +105,7 @@ def _insert_with_data(text: bytes, keywords: tuple[str, ...]) -> Statement | Non
         elif word == b"FORMAT" and (name := next(tokens, None)) is not None:
             begin = _END_OF_LINE.match(text, name.end())
             data_start = begin.end() if begin else name.end()
-            return _split(text, settings, token, name.group().decode(), data_start, keywords=keywords)
+            return _split(text, settings, token, _name(name), data_start, keywords=keywords)
     return None
 
 
@@ -144,13 +144,18 @@ def _format_of_single_statement(text: bytes) -> str | None:
         depth += _depth_change(token)
         word = token.group().upper() if token.lastgroup == "word" and not depth else b""
         if previous == b"FORMAT" and word:
-            found, in_settings = token.group().decode(), False
+            found, in_settings = _name(token), False
         elif word == b"SETTINGS":
             in_settings = True
         elif not in_settings:
             found = None  # the clause is last but for settings, so that was something else of the name
         previous = word
     return found
+
+
+def _name(token: re.Match[bytes]) -> str:
+    """Return a word as text; bytes that are no UTF-8 as escapes, for the engine to refuse the name they make."""
+    return token.group().decode("utf-8", "backslashreplace")
 
 
 def _depth_change(token: re.Match[bytes]) -> int:

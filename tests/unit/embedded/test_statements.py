@@ -121,3 +121,12 @@ def test_the_data_of_an_insert_is_never_changed(data: bytes) -> None:
 def test_any_bytes_are_read_or_refused_and_nothing_else(text: bytes) -> None:
     with suppress(QueryFailed):
         read_statement(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"INSERT INTO t FORMAT \xca", b"SELECT 1 FORMAT \xca\xff", b"\xffSELECT 1", b"INSERT \xc3 FORMAT \xe2\x80 1"],
+)
+def test_a_name_that_is_no_text_is_left_to_the_engine_to_refuse(text: bytes) -> None:
+    with suppress(QueryFailed):
+        assert read_statement(text).keywords
