@@ -24,23 +24,23 @@ def groups(provisioning: Path) -> list[str]:
     return [group["name"] for group in _read(provisioning)["groups"]]
 
 
-def lower(provisioning: Path) -> dict[str, str]:
-    """Let one rule of each group fire on whatever it finds; return their titles by group."""
+def lower(provisioning: Path) -> dict[str, set[str]]:
+    """Let the rules of each group fire on whatever they find; return their titles by group."""
     content = _read(provisioning)
-    chosen = {}
     for group in content["groups"]:
-        rule = next(rule for rule in group["rules"] if "system.query_log" not in json.dumps(rule))
         group["interval"] = "10s"
-        rule["for"] = "0s"
-        for step in rule["data"]:
-            if "relativeTimeRange" in step:
-                step["relativeTimeRange"]["from"] = max(step["relativeTimeRange"]["from"], _FORTNIGHT)
-            for condition in step["model"].get("conditions", ()):
-                below = condition["evaluator"]["type"] == "lt"
-                condition["evaluator"]["params"] = [1e12 if below else -1e12]
-        chosen[group["name"]] = str(rule["annotations"]["title"])
+        for rule in group["rules"]:
+            rule["for"] = "0s"
+            for step in rule["data"]:
+                if "relativeTimeRange" in step:
+                    step["relativeTimeRange"]["from"] = max(step["relativeTimeRange"]["from"], _FORTNIGHT)
+                for condition in step["model"].get("conditions", ()):
+                    below = condition["evaluator"]["type"] == "lt"
+                    condition["evaluator"]["params"] = [1e12 if below else -1e12]
     _file(provisioning).write_text(json.dumps(content))
-    return chosen
+    return {
+        group["name"]: {str(rule["annotations"]["title"]) for rule in group["rules"]} for group in content["groups"]
+    }
 
 
 def _file(provisioning: Path) -> Path:
