@@ -133,7 +133,9 @@ def _scope(tab: Tab, query: DashboardQuery, caller: Caller) -> Scope:
 
 
 def _panels(tab: Tab, query: DashboardQuery) -> list[tuple[str, Panel]]:
-    found = [(row.title, panel) for row in tab.rows for panel in row.panels if query.panel in {None, panel.id}]
+    found = [
+        (row.title, panel) for row in tab.rows for panel in row.panels if panel.asks and query.panel in {None, panel.id}
+    ]
     if not found:
         raise Refused(404, "unknown-panel", f"the tab has no panel {query.panel}")
     return found

@@ -26,6 +26,8 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
     # A heat map's cells are counts: the unit is that of its rows, which the axis has.
     format_ = FORMATS[panel.unit] if panel.unit is not None and panel.picture is not Picture.HEATMAP else None
     of_stat = panel.picture is Picture.STAT
+    if panel.card is not None:
+        return _of_cards(panel.card, panel.no_data)
     return dashboard.FieldConfig(
         display_name=_labels(panel) if panel.by and not _several(panel) else None,
         unit=format_.unit if format_ else "none",
@@ -33,11 +35,7 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
         no_value=_DASH if of_stat and not panel.is_live else panel.no_data,
         mappings=[_nothing()] if of_stat else None,
         thresholds=steps(panel.thresholds),
-        color=dashboard.FieldColor(
-            mode=dashboard.FieldColorModeId.THRESHOLDS
-            if panel.picture in NUMBERS and (panel.thresholds or of_stat)
-            else dashboard.FieldColorModeId.PALETTE_CLASSIC
-        ),
+        color=_colours(panel),
         custom=custom,
     )
 
@@ -46,6 +44,32 @@ def _decimals(panel: Panel) -> int | None:
     # An amount in a tile is shortened to thousands and millions: 16.8 K rather than 17 K.
     shortened = panel.picture is Picture.HEATMAP or (panel.tile is not None and panel.unit is Unit.MONEY)
     return None if panel.unit is None or shortened else FORMATS[panel.unit].decimals
+
+
+def _colours(panel: Panel) -> dashboard.FieldColor:
+    """Return how values are coloured: by their lines; bars without any have one colour, which says nothing."""
+    if panel.picture not in NUMBERS:
+        return dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
+    if panel.thresholds or panel.picture is Picture.STAT:
+        return dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.FIXED, fixed_color="blue")
+
+
+def _of_cards(state: Column, no_data: str) -> dashboard.FieldConfig:
+    return dashboard.FieldConfig(
+        unit="none",
+        no_value=no_data,
+        mappings=[
+            dashboard.ValueMap(
+                options={
+                    text: dashboard.ValueMappingResult(color=_COLOURS[how], index=place)
+                    for place, (text, how) in enumerate(state.states.items())
+                }
+            )
+        ],
+        thresholds=steps(None),
+        color=dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS),
+    )
 
 
 def steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
@@ -70,8 +94,8 @@ def overrides(panel: Panel, kept: Sequence[str]) -> Iterator[dashboard.Dashboard
         for name, colour in PROVIDERS.items():
             # Grafana matches the name that a field has before displayName: the figure's and the label's.
             yield _override("byRegexp", f"/\\b{name}\\b/", {"color": {"mode": "fixed", "fixedColor": colour}})
-    # A tile's settings come with its answer, and an override would win over them.
-    for column in () if panel.tile is not None else panel.columns:
+    # A tile's settings come with its answer, and an override would win over them; a card is named by its row's label.
+    for column in () if panel.tile is not None or panel.card else panel.columns:
         if properties := _properties(column, panel, kept):
             yield _override("byName", column.name, properties)
 

@@ -12,10 +12,10 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import fields, live, marks, prometheus, tiles, variables
-from dashboards.clickhouse import Query, source
+from dashboards import fields, live, marks, prometheus, shared, tiles, variables
+from dashboards.clickhouse import Frame, Query, source
 from dashboards.links import link, to_tabs
-from dashboards.panel import Ask, Origin, Panel, Picture, Tab
+from dashboards.panel import WIDTH, Ask, Origin, Panel, Picture, Tab
 from dashboards.pictures import Drawing, drawing
 from kpis.dialect import Grafana
 
@@ -49,9 +49,10 @@ def build(tab: Tab) -> dashboard.Dashboard:
         .annotations(marks.of(tab))
     )
     for row in tab.rows:
-        built.with_row(builders.Row(row.title))
+        heading = builders.Row(row.title)
+        built.with_row(heading)
         for panel in row.panels:
-            built.with_panel(_panel(panel, tab))
+            (heading if row.collapsed else built).with_panel(_panel(panel, tab))
     return _numbered(built.build(), tab)
 
 
@@ -70,7 +71,19 @@ def _numbered(built: dashboard.Dashboard, tab: Tab) -> dashboard.Dashboard:
     for one in built.panels or []:
         if isinstance(one, dashboard.RowPanel):
             one.id_val = next(headings)
+            _place(one)
     return built
+
+
+def _place(row: dashboard.RowPanel) -> None:
+    """Put the panels of a collapsed row where they stand when it is opened; the SDK leaves all of them on one spot."""
+    x, y, height = 0, (row.grid_pos or dashboard.GridPos()).y + 1, 0
+    for panel in row.panels:
+        place = panel.grid_pos or dashboard.GridPos()
+        if x + place.w > WIDTH:
+            x, y, height = 0, y + height, 0
+        panel.grid_pos = dashboard.GridPos(x=x, y=y, w=place.w, h=place.h)
+        x, height = x + place.w, max(height, place.h)
 
 
 def _panel(panel: Panel, tab: Tab) -> builders.Panel:
@@ -87,7 +100,7 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
         .span(panel.width)
         .options(drawn.options)
         .targets([_target(ref, ask, panel, tab, drawn) for ref, ask in panel.asks.items()])
-        .transformations(list(drawn.transformations))
+        .transformations([*shared.transformations(panel), *drawn.transformations])
         .field_config(
             dashboard.FieldConfigSource(
                 defaults=fields.defaults(panel, drawn.custom), overrides=list(fields.overrides(panel, kept))
@@ -98,10 +111,10 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
 
 
 def _source(panel: Panel) -> DataSourceRef:
-    if panel.is_live:
+    if panel.is_live or panel.picture is Picture.ALERTS:
         return live.source()
-    if panel.tile is not None and panel.tile.asks != panel.id:
-        return tiles.SHARED
+    if shared.is_shown(panel):
+        return shared.SOURCE
     return prometheus.source() if panel.origin is Origin.METRICS else source()
 
 
@@ -109,17 +122,23 @@ def _target(ref: str, ask: Ask, panel: Panel, tab: Tab, drawn: Drawing) -> Build
     if ask.pushed:
         return live.Listen(ref, ask.pushed)
     if panel.tile is not None:
-        if panel.tile.asks != panel.id:
-            return tiles.Share(ref, panel.tile.asks)
-        return Query(ref, tiles.statement(panel.tile, _dialect(ask, tab)), drawn.frame)
+        return _answered(ref, panel, panel.tile.asks, tiles.statement(panel.tile, _dialect(ask, tab)))
+    if ask.shared is not None:
+        return _answered(ref, panel, ask.shared.panel, ask.shared.render(_dialect(ask, tab)))
     if ask.origin is Origin.METRICS:
         return prometheus.query(ref, statement(ask, tab), ask.legend, panel.picture)
     return Query(ref, statement(ask, tab), drawn.frame)
 
 
+def _answered(ref: str, panel: Panel, asking: int, sql: str) -> Builder[Dataquery]:
+    """Return the question that several panels share, of the panel that asks it; the answer of that one, of others."""
+    return Query(ref, sql, Frame.TABLE) if asking == panel.id else shared.Share(ref, asking)
+
+
 def _description(panel: Panel, tab: Tab) -> str:
-    shared = frozenset.intersection(*(ask.filters for ask in panel.asks.values()))
-    ignored = [variables.LABELS[name] for name in tab.variables if name not in shared]
+    by_all = [ask.filters for ask in panel.asks.values()]
+    narrows = frozenset.intersection(*by_all) if by_all else frozenset()
+    ignored = [variables.LABELS[name] for name in tab.variables if name not in narrows]
     narrowed = f" Not narrowed by: {', '.join(ignored).lower()}." if ignored else ""
     dash = f" A dash: {panel.no_data}." if panel.picture is Picture.STAT else ""
     return panel.description + narrowed + dash

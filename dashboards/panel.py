@@ -21,11 +21,20 @@ WIDTH: Final = 24
 
 
 class Origin(StrEnum):
-    """Who answers a question: our tables, what a ClickHouse server notes about itself, or the worker's metrics."""
+    """Who answers: our tables, what a ClickHouse server notes about itself, the worker's metrics, Grafana's alerts."""
 
     TABLES = "tables"
     SERVER_LOG = "server log"
     METRICS = "metrics"
+    ALERTS = "alerts"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One statement for several panels of a tab: the panel that asks it, and the statement with all their columns."""
+
+    panel: int
+    render: Callable[[Dialect], str]
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Ask:
     ``filters`` are those of the tab's variables that narrow it (the tenant always does); ``render`` returns the
     statement in a dialect that has no others. ``legend`` names the series of metrics by their labels. ``pushed`` is the
     figure's name in what the worker pushes to Grafana Live: Grafana listens instead of asking, others still ask.
+    ``shared`` is what Grafana asks once for this panel and others; whoever is not Grafana asks each on its own.
     """
 
     filters: frozenset[str]
@@ -42,6 +52,7 @@ class Ask:
     origin: Origin = Origin.TABLES
     legend: str = ""
     pushed: str = ""
+    shared: Shared | None = None
 
 
 class Picture(StrEnum):
@@ -60,6 +71,7 @@ class Picture(StrEnum):
       ``source``, ``target``, ``mainstat``, ``thickness``); the statistics are texts, which Grafana draws as
       they are.
     - ``GEOMAP``: ``country`` (ISO 3166-1 alpha-2), numbers, of which the first sizes the marker.
+    - ``ALERTS``: asks nothing; Grafana lists its own alerts.
     """
 
     STAT = "stat"
@@ -73,6 +85,7 @@ class Picture(StrEnum):
     HEATMAP = "heatmap"
     NODE_GRAPH = "nodeGraph"
     GEOMAP = "geomap"
+    ALERTS = "alertlist"
 
 
 @dataclass(frozen=True)
@@ -179,8 +192,16 @@ class Panel:
     @property
     def origin(self) -> Origin:
         """Who answers all of its questions."""
+        if self.picture is Picture.ALERTS:
+            return Origin.ALERTS
         (origin,) = {ask.origin for ask in self.asks.values()}
         return origin
+
+    @property
+    def card(self) -> Column | None:
+        """The state that a ``STAT`` shows of each row as a coloured card; ``None`` where it shows numbers."""
+        states = (column for column in self.columns if column.states)
+        return next(states, None) if self.picture is Picture.STAT else None
 
     @property
     def is_live(self) -> bool:
@@ -190,10 +211,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Row:
-    """A heading over the panels that follow."""
+    """A heading over the panels that follow; those of a ``collapsed`` one ask nothing until it is opened."""
 
     title: str
     panels: tuple[Panel, ...]
+    collapsed: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,15 @@ from grafana_foundation_sdk.models import (
 
 from dashboards import tiles
 from dashboards.clickhouse import Frame
-from dashboards.panel import Panel, Picture, Tile
+from dashboards.panel import Column, Panel, Picture, Tile
 from dashboards.units import FORMATS
 from kpis.kpi import Good
 from kpis.registry import get
 
 _NARROWEST: Final = 70
 """Pixels of a table's column; Grafana's 150 pushes the last columns of most tables off the screen."""
+_FEW_ROWS: Final = 8
+"""A table of this height or less shows all of its rows."""
 _LEGEND: Final = common.VizLegendOptions(
     calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
 )
@@ -91,7 +93,9 @@ def _stat(panel: Panel) -> Drawing:
         wide_layout=True,
         reduce_options=_LAST if panel.is_live else _ALL_ROWS,
     )
-    return Drawing("stat", options, {}, Frame.TABLE) if panel.tile is None else _tile(panel.tile)
+    if panel.tile is not None:
+        return _tile(panel.tile)
+    return _cards(panel, panel.card) if panel.card else Drawing("stat", options, {}, Frame.TABLE)
 
 
 def _tile(tile: Tile) -> Drawing:
@@ -108,6 +112,44 @@ def _tile(tile: Tile) -> Drawing:
         text=common.VizTextDisplayOptions(title_size=13, value_size=28, percent_size=14),
     )
     return Drawing("stat", options, {}, Frame.TABLE, tiles.transformations(tile))
+
+
+def _cards(panel: Panel, state: Column) -> Drawing:
+    """Draw a card for each row: its label over its state, on the state's colour.
+
+    A stat panel names texts by their field alone, so every row becomes a field of its own.
+    """
+    options = stat.Options(
+        graph_mode=common.BigValueGraphMode.NONE,
+        color_mode=common.BigValueColorMode.BACKGROUND_SOLID,
+        text_mode=common.BigValueTextMode.VALUE_AND_NAME,
+        wide_layout=False,
+        orientation=common.VizOrientation.VERTICAL,
+        reduce_options=common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields="/.*/"),
+        text=common.VizTextDisplayOptions(title_size=14, value_size=20),
+    )
+    parts = [
+        {"fieldName": name, "handlerKey": f"field.{part}"}
+        for name, part in ((panel.by[0], "name"), (state.name, "value"))
+    ]
+    rows = dashboard.DataTransformerConfig(id_val="rowsToFields", options={"mappings": parts})
+    return Drawing("stat", options, {}, Frame.TABLE, (rows,))
+
+
+def _alerts(_: Panel) -> Drawing:
+    """Draw Grafana's own list; the SDK has no module for it."""
+    options = {
+        "viewMode": "list",
+        "datasource": "-- Grafana --",  # and not the rules of Prometheus, which come as alerts of Grafana
+        "groupMode": "default",
+        "maxItems": 20,
+        "sortOrder": 3,  # by importance
+        "dashboardAlerts": False,
+        "alertName": "",
+        "alertInstanceLabelFilter": "",
+        "stateFilter": {"firing": True, "pending": True, "recovering": True, "noData": True, "error": True},
+    }
+    return Drawing("alertlist", options, {}, Frame.TABLE)
 
 
 def _gauge(_: Panel) -> Drawing:
@@ -143,8 +185,10 @@ def _bars(panel: Panel) -> Drawing:
     return Drawing("barchart", options, barchart.FieldConfig(fill_opacity=80, line_width=0), Frame.TABLE)
 
 
-def _table(_: Panel) -> Drawing:
-    custom = common.TableFieldOptions(filterable=True, min_width=_NARROWEST)
+def _table(panel: Panel) -> Drawing:
+    # The mark of a filter takes the room of a heading: only where there is something to filter.
+    custom = common.TableFieldOptions(filterable=panel.height > _FEW_ROWS, min_width=_NARROWEST).to_json()
+    custom["wrapHeaderText"] = True  # younger than the SDK
     return Drawing("table", table.Options(show_header=True), custom, Frame.TABLE)
 
 
@@ -250,4 +294,5 @@ _DRAWINGS: Final[dict[Picture, Callable[[Panel], Drawing]]] = {
     Picture.HEATMAP: _heatmap,
     Picture.NODE_GRAPH: _node_graph,
     Picture.GEOMAP: _geomap,
+    Picture.ALERTS: _alerts,
 }

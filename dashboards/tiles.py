@@ -12,10 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
-from grafana_foundation_sdk.models.common import DataSourceRef
 
 from dashboards.panel import Tile
 from kpis import at_risk, currency
@@ -26,8 +23,6 @@ from kpis.query import select
 from kpis.registry import get
 from kpis.scope import Interval
 
-SHARED: Final = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
-"""Grafana's own data source: the answer of another panel of the dashboard."""
 _STEPS: Final = {Interval.MINUTE: "MINUTE", Interval.HOUR: "HOUR", Interval.DAY: "DAY", Interval.WEEK: "WEEK"}
 _SETTINGS: Final = {
     "says": "displayName",
@@ -49,34 +44,6 @@ _TIMES: Final = (
     f"part = {_END}, range_end + INTERVAL 1 SECOND, "
     "range_end + toIntervalSecond(intDiv(dateDiff('second', range_start, range_end), 10) + 2))"
 )
-
-
-class SharedQuery(Dataquery):
-    """Shows what another panel of the dashboard asked."""
-
-    def __init__(self, ref: str, panel: int) -> None:
-        self._ref = ref
-        self._panel = panel
-
-    def to_json(self) -> dict[str, object]:
-        """Return the query as Grafana's editor would save it."""
-        return {
-            "refId": self._ref,
-            "datasource": {"type": "datasource", "uid": "-- Dashboard --"},
-            "panelId": self._panel,
-            "withTransforms": False,
-        }
-
-
-class Share(Builder[SharedQuery]):
-    """What the SDK's builders take for a query."""
-
-    def __init__(self, ref: str, panel: int) -> None:
-        self._query = SharedQuery(ref, panel)
-
-    def build(self) -> SharedQuery:
-        """Return the query."""
-        return self._query
 
 
 def statement(tile: Tile, dialect: Dialect) -> str:

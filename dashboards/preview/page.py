@@ -25,6 +25,7 @@ _TILE_HEIGHT: Final = 4
 _GROWS: Final = {Picture.TABLE: " grows", Picture.STATE_TIMELINE: " grows whole"}
 _ELSEWHERE: Final = {
     Origin.METRICS: "Grafana shows these from Prometheus; a preview asks ClickHouse only",
+    Origin.ALERTS: "Grafana lists these itself: it is Grafana that judges the alert rules",
     Origin.SERVER_LOG: "Grafana shows these from the log of a ClickHouse server; the embedded engine keeps none",
 }
 

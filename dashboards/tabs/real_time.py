@@ -1,14 +1,19 @@
-"""Real-Time Integration Monitor: what is happening now, every five seconds."""
+"""Real-Time Integration Monitor: what is happening now, every five seconds.
+
+It asks four statements each time, whatever it shows: panels share answers (``dashboards.shared``), and what is seldom
+looked at is in rows that ask nothing until they are opened.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from dashboards.live import LABEL
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import thresholds
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Shared, Tab
+from dashboards.questions import series, thresholds
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, STATES, SYNC_COLUMNS, findings, of_links, trend
+from dashboards.tabs.parts import FINDING_COLUMNS, SYNC_COLUMNS, findings, of_links
 from kpis.analyses.facts import Over
 from kpis.conditions import is_one_of
 from kpis.dialect import Dialect
@@ -22,14 +27,27 @@ _PROVIDER: Final = frozenset({"provider"})
 # What streams.live pushes, and over how long.
 _RATE: Final = "queries_per_minute"
 _PUSHED_MINUTES: Final = 5
+# Panels whose answer others show as well.
+_STATUS_PANEL, _MINUTES_PANEL = 1, 10
+_MINUTE_FIGURES: Final = ("query_count", "error_rate", "latency_p95_ms")
+_CARD_STATES: Final = {"healthy": "ok", "degraded": "warning", "critical": "critical"}
+_CONNECTIONS: Final = {"receiving": "ok", "quiet": "warning", "silent": "critical", "silent for a day": "critical"}
+# Topic → table, and after how many minutes without an event it is quiet; after four times as many it is silent.
+# Connectors report with their syncs, the others as often as people write.
+_TOPICS: Final = {
+    "Queries": ("integration_query_metrics", 5),
+    "Outcomes": ("conversation_outcomes", 5),
+    "Health": ("integration_health_history", 20),
+    "Intelligence": ("conversation_intelligence", 5),
+}
 
 
 def _last(dialect: Dialect, minutes: int) -> Dialect:
     return Over(dialect, f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
 
 
-def _cards(dialect: Dialect) -> str:
-    live = select(("query_count", "error_rate", "latency_p95_ms"), _last(dialect, 15), by=("provider",))
+def _status(dialect: Dialect) -> str:
+    live = select(_MINUTE_FIGURES, _last(dialect, _PUSHED_MINUTES), by=("provider",))
     return f"""
 WITH live AS ({live}),
 reported AS
@@ -50,18 +68,71 @@ open AS
 )
 SELECT r.integration_provider AS integration,
     multiIf(open.grave, 'critical', open.findings > 0 OR r.unwell > 0, 'degraded', 'healthy') AS state,
-    live.query_count / 15 AS per_minute, live.error_rate AS errors, live.latency_p95_ms AS p95,
+    live.query_count / {_PUSHED_MINUTES} AS queries_per_minute, live.error_rate AS error_rate,
+    live.latency_p95_ms AS latency_p95_ms,
+    open.findings AS findings, r.unwell AS unwell, r.links AS links,
     toFloat64(r.quota) AS quota,
     dateDiff('second', r.heard, {dialect.now}) / 60 AS heard_minutes,
-    dateDiff('second', r.oldest_sync, {dialect.now}) / 3600 AS oldest_sync_hours,
-    r.unwell AS unwell, r.links AS links, open.findings AS findings
+    dateDiff('second', r.oldest_sync, {dialect.now}) / 3600 AS oldest_sync_hours
 FROM reported AS r
 LEFT JOIN live ON live.provider = r.integration_provider
 LEFT JOIN open ON open.integration_provider = r.integration_provider
 ORDER BY state = 'healthy', integration"""
 
 
-def _pushed(id_: int, title: str, question: str, kpi: str, figure: str, *, unit: Unit) -> Panel:
+def _of_status(*columns: str) -> Ask:
+    """Ask for some columns of the status of integrations; Grafana asks for all of them once."""
+
+    def render(dialect: Dialect) -> str:
+        return f"SELECT {', '.join(('integration', *columns))} FROM ({_status(dialect)})"
+
+    return Ask(_PROVIDER, render, shared=Shared(_STATUS_PANEL, _status))
+
+
+def _figure(id_: int, question: str, kpi: str, figure: str, *, unit: Unit, title: str = "") -> Panel:
+    """Return a figure of the last minutes as a bar for each integration."""
+    about = get(kpi)
+    lines = None if figure == _RATE else thresholds(kpi)
+    return Panel(
+        id=id_,
+        title=title or about.title,
+        description=f"{question} {title or about.title} of the last {_PUSHED_MINUTES} minutes, by integration.",
+        picture=Picture.BAR_GAUGE,
+        asks={"A": _of_status(figure)},
+        no_data="No integration has reported yet",
+        width=8,
+        height=6,
+        unit=unit,
+        thresholds=lines,
+        columns=(Column(figure, title or about.title, unit, lines),),
+        by=("integration",),
+    )
+
+
+def _by_minute(id_: int, kpi: str, title: str, description: str, *, bars: bool = False) -> Panel:
+    """Return a figure by minute and integration; one statement answers all of them."""
+    about = get(kpi)
+    own = series(kpi, every=Interval.MINUTE, by=("provider",))
+    everything = series(*_MINUTE_FIGURES, every=Interval.MINUTE, by=("provider",)).render
+    lines = None if bars else thresholds(kpi)
+    return Panel(
+        id=id_,
+        title=title,
+        description=description,
+        picture=Picture.TIME_BARS if bars else Picture.TIME_SERIES,
+        asks={"A": Ask(own.filters, own.render, shared=Shared(_MINUTES_PANEL, everything))},
+        no_data="No query in this range",
+        width=8,
+        height=8,
+        unit=about.unit,
+        thresholds=lines,
+        columns=(Column(kpi, about.title, about.unit, lines),),
+        stacked=bars,
+        by=("provider",),
+    )
+
+
+def _pushed_rows(kpi: str, figure: str) -> Callable[[Dialect], str]:
     def render(dialect: Dialect) -> str:
         value = f"{kpi} / {_PUSHED_MINUTES}" if figure == _RATE else kpi
         rows = select((kpi,), _last(dialect, _PUSHED_MINUTES), by=("provider",))
@@ -69,16 +140,20 @@ def _pushed(id_: int, title: str, question: str, kpi: str, figure: str, *, unit:
             f"SELECT provider AS integration, {value} AS {figure} FROM ({rows}) WHERE {kpi}_n > 0 ORDER BY integration"
         )
 
+    return render
+
+
+def _pushed(id_: int, title: str, question: str, kpi: str, figure: str, *, unit: Unit) -> Panel:
     lines = None if figure == _RATE else thresholds(kpi)
     return Panel(
         id=id_,
         title=title,
         description=f"{question} {get(kpi).title} of the last {_PUSHED_MINUTES} minutes, by integration. The worker "
-        "pushes it to Grafana Live every five seconds, of all tenants together.",
+        "pushes it to Grafana Live every five seconds, of all tenants together. Empty where nothing is pushed to this "
+        "Grafana (docs/dashboards.md): the same figures, asked for, are at the top.",
         picture=Picture.STAT,
-        asks={"A": Ask(frozenset(), render, pushed=figure)},
-        no_data="No query in five minutes, or nothing is pushed to this Grafana (docs/dashboards.md). The charts below "
-        "ask ClickHouse every five seconds",
+        asks={"A": Ask(frozenset(), _pushed_rows(kpi, figure), pushed=figure)},
+        no_data="No query in five minutes, or nothing is pushed to this Grafana (docs/dashboards.md)",
         width=8,
         height=6,
         unit=unit,
@@ -97,100 +172,121 @@ ORDER BY created_at DESC
 LIMIT 100"""
 
 
-def _freshness(dialect: Dialect) -> str:
-    tables = {
-        "queries": "integration_query_metrics",
-        "outcomes": "conversation_outcomes",
-        "health": "integration_health_history",
-        "intelligence": "conversation_intelligence",
-    }
-    since = f"{dialect.tenant('user_id')} AND created_at >= {dialect.end} - INTERVAL 7 DAY"
-    minutes = f"dateDiff('second', max(created_at), {dialect.now}) / 60 AS minutes"
+def _topics(dialect: Dialect) -> str:
+    """Ask for the newest event of each topic; one that was silent for a day is not looked for further back."""
+    since = f"{dialect.tenant('user_id')} AND created_at >= {dialect.end} - INTERVAL 1 DAY"
+    newest = f"dateDiff('second', max(created_at), {dialect.now}) / 60"
+    state = "multiIf(events = 0, 'silent for a day', newest < {usual}, 'receiving', newest < {long}, 'quiet', 'silent')"
     selects = (
-        f"SELECT '{name}' AS stream, {minutes} FROM {table} WHERE {since} HAVING count() > 0"
-        for name, table in tables.items()
+        f"SELECT {place} AS place, '{name}' AS topic, count() AS events, {newest} AS newest, "
+        f"{state.format(usual=usual, long=4 * usual)} AS connection FROM {table} WHERE {since}"
+        for place, (name, (table, usual)) in enumerate(_TOPICS.items())
     )
-    return " UNION ALL ".join(selects)
+    return (
+        "SELECT topic, connection, if(events = 0, NULL, newest) AS minutes "
+        f"FROM ({' UNION ALL '.join(selects)}) ORDER BY place"
+    )
 
 
 _NOW: Final = Row(
     "Now",
     (
         Panel(
-            id=1,
+            id=_STATUS_PANEL,
             title="Integration status",
-            description="How is each integration doing? "
-            "The last 15 minutes and the last report of every integration. Critical: a critical finding is "
-            "open. Degraded: any finding is open, or a connector reports trouble. Click one for its health.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(_PROVIDER, _cards)},
+            description="How is each integration doing? Critical: a critical incident is open. Degraded: any "
+            "incident is open, or a connector reports trouble.",
+            picture=Picture.STAT,
+            asks={"A": _of_status("state")},
             no_data="No integration has reported yet",
             width=24,
-            height=8,
-            columns=(
-                Column(
-                    "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
-                ),
-                Column("state", "State", states={**STATES, "critical": "critical"}),
-                Column("per_minute", "Queries a minute", Unit.SCORE),
-                Column("errors", "Failing", Unit.RATIO),
-                Column("p95", "95 % within", Unit.MILLISECONDS),
-                Column("quota", "API quota", Unit.RATIO),
-                Column("heard_minutes", "Reported ago", Unit.MINUTES),
-                Column("oldest_sync_hours", "Oldest sync", Unit.HOURS),
-                Column("unwell", "Links in trouble", Unit.COUNT),
-                Column("links", "Links", Unit.COUNT),
-                Column("findings", "Open findings", Unit.COUNT),
-            ),
+            height=3,
+            columns=(Column("state", "State", states=_CARD_STATES),),
+            by=("integration",),
+            link=Link("Integration Health", names.HEALTH),
         ),
-        Panel(
-            id=2,
-            title="Open incidents",
-            description="What is wrong, and what to do? Open findings of the detectors, the newest first.",
-            picture=Picture.TABLE,
-            asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
-            no_data="Nothing is wrong: there is no open finding",
-            width=16,
-            height=8,
-            columns=FINDING_COLUMNS,
+        _figure(
+            8, "How many queries come in right now?", "query_count", _RATE, unit=Unit.SCORE, title="Queries per minute"
         ),
-        Panel(
-            id=3,
-            title="Data freshness by topic",
-            description="Is data still coming in? "
-            "Minutes since the newest event of each stream. More than a few minutes in working hours means "
-            "that a producer, Kafka or the worker stands still.",
-            picture=Picture.STAT,
-            asks={"A": Ask(frozenset(), _freshness)},
-            no_data="No event has arrived yet",
-            width=8,
-            height=8,
-            unit=Unit.MINUTES,
-            columns=(Column("minutes", "Minutes", Unit.MINUTES),),
-            by=("stream",),
+        _figure(9, "How many fail right now?", "error_rate", "error_rate", unit=Unit.RATIO),
+        _figure(
+            13, "How slow are the slowest 5 % right now?", "latency_p95_ms", "latency_p95_ms", unit=Unit.MILLISECONDS
         ),
     ),
 )
 
-_PUSHES: Final = Row(
-    "This very moment",
+_WRONG: Final = Row(
+    "What is wrong",
     (
-        _pushed(
-            5,
-            "Queries per minute, live",
-            "How many queries a minute come in right now?",
-            "query_count",
-            _RATE,
-            unit=Unit.SCORE,
+        Panel(
+            id=2,
+            title="Open incidents",
+            description="What is wrong, and what to do? What the detectors found and is not over, the newest first.",
+            picture=Picture.TABLE,
+            asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
+            no_data="Nothing is wrong: there is no open incident",
+            width=15,
+            height=7,
+            columns=FINDING_COLUMNS,
         ),
-        _pushed(6, "Query error rate, live", "How many fail right now?", "error_rate", "error_rate", unit=Unit.RATIO),
-        _pushed(
-            7,
-            "Response time p95, live",
-            "How slow are the slowest 5 % right now?",
-            "latency_p95_ms",
-            "latency_p95_ms",
-            unit=Unit.MILLISECONDS,
+        Panel(
+            id=4,
+            title="Active alerts",
+            description="Which alert rules of Grafana are firing, about to fire, or cannot be evaluated? Their "
+            "messages go where the notification policy says. Incidents are what detectors found; alerts are lines that "
+            "were crossed.",
+            picture=Picture.ALERTS,
+            asks={},
+            no_data="No alert is active",
+            width=9,
+            height=7,
+        ),
+    ),
+)
+
+_DATA: Final = Row(
+    "Connection and freshness",
+    (
+        Panel(
+            id=3,
+            title="Data freshness by topic",
+            description="Is data still coming in? Minutes since the newest event of each topic. Quiet or silent in "
+            "working hours: a producer, Kafka or the worker stands still; romashka doctor says which.",
+            picture=Picture.TABLE,
+            asks={"A": Ask(frozenset(), _topics)},
+            no_data="No event of the last day",
+            width=9,
+            height=8,
+            columns=(
+                Column("topic", "Topic"),
+                Column("connection", "Connection", states=_CONNECTIONS),
+                Column("minutes", "Newest event", Unit.MINUTES),
+            ),
+        ),
+        Panel(
+            id=14,
+            title="Connectors",
+            description="What do the connectors of each integration report? Its connections of all tenants, the quota "
+            "of the one that used most, and the oldest sync among them.",
+            picture=Picture.TABLE,
+            asks={"A": _of_status("findings", "unwell", "links", "quota", "heard_minutes", "oldest_sync_hours")},
+            no_data="No integration has reported yet",
+            width=15,
+            height=8,
+            columns=(
+                Column(
+                    "integration",
+                    "Integration",
+                    link=Link("Its health", names.HEALTH, {"provider": "integration"}),
+                    width=110,
+                ),
+                Column("findings", "Open incidents", Unit.COUNT),
+                Column("unwell", "In trouble", Unit.COUNT),
+                Column("links", "Connections", Unit.COUNT, width=105),
+                Column("quota", "API quota used", Unit.RATIO),
+                Column("heard_minutes", "Last report", Unit.MINUTES),
+                Column("oldest_sync_hours", "Oldest sync", Unit.HOURS),
+            ),
         ),
     ),
 )
@@ -198,33 +294,21 @@ _PUSHES: Final = Row(
 _LIVE: Final = Row(
     "Minute by minute",
     (
-        trend(
+        _by_minute(
             10,
-            "Queries per minute",
-            "How many queries come in? Queries a minute by integration.",
             "query_count",
-            every=Interval.MINUTE,
-            by=("provider",),
-            width=8,
+            "Queries per minute by integration",
+            "How many queries come in? Queries by minute.",
             bars=True,
         ),
-        trend(
-            11,
-            "Query error rate",
-            "How many fail? Share of failed queries by minute and integration.",
-            "error_rate",
-            every=Interval.MINUTE,
-            by=("provider",),
-            width=8,
+        _by_minute(
+            11, "error_rate", "Query error rate by integration", "How many fail? Share of failed queries by minute."
         ),
-        trend(
+        _by_minute(
             12,
-            "Response time p95",
-            "How quickly do they answer? Response time that 95 % stay below, by minute and integration.",
             "latency_p95_ms",
-            every=Interval.MINUTE,
-            by=("provider",),
-            width=8,
+            "Response time p95 by integration",
+            "How quickly do they answer? Response time that 95 % stay below, by minute.",
         ),
     ),
 )
@@ -235,8 +319,8 @@ _SYNCS: Final = Row(
         Panel(
             id=20,
             title="Recent syncs",
-            description="Which syncs ran last? "
-            "Sync jobs of this range, the newest first, with what they moved and what failed.",
+            description="Which syncs ran last? Sync jobs of this range, the newest first, with what they moved and "
+            "what failed.",
             picture=Picture.TABLE,
             asks={"A": Ask(_PROVIDER, _syncs)},
             no_data="No sync job reported in this range",
@@ -245,13 +329,40 @@ _SYNCS: Final = Row(
             columns=SYNC_COLUMNS,
         ),
     ),
+    collapsed=True,
+)
+
+_PUSHES: Final = Row(
+    "Pushed by the worker",
+    (
+        _pushed(
+            5,
+            "Queries per minute, live",
+            "How many queries come in this very moment?",
+            "query_count",
+            _RATE,
+            unit=Unit.SCORE,
+        ),
+        _pushed(
+            6, "Query error rate, live", "How many fail this very moment?", "error_rate", "error_rate", unit=Unit.RATIO
+        ),
+        _pushed(
+            7,
+            "Response time p95, live",
+            "How slow are the slowest 5 % this very moment?",
+            "latency_p95_ms",
+            "latency_p95_ms",
+            unit=Unit.MILLISECONDS,
+        ),
+    ),
+    collapsed=True,
 )
 
 TAB: Final = Tab(
     uid=names.REAL_TIME,
     title="Real-Time Integration Monitor",
     about="What is happening now?",
-    rows=(_NOW, _PUSHES, _LIVE, _SYNCS),
+    rows=(_NOW, _WRONG, _DATA, _LIVE, _SYNCS, _PUSHES),
     variables=("provider",),
     audience="operations",
     span="now-15m",

@@ -115,9 +115,18 @@ class Reader:
         """Sign out and shut the window."""
         self._context.close()
 
-    def open(self, uid: str, variables: Mapping[str, str] | None = None, span: tuple[str, str] | None = None) -> Visit:
-        """Open a tab, wait until it stands still, and tell what happened; the panels are those of the first view."""
-        parts = {f"var-{name}": value for name, value in (variables or {}).items()}
+    def open(
+        self,
+        uid: str,
+        variables: Mapping[str, str] | None = None,
+        span: tuple[str, str] | None = None,
+        refresh: str = "15m",
+    ) -> Visit:
+        """Open a tab, wait until it stands still, and tell what happened; the panels are those of the first view.
+
+        It refreshes as seldom as ``refresh`` says: a tab that asks every few seconds would not stand still.
+        """
+        parts = {f"var-{name}": value for name, value in (variables or {}).items()} | {"refresh": refresh}
         if span is not None:
             parts["from"], parts["to"] = span
         return self.go(f"/d/{uid}?{urlencode({**parts, 'theme': self._theme, 'orgId': '1'})}")

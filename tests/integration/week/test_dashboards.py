@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards import tiles
 from dashboards.clickhouse import PLUGIN
 from dashboards.tabs import ALL as ALL_TABS
+from kpis.dialect import Bound
 from kpis.dialect import Grafana as InGrafana
 from kpis.query import ALL_TENANTS, Scope, figures
 from sinks.connection import connect
@@ -71,7 +72,7 @@ class Statement(NamedTuple):
 def of_file(path: Path) -> Iterator[Statement]:
     """Yield what the dashboard's panels ask of ClickHouse."""
     dashboard = json.loads(path.read_text(encoding="utf-8"))
-    for panel in dashboard["panels"]:
+    for panel in (one for top in dashboard["panels"] for one in (top, *top.get("panels", ()))):
         named = frozenset(
             one["matcher"]["options"]
             for one in panel.get("fieldConfig", {}).get("overrides", [])
@@ -255,3 +256,15 @@ def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(cl
     assert pushed.keys() == expected.keys()
     for provider, figures_ in pushed.items():
         assert figures_ == pytest.approx(expected[provider], abs=0.01)
+
+
+def test_panels_that_share_an_answer_show_what_they_would_ask_alone(client: Client, week: Week) -> None:
+    dialect = Bound(Scope(week.end - timedelta(minutes=15), week.end, ALL_TENANTS, as_of=week.end))
+    shared = [(panel, one) for tab in ALL_TABS for panel in tab.panels for one in panel.asks.values() if one.shared]
+    assert len(shared) > 5
+    for panel, one in shared:
+        assert one.shared is not None
+        alone = ask(client, one.render(dialect), dialect.parameters)
+        whole = ask(client, one.shared.render(dialect), dialect.parameters)
+        assert alone, panel.title
+        assert alone == [{name: row[name] for name in alone[0]} for row in whole], panel.title

@@ -19,12 +19,14 @@ from dashboards.links import address
 from dashboards.panel import WIDTH, Link, Origin, Picture, Tab
 from dashboards.tabs import ALL, names
 from dashboards.units import FORMATS
+from kpis.dialect import Grafana
 from kpis.kpi import Unit
 from kpis.registry import get
 from simulator.catalogue import PROFILES
 
 Dashboard = dict[str, Any]
 # Models are shared, and what is rejected or asked belongs to the system itself.
+_NOBODY = Grafana(variables=())
 _OF_NO_TENANT = ("customer_model_quality", "dead_letters", "system.query_log")
 
 
@@ -41,7 +43,9 @@ def built(tab: Tab) -> Dashboard:
 
 
 def panels(built: Dashboard) -> list[Dashboard]:
-    return [panel for panel in built["panels"] if panel["type"] != "row"]
+    """Every panel, those of collapsed rows included."""
+    every = [one for panel in built["panels"] for one in (panel, *panel.get("panels", ()))]
+    return [panel for panel in every if panel["type"] != "row"]
 
 
 def test_a_dashboard_has_a_stable_uid_and_no_id_and_cannot_be_edited(built: Dashboard, tab: Tab) -> None:
@@ -101,7 +105,7 @@ def test_a_panel_is_named_as_teams_name_it_and_its_description_begins_with_its_q
 
 def test_every_target_is_for_the_source_of_its_panel(built: Dashboard) -> None:
     for panel in panels(built):
-        assert panel["targets"], panel["title"]
+        assert panel["targets"] or panel["type"] == "alertlist", panel["title"]
         for target in panel["targets"]:
             assert target["datasource"] == panel["datasource"]
             if target["datasource"] == {"type": prometheus.PLUGIN, "uid": "${prometheus}"}:
@@ -122,9 +126,10 @@ def test_every_target_is_for_the_source_of_its_panel(built: Dashboard) -> None:
 
 
 def test_ids_are_unique_and_panels_neither_overlap_nor_leave_the_grid(built: Dashboard) -> None:
-    ids = [panel["id"] for panel in built["panels"]]
+    every = [one for panel in built["panels"] for one in (panel, *panel.get("panels", ()))]
+    ids = [panel["id"] for panel in every]
     assert len(ids) == len(set(ids))
-    places = [panel["gridPos"] for panel in built["panels"]]
+    places = [panel["gridPos"] for panel in every if panel in built["panels"]]
     assert all(place["x"] >= 0 and place["x"] + place["w"] <= WIDTH for place in places)
     for one, other in combinations(places, 2):
         apart = (
@@ -208,7 +213,7 @@ def test_no_tile_is_narrower_than_its_title(built: Dashboard) -> None:
 def test_a_tile_without_a_value_is_a_grey_dash_with_its_reason_in_the_description(tab: Tab, built: Dashboard) -> None:
     by_id = {panel.id: panel for panel in tab.panels}
     for panel in panels(built):
-        if panel["type"] != "stat":
+        if panel["type"] != "stat" or by_id[panel["id"]].card:
             continue
         (nothing,) = panel["fieldConfig"]["defaults"]["mappings"]
         assert nothing["options"] == {"match": "null+nan", "result": {"text": "-", "color": "text", "index": 0}}
@@ -333,7 +338,7 @@ def test_every_tile_leads_on(tab: Tab) -> None:
 def test_a_series_is_named_by_its_labels_and_not_like_every_other_one(tab: Tab, built: Dashboard) -> None:
     by_id = {panel["id"]: panel for panel in panels(built)}
     for panel in tab.panels:
-        if not panel.by:
+        if not panel.by or panel.card:
             continue
         config = by_id[panel.id]["fieldConfig"]
         set_ = [one for rule in config["overrides"] for one in rule["properties"]]
@@ -372,3 +377,41 @@ def test_the_seven_tabs_of_the_document_are_there_once() -> None:
         "Real-Time Integration Monitor",
     ]
     assert len({tab.uid for tab in ALL}) == len(ALL)
+
+
+def test_the_monitor_asks_four_statements_each_time_it_refreshes() -> None:
+    (monitor,) = (tab for tab in ALL if tab.uid == names.REAL_TIME)
+    built: Dashboard = json.loads(render(monitor))
+    asked = [target for panel in built["panels"] for target in panel.get("targets", ()) if "rawSql" in target]
+    assert len(asked) <= 4
+    assert [panel["title"] for panel in built["panels"] if panel["type"] == "row" and panel["collapsed"]]
+    assert built["annotations"]["list"] == []
+    assert {one.get("refresh", 1) for one in built["templating"]["list"]} == {1}
+
+
+def test_panels_that_share_an_answer_find_their_columns_in_it(tab: Tab) -> None:
+    asking = {panel.id: ask for panel in tab.panels for ask in panel.asks.values() if ask.shared}
+    for panel in tab.panels:
+        for ask in panel.asks.values():
+            if ask.shared is not None:
+                whole = asking[ask.shared.panel].shared
+                assert whole is not None
+                assert whole.render is ask.shared.render or whole.render(_NOBODY) == ask.shared.render(_NOBODY)
+                assert all(column.name in whole.render(_NOBODY) for column in panel.columns)
+
+
+def test_the_monitor_shows_a_card_for_each_integration_and_the_alerts_of_grafana() -> None:
+    (monitor,) = (tab for tab in ALL if tab.uid == names.REAL_TIME)
+    built: Dashboard = json.loads(render(monitor))
+    cards, alerts = (next(one for one in panels(built) if one["id"] == id_) for id_ in (1, 4))
+    assert cards["type"] == "stat"
+    assert cards["options"]["colorMode"] == "background_solid"
+    assert [one["id"] for one in cards["transformations"]] == ["filterFieldsByName", "rowsToFields"]
+    (states,) = cards["fieldConfig"]["defaults"]["mappings"]
+    assert {text: one["color"] for text, one in states["options"].items()} == {
+        "healthy": "green",
+        "degraded": "orange",
+        "critical": "red",
+    }
+    assert alerts["type"] == "alertlist"
+    assert alerts["options"]["stateFilter"]["firing"]

@@ -46,7 +46,10 @@ def test_figures_become_lines_of_numbers_with_escaped_names_and_silence_becomes_
 
 def test_the_panels_of_the_monitor_listen_where_the_worker_pushes_and_to_what_it_pushes() -> None:
     pushed = set(re.findall(r"[ ,](\w+)=[\d.]+", LINES))
-    panels = [panel for panel in json.loads(render(real_time.TAB))["panels"] if panel.get("datasource") == GRAFANA]
+    rows = json.loads(render(real_time.TAB))["panels"]
+    listed = [panel for row in rows for panel in row.get("panels", ()) if panel.get("datasource") == GRAFANA]
+    panels = [panel for panel in listed if panel["targets"]]
+    assert len(panels) == 3
     targets = [target for panel in panels for target in panel["targets"]]
     assert {target["channel"] for target in targets} == {f"stream/{STREAM}/{MEASUREMENT}"}
     assert {field for target in targets for field in target["filter"]["fields"]} == {"time", *pushed}

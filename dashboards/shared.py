@@ -1,0 +1,68 @@
+"""One statement for several panels: the first asks, the others show other columns of its answer.
+
+A tab that refreshes every few seconds must not ask as often as it has panels. Grafana's data source "-- Dashboard --"
+gives a panel the answer of another one of the same dashboard.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models.common import DataSourceRef
+
+from dashboards.panel import Panel, Picture
+
+SOURCE: Final = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
+_ON_TIME: Final = frozenset({Picture.TIME_SERIES, Picture.TIME_BARS})
+
+
+class SharedQuery(Dataquery):
+    """Shows what another panel of the dashboard asked."""
+
+    def __init__(self, ref: str, panel: int) -> None:
+        self._ref = ref
+        self._panel = panel
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the query as Grafana's editor would save it."""
+        return {
+            "refId": self._ref,
+            "datasource": {"type": "datasource", "uid": "-- Dashboard --"},
+            "panelId": self._panel,
+            "withTransforms": False,
+        }
+
+
+class Share(Builder[SharedQuery]):
+    """What the SDK's builders take for a query."""
+
+    def __init__(self, ref: str, panel: int) -> None:
+        self._query = SharedQuery(ref, panel)
+
+    def build(self) -> SharedQuery:
+        """Return the query."""
+        return self._query
+
+
+def is_shown(panel: Panel) -> bool:
+    """Whether a panel shows what another one asks."""
+    if panel.tile is not None:
+        return panel.tile.asks != panel.id
+    return any(ask.shared is not None and ask.shared.panel != panel.id for ask in panel.asks.values())
+
+
+def transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
+    """Return what leaves a panel its own columns of a shared answer; on a time axis rows become a line per label."""
+    if all(ask.shared is None for ask in panel.asks.values()):
+        return []
+    on_time = panel.picture in _ON_TIME
+    names = [*(["time"] if on_time else []), *panel.by, *(column.name for column in panel.columns)]
+    own = {"include": {"names": list(dict.fromkeys(names))}}
+    found = [dashboard.DataTransformerConfig(id_val="filterFieldsByName", options=own)]
+    if on_time:
+        split = {"fields": list(panel.by), "keepFields": False, "naming": {"asLabels": True}}
+        found.append(dashboard.DataTransformerConfig(id_val="partitionByValues", options=split))
+    return found
