@@ -9,7 +9,7 @@ Faust has them.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from typing import Any, ClassVar, Final, NamedTuple, Protocol, cast
 
 import faust
@@ -83,6 +83,20 @@ async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> 
     return states
 
 
+class SteadyRoundRobin(RoundRobinPartitionAssignor):
+    """aiokafka's own assignor, whose members always say the same of themselves.
+
+    A set of names has another order in every process: Kafka would take a worker that was restarted in place for one that
+    subscribes to something else, and move partitions.
+    """
+
+    @classmethod
+    def metadata(cls, topics: Iterable[str]) -> Any:
+        """Return what a member tells of itself."""
+        untyped: Any = super()
+        return untyped.metadata(sorted(topics))
+
+
 class CommittedReader(driver.AIOKafkaConsumerThread):
     """Reads committed messages only, and does not let idle partitions hold up busy ones.
 
@@ -91,14 +105,14 @@ class CommittedReader(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         conf = self.app.conf
-        self._assignor = RoundRobinPartitionAssignor
+        self._assignor = SteadyRoundRobin
         untyped: Any = AIOKafkaConsumer
         consumer: AIOKafkaConsumer = untyped(
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
             bootstrap_servers=driver.server_list(transport.url, transport.default_port),
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            partition_assignment_strategy=[SteadyRoundRobin],
             enable_auto_commit=False,
             auto_offset_reset=conf.consumer_auto_offset_reset,
             isolation_level="read_committed",
