@@ -86,8 +86,8 @@ async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> 
 class SteadyRoundRobin(RoundRobinPartitionAssignor):
     """aiokafka's own assignor, whose members always say the same of themselves.
 
-    A set of names has another order in every process: Kafka would take a worker that was restarted in place for one that
-    subscribes to something else, and move partitions.
+    A set of names has another order in every process: Kafka would take a worker that was restarted in place for one
+    that subscribes to something else, and move partitions.
     """
 
     @classmethod

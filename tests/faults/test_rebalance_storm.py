@@ -12,12 +12,18 @@ import pytest
 from cli.verification import EVENT_TABLES, stored_events
 from sinks.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
-from tests.faults.scale import scaled
+from tests.faults.scale import APACHE, FULL, scaled
 from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_ids, stored_windows
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.kafka,
+    pytest.mark.timeout(scaled(600, 5_400)),
+    # In the suite: test_kills.py, where a worker leaves and comes back five times.
+    pytest.mark.skipif(not (FULL or APACHE), reason="starts many workers; `make test-kafka` and `make test-faults`"),
+]
 
 CHANGES = scaled(2, 60)
 EVERY_SECONDS = scaled(2.0, 5.0)
