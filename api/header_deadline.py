@@ -1,13 +1,21 @@
-"""Closes connections whose request head does not come: uvicorn by itself waits for it without end."""
+"""The heads of requests: those that do not come, and those that ask for HTTP/2.
+
+uvicorn by itself waits for a head without end, and loses the body of a request that offers an upgrade to HTTP/2, as
+Java's client does on plain HTTP.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS: Final = 10.0
+_MAX_HEAD_BYTES: Final = 64 * 1024
+_END: Final = b"\r\n\r\n"
+_OFFER: Final = re.compile(rb"(?im)^upgrade:[ \t]*h2c[ \t]*\r\n")
 _ANSWER: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -16,11 +24,23 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
 
     header_seconds = HEADER_SECONDS
     _deadline: asyncio.TimerHandle | None = None
+    _first_head: bytes | None = b""
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; an offer of HTTP/2, which stands in a connection's first head, is left out."""
+        if self._first_head is not None:
+            self._first_head += data
+            end = self._first_head.find(_END) + len(_END)
+            if end < len(_END) and len(self._first_head) <= _MAX_HEAD_BYTES:
+                return
+            data = _OFFER.sub(b"", self._first_head[:end]) + self._first_head[end:]
+            self._first_head = None
+        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """Stop waiting: from here on the application has its own limits."""

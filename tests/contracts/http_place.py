@@ -26,7 +26,16 @@ class HttpPlace:
         self.switch_on()
 
     def transport(self) -> Transport:
-        return _Recording(f"http://127.0.0.1:{self._port}", "rmk_test", self._sent)
+        return _Recording(self.url, "rmk_test", self._sent)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def values(self, topic: str) -> list[bytes]:
+        """Return the events that a topic was sent, in order."""
+        return list(self._values[topic])
 
     def create(self, topics: Sequence[str]) -> None:
         """Topics need no creating here."""

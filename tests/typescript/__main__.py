@@ -19,6 +19,7 @@ from models.errors import RomashkaError
 from tests.kafka import artifacts
 
 _PACKAGE = Path(__file__).parents[2] / "tracker" / "typescript"
+_EXAMPLE = Path(__file__).parents[2] / "examples" / "chat-ts"
 _NODE = (20, 19, 4)
 
 
@@ -36,9 +37,9 @@ def main(arguments: Sequence[str]) -> int:
             typer.echo(f"TypeScript tests failed: {error}", err=True)
             return 1
         env["ROMASHKA_TEST_BROKER"] = "apache"
-    script = "test:volume" if "--volume" in arguments else "test"
-    commands = (["ci", "--silent"], ["run", "--silent", "check"], ["run", "--silent", script])
-    return next((code for command in commands if (code := _npm(command, env))), 0)
+    if "--volume" in arguments:
+        return _npm(_PACKAGE, env, "ci", "run check", "run test:volume")
+    return _npm(_PACKAGE, env, "ci", "run check", "test") or _npm(_EXAMPLE, env, "ci", "test")
 
 
 def missing_node() -> str | None:
@@ -59,8 +60,12 @@ def node_version(text: str) -> tuple[int, ...] | None:
     return None if found is None else tuple(map(int, found.groups()))
 
 
-def _npm(command: Sequence[str], env: dict[str, str]) -> int:
-    return subprocess.run(["npm", *command], cwd=_PACKAGE, env=env, check=False).returncode
+def _npm(folder: Path, env: dict[str, str], *commands: str) -> int:
+    """Run commands of npm until one fails; return its exit code."""
+    for command in commands:
+        if code := subprocess.run(["npm", *command.split(), "--silent"], cwd=folder, env=env, check=False).returncode:
+            return code
+    return 0
 
 
 if __name__ == "__main__":

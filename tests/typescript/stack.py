@@ -36,6 +36,7 @@ from tests.spare_databases import unused
 from tests.worker_process import ROMASHKA, SECRET, WorkerProcess, environment, romashka, wait_for
 
 _READ_SECONDS: Final = 20.0
+_START_SECONDS: Final = 240.0
 
 
 class Stack:
@@ -154,7 +155,7 @@ class Stack:
 
     def worker(self) -> None:
         """Start a worker and wait until it reads."""
-        self._resources.enter_context(WorkerProcess(self._env)).wait_until_ready()
+        self._resources.enter_context(WorkerProcess(self._env)).wait_until_ready(_START_SECONDS)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return what ClickHouse answers."""

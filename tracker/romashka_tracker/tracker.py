@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.contract import TOPICS, contract_of
-from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed
+from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed, TrackerError
 from romashka_tracker.http import HttpTransport
 from romashka_tracker.kafka import KafkaTransport
 from romashka_tracker.lane import Lane
@@ -89,11 +89,35 @@ class IntegrationTracker(EventMethods):
 
     @classmethod
     def blocking(
-        cls, bootstrap_servers: str, *, security: KafkaSecurity | None = None, **options: Unpack[TrackerOptions]
+        cls,
+        bootstrap_servers: str = "",
+        *,
+        collector: str = "",
+        key: str = "",
+        security: KafkaSecurity | None = None,
+        **options: Unpack[TrackerOptions],
     ) -> BlockingTracker:
-        """Return a tracker for code without asyncio, with a thread of its own; it publishes as ``to_kafka`` does."""
+        """Return a tracker for code without asyncio, with a thread of its own.
+
+        Parameters
+        ----------
+        bootstrap_servers, security
+            Publishes to Kafka, as ``to_kafka`` does.
+        collector, key
+            Publishes through the HTTP collector, as ``to_collector`` does.
+
+        Raises
+        ------
+        TrackerError
+            Neither is given, or both, or a collector without a key.
+        """
         from romashka_tracker.blocking import BlockingTracker  # noqa: PLC0415 - which imports this module
 
+        if bool(bootstrap_servers) == bool(collector) or bool(collector) != bool(key):
+            raise TrackerError("Give the addresses of Kafka's brokers, or collector= and key=.")
+        if collector:
+            HttpTransport(collector, key)  # an address that is wrong is told here, not by the first event
+            return BlockingTracker(lambda: cls.to_collector(collector, key, **options))
         return BlockingTracker(lambda: cls.to_kafka(bootstrap_servers, security=security, **options))
 
     @classmethod

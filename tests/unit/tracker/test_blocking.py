@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from romashka_tracker import BlockingTracker, IntegrationTracker, InvalidEvent, MemoryTransport, TrackerClosed
+from romashka_tracker import (
+    BlockingTracker,
+    IntegrationTracker,
+    InvalidEvent,
+    MemoryTransport,
+    TrackerClosed,
+    TrackerError,
+)
+from tests.contracts.http_place import HttpPlace
 
 _TOPIC = "integration.queries.v1"
 _PROGRAM = """
@@ -83,3 +93,26 @@ def test_what_cannot_be_delivered_at_the_end_is_one_warning_with_the_number() ->
         [sys.executable, "-c", program, "down"], timeout=30, check=True, capture_output=True, text=True
     )
     assert done.stderr.count("3 events were not delivered and are lost") == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"bootstrap_servers": "k:1", "collector": "http://c", "key": "k"}, {"collector": "http://c"}, {"key": "k"}],
+)
+def test_where_events_go_must_be_said_once(given: dict[str, Any]) -> None:
+    with pytest.raises(TrackerError, match="collector= and key="):
+        IntegrationTracker.blocking(**given)
+
+
+def test_a_wrong_address_of_a_collector_is_told_at_once() -> None:
+    with pytest.raises(TrackerError, match="address"):
+        IntegrationTracker.blocking(collector="collector:8081", key="k")
+
+
+def test_events_of_code_without_asyncio_arrive_over_http() -> None:
+    with HttpPlace() as place, IntegrationTracker.blocking(collector=place.url, key="rmk_test") as tracker:
+        for milliseconds in range(3):
+            _query(tracker, milliseconds)
+        tracker.flush(10)
+        assert tracker.counters.delivered == 3
+        assert [json.loads(value)["response_time_ms"] for value in place.values(_TOPIC)] == [0, 1, 2]

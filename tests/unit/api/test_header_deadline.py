@@ -1,0 +1,72 @@
+"""The HTTP protocol of API and collector, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.header_deadline import http_protocol
+from cli.api_server import listening
+
+_UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
+
+
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    await Response(await Request(scope, receive).body())(scope, receive, send)
+
+
+@asynccontextmanager
+async def _connected(header_seconds: float) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = uvicorn.Config(_echo, http=http_protocol(header_seconds), lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with listening("127.0.0.1", 0) as socket_:
+        task = asyncio.create_task(server.serve([socket_]))
+        reader, writer = await asyncio.open_connection(*socket_.getsockname()[:2])
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            server.should_exit = True
+            await task
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    return await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+
+
+@pytest.mark.parametrize("cut", [None, 7, 60, 100, -3])
+async def test_an_offer_of_http_2_does_not_cost_the_body(cut: int | None) -> None:
+    request = b"POST / HTTP/1.1\r\nHost: x\r\n" + _UPGRADE + b"Content-Length: 5\r\n\r\n12345"
+    async with _connected(5) as (reader, writer):
+        for part in (request[:cut], request[len(request[:cut]) :]):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        assert await _body(reader) == b"12345"
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+        assert await _body(reader) == b"ab"
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_head_that_does_not_come_is_given_up(start: bytes) -> None:
+    async with _connected(0.2) as (reader, writer):
+        writer.write(start)
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
+
+
+async def test_the_next_head_of_a_connection_has_its_own_time() -> None:
+    async with _connected(0.3) as (reader, writer):
+        for _ in range(3):
+            await asyncio.sleep(0.15)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await _body(reader) == b""
+        writer.write(b"GET / HT")
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
