@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.panel import Column, Panel, Picture
 from dashboards.preview.charts import chart, is_drawable
 from kpis.display import notes
-from kpis.kpi import Kpi
+from kpis.kpi import Kpi, Unit
 from kpis.registry import get
 from kpis.scope import Everyone, Scope, zone
 from kpis.text import printable
@@ -29,6 +29,22 @@ from sinks.reading import ask
 _NAMESPACE: Final = UUID("5b1b4c55-4c0e-5c0a-8a57-0d8a4a1f6f3e")
 # ClickHouse spends most of its time on planning these statements, each on one core.
 _AT_ONCE: Final = 4
+_NODES: Final = (
+    Column("node", "Stage"),
+    Column("conversations", "Conversations", Unit.COUNT),
+    Column("remark", "Then"),
+)
+_RAW_TITLES: Final = {
+    "integration_provider": "integration",
+    "response_time_ms": "response time (ms)",
+    "data_freshness_hours": "data freshness (hours)",
+    "ai_confidence_score": "AI confidence",
+}
+_RAW_UNITS: Final = {
+    "response_time_ms": Unit.MILLISECONDS,
+    "data_freshness_hours": Unit.HOURS,
+    "ai_confidence_score": Unit.RATIO,
+}
 
 Answers = Mapping[str, list[Row]]
 
@@ -131,10 +147,23 @@ def _breakdown(request: ReportRequest, rows: list[Row]) -> Exhibit:
 def _exhibits(panels: Iterable[Panel], answers: Answers, time_zone: str) -> Iterator[Exhibit]:
     for panel in panels:
         mine = {ref: _at_home(answers[questions.name_of(panel, ref)], time_zone) for ref in panel.asks}
-        rows = mine["A"]
+        graph = panel.picture is Picture.NODE_GRAPH
+        columns, rows = (_NODES, _nodes(mine["A"])) if graph else (panel.columns, mine["A"])
         drawn = panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE} and is_drawable(panel, mine)
         picture = chart(panel, mine) if drawn else None
-        yield Exhibit(panel.title, panel.description, panel.columns, rows, picture, panel.no_data)
+        yield Exhibit(panel.title, panel.description, columns, rows, picture, panel.no_data)
+
+
+def _nodes(rows: list[Row]) -> list[Row]:
+    """Return the nodes of a graph as a table: Grafana's names and texts are for its pictures."""
+    return [
+        {
+            "node": row["title"],
+            "conversations": int(row["mainstat"]) if row["mainstat"] else None,
+            "remark": row["secondarystat"],
+        }
+        for row in rows
+    ]
 
 
 def _at_home(rows: list[Row], time_zone: str) -> list[Row]:
@@ -160,7 +189,10 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
 
 
 def _raw(rows: list[Row]) -> Exhibit:
-    columns = tuple(Column(name, name.replace("_", " ")) for name in (rows[0] if rows else ()))
+    columns = tuple(
+        Column(name, _RAW_TITLES.get(name, name.replace("_", " ")), _RAW_UNITS.get(name))
+        for name in (rows[0] if rows else ())
+    )
     about = f"The first {questions.MOST_RAW:,} queries of the range; 'romashka export' has them all."
     return Exhibit("Raw data", about, columns, rows, None, "No queries in this range")
 

@@ -25,7 +25,12 @@ _GROUP_ROWS: Final = 50_000
 _PIECE_ROWS: Final = 10_000
 # Rows that the widths of columns are taken from.
 _MEASURED: Final = 1_000
-_SHARES: Final = frozenset({"probability", "prior", "confidence_score", "data_freshness_score"})
+_SHARES: Final = frozenset(
+    {
+        *("probability", "prior", "confidence_score", "data_freshness_score"),
+        *("ai_confidence_score", "ai_confidence_with_data", "ai_confidence_without_data"),
+    }
+)
 _MOST_LETTERS: Final = 32_767  # of a cell, says Excel
 
 
@@ -116,21 +121,26 @@ class _Xlsx:
             "remove_timezone": True,
         }
         self._book = xlsxwriter.Workbook(target, options)
-        self._sheet = self._book.add_worksheet("Export")
+        self._sheet = self._book.add_worksheet(next(sheets.names(_title(request))))
         self._names = list(schema.names)
         self._sheet.write_row(0, 0, self._names, self._book.add_format({"bold": True, "bottom": 1}))
         self._rooms = [0] * len(self._names)
-        self._time = self._book.add_format({"num_format": sheets.TIME})
-        self._day = self._book.add_format({"num_format": sheets.DAY})
+        self._text = self._book.add_format(sheets.TEXT_LAYOUT)
+        self._time = self._book.add_format({"num_format": sheets.TIME, **sheets.TIME_LAYOUT})
+        self._day = self._book.add_format({"num_format": sheets.DAY, **sheets.TIME_LAYOUT})
         self._numbers = [
-            self._book.add_format({"num_format": form}) if form else None for form in _formats(request, schema)
+            self._book.add_format({"num_format": form or "General", **sheets.NUMBER_LAYOUT})
+            for form in _formats(request, schema)
         ]
         self._row = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         for row in zip(*(batch.column(name).to_pylist() for name in batch.schema.names), strict=True):
             self._row += 1
-            for place, cell in enumerate(row):
+            cells = [", ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in row]
+            if (points := sheets.height(cells)) is not None:
+                self._sheet.set_row(self._row, points)
+            for place, cell in enumerate(cells):
                 self._cell(place, cell)
 
     def close(self) -> None:
@@ -140,14 +150,12 @@ class _Xlsx:
     def _cell(self, place: int, cell: Any) -> None:
         if cell is None:
             return
-        if isinstance(cell, list):
-            cell = ", ".join(map(str, cell))
         if isinstance(cell, str):
             cell = printable(cell)
         if self._row <= _MEASURED:
             self._rooms[place] = max(self._rooms[place], sheets.room(cell))
         if isinstance(cell, str):
-            self._sheet.write_string(self._row, place, cell[:_MOST_LETTERS])
+            self._sheet.write_string(self._row, place, cell[:_MOST_LETTERS], self._text)
         elif isinstance(cell, datetime):
             self._sheet.write_datetime(self._row, place, cell, self._time)
         elif isinstance(cell, date):
@@ -157,6 +165,10 @@ class _Xlsx:
             self._sheet.write_boolean(self._row, place, cell)
         else:
             self._sheet.write_number(self._row, place, float(cell), self._numbers[place])
+
+
+def _title(request: ExportRequest) -> str:
+    return get(request.what).title if request.table is None else request.table.title
 
 
 def _formats(request: ExportRequest, schema: pa.Schema) -> list[str | None]:

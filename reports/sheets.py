@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final
 
+from wcwidth import iter_graphemes
 from xlsxwriter.worksheet import Worksheet
 
 from kpis.kpi import Unit
-from kpis.text import columns
+from kpis.text import columns, printable
 
 TIME: Final = "yyyy-mm-dd hh:mm:ss"
 DAY: Final = "yyyy-mm-dd"
@@ -25,11 +27,23 @@ FORMATS: Final = {
     Unit.STARS: "0.00",
     Unit.MONEY: "#,##0.00",
 }
-_WIDEST: Final = 60
+_WIDEST: Final = 45
+"""Columns of the widest column; longer texts wrap."""
 _NARROWEST: Final = 8
 # The button of the filter stands in the heading's cell.
 _MARGIN: Final = 3
 _A4: Final = 9
+_LINE_POINTS: Final = 15
+_MOST_LINES: Final = 27  # a row of Excel has 409 points at most
+_LONGEST_NAME: Final = 31
+# A name that was cut does not end in one of these.
+_JOINING: Final = frozenset(["a", "and", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with"])
+NUMBER_LAYOUT: Final = {"valign": "top", "align": "right", "indent": 1}
+"""How cells of numbers lie: apart from a text beside them."""
+TIME_LAYOUT: Final = {"valign": "top", "align": "left"}
+"""How cells of times and days lie."""
+TEXT_LAYOUT: Final = {"valign": "top", "text_wrap": True}
+"""How cells of texts lie."""
 
 
 def room(cell: Any) -> int:
@@ -41,6 +55,64 @@ def room(cell: Any) -> int:
     if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool):
         return len(f"{cell:,.2f}")
     return min(columns(str(cell)), _WIDEST) if cell is not None else 0
+
+
+def height(cells: Iterable[Any]) -> int | None:
+    """Return how high a row is in points, for the lines that its longest text takes; ``None``: as any other.
+
+    LibreOffice does not work it out when it opens a file.
+    """
+    lines = max((_lines(cell) for cell in cells if isinstance(cell, str)), default=1)
+    return min(lines, _MOST_LINES) * _LINE_POINTS if lines > 1 else None
+
+
+def _lines(text: str) -> int:
+    """Return how many lines a text takes in the widest column; words are not cut, unless one is longer than a line."""
+    limit = _WIDEST - 4
+    if len(text) * (1 if text.isascii() else 2) <= limit:
+        return 1
+    lines, taken = 1, 0
+    for word in text.split():
+        wide = columns(word)
+        if taken and taken + 1 + wide > limit:
+            lines, taken = lines + 1, 0
+        taken += wide + (1 if taken else 0)
+        lines, taken = lines + taken // (limit + 1), taken % (limit + 1)
+    return lines
+
+
+def names(title: str) -> Iterator[str]:
+    """Yield names that Excel takes for a sheet, the plain one first: cut between words, never like ``History``."""
+    plain = "".join(letter for letter in printable(title) if letter not in "[]:*?/\\").strip(" '") or "Table"
+    plain = f"{plain} of figures" if plain.lower() == "history" else plain
+    yield _cut(plain, _LONGEST_NAME)
+    for number in count(2):
+        yield f"{_cut(plain, _LONGEST_NAME - len(str(number)) - 1)} {number}"
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the words of a text that fit; Excel counts UTF-16 units."""
+    if _units(text) <= limit:
+        return text
+    kept: list[str] = []
+    for word in text.split(" "):
+        if _units(" ".join([*kept, word])) > limit:
+            break
+        kept.append(word)
+    while len(kept) > 1 and kept[-1].lower().strip(",;") in _JOINING:
+        kept.pop()
+    if kept:
+        return " ".join(kept).rstrip(",; ")
+    letters = ""
+    for grapheme in iter_graphemes(text):
+        if _units(letters + grapheme) > limit:
+            break
+        letters += grapheme
+    return letters or "Table"
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def lay_out(sheet: Worksheet, head: Sequence[str], rooms: Sequence[int], rows: int) -> None:

@@ -13,7 +13,9 @@ const legend = { labelFontSize: 11, symbolSize: 60, columns: narrow ? 1 : 4, lab
 const config = { background: null, view: { stroke: null }, font: "system-ui, sans-serif", axis, legend };
 const charts = JSON.parse(document.getElementById("charts").textContent);
 for (const [id, spec] of Object.entries(charts)) {
-  vegaEmbed("#" + id, { width: "container", autosize: { type: "fit", contains: "padding" }, config, ...spec },
+  const description = document.getElementById(id).getAttribute("aria-label");  // Vega has a label of its own
+  const fit = { type: "fit", contains: "padding" };
+  vegaEmbed("#" + id, { width: "container", autosize: fit, config, description, ...spec },
     { actions: false, renderer: "svg" }).then(reachable);
 }
 addEventListener("resize", reachable);

@@ -24,6 +24,7 @@ _HEIGHT: Final = 230
 MOST_ROWS: Final = 60
 """Rows of a table on paper; how many more there are is said below it."""
 _OFFSET: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)[+-]\d\d:\d\d$")
+_HEADINGS: Final = {"provider": "Integration", "id": "ID"}
 _SHORT_CELL: Final = 5
 _LONG_CELL: Final = 30
 
@@ -99,7 +100,8 @@ def figure_row(figure: Figure) -> dict[str, str]:
 
 def heading(column: Column | None, name: str) -> str:
     """Return a column's heading: its title, or its name as words."""
-    return column.title if column and column.title else printable(name.replace("_", " "))
+    words = column.title if column and column.title else _HEADINGS.get(name) or printable(name.replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 def table(exhibit: Exhibit) -> dict[str, Any]:

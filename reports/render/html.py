@@ -71,7 +71,7 @@ def _figures(report: Report) -> str:
         )
     names = ("This period", "Period before", "Change")
     head = "<tr><th scope=col>Figure</th>" + "".join(f"<th scope=col class=r>{name}</th>" for name in names) + "</tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
+    return _scrolling("Key figures", f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>")
 
 
 def _exhibit(exhibit: Exhibit) -> str:
@@ -91,7 +91,13 @@ def _table(exhibit: Exhibit) -> str:
         for row in data["rows"]
     )
     more = f'<p class="soft">Not shown here: {counted(data["left"], "more row")}.</p>' if data["left"] else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{more}'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f"{_scrolling(exhibit.title, table)}{more}"
+
+
+def _scrolling(title: str, table: str) -> str:
+    """Return a table that scrolls in a box of its own where it is too wide, also by keyboard."""
+    return f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(title)}">{table}</div>'
 
 
 def _findings(report: Report) -> str:

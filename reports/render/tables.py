@@ -18,14 +18,24 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
-from wcwidth import iter_graphemes
 
 from kpis.kpi import Unit
 from kpis.text import printable
 from reports.neutral import neutral
 from reports.render import drawn
 from reports.report import Exhibit, Figure, Report
-from reports.sheets import DAY, FORMATS, TIME, lay_out, room
+from reports.sheets import (
+    DAY,
+    FORMATS,
+    NUMBER_LAYOUT,
+    TEXT_LAYOUT,
+    TIME,
+    TIME_LAYOUT,
+    height,
+    lay_out,
+    names,
+    room,
+)
 
 HEADINGS: Final = {
     "id": "ID",
@@ -43,7 +53,6 @@ HEADINGS: Final = {
 }
 """Headings of the sheet of key figures, by the names that data files have."""
 _OTHER: Final = {"n": Unit.COUNT, "change": Unit.RATIO, "version": Unit.COUNT}
-_LONGEST_NAME: Final = 31
 
 
 def figure_records(report: Report) -> list[dict[str, Any]]:
@@ -160,10 +169,11 @@ class _Sheets:
     def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
         self._bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._text = book.add_format({"text_wrap": True, "valign": "top"})
-        self._time = book.add_format({"num_format": TIME, "valign": "top"})
-        self._day = book.add_format({"num_format": DAY, "valign": "top"})
-        self._units = {unit: book.add_format({"num_format": form, "valign": "top"}) for unit, form in FORMATS.items()}
+        self._text = book.add_format(TEXT_LAYOUT)
+        self._time = book.add_format({"num_format": TIME, **TIME_LAYOUT})
+        self._day = book.add_format({"num_format": DAY, **TIME_LAYOUT})
+        self._number = book.add_format(NUMBER_LAYOUT)
+        self._units = {unit: book.add_format({"num_format": form, **NUMBER_LAYOUT}) for unit, form in FORMATS.items()}
         self._names: set[str] = set()
 
     def figures(self, report: Report) -> None:
@@ -188,13 +198,13 @@ class _Sheets:
         """Add a table; without rows its sheet says so."""
         columns = {column.name: column for column in exhibit.columns}
         hidden = {column.name for column in exhibit.columns if column.hidden}
-        names = [one for one in (exhibit.rows[0] if exhibit.rows else ()) if one not in hidden]
-        if not names:
+        shown = [one for one in (exhibit.rows[0] if exhibit.rows else ()) if one not in hidden]
+        if not shown:
             self._table(name, [exhibit.no_data], [])
             return
-        units = [columns[one].unit if one in columns else None for one in names]
-        lines = [[(row[one], unit) for one, unit in zip(names, units, strict=True)] for row in exhibit.rows]
-        self._table(name, [drawn.heading(columns.get(one), one) for one in names], lines)
+        units = [columns[one].unit if one in columns else None for one in shown]
+        lines = [[(row[one], unit) for one, unit in zip(shown, units, strict=True)] for row in exhibit.rows]
+        self._table(name, [drawn.heading(columns.get(one), one) for one in shown], lines)
 
     def findings(self, report: Report) -> None:
         """Add what the detectors found."""
@@ -225,6 +235,8 @@ class _Sheets:
         sheet.write_row(0, 0, [printable(one) for one in head], self._bold)
         rooms = [0] * len(head)
         for number, line in enumerate(lines, start=1):
+            if (points := height(_plain(cell) for cell, _ in line)) is not None:
+                sheet.set_row(number, points)
             for place, (cell, unit) in enumerate(line):
                 self._write(sheet, number, place, cell, unit)
                 rooms[place] = max(rooms[place], room(_plain(cell) if isinstance(cell, list | tuple) else cell))
@@ -236,7 +248,7 @@ class _Sheets:
         elif isinstance(cell, bool):
             sheet.write_boolean(line, place, cell)
         elif isinstance(cell, int | float | Decimal):
-            sheet.write_number(line, place, float(cell), self._units[unit] if unit is not None else None)
+            sheet.write_number(line, place, float(cell), self._units[unit] if unit is not None else self._number)
         elif isinstance(cell, datetime):
             sheet.write_datetime(line, place, cell, self._time)
         elif isinstance(cell, date):
@@ -245,7 +257,7 @@ class _Sheets:
             sheet.write_string(line, place, printable(str(_plain(cell))), self._text)
 
     def _sheet(self, name: str) -> Any:
-        return self._book.add_worksheet(next(one for one in _names(name) if self._take(one)))
+        return self._book.add_worksheet(next(one for one in names(name) if self._take(one)))
 
     def _take(self, name: str) -> bool:
         fresh = name.lower() not in self._names
@@ -256,36 +268,6 @@ class _Sheets:
 def _is_difference(figure: Figure) -> bool:
     """Whether a figure's change is in its own unit; that of others is a share."""
     return figure.unit in {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}
-
-
-def _names(title: str) -> Iterator[str]:
-    """Yield names that Excel takes for a sheet, the plain one first: cut between words, never like ``History``."""
-    plain = "".join(letter for letter in printable(title) if letter not in "[]:*?/\\").strip(" '") or "Table"
-    plain = f"{plain} of figures" if plain.lower() == "history" else plain
-    yield _cut(plain, _LONGEST_NAME)
-    for number in count(2):
-        yield f"{_cut(plain, _LONGEST_NAME - len(str(number)) - 1)} {number}"
-
-
-def _cut(text: str, limit: int) -> str:
-    """Return the words of a text that fit; Excel counts UTF-16 units."""
-    kept = ""
-    for word in text.split(" "):
-        longer = f"{kept} {word}".strip()
-        if _units(longer) > limit:
-            break
-        kept = longer
-    if kept:
-        return kept
-    for grapheme in iter_graphemes(text):
-        if _units(kept + grapheme) > limit:
-            break
-        kept += grapheme
-    return kept or "Table"
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
 
 
 def _plain(cell: Any) -> Any:

@@ -176,7 +176,7 @@ def test_times_are_times_and_rates_are_rates_in_every_format(client: Client, tmp
     assert datetime.fromisoformat(json.loads(lines[0])[asked.time]) == moment
     first = next(csv.DictReader(io.StringIO(files[ExportFormat.CSV].read_text())))
     assert datetime.fromisoformat(first[asked.time]) == moment
-    sheet = openpyxl.load_workbook(files[ExportFormat.XLSX])["Export"]
+    sheet = openpyxl.load_workbook(files[ExportFormat.XLSX]).worksheets[0]
     cells = {str(head.value): cell for head, cell in zip(sheet[1], sheet[2], strict=True)}
     assert isinstance(cells[asked.time].value, datetime)
     assert sheet.column_dimensions[cells[asked.time].coordinate.rstrip("0123456789")].width >= 19

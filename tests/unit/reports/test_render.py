@@ -17,7 +17,8 @@ from reports.neutral import neutral
 from reports.render import drawn, render
 from reports.report import Exhibit
 from reports.request import ReportFormat
-from tests.unit.reports.sample import FORMULA, NOW, report
+from reports.sheets import names
+from tests.unit.reports.sample import FORMULA, NOW, finding, report
 
 
 def test_a_pdf_is_a_pdf_and_the_same_report_is_the_same_file() -> None:
@@ -112,6 +113,30 @@ def test_sheets_are_named_in_whole_words_and_apart(title: str) -> None:
     assert all(len(name.encode("utf-16-le")) <= 62 for name in names)
     if " " in title:
         assert set(re.findall(r"[A-Za-z]+", names[0])) <= set(re.findall(r"[A-Za-z]+", title))
+
+
+def test_a_name_that_is_cut_does_not_end_in_a_joining_word() -> None:
+    assert next(names("Conversion rate with and without data")) == "Conversion rate"
+    assert next(names("Response time p95 by integration and day")) == "Response time p95"
+    assert next(names("CSAT with and without data")) == "CSAT with and without data"
+    assert next(names("by and by and by and by and by and by")) == "by"
+
+
+def test_rows_are_as_high_as_their_longest_text_takes_lines() -> None:
+    long = "Look at the status page of Shopify; if nothing is reported there, open a ticket with their support."
+    found = finding()._replace(actions=(long,))
+    book = openpyxl.load_workbook(io.BytesIO(render(replace(report(ReportFormat.XLSX), findings=(finding(), found)))))
+    sheet = book["Findings"]
+    assert sheet.row_dimensions[2].height is None
+    assert sheet.row_dimensions[3].height == 45
+    assert sheet["G3"].alignment.wrap_text
+    assert sheet.column_dimensions["G"].width < 46
+
+
+def test_headings_begin_with_a_capital_letter_and_are_words() -> None:
+    table = Exhibit("Any", "", (), [{"time": NOW, "provider": "hubspot", "mean_time": 1.5}], None, "Nothing")
+    book = openpyxl.load_workbook(io.BytesIO(render(replace(report(ReportFormat.XLSX), exhibits=(table,)))))
+    assert [cell.value for cell in book["Any"][1]] == ["Time", "Integration", "Mean time"]
 
 
 def test_json_holds_everything_with_where_it_comes_from() -> None:
