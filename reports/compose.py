@@ -35,9 +35,9 @@ _NODES: Final = (
     Column("remark", "Then"),
 )
 _RAW_TITLES: Final = {
-    "integration_provider": "integration",
-    "response_time_ms": "response time (ms)",
-    "data_freshness_hours": "data freshness (hours)",
+    "integration_provider": "Integration",
+    "response_time_ms": "Response time (ms)",
+    "data_freshness_hours": "Data freshness (hours)",
     "ai_confidence_score": "AI confidence",
 }
 _RAW_UNITS: Final = {
@@ -190,7 +190,7 @@ def _findings(rows: list[Row]) -> Iterator[Finding]:
 
 def _raw(rows: list[Row]) -> Exhibit:
     columns = tuple(
-        Column(name, _RAW_TITLES.get(name, name.replace("_", " ")), _RAW_UNITS.get(name))
+        Column(name, _RAW_TITLES.get(name, name.replace("_", " ").capitalize()), _RAW_UNITS.get(name))
         for name in (rows[0] if rows else ())
     )
     about = f"The first {questions.MOST_RAW:,} queries of the range; 'romashka export' has them all."

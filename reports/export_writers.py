@@ -125,6 +125,7 @@ class _Xlsx:
         self._names = list(schema.names)
         self._sheet.write_row(0, 0, self._names, self._book.add_format({"bold": True, "bottom": 1}))
         self._rooms = [0] * len(self._names)
+        self._truth = self._book.add_format(sheets.TRUTH_LAYOUT)
         self._text = self._book.add_format(sheets.TEXT_LAYOUT)
         self._time = self._book.add_format({"num_format": sheets.TIME, **sheets.TIME_LAYOUT})
         self._day = self._book.add_format({"num_format": sheets.DAY, **sheets.TIME_LAYOUT})
@@ -162,7 +163,7 @@ class _Xlsx:
             midnight = datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - a day has no zone
             self._sheet.write_datetime(self._row, place, midnight, self._day)
         elif isinstance(cell, bool):
-            self._sheet.write_boolean(self._row, place, cell)
+            self._sheet.write_boolean(self._row, place, cell, self._truth)
         else:
             self._sheet.write_number(self._row, place, float(cell), self._numbers[place])
 

@@ -42,6 +42,8 @@ NUMBER_LAYOUT: Final = {"valign": "top", "align": "right", "indent": 1}
 """How cells of numbers lie: apart from a text beside them."""
 TIME_LAYOUT: Final = {"valign": "top", "align": "left"}
 """How cells of times and days lie."""
+TRUTH_LAYOUT: Final = {"valign": "top", "align": "left", "num_format": '"yes";"yes";"no"'}
+"""How cells of truth values lie; Excel has its own words for them, LibreOffice would show 1 and 0."""
 TEXT_LAYOUT: Final = {"valign": "top", "text_wrap": True}
 """How cells of texts lie."""
 
@@ -68,7 +70,7 @@ def height(cells: Iterable[Any]) -> int | None:
 
 def _lines(text: str) -> int:
     """Return how many lines a text takes in the widest column; words are not cut, unless one is longer than a line."""
-    limit = _WIDEST - 4
+    limit = _WIDEST
     if len(text) * (1 if text.isascii() else 2) <= limit:
         return 1
     lines, taken = 1, 0

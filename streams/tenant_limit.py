@@ -15,6 +15,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from models.counting import counted
 from models.dead_letters import DeadLetter
 from models.keys import key_of
 from models.rows import KNOWN_TENANTS
@@ -100,8 +101,8 @@ class TenantLimit:
 
     def _letter(self, record: Record, source: Source) -> DeadLetter:
         detail = (
-            f"the tenant is new, and {self._most} others were within the hour; raise ROMASHKA_NEW_TENANTS_PER_HOUR if "
-            "they are real, then replay"
+            f"the tenant is new, beside {counted(self._most, 'other')} of this hour; raise "
+            "ROMASHKA_NEW_TENANTS_PER_HOUR if they are real, then replay"
         )
         return DeadLetter(
             topic=source.topic,

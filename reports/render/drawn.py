@@ -100,7 +100,9 @@ def figure_row(figure: Figure) -> dict[str, str]:
 
 def heading(column: Column | None, name: str) -> str:
     """Return a column's heading: its title, or its name as words."""
-    words = column.title if column and column.title else _HEADINGS.get(name) or printable(name.replace("_", " "))
+    if column and column.title:
+        return column.title
+    words = _HEADINGS.get(name) or printable(name.replace("_", " "))
     return words[:1].upper() + words[1:]
 
 

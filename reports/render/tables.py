@@ -24,6 +24,7 @@ from kpis.text import printable
 from reports.neutral import neutral
 from reports.render import drawn
 from reports.report import Exhibit, Figure, Report
+from reports.series import side_by_side
 from reports.sheets import (
     DAY,
     FORMATS,
@@ -31,6 +32,7 @@ from reports.sheets import (
     TEXT_LAYOUT,
     TIME,
     TIME_LAYOUT,
+    TRUTH_LAYOUT,
     height,
     lay_out,
     names,
@@ -154,7 +156,7 @@ def xlsx(report: Report) -> bytes:
         shown = [report.breakdown.rows]
         for exhibit in report.exhibits:
             if exhibit.rows not in shown or not exhibit.rows:  # the same rows under another title are there once
-                sheets.exhibit(exhibit.title, exhibit)
+                sheets.exhibit(exhibit.title, side_by_side(exhibit))
                 shown.append(exhibit.rows)
         sheets.findings(report)
         if report.raw is not None:
@@ -172,6 +174,7 @@ class _Sheets:
         self._text = book.add_format(TEXT_LAYOUT)
         self._time = book.add_format({"num_format": TIME, **TIME_LAYOUT})
         self._day = book.add_format({"num_format": DAY, **TIME_LAYOUT})
+        self._truth = book.add_format(TRUTH_LAYOUT)
         self._number = book.add_format(NUMBER_LAYOUT)
         self._units = {unit: book.add_format({"num_format": form, **NUMBER_LAYOUT}) for unit, form in FORMATS.items()}
         self._names: set[str] = set()
@@ -246,7 +249,7 @@ class _Sheets:
         if cell is None:
             sheet.write_blank(line, place, None)
         elif isinstance(cell, bool):
-            sheet.write_boolean(line, place, cell)
+            sheet.write_boolean(line, place, cell, self._truth)
         elif isinstance(cell, int | float | Decimal):
             sheet.write_number(line, place, float(cell), self._units[unit] if unit is not None else self._number)
         elif isinstance(cell, datetime):

@@ -23,6 +23,7 @@ EVERYTHING: Final = os.environ.get("ROMASHKA_TEST_ACCESSIBILITY") == "1"
 TABS: Final = tuple(f"{tab.uid}.html" for tab in ALL)
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here (Debian: apt install chromium)"),
     pytest.mark.skipif(not EVERYTHING, reason="a browser takes a minute; 'make test-accessibility' runs it"),
 ]
