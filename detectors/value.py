@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from river.base import AnomalyDetector
@@ -22,52 +22,39 @@ from detectors.performance import Verdict
 from detectors.season_profile import DAY, SeasonProfile
 from detectors.signals import Signal
 from detectors.value_cadence import Cadence
-from detectors.value_channel import ValueChannel
+from detectors.value_channel import Look, ValueChannel, look_at
+from detectors.value_counter import Counter
 from detectors.value_flatline import Flatline
+from detectors.value_habits import Trust
 from detectors.value_levels import Contrast, NextValue
+from detectors.value_signals import CHANNELS, value_signal
+from detectors.value_state import VERSION, upgraded
 
-# False alarms in expectation: one in so many values, and not more than this a day.
+# False alarms that tails are asked for: one in so many values, and not more than this a day; half of what is allowed,
+# because a tail that was learned is mostly too thin.
 _PER_VALUE: Final = 1e-4
-_PER_DAY: Final = 0.05
+_PER_DAY: Final = 0.025
+_DENSE: Final = 288.0
 # Running means against longer ones, by their rates; and what share of the budget each way of looking has. Means move
 # slowly, so that several values in a row are beyond together: they may be rare less often than a single value.
 _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
-_NAMES: Final = ("spike", "shift", "slow_shift", "flatline")
 _SHARES: Final = (0.4, 0.3, 0.2)
-# Nothing is said about the first values, and what is said is taken back by this much at first.
+# Nothing is said about the first values.
 _COLD: Final = 40
-_CAUTION: Final = 80.0
+# Of what happens once in n values, n values tell: beyond that a tail is a guess, believed for so many powers of ten.
+_BEYOND: Final = 3.5
+# A step back to where the series mostly is counts as so much smaller.
+_RETURN: Final = 2.0
 # How far, in usual deviations, one value may move a short and a long running mean.
 _MOST_SHORT: Final = 12.5
 _MOST_LONG: Final = 3.0
 _TRUSTED: Final = 20
-# What is smaller, relative to the values, is rounding: a constant must not seem to move by it.
-_ROUNDING: Final = 1e-12
 _GAP: Final = 1.5
-_MOST_AFTER_GAP: Final = 4.0
-
-_DETAILS: Final = {
-    "spike": "far from what the values before foretold",
-    "shift": "the mean of the last few values has moved",
-    "slow_shift": "the mean of the last dozen values has moved",
-    "flatline": "the same value for longer than ever of late",
-}
+_MOST_AFTER_GAP: Final = 10.0
+# By so much of itself that doubt falls with each value after the gap.
+_SETTLES: Final = 0.1
 
 _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
-
-
-class _Look(NamedTuple):
-    """One way of looking at a value: what is seen, what was expected, and how much noise is due."""
-
-    observed: float
-    expected: float
-    factor: float
-
-    @property
-    def deviation(self) -> float:
-        """How far apart the two are; 0 where it may be but rounding."""
-        apart = self.observed - self.expected
-        return 0.0 if abs(apart) <= _ROUNDING * abs(self.observed) else apart
 
 
 class _Sight(NamedTuple):
@@ -75,14 +62,14 @@ class _Sight(NamedTuple):
 
     season: float
     noise: float
-    looks: list[_Look]
+    looks: list[Look]
 
 
 class ValueDetector(AnomalyDetector):
     """Robust seasonal detector with causally calibrated tails, for one series of numbers.
 
-    The season of day and week, as far as it helps, is taken off. What is left is looked at in five ways: the next value
-    against the foretold one, three short running means against longer ones, and how long it stays the same. Each has
+    The season of day and week, as far as it helps, is taken off. What is left is looked at in four ways: the next value
+    against the foretold one, two short running means against longer ones, and how long it stays the same. Each has
     its own scale and its own tail on either side, learned online, so that what this series often does is no alarm,
     whatever its distribution. After a level shift it alarms, then takes the new level for normal.
 
@@ -110,58 +97,88 @@ class ValueDetector(AnomalyDetector):
     def __init__(self, interval: timedelta | None = None) -> None:
         self.interval = interval
         self._cadence = Cadence(None if interval is None else interval.total_seconds())
+        self._counter = Counter()
+        self._time: float | None = None
+        self._doubt = 1.0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of how the values are, as at first and where they turn out to be a counter's."""
         self._season = SeasonProfile()
         self._next = NextValue()
         self._contrasts = [Contrast(short, long) for short, long in _CONTRASTS]
         self._flatline = Flatline()
+        self._trust = Trust()
         self._channels = [ValueChannel() for _ in _SHARES]
         self._targets: list[float] = []
         self._target_of_all = 0.0
-        self._time: float | None = None
+        self._allowed = _PER_VALUE
+        self._per_day = 0.0
         self._seen = 0
         self._set_budget()
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return how anomalous a value is, without learning: above 1 is anomalous."""
         known = self._known(x)
-        return 0.0 if known is None else self._judge(*known, self._sight(*known).looks).score
+        value = None if known is None else self._shown(known[1])
+        if known is None or value is None:
+            return 0.0
+        return self._judge(known[0], value, self._sight(*known, value).looks).score
 
     def learn_one(self, x: Mapping[Any, Any]) -> None:
         """Learn from a value; one that is not newer than the last is ignored."""
-        known = self._known(x)
-        if known is not None:
-            self._learn(*known, self._sight(*known))
+        self.process_one(x)
 
     def process_one(self, x: Mapping[Any, Any]) -> Verdict:
         """Judge a value, then learn from it; one that is not newer than the last is ignored."""
         known = self._known(x)
         if known is None:
             return _COLD_VERDICT
-        sight = self._sight(*known)
-        verdict = self._judge(*known, sight.looks)
-        self._learn(*known, sight)
+        time, raw = known
+        value = self._shown(raw)
+        verdict = _COLD_VERDICT._replace(warm=self._seen >= _COLD)
+        if value is not None:
+            sight = self._sight(time, raw, value)
+            verdict = self._judge(time, value, sight.looks)
+            self._learn(time, value, sight, verdict)
+        self._pass(time, raw)
         return verdict
 
     def to_state(self) -> dict[str, Any]:
         """Return everything learned as plain JSON values; floats survive JSON exactly."""
         return {
+            "version": VERSION,
             "interval": None if self.interval is None else self.interval.total_seconds(),
             "cadence": self._cadence.to_state(),
+            "counter": self._counter.to_state(),
+            "trust": self._trust.to_state(),
             "season": self._season.to_state(),
             "next": self._next.to_state(),
             "contrasts": [contrast.to_state() for contrast in self._contrasts],
             "flatline": self._flatline.to_state(),
             "channels": [channel.to_state() for channel in self._channels],
             "time": self._time,
+            "doubt": self._doubt,
             "seen": self._seen,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ValueDetector:
-        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped."""
+        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped.
+
+        States of earlier versions are taken over as far as they go (``detectors.value_state``).
+
+        Raises
+        ------
+        ValueError
+            A later version of the program made the state.
+        """
         interval = state["interval"]
         detector = cls(None if interval is None else timedelta(seconds=interval))
+        state = upgraded(state, detector._counter.to_state(), detector._trust.to_state())
         detector._cadence.restore(state["cadence"])
+        detector._counter.restore(state["counter"])
+        detector._trust.restore(state["trust"])
         detector._season.restore(state["season"])
         detector._next.restore(state["next"])
         for contrast, kept in zip(detector._contrasts, state["contrasts"], strict=True):
@@ -169,7 +186,7 @@ class ValueDetector(AnomalyDetector):
         detector._flatline.restore(state["flatline"])
         for channel, kept in zip(detector._channels, state["channels"], strict=True):
             channel.restore(kept)
-        detector._time, detector._seen = state["time"], state["seen"]
+        detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
         detector._set_budget()
         return detector
 
@@ -182,27 +199,51 @@ class ValueDetector(AnomalyDetector):
             return None
         return float(time), float(value)
 
-    @property
-    def _per_day(self) -> float:
-        interval = self._cadence.interval
-        return 0.0 if interval is None else DAY / interval
+    def _shown(self, raw: float) -> float | None:
+        """Return what is judged: the value, or by how much a counter grew, nothing where it began anew."""
+        return self._counter.growth(raw) if self._counter.is_counter else raw
+
+    def _pass(self, time: float, raw: float) -> None:
+        """Take note of a value's time, and of what it says about the kind of series."""
+        doubt = max(self._doubt, self._after_gap(time))
+        self._doubt = 1.0 + (doubt - 1.0) * (1.0 - _SETTLES)
+        if self._counter.learn(raw):
+            self._begin()
+        if self._time is not None:
+            self._cadence.learn(time - self._time)
+            if self._seen <= _TRUSTED:
+                self._set_budget()
+        self._time = time
 
     def _set_budget(self) -> None:
-        per_day = self._per_day
-        budget = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
+        interval = self._cadence.interval
+        per_day = self._per_day = 0.0 if interval is None else DAY / interval
+        budget = self._allowed = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
+        # The denser the values, the further a tail that was learned from some hundred of them is a guess.
+        budget *= min(1.0, _DENSE / per_day) if per_day > 0.0 else 1.0
         self._target_of_all = -math.log10(budget)
         self._targets = [-math.log10(budget * share) for share in _SHARES]
 
-    def _sight(self, time: float, value: float) -> _Sight:
+    def _sight(self, time: float, raw: float, value: float) -> _Sight:
         season = self._season.expected(time, self._per_day)
         noise = self._season.noise(time, self._per_day)
         rest = value - season
-        expected = self._next.expected(rest)
-        looks = [_Look(value, expected + season, noise * self._after_gap(time))]
+        gap = self._after_gap(time)
+        common = self._flatline.common
+        expected = self._next.expected(value, season, common, after_gap=gap > 1.0)
+        if value == common:
+            expected = value  # back to what it mostly is
+        back = _RETURN if self._next.returns(value, expected, season) else 1.0
+        doubt = max(gap, self._doubt)
+        size, sparse = abs(raw), common is not None
+        looks = [look_at(value, expected, noise * doubt * back, size, sparse=sparse)]
         most = self._most_short(noise)
         for which, contrast in enumerate(self._contrasts):
             short, long = contrast.with_next(rest, most)
-            looks.append(_Look(short + season, long + season, noise if which == 0 else math.sqrt(noise)))
+            due = doubt * (noise if which == 0 else math.sqrt(noise))
+            if common is not None and _between(common, short + season, long + season):
+                due *= _RETURN
+            looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
         return _Sight(season, noise, looks)
 
     def _after_gap(self, time: float) -> float:
@@ -215,15 +256,15 @@ class ValueDetector(AnomalyDetector):
     def _most_short(self, noise: float) -> float:
         return _MOST_SHORT * self._channels[0].scale * noise if self._seen > _TRUSTED else math.inf
 
-    def _judge(self, time: float, value: float, looks: list[_Look]) -> Verdict:
+    def _judge(self, time: float, value: float, looks: list[Look]) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
-        trust = self._seen / (self._seen + _CAUTION)
+        (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
         scores = {
-            name: trust * channel.score(look.deviation, look.factor, target)
-            for name, channel, look, target in zip(_NAMES, self._channels, looks, self._targets, strict=False)
+            name: share * min(channel.score(look, shown, target), most / target)
+            for name, channel, look, target in zip(CHANNELS, self._channels, looks, self._targets, strict=False)
         }
-        scores[_NAMES[-1]] = trust * self._flatline.surprise(value) / self._target_of_all
+        scores[CHANNELS[-1]] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
         score = max(scores.values())
         if score <= 1.0:
             return Verdict(score, False, (), scores, True)
@@ -232,27 +273,22 @@ class ValueDetector(AnomalyDetector):
         )
         return Verdict(score, True, signals, scores, True)
 
-    def _signal(self, which: int, time: float, value: float, looks: list[_Look], score: float) -> Signal:
-        look = looks[min(which, len(looks) - 1)]
-        stuck = which == len(looks)
-        observed = value if stuck else look.observed
-        shown = 0 if stuck else which
-        below, above = self._channels[shown].bounds(looks[shown].factor, self._targets[shown])
-        expected = looks[shown].expected
-        return Signal(
-            channel=_NAMES[which],
-            at=datetime.fromtimestamp(time, UTC),
-            score=score,
-            threshold=1.0,
-            observed=observed,
+    def _signal(self, which: int, time: float, value: float, looks: list[Look], score: float) -> Signal:
+        stuck = which == len(looks)  # a flatline has no channel of its own
+        seen = 0 if stuck else which
+        below, above = self._channels[seen].bounds(looks[seen], self._targets[seen])
+        expected = looks[seen].expected
+        return value_signal(
+            CHANNELS[which],
+            time,
+            score,
+            observed=value if stuck else looks[seen].observed,
             expected=expected,
             lower=expected + below,
             upper=expected + above,
-            unit="",
-            detail=_DETAILS[_NAMES[which]],
         )
 
-    def _learn(self, time: float, value: float, sight: _Sight) -> None:
+    def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
         season, noise, looks = sight
         usual = self._channels[0].scale * noise
         trusted = self._seen > _TRUSTED
@@ -264,13 +300,14 @@ class ValueDetector(AnomalyDetector):
         error = abs(looks[0].deviation)
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
-            channel.learn(look.deviation, look.factor, target)
+            channel.learn(look, target)
+        self._next.learn(value, season, self._flatline.common, usual)
         self._flatline.learn(value)
-        self._next.learn(rest, usual)
         self._season.learn(time, value, bounded, self._per_day)
-        if self._time is not None:
-            self._cadence.learn(time - self._time)
-            if self._seen <= _TRUSTED:
-                self._set_budget()
-        self._time = time
+        if verdict.warm:
+            self._trust.learn(time, verdict.score, self._per_day, self._allowed)
         self._seen += 1
+
+
+def _between(one: float, value: float, other: float) -> bool:
+    return one <= value < other or other < value <= one

@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from detectors.value_tail import ValueTail
+from detectors.value_scale import RunningScale
+from detectors.value_tail import MARGIN, ValueTail
 
 _MEMORY_POINTS: Final = 400
-# One wild deviation counts as at most this many usual ones, once there are some.
-_MOST: Final = 6.0
 _TRUSTED: Final = 10
 # After a constant stretch any change is further than can be told.
 _FAR: Final = 1e3
+# Where few deviations are large and most are nearly 0, the tail is of few values, and bursts differ more.
+_SPARSE_TARGET: Final = 1.3
+_SPARSE_MARGIN: Final = 1.5
+# What is smaller, relative to the values, is rounding: a constant must not seem to move by it.
+_ROUNDING: Final = 1e-12
+
+
+class Look(NamedTuple):
+    """One way of looking at a value: what is seen, what was expected, how far apart, and how much noise is due.
+
+    ``sparse`` says that most values are one and the same, so that a tail is of few.
+    """
+
+    observed: float
+    expected: float
+    factor: float
+    deviation: float
+    sparse: bool
+
+
+def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Look:
+    """Return a look; the deviation is 0 where it may be but rounding of what both were made from (``size``)."""
+    apart = observed - expected
+    if abs(apart) <= _ROUNDING * max(size, abs(observed)):
+        apart = 0.0
+    return Look(observed, expected, factor, apart, sparse)
 
 
 class ValueChannel:
@@ -21,35 +46,41 @@ class ValueChannel:
     ``target`` is the -log10 p that is an alarm.
     """
 
-    __slots__ = ("_above", "_below", "_seen", "scale")
+    __slots__ = ("_above", "_below", "_scale", "_seen", "scale")
 
     def __init__(self) -> None:
+        self._scale = RunningScale()
         self.scale = 0.0
         self._seen = 0
         self._above = ValueTail()
         self._below = ValueTail()
 
-    def score(self, deviation: float, factor: float, target: float) -> float:
-        """Return how rare a deviation is; the alarm is at 1. ``factor`` is how much more noise than usual is due."""
-        z = self._standardised(deviation, factor)
-        return self._above.score(z, target) if z >= 0.0 else self._below.score(-z, target)
+    def score(self, look: Look, shown: float, target: float) -> float:
+        """Return how rare a deviation is, of which the share ``shown`` counts; the alarm is at 1."""
+        z = self._standardised(shown * look.deviation, look.factor)
+        target, margin = self._asked(target, sparse=look.sparse)
+        return self._above.score(z, target, margin) if z >= 0.0 else self._below.score(-z, target, margin)
 
-    def bounds(self, factor: float, target: float) -> tuple[float, float]:
+    def bounds(self, look: Look, target: float) -> tuple[float, float]:
         """Return the deviations, below and above, that would be alarms."""
-        unit = self.scale * factor
-        return -self._below.alarm_at(target) * unit, self._above.alarm_at(target) * unit
+        unit = self.scale * look.factor
+        target, margin = self._asked(target, sparse=look.sparse)
+        return -self._below.alarm_at(target, margin) * unit, self._above.alarm_at(target, margin) * unit
 
-    def learn(self, deviation: float, factor: float, target: float) -> None:
+    def _asked(self, target: float, *, sparse: bool) -> tuple[float, float]:
+        """Return the -log10 p and the margin beyond known bursts that are asked for."""
+        return (_SPARSE_TARGET * target, _SPARSE_MARGIN) if sparse or self._scale.is_sparse else (target, MARGIN)
+
+    def learn(self, look: Look, target: float) -> None:
         """Take in a deviation after it was scored."""
+        deviation, factor = look.deviation, look.factor
         self._seen += 1
-        size = abs(deviation) / factor
         if self._seen > _TRUSTED:
             z = self._standardised(deviation, factor)
             self._above.learn(max(z, 0.0), target)
             self._below.learn(max(-z, 0.0), target)
-            if self.scale > 0.0:
-                size = min(size, _MOST * self.scale)
-        self.scale += (size - self.scale) / min(self._seen, _MEMORY_POINTS)
+        self._scale.learn(abs(deviation) / factor, _MEMORY_POINTS)
+        self.scale = self._scale.unit
 
     def _standardised(self, deviation: float, factor: float) -> float:
         unit = self.scale * factor
@@ -59,10 +90,12 @@ class ValueChannel:
 
     def to_state(self) -> list[Any]:
         """Return everything learned as plain JSON values."""
-        return [self.scale, self._seen, self._above.to_state(), self._below.to_state()]
+        return [self._scale.to_state(), self._seen, self._above.to_state(), self._below.to_state()]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Take over what ``to_state`` returned."""
-        self.scale, self._seen = state[0], state[1]
+        self._scale.restore(state[0])
+        self.scale = self._scale.unit
+        self._seen = state[1]
         self._above.restore(state[2])
         self._below.restore(state[3])

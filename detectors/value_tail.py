@@ -28,7 +28,7 @@ _MEMORY_POINTS: Final = 3000.0
 # Of the highest bursts of late, the one that a deviation must surpass, and by what factor.
 _PEAKS: Final = 4
 _RANK: Final = 1
-_MARGIN: Final = 1.3
+MARGIN: Final = 1.3
 _PEAK_DECAY: Final = 1.0 - 1.0 / 20_000.0
 # Values beyond that are no further apart are one burst; only its first say how often values are beyond.
 _SAME_BURST: Final = 12
@@ -70,19 +70,19 @@ class ValueTail:
         self._burst = 0.0
         self._length = 0
 
-    def score(self, z: float, target: float) -> float:
-        """Return how rare a deviation of ``z`` (0 or more) is; the alarm is at 1."""
+    def score(self, z: float, target: float, margin: float = MARGIN) -> float:
+        """Return how rare a deviation of ``z`` (0 or more) is; the alarm is at 1, ``margin`` times a known burst."""
         floor = -math.log10(max(self._rate, 1e-3))
         if z <= self._start:
             return min(floor / target, 1.0) * 0.9 * z / self._start
         fitted = (floor + self._log_survival(z - self._start) / _LN10) / target
-        known = _MARGIN * self._peaks[_RANK] * float(_PEAK_DECAY ** (self._seen - self._decayed_at))
+        known = margin * self._peaks[_RANK] * float(_PEAK_DECAY ** (self._seen - self._decayed_at))
         return min(fitted, z / known) if known > 0.0 else fitted
 
-    def alarm_at(self, target: float) -> float:
+    def alarm_at(self, target: float, margin: float = MARGIN) -> float:
         """Return the deviation whose score is 1."""
         floor = -math.log10(max(self._rate, 1e-3))
-        known = _MARGIN * self._peaks[_RANK] * float(_PEAK_DECAY ** (self._seen - self._decayed_at))
+        known = margin * self._peaks[_RANK] * float(_PEAK_DECAY ** (self._seen - self._decayed_at))
         return max(self._start + self._excess_of(max(0.0, target - floor) * _LN10), known)
 
     def learn(self, z: float, target: float) -> None:

@@ -97,7 +97,7 @@ def test_labels_of_a_file_are_compared_with_what_was_found(cpu: Path, tmp_path: 
 
 
 def test_labels_of_a_column_are_compared_too(tmp_path: Path) -> None:
-    rows = [(60 * n, value, "true" if 299 <= n < 305 else "") for n, value in enumerate(values())]
+    rows = [(300 * n, value, "true" if 299 <= n < 305 else "") for n, value in enumerate(values())]
     file = write(tmp_path / "s.csv", "ts,v,is_incident", rows)
     assert "1 of 1" in run(file, "--value", "v", "--label", "is_incident").output
 
@@ -115,16 +115,16 @@ def test_labels_of_a_column_are_compared_too(tmp_path: Path) -> None:
 )
 def test_times_are_understood_however_they_are_written(tmp_path: Path, shown: object) -> None:
     assert callable(shown)
-    rows = [(shown(START + n * MINUTE), value) for n, value in enumerate(values())]
+    rows = [(shown(START + 5 * n * MINUTE), value) for n, value in enumerate(values())]
     printed = run(write(tmp_path / "s.csv", "time,v", rows), "--value", "v").output
-    assert "2026-01-05 05:00:00" in printed
+    assert "2026-01-06 01:00:00" in printed
 
 
 def test_gaps_are_kept_and_no_error(tmp_path: Path) -> None:
     cells: list[object] = list(values())
     for n, gap in zip(range(100, 140, 5), ("", "NaN", "null", "NULL", "None", "n/a", "nan", " "), strict=True):
         cells[n] = gap
-    file = write(tmp_path / "s.csv", "time,v", [(60 * n, cell) for n, cell in enumerate(cells)])
+    file = write(tmp_path / "s.csv", "time,v", [(300 * n, cell) for n, cell in enumerate(cells)])
     assert run(file, "--value", "v", "--out", tmp_path / "o.csv").exit_code == 0
     rows = scored(tmp_path / "o.csv")
     assert len(rows) == 400
@@ -149,12 +149,12 @@ def test_counts_with_errors_and_latency_are_judged_by_the_performance_detector(t
 
 
 def test_latency_alone_is_judged_as_a_value(tmp_path: Path) -> None:
-    file = write(tmp_path / "s.csv", "time,ms", [(60 * n, value) for n, value in enumerate(values())])
+    file = write(tmp_path / "s.csv", "time,ms", [(300 * n, value) for n, value in enumerate(values())])
     assert "spike" in run(file, "--latency", "ms").output
 
 
 def test_repeated_times_are_kept_unjudged_and_told(tmp_path: Path) -> None:
-    rows = [(60 * n, value) for n, value in enumerate(values())]
+    rows = [(300 * n, value) for n, value in enumerate(values())]
     rows[200:200] = rows[190:200]
     result = run(write(tmp_path / "s.csv", "time,v", rows), "--value", "v", "--out", tmp_path / "o.csv")
     assert "10 of 410 rows are not later than the row before them" in result.stderr
