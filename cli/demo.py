@@ -24,7 +24,7 @@ from rich.live import Live
 
 from cli.console import err, out, styled, table
 from cli.demo_pages import jobs_aside, leave_pages, set_costs
-from cli.demo_traffic import DAYS, Traffic, traffic, until
+from cli.demo_traffic import DAYS, PAST_DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
 from cli.findings import findings_table, matched
 from cli.simulate import progress, publish
@@ -183,6 +183,11 @@ def _free_port() -> int:
 
 def _history(producer: BulkProducer, sent: Traffic, totals: Totals) -> None:
     with progress() as bar:
+        task = bar.add_task("publishing weeks of outcomes before", total=(PAST_DAYS - DAYS) // 7)
+        for messages in sent.past.outcomes():
+            publish(producer, messages)
+            totals.add(messages)
+            bar.advance(task)
         task = bar.add_task("publishing days of history", total=DAYS)
         for messages in sent.history():
             publish(producer, messages)

@@ -1,7 +1,9 @@
 """What the demo sends: a month of known tenants with five incidents, and lively traffic of tenants that are new today.
 
 The month is thin, so that it is sent in seconds; were its tenants a hundred times busier from now on, the detectors
-would rightly find that remarkable. What makes the picture lively comes from tenants of their own.
+would rightly find that remarkable. What makes the picture lively comes from tenants of their own. Of the three months
+before, there is how conversations ended, and nothing else: models of customers need months, and queries would take as
+long to send and to judge.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 
 DAYS: Final = 30
+# Before the month, only how conversations with named customers ended is known: enough for models of customers.
+PAST_DAYS: Final = 120
+_NAMED_SHARE: Final = 0.1
 _LIVELY: Final = timedelta(minutes=15)
 _LIVELY_RATE: Final = 10.0
 _LASTING: Final = timedelta(hours=3)
@@ -33,8 +38,9 @@ _NAMESPACE: Final = UUID("5d0c2c7e-6f0d-5d7e-9a55-3b0f6a1d9e21")
 
 
 class Traffic(NamedTuple):
-    """Two scenarios side by side."""
+    """The months before, the month, and what is lively side by side."""
 
+    past: Scenario
     month: Scenario
     lively: Scenario
 
@@ -44,7 +50,7 @@ class Traffic(NamedTuple):
         return self.month.incidents
 
     def history(self) -> Iterator[list[Message]]:
-        """Yield everything up to now, a list for each quarter of a day."""
+        """Yield the month up to now, a list for each quarter of a day."""
         yield from self.month.history(_STEP)
         yield from self.lively.history(_STEP)
 
@@ -63,11 +69,13 @@ def traffic(now: datetime, *, seed: int, events: int) -> Traffic:
         tenants=_TENANTS,
         rate=rate_for(events, span, _TENANTS),
         incidents=one_a_day(_TENANTS, now - _CALM, _LASTING),
+        named_share=_NAMED_SHARE,
     )
+    past = replace(month, start=now - timedelta(days=PAST_DAYS), end=month.start, incidents=())
     newcomers = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()) for one in _TENANTS[:3])
     # Conversations take minutes: were it to begin now, there would be nothing to see yet.
     lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=newcomers, rate=_LIVELY_RATE)
-    return Traffic(month, lively)
+    return Traffic(past, month, lively)
 
 
 def until(feeds: tuple[Feed, Feed], moment: datetime) -> list[Message]:

@@ -122,9 +122,7 @@ def details(insight: Insight, names: Mapping[UUID, str] = NO_NAMES) -> Renderabl
     lines = [
         Text(insight.title, style=_COLOURS[insight.severity]),
         Text(insight.summary),
-        Text(
-            f"{insight.severity}, {insight.status}, {span_of(insight)} UTC, confidence {insight.confidence_score:.0%}"
-        ),
+        Text(f"{insight.severity}, {insight.status}, {span_of(insight)} UTC, {_sure(insight)}"),
         Text(f"{insight.kind} at {insight.integration_provider or 'no provider'}, tenant {tenant_of(insight, names)}"),
         *([Text(figures)] if figures else []),
         *_listed("Why", insight.contributing_factors),
@@ -170,3 +168,7 @@ def _members(client: Any, insight: Insight) -> list[Insight]:
         return []
     wanted = Wanted(insight_type=insight.insight_type, since=insight.started_at - timedelta(days=1))
     return [one for one in stored_insights(client, wanted) if one.id in insight.members]
+
+
+def _sure(insight: Insight) -> str:
+    return "no probability" if insight.confidence_score is None else f"confidence {insight.confidence_score:.0%}"

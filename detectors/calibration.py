@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,16 @@ class Bin(NamedTuple):
     predicted: float
     observed: float
     size: int
+
+    @property
+    def positives(self) -> int:
+        """How many came true."""
+        return round(self.observed * self.size)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between which shares the true one lies, nine times of ten."""
+        return share_interval(self.positives, self.size)
 
 
 class Quality(NamedTuple):
@@ -40,6 +51,20 @@ class Quality(NamedTuple):
     def improvement(self) -> float:
         """How much smaller the Brier score is than that of the prior, as a share of it."""
         return 1.0 - self.brier / self.brier_of_prior
+
+
+# The normal distribution's 95th percentile: an interval of 90 %.
+_Z: Final = 1.6449
+
+
+def share_interval(count: int, size: int) -> tuple[float, float]:
+    """Return the interval (90 %, Wilson's) of a share of which ``count`` of ``size`` were seen; all of nothing."""
+    if size == 0:
+        return 0.0, 1.0
+    share, square = count / size, _Z * _Z
+    middle = share + square / (2 * size)
+    half = _Z * sqrt(share * (1 - share) / size + square / (4 * size * size))
+    return max(0.0, (middle - half) / (1 + square / size)), min(1.0, (middle + half) / (1 + square / size))
 
 
 def quality(judged: Sequence[Judged]) -> Quality | None:

@@ -73,14 +73,14 @@ def overdue(facts: CustomerFacts, at: datetime) -> bool:
 
 def risk(standing: Standing, facts: CustomerFacts, contributions: Mapping[str, float]) -> Insight:
     """Return the insight of a customer whose episode is open."""
-    at = standing.scored_at
+    at, probability = standing.scored_at, standing.probability or 0.0
     found = factors(facts, contributions, at)
     actions = [_ACTIONS[topic] for topic, _ in found] or [_ACTIONS["silence"]]
     worth = facts.value / max((at - facts.first_at) / timedelta(days=30), 1.0)
     money = f" So far they brought {worth:.2f} in 30 days (your currency)." if worth > 0 else ""
     return _insight(
         standing,
-        title=f"{_name(facts.customer_id)} may leave ({standing.probability:.0%} within {CHURN.horizon.days} days)",
+        title=f"{_name(facts.customer_id)} may leave ({probability:.0%} within {CHURN.horizon.days} days)",
         summary=f"The usual risk of your customers is {standing.prior:.0%}.{money}",
         observed=round(facts.silent_days(at), 1),
         expected=round(facts.usual_gap_days, 1),
@@ -90,10 +90,7 @@ def risk(standing: Standing, facts: CustomerFacts, contributions: Mapping[str, f
 
 
 def unlearned(standing: Standing, facts: CustomerFacts, counts: Counts) -> Insight:
-    """Return the insight of a customer who is overdue while there are too few labels for a model.
-
-    The confidence is the share of snapshots so far that are known to have ended in churn, and nothing more.
-    """
+    """Return the insight of a customer who is overdue while there are too few labels for a model: no probability."""
     at = standing.scored_at
     words = _silence(facts, at)
     return _insight(
@@ -101,10 +98,9 @@ def unlearned(standing: Standing, facts: CustomerFacts, counts: Counts) -> Insig
         kind="overdue_customer",
         title=f"{_name(facts.customer_id)} is overdue: {words}",
         summary=(
-            f"The model knows too little for a probability of its own: it has {counted(counts.labels, 'label')} of "
-            f"{counted(counts.moments, 'week')} and needs {LEAST_LABELS} of {LEAST_MOMENTS}. At this customer's "
-            f"pace so long a silence is rare. The confidence shown is the share of all customers known to "
-            f"leave so far ({standing.probability:.1%})."
+            f"The model knows too little for a probability: it has {counted(counts.labels, 'label')} of "
+            f"{counted(counts.moments, 'week')} and needs {LEAST_LABELS} of {LEAST_MOMENTS}. At this "
+            "customer's pace so long a silence is rare."
         ),
         observed=round(facts.silent_days(at), 1),
         expected=round(facts.usual_gap_days, 1),
@@ -196,7 +192,9 @@ def _insight(
     )
 
 
-def _severity(probability: float) -> Severity:
+def _severity(probability: float | None) -> Severity:
+    if probability is None:
+        return "info"
     return "critical" if probability >= 0.8 else "warning" if probability >= 0.4 else "info"
 
 

@@ -83,7 +83,7 @@ class ProviderGroup:
         if self.kind != _OUTAGE:
             self.kind = _OUTAGE if _OUTAGE in kinds else max(kinds, key=lambda kind: kinds[kind])
         self.severity = max([self.severity, *(one.severity for one in incidents)], key=lambda one: _RANK[one])
-        self.confidence = min(1.0 - prod(1.0 - one.confidence_score for one in incidents), _SUREST)
+        self.confidence = min(1.0 - prod(1.0 - (one.confidence_score or 0.0) for one in incidents), _SUREST)
         typical = [one for one in incidents if one.kind == self.kind]
         if typical:
             self.unit = typical[0].unit

@@ -23,12 +23,15 @@ _LEAST = 0.1
 
 
 class Standing(NamedTuple):
-    """Where a customer stands: a row of ``customer_scores``. Without an episode both times are ``None``."""
+    """Where a customer stands: a row of ``customer_scores``. Without an episode both times are ``None``.
+
+    Without a trained model there is no ``probability``.
+    """
 
     user_id: UUID
     customer_id: str
     scored_at: datetime
-    probability: float
+    probability: float | None
     prior: float
     started_at: datetime | None = None
     ended_at: datetime | None = None

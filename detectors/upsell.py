@@ -12,6 +12,7 @@ from math import log, log1p
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from detectors.calibration import share_interval
 from detectors.customer_features import CustomerFacts, common_features
 from detectors.delayed_model import VERSION
 from detectors.labels import Task
@@ -25,8 +26,9 @@ UPSELL: Final = Task("upsell", timedelta(days=30), ("upsold",), silence=False)
 
 _MOST_FACTORS: Final = 3
 _LEAST_CONTRIBUTION: Final = 0.1
-# Another provider is worth proposing where so many tenants, and at least half of those alike, use it.
-_LEAST_TENANTS, _LEAST_SHARE, _LEAST_ALIKE = 3, 0.5, 0.34
+# Another provider is worth proposing where so many tenants are alike, and half of all such would use it, as far as so
+# few can tell (the lower end of an interval of 90 %).
+_LEAST_TENANTS, _LEAST_SHARE, _LEAST_ALIKE = 5, 0.5, 0.34
 _MOST_PROVIDERS: Final = 2
 # Busy hours this near to the rate limit, at a tenant that grows by so much in four weeks, are a case for more.
 _PRESSURE, _GROWTH = 0.8, 1.1
@@ -163,7 +165,7 @@ def opportunity(
     standing: Standing, facts: CustomerFacts, contributions: Mapping[str, float], typical: Typical | None
 ) -> Insight:
     """Return the insight of a customer whose episode is open; without sales of the tenant's own it has no value."""
-    found = factors(facts, contributions)
+    found, probability = factors(facts, contributions), standing.probability or 0.0
     name = f"Customer {facts.customer_id.rpartition('.')[2][:8]}" if facts.customer_id else "This tenant"
     worth = "No upsell of yours has a value yet, so none is expected here."
     if typical is not None:
@@ -171,9 +173,9 @@ def opportunity(
         worth = f"Your upsells are worth {median}; that times the chance is expected."
     return _insight(
         standing,
-        title=f"{name} is likely to buy more ({standing.probability:.0%} within {UPSELL.horizon.days} days)",
+        title=f"{name} is likely to buy more ({probability:.0%} within {UPSELL.horizon.days} days)",
         summary=f"The usual chance of your customers is {standing.prior:.0%}. {worth}",
-        expected_value=None if typical is None else round(standing.probability * typical.value, 2),
+        expected_value=None if typical is None else round(probability * typical.value, 2),
         factors=[words for _, words in found],
         actions=[_ACTIONS[topic] for topic, _ in found][:2] or ["Offer what similar customers bought."],
     )
@@ -202,7 +204,7 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
         updated_at=at,
         title=f"Use of {use.provider} grows into its rate limit",
         summary="A plan with a higher limit would carry the growth; nothing is known of what it is worth.",
-        confidence_score=round(min(use.limit_usage, 1.0), 4),
+        confidence_score=None,  # a case for a plan, and no probability of anything
         integration_provider=use.provider,
         observed=use.limit_usage,
         expected=_PRESSURE,
@@ -236,14 +238,30 @@ def unconnected(connected: Mapping[UUID, frozenset[str]], at: datetime) -> list[
             provider: sum(weight for other, weight in alike.items() if provider in connected[other]) / total
             for provider in lacking
         }
+        users = {provider: sum(provider in connected[other] for other in alike) for provider in lacking}
+        spans = {provider: share_interval(count, len(alike)) for provider, count in users.items()}
         best = sorted(
-            (provider for provider in lacking if shares[provider] >= _LEAST_SHARE), key=lambda p: (-shares[p], p)
+            (provider for provider in lacking if min(shares[provider], spans[provider][0]) >= _LEAST_SHARE),
+            key=lambda p: (-shares[p], p),
         )
-        found += [_missing(user_id, own, p, share=shares[p], alike=len(alike), at=at) for p in best[:_MOST_PROVIDERS]]
+        found += [
+            _missing(user_id, own, p, share=shares[p], using=users[p], alike=len(alike), span=spans[p], at=at)
+            for p in best[:_MOST_PROVIDERS]
+        ]
     return found
 
 
-def _missing(user_id: UUID, own: frozenset[str], provider: str, *, share: float, alike: int, at: datetime) -> Insight:
+def _missing(
+    user_id: UUID,
+    own: frozenset[str],
+    provider: str,
+    *,
+    share: float,
+    using: int,
+    alike: int,
+    span: tuple[float, float],
+    at: datetime,
+) -> Insight:
     return Insight(
         id=insight_id("upsell_opportunity", user_id, provider, at),
         user_id=user_id,
@@ -254,14 +272,19 @@ def _missing(user_id: UUID, own: frozenset[str], provider: str, *, share: float,
         started_at=at,
         ended_at=None,
         updated_at=at,
-        title=f"{provider} is not connected, but {share:.0%} of similar tenants use it",
-        summary=f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}.",
-        confidence_score=round(share, 4),
+        title=f"{provider} is not connected, but {using} of {alike} similar tenants use it",
+        summary=(
+            f"Similar are {alike} tenants that share most of {', '.join(sorted(own))}. Of all such tenants, "
+            f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {alike} can tell."
+        ),
+        confidence_score=None,
         integration_provider=provider,
         observed=0.0,
         expected=round(share, 4),
+        lower=round(span[0], 4),
+        upper=round(span[1], 4),
         unit="share of similar tenants",
-        contributing_factors=(f"{share:.0%} of {counted(alike, 'similar tenant')} use {provider}",),
+        contributing_factors=(f"{using} of {alike} similar tenants use {provider}",),
         recommended_actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
         model_version=VERSION,
     )

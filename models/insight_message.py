@@ -26,7 +26,10 @@ class InsightMessage(TypedDict):
     updated_at: Annotated[datetime, Field(description="The moment up to which this message knows (event time)")]
     title: Annotated[str, Field(description="One line for people")]
     summary: Annotated[str, Field(description="What was seen against what was expected, in plain words")]
-    confidence_score: Annotated[float, Field(ge=0, le=1, description="0 to 1; of a risk its calibrated probability")]
+    confidence_score: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | None,
+        Field(description="0 to 1; of a risk its calibrated probability, null where no model says any"),
+    ]
     integration_provider: Annotated[str, Field(description="The integration, empty where it is about none")]
     customer_id: Annotated[str, Field(description="The customer's pseudonym, empty where it is about none")]
     predicted_value: Annotated[float | None, Field(description="The figure that is forecast, in unit")]

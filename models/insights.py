@@ -26,9 +26,10 @@ class Insight(NamedTuple):
     """One finding.
 
     ``kind`` says what it is within its ``insight_type``, for example ``provider_outage`` or ``stale_sync``;
-    ``confidence_score`` is 0 to 1, for a risk its calibrated probability; ``predicted_value`` is what the document
-    calls so: the figure that is forecast, in ``unit``. ``observed`` stands against ``expected``, which lies between
-    ``lower`` and ``upper``. ``members`` are the ids of the insights that this one sums up.
+    ``confidence_score`` is 0 to 1, for a risk its calibrated probability, ``None`` where no model says any.
+    ``predicted_value`` is what the document calls so: the figure that is forecast, in ``unit``. ``observed`` stands
+    against ``expected``, which lies between ``lower`` and ``upper``. ``members`` are the ids of the insights that this
+    one sums up.
     """
 
     id: UUID
@@ -42,7 +43,7 @@ class Insight(NamedTuple):
     updated_at: datetime
     title: str
     summary: str
-    confidence_score: float
+    confidence_score: float | None
     integration_provider: str = ""
     customer_id: str = ""
     predicted_value: float | None = None

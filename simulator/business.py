@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from models.topics import OUTCOMES
 from simulator import conversations, evidence, health, intelligence, outcomes, queries
 from simulator.arrays import Floats, Ints
 from simulator.customers import Customers
@@ -93,10 +94,14 @@ class Business:
             rate=self._rate,
             span=(begin + cut, end),
         )
-        for one in (*rows, self._encoder.health(ids, state)):
+        for one in self._told(rows, self._encoder.health(ids, state)):
             one.skip(self._begin)
             if not one.done:
                 self._waiting.append(one)
+
+    def _told(self, conversations: list[Rows], state: Rows) -> list[Rows]:
+        """Return what of a block is handed out."""
+        return [*conversations, state]
 
     def _conversations(
         self, ids: np.random.Generator, block: tuple[int, int], jobs: JobLog, disturbances: Disturbances
@@ -152,3 +157,10 @@ class Business:
     def _job_log(self, first_day: int, last_day: int) -> JobLog:
         days = [self._jobs_of(day) for day in range(first_day, last_day + 1)]
         return JobLog(days, first_day, len(self._tenant.links))
+
+
+class Outcomes(Business):
+    """The same world, of which only how conversations ended is handed out."""
+
+    def _told(self, conversations: list[Rows], state: Rows) -> list[Rows]:  # noqa: ARG002 - as of Business
+        return [rows for rows in conversations if rows.topic == OUTCOMES.name]

@@ -90,11 +90,14 @@ class Customers:
         Whose customers they are.
     size
         How many places there are.
+    named_share
+        The share of places whose holders the tenant can name; the others chat without saying who they are.
     """
 
-    def __init__(self, seed: int, tenant: Tenant, size: int) -> None:
+    def __init__(self, seed: int, tenant: Tenant, size: int, named_share: float = 1.0) -> None:
         rng = generator(seed, Purpose.POOL, tenant.key)
         self.size = size
+        self._named = round(size * named_share)
         self.country_texts = tuple(json.dumps(country) for country in tenant.countries)
         self._country_shares = cumulative(list(tenant.countries.values()))
         self._activity = cumulative(rng.lognormal(0.0, 0.8, size))
@@ -127,7 +130,7 @@ class Customers:
         return Visitors(
             place=place,
             turn=turn,
-            known=known,
+            known=known & (place < self._named),
             drift=np.where(known, drift[row, column], 0.0),
             ready=known & ready[row, column],
             country=self._of(place, turn, lambda held: held.country),
@@ -138,6 +141,10 @@ class Customers:
     def leavers(self, begin: int, end: int) -> list[Fate]:
         """Return who leaves for good in ``[begin, end)`` (ms), by time."""
         return self._fates(CHURNS, begin, end)
+
+    def named(self, fates: list[Fate]) -> list[Fate]:
+        """Return those of them whom the tenant can name."""
+        return [fate for fate in fates if fate.place < self._named]
 
     def ready(self, begin: int, end: int) -> list[Fate]:
         """Return who becomes ready for more in ``[begin, end)`` (ms), by time."""
@@ -150,7 +157,7 @@ class Customers:
         return Visitors(
             place=place,
             turn=turn,
-            known=np.ones(len(fates), dtype=np.bool_),
+            known=place < self._named,
             drift=np.ones(len(fates)),
             ready=np.zeros(len(fates), dtype=np.bool_),
             country=self._of(place, turn, lambda held: held.country),

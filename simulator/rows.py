@@ -34,7 +34,7 @@ class Rows:
     """
 
     def __init__(self, topic: str, key: bytes, at: Ints, encode: Callable[[int, int], list[str]]) -> None:
-        self._topic = topic
+        self.topic = topic
         self._key = key
         self._at = at
         self._encode = encode
@@ -56,7 +56,7 @@ class Rows:
             return None
         last = int(np.searchsorted(self._at, before, side="left"))
         self._next = last
-        topic, key = self._topic, self._key
+        topic, key = self.topic, self._key
         return Part(self._at[first:last], [(topic, key, value.encode()) for value in self._encode(first, last)])
 
 

@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 
 from models.counting import agreeing, counted
 from models.errors import SettingsError
-from simulator.business import Business
+from simulator.business import Business, Outcomes
 from simulator.conversations import MEAN_QUERIES
 from simulator.customers import Customers, Fate
 from simulator.effects import EFFECTS
@@ -34,6 +34,8 @@ from simulator.times import from_ms, to_ms
 from simulator.totals import Totals
 from simulator.truth import CustomerTurn, Truth
 
+# How an outcome of somebody without a name is written (simulator.conversations).
+_NOBODY: Final = b'"customer_id":null'
 _AnyBusiness = TypeVar("_AnyBusiness", bound=Business)
 # Last syncs lie some days before the start, and events know no time before 2000.
 _EARLIEST: Final = datetime(2000, 2, 1, tzinfo=UTC)
@@ -69,6 +71,8 @@ class Scenario:
         How many incidents the seed places a day, on average; 0 for quiet days.
     incidents
         Incidents beside those.
+    named_share
+        The share of customers whom a tenant can name; the others chat without saying who they are.
 
     Raises
     ------
@@ -85,6 +89,7 @@ class Scenario:
     live_from: datetime | None = None
     incidents_per_day: float = 0.0
     incidents: tuple[Incident, ...] = ()
+    named_share: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated."""
@@ -96,6 +101,7 @@ class Scenario:
         for name, rate in {"rate": self.rate, "live_rate": self.live_rate}.items():
             _check(rate is None or 0 < rate <= 1_000, f"{name} must be above 0 and at most 1000, not {rate}")
         _check(0 <= self.incidents_per_day <= 100, "incidents_per_day must be between 0 and 100")
+        _check(0 <= self.named_share <= 1, "named_share must be between 0 and 1")
         _check(len(self.tenants) > 0, "tenants must name at least one tenant")
         _check(len({one.key for one in self.tenants}) == len(self.tenants), "tenants must differ in their ids")
         for tenant in self.tenants:
@@ -134,6 +140,16 @@ class Scenario:
             reached = min(reached + step, self.end)
             yield feed.until(reached)
 
+    def outcomes(self, step: timedelta = timedelta(days=7)) -> Iterator[list[Message]]:
+        """Yield how the conversations of named customers ended in ``[start, end)``, and nothing else.
+
+        That is what a tenant has of the time before its integrations were tracked.
+        """
+        feed, reached = Feed(self.businesses(self.start, Outcomes)), self.start
+        while reached < self.end:
+            reached = min(reached + step, self.end)
+            yield [message for message in feed.until(reached) if _NOBODY not in message[2]]
+
     def truth(self, until: datetime, totals: Totals) -> Truth:
         """Return what really happened from ``start`` until ``until``, with the totals of the messages taken."""
         span = (to_ms(self.start), to_ms(until))
@@ -143,8 +159,8 @@ class Scenario:
             start=self.start,
             end=until,
             incidents=self.plan().between(*span),
-            churned=_turns([(tenant, pool, pool.leavers(*span)) for tenant, pool in pools]),
-            upsell_ready=_turns([(tenant, pool, pool.ready(*span)) for tenant, pool in pools]),
+            churned=_turns([(tenant, pool, pool.named(pool.leavers(*span))) for tenant, pool in pools]),
+            upsell_ready=_turns([(tenant, pool, pool.named(pool.ready(*span))) for tenant, pool in pools]),
             effects=EFFECTS,
             totals=totals,
         )
@@ -156,7 +172,7 @@ class Scenario:
     def _customers(self, tenant: Tenant) -> Customers:
         visits = tenant.queries_per_minute / MEAN_QUERIES * self.rate * 24 * 60
         size = min(max(round(visits * _DAYS_BETWEEN_VISITS), _SMALLEST_POOL), _LARGEST_POOL)
-        return Customers(self.seed, tenant, size)
+        return Customers(self.seed, tenant, size, self.named_share)
 
 
 def rate_for(events: int, span: timedelta, tenants: Sequence[Tenant] = DEFAULT_TENANTS) -> float:

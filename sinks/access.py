@@ -45,7 +45,7 @@ _INTERNAL: Final = frozenset(
     }
 )
 # Of no tenant, and for every reader.
-_SHARED: Final = frozenset({"rollup_progress", "customer_model_quality"})
+_SHARED: Final = frozenset({"rollup_progress", "customer_model_quality", "customer_model_deciles"})
 # Of the pipeline itself, for operations, without what was sealed.
 _PIPELINE: Final[Mapping[str, frozenset[str]]] = {
     "dead_letters": frozenset({"message_key", "raw"}),

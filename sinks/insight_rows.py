@@ -36,7 +36,7 @@ def _row(insight: Insight) -> dict[str, object]:
         "id": insight.id.bytes,
         "user_id": insight.user_id.bytes,
         "members": [member.bytes for member in insight.members],
-        "confidence_score": _decimal(insight.confidence_score, _SCORE),
+        "confidence_score": None if insight.confidence_score is None else _decimal(insight.confidence_score, _SCORE),
         "predicted_value": None if insight.predicted_value is None else _decimal(insight.predicted_value, _CENT),
         # Part of the table's sorting key: it must not change while the insight develops.
         "created_at": _whole(insight.started_at),

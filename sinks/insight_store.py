@@ -30,6 +30,7 @@ FROM predictive_insights FINAL WHERE status = 'open' GROUP BY ALL
 _EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _TIMES: Final = ("started_at", "ended_at", "updated_at")
+_DECIMALS: Final = ("confidence_score", "predicted_value")
 _LISTS: Final = ("contributing_factors", "recommended_actions", "members")
 
 
@@ -67,6 +68,6 @@ def _insight(row: dict[str, Any]) -> Insight:
         values[name] = None if row[name] is None else row[name].replace(tzinfo=UTC)
     for name in _LISTS:
         values[name] = tuple(row[name])
-    values["confidence_score"] = float(row["confidence_score"])
-    values["predicted_value"] = None if row["predicted_value"] is None else float(row["predicted_value"])
+    for name in _DECIMALS:
+        values[name] = None if row[name] is None else float(row[name])
     return Insight(**values)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.calibration import Quality
+from detectors.calibration import Bin, Quality
 from detectors.labels import Fate, Label, Snapshot, Task
 from detectors.standings import Key, Standing
 from sinks.reading import ask
@@ -24,6 +24,10 @@ _LABEL: Final = (*_SNAPSHOT, "positive", "arrived_at", "revision")
 _QUALITY: Final = (
     *("model", "role", "measured_at", "predictions", "positives"),
     *("auc", "brier", "brier_of_prior", "calibration_error"),
+)
+_DECILES: Final = (
+    *("model", "role", "measured_at", "decile", "predictions", "positives"),
+    *("predicted", "observed", "observed_lower", "observed_upper", "lift"),
 )
 _QUEUED: Final = """
 SELECT DISTINCT snapshot_at FROM customer_snapshots WHERE model = {model:String}
@@ -128,16 +132,24 @@ class LabelStore:
         put(self._client, "customer_scores", ("model", *Standing._fields), rows)
 
     def add_quality(self, role: str, quality: Quality, measured_at: datetime) -> None:
-        """Keep how good predictions were."""
+        """Keep how good predictions were, as a whole and by tenths from the highest to the lowest."""
         figures = (quality.predictions, quality.positives, quality.auc, quality.brier, quality.brier_of_prior)
         row = [self._task.model, role, measured_at, *figures, quality.calibration_error]
         put(self._client, "customer_model_quality", _QUALITY, [row])
+        key = (self._task.model, role, measured_at)
+        deciles = [[*key, place, *_decile(one, quality)] for place, one in enumerate(reversed(quality.bins), 1)]
+        put(self._client, "customer_model_deciles", _DECILES, deciles)
 
     def _ask(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         return ask(self._client, sql, {"model": self._task.model, **parameters}, aware=True)
 
     def _row(self, one: Snapshot) -> list[Any]:
         return [self._task.model, one.user_id, one.customer_id, one.at, one.due_at, one.features]
+
+
+def _decile(one: Bin, quality: Quality) -> tuple[float | None, ...]:
+    lift = one.observed * quality.predictions / quality.positives if quality.positives else None
+    return (one.size, one.positives, one.predicted, one.observed, *one.interval, lift)
 
 
 def _snapshot(row: dict[str, Any]) -> Snapshot:

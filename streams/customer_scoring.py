@@ -119,13 +119,17 @@ def _ready(
 def _unlearned(
     store: LabelStore, subject: Subject, counts: Counts, facts: Mapping[Key, CustomerFacts], at: datetime
 ) -> list[Insight]:
-    """Return those who stand out by the rule that needs no labels, with the share known so far for a confidence."""
+    """Return those who stand out by the rule that needs no labels; there is no probability."""
     if subject.unlearned is None or subject.unlearned_opened is None:
         return []
     known = counts.prior if counts.labels >= LEAST_LABELS else store.known_share()
     scores = {key: known if subject.unlearned(one, at) else 0.0 for key, one in facts.items()}
     bounds = Bounds(enter=known, leave=known)
-    standings = [one for one in advance(store.standings(), scores, known, bounds, at) if one.started_at is not None]
+    standings = [
+        one._replace(probability=None)
+        for one in advance(store.standings(), scores, known, bounds, at)
+        if one.started_at is not None
+    ]
     store.add_standings(standings)
     opened = [
         subject.unlearned_opened(one, facts[key], counts)

@@ -67,6 +67,18 @@ ORDER BY measured_at DESC
 LIMIT 20"""
 
 
+def _tenths(columns: str) -> Ask:
+    def render(dialect: Dialect) -> str:
+        where = f"model = 'churn' AND role = 'champion' AND measured_at < {dialect.end}"
+        return f"""
+SELECT toString(decile) AS tenth, {columns}
+FROM customer_model_deciles FINAL
+WHERE {where} AND measured_at = (SELECT max(measured_at) FROM customer_model_deciles WHERE {where})
+ORDER BY decile"""
+
+    return Ask(frozenset(), render)
+
+
 _CUSTOMER_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),
     Column("customer", "Customer (pseudonym)", width=170),
@@ -200,6 +212,37 @@ _TRUST: Final = Row(
                 Column("measured_at", "Measured"),
                 Column("predictions", "Predictions", Unit.COUNT),
             ),
+        ),
+        Panel(
+            id=32,
+            title="Do predicted departures come true?",
+            description="Reliability of the churn model: predictions that have met their label, in tenths from the "
+            "highest to the lowest, each made before its label was known. Bars of equal height mean that a probability "
+            "is what it says.",
+            picture=Picture.BARS,
+            asks={"A": _tenths("predicted, observed")},
+            no_data="The model has no prediction whose truth is known by now; it takes about three months of history",
+            width=12,
+            height=8,
+            unit=Unit.RATIO,
+            columns=(
+                Column("tenth", "Tenth of predictions"),
+                Column("predicted", "Predicted to leave"),
+                Column("observed", "Left"),
+            ),
+        ),
+        Panel(
+            id=33,
+            title="How much better than chance are they?",
+            description="Lift of the churn model: how many times the share of all customers left in each tenth of the "
+            "predictions, from the highest to the lowest. 1 is chance.",
+            picture=Picture.BARS,
+            asks={"A": _tenths("lift")},
+            no_data="The model has no prediction whose truth is known by now; it takes about three months of history",
+            width=12,
+            height=8,
+            unit=Unit.SCORE,
+            columns=(Column("tenth", "Tenth of predictions"), Column("lift", "Times the average")),
         ),
     ),
 )

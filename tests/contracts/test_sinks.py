@@ -32,8 +32,6 @@ _MAYBE = {
     *("resolution_time_minutes", "opened_at", "last_sync_at", "records_synced", "records_failed", "duration_ms"),
     *("ended_at", "observed", "expected", "lower", "upper"),
 }
-# Scores that are always there.
-_ALWAYS = {"confidence_score"}
 
 Row = dict[str, Any]
 
@@ -128,7 +126,7 @@ def _sparse(table: str, number: int) -> Row:
     """A row with nothing in every column that may be empty."""
     row = _row(table, number)
     for field in WRITTEN[table]:
-        if field.name in _MAYBE or (field.type in (SCORE, MONEY) and table != _WINDOWS and field.name not in _ALWAYS):
+        if field.name in _MAYBE or (field.type in (SCORE, MONEY) and table != _WINDOWS):
             row[field.name] = None
         elif field.type in (LABELS, UUIDS):
             row[field.name] = []

@@ -64,6 +64,9 @@ def test_a_month_of_history_is_too_little_for_a_model_and_says_so(client: Client
     found = find_churn(client, NOW)
     assert {insight.kind for insight in found} <= {"overdue_customer"}
     assert all("knows too little" in insight.summary for insight in found)
+    assert all(insight.confidence_score is None for insight in found)
+    assert client.query("SELECT count() FROM customer_scores WHERE probability IS NOT NULL").result_rows == [(0,)]
+    assert client.query("SELECT count() FROM customer_model_deciles").result_rows == [(0,)]
     assert find_churn(client, NOW) == found
 
 
@@ -74,7 +77,7 @@ def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes
     found = find_churn(client, NOW)
     risks = [insight for insight in found if insight.kind == "churn_risk"]
     assert risks
-    assert all(0.1 < insight.confidence_score < 1.0 for insight in risks)
+    assert all(insight.confidence_score and 0.1 < insight.confidence_score < 1.0 for insight in risks)
     assert all(insight.contributing_factors and insight.recommended_actions for insight in risks)
     queue = LabelStore(client, CHURN)
     labels = queue.labels(NOW, 1_000_000)
@@ -86,6 +89,18 @@ def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes
     assert client.query(counted + " FINAL").result_rows == before
     quality = client.query("SELECT auc FROM customer_model_quality FINAL WHERE role = 'champion'").result_rows
     assert quality[0][0] > 0.5
+    deciles = client.query(
+        "SELECT sum(predictions), min(observed - observed_lower), min(observed_upper - observed), max(lift) "
+        "FROM customer_model_deciles FINAL WHERE role = 'champion'"
+    ).result_rows[0]
+    assert (
+        deciles[0]
+        == client.query("SELECT predictions FROM customer_model_quality FINAL WHERE role = 'champion'").result_rows[0][
+            0
+        ]
+    )
+    assert min(deciles[1:3]) >= 0.0
+    assert deciles[3] > 1.0
 
     later = {insight.id: insight for insight in find_churn(client, NOW + 40 * DAY)}
     ended = [later[insight.id] for insight in risks if insight.id in later]

@@ -25,9 +25,9 @@ from kpis.registry import get
 from simulator.catalogue import PROFILES
 
 Dashboard = dict[str, Any]
-# Models are shared, and what is rejected or asked belongs to the system itself.
 _NOBODY = Grafana(variables=())
-_OF_NO_TENANT = ("customer_model_quality", "dead_letters", "system.query_log")
+# Models are shared, and what is rejected or asked belongs to the system itself.
+_OF_NO_TENANT = ("customer_model_quality", "customer_model_deciles", "dead_letters", "system.query_log")
 
 
 @pytest.fixture(params=ALL, ids=lambda tab: tab.uid)

@@ -56,10 +56,11 @@ def test_another_episode_is_another_insight() -> None:
     assert churn.risk(OPEN, customer(), {}).id != churn.risk(again, customer(), {}).id
 
 
-def test_without_a_model_it_says_what_it_lacks_and_shows_the_share_known() -> None:
-    insight = churn.unlearned(OPEN._replace(probability=0.03), customer(), Counts())
+def test_without_a_model_it_says_what_it_lacks_and_has_no_probability() -> None:
+    insight = churn.unlearned(OPEN._replace(probability=None), customer(), Counts())
     assert insight.kind == "overdue_customer"
-    assert insight.confidence_score == 0.03
+    assert insight.confidence_score is None
+    assert "%" not in insight.title + insight.summary
     assert "0 labels of 0 weeks and needs 200 of 4" in insight.summary
     assert insight.severity == "info"
 

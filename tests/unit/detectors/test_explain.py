@@ -113,9 +113,9 @@ def test_a_quota_says_how_long_it_lasts() -> None:
 
 
 def test_confidence_grows_with_the_score_and_with_agreeing_channels() -> None:
-    barely = last({0: [errors(_AT, score=5.0)]}).confidence_score
-    clearly = last({0: [errors(_AT, score=8.0)]}).confidence_score
-    agreeing = last({0: [errors(_AT, score=5.0), failing(_AT)]}).confidence_score
+    barely = last({0: [errors(_AT, score=5.0)]}).confidence_score or 0.0
+    clearly = last({0: [errors(_AT, score=8.0)]}).confidence_score or 0.0
+    agreeing = last({0: [errors(_AT, score=5.0), failing(_AT)]}).confidence_score or 0.0
     assert barely == pytest.approx(0.5)
     assert barely < agreeing < clearly <= 0.99
 

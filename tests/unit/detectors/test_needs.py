@@ -85,7 +85,7 @@ def test_growth_is_told_when_it_is_large_against_the_weeks_before() -> None:
     assert insight is not None
     assert (insight.kind, insight.observed, insight.expected) == ("usage_growth", 16.0 * WEEK, 10.0 * WEEK)
     assert insight.predicted_value == 16.0 * WEEK
-    assert insight.confidence_score > 0.95
+    assert (insight.confidence_score or 0.0) > 0.95
 
 
 @pytest.mark.parametrize("weeks", [(10, 10, 10, 10, 11), (5, 15, 5, 15, 16), (0.1, 0.1, 0.1, 0.1, 0.3)])

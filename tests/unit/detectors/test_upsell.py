@@ -51,10 +51,17 @@ def tenants(*providers: str) -> dict[UUID, frozenset[str]]:
 
 
 def test_a_provider_that_similar_tenants_use_is_proposed() -> None:
-    shops = tenants("shopify hubspot", "shopify hubspot klaviyo", "shopify hubspot klaviyo", "shopify hubspot klaviyo")
+    shops = tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6)
     [insight] = upsell.unconnected(shops, AT)
     assert (insight.user_id, insight.integration_provider) == (UUID(int=1), "klaviyo")
-    assert insight.confidence_score == 1.0
+    assert "6 of 6 similar tenants" in insight.title
+    assert "69% to 100% would use it" in insight.summary
+
+
+def test_a_share_of_few_tenants_is_no_probability() -> None:
+    [insight] = upsell.unconnected(tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6), AT)
+    assert insight.confidence_score is None
+    assert upsell.unconnected(tenants("shopify", *["shopify klaviyo"] * 4, *["shopify"] * 3), AT) == []
 
 
 def test_tenants_that_are_unlike_propose_nothing() -> None:

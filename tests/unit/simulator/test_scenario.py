@@ -9,11 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from models.errors import SettingsError
-from models.topics import INGEST, QUERIES, Topic
+from models.topics import INGEST, OUTCOMES, QUERIES, Topic
 from simulator.incidents import Incident
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS, Link, Tenant
+from simulator.totals import Totals
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -176,3 +177,23 @@ def test_a_tenant_that_cannot_be_simulated_says_why(links: tuple[Link, ...], com
     tenant = Tenant(UUID(int=9), "New", "office", 0, 10.0, {"FR": 1.0}, links)
     with pytest.raises(SettingsError, match=complaint):
         Scenario(seed=1, start=START, end=START + DAY, tenants=(tenant,))
+
+
+def test_what_is_known_of_the_time_before_is_how_conversations_of_named_customers_ended() -> None:
+    scenario = Scenario(seed=1, start=START, end=START + 5 * DAY, rate=0.02, named_share=0.3)
+    everything, known = _taken(scenario), [message for batch in scenario.outcomes() for message in batch]
+    ends = [message for message in everything if message[0] == OUTCOMES.name]
+    named = [message for message in ends if json.loads(message[2])["customer_id"] is not None]
+    assert known == named
+    assert 0.15 < len(named) / len(ends) < 0.35
+    full = Scenario(seed=1, start=START, end=START + 5 * DAY, rate=0.02)
+    others = [json.loads(value)["customer_id"] for topic, _, value in _taken(full) if topic == OUTCOMES.name]
+    assert {json.loads(value)["customer_id"] for _, _, value in named} < set(others)
+
+
+def test_leavers_whom_a_tenant_cannot_name_are_nobody_to_be_found() -> None:
+    span = (START, START + 60 * DAY)
+    few, all_ = (Scenario(seed=1, start=span[0], end=span[1], rate=0.02, named_share=share) for share in (0.3, 1.0))
+    truth = few.truth(span[1], Totals()).churned
+    assert 0 < len(truth) < len(all_.truth(span[1], Totals()).churned)
+    assert set(truth) < set(all_.truth(span[1], Totals()).churned)
