@@ -215,8 +215,8 @@ _TRUST: Final = Row(
         ),
         Panel(
             id=32,
-            title="Do predicted departures come true?",
-            description="Reliability of the churn model: predictions that have met their label, in tenths from the "
+            title="Churn model: reliability",
+            description="Do predicted departures come true? Predictions that have met their label, in tenths from the "
             "highest to the lowest, each made before its label was known. Bars of equal height mean that a probability "
             "is what it says.",
             picture=Picture.BARS,
@@ -233,8 +233,8 @@ _TRUST: Final = Row(
         ),
         Panel(
             id=33,
-            title="How much better than chance are they?",
-            description="Lift of the churn model: how many times the share of all customers left in each tenth of the "
+            title="Churn model: lift by decile",
+            description="How much better than chance are the predictions? How many times the share of all customers left in each tenth of the "
             "predictions, from the highest to the lowest. 1 is chance.",
             picture=Picture.BARS,
             asks={"A": _tenths("lift")},
