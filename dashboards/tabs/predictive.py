@@ -234,8 +234,8 @@ _TRUST: Final = Row(
         Panel(
             id=33,
             title="Churn model: lift by decile",
-            description="How much better than chance are the predictions? How many times the share of all customers left "
-            "in each tenth of the predictions, from the highest to the lowest. 1 is chance.",
+            description="How much better than chance are the predictions? How many times the share of all customers "
+            "left in each tenth of the predictions, from the highest to the lowest. 1 is chance.",
             picture=Picture.BARS,
             asks={"A": _tenths("lift")},
             no_data="The model has no prediction whose truth is known by now; it takes about three months of history",
