@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.__main__ import outcomes
 from tests.faults.promises import PROMISES
 from tests.faults.report import Outcome, said, table, write_table
 
@@ -47,3 +48,17 @@ def test_the_table_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
     assert "what was here" not in text
     assert text.count("| not run |") == sum(bool(promise.tests) for promise in PROMISES)
     assert table({"embedded": {}}, datetime(2026, 11, 29, tzinfo=UTC)) in text
+
+
+def test_a_later_report_says_what_became_of_its_tests(tmp_path: Path) -> None:
+    case = '<testcase file="tests/faults/a.py" name="{}" time="1">{}</testcase>'
+    figure = '<properties><property name="figure" value="5 kills" /></properties>'
+    first, later = tmp_path / "faults-1.xml", tmp_path / "faults-2.xml"
+    first.write_text(f"<s>{case.format('one[a]', '<failure/>')}{case.format('two', '<skipped/>')}</s>")
+    later.write_text(f"<s>{case.format('one[a]', figure)}{case.format('one[b]', '')}</s>")
+    found = outcomes([first, later])
+    assert found["tests/faults/a.py::one"] == [
+        Outcome(failed=False, skipped=False, seconds=1, figures=["5 kills"]),
+        Outcome(failed=False, skipped=False, seconds=1, figures=[]),
+    ]
+    assert found["tests/faults/a.py::two"] == [Outcome(failed=False, skipped=True, seconds=1, figures=[])]
