@@ -93,7 +93,7 @@ def _report(broker: Broker) -> Path:
 
 
 def outcomes(reports: Sequence[Path]) -> dict[str, list[Outcome]]:
-    """Return by test id without parameters what became of it and its parameters, by pytest's reports in JUnit's form."""
+    """Return by test id, without parameters, what became of it by pytest's reports in JUnit's form."""
     found: dict[str, list[Outcome]] = {}
     for report in reports:
         of_report: dict[str, list[Outcome]] = {}

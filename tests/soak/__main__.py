@@ -76,6 +76,8 @@ def _watch(worker: WorkerProcess, client: Client, seconds: float) -> list[Sample
     process, began = psutil.Process(worker.pid), time.monotonic()
     samples: list[Sample] = []
     while (at := time.monotonic() - began) < seconds:
+        if worker.ended():
+            raise RomashkaError(f"the worker ended after {at:.0f} s:\n{worker.log()[-3_000:]}")
         parts = int(client.query(_PARTS).result_rows[0][0] or 0)
         lag = worker.metric("romashka_consumer_lag")
         with process.oneshot():
