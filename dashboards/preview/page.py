@@ -11,11 +11,12 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 
 from models.counting import counted
-from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab
+from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab, Tile
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
 from kpis import display
 from kpis.kpi import Unit
+from kpis.registry import get
 
 _MOST_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
@@ -95,6 +96,10 @@ def _elsewhere(tab: Tab, origin: Origin, why: str) -> str:
 def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     if not all(answers.values()):
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
+    elif panel.card is not None:
+        inside = _cards(panel, panel.card, answers["A"])
+    elif panel.tile is not None:
+        inside = _tile(panel, panel.tile, answers["A"][0])
     elif panel.picture in {Picture.STAT, Picture.GAUGE}:
         inside = _numbers(panel, answers["A"])
     elif panel.picture is Picture.TABLE:
@@ -116,6 +121,38 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
 def _address(link: Link) -> str:
     """Return where a link leads among the pages; what is chosen is the same on all of them."""
     return f"{link.tab}.html" + ("" if link.panel is None else f"#panel-{link.panel}")
+
+
+def _cards(panel: Panel, state: Column, rows: Sequence[Row]) -> str:
+    """Return a card for each row, on its state's colour, as Grafana draws them."""
+    cards = "".join(
+        f'<div class="card {state.states.get(str(row[state.name]), "neutral")}">'
+        f"<span>{escape(' · '.join(str(row[name]) for name in panel.by))}</span><b>{escape(str(row[state.name]))}</b></div>"
+        for row in rows[:_MOST_ROWS]
+    )
+    return f'<div class="cards" role="group" aria-label="{escape(panel.title)}">{cards}</div>'
+
+
+def _tile(panel: Panel, tile: Tile, row: Row) -> str:
+    """Return a figure with its change against the period before, in the colour of the figure's good direction."""
+    column = column_of(panel, tile.kpi)
+    now, before = _float(row[tile.kpi]), _float(row[f"{tile.kpi}_before"])
+    state = column.thresholds.state(now) if column.thresholds else "neutral"
+    said = "before: none" if before is None else f"before: {_shown(column, row[f'{tile.kpi}_before'], panel)}"
+    return (
+        f'<div class="tiles" role="group" aria-label="{escape(panel.title)}"><div class="tile">'
+        f'<b class="{state}">{escape(_shown(column, row[tile.kpi], panel))}</b>'
+        f"<span>{_change(tile.kpi, now, before)}{escape(said)}</span>{_heard(state)}</div></div>"
+    )
+
+
+def _change(kpi: str, now: float | None, before: float | None) -> str:
+    if now is None or not before:
+        return ""
+    change = (now - before) / abs(before)
+    better = {"up": change > 0, "down": change < 0}.get(get(kpi).good)
+    state = "neutral" if better is None or not change else "ok" if better else "critical"
+    return f'<em class="{state}">{"▲" if change > 0 else "▼" if change < 0 else "="} {abs(change):.1%}</em> '
 
 
 def _numbers(panel: Panel, rows: Sequence[Row]) -> str:

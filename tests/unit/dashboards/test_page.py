@@ -14,7 +14,7 @@ import pytest
 from dashboards.panel import Origin, Panel, Picture, Tab
 from dashboards.preview.page import Facts, render
 from dashboards.preview.script import drawing_script
-from dashboards.tabs import ALL, pipeline
+from dashboards.tabs import ALL, names, pipeline
 from kpis.text import shortened
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -40,6 +40,10 @@ class Tags(HTMLParser):
 
 def rows_for(panel: Panel, label: str) -> list[dict[str, Any]]:
     """Two rows with a time, a label and numbers, whatever the panel draws."""
+    if panel.tile is not None:
+        return [{panel.tile.kpi: 2.5, f"{panel.tile.kpi}_before": 2.0}]
+    if panel.card is not None:
+        return [{panel.by[0]: label, panel.card.name: next(iter(panel.card.states))}]
     numbers = {"lower": 1.0, "value": 2.5} if panel.picture is not Picture.HEATMAP else {"50": 1, "100": 2}
     text = {"label": label, "state": "healthy"} if panel.picture is Picture.STATE_TIMELINE else {"label": label}
     if panel.picture is Picture.NODE_GRAPH:
@@ -118,3 +122,11 @@ def test_what_a_preview_cannot_ask_is_named_and_takes_no_room() -> None:
     assert html.count("<article") == sum(panel.origin is Origin.TABLES for panel in pipeline.TAB.panels) == 1
     assert "from Prometheus" in said
     assert "from the log of a ClickHouse server" in said
+
+
+def test_a_tile_tells_its_change_and_a_card_its_state_on_the_states_colour() -> None:
+    (executive,) = (tab for tab in ALL if tab.uid == names.EXECUTIVE)
+    (monitor,) = (tab for tab in ALL if tab.uid == names.REAL_TIME)
+    assert "▲ 25.0%" in page(executive)
+    assert '<em class="ok">▲ 25.0%</em>' in page(executive)
+    assert '<div class="card ok"><span>hubspot</span><b>healthy</b></div>' in page(monitor)
