@@ -37,6 +37,7 @@ class Passwords(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROMASHKA_", env_file=".env", extra="ignore", frozen=True)
 
     worker_password: SecretStr = SecretStr("")
+    collector_password: SecretStr = SecretStr("")
     executive_password: SecretStr = SecretStr("")
     operations_password: SecretStr = SecretStr("")
     analyst_password: SecretStr = SecretStr("")
@@ -72,7 +73,7 @@ def clickhouse(
         Path | None, typer.Option(help="JSON list of readers bound to tenants: name, role, password, tenants")
     ] = None,
 ) -> None:
-    """Create the worker's user and the dashboards', with roles, row policies, limits and quotas.
+    """Create the users of worker, collector and dashboards, with roles, row policies, limits and quotas.
 
     Run it after every `romashka migrate`: what a new table shows, and to whom, is decided here.
 
@@ -84,7 +85,12 @@ def clickhouse(
         *(() if readers is None else _tenant_readers(readers)),
     ]
     with connect(settings().clickhouse) as client:
-        tables = access.apply(client, everyone, worker_password=passwords.get("worker"))
+        tables = access.apply(
+            client,
+            everyone,
+            worker_password=passwords.get("worker"),
+            collector_password=passwords.get("collector") if passwords.collector_password.get_secret_value() else "",
+        )
     apart = counted(len(tables), "table")
     out.print(f"{counted(len(everyone), 'reader')} and the user {access.WORKER}; rows kept apart in {apart}")
 

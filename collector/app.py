@@ -26,7 +26,7 @@ from collector.body import MAX_BODY_BYTES, TOPICS, Item, items, plain_body
 from collector.intake import UNACKNOWLEDGED, Intake, Verdict
 from collector.limits import EventQuota, InFlight
 from collector.metrics import Metrics
-from collector.otlp import PROTOBUF_TYPE, mapped, trace_request
+from collector.otlp import PROTOBUF_TYPE, mapped, status_response, trace_request
 from collector.publisher import Publisher
 from collector.rejections import Rejections, read_rejections
 from models.errors import Unreachable
@@ -36,6 +36,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,400})?")
 _MAX_TRACESTATE: Final = 512
 _MAX_DAYS: Final = 90
+_TRACES: Final = "/v1/traces"
 _STRANGERS: Final = Rate(per_minute=60, burst=30)
 _FLUSH_SECONDS: Final = 5.0
 _SECURITY_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -106,7 +107,7 @@ class Collector:
         self._now = now
         self._routes: Mapping[str, tuple[str, Callable[[Request], Awaitable[Response]]]] = {
             "/v1/events": ("POST", self._events),
-            "/v1/traces": ("POST", self._traces),
+            _TRACES: ("POST", self._traces),
             "/v1/dead-letters": ("GET", self._dead_letters),
         }
 
@@ -137,13 +138,13 @@ class Collector:
         except ClientDisconnect:
             return
         except Refused as refused:
-            response = refused.response(request_id)
+            response = _error_response(request, refused, request_id)
         except Unreachable as error:
-            response = unreachable(error).response(request_id)
+            response = _error_response(request, unreachable(error), request_id)
         except Exception:  # noqa: BLE001 - the outermost frame: the client gets an id, the log gets the traceback
             _LOG.exception("request %s failed", request_id)
             detail = f"something failed that should not; tell us the request id {request_id}"
-            response = Refused(500, "fault", detail).response(request_id)
+            response = _error_response(request, Refused(500, "fault", detail), request_id)
         path = scope["path"] if scope["path"] in self._routes else "other"
         self.metrics.requests.labels(path, str(response.status_code)).inc()
         self.metrics.seconds.labels(path).observe(self._clock() - began)
@@ -264,6 +265,13 @@ class Collector:
             "Access-Control-Expose-Headers": "Retry-After, X-Request-ID",
             "Vary": "Origin",
         }
+
+
+def _error_response(request: Request, refused: Refused, request_id: str) -> Response:
+    """Return a refusal as the address promises it: a problem (RFC 9457), or what OTLP's exporters read."""
+    if request.url.path == _TRACES:
+        return status_response(refused, _media_type(request))
+    return refused.response(request_id)
 
 
 def _media_type(request: Request) -> str:

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status as RpcStatus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from starlette.responses import Response
 
 from api.problems import Refused
 from collector.body import JSON_TYPE, Item
@@ -40,6 +42,9 @@ _PLAIN: Final[Mapping[str, str]] = {
 }
 _TENANT: Final = ("romashka.user_id", "tenant.id")
 _PROVIDER: Final = ("romashka.integration_provider", "peer.service", "service.peer.name")
+# google.rpc.Code by HTTP status, as that enumeration maps them.
+_RPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 3, 415: 3, 422: 3, 429: 8, 500: 13, 503: 14}
+_RPC_UNKNOWN: Final = 2
 _STATUS_KINDS: Final = {"401": "auth", "403": "permission", "404": "not_found", "408": "timeout", "429": "rate_limit"}
 _WORDS: Final = (
     ("timeout", "timeout"),
@@ -80,6 +85,14 @@ def trace_request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
     except (DecodeError, ParseError, ValueError, TypeError, AttributeError, RecursionError):
         raise Refused(400, "wrong-body", "the body is no OTLP ExportTraceServiceRequest") from None
     raise Refused(415, "wrong-type", f"Content-Type: expected {PROTOBUF_TYPE} or {JSON_TYPE}")
+
+
+def status_response(refused: Refused, media_type: str) -> Response:
+    """Return an error as OTLP has it: a ``google.rpc.Status`` in the encoding of the request."""
+    status = RpcStatus(code=_RPC_CODES.get(refused.status, _RPC_UNKNOWN), message=refused.detail)
+    if media_type == PROTOBUF_TYPE:
+        return Response(status.SerializeToString(), refused.status, refused.headers, PROTOBUF_TYPE)
+    return Response(MessageToJson(status), refused.status, refused.headers, JSON_TYPE)
 
 
 def mapped(request: ExportTraceServiceRequest) -> Mapped:

@@ -21,6 +21,7 @@ from models.errors import RomashkaError, Unreachable
 Role = Literal["executive", "operations", "analyst"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 WORKER: Final = "romashka_worker"
+COLLECTOR: Final = "romashka_collector"
 
 # Addresses of the people who get reports are for the program alone.
 _HIDDEN_COLUMNS: Final = frozenset({"recipients"})
@@ -54,7 +55,16 @@ _PIPELINE: Final[Mapping[str, frozenset[str]]] = {
 # Lists of what is still to do, from which the worker drops what is done.
 EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
 # Whoever can write these could let themselves in, or out of the log: not for the worker.
-NOT_FOR_THE_WORKER: Final = frozenset({"api_keys", "api_key_uses", "schema_migrations"})
+NOT_FOR_THE_WORKER: Final = frozenset({"api_keys", "api_key_uses", "producer_scopes", "schema_migrations"})
+# What the collector needs: who may send what, whether the schema is present, and to note what it refused.
+_READ_BY_THE_COLLECTOR: Final = (
+    "api_keys",
+    "api_key_uses",
+    "producer_rejections",
+    "producer_scopes",
+    "schema_migrations",
+)
+_WRITTEN_BY_THE_COLLECTOR: Final = "producer_rejections"
 # What clients ask when they connect, and editors to complete names; a server may want a grant for it.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
 # How long statements took, without their text, for the people who keep the dashboards quick.
@@ -130,7 +140,13 @@ def condition(reader: Reader) -> str:
 
 
 def statements(
-    database: str, tables: Sequence[Table], readers: Sequence[Reader], *, worker_password: str, admin: str
+    database: str,
+    tables: Sequence[Table],
+    readers: Sequence[Reader],
+    *,
+    worker_password: str,
+    admin: str,
+    collector_password: str = "",
 ) -> list[str]:
     """Return what to run, in order; running it again changes nothing but the salts of the passwords.
 
@@ -140,6 +156,8 @@ def statements(
         Every table of the database.
     admin
         Who runs the statements and the migrations; keeps seeing every row.
+    collector_password
+        Of the user of a collector that runs alone; without one there is no such user.
     """
     known = [admin, WORKER, *(reader.name for reader in readers)]
     return [
@@ -147,6 +165,7 @@ def statements(
         *_roles(database, tables),
         *_user(WORKER, worker_password),
         f"GRANT {', '.join(_worker_grants(database, tables))} TO {_name(WORKER)} WITH REPLACE OPTION",
+        *(_collector(database, collector_password) if collector_password else ()),
         *(statement for reader in readers for statement in _reader(reader)),
         f"ALTER QUOTA romashka_reader KEYED BY user_name {_QUOTA} TO {_names(reader.name for reader in readers)}",
         *(
@@ -158,7 +177,9 @@ def statements(
     ]
 
 
-def apply(client: Client, readers: Sequence[Reader], *, worker_password: str) -> list[Table]:
+def apply(
+    client: Client, readers: Sequence[Reader], *, worker_password: str, collector_password: str = ""
+) -> list[Table]:
     """Run the statements on the client's database; return the tables whose rows are kept apart by tenant.
 
     Raises
@@ -172,7 +193,12 @@ def apply(client: Client, readers: Sequence[Reader], *, worker_password: str) ->
     admin = str(client.query("SELECT currentUser()").result_rows[0][0])
     try:
         for statement in statements(
-            str(client.database), tables, readers, worker_password=worker_password, admin=admin
+            str(client.database),
+            tables,
+            readers,
+            worker_password=worker_password,
+            admin=admin,
+            collector_password=collector_password,
         ):
             client.command(statement)
     except ClickHouseError as error:
@@ -236,6 +262,12 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
 
 def _written_by_the_worker(table: Table) -> bool:
     return not table.is_view and table.name not in NOT_FOR_THE_WORKER
+
+
+def _collector(database: str, password: str) -> list[str]:
+    rights = [f"SELECT ON {_name(database)}.{_name(table)}" for table in _READ_BY_THE_COLLECTOR]
+    rights += [f"INSERT ON {_name(database)}.{_name(_WRITTEN_BY_THE_COLLECTOR)}", _server_grants()]
+    return [*_user(COLLECTOR, password), f"GRANT {', '.join(rights)} TO {_name(COLLECTOR)} WITH REPLACE OPTION"]
 
 
 def _server_grants() -> str:

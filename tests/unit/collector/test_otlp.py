@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from google.rpc.status_pb2 import Status as RpcStatus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -147,3 +148,51 @@ async def test_a_body_that_is_no_trace_is_refused(body: bytes) -> None:
 def test_sending_a_span_again_is_the_same_event() -> None:
     first, again = _request(_span(_GOOD)), trace_request(_hexadecimal(_request(_span(_GOOD))), "application/json")
     assert mapped(first).items == mapped(again).items
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "down", "status", "code"),
+    [
+        ("nobody", b"", False, 401, 16),
+        ("viewer", b"", False, 403, 7),
+        ("acme", b"\xff\xff", False, 400, 3),
+        ("acme", _request(_span(_GOOD)).SerializeToString(), True, 503, 14),
+    ],
+)
+async def test_errors_are_told_as_exporters_read_them(
+    key: str, body: bytes, down: bool, status: int, code: int
+) -> None:
+    setup = Setup()
+    setup.publisher.down = down
+    headers = {"Content-Type": "application/x-protobuf"}
+    async with setup.client(key) as client:
+        answer = await client.post("/v1/traces", content=body, headers=headers)
+        as_json = await client.post("/v1/traces", content=b"{", headers={"Content-Type": "application/json"})
+    told = RpcStatus.FromString(answer.content)
+    assert (answer.status_code, answer.headers["content-type"], told.code) == (status, headers["Content-Type"], code)
+    assert told.message
+    assert (as_json.headers["content-type"], as_json.json()["code"]) == (
+        "application/json",
+        3 if key == "acme" else code,
+    )
+
+
+async def test_part_of_an_export_that_is_rejected_is_told_with_its_reasons() -> None:
+    setup = Setup()
+    spans = [
+        _span(_GOOD),
+        _span({**_GOOD, "romashka.user_id": "acme"}),
+        _span({**_GOOD, "romashka.ai_confidence_score": 7}),
+        _span({"gen_ai.operation.name": "chat"}, name="chat gpt"),
+    ]
+    async with setup.client() as client:
+        answer = await client.post(
+            "/v1/traces",
+            content=_request(*spans).SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+        )
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (answer.status_code, partial.rejected_spans) == (200, 2)
+    assert "no_tenant (1)" in partial.error_message
+    assert "out_of_range: ai_confidence_score" in partial.error_message
+    assert len(setup.publisher.published) == 1

@@ -259,3 +259,21 @@ def test_every_alert_rule_runs_as_operations(data: tuple[Path, tuple[Table, ...]
         (sql[:300], answer["message"]) for sql, answer in zip(asked, answers, strict=True) if isinstance(answer, dict)
     ]
     assert [one for one in failed if "system.query_log" not in one[0] + one[1]] == []
+
+
+def test_the_collector_reads_keys_and_scopes_and_writes_what_it_refused_and_nothing_else(
+    data: tuple[Path, tuple[Table, ...]], tmp_path: Path
+) -> None:
+    folder, tables = data
+    made = access.statements(DATABASE, tables, [], worker_password="w" * 20, admin="a", collector_password="c" * 20)
+    [grant] = [one for one in made if one.startswith("GRANT") and "`romashka_collector`" in one]
+    assert set(re.findall(rf"SELECT ON `{DATABASE}`\.`(\w+)`", grant)) == {
+        "api_keys",
+        "api_key_uses",
+        "producer_rejections",
+        "producer_scopes",
+        "schema_migrations",
+    }
+    assert re.findall(r"(?:INSERT|ALTER DELETE) ON `\w+`\.`(\w+)`", grant) == ["producer_rejections"]
+    without = access.statements(DATABASE, tables, [], worker_password="w" * 20, admin="a")
+    assert not [one for one in without if "romashka_collector" in one]

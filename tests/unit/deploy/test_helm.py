@@ -180,10 +180,12 @@ def test_rules_and_dashboards_are_those_of_the_other_deployments() -> None:
     assert set(maps) == dashboards | alerting
     for one in _of_kind(resources, "ConfigMap"):
         assert len(str(one)) < 1_000_000, "Kubernetes takes a mebibyte"
-    (monitor,) = _of_kind(resources, "ServiceMonitor")
-    (service,) = [one for one in _of_kind(resources, "Service") if one["metadata"]["name"] == "romashka-worker"]
+    monitors = _of_kind(resources, "ServiceMonitor")
+    services = {one["metadata"]["name"]: one for one in _of_kind(resources, "Service")}
     jobs = {job["job_name"] for job in load(DEPLOY / "prometheus/prometheus.yml")["scrape_configs"]}
-    assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] in jobs
+    assert {one["metadata"]["name"] for one in monitors} == {"romashka-worker", "romashka-collector"}
+    for monitor in monitors:
+        assert services[monitor["metadata"]["name"]]["metadata"]["labels"][monitor["spec"]["jobLabel"]] in jobs
 
 
 @pytest.mark.parametrize(
