@@ -62,6 +62,15 @@ def test_a_missing_key_is_kept_as_no_bytes() -> None:
     assert letter.key == b""
 
 
+def test_a_record_that_is_yet_to_get_its_key_is_not_judged_by_it() -> None:
+    records = [Record(1, None, message(QUERIES)), Record(2, None, message(QUERIES, response_time_ms=-1))]
+    decoded = Decoder(QUERIES, keyed=False).decode(records, source(QUERIES), now=NOW)
+    assert (decoded.offsets, [letter.reason for letter in decoded.rejected]) == ([1], ["out_of_range"])
+    assert [letter.reason for letter in Decoder(QUERIES).decode(records[:1], source(QUERIES), now=NOW).rejected] == [
+        "wrong_key"
+    ]
+
+
 def test_neighbours_of_a_bad_record_keep_their_offsets() -> None:
     decoded = _decode(message(QUERIES), b"{", message(QUERIES))
     assert decoded.offsets == [10, 12]
