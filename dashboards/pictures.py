@@ -24,7 +24,7 @@ from dashboards import tiles
 from dashboards.clickhouse import Frame
 from dashboards.panel import Column, Panel, Picture, Tile
 from dashboards.units import FORMATS
-from kpis.kpi import Good
+from kpis.kpi import Good, Unit
 from kpis.registry import get
 
 _NARROWEST: Final = 70
@@ -67,6 +67,8 @@ def _lines(panel: Panel) -> Drawing:
         fill_opacity=20 if panel.stacked else 8,
         show_points=common.VisibilityMode.AUTO,
         span_nulls=False,
+        # Of nothing but zeros Grafana would draw an axis up to 100: for a share that is 10,000 %.
+        axis_soft_max=0.1 if panel.unit is Unit.RATIO else None,
         stacking=_stacking(panel),
         thresholds_style=_threshold_lines(panel),
     )
@@ -78,6 +80,7 @@ def _time_bars(panel: Panel) -> Drawing:
         draw_style=common.GraphDrawStyle.BARS,
         fill_opacity=80,
         line_width=0,
+        axis_soft_min=0,  # a bar says its value by its height
         stacking=_stacking(panel),
         thresholds_style=_threshold_lines(panel),
     )

@@ -415,3 +415,13 @@ def test_the_monitor_shows_a_card_for_each_integration_and_the_alerts_of_grafana
     }
     assert alerts["type"] == "alertlist"
     assert alerts["options"]["stateFilter"]["firing"]
+
+
+def test_bars_begin_at_zero_and_a_share_of_nothing_has_no_axis_of_thousands_of_percent(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "timeseries":
+            custom = panel["fieldConfig"]["defaults"]["custom"]
+            if custom["drawStyle"] == "bars":
+                assert custom["axisSoftMin"] == 0, panel["title"]
+            elif panel["fieldConfig"]["defaults"]["unit"] == "percentunit":
+                assert custom["axisSoftMax"] == 0.1, panel["title"]
