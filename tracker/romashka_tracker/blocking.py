@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
+import functools
 import logging
 import os
 from collections.abc import Callable, Coroutine
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
+from romashka_tracker import exits
 from romashka_tracker.buffer import Counters
 from romashka_tracker.errors import DeliveryFailed, TrackerClosed
 from romashka_tracker.tracker import IntegrationTracker
@@ -20,13 +21,31 @@ _log = logging.getLogger("romashka_tracker")
 _CLOSE_SECONDS: Final = 10.0
 _EXIT_SECONDS: Final = 5.0
 
+# What a forked process has of its parent's: to drop it there would say that its tasks were.
+_LEFT_BEHIND: Final[list[object]] = []
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class BlockingTracker:
-    """Calls an ``IntegrationTracker`` from any thread. It starts at the first call, and anew in a forked process.
+def _waiting(
+    method: Callable[Concatenate[IntegrationTracker, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingTracker, P], T]:
+    """Return a method of the tracker as one that waits for it, with the same arguments."""
 
-    What waits when the program ends is delivered within five seconds; what is not is told in one warning.
+    def call(self: BlockingTracker, /, *arguments: P.args, **options: P.kwargs) -> T:
+        return self.call(method, *arguments, **options)
+
+    functools.update_wrapper(call, method)
+    return call
+
+
+class BlockingTracker:
+    """An ``IntegrationTracker`` for any thread. It starts at the first call, and anew in a forked process.
+
+    What waits when the program ends is delivered within five seconds; what is not is told in one warning. That holds
+    for a program that ends by itself or by ``sys.exit``, for children of ``multiprocessing`` and Celery, and on SIGTERM
+    where nothing else handles it; ``os._exit`` and SIGKILL leave no time for it: call ``close`` before.
 
     Parameters
     ----------
@@ -40,13 +59,20 @@ class BlockingTracker:
         self._closed = False
         self._tracker: IntegrationTracker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        atexit.register(self._at_exit)
         os.register_at_fork(after_in_child=self._after_fork)
 
-    def call(self, method: Callable[..., Coroutine[Any, Any, T]], *arguments: object, **options: object) -> T:
-        """Call a method of ``IntegrationTracker`` and return what it returns, or raise what it raises.
+    track_integration_query = _waiting(IntegrationTracker.track_integration_query)
+    record_conversation_outcome = _waiting(IntegrationTracker.record_conversation_outcome)
+    update_integration_health = _waiting(IntegrationTracker.update_integration_health)
+    record_conversation_intelligence = _waiting(IntegrationTracker.record_conversation_intelligence)
 
-        For example ``tracker.call(IntegrationTracker.track_integration_query, tenant, conversation, "hubspot", ...)``.
+    def call(
+        self,
+        method: Callable[Concatenate[IntegrationTracker, P], Coroutine[Any, Any, T]],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
+        """Call a method of ``IntegrationTracker``, or of a class made from it, and return what it returns.
 
         Raises
         ------
@@ -62,7 +88,7 @@ class BlockingTracker:
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Deliver what waits and stop (see ``IntegrationTracker.close``)."""
-        atexit.unregister(self._at_exit)
+        exits.forget(self._at_exit)
         with self._lock:
             self._closed = True
             tracker, loop = self._tracker, self._loop
@@ -92,18 +118,23 @@ class BlockingTracker:
                 raise TrackerClosed("This tracker was closed: make a new one.")
             if self._tracker is None or self._loop is None:
                 loop = asyncio.new_event_loop()
+                loop.set_default_executor(exits.LateExecutor())
                 Thread(target=loop.run_forever, name="romashka tracker", daemon=True).start()
                 self._tracker, self._loop = asyncio.run_coroutine_threadsafe(self._started(), loop).result(), loop
+                exits.register(self._at_exit)
             return self._tracker, self._loop
 
     async def _started(self) -> IntegrationTracker:
         tracker = self._make()
         await tracker.start()
+        tracker.leave_end_to_others()
         return tracker
 
     def _after_fork(self) -> None:
         """Forget what belongs to the parent: its thread is not here, and its events are its own."""
         self._lock = Lock()
+        if self._tracker is not None:
+            _LEFT_BEHIND.append((self._tracker, self._loop))
         self._tracker = self._loop = None
 
     def _at_exit(self) -> None:

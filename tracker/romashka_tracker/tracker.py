@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
 from uuid import UUID, uuid4
 
+from romashka_tracker import exits
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.contract import TOPICS, contract_of
 from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed, TrackerError
@@ -78,6 +78,7 @@ class IntegrationTracker(EventMethods):
         self._open = False
         self._closed = False
         self._process = 0
+        self._told = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
@@ -159,7 +160,7 @@ class IntegrationTracker(EventMethods):
         else:
             self._open = True
             self._process, self._loop = os.getpid(), asyncio.get_running_loop()
-            atexit.register(self._warn_of_loss)
+            exits.register(self._warn_of_loss)
             self._tasks = [
                 asyncio.create_task(lane.run(), name=f"tracker {topic}") for topic, lane in self._lanes.items()
             ]
@@ -188,7 +189,7 @@ class IntegrationTracker(EventMethods):
         if self._closed:
             return
         was_open, self._open, self._closed = self._open, False, True
-        atexit.unregister(self._warn_of_loss)
+        exits.forget(self._warn_of_loss)
         try:
             if was_open:
                 await self._drain(timeout)
@@ -237,8 +238,13 @@ class IntegrationTracker(EventMethods):
                 "and start one in each asyncio.run."
             )
 
+    def leave_end_to_others(self) -> None:
+        """Say nothing at the end of the program: who calls this delivers what waits then, and says what is lost."""
+        exits.forget(self._warn_of_loss)
+
     def _warn_of_loss(self) -> None:
         """Say at exit how many events are lost because the tracker was not closed."""
         waiting = self.counters.buffered
-        if waiting and os.getpid() == self._process:
+        if waiting and os.getpid() == self._process and not self._told:
+            self._told = True
             _log.warning("The program ends without closing the tracker: %d events are lost.", waiting)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from inspect import signature
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,25 +23,36 @@ from romashka_tracker import (
 from tests.contracts.http_place import HttpPlace
 
 _TOPIC = "integration.queries.v1"
+# A transport that notes what it delivered in a file, from any process.
 _PROGRAM = """
-import os, sys
+import asyncio, logging, multiprocessing, os, signal, sys, time
 from uuid import uuid4
-from romashka_tracker import BlockingTracker, IntegrationTracker, MemoryTransport
+from romashka_tracker import BlockingTracker, IntegrationTracker, MemoryTransport, NotDelivered
 
-made = []
+logging.basicConfig(format="%(message)s")
+FILE, DOWN = sys.argv[1], sys.argv[2:] == ["down"]
+
+class Noting(MemoryTransport):
+    async def send(self, topic, batch):
+        if DOWN:
+            raise NotDelivered("down", range(len(batch)))
+        await asyncio.sleep(0.05)
+        with open(FILE, "a") as file:
+            file.write(f"{os.getpid()}\\n" * len(batch))
+
 def make():
-    made.append(MemoryTransport())
-    made[-1].down = len(sys.argv) > 1
-    return IntegrationTracker(made[-1])
+    return IntegrationTracker(Noting(), linger_seconds=0.2)
+
+def track(times=3):
+    for _ in range(times):
+        tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)
 
 tracker = BlockingTracker(make)
-def track():
-    tracker.call(IntegrationTracker.track_integration_query, uuid4(), uuid4(), "hubspot", "x", True, 1)
 """
 
 
 def _query(tracker: BlockingTracker, milliseconds: int = 1) -> None:
-    tracker.call(IntegrationTracker.track_integration_query, uuid4(), uuid4(), "hubspot", "x", True, milliseconds)
+    tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, milliseconds)
 
 
 def test_events_of_code_without_asyncio_arrive() -> None:
@@ -57,42 +70,135 @@ def test_a_wrong_argument_is_raised_at_the_call() -> None:
         _query(tracker, -1)
 
 
-def test_a_forked_process_starts_anew_and_delivers() -> None:
-    program = (
-        _PROGRAM
-        + """
-track()
+@pytest.mark.parametrize(
+    "name",
+    [
+        "track_integration_query",
+        "record_conversation_outcome",
+        "update_integration_health",
+        "record_conversation_intelligence",
+    ],
+)
+def test_its_methods_take_what_those_of_the_asynchronous_one_take(name: str) -> None:
+    assert signature(getattr(BlockingTracker, name)) == signature(getattr(IntegrationTracker, name))
+
+
+def run(tmp_path: Path, program: str, *arguments: str, code: int = 0) -> tuple[int, str]:
+    """Run a program that ends as it likes; return how many events were delivered, and what it said."""
+    noted = tmp_path / "delivered"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _PROGRAM + program, str(noted), *arguments],
+        timeout=60,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    return (len(noted.read_text().splitlines()) if noted.exists() else 0), done.stderr
+
+
+_CHILD = """
+track(1); tracker.flush(5)  # the parent's runs already: its thread and lock are not those of the child
 if (child := os.fork()) == 0:
-    track()
-    tracker.flush(5)
-    os._exit(0 if len(made) == 2 and len(made[1].messages("integration.queries.v1")) == 1 else 1)
+    track(); {end}
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=30, check=True)
-
-
-def test_what_waits_at_the_end_of_the_program_is_delivered() -> None:
-    program = (
-        _PROGRAM
-        + """
-import atexit
-track()
-atexit.unregister(tracker._at_exit)
-tracker._at_exit()
-print(len(made[0].messages("integration.queries.v1")))
+_POOL = """
+track(1); tracker.flush(5)
+if __name__ == "__main__":
+    {pool}
 """
-    )
-    done = subprocess.run([sys.executable, "-c", program], timeout=30, check=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_what_cannot_be_delivered_at_the_end_is_one_warning_with_the_number() -> None:
-    program = _PROGRAM + "import romashka_tracker.blocking as b\nb._EXIT_SECONDS = 0.3\ntrack(); track(); track()\n"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "down"], timeout=30, check=True, capture_output=True, text=True
-    )
-    assert done.stderr.count("3 events were not delivered and are lost") == 1
+@pytest.mark.parametrize(
+    ("program", "delivered", "code"),
+    [
+        ("track()", 3, 0),
+        ("track(); sys.exit(7)", 3, 7),
+        ("track(); os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 3, 143),
+        ("tracker.close", 0, 0),
+        (_CHILD.format(end="tracker.flush(5); os._exit(0)"), 4, 0),
+        (_CHILD.format(end="sys.exit(0)"), 4, 0),
+        (_CHILD.format(end="os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)"), 4, 143),
+        (_POOL.format(pool="p = multiprocessing.get_context('fork').Process(target=track); p.start(); p.join()"), 4, 0),
+        (
+            _POOL.format(
+                pool="p = multiprocessing.get_context('fork').Pool(1); p.map(track, [3]); p.close(); p.join()"
+            ),
+            4,
+            0,
+        ),
+    ],
+    ids=["end", "exit", "SIGTERM", "nothing", "fork", "fork, exit", "fork, SIGTERM", "process", "pool"],
+)
+def test_what_waits_when_a_process_ends_is_delivered(tmp_path: Path, program: str, delivered: int, code: int) -> None:
+    assert run(tmp_path, program, code=code) == (delivered, "")
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("track()", 0),
+        ("track(); os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 143),
+        ("p = multiprocessing.get_context('fork').Process(target=track); p.start(); p.join()", 0),
+    ],
+    ids=["end", "SIGTERM", "process"],
+)
+def test_what_cannot_be_delivered_at_the_end_is_one_warning_with_the_number(
+    tmp_path: Path, program: str, code: int
+) -> None:
+    short = "import romashka_tracker.blocking as b\nb._EXIT_SECONDS = 0.3\n"
+    delivered, said = run(tmp_path, short + program, "down", code=code)
+    assert delivered == 0
+    assert said.count("3 events were not delivered and are lost") == 1
+
+
+_ASYNC = """
+async def main():
+    tracker = make()
+    await tracker.start()
+    for _ in range(3):
+        await tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "delivered", "lost", "code"),
+    [
+        (_ASYNC.format(end="await tracker.close()") + "asyncio.run(main())", 3, 0, 0),
+        (_ASYNC.format(end="pass") + "asyncio.run(main())", 0, 3, 0),
+        (_ASYNC.format(end="os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)") + "asyncio.run(main())", 0, 3, 143),
+        (
+            _ASYNC.format(end="pass")
+            + "p = multiprocessing.get_context('fork').Process(target=asyncio.run, args=[main()]); p.start(); p.join()",
+            0,
+            3,
+            0,
+        ),
+        (
+            """
+async def main():
+    async with make() as tracker:
+        for _ in range(3):
+            await tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(9)
+asyncio.run(main())
+""",
+            3,
+            0,
+            143,
+        ),
+    ],
+    ids=["closed", "not closed", "SIGTERM, not closed", "process, not closed", "SIGTERM, async with"],
+)
+def test_the_asynchronous_one_delivers_or_says_how_many_are_lost(
+    tmp_path: Path, program: str, delivered: int, lost: int, code: int
+) -> None:
+    found, said = run(tmp_path, program, code=code)
+    assert found == delivered
+    assert said.count(f"without closing the tracker: {lost} events are lost") == (1 if lost else 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Being asked before a process ends, however it does: at its end, as a child of a pool, or by SIGTERM."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+# Children of these end by os._exit: what was registered with atexit is not called there, their own finalizers are.
+_POOLS: Final = ("multiprocessing.util", "billiard.util")
+_BEFORE_OTHERS: Final = 100
+_finalizers: dict[Callable[[], None], list[Any]] = {}
+
+
+def register(ask: Callable[[], None]) -> None:
+    """Have ``ask`` called before this process ends; called more than once where it has several ends.
+
+    Where nobody handles SIGTERM, it ends the program as ``sys.exit`` does, so that it is asked then too; where somebody
+    does (a web server, a task queue), or outside the main thread, nothing is changed.
+    """
+    forget(ask)
+    atexit.register(ask)
+    for name in _POOLS:
+        finalize: Any = getattr(sys.modules.get(name), "Finalize", None)
+        if finalize is not None:
+            _finalizers.setdefault(ask, []).append(finalize(None, ask, exitpriority=_BEFORE_OTHERS))
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _leave)
+
+
+def forget(ask: Callable[[], None]) -> None:
+    """Have it called no more."""
+    atexit.unregister(ask)
+    for finalizer in _finalizers.pop(ask, ()):
+        finalizer.cancel()
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+class LateExecutor(ThreadPoolExecutor):
+    """Runs each call in a thread of its own: the standard one takes none once the program has begun to end.
+
+    An event loop looks up host names with it, also when what waits is delivered at the very end.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start the call."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it is the future's
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="romashka tracker look-up", daemon=True).start()
+        return future
