@@ -22,7 +22,7 @@ from dashboards.panel import Ask, Column, Panel, Tab, Thresholds
 from kpis.dialect import Bound
 from kpis.scope import Everyone, Scope
 from kpis.stale import CONVERSATIONS_BEHIND, uncounted
-from sinks.reading import ask
+from sinks.reading import ask, ask_page
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
 TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy wants the names written out
@@ -171,11 +171,12 @@ async def _rows(services: Services, one: Ask, scope: Scope, query: DashboardQuer
     mine = [name for name in query.filters if name in one.filters]
     others = dict.fromkeys(query.filters.keys() - set(mine))
     dialect = Bound(query.model_copy(update=others).scope(scope.start, scope.end, scope.tenant))
-    rows = await services.pool.run(lambda client: ask(client, one.render(dialect), dialect.parameters))
-    page = rows[query.offset : query.offset + query.limit]
+    rows, total = await services.pool.run(
+        lambda client: ask_page(client, one.render(dialect), dialect.parameters, limit=query.limit, offset=query.offset)
+    )
     more = query.offset + query.limit
     return Rows.model_construct(
-        rows=plain_rows(page), total=len(rows), next_offset=more if more < len(rows) else None, narrowed_by=mine
+        rows=plain_rows(rows), total=total, next_offset=more if more < total else None, narrowed_by=mine
     )
 
 

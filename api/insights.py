@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -16,7 +17,7 @@ from api.services import services_of
 from kpis.scope import Everyone
 from models.insight_message import InsightMessage, message_of
 from models.insights import TYPES, InsightType
-from sinks.insight_store import Wanted, stored_insights
+from sinks.insight_store import Wanted, insight_page
 
 router: Final = APIRouter(tags=["insights"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=7)
@@ -27,6 +28,9 @@ class InsightAnswer(BaseModel):
 
     insights: list[InsightMessage]
     next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+    next_cursor: Annotated[
+        str | None, Field(description="The next page's cursor, which new rows do not move; null on the last one")
+    ]
 
 
 @router.get("/v1/insights", responses=documented(), summary="What the detectors found")
@@ -35,7 +39,7 @@ async def insights(
     query: Annotated[InsightQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_INSIGHTS))],
 ) -> InsightAnswer:
-    """Insights that went on at any time of the range; of the types that your roles may see."""
+    """Insights that went on at any time of the range; of the types that your roles may see. Page by cursor."""
     seen = seen_types(caller)
     if query.type is not None:
         caller.identity.require_tab(INSIGHT_TABS[query.type], f"insights of type {query.type}")
@@ -46,15 +50,21 @@ async def insights(
     tenant = caller.tenant(query.tenant)
     wanted = Wanted(
         tenant=None if isinstance(tenant, Everyone) else tenant,
-        insight_type=query.type or "",
+        types=tuple(sorted(seen if query.type is None else {query.type})),
         is_open=query.status == "open",
         since=start,
         until=end,
+        limit=query.limit,
+        offset=query.offset,
     )
-    found = await services_of(request).pool.run(lambda client: stored_insights(client, wanted))
-    visible = [message_of(one) for one in found if one.insight_type in seen]
-    more = query.offset + query.limit
-    return InsightAnswer(insights=visible[query.offset : more], next_offset=more if more < len(visible) else None)
+    if after := query.after(datetime, UUID):
+        wanted = wanted._replace(after=after[0], after_id=after[1])
+    page = await services_of(request).pool.run(lambda client: insight_page(client, wanted))
+    return InsightAnswer(
+        insights=[message_of(one) for one in page.rows],
+        next_offset=query.next_offset(page.next),
+        next_cursor=page.next,
+    )
 
 
 def seen_types(caller: Caller) -> frozenset[InsightType]:

@@ -24,12 +24,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from api.roles import Role
 from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
+from models.pages import cursor, page_of
 from sinks.reading import ask
 from sinks.writing import put
 
 _LOG: Final = logging.getLogger(__name__)
 PREFIX: Final = "rmk_"
 _FORM: Final = re.compile(r"^rmk_([a-z2-7]{12})_([A-Za-z0-9_-]{43})$")
+_MOST: Final = 1_000_000
+FIRST: Final = (datetime(1970, 1, 1, tzinfo=UTC), "")
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _COLUMNS: Final = ("id", "hash", "tenant", "role", "label", "created_at", "revoked_at", "revision", "mac")
 _STORED: Final = """
@@ -37,7 +40,9 @@ SELECT k.id AS id, k.hash AS hash, k.tenant AS tenant, k.role AS role, k.label A
     k.revoked_at AS revoked_at, k.mac AS mac, u.used_at AS used_at
 FROM api_keys AS k FINAL
 LEFT JOIN (SELECT id, max(used_at) AS used_at FROM api_key_uses GROUP BY id) AS u ON u.id = k.id
+WHERE (k.created_at, k.id) > ({after:DateTime64(3, 'UTC')}, {after_id:String})
 ORDER BY k.created_at, k.id
+LIMIT {limit:UInt32}
 SETTINGS join_use_nulls = 1
 """
 
@@ -88,6 +93,8 @@ class KeyRows(NamedTuple):
     keys: list[StoredKey]
     unsigned: list[StoredKey]
     unreadable: dict[str, str]
+    next: str | None = None
+    """The cursor of the page after these."""
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -125,10 +132,16 @@ def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
     put(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
 
 
-def read_keys(client: Client, signer: KeySigner) -> KeyRows:
-    """Return every row of the table, revoked keys too, the oldest first; raises ``Unreachable``."""
-    rows = KeyRows([], [], {})
-    for row in ask(client, _STORED, {}, aware=True):
+def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tuple[datetime, str] = FIRST) -> KeyRows:
+    """Return rows of the table, revoked keys too, the oldest first: all, or a page; raises ``Unreachable``.
+
+    ``after`` is the last row of the page before: when it was made, and its id.
+    """
+    moment = f"{after[0].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    stored = ask(client, _STORED, {"limit": limit + 1, "after": moment, "after_id": after[1]}, aware=True)
+    page = page_of(stored, limit, lambda row: cursor(row["created_at"], row["id"]))
+    rows = KeyRows([], [], {}, page.next)
+    for row in page.rows:
         try:
             key = _stored(row)
         except ValueError:

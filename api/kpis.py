@@ -21,7 +21,7 @@ from kpis.query import figures
 from kpis.registry import ALL
 from kpis.scope import Everyone, Interval, Scope
 from kpis.stale import CONVERSATIONS_BEHIND, uncounted
-from sinks.reading import ask
+from sinks.reading import ask, ask_page
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=30)
@@ -105,9 +105,12 @@ async def figure(
     scope = _scope(query, caller)
     asked = figures([kpi.id], scope, query.by, query.every)
     question = services_of(request).pool.run(
-        lambda client: (ask(client, asked.sql, asked.parameters), ask(client, CONVERSATIONS_BEHIND, {}))
+        lambda client: (
+            ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
+            ask(client, CONVERSATIONS_BEHIND, {}),
+        )
     )
-    rows, standing = await unless_gone(request, question)
+    (rows, total), standing = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
@@ -117,10 +120,10 @@ async def figure(
             "from": scope.first,
             "to": scope.limit,
             "filters": query.filters,
-            "values": [_value(kpi, row, keys, scope) for row in rows[query.offset : more]],
+            "values": [_value(kpi, row, keys, scope) for row in rows],
             "uncounted": uncounted(int(standing[0]["seconds"])),
-            "total": len(rows),
-            "next_offset": more if more < len(rows) else None,
+            "total": total,
+            "next_offset": more if more < total else None,
         }
     )
 

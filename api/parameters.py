@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Final, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -14,8 +14,9 @@ from kpis.scope import FILTERS, Everyone, Interval, Scope, up_to_now
 from models.errors import SettingsError
 from models.fields import EARLIEST, LATEST, Country, Label, Provider
 from models.insights import InsightType
+from models.pages import PATTERN as CURSOR
+from models.pages import Part, parts_of
 
-CURSOR: Final = r"^\d{1,14}_[0-9a-f]{32}$"
 _LONGEST: Final = timedelta(days=400)
 _LONGEST_TIME: Final = 40
 _EXPECTED: Final = "expected ISO-8601, for example 2026-11-01T08:00+01:00, or a day such as 2026-11-01"
@@ -156,7 +157,38 @@ class KpiQuery(RangeQuery):
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
-class InsightQuery(TimesQuery):
+class PagedQuery(Strict):
+    """A list that grows while it is read: by cursor, so that no row stands on two pages or on none."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=100_000, description="Rows that come meanwhile move it: take cursor")] = 0
+    cursor: Annotated[
+        str | None, Field(pattern=CURSOR, description="next_cursor of the page before; not with offset")
+    ] = None
+
+    def after(self, *kinds: type[Part]) -> list[Any] | None:
+        """Return what the page before ended with: the columns that the list is ordered by, of these kinds.
+
+        Raises
+        ------
+        Refused
+            The cursor is none of this list, or an offset is given too.
+        """
+        if self.cursor is None:
+            return None
+        if self.offset:
+            raise wrong("cursor", "expected a cursor or an offset, not both")
+        try:
+            return parts_of(self.cursor, "cursor", *kinds)
+        except SettingsError:
+            raise wrong("cursor", "expected next_cursor of the page before") from None
+
+    def next_offset(self, cursor: str | None) -> int | None:
+        """Return the next page's offset, where there is a page after this one and offsets are used."""
+        return None if cursor is None or self.cursor is not None else self.offset + self.limit
+
+
+class InsightQuery(TimesQuery, PagedQuery):
     """Which insights."""
 
     tenant: TenantText | None = None
@@ -165,47 +197,12 @@ class InsightQuery(TimesQuery):
     start: Annotated[Named | None, Field(alias="from", description="Going on since; 7 days ago if left out")] = None
     end: Annotated[Named | None, Field(alias="to", description="Begun before; now if left out")] = None
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    offset: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
-class ListQuery(Strict):
+class ListQuery(PagedQuery):
     """A list of what belongs to a tenant."""
 
     tenant: TenantText | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    offset: Annotated[int, Field(ge=0, le=100_000)] = 0
-
-
-class ReportListQuery(ListQuery):
-    """A list that grows while it is read: by cursor, so that no row stands on two pages or on none."""
-
-    cursor: Annotated[
-        str | None, Field(max_length=100, pattern=CURSOR, description="next_cursor of the page before; not with offset")
-    ] = None
-
-    @property
-    def before(self) -> tuple[datetime, UUID] | None:
-        """The last row of the page before: when it was made, and its id.
-
-        Raises
-        ------
-        Refused
-            The cursor is none of ours, or an offset is given too.
-        """
-        if self.cursor is None:
-            return None
-        if self.offset:
-            raise wrong("cursor", "expected a cursor or an offset, not both")
-        at, _, id_ = self.cursor.partition("_")
-        try:
-            return datetime.fromtimestamp(int(at) / 1000, UTC), UUID(id_)
-        except (ValueError, OverflowError, OSError):
-            raise wrong("cursor", "expected next_cursor of the page before") from None
-
-
-def cursor(at: datetime, id_: UUID) -> str:
-    """Return the cursor of the page that follows a row."""
-    return f"{round(at.timestamp() * 1000)}_{id_.hex}"
 
 
 class NoQuery(Strict):

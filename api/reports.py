@@ -17,7 +17,7 @@ from starlette.responses import FileResponse
 
 from api.access import BEARER, Caller, allowed
 from api.identity import ALL
-from api.parameters import NoQuery, ReportListQuery, TenantText, cursor
+from api.parameters import ListQuery, NoQuery, TenantText
 from api.problems import Refused, documented
 from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
@@ -29,7 +29,7 @@ from models.insights import ACROSS_TENANTS
 from reports.compose import compose
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
-from reports.store import PAGE, find_made, made, save
+from reports.store import Wanted, find_made, made, save
 
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 _KEPT: Final = timedelta(days=800)
@@ -97,11 +97,9 @@ class ReportList(BaseModel):
     """One page of reports, the newest first."""
 
     reports: list[MadeReport]
-    next_offset: Annotated[
-        int | None, Field(description="The next page's offset, within the newest 200; null on the last one")
-    ]
+    next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
     next_cursor: Annotated[
-        str | None, Field(description="The next page's cursor, which new reports do not move; null on the last one")
+        str | None, Field(description="The next page's cursor, which new rows do not move; null on the last one")
     ]
 
 
@@ -125,23 +123,26 @@ async def make(
 @router.get("", responses=documented(), summary="The reports that were made")
 async def list_(
     request: Request,
-    query: Annotated[ReportListQuery, Query()],
+    query: Annotated[ListQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_REPORTS))],
 ) -> ReportList:
     """List the reports of a tenant, the newest first; of the types that your roles may see. Page by cursor."""
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, Everyone) else tenant
-    since, before = datetime.now(UTC) - _KEPT, query.before
-    rows = await services_of(request).pool.run(lambda client: made(client, since, whose, before))
-    visible = [row for row in rows if _may_see(caller, row)]
-    more = query.offset + query.limit
-    shown = visible[query.offset : more]
-    # Where a page of the database held few of the caller's types, the next one begins where that page ended.
-    last = shown[-1] if more < len(visible) else rows[-1] if len(rows) == PAGE else None
+    after = query.after(datetime, UUID)
+    wanted = Wanted(
+        datetime.now(UTC) - _KEPT,
+        whose,
+        types=_seen_types(caller),
+        before=None if after is None else (after[0], after[1]),
+        limit=query.limit,
+        offset=query.offset,
+    )
+    page = await services_of(request).pool.run(lambda client: made(client, wanted))
     return ReportList(
-        reports=[_listed(row) for row in shown],
-        next_offset=more if query.cursor is None and more < len(visible) else None,
-        next_cursor=None if last is None else cursor(last["created_at"], last["id"]),
+        reports=[_listed(row) for row in page.rows],
+        next_offset=query.next_offset(page.next),
+        next_cursor=page.next,
     )
 
 
@@ -196,10 +197,13 @@ def _kept(url: str, folder: PathOnDisk) -> PathOnDisk | None:
 
 
 def _may_see(caller: Caller, row: dict[str, Any]) -> bool:
-    """Whether a report is of a type that the caller may see; one of no known type is for who sees all."""
-    if not row["type"]:
-        return caller.identity.tabs == TABS.keys()
-    return not caller.identity.tabs.isdisjoint(REPORT_TABS[ReportType(row["type"])])
+    return row["type"] in _seen_types(caller)
+
+
+def _seen_types(caller: Caller) -> tuple[str, ...]:
+    """Return the types of report that the caller may see; one of no known type is for who sees all."""
+    seen = [one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one])]
+    return (*seen, "") if caller.identity.tabs == TABS.keys() else tuple(seen)
 
 
 def _listed(row: dict[str, Any]) -> MadeReport:

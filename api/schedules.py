@@ -27,7 +27,7 @@ from reports.delivery_journal import Journal
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import state
-from reports.schedule_store import put_schedule, schedules
+from reports.schedule_store import Wanted, put_schedule, readable, schedules
 from reports.webhook import masked
 
 router: Final = APIRouter(prefix="/v1/schedules", tags=["schedules"], dependencies=[Depends(BEARER)])
@@ -91,6 +91,9 @@ class ScheduleList(BaseModel):
 
     schedules: list[ListedSchedule]
     next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
+    next_cursor: Annotated[
+        str | None, Field(description="The next page's cursor, which new rows do not move; null on the last one")
+    ]
 
 
 @router.get("", responses=documented(), summary="The schedules of a tenant")
@@ -103,14 +106,17 @@ async def list_(
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, Everyone) else tenant
     now = datetime.now(UTC)
-    found, standings = await services_of(request).pool.run(
-        lambda client: (schedules(client, whose), Journal(client).standings(now - LOOK_BACK))
+    types = tuple(one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one]))
+    wanted = Wanted(whose, types, limit=query.limit, offset=query.offset)
+    if after := query.after(str, UUID):
+        wanted = wanted._replace(after=(after[0], after[1]))
+    page, standings = await services_of(request).pool.run(
+        lambda client: (readable(client, wanted), Journal(client).standings(now - LOOK_BACK))
     )
-    visible = [one for one in found if not caller.identity.tabs.isdisjoint(REPORT_TABS[one.type])]
-    more = query.offset + query.limit
     return ScheduleList(
-        schedules=[_listed(one, caller, state(one, standings, now)) for one in visible[query.offset : more]],
-        next_offset=more if more < len(visible) else None,
+        schedules=[_listed(one, caller, state(one, standings, now)) for one in page.found],
+        next_offset=query.next_offset(page.next),
+        next_cursor=page.next,
     )
 
 

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from clickhouse_connect.driver.client import Client
 
-from api.keys import KeySigner, StoredKey, new_key, read_keys, save
+from api.keys import FIRST, KeySigner, StoredKey, new_key, read_keys, save
 from api.roles import Role
-from cli.arguments import tenant_id
+from cli.arguments import After, Limit, after, say_next, tenant_id
 from cli.console import err, out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -78,13 +78,15 @@ def add(
 
 
 @key_app.command("list")
-def list_(format_: Printed = Format.TABLE) -> None:
+def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = Format.TABLE) -> None:
     """List every key, without its secret.
 
     Example: `romashka api key list`
     """
+    last = after(after_, datetime, str)
     with connect(settings().clickhouse) as client:
-        found = read_keys(client, _signer())
+        found = read_keys(client, _signer(), limit, (last[0], last[1]) if last else FIRST)
+    say_next(found.next)
     rows = [
         {
             "id": key.id,

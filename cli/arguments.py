@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
+import typer
+
+from cli.console import err
 from kpis.period import instant, is_day, is_period, period
 from kpis.scope import up_to_now
 from models.errors import SettingsError
+from models.pages import Part, parts_of
+
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")]
+After = Annotated[str, typer.Option("--after", help="Go on after a page: what its end said")]
+
+
+def after(text: str, *kinds: type[Part]) -> tuple[Any, ...] | None:
+    """Return what the page before ended with, ``None`` where this is the first; of these kinds."""
+    return tuple(parts_of(text, "--after", *kinds)) if text else None
+
+
+def say_next(cursor: str | None) -> None:
+    """Say how to go on where there is another page."""
+    if cursor is not None:
+        err.print(f"there are more: go on with --after {cursor}", style="dim", highlight=False, soft_wrap=True)
 
 
 def tenant_id(name: str, text: str) -> UUID:

@@ -10,12 +10,13 @@ from typing import Annotated, Final
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from cli.arguments import After, after, say_next
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
 from models.counting import agreeing, counted
 from models.errors import RomashkaError, Unreachable
-from sinks.audit import audit_key, newest, stored_rows, verify
+from sinks.audit import NEWEST, audit_key, newest, stored_rows, verify
 from sinks.audit_heads import HeadsFile
 from sinks.connection import connect
 
@@ -67,14 +68,19 @@ def list_(
     days: Annotated[float, typer.Option(min=0.001, help="How far back")] = 1,
     actor: Annotated[str, typer.Option(help="Only those whose name begins so, for example key: or oidc:anna")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 100,
+    after_: After = "",
     format_: Printed = Format.TABLE,
 ) -> None:
     """List who did what, the newest first.
 
     Example: `romashka audit list --actor key:k3v7qpa2mzbd --days 7`
     """
+    since = datetime.now(UTC) - timedelta(days=days)
+    found = after(after_, datetime, int, str)
+    last = (found[0], found[1], found[2]) if found else NEWEST
     with connect(settings().clickhouse) as client:
-        rows = newest(client, datetime.now(UTC) - timedelta(days=days), actor, limit)
+        rows, more = newest(client, since, actor, limit, last)
+    say_next(more)
     if format_ is not Format.TABLE:
         print_rows([{**row._asdict(), "details": _details(row.details)} for row in rows], format_)
         return

@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from cli.arguments import After, Limit, after, say_next
 from cli.console import err, out, styled, table
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError
 from sinks.connection import connect
-from sinks.dead_letter_store import DeadLetterStore, StoredLetter, Wanted
+from sinks.dead_letter_store import DeadLetterStore, Key, StoredLetter, Wanted
 from sinks.sealing import Sealer
 from streams.produce import BulkProducer, Message, tenant_key
 
 app = typer.Typer(help="Rejected messages: list them, look at one, send them again.", no_args_is_help=True)
+
+_TOGETHER: Final = 500
 
 _Topic = Annotated[str, typer.Option(help="Only those of this topic")]
 _Reason = Annotated[str, typer.Option(help="Only those with this reason, for example invalid_json")]
@@ -39,16 +42,20 @@ def _store() -> Iterator[DeadLetterStore]:
 def list_(
     topic: _Topic = "",
     reason: _Reason = "",
-    limit: Annotated[int, typer.Option(help="At most this many")] = 20,
+    limit: Limit = 20,
+    after_: After = "",
     replayed: Annotated[bool, typer.Option("--replayed", help="Those that were sent again, too")] = False,
 ) -> None:
     """Show how many were rejected by reason, and the oldest of them.
 
     Example: `romashka dead-letters list --reason invalid_json`
     """
+    last = after(after_, datetime, str, int, int, int)
+    wanted = Wanted(topic=topic, reason=reason, replayed=replayed, limit=limit, after=Key(*last) if last else None)
     with _store() as store:
         counts = store.counts()
-        letters = store.find(Wanted(topic=topic, reason=reason, replayed=replayed, limit=limit))
+        letters, more = store.page(wanted)
+    say_next(more)
     if not counts:
         out.print("no message was rejected")
         return
@@ -109,21 +116,36 @@ def replay(
     config = settings()
     repairs = _repairs(repaired) if repaired is not None else None
     with _store() as store:
-        found = store.find(Wanted(topic=topic, reason=reason, partition=partition, offset=offset, limit=limit))
-        letters = [letter for letter in found if repairs is None or _place(letter) in repairs]
-        if not letters:
-            out.print("nothing to send again")
-            return
+        wanted = Wanted(topic=topic, reason=reason, partition=partition, offset=offset)
+        sent = 0
         with BulkProducer(config.kafka) as producer:
-            for letter in letters:
-                value = letter.raw if repairs is None else repairs[_place(letter)]
-                producer.send(Message(letter.topic, tenant_key(value) or letter.key or None, value))
-            producer.flush()
-        store.mark_replayed(letters, datetime.now(UTC))
-    out.print(styled("sent [bold]{}[/] messages again", len(letters)))
-    if repairs is not None and len(letters) < len(repairs):
-        unmatched = len(repairs) - len(letters)
+            for letters in _pages(store, wanted, limit):
+                some = [letter for letter in letters if repairs is None or _place(letter) in repairs]
+                for letter in some:
+                    value = letter.raw if repairs is None else repairs[_place(letter)]
+                    producer.send(Message(letter.topic, tenant_key(value) or letter.key or None, value))
+                producer.flush()
+                store.mark_replayed(some, datetime.now(UTC))
+                sent += len(some)
+    if not sent:
+        out.print("nothing to send again")
+        return
+    out.print(styled("sent [bold]{}[/] again", counted(sent, "message")))
+    if repairs is not None and sent < len(repairs):
+        unmatched = len(repairs) - sent
         err.print(styled("[yellow]{} without a dead letter that waits[/]", counted(unmatched, "repaired message")))
+
+
+def _pages(store: DeadLetterStore, wanted: Wanted, limit: int) -> Iterator[list[StoredLetter]]:
+    """Yield letters a page at a time: each may have 64 KiB, and all of them need not fit into memory."""
+    left, last = limit, None
+    while left > 0:
+        letters, more = store.page(wanted._replace(limit=min(_TOGETHER, left), after=last))
+        if letters:
+            yield letters
+            left, last = left - len(letters), letters[-1].place
+        if more is None:
+            return
 
 
 def _place(letter: StoredLetter) -> tuple[str, int, int]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
-from cli.arguments import moment, tenant_id
+from cli.arguments import After, Limit, after, moment, say_next, tenant_id
 from cli.console import out, table
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
 from sinks.connection import connect
-from sinks.deployments import Deployment, deployments, note
+from sinks.deployments import NEWEST, Deployment, deployments, note
 
 app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)
 
@@ -42,13 +43,19 @@ def add(
 @app.command("list")
 def list_(
     days: Annotated[float, typer.Option(min=0.01, help="How many days back")] = 30,
+    limit: Limit = 1_000,
+    after_: After = "",
 ) -> None:
     """List what was deployed, the newest first.
 
     Example: `romashka deployments list --days 7`
     """
+    since = datetime.now(UTC) - timedelta(days=days)
+    last = after(after_, datetime, str, str, UUID)
+    before = Deployment(last[1], last[2], last[0], last[3]) if last else NEWEST
     with connect(settings().clickhouse) as client:
-        found = deployments(client, datetime.now(UTC) - timedelta(days=days))
+        found, more = deployments(client, since, limit, before)
+    say_next(more)
     rows = [
         (
             f"{one.deployed_at:%Y-%m-%d %H:%M}",

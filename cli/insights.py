@@ -13,7 +13,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.arguments import moment_or_span, tenant_id
+from cli.arguments import After, Limit, after, moment_or_span, say_next, tenant_id
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -23,7 +23,7 @@ from models.insight_message import MESSAGE, message_of
 from models.insights import ACROSS_TENANTS, Insight
 from models.tenant_names import name_of
 from sinks.connection import connect
-from sinks.insight_store import Wanted, stored_insights
+from sinks.insight_store import Wanted, insight_page, stored_insights
 from sinks.tenant_names import tenant_names
 
 app = typer.Typer(help="What the detectors found: list it, look at one.", no_args_is_help=True)
@@ -52,6 +52,8 @@ def list_(
     type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
     since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, a day, 24h, 7d, 1M or last-week")] = "7d",
     time_zone: Annotated[str, typer.Option(help="On whose clocks --since is, for example Europe/Berlin")] = "UTC",
+    limit: Limit = 10_000,
+    after_: After = "",
     format_: Printed = Format.TABLE,
 ) -> None:
     """Show what was found, oldest first.
@@ -63,10 +65,14 @@ def list_(
         insight_type="" if type_ is None else type_.value,
         is_open=is_open,
         since=moment_or_span("--since", since, datetime.now(UTC), time_zone),
+        limit=limit,
     )
+    if last := after(after_, datetime, UUID):
+        wanted = wanted._replace(after=last[0], after_id=last[1])
     with connect(settings().clickhouse) as client:
-        found = stored_insights(client, wanted)
+        found, more = insight_page(client, wanted)
         names = tenant_names(client)
+    say_next(more)
     if format_ is not Format.TABLE:
         print_rows([MESSAGE.dump_python(message_of(one), mode="json") for one in found], format_, Insight._fields)
     elif found:

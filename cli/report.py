@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import typer
 
-from cli.arguments import moment, tenant_id
+from cli.arguments import After, Limit, after, moment, say_next, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -21,7 +22,7 @@ from models.errors import SettingsError
 from reports.compose import compose
 from reports.render import render
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, zone_of
-from reports.store import made, save
+from reports.store import Wanted, made, save
 from sinks.connection import connect
 
 app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
@@ -100,14 +101,21 @@ def generate(
 def list_(
     tenant: Tenant = "",
     days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
+    limit: Limit = 1_000,
+    after_: After = "",
     format_: Printed = Format.TABLE,
 ) -> None:
     """List the reports that were made.
 
     Example: `romashka report list --days 7`
     """
+    since = datetime.now(UTC) - timedelta(days=days)
+    wanted = Wanted(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
+    if last := after(after_, datetime, UUID):
+        wanted = wanted._replace(before=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
-        rows = made(client, datetime.now(UTC) - timedelta(days=days), tenant_id("--tenant", tenant) if tenant else None)
+        rows, more = made(client, wanted)
+    say_next(more)
     if format_ is not Format.TABLE:
         print_rows(rows, format_)
         return
@@ -135,7 +143,7 @@ def open_(
     Example: `romashka report open 5f3a9c01`
     """
     with connect(settings().clickhouse) as client:
-        rows = [row for row in made(client, datetime.now(UTC) - timedelta(days=800)) if str(row["id"]).startswith(id_)]
+        rows, _ = made(client, Wanted(datetime.now(UTC) - timedelta(days=800), id_prefix=id_.lower()))
     if len(rows) != 1:
         raise SettingsError(f"{len(rows)} reports begin with '{id_}'; 'romashka report list' shows them")
     url = str(rows[0]["file_url"])

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import tenant_id
+from cli.arguments import After, Limit, after, say_next, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -23,7 +23,7 @@ from reports.delivery_journal import Journal, Place, Standing
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import last_sent, state
-from reports.schedule_store import find, put_schedule, readable
+from reports.schedule_store import Wanted, find, put_schedule, readable
 from reports.webhook import masked
 from sinks.connection import connect
 
@@ -89,6 +89,8 @@ def add(
 @app.command("list")
 def list_(
     tenant: Annotated[str, typer.Option(help="Only this tenant's: a user_id, or 'all' for those of every tenant")] = "",
+    limit: Limit = 1_000,
+    after_: After = "",
     format_: Printed = Format.TABLE,
 ) -> None:
     """List schedules: when each comes next, what was sent last, and what could not be.
@@ -96,11 +98,15 @@ def list_(
     Example: `romashka schedule list`
     """
     now = datetime.now(UTC)
+    wanted = Wanted(_tenant(tenant) if tenant else None, limit=limit)
+    if last := after(after_, str, UUID):
+        wanted = wanted._replace(after=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
-        found, faults = readable(client, _tenant(tenant) if tenant else None)
+        found, faults, more = readable(client, wanted)
         standings = Journal(client).standings(now - LOOK_BACK)
     for fault in faults:
         err.print(fault, markup=False, highlight=False, soft_wrap=True)
+    say_next(more)
     rows = [_row(schedule, standings, now) for schedule in found]
     if format_ is not Format.TABLE:
         print_rows([row._asdict() for row in rows], format_)

@@ -76,7 +76,7 @@ class ScheduleRunner:
         now = self._clock()
         self._note(client)
         standings = Journal(client).standings(now - LOOK_BACK)
-        found, failures = readable(client)
+        found, failures, _ = readable(client)
         tasks = [
             task
             for schedule in found

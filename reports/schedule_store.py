@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
@@ -14,6 +14,7 @@ from kpis.scope import ALL_TENANTS, Everyone
 from models.counting import counted
 from models.errors import SettingsError
 from models.insights import ACROSS_TENANTS
+from models.pages import cursor, page_of
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule
 from sinks.reading import ask
@@ -38,8 +39,36 @@ _LIST: Final = """
 SELECT user_id, name, type, format, schedule_config, recipients, filters, template_config, is_active, created_at
 FROM scheduled_reports FINAL
 WHERE removed_at IS NULL AND ({everyone:Bool} OR user_id = {tenant:UUID})
+    AND (empty({types:Array(String)}) OR has({types:Array(String)}, toString(type)))
+    AND (name, user_id) > ({name:String}, {after:UUID})
 ORDER BY name, user_id
+LIMIT {limit:UInt32} OFFSET {offset:UInt32}
 """
+_MOST: Final = 1_000_000
+
+
+class Wanted(NamedTuple):
+    """Which schedules, by name and tenant: of a tenant or of any, of some types of report or of all.
+
+    ``after`` is the last one of the page before: its name and its tenant.
+    """
+
+    tenant: UUID | Everyone | None = None
+    types: tuple[str, ...] = ()
+    after: tuple[str, UUID] = ("", UUID(int=0))
+    limit: int = _MOST
+    offset: int = 0
+
+
+ANY: Final = Wanted()
+
+
+class Readable(NamedTuple):
+    """Schedules, what is wrong with each that cannot be read, and the cursor of the next page."""
+
+    found: list[Schedule]
+    faults: list[str]
+    next: str | None = None
 
 
 def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: bool = False) -> None:
@@ -74,21 +103,32 @@ def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: 
     put(client, "scheduled_reports", _COLUMNS, [row])
 
 
-def readable(client: Client, tenant: UUID | Everyone | None = None) -> tuple[list[Schedule], list[str]]:
-    """Return the schedules of a tenant, or all there are, and what is wrong with each that cannot be read."""
-    wanted = ACROSS_TENANTS if isinstance(tenant, Everyone) or tenant is None else tenant
+def readable(client: Client, wanted: Wanted = ANY) -> Readable:
+    """Return a page of schedules, all there are by default; raises ``Unreachable``."""
+    owner_ = ACROSS_TENANTS if isinstance(wanted.tenant, Everyone) or wanted.tenant is None else wanted.tenant
+    parameters = {
+        "everyone": wanted.tenant is None,
+        "tenant": str(owner_),
+        "types": list(wanted.types),
+        "name": wanted.after[0],
+        "after": str(wanted.after[1]),
+        "limit": wanted.limit + 1,
+        "offset": wanted.offset,
+    }
+    rows = ask(client, _LIST, parameters, aware=True)
+    page = page_of(rows, wanted.limit, lambda row: cursor(row["name"], row["user_id"]))
     found, faults = [], []
-    for row in ask(client, _LIST, {"everyone": tenant is None, "tenant": str(wanted)}, aware=True):
+    for row in page.rows:
         try:
             found.append(_schedule(row))
         except SettingsError as error:
             faults.append(str(error))
-    return found, faults
+    return Readable(found, faults, page.next)
 
 
 def schedules(client: Client, tenant: UUID | Everyone | None = None) -> list[Schedule]:
     """Return the schedules of a tenant, or all there are, that can be read."""
-    return readable(client, tenant)[0]
+    return readable(client, Wanted(tenant)).found
 
 
 def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Schedule:
@@ -99,7 +139,7 @@ def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Sc
     SettingsError
         There is none, or several tenants have one.
     """
-    there, faults = readable(client, tenant)
+    there, faults, _ = readable(client, Wanted(tenant))
     found = [one for one in there if one.name == name]
     if not found and (fault := next((one for one in faults if f"'{name}'" in one), None)):
         raise SettingsError(fault)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
 from kpis.scope import Everyone
 from models.insights import ACROSS_TENANTS
+from models.pages import Page, cursor, page_of
 from reports.report import Report
 from sinks.reading import ask
 from sinks.writing import put
@@ -36,12 +37,11 @@ SELECT id, user_id, title, type, format, file_url, file_size_bytes, generation_t
     data_period_end, created_at
 FROM generated_reports FINAL
 """
-PAGE: Final = 200
 _LIST: Final = f"""
 {_SHOWN}
-WHERE {{tenant}} AND created_at >= {{{{since:DateTime64(3, 'UTC')}}}} AND {{before}}
+WHERE {{conditions}} AND created_at >= {{{{since:DateTime64(3, 'UTC')}}}}
 ORDER BY created_at DESC, id DESC
-LIMIT {PAGE}
+LIMIT {{{{limit:UInt32}}}} OFFSET {{{{offset:UInt32}}}}
 """
 _ONE: Final = f"{_SHOWN} WHERE id = {{id:UUID}} LIMIT 1"
 
@@ -79,24 +79,49 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
     put(client, "generated_reports", _COLUMNS, [row])
 
 
-def made(
-    client: Client, since: datetime, tenant: UUID | None = None, before: tuple[datetime, UUID] | None = None
-) -> list[dict[str, Any]]:
-    """Return the newest ``PAGE`` reports made since a moment, the newest first.
+class Wanted(NamedTuple):
+    """Which reports, of those that were made since a moment: of a tenant, of some types, whose id begins so.
 
-    Parameters
-    ----------
-    before
-        Only what comes after this report in that order: when it was made, and its id. Reports that are made meanwhile
-        move nothing from page to page.
+    ``before`` is the last report of the page before: when it was made, and its id. Reports that are made meanwhile move
+    nothing from page to page.
     """
-    condition = "user_id = {tenant:UUID}" if tenant is not None else "true"
-    parameters: dict[str, Any] = {"since": since, **({"tenant": str(tenant)} if tenant is not None else {})}
-    after = "true"
-    if before is not None:
-        after = "(created_at, id) < ({at:DateTime64(3, 'UTC')}, {id:UUID})"
-        parameters |= {"at": before[0].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "id": str(before[1])}
-    return ask(client, _LIST.format(tenant=condition, before=after), parameters, aware=True)
+
+    since: datetime
+    tenant: UUID | None = None
+    types: tuple[str, ...] | None = None
+    id_prefix: str = ""
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 200
+    offset: int = 0
+
+
+def made(client: Client, wanted: Wanted) -> Page[dict[str, Any]]:
+    """Return a page of reports, the newest first.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer.
+    """
+    conditions = ["startsWith(toString(id), {id_prefix:String})"]
+    parameters: dict[str, Any] = {
+        "since": wanted.since,
+        "id_prefix": wanted.id_prefix,
+        "limit": wanted.limit + 1,
+        "offset": wanted.offset,
+    }
+    if wanted.tenant is not None:
+        conditions.append("user_id = {tenant:UUID}")
+        parameters["tenant"] = str(wanted.tenant)
+    if wanted.types is not None:
+        conditions.append("has({types:Array(String)}, toString(type))")
+        parameters["types"] = list(wanted.types)
+    if wanted.before is not None:
+        conditions.append("(created_at, id) < ({at:DateTime64(3, 'UTC')}, {id:UUID})")
+        at, id_ = wanted.before
+        parameters |= {"at": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "id": str(id_)}
+    rows = ask(client, _LIST.format(conditions=" AND ".join(conditions)), parameters, aware=True)
+    return page_of(rows, wanted.limit, lambda row: cursor(row["created_at"], row["id"]))
 
 
 def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:

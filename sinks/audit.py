@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.counting import counted
+from models.pages import Page, cursor, page_of
 from sinks.reading import ask
 from sinks.writing import put
 
@@ -61,11 +62,15 @@ WHERE (writer, sequence) NOT IN (
 )
 ORDER BY writer
 """  # noqa: S608
-_NEWEST: Final = f"""
+_LIST: Final = f"""
 SELECT {", ".join(_COLUMNS)} FROM audit_log
 WHERE happened_at >= {{since:DateTime64(3, 'UTC')}} AND ({{actor:String}} = '' OR startsWith(actor, {{actor:String}}))
-ORDER BY happened_at DESC, sequence DESC LIMIT {{limit:UInt32}}
+  AND (happened_at, sequence, toString(hash)) < ({{before:DateTime64(3, 'UTC')}}, {{sequence:UInt64}}, {{hash:String}})
+ORDER BY happened_at DESC, sequence DESC, toString(hash) DESC LIMIT {{limit:UInt32}}
 """  # noqa: S608
+
+
+NEWEST: Final = (datetime(2261, 1, 1, tzinfo=UTC), 0, "")
 
 
 class Entry(NamedTuple):
@@ -262,10 +267,24 @@ def stored_rows(client: Client) -> Iterator[Row]:
             yield _row(values)
 
 
-def newest(client: Client, since: datetime, actor: str = "", limit: int = 100) -> list[Row]:
-    """Return the newest rows, the newest first; raises ``Unreachable``."""
-    wanted = {"since": since, "actor": actor, "limit": limit}
-    return [_row(list(row.values())) for row in ask(client, _NEWEST, wanted, aware=True)]
+def newest(
+    client: Client, since: datetime, actor: str = "", limit: int = 100, before: tuple[datetime, int, str] = NEWEST
+) -> Page[Row]:
+    """Return the newest rows, the newest first, and the cursor of the next page; raises ``Unreachable``.
+
+    ``before`` is the last row of the page before: when it happened, its number and its hash.
+    """
+    at, sequence, hash_ = before
+    wanted = {
+        "since": since,
+        "actor": actor,
+        "limit": limit + 1,
+        "before": f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3],
+        "sequence": sequence,
+        "hash": hash_,
+    }
+    rows = [_row(list(row.values())) for row in ask(client, _LIST, wanted, aware=True)]
+    return page_of(rows, limit, lambda row: cursor(row.happened_at, row.sequence, row.hash))
 
 
 def _row(values: Sequence[Any]) -> Row:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from models.errors import SettingsError
+from models.pages import Page, cursor, page_of
 from sinks.reading import ask
 from sinks.sealing import Sealer, place_of
 
@@ -23,7 +24,11 @@ WHERE ({{topic:String}} = '' OR topic = {{topic:String}})
   AND ({{partition:Int32}} < 0 OR partition = {{partition:Int32}})
   AND ({{offset:Int64}} < 0 OR offset = {{offset:Int64}})
   AND ({{replayed:Bool}} OR replayed_at IS NULL)
-ORDER BY received_at, topic, partition, offset
+  AND (received_at, topic, topic_epoch, partition, offset) > (
+      {{after:DateTime64(3, 'UTC')}}, {{after_topic:String}}, {{after_epoch:UInt64}}, {{after_partition:Int32}},
+      {{after_offset:Int64}}
+  )
+ORDER BY received_at, topic, topic_epoch, partition, offset
 LIMIT {{limit:UInt32}}
 """
 _COUNTS: Final = """
@@ -46,8 +51,18 @@ WHERE topic = {topic:String} AND topic_epoch = {topic_epoch:UInt64} AND partitio
 _TOGETHER: Final = 1_000  # their offsets are part of the request's address, which may not grow too long
 
 
+class Key(NamedTuple):
+    """What dead letters are ordered by; no two have the same."""
+
+    received_at: datetime
+    topic: str
+    topic_epoch: int
+    partition: int
+    offset: int
+
+
 class Wanted(NamedTuple):
-    """Which dead letters; empty text and negative numbers mean any."""
+    """Which dead letters; empty text and negative numbers mean any. ``after`` is the last one of the page before."""
 
     topic: str = ""
     reason: str = ""
@@ -55,6 +70,10 @@ class Wanted(NamedTuple):
     offset: int = -1
     replayed: bool = False
     limit: int = 100
+    after: Key | None = None
+
+
+_FIRST: Final = Key(datetime(1970, 1, 1, tzinfo=UTC), "", 0, 0, -1)
 
 
 class StoredLetter(NamedTuple):
@@ -71,6 +90,12 @@ class StoredLetter(NamedTuple):
     key: bytes
     raw: bytes
     replayed_at: datetime | None
+
+    @property
+    def place(self) -> Key:
+        """Where it stands in the order of dead letters."""
+        at = self.received_at.replace(tzinfo=self.received_at.tzinfo or UTC)
+        return Key(at, self.topic, self.topic_epoch, self.partition, self.offset)
 
 
 class DeadLetterStore:
@@ -92,12 +117,27 @@ class DeadLetterStore:
         SettingsError
             They were sealed with another secret.
         """
+        after = wanted.after or _FIRST
+        parameters = {
+            **wanted._asdict(),
+            "after": f"{after.received_at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3],
+            "after_topic": after.topic,
+            "after_epoch": after.topic_epoch,
+            "after_partition": after.partition,
+            "after_offset": after.offset,
+        }
         rows = self._client.query(
             _FIND.format(columns=_COLUMNS),
-            parameters=wanted._asdict(),
+            parameters=parameters,
             column_formats={"message_key": "bytes", "raw": "bytes"},
         )
         return [self._opened(row) for row in rows.named_results()]
+
+    def page(self, wanted: Wanted) -> Page[StoredLetter]:
+        """Return what is wanted and the cursor of the page after it; raises as ``find``."""
+        return page_of(
+            self.find(wanted._replace(limit=wanted.limit + 1)), wanted.limit, lambda letter: cursor(*letter.place)
+        )
 
     def mark_replayed(self, letters: Iterable[StoredLetter], now: datetime) -> None:
         """Note that letters were published again: one insert for many of a partition."""

@@ -31,7 +31,7 @@ def test_what_is_noted_is_listed_once_and_the_newest_first(database: ClickHouseA
         romashka("add", "assistant", "2.14.0", "--at", AT.isoformat())
     romashka("add", "[bold]shop", "7", "--tenant", TENANT)
     with connect(database) as client:
-        newest, oldest = stored(client, AT - timedelta(days=1))
+        newest, oldest = stored(client, AT - timedelta(days=1)).rows
     assert (newest.service, newest.version, newest.user_id) == ("[bold]shop", "7", UUID(TENANT))
     assert oldest == Deployment("assistant", "2.14.0", AT, ACROSS_TENANTS)
     listed = romashka("list")

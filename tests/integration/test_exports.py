@@ -294,6 +294,6 @@ def test_the_command_exports_tells_and_is_audited(loaded: ClickHouseAddress, cli
 
     assert f"{target}: 360 rows" in told
     assert pq.read_table(target).num_rows == 360
-    entries = [row for row in newest(client, datetime(2026, 1, 1, tzinfo=UTC)) if row.action == "export"]
+    entries = [row for row in newest(client, datetime(2026, 1, 1, tzinfo=UTC)).rows if row.action == "export"]
     assert {entry.outcome for entry in entries} == {"begun", "ok"}
     assert json.loads(entries[0].details)["tenant"] == str(TENANT)

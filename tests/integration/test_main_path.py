@@ -97,7 +97,7 @@ def test_a_rejected_message_is_kept_and_counts_after_its_repair(
         repaired = tmp_path / "repaired.jsonl"
         row = {"topic": where[0], "partition": where[1], "offset": where[2], "value": broken | {"response_time_ms": 9}}
         repaired.write_text(json.dumps(row) + "\n")
-        assert "sent 1 messages again" in romashka(env, "dead-letters", "replay", "--repaired", str(repaired))
+        assert "sent 1 message again" in romashka(env, "dead-letters", "replay", "--repaired", str(repaired))
         counted = "SELECT sum(queries) FROM query_windows FINAL"
         wait_for(lambda: client.query(counted).result_rows == [(2,)], 30, worker.log)
         assert "nothing to send again" in romashka(env, "dead-letters", "replay", "--repaired", str(repaired))

@@ -265,7 +265,7 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
     runner = ScheduleRunner(tmp_path, courier, clock)
     sink.refuses = True
 
-    with pytest.raises(RomashkaError, match=r"1 reports could not be delivered, .*refuses the recipient \(550\)"):
+    with pytest.raises(RomashkaError, match=r"not delivered: 1 report, .*refuses the recipient \(550\)"):
         runner.run(client)
     assert runner.run(client) == 0, "not before the pause is over"
     clock.now += MINUTE
@@ -327,7 +327,7 @@ def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
     clock.now += timedelta(hours=1)
     runner = ScheduleRunner(tmp_path, troubled, clock, patience=4)
 
-    with pytest.raises(RomashkaError, match="7 reports could not be delivered"):
+    with pytest.raises(RomashkaError, match="not delivered: 7 reports"):
         runner.run(client)
 
     told = Counter((str(message["Subject"]).partition(",")[0], str(message["To"])) for message in sink.messages)

@@ -350,7 +350,7 @@ def test_a_question_of_somebody_who_has_gone_is_not_worked_on(
             raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
             wait_for(works, 30)
         wait_for(lambda: not works(), 30)
-        wait_for(lambda: any(row.outcome == "499" for row in newest(client, datetime(2026, 1, 1, tzinfo=UTC))), 30)
+        wait_for(lambda: any(row.outcome == "499" for row in newest(client, datetime(2026, 1, 1, tzinfo=UTC)).rows), 30)
 
 
 def test_health_needs_no_token_and_every_answer_has_security_headers(api: Api) -> None:
@@ -441,7 +441,7 @@ def test_every_access_is_in_the_audit_log_and_a_change_of_it_is_seen(api: Api, t
         here.get("/v1/kpis/csat", api.analyst, tenant=str(_THEIRS))
         here.get("/v1/kpis", "rmk_guess")
     with connect(api.week.address) as client:
-        rows = [row for row in newest(client, before) if row.action != OPENED]
+        rows = [row for row in newest(client, before).rows if row.action != OPENED]
         everything = list(stored_rows(client))
     noted = {(row.actor.split(":")[0], row.action, row.object, row.outcome) for row in rows}
     assert ("key", "kpis.read", "GET /v1/kpis/csat?country=DE", "200") in noted

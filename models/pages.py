@@ -1,0 +1,79 @@
+"""Pages of a list that grows while it is read: each begins after the last row of the one before."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from models.errors import SettingsError
+
+Part = datetime | UUID | int | str
+LONGEST_CURSOR: Final = 1_200
+"""Characters that a cursor may have."""
+PATTERN: Final = r"^[A-Za-z0-9_-]{1,1200}$"
+_WRONG: Final = "expected the cursor that the page before ended with"
+Row = TypeVar("Row")
+
+
+class Page(NamedTuple, Generic[Row]):
+    """Rows of a list, and the cursor of the page after them; ``None`` on the last one."""
+
+    rows: list[Row]
+    next: str | None = None
+
+
+def cursor(*parts: Part) -> str:
+    """Return the cursor that stands for a row: the columns that its list is ordered by, times to the millisecond."""
+    plain = [_plain(part) for part in parts]
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def parts_of(text: str, name: str, *kinds: type[Part]) -> list[Any]:
+    """Return the columns that a cursor stands for.
+
+    Parameters
+    ----------
+    name
+        What the cursor was given as; an error names it.
+    kinds
+        What each column is.
+
+    Raises
+    ------
+    SettingsError
+        It is no cursor of such a list.
+    """
+    try:
+        found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        if not isinstance(found, list) or len(found) != len(kinds):
+            raise SettingsError(f"{name}: {_WRONG}")
+        return [_read(part, kind) for part, kind in zip(found, kinds, strict=True)]
+    except (ValueError, TypeError, OverflowError, OSError, RecursionError, binascii.Error):
+        raise SettingsError(f"{name}: {_WRONG}") from None
+
+
+def page_of(rows: Sequence[Row], limit: int, mark: Callable[[Row], str]) -> Page[Row]:
+    """Return the page of ``limit`` rows of a list that was asked for one more; ``mark`` returns a row's cursor."""
+    return Page(list(rows[:limit]), mark(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def _plain(part: Part) -> int | str:
+    if isinstance(part, datetime):
+        return round(part.timestamp() * 1000)
+    return part.hex if isinstance(part, UUID) else part
+
+
+def _read(part: object, kind: type[Part]) -> object:
+    if kind is datetime and isinstance(part, int):
+        return datetime.fromtimestamp(part / 1000, UTC)
+    if kind is UUID and isinstance(part, str):
+        return UUID(part)
+    if isinstance(part, kind) and not isinstance(part, bool):
+        return part
+    raise TypeError(_WRONG)
