@@ -37,7 +37,8 @@ def table(runs: Mapping[str, Run], now: datetime) -> str:
 
 
 def _row(promise: Promise, runs: Mapping[str, Run]) -> str:
-    tests = "<br>".join(f"`{test.removeprefix('tests/').partition('::')[0]}`" for test in promise.tests)
+    files = dict.fromkeys(test.removeprefix("tests/").partition("::")[0] for test in promise.tests)
+    tests = "<br>".join(f"`{file}`" for file in files)
     cells = [promise.number, promise.fault, promise.promise, tests or "`make soak`"]
     cells += [said(promise, run) for run in runs.values()]
     return "| " + " | ".join(cells) + " |"
@@ -45,15 +46,20 @@ def _row(promise: Promise, runs: Mapping[str, Run]) -> str:
 
 def said(promise: Promise, run: Run) -> str:
     """Return what a run says of a promise: its figures, or why there are none."""
-    outcomes = [outcome for test in promise.tests for outcome in run.get(test, ())]
     if not promise.tests:
         return "see below"
-    if not outcomes:
+    outcomes = {test: list(run.get(test, ())) for test in promise.tests}
+    ran = [outcome for found in outcomes.values() for outcome in found if not outcome.skipped]
+    if not any(outcomes.values()):
         return "not run"
-    if any(outcome.failed for outcome in outcomes):
-        return "**failed**"
-    ran = [outcome for outcome in outcomes if not outcome.skipped]
     if not ran:
         return "not possible on this broker"
-    figures = [figure for outcome in ran for figure in outcome.figures]
-    return "<br>".join(figures) if figures else "held"
+    figures = [figure for outcome in ran if not outcome.failed for figure in outcome.figures]
+    failed = [test for test, found in outcomes.items() if any(outcome.failed for outcome in found)]
+    words = [*figures, *(f"**failed**: `{_file(test)}`" for test in failed)]
+    words += [f"not run: `{_file(test)}`" for test, found in outcomes.items() if not found]
+    return "<br>".join(words) if words else "held"
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0].rpartition("/")[2]

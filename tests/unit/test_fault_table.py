@@ -29,11 +29,15 @@ def test_every_promise_names_tests_that_are_there(test: str) -> None:
         ([Outcome(failed=False, skipped=True, seconds=0, figures=[])], "not possible on this broker"),
         ([Outcome(failed=False, skipped=False, seconds=1, figures=[])], "held"),
         ([Outcome(failed=False, skipped=False, seconds=1, figures=["50 kills"])], "50 kills"),
-        ([Outcome(failed=True, skipped=False, seconds=1, figures=["50 kills"])], "**failed**"),
+        ([Outcome(failed=True, skipped=False, seconds=1, figures=["50 kills"])], "**failed**: `test_kills.py`"),
     ],
 )
 def test_a_figure_is_that_of_the_run_and_a_failure_is_said(outcomes: list[Outcome], expected: str) -> None:
-    assert said(ONE, {ONE.tests[0]: outcomes}) == expected
+    assert said(ONE._replace(tests=ONE.tests[:1]), {ONE.tests[0]: outcomes}) == expected
+    if expected == "50 kills":
+        assert said(ONE._replace(tests=(ONE.tests[0], "tests/x.py::y")), {ONE.tests[0]: outcomes}) == (
+            "50 kills<br>not run: `x.py`"
+        )
 
 
 def test_the_table_replaces_what_is_between_the_marks(tmp_path: Path) -> None:
