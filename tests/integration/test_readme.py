@@ -21,7 +21,7 @@ pytestmark = [
         os.environ.get("ROMASHKA_TEST_README") != "1",
         reason="takes two minutes; 'make test-readme' runs it",
     ),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
 ]
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ class Terminals:
                 start_new_session=True,
             )
         self._running.append(shell)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while said not in log.read_text(errors="replace"):
             assert shell.poll() is None, log.read_text(errors="replace")
             assert time.monotonic() < deadline, log.read_text(errors="replace")
@@ -105,13 +105,15 @@ class Terminals:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def end(self) -> None:
         for shell in reversed(self._running):
+            if shell.poll() is not None:
+                continue
             os.killpg(shell.pid, signal.SIGINT)
             try:
                 shell.wait(30)
@@ -134,6 +136,8 @@ def test_every_block_runs_as_it_stands_and_prints_what_the_text_says(terminals: 
     (terminals.folder / "any_client.py").write_text(terminals.written(client))
     said = terminals.run(both)
     _note(said)
+    for line in README.split("one query of each:")[1].split("? too little")[0].strip().splitlines():
+        assert line.strip() in said  # as README quotes it
     assert re.search(r"^\s*hubspot\b.* 1\b", said, re.MULTILINE)
     assert re.search(r"^\s*shopify\b.* 1\b", said, re.MULTILINE)
 
@@ -146,7 +150,7 @@ def test_every_block_runs_as_it_stands_and_prints_what_the_text_says(terminals: 
         assert re.search(rf"^{name} \d+\.\d% of \d+$", said, re.MULTILINE)
     while "everything is counted" not in (said := terminals.run(executive)):
         assert "are not counted yet" in said
-        assert time.monotonic() - began < 150, said
+        assert time.monotonic() - began < 600, said
         time.sleep(5)
     assert not re.search(r"'conversation_count': 0\b", said)
     _note(f"conversations after {time.monotonic() - began:.0f} s\n{said}")
