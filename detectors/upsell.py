@@ -272,9 +272,9 @@ def _missing(
         started_at=at,
         ended_at=None,
         updated_at=at,
-        title=f"{provider} is not connected, but {using} of {alike} similar tenants use it",
+        title=f"{provider} is not connected, but {using} of {counted(alike, 'similar tenant')} use it",
         summary=(
-            f"Similar are {alike} tenants that share most of {', '.join(sorted(own))}. Of all such tenants, "
+            f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}. Of all such tenants, "
             f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {alike} can tell."
         ),
         confidence_score=None,
@@ -284,7 +284,7 @@ def _missing(
         lower=round(span[0], 4),
         upper=round(span[1], 4),
         unit="share of similar tenants",
-        contributing_factors=(f"{using} of {alike} similar tenants use {provider}",),
+        contributing_factors=(f"{using} of {counted(alike, 'similar tenant')} use {provider}",),
         recommended_actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
         model_version=VERSION,
     )
