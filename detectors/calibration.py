@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import log, sqrt
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,32 @@ def share_interval(count: int, size: int) -> tuple[float, float]:
     middle = share + square / (2 * size)
     half = _Z * sqrt(share * (1 - share) / size + square / (4 * size * size))
     return max(0.0, (middle - half) / (1 + square / size)), min(1.0, (middle + half) / (1 + square / size))
+
+
+# Of one customer, predictions of several weeks are nearly one: customers are what is counted, and there must be some.
+_LEAST_CUSTOMERS: Final = 50
+_LEAST_PROBABILITY: Final = 1e-6
+
+
+def better_than_prior(judged: Sequence[Judged]) -> bool:
+    """Whether log loss is below that of always saying the share seen so far, by more than chance (one in twenty).
+
+    A paired test over customers of what both said of the same snapshots at the same time.
+    """
+    gained: dict[tuple[UUID, str], float] = {}
+    for one in judged:
+        key = (one.snapshot.user_id, one.snapshot.customer_id)
+        gain = _log_loss(one.prior, positive=one.positive) - _log_loss(one.probability, positive=one.positive)
+        gained[key] = gained.get(key, 0.0) + gain
+    if len(gained) < _LEAST_CUSTOMERS:
+        return False
+    gains = np.array(list(gained.values()))
+    return float(gains.mean()) > _Z * float(gains.std(ddof=1)) / sqrt(len(gains))
+
+
+def _log_loss(probability: float, *, positive: bool) -> float:
+    said = probability if positive else 1.0 - probability
+    return -log(max(said, _LEAST_PROBABILITY))
 
 
 def quality(judged: Sequence[Judged]) -> Quality | None:

@@ -41,6 +41,7 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
         upsell.upsell_features,
         lambda standing, facts, why: upsell.opportunity(standing, facts, why, values.get(standing.user_id)),
         upsell.closed,
+        must_prove=True,
     )
     scored = score(client, subject, now)
     connected: dict[UUID, set[str]] = defaultdict(set)

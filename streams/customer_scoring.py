@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.calibration import quality
+from detectors.calibration import better_than_prior, quality
 from detectors.customer_features import CustomerFacts, facts_query
 from detectors.delayed_model import LEAST_LABELS, Counts, DelayedModel, Features, challenger, replay
 from detectors.labels import Snapshot, Task, resolve, slots, without
@@ -44,6 +44,8 @@ class Subject(NamedTuple):
     # Who stands out while there are too few labels, and how that is told.
     unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
     unlearned_opened: Callable[[Standing, CustomerFacts, Counts], Insight] | None = None
+    # Whether nothing is told before predictions that met their labels were better than always saying the usual share.
+    must_prove: bool = False
 
 
 class Scored(NamedTuple):
@@ -63,9 +65,11 @@ def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
     store = LabelStore(client, subject.task)
     _queue(client, store, subject, slots(first["first"], now, EVERY, MOST_MOMENTS))
     store.add_labels(resolve(subject.task, store.fates(now), now))
-    model, counts = _learn(store, now)
+    model, counts, proven = _learn(store, now)
     at = now.replace(minute=0, second=0, microsecond=0)
     facts = {(one.user_id, one.customer_id): one for one in _facts(client, at)}
+    if counts.ready and subject.must_prove and not proven:
+        return Scored(_withheld(store, subject, counts.prior, facts, at), model, None, store)
     if counts.ready:
         insights = _ready(store, subject, model, counts.prior, facts=facts, at=at)
         return Scored(insights, model, bounds_for(counts.prior), store)
@@ -84,7 +88,7 @@ def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequenc
         store.queue(without(found, store.queued(at)))
 
 
-def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts]:
+def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts, bool]:
     model, labels = DelayedModel(), store.labels(now, MOST_LABELS)
     decides = replay(labels, model)
     watched = replay(labels[:: max(1, len(labels) // _CHALLENGED_LABELS)], challenger())
@@ -92,7 +96,7 @@ def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts]:
         measured = quality(replayed.judged)
         if measured is not None:
             store.add_quality(role, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
-    return model, decides.counts
+    return model, decides.counts, better_than_prior(decides.judged)
 
 
 def _ready(
@@ -123,20 +127,32 @@ def _unlearned(
     if subject.unlearned is None or subject.unlearned_opened is None:
         return []
     known = counts.prior if counts.labels >= LEAST_LABELS else store.known_share()
-    scores = {key: known if subject.unlearned(one, at) else 0.0 for key, one in facts.items()}
-    bounds = Bounds(enter=known, leave=known)
-    standings = [
-        one._replace(probability=None)
-        for one in advance(store.standings(), scores, known, bounds, at)
-        if one.started_at is not None
-    ]
-    store.add_standings(standings)
+    standings = _unscored(store, {key: subject.unlearned(one, at) for key, one in facts.items()}, known, at)
     opened = [
         subject.unlearned_opened(one, facts[key], counts)
         for one in standings
         if one.is_open and (key := (one.user_id, one.customer_id)) in facts
     ]
     return opened + _ended(subject, standings, at)
+
+
+def _withheld(
+    store: LabelStore, subject: Subject, prior: float, facts: Mapping[Key, CustomerFacts], at: datetime
+) -> list[Insight]:
+    """End what is open of a model that foretells no better than the usual share, and begin nothing."""
+    return _ended(subject, _unscored(store, dict.fromkeys(facts, False), prior, at), at)
+
+
+def _unscored(store: LabelStore, stands_out: Mapping[Key, bool], prior: float, at: datetime) -> list[Standing]:
+    """Keep and return where those stand who had or have an episode, without a probability."""
+    scores = {key: prior if out else 0.0 for key, out in stands_out.items()}
+    standings = [
+        one._replace(probability=None)
+        for one in advance(store.standings(), scores, prior, Bounds(enter=prior, leave=prior), at)
+        if one.started_at is not None
+    ]
+    store.add_standings(standings)
+    return standings
 
 
 def _ended(subject: Subject, standings: Sequence[Standing], at: datetime) -> list[Insight]:

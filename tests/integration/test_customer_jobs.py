@@ -20,6 +20,7 @@ from sinks.connection import ClickHouseAddress, connect
 from sinks.insight_rows import insight_rows
 from sinks.label_store import LabelStore
 from sinks.reading import ask
+from streams import customer_scoring
 from streams.customer_jobs import JOBS, find_churn, find_upsells
 from streams.need_jobs import expired, find_needs, make_forecasts
 
@@ -71,7 +72,7 @@ def test_a_month_of_history_is_too_little_for_a_model_and_says_so(client: Client
 
 
 def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes_nothing(
-    client: Client, database: ClickHouseAddress
+    client: Client, database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(history(100, 14_000), database)
     found = find_churn(client, NOW)
@@ -107,8 +108,22 @@ def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes
     assert len(ended) == len(risks)
     assert {insight.status for insight in ended} == {"closed"}
 
-    assert {insight.insight_type for insight in find_upsells(client, NOW)} <= {"upsell_opportunity"}
+    _check_upsells(client, monkeypatch)
     _check_forecasts(client)
+
+
+def _check_upsells(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opportunities are told while the model is better than the usual share, and ended where it is not."""
+    monkeypatch.setattr(customer_scoring, "better_than_prior", lambda _judged: True)
+    told = [one for one in find_upsells(client, NOW) if one.kind == "likely_upsell" and one.status == "open"]
+    assert told
+    monkeypatch.setattr(customer_scoring, "better_than_prior", lambda _judged: False)
+    withheld = find_upsells(client, NOW + timedelta(hours=6))
+    assert {(one.id, one.status) for one in withheld} == {(one.id, "closed") for one in told}
+    kept = (
+        "SELECT count() FROM customer_scores FINAL WHERE model = 'upsell' AND isNotNull(started_at) AND probability > 0"
+    )
+    assert client.query(kept).result_rows == [(0,)]
 
 
 def _check_forecasts(client: Client) -> None:

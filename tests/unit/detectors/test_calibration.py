@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from detectors.calibration import quality, share_interval
+from detectors.calibration import better_than_prior, quality, share_interval
 from detectors.delayed_model import Judged
 from detectors.labels import Snapshot
 
@@ -35,3 +36,24 @@ def test_a_share_of_few_says_little(count: int, size: int, lower: float, upper: 
     found = share_interval(count, size)
     assert found[0] == pytest.approx(lower, abs=0.01)
     assert found[1] == pytest.approx(upper, abs=0.01)
+
+
+def test_a_model_is_better_than_the_prior_only_where_that_is_no_chance() -> None:
+    rng = random.Random(3)
+    shares = [rng.uniform(0.02, 0.6) for _ in range(600)]
+    told = [judged(n, share, positive=rng.random() < share) for n, share in enumerate(shares)]
+    assert better_than_prior(told)
+    shuffled = [one._replace(probability=shares[n - 1]) for n, one in enumerate(told)]
+    assert not better_than_prior(shuffled)
+    assert not better_than_prior([one._replace(probability=one.prior) for one in told])
+    assert not better_than_prior(told[:40])
+
+
+def test_predictions_of_one_customer_count_as_one() -> None:
+    lucky = [judged(n % 40, 0.9, positive=True) for n in range(4_000)]
+    assert not better_than_prior(lucky)
+
+
+def test_a_certainty_that_was_wrong_costs_much_and_breaks_nothing() -> None:
+    assert not better_than_prior([judged(n, 1.0, positive=n % 2 == 0) for n in range(60)])
+    assert not better_than_prior([judged(n, 0.0, positive=n % 2 == 0) for n in range(60)])
