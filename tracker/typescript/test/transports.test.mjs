@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 
 import { HttpTransport, KafkaTransport, MAX_EVENT_BYTES, MemoryTransport, OUTCOMES, QUERIES, TrackerClosed, Unreachable } from '../dist/esm/index.js'
-import { milliseconds, numbered, upTo } from './events.mjs'
+import { milliseconds, numbered, until, upTo } from './events.mjs'
 import { skip, Stack } from './stack.mjs'
 
 class MemoryPlace {
@@ -36,6 +36,12 @@ class KafkaPlace {
   async start() {
     this.stack = new Stack()
     this.bootstrap = (await this.stack.do('broker')).bootstrap
+    // Partitions that were just made have no leader for a moment: a send is refused, and tried again by the tracker.
+    const transport = new KafkaTransport({ bootstrapBrokers: [this.bootstrap] })
+    for (const topic of [QUERIES, OUTCOMES]) {
+      for (let n = 0; n < 8; n += 1) await until(() => transport.send(topic, numbered(randomUUID(), 1)).then(() => true, () => false))
+    }
+    await transport.close()
   }
   transport() {
     return new KafkaTransport({ bootstrapBrokers: [this.bootstrap] })
