@@ -12,11 +12,12 @@ from clickhouse_connect.driver.client import Client
 from sinks.connection import ClickHouseAddress, connect
 from sinks.reading import ask
 
-_TENANT = "SELECT toString(user_id) AS id FROM integration_query_metrics GROUP BY user_id ORDER BY count() DESC LIMIT 1"
+_TENANT = """SELECT toString(user_id) AS id FROM integration_query_metrics
+GROUP BY user_id ORDER BY uniqExact(toDate(created_at)) DESC, count() DESC LIMIT 1"""
 
 
 class Place(NamedTuple):
-    """A database, its busiest tenant, and the range to look at (milliseconds; ``None``: the tab's own)."""
+    """A database, its tenant of most days, and the range to look at (milliseconds; ``None``: the tab's own)."""
 
     address: ClickHouseAddress
     tenant: str
