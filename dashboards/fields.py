@@ -18,6 +18,8 @@ _COLOURS: Final = {"ok": "green", "warning": "orange", "critical": "red", "neutr
 _BAND: Final = ("lower", "upper")
 _DASH: Final = "-"
 _GREY: Final = "text"
+_MOMENTS: Final = {"minute": "YYYY-MM-DD HH:mm", "day": "YYYY-MM-DD"}
+_MOMENT_WIDTH: Final = 145
 _BY_PROVIDER: Final = ("provider", "integration")
 
 
@@ -126,7 +128,7 @@ def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, 
     elif _several(panel):
         properties["displayName"] = f"{_labels(panel)} · {column.title}"
     if column.hidden:
-        properties["custom.hidden"] = True
+        properties["custom.hideFrom"] = {"viz": True, "legend": True, "tooltip": True}
     properties |= _unit(column)
     if column.thresholds is not None:
         properties["thresholds"] = _plain(steps(column.thresholds))
@@ -159,6 +161,10 @@ def _cell(column: Column) -> dict[str, Any]:
         properties["thresholds"] = _plain(steps(None))
     if column.wrap:
         properties["custom.cellOptions"] = {"type": "auto", "wrapText": True}
+    if column.moment:
+        # In the reader's own time zone.
+        properties["unit"] = f"time:{_MOMENTS[column.moment]}"
+        properties.setdefault("custom.width", _MOMENT_WIDTH)
     if column.width is not None:
         properties["custom.width"] = column.width
     return properties

@@ -107,6 +107,9 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
             )
         )
     )
+    if panel.span is not None:
+        length, shift = panel.span
+        built.time_from(length).time_shift(shift).hide_time_override(True)
     return built if panel.link is None else built.links([link(panel.link, kept)])
 
 

@@ -12,8 +12,10 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 from dashboards.clickhouse import Frame, Query, source
-from dashboards.panel import Origin, Picture, Tab
+from dashboards.panel import Origin, Panel, Picture, Tab
 from kpis.dialect import Grafana
+from kpis.kpi import Area
+from kpis.registry import ALL, get
 
 _EVERYONE: Final = "user_id = toUUID('00000000-0000-0000-0000-000000000000')"
 _FINDINGS: Final = """
@@ -25,9 +27,9 @@ SELECT
 FROM predictive_insights FINAL
 WHERE insight_type IN ({kinds})
   AND started_at >= $__fromTime AND started_at <= $__toTime
-  AND ({tenant} OR {everyone})
+  AND severity IN ('critical', 'warning') AND ({tenant} OR {everyone})
 ORDER BY time
-LIMIT 500
+LIMIT 200
 """
 _DEPLOYMENTS: Final = """
 SELECT deployed_at AS time, concat(service, ' ', version) AS title, 'deployed' AS text, toString(service) AS tags
@@ -46,18 +48,35 @@ class _Mark(NamedTuple):
     colour: str
 
 
-_FOUND: Final = _Mark("Findings", _FINDINGS, "semi-dark-red")
-_DEPLOYED: Final = _Mark("Deployments", _DEPLOYMENTS, "semi-dark-blue")
+# Seen through, so that the lines behind stay what a reader looks at.
+_INCIDENTS: Final = _Mark("Incidents", _FINDINGS.replace("{kinds}", "'performance_anomaly'"), "rgba(196, 22, 42, 0.35)")
+_CHANGES: Final = _Mark("KPI changes", _FINDINGS.replace("{kinds}", "'kpi_change'"), "rgba(224, 130, 0, 0.4)")
+_DEPLOYED: Final = _Mark("Deployments", _DEPLOYMENTS, "rgba(31, 96, 196, 0.4)")
 _ON_TIME: Final = frozenset({Picture.TIME_SERIES, Picture.TIME_BARS})
 
 
 def of(tab: Tab) -> list[Builder[dashboard.AnnotationQuery]]:
-    """Return the marks of a tab, on the time axes that they concern: findings are about what ClickHouse holds."""
-    on_time = [panel for panel in tab.panels if panel.picture in _ON_TIME]
-    asked = [panel.id for panel in on_time if panel.origin is Origin.TABLES]
-    marks = [(_FOUND, asked)] if tab.kinds and asked else []
-    marks += [(_DEPLOYED, [panel.id for panel in on_time])] if tab.is_marked else []
-    return [_query(mark, _statement(mark, tab), ids) for mark, ids in marks]
+    """Return the marks of a tab, on the time axes that they concern.
+
+    Incidents are about integrations, changes of key figures about conversations and money, and deployments may explain
+    any.
+    """
+    on_time = [panel for panel in tab.panels if panel.picture in _ON_TIME and panel.span is None]
+    asked = [panel for panel in on_time if panel.origin is Origin.TABLES]
+    of_integrations = [panel.id for panel in asked if _is_of_integrations(panel)]
+    others = [panel.id for panel in asked if panel.id not in of_integrations]
+    marks = [(_INCIDENTS, of_integrations)] if "performance_anomaly" in tab.kinds and of_integrations else []
+    marks += [(_CHANGES, others)] if "kpi_change" in tab.kinds and others else []
+    marks += [(_DEPLOYED, [panel.id for panel in on_time])] if tab.is_marked and on_time else []
+    return [_query(mark, _statement(mark), ids) for mark, ids in marks]
+
+
+def _is_of_integrations(panel: Panel) -> bool:
+    """Whether a panel is about integrations' own work: split by them, or of figures that conversations do not have."""
+    figures = [get(column.name) for column in panel.columns if column.name in ALL]
+    return "provider" in panel.by or all(
+        kpi.area is Area.MONITORING or "query_type" in kpi.dimensions for kpi in figures
+    )
 
 
 def _query(mark: _Mark, statement: str, panels: list[int]) -> builders.AnnotationQuery:
@@ -72,6 +91,5 @@ def _query(mark: _Mark, statement: str, panels: list[int]) -> builders.Annotatio
     )
 
 
-def _statement(mark: _Mark, tab: Tab) -> str:
-    kinds = ", ".join(f"'{kind}'" for kind in tab.kinds)
-    return mark.sql.format(tenant=Grafana().tenant("user_id"), everyone=_EVERYONE, kinds=kinds).strip()
+def _statement(mark: _Mark) -> str:
+    return mark.sql.format(tenant=Grafana().tenant("user_id"), everyone=_EVERYONE).strip()

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from kpis.dialect import Dialect
 from kpis.kpi import Good, Unit, worry
 from kpis.scope import Interval
 
+Moment = Literal["", "minute", "day"]
 WIDTH: Final = 24
 """Columns of Grafana's grid."""
 
@@ -120,7 +121,7 @@ class Column:
 
     ``states`` colours texts: text → ``ok``, ``warning``, ``critical`` or ``neutral``. ``blank`` is what an empty text
     means. ``width`` is in pixels, for a table; without it a column takes its share. ``wrap`` breaks sentences into
-    lines.
+    lines. ``moment`` says that a time is shown to the minute, or as a day.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Column:
     blank: str = ""
     width: int | None = None
     wrap: bool = False
+    moment: Moment = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,9 @@ class Panel:
         them.
     tile
         Of a ``STAT`` of the registry: what Grafana shows beside the figure (``dashboards.tiles``).
+    span
+        A range of its own, whatever is chosen, as Grafana's panels have it: how far it reaches (``+14d`` from now on,
+        ``14d`` until now), and by how much that is shifted back.
     """
 
     id: int
@@ -188,6 +193,7 @@ class Panel:
     stacked: bool = False
     by: tuple[str, ...] = ()
     tile: Tile | None = None
+    span: tuple[str, str] | None = None
 
     @property
     def origin(self) -> Origin:

@@ -13,14 +13,12 @@ from grafana_foundation_sdk.models import (
     gauge,
     geomap,
     heatmap,
-    nodegraph,
     stat,
     statetimeline,
-    table,
     timeseries,
 )
 
-from dashboards import tiles
+from dashboards import tile_queries
 from dashboards.clickhouse import Frame
 from dashboards.panel import Column, Panel, Picture, Tile
 from dashboards.units import FORMATS
@@ -29,8 +27,9 @@ from kpis.registry import get
 
 _NARROWEST: Final = 70
 """Pixels of a table's column; Grafana's 150 pushes the last columns of most tables off the screen."""
-_FEW_ROWS: Final = 8
-"""A table of this height or less shows all of its rows."""
+_WIDE: Final = 12
+_LONG_TABLE: Final = 9
+"""Height from which a table has more rows than a reader looks through without pages and filters."""
 _LEGEND: Final = common.VizLegendOptions(
     calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
 )
@@ -72,7 +71,18 @@ def _lines(panel: Panel) -> Drawing:
         stacking=_stacking(panel),
         thresholds_style=_threshold_lines(panel),
     )
-    return Drawing("timeseries", timeseries.Options(legend=_LEGEND, tooltip=_TOOLTIP), custom, Frame.TIME_SERIES)
+    return Drawing("timeseries", timeseries.Options(legend=_legend(panel), tooltip=_TOOLTIP), custom, Frame.TIME_SERIES)
+
+
+def _legend(panel: Panel) -> common.VizLegendOptions:
+    """Return a legend with what a reader would otherwise guess from a line: its last value and its mean."""
+    calcs = ["lastNotNull", "mean"] if panel.width >= _WIDE and panel.span is None else []
+    return common.VizLegendOptions(
+        calcs=calcs,
+        display_mode=common.LegendDisplayMode.LIST,
+        placement=common.LegendPlacement.BOTTOM,
+        show_legend=True,
+    )
 
 
 def _time_bars(panel: Panel) -> Drawing:
@@ -114,7 +124,7 @@ def _tile(tile: Tile) -> Drawing:
         reduce_options=common.ReduceDataOptions(values=False, calcs=["last"], fields=""),
         text=common.VizTextDisplayOptions(title_size=13, value_size=28, percent_size=14),
     )
-    return Drawing("stat", options, {}, Frame.TABLE, tiles.transformations(tile))
+    return Drawing("stat", options, {}, Frame.TABLE, tile_queries.transformations(tile))
 
 
 def _cards(panel: Panel, state: Column) -> Drawing:
@@ -189,10 +199,17 @@ def _bars(panel: Panel) -> Drawing:
 
 
 def _table(panel: Panel) -> Drawing:
-    # The mark of a filter takes the room of a heading: only where there is something to filter.
-    custom = common.TableFieldOptions(filterable=panel.height > _FEW_ROWS, min_width=_NARROWEST).to_json()
-    custom["wrapHeaderText"] = True  # younger than the SDK
-    return Drawing("table", table.Options(show_header=True), custom, Frame.TABLE)
+    # The SDK knows neither wrapped headings nor where Grafana 12 keeps pagination.
+    custom = {
+        "align": "auto",
+        "cellOptions": {"type": "auto"},
+        "filterable": panel.height >= _LONG_TABLE,
+        "inspect": False,
+        "minWidth": _NARROWEST,
+        "wrapHeaderText": True,
+    }
+    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": panel.height >= _LONG_TABLE, "frameIndex": 0}
+    return Drawing("table", options, custom, Frame.TABLE)
 
 
 def _state_timeline(panel: Panel) -> Drawing:
@@ -229,7 +246,8 @@ def _heatmap(panel: Panel) -> Drawing:
 
 
 def _node_graph(_: Panel) -> Drawing:
-    return Drawing("nodeGraph", nodegraph.Options(), {}, Frame.TABLE)
+    # From left to right in layers: forces, Grafana's own choice, end elsewhere each time.
+    return Drawing("nodeGraph", {"zoomMode": "cooperative", "layoutAlgorithm": "layered"}, {}, Frame.TABLE)
 
 
 def _geomap(panel: Panel) -> Drawing:

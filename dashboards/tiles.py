@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from grafana_foundation_sdk.models import dashboard
-
 from dashboards.panel import Tile
 from kpis import at_risk, currency
 from kpis.analyses.facts import Over, period_before
@@ -24,14 +22,6 @@ from kpis.registry import get
 from kpis.scope import Interval
 
 _STEPS: Final = {Interval.MINUTE: "MINUTE", Interval.HOUR: "HOUR", Interval.DAY: "DAY", Interval.WEEK: "WEEK"}
-_SETTINGS: Final = {
-    "says": "displayName",
-    "lowest": "min",
-    "highest": "max",
-    "unit": "unit",
-    "colour": "color",
-}
-"""Column after the figure's id → the setting of the field that it becomes."""
 INCIDENTS: Final = "open_incidents"
 """The figure whose tile says what is at stake, too."""
 _NO_CHANGE: Final = "inf"
@@ -94,21 +84,8 @@ def compared(id_: str, dialect: Dialect) -> str:
     )
 
 
-def transformations(tile: Tile) -> tuple[dashboard.DataTransformerConfig, ...]:
-    """Return what makes one tile of the group's answer: settings of its column, and no other column."""
-    id_ = tile.kpi
-    mappings = [
-        {"fieldName": name, "handlerKey": _SETTINGS[name.removeprefix(f"{id_}_")], "reducerId": "lastNotNull"}
-        for name in (*_texts(get(id_)), f"{id_}_lowest", f"{id_}_highest")
-    ]
-    settings = {"configRefId": "A", "applyTo": {"id": "byName", "options": id_}, "mappings": mappings}
-    return (
-        dashboard.DataTransformerConfig(id_val="configFromData", options=settings),
-        dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": ["time", id_]}}),
-    )
-
-
-def _texts(kpi: Kpi) -> list[str]:
+def texts(kpi: Kpi) -> list[str]:
+    """Return the columns of texts about a figure."""
     return [f"{kpi.id}_says", *([f"{kpi.id}_unit"] if kpi.unit is Unit.MONEY else []), *_thin(kpi)]
 
 
@@ -149,7 +126,7 @@ def _said(kpi: Kpi, dialect: Dialect) -> list[tuple[str, str]]:
         # A figure of too little data is neither good nor bad.
         "colour": f"if({too_few}, 'text', NULL)",
     }
-    return [(name, f"if(u.part = {_NOW}, {found[name.removeprefix(f'{kpi.id}_')]}, NULL)") for name in _texts(kpi)]
+    return [(name, f"if(u.part = {_NOW}, {found[name.removeprefix(f'{kpi.id}_')]}, NULL)") for name in texts(kpi)]
 
 
 def _at_stake(dialect: Dialect) -> str:

@@ -7,28 +7,38 @@ from typing import Final
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, series, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tile, together
+from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_name, tile, together
 from kpis import attribution
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import Interval
 
+# "integration_cost_per_month:hubspot" is for commands; people read "integration cost per month, hubspot".
+_IN_WORDS: Final = "replaceAll(replaceAll(s.setting, '_', ' '), ':', ', ')"
+
+
+_SHARED_OUT: Final = f"""
+SELECT {tenant_name("r.user_id")} AS tenant, if(r.provider = '', 'none', r.provider) AS provider,
+    replaceAll(r.rule, '_', ' ') AS rule, r.sales AS sales, r.revenue AS revenue
+FROM {{rows}} AS r ORDER BY revenue DESC LIMIT 200"""
+
 
 def _notes(dialect: Dialect) -> str:
     return f"""
-SELECT substring(toString(s.user_id), 1, 8) AS tenant, s.setting AS setting, argMax(s.value, s.effective_from) AS value,
-    max(s.effective_from) AS since
+SELECT {tenant_name("s.user_id")} AS tenant, {_IN_WORDS} AS setting,
+    argMax(s.value, s.effective_from) AS value, max(s.effective_from) AS since
 FROM tenant_settings AS s FINAL
 WHERE {dialect.tenant("s.user_id")} AND s.effective_from <= toDate({dialect.end})
-GROUP BY tenant, setting
+GROUP BY s.user_id, s.setting
 ORDER BY tenant, setting
 LIMIT 200"""
 
 
 def _impact(dialect: Dialect) -> str:
     return f"""
-SELECT metric_type, integration_provider, toDate(period_start) AS since, toDate(period_end) AS until,
+SELECT replaceAll(toString(metric_type), '_', ' ') AS metric_type, integration_provider,
+    toDate(period_start) AS since, toDate(period_end) AS until,
     toFloat64(baseline_value) AS baseline,
     toFloat64(current_value) AS current, toFloat64(improvement_percentage) / 100 AS improvement,
     treated, control, restated_at
@@ -129,7 +139,7 @@ _WHERE: Final = Row(
             picture=Picture.BARS,
             asks={"A": _by_provider()},
             no_data="Choose one tenant; or it had no influenced sale in this range",
-            width=6,
+            width=8,
             height=9,
             unit=Unit.MONEY,
             columns=(Column("provider", "Integration"), column("influenced_revenue")),
@@ -144,7 +154,7 @@ _WHERE: Final = Row(
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
             },
             no_data=EMPTY,
-            width=9,
+            width=8,
             height=9,
             columns=(
                 Column("stage", "Stage", blank="not said"),
@@ -164,7 +174,7 @@ _WHERE: Final = Row(
             picture=Picture.TABLE,
             asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
             no_data=EMPTY,
-            width=9,
+            width=8,
             height=9,
             columns=(
                 Column("segment", "Segment", blank="not said"),
@@ -191,16 +201,20 @@ _PERIODS: Final = Row(
             width=15,
             height=10,
             columns=(
-                Column("metric_type", "Metric"),
-                Column("integration_provider", "Integration"),
-                Column("since", "From"),
-                Column("until", "To"),
+                Column("metric_type", "Metric", width=130),
+                Column(
+                    "integration_provider",
+                    "Integration",
+                    link=Link("Its health", names.HEALTH, {"provider": "integration_provider"}),
+                ),
+                Column("since", "From", moment="day"),
+                Column("until", "To", moment="day"),
                 Column("baseline", "Without data", Unit.SCORE),
                 Column("current", "With data", Unit.SCORE),
                 Column("improvement", "Better by", Unit.RATIO),
                 Column("treated", "With", Unit.COUNT),
                 Column("control", "Without", Unit.COUNT),
-                Column("restated_at", "Restated"),
+                Column("restated_at", "Restated", moment="minute"),
             ),
         ),
         Panel(
@@ -216,9 +230,9 @@ _PERIODS: Final = Row(
             height=10,
             columns=(
                 Column("tenant", "Tenant"),
-                Column("setting", "Setting"),
-                Column("value", "Value"),
-                Column("since", "Since"),
+                Column("setting", "Setting", wrap=True),
+                Column("value", "Value", width=90),
+                Column("since", "Since", moment="day", width=110),
             ),
         ),
         Panel(
@@ -228,13 +242,13 @@ _PERIODS: Final = Row(
             "By integration: sales that its data had a part in, what was refunded, and the conversations "
             "behind them.",
             picture=Picture.TABLE,
-            asks={"A": analysed(attribution.shared_out, "SELECT * FROM {rows} ORDER BY revenue DESC LIMIT 200")},
+            asks={"A": analysed(attribution.shared_out, _SHARED_OUT)},
             no_data="No influenced sale in this range",
             width=24,
             height=8,
             columns=(
-                Column("user_id", "Tenant"),
-                Column("provider", "Integration"),
+                Column("tenant", "Tenant"),
+                Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
                 Column("rule", "Attributed by"),
                 Column("sales", "Sales", Unit.COUNT),
                 Column("revenue", "Influenced revenue", Unit.MONEY),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, Picture, Row, Tab
+from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.questions import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, together, trend
 from kpis import gaps, journey
+from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
 from kpis.sources import conversations
@@ -44,14 +45,44 @@ SELECT concat(source, ' → ', target) AS id, source, target, sum(conversations)
     concat(toString(round(100 * sum(data_used) / sum(conversations))), ' % with data') AS secondarystat
 FROM {rows} WHERE source != target GROUP BY source, target HAVING moved >= 1
 )
-ORDER BY moved DESC LIMIT 60"""
+-- Lines of a few customers would hide the others.
+QUALIFY moved >= 0.02 * max(moved) OVER ()
+ORDER BY moved DESC LIMIT 20"""
 _BADLY: Final = """
-SELECT at, toString(conversation_id) AS conversation_id, channel, stage, outcome, handled_by, handoff_reason,
-    toFloat64(satisfaction) AS satisfaction, toFloat64(value) AS value, providers, gaps
-FROM {rows}
-WHERE ended AND (NOT resolved OR returned OR handed_over OR satisfaction <= 2)
-ORDER BY at DESC
+SELECT at, arrayStringConcat(why, ', ') AS why, toString(conversation_id) AS conversation_id, channel, stage, outcome,
+    handled_by, toFloat64(satisfaction) AS satisfaction, toFloat64(value) AS value,
+    arrayStringConcat(providers, ', ') AS providers, arrayStringConcat(gaps, ', ') AS gaps
+FROM
+(
+    SELECT *, arrayFilter(one -> one != '', [
+        if(satisfaction <= 2, concat(toString(round(toFloat64(satisfaction), 1)), ' stars'), ''),
+        if(outcome = 'abandoned', 'the customer left', if(outcome = 'cancelled', 'cancelled', '')),
+        if(NOT resolved AND outcome NOT IN ('abandoned', 'cancelled') AND NOT handed_over, 'not resolved', ''),
+        if(returned, 'came back', ''),
+        if(handed_over AND NOT resolved, concat('handed over', if(handoff_reason = '', '', ': '),
+            replaceAll(toString(handoff_reason), '_', ' ')), '')
+    ]) AS why
+    FROM {rows}
+    -- Whom a person helped in the end and who is content was served well.
+    WHERE ended AND NOT (resolved AND NOT returned AND ifNull(satisfaction, 3) > 2)
+)
+WHERE notEmpty(why)
+ORDER BY satisfaction <= 2 AND NOT resolved DESC, length(why) DESC, at DESC
 LIMIT 200"""
+
+
+def _reasons() -> Ask:
+    asked = split("conversation_count", "csat", by=("channel", "handoff_reason"))
+
+    def render(dialect: Dialect) -> str:
+        return (
+            "SELECT replaceAll(toString(handoff_reason), '_', ' ') AS reason, channel, conversation_count, csat "
+            f"FROM ({asked.render(dialect)}) WHERE handoff_reason != '' ORDER BY conversation_count DESC"
+        )
+
+    return Ask(asked.filters, render)
+
+
 _ENDS: Final = {"done": journey.SATISFIED, "stopped": journey.STOPPED, "rows": "{rows}"}
 
 _BUSINESS: Final = Link("Business Impact", names.BUSINESS)
@@ -106,8 +137,8 @@ _MISSING: Final = Row(
             picture=Picture.BAR_GAUGE,
             asks={"A": analysed(gaps.gaps, _GAPS)},
             no_data="No conversation named a knowledge gap",
-            width=10,
-            height=10,
+            width=12,
+            height=11,
             unit=Unit.COUNT,
             columns=(Column("label", "Gap"), Column("conversations", "Conversations", Unit.COUNT)),
             by=("label",),
@@ -121,14 +152,14 @@ _MISSING: Final = Row(
             picture=Picture.TABLE,
             asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
             no_data="No conversation named a knowledge gap",
-            width=14,
-            height=10,
+            width=12,
+            height=11,
             columns=(
-                Column("gap_type", "Kind"),
+                Column("gap_type", "Kind", width=125),
                 Column(
                     "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
                 ),
-                Column("subject", "Subject"),
+                Column("subject", "Subject", width=130),
                 Column("conversations", "Conversations", Unit.COUNT),
                 Column("before", "Before", Unit.COUNT),
                 Column("unresolved", "Not resolved", Unit.COUNT),
@@ -155,7 +186,7 @@ _JOURNEY: Final = Row(
             },
             no_data="No customer is known in this range",
             width=14,
-            height=12,
+            height=14,
         ),
         Panel(
             id=31,
@@ -165,7 +196,7 @@ _JOURNEY: Final = Row(
             asks={"A": split("conversation_count", "data_utilization_rate", "conversion_rate", "csat", by=("stage",))},
             no_data=EMPTY,
             width=10,
-            height=12,
+            height=14,
             columns=(
                 Column("stage", "Stage", blank="not said"),
                 column("conversation_count"),
@@ -198,15 +229,14 @@ _PEOPLE: Final = Row(
             description="Why do conversations go to a person? "
             "Conversations that were handed over, by the reason that was given.",
             picture=Picture.TABLE,
-            asks={"A": split("conversation_count", "handoff_rate", "csat", by=("channel", "handoff_reason"))},
-            no_data=EMPTY,
+            asks={"A": _reasons()},
+            no_data="No conversation was handed to a person",
             width=12,
             height=10,
             columns=(
-                Column("channel", "Channel"),
-                Column("handoff_reason", "Reason", blank="not handed over"),
+                Column("reason", "Reason", width=180),
+                Column("channel", "Channel", link=Link("This channel", names.CONVERSATIONS, {"channel": "channel"})),
                 column("conversation_count"),
-                column("handoff_rate"),
                 column("csat"),
             ),
         ),
@@ -220,25 +250,25 @@ _LIST: Final = Row(
             id=50,
             title="Conversations that went badly",
             description="Which conversations went badly? "
-            "Those that ended without a resolution, came back, went to a person, or were rated 2 stars or "
-            "less; the newest first.",
+            "Those that ended without a resolution, came back, or were rated 2 stars or less, with the reasons; those "
+            "with most reasons first. Whom a person helped, and who was content, is not here.",
             picture=Picture.TABLE,
             asks={"A": analysed(conversations.facts, _BADLY)},
             no_data="No conversation went badly in this range",
             width=24,
             height=11,
             columns=(
-                Column("at", "When", width=170),
-                Column("conversation_id", "Conversation", width=150),
-                Column("channel", "Channel"),
+                Column("at", "When", moment="minute"),
+                Column("why", "Why it is here", wrap=True, width=230),
+                Column("conversation_id", "Conversation", width=300),
+                Column("channel", "Channel", link=Link("This channel", names.CONVERSATIONS, {"channel": "channel"})),
                 Column("stage", "Stage", blank="not said"),
                 Column("outcome", "Outcome"),
                 Column("handled_by", "Handled by"),
-                Column("handoff_reason", "Handed over because"),
                 Column("satisfaction", "Stars", Unit.STARS),
                 Column("value", "Value", Unit.MONEY),
-                Column("providers", "Integrations"),
-                Column("gaps", "Gaps"),
+                Column("providers", "Integrations", wrap=True),
+                Column("gaps", "Gaps", wrap=True),
             ),
         ),
     ),

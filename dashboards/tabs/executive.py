@@ -101,7 +101,7 @@ _NOW: Final = Row(
             width=24,
             height=7,
             columns=(
-                Column("figure", "Figure", width=190),
+                Column("figure", "Figure", width=190, link=_CONVERSATIONS),
                 Column("verdict", "", states={"better": "ok", "worse": "critical", "changed": "neutral"}, width=90),
                 Column("before", "Before", width=110),
                 Column("now", "Now", width=110),

@@ -14,6 +14,7 @@ from dashboards.tabs.parts import (
     SYNC_COLUMNS,
     findings,
     of_links,
+    tenant_name,
     tile,
     together,
     trend,
@@ -35,12 +36,17 @@ def _states(dialect: Dialect) -> str:
     return f"""
 SELECT time, integration, state FROM
 (
+SELECT time, integration, state FROM
+(
 SELECT toStartOfInterval(created_at, INTERVAL 1 HOUR) AS time,
-    concat(integration_provider, ' · ', substring(toString(user_id), 1, 8)) AS integration,
+    concat(integration_provider, ' · ', {tenant_name("user_id")}) AS integration,
     argMax(sync_status, created_at) AS state
 FROM integration_health_history FINAL
 WHERE {where}
 GROUP BY time, integration
+)
+-- A link that reported once has no state that lasts: a line with a point says nothing.
+QUALIFY count() OVER (PARTITION BY integration) > 1
 UNION ALL
 SELECT toStartOfInterval({dialect.start}, INTERVAL 1 HOUR) AS time, '{_NO_REPORT}' AS integration, '' AS state
 FROM (SELECT count() AS reports FROM integration_health_history WHERE {where}) WHERE reports = 0
@@ -51,7 +57,7 @@ LIMIT 20000"""
 
 def _latest(dialect: Dialect) -> str:
     return f"""
-SELECT integration_provider, substring(toString(user_id), 1, 8) AS tenant, sync_status, last_sync_at,
+SELECT integration_provider, {tenant_name("user_id")} AS tenant, sync_status, last_sync_at,
     round(dateDiff('minute', last_sync_at, {dialect.now}) / 60, 1) AS since_sync_hours,
     sync_success_rate, error_rate, data_freshness_score, api_rate_limit_usage
 FROM integration_health_metrics FINAL
@@ -95,7 +101,6 @@ _NUMBERS: Final = Row(
         tile(4, "How slow are the slowest 5 %?", "latency_p95_ms", link=_BY_TYPE),
         tile(5, "How old is the data?", "data_freshness_hours", link=_LATEST),
         tile(6, "How much of the API quota was used at most?", "api_quota_peak", link=_LATEST),
-        every=Interval.HOUR,
     ),
 )
 
@@ -134,7 +139,7 @@ _HEALTH: Final = Row(
                 ),
                 Column("tenant", "Tenant"),
                 Column("sync_status", "Reports", states=STATES),
-                Column("last_sync_at", "Last sync"),
+                Column("last_sync_at", "Last sync", moment="minute"),
                 Column("since_sync_hours", "Ago", Unit.HOURS),
                 Column("sync_success_rate", "Syncs succeed", Unit.RATIO),
                 Column("error_rate", "Errors", Unit.RATIO),
@@ -215,6 +220,7 @@ _QUERIES: Final = Row(
                 Column(
                     "query_type",
                     "Query type",
+                    width=160,
                     link=Link("AI Performance", names.AI_PERFORMANCE, {"query_type": "query_type"}),
                 ),
                 column("query_count"),
@@ -241,7 +247,7 @@ _SYNCS: Final = Row(
             height=9,
             columns=(
                 *SYNC_COLUMNS,
-                Column("sync_job_id", "Job"),
+                Column("sync_job_id", "Job", width=300),
             ),
         ),
         Panel(

@@ -9,6 +9,7 @@ from typing import Final
 from dashboards import tiles
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Tile
 from dashboards.questions import column, series, thresholds
+from dashboards.tabs import names
 from kpis.asked import Asked
 from kpis.conditions import ATTENTION, attention
 from kpis.dialect import Dialect
@@ -17,6 +18,9 @@ from kpis.registry import get
 from kpis.scope import FILTERS, Interval
 from models.sync_status import Condition, words_of
 
+ITS_HEALTH: Final = Link("Its health", names.HEALTH, {"provider": "provider"})
+"""From a row with a column ``provider``, which is ``all`` where the row is about none."""
+PROVIDER: Final = "if(integration_provider = '', 'all', integration_provider) AS provider"
 CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
 EMPTY: Final = "Nothing in this range"
@@ -104,6 +108,12 @@ def analysed(sql: Callable[[Asked], str], shown: str, filters: frozenset[str] = 
     return Ask(filters, render)
 
 
+def tenant_name(column: str) -> str:
+    """Return what people call the tenant of a column: its display name, else the first eight characters of its id."""
+    known = "(SELECT mapFromArrays(groupArray(user_id), groupArray(display_name)) FROM tenant_names FINAL)"
+    return f"if({known}[{column}] = '', substring(toString({column}), 1, 8), {known}[{column}])"
+
+
 def of_links(dialect: Dialect) -> str:
     """Return the predicate of tenant and, where the dialect has it, provider, for tables with a row per link."""
     if "provider" not in dialect.filters:
@@ -117,7 +127,7 @@ def findings(where: str, limit: int = 50) -> Ask:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT severity, integration_provider, title, summary,
-    arrayElement(recommended_actions, 1) AS action, started_at, ended_at
+    arrayElement(recommended_actions, 1) AS action, started_at, ended_at, {PROVIDER}
 FROM predictive_insights FINAL
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
     AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
@@ -136,7 +146,7 @@ def needing_attention(limit: int = 20) -> Ask:
         )
         return f"""
 SELECT i.severity AS severity, i.integration_provider AS integration_provider, i.title AS title,
-    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, i.started_at AS started_at
+    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, i.started_at AS started_at, {PROVIDER}
 FROM predictive_insights AS i FINAL
 WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {attention(dialect, "i")}{provider}
 ORDER BY severity = 'critical' DESC, started_at DESC
@@ -155,8 +165,13 @@ _COLOURS: Final = {
 STATES: Final = {word: colour for condition, colour in _COLOURS.items() for word in words_of(condition)}
 """Words for the state of a sync → how it is coloured."""
 SYNC_COLUMNS: Final = (
-    Column("at", "When", width=170),
-    Column("integration_provider", "Integration", width=110),
+    Column("at", "When", moment="minute"),
+    Column(
+        "integration_provider",
+        "Integration",
+        width=110,
+        link=Link("Its health", names.HEALTH, {"provider": "integration_provider"}),
+    ),
     Column("sync_status", "Reports", states=STATES),
     Column("records_synced", "Records", Unit.COUNT),
     Column("records_failed", "Failed", Unit.COUNT),
@@ -165,10 +180,11 @@ SYNC_COLUMNS: Final = (
 )
 FINDING_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),
-    Column("integration_provider", "Integration", width=110),
+    Column("integration_provider", "Integration", width=110, link=ITS_HEALTH, blank="several"),
     Column("title", "What", wrap=True),
     Column("summary", "Seen", wrap=True),
     Column("action", "What to do", wrap=True),
-    Column("started_at", "Since", width=170),
-    Column("ended_at", "Until", width=170),
+    Column("started_at", "Since", moment="minute"),
+    Column("ended_at", "Until", moment="minute"),
+    Column("provider", "Integration", hidden=True),
 )

@@ -269,7 +269,7 @@ _QUESTIONS: Final = Row(
                 Column("reason", "Reason"),
                 Column("messages", "Messages", Unit.COUNT),
                 Column("replayed", "Sent again", Unit.COUNT),
-                Column("newest", "Newest"),
+                Column("newest", "Newest", moment="minute"),
                 Column("example", "Example", wrap=True),
             ),
         ),

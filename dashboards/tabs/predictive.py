@@ -6,22 +6,56 @@ from typing import Final
 
 from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, SEVERITIES, findings, of_links, tile, together
+from dashboards.tabs.parts import (
+    FINDING_COLUMNS,
+    SEVERITIES,
+    findings,
+    of_links,
+    tenant_name,
+    tile,
+    together,
+)
+from kpis.analyses.facts import Over
 from kpis.dialect import Dialect
 from kpis.kpi import Unit
+from kpis.query import select
+from kpis.scope import Interval
+from models.insights import TRAINED_KINDS
 
 _PROVIDER: Final = frozenset({"provider"})
 
 
+_SEEN: Final = {"queries": "query_count", "errors": "round(query_count * ifNull(error_rate, 0))"}
+"""Metric of the forecasts → what it was, of the registry's figures by hour."""
+
+
 def _forecast(metric: str) -> Ask:
+    """Ask for the seven days until now as they were, and the seven after it as the newest forecast has them."""
+
     def render(dialect: Dialect) -> str:
         where = f"{of_links(dialect)} AND metric = '{metric}'"
+        now = f"toDateTime({dialect.now}, 'UTC')"
+        week = Over(dialect, f"toStartOfInterval({now} - INTERVAL 7 DAY, INTERVAL 3 HOUR)", now)
+        hours = select(("query_count", "error_rate"), week, every=Interval.HOUR, bounds=False)
         return f"""
 WITH (SELECT max(made_at) FROM integration_forecasts WHERE {where}) AS latest
-SELECT toDateTime(toStartOfInterval(target_time, INTERVAL 3 HOUR), 'UTC') AS time,
-    sum(value) AS forecast, sum(lower) AS forecast_lower, sum(upper) AS forecast_upper
-FROM integration_forecasts FINAL
-WHERE {where} AND made_at = latest
+SELECT time, max(seen) AS actual, max(value) AS forecast, max(low) AS forecast_lower, max(high) AS forecast_upper
+FROM
+(
+    SELECT toDateTime(toStartOfInterval(hours.time, INTERVAL 3 HOUR), 'UTC') AS time,
+        toNullable(toFloat64(sum({_SEEN[metric]}))) AS seen, NULL AS value, NULL AS low, NULL AS high
+    FROM ({hours}) AS hours
+    GROUP BY time
+    -- Three hours that are not over would look like a fall.
+    HAVING time + INTERVAL 3 HOUR <= {now}
+    UNION ALL
+    SELECT toDateTime(toStartOfInterval(target_time, INTERVAL 3 HOUR), 'UTC') AS time,
+        NULL AS seen, toNullable(toFloat64(sum(f.value))) AS value, toFloat64(sum(f.lower)) AS low,
+        toFloat64(sum(f.upper)) AS high
+    FROM integration_forecasts AS f FINAL
+    WHERE {where} AND made_at = latest
+    GROUP BY time
+)
 GROUP BY time
 ORDER BY time"""
 
@@ -32,26 +66,38 @@ def _ahead(id_: int, title: str, question: str, metric: str, what: str) -> Panel
     return Panel(
         id=id_,
         title=title,
-        description=f"{question} {what}; the band holds nine of ten.",
+        description=f"{question} {what} The seven days until now and the seven after it, by three hours, whatever "
+        "range is chosen; the band holds nine of ten.",
         picture=Picture.TIME_SERIES,
         asks={"A": _forecast(metric)},
         no_data="No forecast was made yet; it takes two weeks of history",
         width=12,
         height=9,
         unit=Unit.COUNT,
-        columns=(Column("forecast", "Forecast"), Column("forecast_lower", "Low"), Column("forecast_upper", "High")),
+        columns=(
+            Column("actual", "Actual"),
+            Column("forecast", "Forecast"),
+            Column("forecast_lower", "Low"),
+            Column("forecast_upper", "High"),
+        ),
+        # From seven days ago to seven days ahead, whatever range is chosen.
+        span=("+14d", "7d"),
     )
 
 
 def _customers(insight_type: str) -> Ask:
+    # A share of other customers or tenants is no chance of this one.
+    trained = ", ".join(f"'{kind}'" for kind in sorted(TRAINED_KINDS))
+    chance = f"if(kind IN ({trained}), confidence_score, NULL)"
+
     def render(dialect: Dialect) -> str:
         return f"""
-SELECT severity, if(customer_id = '', 'the tenant itself', substring(customer_id, 1, 16)) AS customer,
-    confidence_score AS probability, arrayStringConcat(contributing_factors, '; ') AS why,
-    arrayElement(recommended_actions, 1) AS action, predicted_value, started_at
+SELECT severity, title, {chance} AS chance, arrayStringConcat(contributing_factors, '; ') AS why,
+    arrayElement(recommended_actions, 1) AS action, {tenant_name("user_id")} AS tenant, started_at
 FROM predictive_insights FINAL
 WHERE insight_type = '{insight_type}' AND status = 'open' AND {dialect.tenant("user_id")}
-ORDER BY probability DESC
+ORDER BY severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULLS LAST,
+    observed / nullIf(expected, 0) DESC NULLS LAST
 LIMIT 100"""
 
     return Ask(frozenset(), render)
@@ -81,12 +127,12 @@ ORDER BY decile"""
 
 _CUSTOMER_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),
-    Column("customer", "Customer (pseudonym)", width=170),
-    Column("probability", "Probability", Unit.RATIO),
+    Column("title", "What", wrap=True),
+    Column("chance", "Chance (of a trained model)", Unit.RATIO, width=120),
     Column("why", "Why", wrap=True),
-    Column("action", "What to do", wrap=True),
-    Column("predicted_value", "Value", Unit.MONEY),
-    Column("started_at", "Since", width=170),
+    Column("action", "What to do", wrap=True, link=Link("Conversation Intelligence", names.CONVERSATIONS)),
+    Column("tenant", "Tenant", width=150),
+    Column("started_at", "Since", moment="minute"),
 )
 
 _NUMBERS: Final = Row(
@@ -112,10 +158,10 @@ _CUSTOMERS: Final = Row(
     (
         Panel(
             id=10,
-            title="Churn risks",
-            description="Who is about to leave, and why? "
-            "Open churn risks: a calibrated probability, what speaks for it, and what to do. Customers are "
-            "pseudonyms; the tenant's own system knows who they are.",
+            title="Customers overdue or at risk",
+            description="Who is overdue or may leave, and why? "
+            "Open risks: what speaks for them, and what to do. A chance is shown only where a model was trained; "
+            "a customer who is overdue has none. Customers are pseudonyms; the tenant's own system knows who they are.",
             picture=Picture.TABLE,
             asks={"A": _customers("churn_risk")},
             no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",
@@ -145,14 +191,14 @@ _AHEAD: Final = Row(
             "Query volume forecast",
             "How many queries are to come?",
             "queries",
-            "The newest forecast by three hours",
+            "Actual queries and their newest forecast.",
         ),
         _ahead(
             21,
             "Failed queries forecast",
             "How many of them will fail?",
             "errors",
-            "The newest forecast of failed queries by three hours",
+            "Actual failed queries and their newest forecast.",
         ),
         Panel(
             id=22,
@@ -209,7 +255,7 @@ _TRUST: Final = Row(
             columns=(
                 Column("model", "Model"),
                 Column("role", "Role"),
-                Column("measured_at", "Measured"),
+                Column("measured_at", "Measured", moment="minute"),
                 Column("predictions", "Predictions", Unit.COUNT),
             ),
         ),
@@ -254,6 +300,4 @@ TAB: Final = Tab(
     rows=(_NUMBERS, _CUSTOMERS, _AHEAD, _TRUST),
     variables=("provider",),
     audience="analyst",
-    # Forecasts lie ahead: a range that ends now shows none of them.
-    until="now+7d",
 )

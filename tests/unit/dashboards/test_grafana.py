@@ -161,7 +161,19 @@ def test_marks_of_a_tab_are_those_that_it_is_about() -> None:
     marks = {tab.uid: {one["name"] for one in json.loads(render(tab))["annotations"]["list"]} for tab in ALL}
     assert marks[names.REAL_TIME] == set()
     assert marks[names.PIPELINE] == {"Deployments"}
-    assert marks[names.EXECUTIVE] == {"Findings", "Deployments"}
+    assert marks[names.EXECUTIVE] == {"Incidents", "KPI changes", "Deployments"}
+    assert marks[names.HEALTH] == {"Incidents", "Deployments"}
+
+
+def test_marks_stand_on_the_charts_that_they_are_about_and_let_the_lines_show_through() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.EXECUTIVE)
+    marks = {one["name"]: one for one in built["annotations"]["list"]}
+    titles = {panel["id"]: panel["title"] for panel in panels(built)}
+    assert [titles[id_] for id_ in marks["Incidents"]["filter"]["ids"]] == ["Query success rate by integration"]
+    assert len(marks["KPI changes"]["filter"]["ids"]) == 2
+    for mark in marks.values():
+        assert re.fullmatch(r"rgba\(\d+, \d+, \d+, 0\.\d+\)", mark["iconColor"]), mark["name"]
+    assert "severity IN ('critical', 'warning')" in marks["Incidents"]["target"]["rawSql"]
 
 
 def overrides(panel: Dashboard) -> dict[str, Dashboard]:
@@ -277,9 +289,91 @@ def test_lines_take_grafanas_distinct_colours_and_providers_one_of_their_own(tab
             assert len(colours) == len(set(colours)) == len(PROFILES)
 
 
-def test_forecasts_lie_in_the_range_that_their_tab_opens_with() -> None:
+def test_a_forecast_stands_beside_what_was_for_a_week_each_whatever_range_is_chosen() -> None:
     (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.PREDICTIVE)
-    assert built["time"]["to"] == "now+7d"
+    forecasts = [panel for panel in panels(built) if "forecast" in panel["title"].lower()]
+    assert len(forecasts) == 2
+    for panel in forecasts:
+        # Grafana: fourteen days from now on, moved back by seven.
+        assert (panel["timeFrom"], panel["timeShift"]) == ("+14d", "7d")
+        sql = panel["targets"][0]["rawSql"]
+        assert "AS actual" in sql
+        assert "AS forecast," in sql
+        assert "- INTERVAL 7 DAY" in sql
+    assert (built["time"]["from"], built["time"]["to"]) == ("now-30d", "now")
+
+
+def test_the_journey_is_drawn_in_layers_and_of_few_enough_lines_to_follow() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.CONVERSATIONS)
+    (graph,) = (panel for panel in panels(built) if panel["type"] == "nodeGraph")
+    assert graph["options"]["layoutAlgorithm"] == "layered"
+    assert "LIMIT 20" in graph["targets"][1]["rawSql"]
+    assert "AS thickness" in graph["targets"][1]["rawSql"]
+
+
+def test_a_wide_chart_says_the_last_value_and_the_mean_of_each_line(tab: Tab, built: Dashboard) -> None:
+    by_id = {panel.id: panel for panel in tab.panels}
+    for panel in panels(built):
+        is_line = by_id[panel["id"]].picture is Picture.TIME_SERIES and panel["gridPos"]["w"] >= 12
+        if is_line and "timeFrom" not in panel:
+            assert panel["options"]["legend"]["calcs"] == ["lastNotNull", "mean"], panel["title"]
+
+
+_TIMES = {"at", "started_at", "ended_at", "last_sync_at", "since", "until", "newest", "measured_at", "restated_at"}
+# Of models, of inputs by day, and of rejected messages there is nothing further to see in Grafana.
+_NOWHERE = {"Model labels", "Cost inputs", "Dead letters", "Journey stages", "Performance by segment"}
+
+
+def test_times_in_tables_are_local_and_to_the_minute(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "table":
+            for column, properties in overrides(panel).items():
+                if column in _TIMES:
+                    assert properties["unit"].startswith("time:YYYY-MM-DD"), (panel["title"], column)
+                    assert properties["custom.width"] >= 110, (panel["title"], column)
+
+
+def test_headings_wrap_and_long_tables_have_pages(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "table":
+            assert panel["fieldConfig"]["defaults"]["custom"]["wrapHeaderText"] is True
+            assert panel["options"]["enablePagination"] is (panel["gridPos"]["h"] >= 9), panel["title"]
+
+
+def test_rows_of_a_table_lead_somewhere(built: Dashboard) -> None:
+    for panel in panels(built):
+        if panel["type"] == "table" and panel["title"] not in _NOWHERE:
+            linked = [column for column, properties in overrides(panel).items() if "links" in properties]
+            assert linked or panel.get("links"), panel["title"]
+
+
+def test_tenants_have_names_wherever_they_are_shown() -> None:
+    for tab in ALL:
+        for panel in panels(json.loads(render(tab))):
+            for target in panel["targets"]:
+                sql = target.get("rawSql", "")
+                if re.search(r"AS tenant\b", sql) or "AS integration,\n    argMax" in sql:
+                    assert "tenant_names" in sql, panel["title"]
+
+
+def test_conversations_that_went_badly_say_why_and_none_ended_well() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.CONVERSATIONS)
+    (table,) = (panel for panel in panels(built) if panel["title"] == "Conversations that went badly")
+    sql = table["targets"][0]["rawSql"]
+    assert "NOT (resolved AND NOT returned AND ifNull(satisfaction, 3) > 2)" in sql
+    assert "arrayStringConcat(providers, ', ')" in sql, "arrays are words"
+    assert list(overrides(table))[1] == "why"
+
+
+def test_a_chance_is_shown_only_of_a_trained_model() -> None:
+    (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.PREDICTIVE)
+    for panel in panels(built):
+        for target in panel["targets"]:
+            sql = target.get("rawSql", "")
+            assert len(re.findall(r"(?<!ai_)confidence_score(?!_)", sql)) == sql.count(
+                "if(kind IN ('churn_risk', 'likely_upsell'), confidence_score, NULL)"
+            ), panel["title"]
+        assert "probability" not in json.dumps(panel).lower(), panel["title"]
 
 
 def test_pictures_that_need_a_row_always_have_one() -> None:
