@@ -37,8 +37,6 @@ _NUMBERS: Final = {"stat", "gauge", "bargauge", "timeseries", "barchart", "heatm
 _EMPTY: Final = {
     "romashka-predictive 10": "a model of churn needs months of customers",
     "romashka-predictive 11": "a model of upsell needs months of customers",
-    "romashka-predictive 20": "a forecast needs two weeks",
-    "romashka-predictive 21": "a forecast needs two weeks",
     "romashka-predictive 22": "needs are found over two weeks",
     "romashka-predictive 23": "a change is told from four weeks of a figure",
     "romashka-predictive 31": "no model has predicted anything",
