@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +19,7 @@ import pytest
 from sinks import access
 from sinks.access import Reader, Table
 from sinks.migrations import known
-from tests.grafana_text import ALL, expanded
+from tests import statements
 from tests.unit.deploy import engine
 from tests.unit.deploy.files import DEPLOY, ROOT
 
@@ -207,35 +205,14 @@ def test_a_name_cannot_leave_its_quotes() -> None:
     assert all("a` TO ALL" not in statement.replace("\\`", "") for statement in made)
 
 
-def _raw_statements(part: Any) -> Iterator[tuple[str, str]]:
-    """Yield every statement of a generated file with its data source, wherever it is in it."""
-    if isinstance(part, dict):
-        sql = part.get("rawSql") or (part.get("query") if isinstance(part.get("query"), str) else None)
-        if isinstance(sql, str) and "SELECT" in sql:
-            yield str((part.get("datasource") or {}).get("uid", part.get("datasourceUid", ""))), sql
-        for value in part.values():
-            yield from _raw_statements(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _raw_statements(value)
-
-
-def _dashboard_statements(role: str) -> list[str]:
-    """Return what the panels, variables and annotations of a role's folder send, as Grafana sends it."""
-    now = datetime.now(UTC)
-    texts = [path.read_text(encoding="utf-8") for path in sorted((DEPLOY / "grafana/dashboards" / role).glob("*.json"))]
-    found = [sql for text in texts for _, sql in _raw_statements(json.loads(text))]
-    everything: dict[str, Any] = defaultdict(lambda: ALL)
-    return list(dict.fromkeys(expanded(sql, everything, now - timedelta(days=1), now) for sql in found))
-
-
 @pytest.mark.parametrize("reader", [*READERS[:3], READERS[3]._replace(name="acme")], ids=lambda reader: reader.name)
 def test_every_statement_of_a_folder_runs_as_its_audience(
     data: tuple[Path, tuple[Table, ...]], tmp_path: Path, reader: Reader
 ) -> None:
     """Panels, variables and annotations; a tenant's own reader as analyst. None names a row of another tenant."""
     folder, tables = data
-    asked = [f"USE {DATABASE}", *_dashboard_statements(reader.role)]
+    now = datetime.now(UTC)
+    asked = [f"USE {DATABASE}", *statements.of_dashboards(reader.role, now - timedelta(days=1), now)]
     assert len(asked) > 20
     answers = _as(reader, folder, tables, tmp_path, asked)
     failed = [
@@ -249,10 +226,7 @@ def test_every_statement_of_a_folder_runs_as_its_audience(
 def test_every_alert_rule_runs_as_operations(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
     folder, tables = data
     now = datetime.now(UTC)
-    found: list[str] = []
-    for path in sorted((DEPLOY / "grafana/provisioning/alerting").glob("rules.json")):
-        found += [sql for _, sql in _raw_statements(json.loads(path.read_text(encoding="utf-8")))]
-    asked = list(dict.fromkeys(expanded(sql, {}, now - timedelta(days=1), now) for sql in found))
+    asked = statements.of_alerts(now - timedelta(days=1), now)
     assert len(asked) > 10
     answers = _as(READERS[1], folder, tables, tmp_path, [f"USE {DATABASE}", *asked])[1:]
     failed = [

@@ -1,0 +1,100 @@
+"""Every statement that the product asks ClickHouse: of panels, variables, annotations, alerts, figures and reports."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from kpis.analyses.catalogue import ANALYSES
+from kpis.query import figures
+from kpis.registry import ALL as FIGURES
+from kpis.scope import Interval, Scope
+from models.errors import SettingsError
+from models.query import Query
+from reports import questions
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType
+from tests.grafana_text import ALL, Value, expanded
+
+_GRAFANA: Final = Path(__file__).parents[1] / "deploy/grafana"
+_EVERYTHING: Final = Parts(
+    executive_summary=True, charts=True, detailed_metrics=True, recommendations=True, raw_data=True
+)
+
+
+def raw_statements(part: Any) -> Iterator[tuple[str, str]]:
+    """Yield every statement of a generated file with its data source, wherever it is in it."""
+    if isinstance(part, dict):
+        sql = part.get("rawSql") or (part.get("query") if isinstance(part.get("query"), str) else None)
+        if isinstance(sql, str) and "SELECT" in sql:
+            yield str((part.get("datasource") or {}).get("uid", part.get("datasourceUid", ""))), sql
+        for value in part.values():
+            yield from raw_statements(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from raw_statements(value)
+
+
+def of_dashboards(
+    role: str, start: datetime, end: datetime, chosen: Mapping[str, Value | object] | None = None
+) -> list[str]:
+    """Return what the panels, variables and annotations of a role's folder send, as Grafana sends it.
+
+    ``chosen`` are the variables' values; "All" of each that is not named.
+    """
+    texts = [path.read_text(encoding="utf-8") for path in sorted((_GRAFANA / "dashboards" / role).glob("*.json"))]
+    found = [sql for text in texts for _, sql in raw_statements(json.loads(text))]
+    values: defaultdict[str, Value | object] = defaultdict(lambda: ALL, chosen or {})
+    return list(dict.fromkeys(expanded(sql, values, start, end) for sql in found))
+
+
+def of_alerts(start: datetime, end: datetime) -> list[str]:
+    """Return what the alert rules ask."""
+    text = (_GRAFANA / "provisioning/alerting/rules.json").read_text(encoding="utf-8")
+    found = (sql for _, sql in raw_statements(json.loads(text)))
+    return list(dict.fromkeys(expanded(sql, {}, start, end) for sql in found))
+
+
+def of_figures(scope: Scope) -> Iterator[tuple[str, Query]]:
+    """Yield all figures together: in total, by each dimension that some have, and in steps of each length."""
+    dimensions = {name for kpi in FIGURES.values() for name in kpi.dimensions}
+    for every in (None, *Interval):
+        if every is Interval.MINUTE and (scope.end - scope.start).days > 2:
+            continue
+        for by in [None, *sorted(dimensions)] if every is None else [None]:
+            split = [] if by is None else [by]
+            ids = [
+                one for one, kpi in FIGURES.items() if set(split) <= kpi.dimensions.keys() and _has(one, scope, every)
+            ]
+            yield f"figures by {by} every {every}", figures(ids, scope, split, every, rolled_up=every is None)
+
+
+def _has(id_: str, scope: Scope, every: Interval | None) -> bool:
+    """Whether a figure is there in such steps: costs are not, by the hour."""
+    try:
+        figures([id_], scope, (), every)
+    except SettingsError:
+        return False
+    return True
+
+
+def of_analyses(scope: Scope) -> Iterator[tuple[str, Query]]:
+    """Yield the statement of every analysis that can be asked of a scope."""
+    for name, analysis in ANALYSES.items():
+        try:
+            yield f"analysis {name}", analysis.query(scope)
+        except SettingsError:
+            continue  # one that needs an integration
+
+
+def of_reports(scope: Scope, now: datetime) -> Iterator[tuple[str, Query]]:
+    """Yield what every type of report asks."""
+    for type_ in ReportType:
+        request = ReportRequest(
+            "Any", type_, ReportFormat.JSON, scope.tenant, scope.start, scope.end, parts=_EVERYTHING
+        )
+        for name, query in questions.questions(request, now).asked.items():
+            yield f"report {type_}: {name}", query
