@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from api.problems import wrong
 from kpis.period import PATTERN, instant, is_day, period
 from kpis.scope import FILTERS, Everyone, Interval, Scope, up_to_now
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from models.fields import EARLIEST, LATEST, Country, Label, Provider
 from models.insights import InsightType
 from models.pages import PATTERN as CURSOR
@@ -71,8 +71,8 @@ class TimesQuery(Strict):
         """
         try:
             return None if named is None else instant(named, self.time_zone)
-        except SettingsError as error:
-            raise wrong(name, str(error)) from None
+        except InvalidRequest as error:
+            raise wrong(name if error.field == "from" else error.field, error.message) from None
 
 
 class RangeQuery(TimesQuery):

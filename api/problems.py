@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from models.errors import SettingsError, Unreachable
+from models.errors import InvalidRequest, SettingsError, Unreachable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger(__name__)
@@ -156,6 +156,8 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _unusable(request: Request, error: Exception) -> Response:
+    if isinstance(error, InvalidRequest):
+        return wrong(error.field, error.message).response(request_id(request))
     return Refused(422, "wrong-value", str(error)).response(request_id(request))
 
 

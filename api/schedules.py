@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -18,14 +17,14 @@ from api.parameters import ListQuery, NoQuery, TenantText
 from api.problems import Refused, documented, wrong
 from api.reports import Template
 from api.roles import REPORT_TABS, RIGHTS, Action
-from api.services import Configuration, services_of
+from api.services import services_of
 from kpis.period import PATTERN
 from kpis.scope import Everyone
-from models.counting import counted
 from models.fields import Label, Provider
 from reports.delivery_journal import Journal
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
+from reports.schedule_limits import ScheduleLimits, TooManySchedules
 from reports.schedule_state import state
 from reports.schedule_store import Wanted, put_schedule, readable, schedules
 from reports.webhook import masked
@@ -134,7 +133,6 @@ async def add(
     if any(not one.lower().startswith(("mailto:", "https:", "env:")) for one in wanted.recipients):
         raise wrong("recipients", "expected mailto:, https:// or env: addresses")
     services = services_of(request)
-    _check_recipients(wanted.recipients, services.configuration)
     now = datetime.now(UTC)
     schedule = Schedule(
         tenant=caller.tenant(wanted.tenant),
@@ -151,8 +149,8 @@ async def add(
         integrations=tuple(wanted.integrations),
         parts=Parts(**{name.removeprefix("include_"): on for name, on in wanted.template_config.model_dump().items()}),
     )
-    limit = services.configuration.schedules_per_tenant
-    how = await services.pool.run(lambda client: _add(client, schedule, now, limit))
+    limits = services.configuration.schedule_limits
+    how = await services.pool.run(lambda client: _add(client, schedule, now, limits))
     return _listed(schedule, caller, how)
 
 
@@ -192,21 +190,12 @@ async def remove(
     )
 
 
-def _check_recipients(recipients: Sequence[str], configuration: Configuration) -> None:
-    if len(recipients) > (limit := configuration.recipients_per_schedule):
-        raise wrong("recipients", f"a schedule may have {counted(limit, 'recipient')}")
-    domains = configuration.mail_domains
-    for one in recipients:
-        scheme, _, address = one.partition(":")
-        if scheme.lower() == "mailto" and domains and address.rpartition("@")[2].lower() not in domains:
-            raise wrong("recipients", f"mail may go to addresses at {', '.join(sorted(domains))} alone")
-
-
-def _add(client: Client, schedule: Schedule, now: datetime, limit: int) -> str:
-    """Add a schedule unless its tenant has its limit, replacing one of the same name; return how it is doing."""
-    others = [one for one in schedules(client, schedule.tenant) if one.id != schedule.id]
-    if len(others) >= limit:
-        raise Refused(409, "too-many", f"a tenant may have {counted(limit, 'schedule')}; remove one first")
+def _add(client: Client, schedule: Schedule, now: datetime, limits: ScheduleLimits) -> str:
+    """Add a schedule that keeps to the limits, replacing one of the same name; return how it is doing."""
+    try:
+        limits.check(schedule, schedules(client, schedule.tenant))
+    except TooManySchedules as error:
+        raise Refused(409, "too-many", str(error)) from None
     put_schedule(client, schedule, now)
     return _state(client, schedule, now)
 

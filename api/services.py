@@ -22,6 +22,7 @@ from api.rates import Limiter, MemoryLimiter, Rate, RedisLimiter
 from api.tokens import Provider, Tokens
 from api.trail import Trail
 from models.errors import SettingsError
+from reports.schedule_limits import DEFAULT_LIMITS, ScheduleLimits
 from sinks.audit_heads import HeadsFile
 from sinks.connection import ClickHouseAddress
 
@@ -44,10 +45,8 @@ class Configuration:
         The folder that reports made by the API are kept in.
     heavy_per_minute
         How often one identity may have a report or an export made.
-    schedules_per_tenant, recipients_per_schedule
-        How many there may be.
-    mail_domains
-        Domains in lower case that schedules may name in ``mailto:`` addresses; any where empty.
+    schedule_limits
+        How many schedules there may be, how often one may fire, and whom it may send to.
     audit_heads
         The file that ends of the audit log's chains are noted in; the log alone has them where ``None``.
     """
@@ -62,9 +61,7 @@ class Configuration:
     cors_origins: tuple[str, ...] = ()
     connections: int = 8
     audit_heads: Path | None = None
-    schedules_per_tenant: int = 50
-    recipients_per_schedule: int = 20
-    mail_domains: frozenset[str] = frozenset()
+    schedule_limits: ScheduleLimits = DEFAULT_LIMITS
     clock: Callable[[], float] = field(default=time.time)
 
 

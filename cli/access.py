@@ -38,6 +38,7 @@ class Passwords(BaseSettings):
 
     worker_password: SecretStr = SecretStr("")
     collector_password: SecretStr = SecretStr("")
+    api_password: SecretStr = SecretStr("")
     executive_password: SecretStr = SecretStr("")
     operations_password: SecretStr = SecretStr("")
     analyst_password: SecretStr = SecretStr("")
@@ -73,7 +74,7 @@ def clickhouse(
         Path | None, typer.Option(help="JSON list of readers bound to tenants: name, role, password, tenants")
     ] = None,
 ) -> None:
-    """Create the users of worker, collector and dashboards, with roles, row policies, limits and quotas.
+    """Create the users of worker, API, collector and dashboards, with roles, row policies, limits and quotas.
 
     Run it after every `romashka migrate`: what a new table shows, and to whom, is decided here.
 
@@ -90,6 +91,7 @@ def clickhouse(
             everyone,
             worker_password=passwords.get("worker"),
             collector_password=passwords.get("collector") if passwords.collector_password.get_secret_value() else "",
+            api_password=passwords.get("api") if passwords.api_password.get_secret_value() else "",
         )
     apart = counted(len(tables), "table")
     out.print(f"{counted(len(everyone), 'reader')} and the user {access.WORKER}; rows kept apart in {apart}")

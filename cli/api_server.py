@@ -17,8 +17,11 @@ from api.services import Configuration, redis_client
 from api.signing_keys import check_url
 from api.tokens import Provider
 from cli.console import err, log_to_stderr
+from cli.limits import schedule_limits
 from cli.settings import Settings
 from models.errors import PortInUse, SettingsError
+from sinks.connection import connect
+from sinks.fingerprints import check_secrets
 from sinks.migrations import require_current
 
 
@@ -40,6 +43,8 @@ def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGI
     config = configuration(chosen)
     check(config)
     require_current(chosen.clickhouse)
+    with connect(chosen.clickhouse) as client:
+        check_secrets(client, chosen.keys)
     log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
     server = server_config(around(create_app(config)), trusted_proxies(chosen.api_trusted_proxies))
@@ -130,8 +135,6 @@ def configuration(chosen: Settings) -> Configuration:
         heavy_per_minute=chosen.api_heavy_per_minute,
         cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
         connections=chosen.api_connections,
-        schedules_per_tenant=chosen.api_schedules_per_tenant,
-        recipients_per_schedule=chosen.api_recipients_per_schedule,
-        mail_domains=frozenset(one.strip().lower() for one in chosen.api_mail_domains.split(",") if one.strip()),
+        schedule_limits=schedule_limits(chosen),
         audit_heads=chosen.audit_heads,
     )

@@ -18,6 +18,7 @@ from models.counting import counted
 from models.errors import SettingsError
 from sinks.connection import connect
 from sinks.dead_letter_store import DeadLetterStore, Key, StoredLetter, Wanted
+from sinks.fingerprints import check_secrets
 from sinks.sealing import Sealer
 from streams.produce import BulkProducer, Message, tenant_key
 
@@ -35,6 +36,7 @@ _Offset = Annotated[int, typer.Option(help="Only the one at this offset")]
 def _store() -> Iterator[DeadLetterStore]:
     config = settings()
     with connect(config.clickhouse) as client:
+        check_secrets(client, config.keys)
         yield DeadLetterStore(client, Sealer(config.secret, [secret for _, secret in config.old_keys]))
 
 

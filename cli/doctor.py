@@ -14,6 +14,8 @@ from models.counting import counted
 from models.errors import RomashkaError
 from sinks import migrations
 from sinks.connection import connect
+from sinks.fingerprints import check_secrets
+from sinks.live_schema import differences, full_disks, probe
 from sinks.retention import apply_retention
 from streams.kafka import missing_topics
 from streams.kafka_rights import check_worker_rights
@@ -27,7 +29,12 @@ class Check(NamedTuple):
 
 
 def _secret(config: Settings) -> str:
-    return f"{counted(len(config.secret), 'byte')}, key id {config.pseudonym_key_id}"
+    with connect(config.clickhouse) as client:
+        unknown = check_secrets(client, config.keys)
+    noted = (
+        "not used on this database yet" if config.pseudonym_key_id in unknown else "the one that filled this database"
+    )
+    return f"{counted(len(config.secret), 'byte')}, key id {config.pseudonym_key_id}, {noted}"
 
 
 def _topics(config: Settings) -> str:
@@ -40,19 +47,34 @@ def _topics(config: Settings) -> str:
 def _clickhouse(config: Settings) -> str:
     migrations.require_current(config.clickhouse)
     with connect(config.clickhouse) as client:
+        if found := [*differences(client), *full_disks(client)]:
+            raise RomashkaError(
+                f"{'; '.join(found)}. Restore what is missing, or free some space; a backup has the tables"
+            )
+        probe(client)
         if words := behind(client):
             raise RomashkaError(words)
     return (
         f"{counted(len(migrations.known()), 'migration')} applied to '{config.clickhouse_database}' at "
         f"{config.clickhouse_url}, "
-        "conversations counted up to the last minute"
+        "every column is as it should be, a probe row was written and read, conversations counted up to the last minute"
     )
+
+
+def _api(config: Settings) -> str:
+    # The API's servers take long to import.
+    from cli.api_server import check, configuration  # noqa: PLC0415
+
+    check(configuration(config))
+    with_redis = "Redis" if config.redis_url.get_secret_value() else "no Redis"
+    return f"settings can be used, {with_redis}, {'sign-in by OIDC' if config.oidc_issuer else 'API keys alone'}"
 
 
 CHECKS = (
     Check("Kafka", _topics),
     Check("ClickHouse", _clickhouse),
     Check("Secret", _secret),
+    Check("API", _api),
 )
 
 

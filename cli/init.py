@@ -49,6 +49,7 @@ SECRETS: Final = (
     Secret("ClickHouse: the administrator (user romashka)", "ROMASHKA_CLICKHOUSE_PASSWORD", _password),
     Secret("ClickHouse: the worker (user romashka_worker)", "ROMASHKA_WORKER_PASSWORD", _password),
     Secret("ClickHouse: the collector (user romashka_collector)", "ROMASHKA_COLLECTOR_PASSWORD", _password),
+    Secret("ClickHouse: the API (user romashka_api)", "ROMASHKA_API_PASSWORD", _password),
     Secret("ClickHouse: dashboards (user grafana_executive)", "ROMASHKA_EXECUTIVE_PASSWORD", _password),
     Secret("ClickHouse: dashboards (user grafana_operations)", "ROMASHKA_OPERATIONS_PASSWORD", _password),
     Secret("ClickHouse: dashboards (user grafana_analyst)", "ROMASHKA_ANALYST_PASSWORD", _password),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from typing import Final
 
 import typer
 
 from cli.commands import MARKUP, OnDemand
 from cli.console import debugging, err, styled
-from models.errors import RomashkaError
+from models.errors import InvalidRequest, RomashkaError
+
+# Fields that the command line calls otherwise than the API does.
+_OPTIONS: Final = {"recipients": "--to", "time_range": "--range", "id": "key figure", "name": "name"}
 
 app = typer.Typer(
     name="romashka",
@@ -27,12 +31,20 @@ def romashka() -> None:
     """Integration analytics: events in at Kafka, right numbers out of ClickHouse."""
 
 
+def option(field: str) -> str:
+    """Return how the command line calls a field of a request."""
+    return _OPTIONS.get(field, field if field.startswith("--") else f"--{field.replace('_', '-')}")
+
+
 def main() -> None:
     """Run the command; whatever goes wrong is one plain line and exit code 1."""
     if not debugging():
         logging.disable()  # libraries tell us by raising, and some log the same again; the worker has a log of its own
     try:
         app()
+    except InvalidRequest as error:
+        err.print(styled("[bold red]error:[/] {}: {}", option(error.field), error.message), soft_wrap=True)
+        sys.exit(1)
     except RomashkaError as error:
         err.print(styled("[bold red]error:[/] {}", error), soft_wrap=True)
         sys.exit(1)

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import After, Limit, after, say_next, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
+from cli.limits import schedule_limits
 from cli.settings import settings
 from cli.trail import audited
 from kpis.scope import ALL_TENANTS, Everyone
@@ -23,7 +24,7 @@ from reports.delivery_journal import Journal, Place, Standing
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import last_sent, state
-from reports.schedule_store import Wanted, find, put_schedule, readable
+from reports.schedule_store import Wanted, find, put_schedule, readable, schedules
 from reports.webhook import masked
 from sinks.connection import connect
 
@@ -82,6 +83,7 @@ def add(
         parts=Parts(summary, charts, detailed, recommendations, raw),
     )
     with connect(settings().clickhouse) as client:
+        schedule_limits(settings()).check(schedule, schedules(client, schedule.tenant))
         _put(client, schedule, now, "schedule.add")
     _done(f"'{name}' is sent next at {_time(schedule.next(now))}")
 

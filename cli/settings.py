@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.errors import SettingsError
+from models.errors import ConfigurationError, SettingsError
 from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from sinks.connection import ClickHouseAddress
@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
     api_schedules_per_tenant: Annotated[int, Field(ge=1)] = 50
     api_recipients_per_schedule: Annotated[int, Field(ge=1, le=50)] = 20
+    api_schedule_minutes: Annotated[int, Field(ge=1)] = Field(
+        default=15, description="least minutes between two firings of a schedule"
+    )
     api_mail_domains: str = Field(default="", description="domains that schedules may send mail to; empty: any")
     api_trusted_proxies: str = Field(
         default="", description="addresses or networks of proxies whose X-Forwarded-For is believed; empty: nobody's"
@@ -170,7 +173,7 @@ class Settings(BaseSettings):
     def old_keys(self) -> tuple[tuple[str, bytes], ...]:
         """Ids and secrets of ``ROMASHKA_PSEUDONYM_OLD_KEYS``, oldest first."""
         if self.pseudonym_key_id in self.pseudonym_old_keys:
-            raise SettingsError(
+            raise ConfigurationError(
                 f"ROMASHKA_PSEUDONYM_OLD_KEYS names '{self.pseudonym_key_id}', the id of the key in use; give the new "
                 "key another id"
             )
@@ -178,6 +181,11 @@ class Settings(BaseSettings):
             (key_id, _secret(value, f"ROMASHKA_PSEUDONYM_OLD_KEYS ({key_id})"))
             for key_id, value in self.pseudonym_old_keys.items()
         )
+
+    @property
+    def keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Ids and secrets of every key, the one in use last."""
+        return (*self.old_keys, (self.pseudonym_key_id, self.secret))
 
     @property
     def webhook_exceptions(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 from cli.settings import settings
 from sinks.audit import Chain, Entry, open_chain
 from sinks.audit_heads import HeadsFile
+from sinks.fingerprints import require_secrets
 
 
 @contextmanager
@@ -23,8 +24,12 @@ def audited(client: Client, action: str, object_: str, details: dict[str, Any]) 
     ------
     Unreachable
         ClickHouse did not take the entry.
+    ConfigurationError
+        The secret is not the one that the database was filled with.
     """
-    chain = open_chain(client, settings().secret, datetime.now(UTC))
+    now = datetime.now(UTC)
+    require_secrets(client, settings().keys, now)
+    chain = open_chain(client, settings().secret, now)
     _write(client, chain, action, object_, "begun", details)
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Final
 from kpis.dialect import Dialect
 from kpis.dimension import Dimension
 from kpis.scope import Interval
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 
 _BUCKETS: Final = {
     Interval.MINUTE: "toStartOfMinute({at})",
@@ -76,7 +76,7 @@ class Asked:
 
     def _filter(self, name: str, dimensions: Mapping[str, Dimension]) -> str:
         if name not in dimensions:
-            raise SettingsError(f"cannot narrow by '{name}' here; expected one of {', '.join(dimensions)}")
+            raise InvalidRequest(name, f"cannot narrow by '{name}' here; expected one of {', '.join(dimensions)}")
         dimension = dimensions[name]
         predicate = self.dialect.any_of if dimension.many else self.dialect.one_of
         return predicate(name, dimension.column)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from kpis.scope import zone
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 
 _COUNTED: Final = re.compile(r"([1-9][0-9]{0,3})([mhdwMQy])")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -57,7 +57,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
         return midnight(_begin(found[1], limit - timedelta(days=1)), time_zone), midnight(limit, time_zone)
     counted = _COUNTED.fullmatch(text)
     if not counted:
-        raise SettingsError(f"{name} is '{text}'; expected {EXPECTED}")
+        raise InvalidRequest(name, f"'{text}' is no range; expected {EXPECTED}")
     number, unit = int(counted[1]), counted[2]
     if unit in _FIXED:
         return end.astimezone(UTC) - number * _FIXED[unit], end.astimezone(UTC)
@@ -65,7 +65,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
         days = number * _DAYS.get(unit, 0)
         day = local.date() - timedelta(days=days) if days else _months_before(local.date(), number * _MONTHS[unit])
     except (ValueError, OverflowError):
-        raise SettingsError(f"{name} is '{text}', which begins before any calendar") from None
+        raise InvalidRequest(name, f"'{text}' begins before any calendar") from None
     if end.astimezone(UTC) == midnight(local.date(), time_zone):
         return midnight(day, time_zone), end.astimezone(UTC)  # also where the day does not begin at 00:00
     start = datetime.combine(day, local.time(), local.tzinfo)
@@ -88,7 +88,7 @@ def instant(named: datetime | date, time_zone: str) -> datetime:
         aware = named if named.tzinfo is not None else named.replace(tzinfo=zone(time_zone))
         return aware.astimezone(UTC)
     except OverflowError:
-        raise SettingsError(f"{named} is before or after any calendar") from None
+        raise InvalidRequest("from", f"{named} is before or after any calendar") from None
 
 
 def midnight(day: date, time_zone: str) -> datetime:

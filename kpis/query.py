@@ -16,7 +16,7 @@ from kpis.dialect import Bound, Dialect
 from kpis.kpi import Aggregate, Kpi, Source, Statement, Unit
 from kpis.registry import get
 from kpis.scope import ALL_TENANTS, Interval, Scope, last_days
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from models.query import Query
 
 __all__ = ["ALL_TENANTS", "Interval", "Scope", "columns_of", "figures", "last_days", "select"]
@@ -74,7 +74,7 @@ def select(
     """
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
-        raise SettingsError("which figures? 'romashka kpi list' shows them all")
+        raise InvalidRequest("id", "which figures? 'romashka kpi list' shows them all")
     asked = Asked(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total)
     for kpi in kpis:
         _check(kpi, asked)
@@ -96,10 +96,10 @@ def _check(kpi: Kpi, asked: Asked) -> None:
     there = ", ".join(kpi.dimensions) or "nothing"
     for name in asked.by:
         if name not in kpi.dimensions:
-            raise SettingsError(f"cannot split {kpi.id} by '{name}'; expected one of {there}")
+            raise InvalidRequest("by", f"cannot split {kpi.id} by '{name}'; expected one of {there}")
     for name in asked.filters:
         if name not in kpi.dimensions:
-            raise SettingsError(f"cannot narrow {kpi.id} by '{name}'; expected one of {there}")
+            raise InvalidRequest(name, f"cannot narrow {kpi.id} by '{name}'; expected one of {there}")
 
 
 def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregate]]]:

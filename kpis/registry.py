@@ -9,7 +9,7 @@ from typing import Final
 
 from kpis.definitions import business, conversations, health, intelligence, predictive, queries
 from kpis.kpi import Area, Kpi, Unit
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 
 __all__ = ["ALL", "Area", "Kpi", "Unit", "get"]
 
@@ -38,4 +38,4 @@ def get(id_: str) -> Kpi:
         return ALL[id_]
     alike = get_close_matches(id_, ALL, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(alike)}?" if alike else "'romashka kpi list' shows them all"
-    raise SettingsError(f"there is no key figure '{id_}'; {hint}")
+    raise InvalidRequest("id", f"there is no key figure '{id_}'; {hint}")

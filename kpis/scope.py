@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 
 # From this length on, a range is read to the hour.
 LONG_HOURS: Final = 48
@@ -76,11 +76,11 @@ class Scope:
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise SettingsError("a range needs times with an offset, for example 2026-11-01T08:00+01:00")
+            raise InvalidRequest("from", "a range needs times with an offset, for example 2026-11-01T08:00+01:00")
         if self.end < self.start:
-            raise SettingsError(f"the range ends before it begins: {self.end} is before {self.start}")
+            raise InvalidRequest("from", f"the range ends before it begins: {self.end} is before {self.start}")
         if not 1 <= self.durable_days <= 90:
-            raise SettingsError(f"durable_days is {self.durable_days}; expected 1 to 90")
+            raise InvalidRequest("durable_days", f"{self.durable_days} is given; expected 1 to 90")
         zone(self.time_zone)
 
     @property
@@ -119,7 +119,7 @@ def zone(name: str) -> ZoneInfo:
         There is none of that name.
     """
     if name not in time_zones():
-        raise SettingsError(f"there is no time zone '{name}'; expected a name such as Europe/Berlin")
+        raise InvalidRequest("time_zone", f"there is no time zone '{name}'; expected a name such as Europe/Berlin")
     return ZoneInfo(name)
 
 

@@ -1,7 +1,11 @@
 """The exception tree.
 
 RomashkaError                 anything this system raises on purpose; its message is meant for people
-├── SettingsError             a setting is missing or wrong
+├── SettingsError             something that was given is missing or wrong
+│   ├── ConfigurationError    a setting of the installation
+│   └── InvalidRequest        a value in a request: names the field and what was expected
+├── NotFound                  what was named is not there
+├── DecryptionFailed          sealed bytes do not open with the keys that are set
 ├── Unreachable               a server did not answer
 │   └── SinkUnavailable       ClickHouse did not take a batch this time; the same batch is tried again
 ├── PortInUse                 the embedded stack was asked for a port that is taken
@@ -21,6 +25,35 @@ class RomashkaError(Exception):
 
 class SettingsError(RomashkaError):
     """A setting is missing or has a value that cannot be used; names the setting."""
+
+
+class ConfigurationError(SettingsError):
+    """A setting of the installation is missing, wrong, or does not fit the others; says what to do."""
+
+
+class InvalidRequest(SettingsError):
+    """A value in a request cannot be used.
+
+    Parameters
+    ----------
+    field
+        Its name as the API has it, for example ``time_zone``; the command line shows its option instead.
+    message
+        What it is and what was expected.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class NotFound(RomashkaError):
+    """What was named is not there; says how to see what is."""
+
+
+class DecryptionFailed(RomashkaError):
+    """Sealed bytes do not open: another key sealed them, or they were changed."""
 
 
 class Unreachable(RomashkaError):

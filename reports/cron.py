@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 
 # No zone's clock is further than this from where it was a day before.
 _AROUND: Final = timedelta(hours=26)
@@ -33,9 +33,10 @@ def check_cron(cron: str) -> None:
     SettingsError
         Says what was expected.
     """
-    wrong = SettingsError(
-        f"--cron is '{cron}'; expected minute, hour, day of the month, month and day of the week, for example "
-        "'0 7 * * 1' for Mondays at seven"
+    wrong = InvalidRequest(
+        "cron",
+        f"'{cron}' is no cron expression; expected minute, hour, day of the month, month and day of the week, for "
+        "example '0 7 * * 1' for Mondays at seven",
     )
     fields = cron.split()
     if len(fields) != _FIELDS or not all(_FIELD.fullmatch(one) for one in fields):
@@ -47,7 +48,7 @@ def check_cron(cron: str) -> None:
     try:
         next(CronSim(cron, _ANY))
     except (CronSimError, StopIteration):
-        raise SettingsError(f"--cron is '{cron}', which never comes; check its day and month") from None
+        raise InvalidRequest("cron", f"'{cron}' never comes; check its day and month") from None
 
 
 def firings(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:

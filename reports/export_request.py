@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from kpis.registry import ALL, get
 from kpis.scope import Interval, Scope
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from reports.export_tables import Exportable, exportable
 
 # A customer's pseudonym is shown where at least so many customers share what is known of them.
@@ -77,11 +77,11 @@ class ExportRequest:
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         if self.scope.start >= self.scope.end:
-            raise SettingsError("an export needs a range that ends after it begins; check --from and --to")
+            raise InvalidRequest("from", "an export needs a range that ends after it begins (to)")
         if self.csv != PLAIN and self.format is not ExportFormat.CSV:
-            raise SettingsError(f"--for, --separator and --decimal are for csv, and this is {self.format}")
+            raise InvalidRequest("format", f"separators and decimal signs are for csv, and this is {self.format}")
         if self.csv.separator == self.csv.decimal:
-            raise SettingsError("--separator and --decimal are the same; take ';' for decimal commas")
+            raise InvalidRequest("separator", "is the decimal sign, too; take ';' for decimal commas")
         if self.what in ALL:
             self._check_kpi()
         else:
@@ -100,17 +100,18 @@ class ExportRequest:
     def _check_kpi(self) -> None:
         kpi = get(self.what)
         if self.customers:
-            raise SettingsError(f"{kpi.id} is about no single customer; leave out --customers")
+            raise InvalidRequest("customers", f"{kpi.id} is about no single customer; leave it out")
 
     def _check_table(self, table: Exportable) -> None:
         if self.by or self.every is not None:
-            raise SettingsError(f"'{self.what}' is a table: --by and --every are for key figures")
+            raise InvalidRequest("by" if self.by else "every", f"'{self.what}' is a table: this is for key figures")
         if set(self.scope.filters) - {"provider"}:
-            raise SettingsError(f"'{self.what}' can be narrowed by provider only")
+            narrowed = min(set(self.scope.filters) - {"provider"})
+            raise InvalidRequest(narrowed, f"'{self.what}' can be narrowed by provider only")
         if self.scope.provider is not None and not table.provider:
-            raise SettingsError(f"'{self.what}' knows no integrations; leave out --provider")
+            raise InvalidRequest("provider", f"'{self.what}' knows no integrations; leave it out")
         if self.customers and not table.per_customer:
-            raise SettingsError(f"'{self.what}' holds nothing of single customers; leave out --customers")
+            raise InvalidRequest("customers", f"'{self.what}' holds nothing of single customers; leave it out")
 
 
 def check_rows(request: ExportRequest, rows: int) -> None:
@@ -124,8 +125,11 @@ def check_rows(request: ExportRequest, rows: int) -> None:
     if rows <= request.most_rows:
         return
     if request.format is ExportFormat.XLSX:
-        raise SettingsError(
+        raise InvalidRequest(
+            "format",
             f"an Excel sheet holds {XLSX_ROWS:,} rows below its heading, and this export has {rows:,}; take csv or "
-            "parquet, or a shorter range"
+            "parquet, or a shorter range",
         )
-    raise SettingsError(f"an export has at most {MOST_ROWS:,} rows, and this one has {rows:,}; take a shorter range")
+    raise InvalidRequest(
+        "from", f"an export has at most {MOST_ROWS:,} rows, and this one has {rows:,}; take a shorter range"
+    )

@@ -13,7 +13,7 @@ from uuid import UUID
 from kpis.period import period
 from kpis.scope import Everyone, zone
 from kpis.text import printable
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 
 LONGEST: Final = timedelta(days=400)
@@ -100,17 +100,23 @@ class ReportRequest:
     def __post_init__(self) -> None:
         """Refuse what cannot be made."""
         if not re.fullmatch(LABEL_PATTERN, self.name) or printable(self.name) != self.name:
-            raise SettingsError(
-                "a report's name needs 1 to 128 characters without control characters and line separators"
+            raise InvalidRequest(
+                "name", "a report's name needs 1 to 128 characters without control characters and line separators"
             )
         if self.start.tzinfo is None or self.end.tzinfo is None or self.start >= self.end:
-            raise SettingsError("a report needs a range that ends after it begins, in times with an offset")
+            raise InvalidRequest(
+                "time_range", "a report needs a range that ends after it begins, in times with an offset"
+            )
         if self.end - self.start > LONGEST:
-            raise SettingsError(f"a report covers at most {LONGEST.days} days: older events are not kept")
+            raise InvalidRequest(
+                "time_range", f"a report covers at most {LONGEST.days} days: older events are not kept"
+            )
         zone(self.time_zone)
         for provider in self.integrations:
             if not _PROVIDER.fullmatch(provider):
-                raise SettingsError(f"'{provider}' is not an integration; expected lower case, for example hubspot")
+                raise InvalidRequest(
+                    "integrations", f"'{provider}' is not an integration; expected lower case, for example hubspot"
+                )
 
     @property
     def before(self) -> tuple[datetime, datetime]:
@@ -134,10 +140,10 @@ def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: date
     _only(template, set(known), "template_config.")
     for name, value in template.items():
         if not isinstance(value, bool):
-            raise SettingsError(f"template_config.{name} is {value!r}; expected true or false")
+            raise InvalidRequest(f"template_config.{name}", f"{value!r} is given; expected true or false")
     integrations = filters.get("integrations") or []
     if not isinstance(integrations, list) or not all(isinstance(one, str) for one in integrations):
-        raise SettingsError("filters.integrations must be a list of names, for example ['hubspot']")
+        raise InvalidRequest("filters.integrations", "must be a list of names, for example ['hubspot']")
     time_zone = zone_of(options)
     start, end = period(str(filters.get("time_range", "30d")), now, time_zone)
     return ReportRequest(
@@ -162,17 +168,17 @@ def _one_of(kind: type[Choice], name: str, value: Any) -> Choice:
     try:
         return kind(value)
     except ValueError:
-        raise SettingsError(f"{name} is {value!r}; expected one of {', '.join(kind)}") from None
+        raise InvalidRequest(name, f"{value!r} is given; expected one of {', '.join(kind)}") from None
 
 
 def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = options.get(name) or {}
     if not isinstance(value, Mapping):
-        raise SettingsError(f"{name} must be an object with options")
+        raise InvalidRequest(name, "must be an object with options")
     return value
 
 
 def _only(options: Mapping[str, Any], known: set[str], prefix: str) -> None:
     for name in options:
         if name not in known:
-            raise SettingsError(f"there is no option {prefix}{name}; expected {', '.join(sorted(known))}")
+            raise InvalidRequest(f"{prefix}{name}", f"there is no such option; expected {', '.join(sorted(known))}")

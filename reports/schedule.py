@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from kpis.period import period
 from kpis.scope import Everyone, zone
 from kpis.text import printable
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from reports.cron import check_cron, firings, next_firing
 from reports.request import LONGEST, Parts, ReportFormat, ReportRequest, ReportType
 
@@ -83,7 +83,9 @@ class Schedule:
         zone(self.time_zone)
         check_cron(self.cron)
         if not self.recipients:
-            raise SettingsError("a schedule needs somebody to send to; give --to, for example mailto:ada@example.com")
+            raise InvalidRequest(
+                "recipients", "a schedule needs somebody to send to, for example mailto:ada@example.com"
+            )
         for recipient in self.recipients:
             check_recipient(recipient)
         self.request(self.since)
@@ -151,16 +153,19 @@ def check_recipient(recipient: str) -> None:
         Says what was expected. Never holds the secret.
     """
     if printable(recipient) != recipient or any(letter.isspace() for letter in recipient):
-        raise SettingsError("--to has blanks or characters that cannot be printed in it; give one address")
+        raise InvalidRequest("recipients", "has blanks or characters that cannot be printed in it; give one address")
     scheme = recipient.partition(":")[0].lower()
     if scheme == "env":
         if not _VARIABLE.fullmatch(recipient):
-            raise SettingsError(
-                "--to env: needs a variable whose name begins with ROMASHKA_TO_, for example env:ROMASHKA_TO_SLACK"
+            raise InvalidRequest(
+                "recipients",
+                "env: needs a variable whose name begins with ROMASHKA_TO_, for example env:ROMASHKA_TO_SLACK",
             )
     elif scheme == "mailto":
         if not _MAIL.fullmatch(recipient):
-            raise SettingsError("--to mailto: needs one address and nothing else, for example mailto:ada@example.com")
+            raise InvalidRequest(
+                "recipients", "mailto: needs one address and nothing else, for example mailto:ada@example.com"
+            )
     elif scheme in {"https", "http"}:
         _check_webhook(recipient)
     else:
@@ -172,17 +177,18 @@ def _check_webhook(url: str) -> None:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise SettingsError("--to https:// is not a URL") from None
+        raise InvalidRequest("recipients", "https:// is not a URL") from None
     if not host:
-        raise SettingsError("--to https:// has no host")
+        raise InvalidRequest("recipients", "https:// has no host")
     if parts.scheme != "https" and host not in LOCAL:
-        raise SettingsError("--to http:// would send the report unencrypted; take https://")
+        raise InvalidRequest("recipients", "http:// would send the report unencrypted; take https://")
     if parts.username is not None or parts.query or parts.fragment or host.endswith(_SECRET_HOSTS):
         raise _has_a_secret(f"https://{host}")
 
 
-def _has_a_secret(what: str) -> SettingsError:
-    return SettingsError(
-        f"--to {what}… is an address with secrets in it, which are not stored: put it into an environment variable of "
-        "the workers, for example ROMASHKA_TO_SLACK, and give --to env:ROMASHKA_TO_SLACK"
+def _has_a_secret(what: str) -> InvalidRequest:
+    return InvalidRequest(
+        "recipients",
+        f"{what}… is an address with secrets in it, which are not stored: put it into an environment variable of the "
+        "workers, for example ROMASHKA_TO_SLACK, and give env:ROMASHKA_TO_SLACK",
     )

@@ -22,6 +22,7 @@ Role = Literal["executive", "operations", "analyst"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 WORKER: Final = "romashka_worker"
 COLLECTOR: Final = "romashka_collector"
+API: Final = "romashka_api"
 
 # Addresses of the people who get reports are for the program alone.
 _HIDDEN_COLUMNS: Final = frozenset({"recipients"})
@@ -65,6 +66,22 @@ _READ_BY_THE_COLLECTOR: Final = (
     "schema_migrations",
 )
 _WRITTEN_BY_THE_COLLECTOR: Final = "producer_rejections"
+# What the API writes: who did what, when a key was used, schedules, and the lists of reports and of refused events.
+WRITTEN_BY_THE_API: Final = frozenset(
+    {"api_key_uses", "audit_log", "generated_reports", "producer_rejections", "scheduled_reports"}
+)
+# What the API has no business with: states of models, records of erasures, and the work lists of jobs.
+_NOT_FOR_THE_API: Final = frozenset(
+    {
+        "detector_states",
+        "known_tenants",
+        "privacy_erasures",
+        "probes",
+        "pseudonym_mapping",
+        "schema_columns",
+        "touched_conversation_hours",
+    }
+)
 # What clients ask when they connect, and editors to complete names; a server may want a grant for it.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
 # How long statements took, without their text, for the people who keep the dashboards quick.
@@ -147,6 +164,7 @@ def statements(
     worker_password: str,
     admin: str,
     collector_password: str = "",
+    api_password: str = "",
 ) -> list[str]:
     """Return what to run, in order; running it again changes nothing but the salts of the passwords.
 
@@ -158,14 +176,17 @@ def statements(
         Who runs the statements and the migrations; keeps seeing every row.
     collector_password
         Of the user of a collector that runs alone; without one there is no such user.
+    api_password
+        Of the API's user; without one there is no such user.
     """
-    known = [admin, WORKER, *(reader.name for reader in readers)]
+    known = [admin, WORKER, *([API] if api_password else []), *(reader.name for reader in readers)]
     return [
         *_limits(),
         *_roles(database, tables),
         *_user(WORKER, worker_password),
         f"GRANT {', '.join(_worker_grants(database, tables))} TO {_name(WORKER)} WITH REPLACE OPTION",
         *(_collector(database, collector_password) if collector_password else ()),
+        *(_api(database, tables, api_password) if api_password else ()),
         *(statement for reader in readers for statement in _reader(reader)),
         f"ALTER QUOTA romashka_reader KEYED BY user_name {_QUOTA} TO {_names(reader.name for reader in readers)}",
         *(
@@ -178,7 +199,12 @@ def statements(
 
 
 def apply(
-    client: Client, readers: Sequence[Reader], *, worker_password: str, collector_password: str = ""
+    client: Client,
+    readers: Sequence[Reader],
+    *,
+    worker_password: str,
+    collector_password: str = "",
+    api_password: str = "",
 ) -> list[Table]:
     """Run the statements on the client's database; return the tables whose rows are kept apart by tenant.
 
@@ -199,6 +225,7 @@ def apply(
             worker_password=worker_password,
             admin=admin,
             collector_password=collector_password,
+            api_password=api_password,
         ):
             client.command(statement)
     except ClickHouseError as error:
@@ -256,7 +283,41 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
         f"SELECT ON {_name(database)}.*",
         *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if _written_by_the_worker(t)),
         *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
+        # What was erased is erased again where Kafka brings it back, and pseudonyms get new keys.
+        *(
+            f"ALTER UPDATE, ALTER DELETE ON {_name(database)}.{_name(t.name)}"
+            for t in tables
+            if t.keeps_tenants_apart and t.name not in (NOT_FOR_THE_WORKER | EMPTIED_BY_THE_WORKER)
+        ),
+        *(f"TRUNCATE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name == "pseudonym_mapping"),
         _server_grants(),
+    ]
+
+
+def api_columns(tables: Iterable[Table]) -> dict[str, list[str]]:
+    """Return the columns that the API may read, by table: all but what is sealed and what is for jobs."""
+    return {
+        table.name: [column for column in table.columns if column not in _PIPELINE.get(table.name, ())]
+        for table in tables
+        if table.name not in _NOT_FOR_THE_API
+    }
+
+
+def _api(database: str, tables: Sequence[Table], password: str) -> list[str]:
+    grants = ", ".join(_api_grants(database, tables))
+    return [*_user(API, password), f"GRANT {grants} TO {_name(API)} WITH REPLACE OPTION"]
+
+
+def _api_grants(database: str, tables: Sequence[Table]) -> list[str]:
+    return [
+        *(
+            f"SELECT({', '.join(map(_name, columns))}) ON {_name(database)}.{_name(table)}"
+            for table, columns in api_columns(tables).items()
+        ),
+        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in WRITTEN_BY_THE_API),
+        _server_grants(),
+        # To end the statements of those who no longer wait: a user may kill its own.
+        "SELECT ON system.processes",
     ]
 
 

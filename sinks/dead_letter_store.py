@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from models.errors import SettingsError
+from models.errors import DecryptionFailed, SettingsError
 from models.pages import Page, cursor, page_of
 from sinks.reading import ask
 from sinks.sealing import Sealer, place_of
@@ -114,7 +114,7 @@ class DeadLetterStore:
 
         Raises
         ------
-        SettingsError
+        DecryptionFailed
             They were sealed with another secret.
         """
         after = wanted.after or _FIRST
@@ -160,7 +160,7 @@ class DeadLetterStore:
             for values in stream:
                 try:
                     letter = self._opened(dict(zip(names, values, strict=True)))
-                except SettingsError:
+                except DecryptionFailed:
                     closed += 1
                     continue
                 if tells(letter.key, letter.raw):

@@ -7,6 +7,7 @@ a migration that was edited after it was applied is an error, not a surprise.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import resources
 from typing import Final, NamedTuple
@@ -15,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from models.errors import SchemaMismatch
+from sinks import live_schema
 from sinks.connection import ClickHouseAddress, connect
 
 _CREATE_LOG: Final = """
@@ -74,6 +76,8 @@ def migrate(address: ClickHouseAddress) -> list[Migration]:
                 [(migration.version, migration.name, migration.checksum)],
                 column_names=["version", "name", "checksum"],
             )
+        if missing:
+            live_schema.note(client, datetime.now(UTC))
     return missing
 
 

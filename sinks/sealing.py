@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from models.errors import SettingsError
+from models.errors import DecryptionFailed
 
 _NONCE_BYTES: Final = 12
 
@@ -38,14 +38,14 @@ class Sealer:
 
         Raises
         ------
-        SettingsError
+        DecryptionFailed
             The secret is not the one they were sealed with, or the bytes were changed.
         """
         for cipher in (self._cipher, *self._old):
             # The latter error where less than a nonce is left of it.
             with contextlib.suppress(InvalidTag, ValueError):
                 return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
-        raise SettingsError(
+        raise DecryptionFailed(
             f"the dead letter at {place} does not open; ROMASHKA_PSEUDONYM_KEY is not the one it was sealed with, or "
             "its bytes were changed; ROMASHKA_PSEUDONYM_OLD_KEYS may name keys from before"
         )

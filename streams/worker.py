@@ -24,6 +24,7 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.clickhouse_detectors import ClickHouseDetectors
 from sinks.connection import ClickHouseAddress, connect
 from sinks.dead_letters import DeadLetterRows
+from sinks.fingerprints import require_secrets
 from sinks.migrations import require_current
 from sinks.sealing import Sealer
 from streams.announcer import Announcer
@@ -107,6 +108,7 @@ async def run_worker(config: WorkerConfig) -> None:
     await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
     partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
+    await asyncio.to_thread(_require_secrets, config)
     metrics = Metrics()
     app = build_app(config.group, config.kafka, config.timing)
     app.failure = asyncio.get_running_loop().create_future()
@@ -150,6 +152,11 @@ async def run_worker(config: WorkerConfig) -> None:
         await _run(app, pipeline, beside, gauges=gauges, health=health, metrics_url=metrics_url)
     finally:
         server.stop()
+
+
+def _require_secrets(config: WorkerConfig) -> None:
+    with connect(config.clickhouse) as client:
+        require_secrets(client, [*config.old_keys, (config.key_id, config.secret)], datetime.now(UTC))
 
 
 def _detection(

@@ -20,7 +20,8 @@ ORDER BY name
 """
 _FILLED: Final = """
 SELECT name FROM system.tables
-WHERE database = currentDatabase() AND total_rows > 0 AND engine LIKE '%MergeTree' AND name != 'schema_migrations'
+WHERE database = currentDatabase() AND total_rows > 0 AND engine LIKE '%MergeTree'
+    AND name NOT IN ('schema_migrations', 'schema_columns')
 """
 
 

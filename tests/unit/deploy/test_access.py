@@ -70,7 +70,7 @@ def _apart(tables: tuple[Table, ...]) -> list[Table]:
 
 
 def _statements(tables: tuple[Table, ...]) -> list[str]:
-    return access.statements(DATABASE, tables, READERS, worker_password="w" * 20, admin="romashka")
+    return access.statements(DATABASE, tables, READERS, worker_password="w" * 20, api_password="v" * 20, admin="romashka")
 
 
 def _as(reader: Reader, folder: Path, tables: tuple[Table, ...], config: Path, questions: list[str]) -> list[Any]:
@@ -197,19 +197,24 @@ def test_no_password_is_in_any_statement(data: tuple[Path, tuple[Table, ...]]) -
     text = json.dumps(_statements(data[1]))
     assert not [reader for reader in READERS if reader.password in text]
     assert "w" * 20 not in text
+    assert "v" * 20 not in text
 
 
 def test_a_name_cannot_leave_its_quotes() -> None:
     evil = Reader("a` TO ALL; --", "analyst", "p" * 20, (OURS,))
-    made = access.statements("db", [Table("t", ("user_id",))], [evil], worker_password="w" * 20, admin="admin")
+    made = access.statements("db", [Table("t", ("user_id",))], [evil], worker_password="w" * 20, api_password="v" * 20, admin="admin")
     assert all("a` TO ALL" not in statement.replace("\\`", "") for statement in made)
 
 
-@pytest.mark.parametrize("reader", [*READERS[:3], READERS[3]._replace(name="acme")], ids=lambda reader: reader.name)
+@pytest.mark.parametrize(
+    "reader",
+    [*READERS[:3], *(Reader(f"acme_{role}", role, "x" * 20, (OURS,)) for role in access.ROLES)],
+    ids=lambda reader: reader.name,
+)
 def test_every_statement_of_a_folder_runs_as_its_audience(
     data: tuple[Path, tuple[Table, ...]], tmp_path: Path, reader: Reader
 ) -> None:
-    """Panels, variables and annotations; a tenant's own reader as analyst. None names a row of another tenant."""
+    """Panels, variables and annotations; a tenant's own reader in each role. None names a row of another tenant."""
     folder, tables = data
     now = datetime.now(UTC)
     asked = [f"USE {DATABASE}", *statements.of_dashboards(reader.role, now - timedelta(days=1), now)]
@@ -251,3 +256,33 @@ def test_the_collector_reads_keys_and_scopes_and_writes_what_it_refused_and_noth
     assert re.findall(r"(?:INSERT|ALTER DELETE) ON `\w+`\.`(\w+)`", grant) == ["producer_rejections"]
     without = access.statements(DATABASE, tables, [], worker_password="w" * 20, admin="a")
     assert not [one for one in without if "romashka_collector" in one]
+
+
+def test_the_api_reads_and_writes_what_it_needs_and_nothing_else(
+    data: tuple[Path, tuple[Table, ...]], tmp_path: Path
+) -> None:
+    folder, tables = data
+    (grant,) = [one for one in _statements(tables) if "TO `romashka_api` WITH REPLACE OPTION" in one]
+    rights = grant.removeprefix("GRANT ").rpartition(" TO ")[0]
+    own = re.findall(rf"(?:SELECT\([^)]*\)|INSERT|ALTER [A-Z]+|TRUNCATE) ON `{DATABASE}`\.`\w+`", rights)
+    files = [path.read_text(encoding="utf-8") for path in [*(ROOT / "api").glob("*.py"), *(ROOT / "reports").glob("*.py")]]
+    written = {name for text in files for name in re.findall(r'put\((?:self\._)?client, "(\w+)"', text)}
+    assert written - {"api_keys"} <= access.WRITTEN_BY_THE_API  # keys are made by the administrator's command
+    allowed = [f"SELECT count() AS n FROM {DATABASE}.{name}" for name in ("api_keys", "query_days", "audit_log")]
+    allowed += [f"SELECT reason FROM {DATABASE}.dead_letters", f"INSERT INTO {DATABASE}.api_key_uses (id) VALUES ('a')"]
+    forbidden = [
+        f"SELECT raw FROM {DATABASE}.dead_letters",
+        f"SELECT state FROM {DATABASE}.detector_states",
+        f"SELECT pseudonyms FROM {DATABASE}.privacy_erasures",
+        f"INSERT INTO {DATABASE}.api_keys (id) VALUES ('a')",
+        f"INSERT INTO {DATABASE}.query_windows (user_id) VALUES ('{OURS}')",
+        f"ALTER TABLE {DATABASE}.audit_log DELETE WHERE 1",
+        f"DROP TABLE {DATABASE}.audit_log",
+        "SELECT * FROM url('http://127.0.0.1:1/x', CSV, 'a String')",
+    ]
+    config = engine.restricted(tmp_path, [f"GRANT {one}" for one in own], {}, DATABASE, limited=False)
+    answers = engine.run(folder, [*allowed, *forbidden], config=config)
+    assert [answer for answer in answers[: len(allowed)] if isinstance(answer, dict)] == []
+    for question, answer in zip(forbidden, answers[len(allowed) :], strict=True):
+        assert isinstance(answer, dict), question
+        assert answer["code"] == ACCESS_DENIED, (question, answer)

@@ -23,13 +23,13 @@ def request(**changes: Any) -> ExportRequest:
     ("changes", "words"),
     [
         ({"what": "audit_log"}, "expected one of queries, outcomes"),
-        ({"by": ("provider",)}, "--by and --every are for key figures"),
-        ({"every": Interval.DAY}, "--by and --every are for key figures"),
+        ({"by": ("provider",)}, "by: .* this is for key figures"),
+        ({"every": Interval.DAY}, "every: .* this is for key figures"),
         ({"what": "health", "customers": True}, "nothing of single customers"),
         ({"what": "error_rate", "customers": True}, "no single customer"),
         ({"what": "scores", "scope": Scope(DAY.start, DAY.end, ALL_TENANTS, provider="hubspot")}, "no integrations"),
         ({"scope": Scope(DAY.start, DAY.end, ALL_TENANTS, country="DE")}, "narrowed by provider only"),
-        ({"scope": Scope(DAY.start, DAY.start, ALL_TENANTS)}, "--from and --to"),
+        ({"scope": Scope(DAY.start, DAY.start, ALL_TENANTS)}, "from: .* ends after it begins"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_words(changes: dict[str, Any], words: str) -> None:

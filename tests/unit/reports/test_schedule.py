@@ -98,7 +98,7 @@ def test_an_address_with_a_secret_is_refused_without_repeating_it(recipient: str
         ({"recipients": ("http://example.com/hook",)}, "unencrypted"),
         ({"recipients": ("env:ROMASHKA_CLICKHOUSE_PASSWORD",)}, "ROMASHKA_TO_"),
         ({"time_zone": "Europe/Nowhere"}, "no time zone"),
-        ({"cron": "0 7"}, "--cron"),
+        ({"cron": "0 7"}, "cron"),
         ({"covers": "soon"}, "time_range"),
         ({"name": "two\nlines"}, "control characters"),
         ({"name": "ends in one\n"}, "control characters"),

@@ -85,7 +85,7 @@ def test_the_next_firing_may_be_years_away() -> None:
     ],
 )
 def test_what_is_not_five_fields_of_cron_is_refused_with_an_example(cron: str) -> None:
-    with pytest.raises(SettingsError, match=r"--cron is .*'0 7 \* \* 1'"):
+    with pytest.raises(SettingsError, match=r"cron: .*'0 7 \* \* 1'"):
         check_cron(cron)
 
 

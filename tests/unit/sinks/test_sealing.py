@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import SettingsError
+from models.errors import DecryptionFailed
 from sinks.sealing import Sealer, place_of
 from tests.examples.events import SECRET
 
@@ -28,7 +28,7 @@ def test_sealed_bytes_show_nothing_and_differ_each_time() -> None:
 
 
 def test_another_secret_does_not_open_them() -> None:
-    with pytest.raises(SettingsError, match="ROMASHKA_PSEUDONYM_KEY is not the one"):
+    with pytest.raises(DecryptionFailed, match="ROMASHKA_PSEUDONYM_KEY is not the one"):
         Sealer(SECRET[::-1]).open(Sealer(SECRET).seal(_CLEAR, _PLACE), _PLACE)
 
 
@@ -43,7 +43,7 @@ def test_another_secret_does_not_open_them() -> None:
 )
 def test_bytes_moved_to_another_row_do_not_open(elsewhere: str) -> None:
     sealer = Sealer(SECRET)
-    with pytest.raises(SettingsError, match=elsewhere):
+    with pytest.raises(DecryptionFailed, match=elsewhere):
         sealer.open(sealer.seal(_CLEAR, _PLACE), elsewhere)
 
 
@@ -51,7 +51,7 @@ def test_bytes_that_were_cut_short_do_not_open() -> None:
     sealer = Sealer(SECRET)
     sealed = sealer.seal(_CLEAR, _PLACE)
     for length in range(len(sealed)):
-        with pytest.raises(SettingsError, match="does not open"):
+        with pytest.raises(DecryptionFailed, match="does not open"):
             sealer.open(sealed[:length], _PLACE)
 
 
@@ -60,7 +60,7 @@ def test_one_changed_bit_anywhere_is_noticed() -> None:
     sealed = sealer.seal(_CLEAR, _PLACE)
     for i in range(len(sealed)):
         changed = bytes([*sealed[:i], sealed[i] ^ 1, *sealed[i + 1 :]])
-        with pytest.raises(SettingsError):
+        with pytest.raises(DecryptionFailed):
             sealer.open(changed, _PLACE)
 
 

@@ -1,0 +1,59 @@
+"""Which secret is behind a key id: kept as a fingerprint, so that another under the same id is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from models.errors import ConfigurationError
+from sinks.reading import ask
+from sinks.writing import put
+
+_BYTES: Final = 16
+_KNOWN: Final = """
+SELECT key_id, argMin(fingerprint, (noted_at, fingerprint)) AS fingerprint FROM key_fingerprints GROUP BY key_id
+"""
+
+
+def fingerprint(key_id: str, secret: bytes) -> str:
+    """Return what stands for a secret: derived from it by HKDF, so that nothing leads back."""
+    info = b"romashka key fingerprint\x00" + key_id.encode()
+    return HKDF(SHA256(), _BYTES, salt=None, info=info).derive(secret).hex()
+
+
+def check_secrets(client: Client, keys: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Compare keys (id and secret) with what the database knows; return the ids that it does not know yet.
+
+    Raises
+    ------
+    ConfigurationError
+        The database knows one of the ids for another secret; says what to do.
+    Unreachable
+        ClickHouse does not answer.
+    """
+    known = {row["key_id"]: row["fingerprint"] for row in ask(client, _KNOWN, {})}
+    wanted = {key_id: fingerprint(key_id, secret) for key_id, secret in keys}
+    for key_id, own in wanted.items():
+        if known.get(key_id, own) != own:
+            raise ConfigurationError(
+                f"the secret under the key id '{key_id}' is not the one that this database was filled with: pseudonyms "
+                "of both would mix, and neither would open what the other sealed. Set ROMASHKA_PSEUDONYM_KEY to the "
+                "secret of the other workers; or, to replace it, give the new secret another ROMASHKA_PSEUDONYM_KEY_ID "
+                "and name the old one in ROMASHKA_PSEUDONYM_OLD_KEYS"
+            )
+    return [key_id for key_id in wanted if key_id not in known]
+
+
+def require_secrets(client: Client, keys: Iterable[tuple[str, bytes]], now: datetime) -> None:
+    """Compare keys with what the database knows, and note those that are new; raises as ``check_secrets`` does."""
+    pairs = dict(keys)
+    new = check_secrets(client, pairs.items())
+    if new:
+        rows = [(key_id, fingerprint(key_id, pairs[key_id]), now) for key_id in new]
+        put(client, "key_fingerprints", ("key_id", "fingerprint", "noted_at"), rows)
+        check_secrets(client, pairs.items())  # another may have been quicker, with another secret

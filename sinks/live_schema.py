@@ -1,0 +1,107 @@
+"""The schema as it is, compared with what the last migration left and with what this program writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import RomashkaError, Unreachable
+from models.rows import WRITTEN
+from sinks.reading import ask
+from sinks.writing import put
+
+Columns = Mapping[str, Mapping[str, str]]
+"""Table → column → type."""
+
+MIN_FREE_SHARE: Final = 0.05
+MIN_FREE_BYTES: Final = 1_000_000_000
+_LIVE: Final = """
+SELECT c.table AS table_name, c.name AS column_name, c.type AS type
+FROM system.columns AS c INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
+WHERE c.database = currentDatabase() AND NOT startsWith(c.table, '.')
+"""
+_NOTED: Final = """
+SELECT table_name, column_name, type FROM schema_columns
+WHERE revision = (SELECT max(revision) FROM schema_columns)
+"""
+_DISKS: Final = "SELECT name, path, free_space, total_space FROM system.disks WHERE total_space > 0 AND type = 'Local'"
+
+
+def live(client: Client) -> Columns:
+    """Return every column of the database; raises ``Unreachable``."""
+    return _columns(client, _LIVE)
+
+
+def note(client: Client, now: datetime) -> None:
+    """Keep the schema as it is now: every migration was just applied; raises ``Unreachable``."""
+    rows = [(table, name, kind, now) for table, found in live(client).items() for name, kind in found.items()]
+    put(client, "schema_columns", ("table_name", "column_name", "type", "revision"), rows)
+
+
+def differences(client: Client) -> list[str]:
+    """Return in words what is missing or of another type; empty where everything is as it should be."""
+    there, noted = live(client), _columns(client, _NOTED)
+    found = [one for table, columns in noted.items() for one in _wrong(table, columns, there.get(table))]
+    for table, schema in WRITTEN.items():
+        if table not in noted:
+            columns = there.get(table)
+            lacking = [name for name in schema.names if columns is not None and name not in columns]
+            found += (
+                [f"table {table} is missing"] if columns is None else [f"{table}.{name} is missing" for name in lacking]
+            )
+    return found
+
+
+def full_disks(client: Client) -> list[str]:
+    """Return in words which disks of the database are nearly full; those that cannot be seen are left out."""
+    try:
+        rows = client.query(_DISKS).named_results()
+        return [
+            f"disk {row['name']} ({row['path']}) has {row['free_space'] / 1e9:.1f} GB left "
+            f"of {row['total_space'] / 1e9:.1f}"
+            for row in rows
+            if row["free_space"] < max(MIN_FREE_BYTES, MIN_FREE_SHARE * row["total_space"])
+        ]
+    except ClickHouseError:  # this user may not see them
+        return []
+
+
+def probe(client: Client) -> None:
+    """Write a row and read it back.
+
+    Raises
+    ------
+    RomashkaError
+        It was not taken, or is not there; says why.
+    """
+    id_, now = uuid4(), datetime.now(UTC)
+    try:
+        put(client, "probes", ("id", "written_at"), [(id_, now)])
+        found = ask(client, "SELECT count() AS n FROM probes WHERE id = {id:UUID}", {"id": str(id_)})
+    except Unreachable as error:
+        raise RomashkaError(f"a probe row was not taken: {error}") from error
+    if found != [{"n": 1}]:
+        raise RomashkaError("a probe row was taken and is not there: do all replicas answer?")
+
+
+def _wrong(table: str, noted: Mapping[str, str], there: Mapping[str, str] | None) -> list[str]:
+    if there is None:
+        return [f"table {table} is missing"]
+    missing = [f"{table}.{name} is missing" for name in noted if name not in there]
+    return missing + [
+        f"{table}.{name} is {there[name]} and should be {kind}"
+        for name, kind in noted.items()
+        if name in there and there[name] != kind
+    ]
+
+
+def _columns(client: Client, sql: str) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in ask(client, sql, {}):
+        found.setdefault(row["table_name"], {})[row["column_name"]] = row["type"]
+    return found
