@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.identity import Identity
@@ -85,7 +86,8 @@ async def _away(_: object) -> Any:
     raise Unreachable("there is no database here")
 
 
-async def _answers(field: _Field) -> list[httpx.Response]:
+def _app() -> FastAPI:
+    """The API for an administrator whose key is known, without a database."""
     app = create_app(_CONFIGURATION)
     services = Services(_CONFIGURATION)
     admin = Identity("admin", "admin", frozenset(Role), frozenset())
@@ -99,32 +101,35 @@ async def _answers(field: _Field) -> list[httpx.Response]:
     services.heavy_pool.close()
     services.pool = services.heavy_pool = Mock(run=_away)
     app.state.services = services
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    headers = {"Authorization": "Bearer rmk_x"}
+    return app
+
+
+async def _answers(client: httpx.AsyncClient, field: _Field) -> list[httpx.Response]:
     answers = []
-    async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
-        for value in _WRONG_IN_BODIES if field.place == "body" else _WRONG:
-            paths = {**_PATHS, **({field.name: value} if field.place == "path" else {})}
-            url = field.path
-            for name, given in paths.items():
-                url = url.replace(f"{{{name}}}", quote(str(given), safe=""))
-            query = {field.name: value} if field.place == "query" else {}
-            body = dict(_BODIES.get(field.path, {}))
-            if field.place == "body":
-                body[field.name] = value
-            content = json.dumps(body) if field.method in {"post", "patch"} else None
-            sent = {"Content-Type": "application/json"} if content else {}
-            answers.append(await client.request(field.method, url, params=query, content=content, headers=sent))
-    await services.close()
+    for value in _WRONG_IN_BODIES if field.place == "body" else _WRONG:
+        url = field.path
+        for name, given in {**_PATHS, **({field.name: value} if field.place == "path" else {})}.items():
+            url = url.replace(f"{{{name}}}", quote(str(given), safe=""))
+        query = {field.name: value} if field.place == "query" else {}
+        body = _BODIES.get(field.path, {}) | ({field.name: value} if field.place == "body" else {})
+        content = json.dumps(body) if field.method in {"post", "patch"} else None
+        sent = {"Content-Type": "application/json"} if content else {}
+        answers.append(await client.request(field.method, url, params=query, content=content, headers=sent))
     return answers
+
+
+async def _all_answers(fields: Sequence[_Field]) -> list[list[httpx.Response]]:
+    transport = httpx.ASGITransport(_app(), raise_app_exceptions=False)
+    headers = {"Authorization": "Bearer rmk_x"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+        return [await _answers(client, field) for field in fields]
 
 
 def test_every_refusal_of_every_value_names_the_field() -> None:
     fields = list(_fields())
     assert len(fields) > 60
     unnamed, unrefused = [], []
-    for field in fields:
-        answers = asyncio.run(_answers(field))
+    for field, answers in zip(fields, asyncio.run(_all_answers(fields)), strict=True):
         refusals = [answer.json() for answer in answers if answer.status_code == 422]
         unnamed += [(field, problem) for problem in refusals if not problem["errors"]]
         assert all(answer.status_code < 500 or answer.status_code == 503 for answer in answers), field
