@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 from api.problems import wrong
 from kpis.period import PATTERN, instant, is_day, period
 from kpis.scope import FILTERS, Everyone, Interval, Scope, up_to_now
-from models.errors import InvalidRequest
+from models.errors import InvalidRequest, SettingsError
 from models.fields import EARLIEST, LATEST, Country, Label, Provider
 from models.insights import InsightType
 from models.pages import PATTERN as CURSOR

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from models.errors import DecryptionFailed, SettingsError
+from models.errors import DecryptionFailed
 from models.pages import Page, cursor, page_of
 from sinks.reading import ask
 from sinks.sealing import Sealer, place_of
