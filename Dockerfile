@@ -14,8 +14,10 @@ RUN uv pip uninstall --quiet chdb chdb-core cyclonedx-bom hypothesis import-lint
 COPY pyproject.toml README.md LICENSE ./
 COPY models ./models
 COPY streams ./streams
+COPY jobs ./jobs
 COPY detectors ./detectors
 COPY sinks ./sinks
+COPY storage ./storage
 COPY kpis ./kpis
 COPY simulator ./simulator
 COPY embedded ./embedded

@@ -1,7 +1,7 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams detectors sinks kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
+SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
 .PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector lock clean
 .DEFAULT_GOAL := help

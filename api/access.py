@@ -10,11 +10,11 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.identity import ALL, Identity
-from api.problems import Refused
-from api.rates import seconds
+from api.problems import ApiError
+from api.rate_limit import seconds
 from api.roles import Action
 from api.services import services_of
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
 
 BEARER: Final = HTTPBearer(
     auto_error=False,
@@ -31,11 +31,11 @@ class Caller:
         self.identity = identity
         self._state = state
 
-    def tenant(self, asked: str | None) -> UUID | Everyone:
+    def tenant(self, asked: str | None) -> UUID | AllTenants:
         """Return the tenant whose data is meant, after the check; see ``Identity.tenant``."""
         self._state["tenant"] = asked or ""
         tenant = self.identity.tenant(asked)
-        self._state["tenant"] = ALL if isinstance(tenant, Everyone) else str(tenant)
+        self._state["tenant"] = ALL if isinstance(tenant, AllTenants) else str(tenant)
         return tenant
 
 
@@ -51,7 +51,7 @@ def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection]
             services = services_of(connection)
             if wait := await services.limiter.take(f"heavy:{identity.name}", services.heavy):
                 detail = f"you may have {services.heavy.per_minute:.0f} of these made a minute; wait {seconds(wait)} s"
-                raise Refused(429, "too-many", detail, headers={"Retry-After": seconds(wait)})
+                raise ApiError(429, "too-many", detail, headers={"Retry-After": seconds(wait)})
         return Caller(identity, state)
 
     return check

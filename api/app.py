@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from api import dashboards, exports, health, insights, kpis, live, reports, schedules
-from api.gate import Gate
+from api.auth_middleware import AuthMiddleware
 from api.problems import Problem, answer_with_problems
+from api.request_context import RequestContextMiddleware
 from api.services import Configuration, Services
-from api.shell import Shell
 
 VERSION: Final = "1.0.0"
 _ABOUT: Final = """
@@ -45,7 +45,7 @@ def create_app(configuration: Configuration) -> FastAPI:
     for module in (dashboards, kpis, insights, reports, schedules, exports, live, health):
         app.include_router(module.router)
     answer_with_problems(app)
-    app.add_middleware(Gate)
+    app.add_middleware(AuthMiddleware)
     if configuration.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -54,7 +54,7 @@ def create_app(configuration: Configuration) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"],
             expose_headers=["ETag", "Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(Shell)
+    app.add_middleware(RequestContextMiddleware)
     _describe_problems(app)
     return app
 

@@ -15,14 +15,14 @@ from starlette.responses import Response
 from api.access import BEARER, Caller, allowed
 from api.encoding import encoded, plain_rows
 from api.parameters import DashboardQuery
-from api.problems import Refused, documented, wrong
+from api.problems import ApiError, documented, wrong
 from api.roles import TABS, Action
 from api.services import Services, services_of
-from dashboards.panel import Ask, Column, Panel, Tab, Thresholds
-from kpis.dialect import Bound
-from kpis.scope import Everyone, Scope
-from kpis.stale import CONVERSATIONS_BEHIND, uncounted
-from sinks.reading import ask, ask_page
+from dashboards.panel import Column, Panel, PanelQuery, Tab, Thresholds
+from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
+from kpis.scope import AllTenants, Scope
+from kpis.sql.dialect import Bound
+from storage.reading import ask_page, query_rows
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
 TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy wants the names written out
@@ -137,7 +137,7 @@ def _panels(tab: Tab, query: DashboardQuery) -> list[tuple[str, Panel]]:
         (row.title, panel) for row in tab.rows for panel in row.panels if panel.asks and query.panel in {None, panel.id}
     ]
     if not found:
-        raise Refused(404, "unknown-panel", f"the tab has no panel {query.panel}")
+        raise ApiError(404, "unknown-panel", f"the tab has no panel {query.panel}")
     return found
 
 
@@ -147,7 +147,7 @@ async def _answer(
     asked = [(panel.id, ref, one) for _, panel in panels for ref, one in panel.asks.items()]
     found, standing = await asyncio.gather(
         asyncio.gather(*(_rows(services, one, scope, query) for _, _, one in asked)),
-        services.pool.run(lambda client: ask(client, CONVERSATIONS_BEHIND, {})),
+        services.pool.run(lambda client: query_rows(client, CONVERSATIONS_BEHIND, {})),
     )
     answers = {(id_, ref): rows for (id_, ref, _), rows in zip(asked, found, strict=True)}
     tab = TABS[name]
@@ -155,7 +155,7 @@ async def _answer(
         tab=name,
         title=tab.title,
         about=tab.about,
-        tenant="all" if isinstance(scope.tenant, Everyone) else str(scope.tenant),
+        tenant="all" if isinstance(scope.tenant, AllTenants) else str(scope.tenant),
         start=scope.first,
         end=scope.limit,
         filters=query.filters,
@@ -167,7 +167,7 @@ async def _answer(
     return await asyncio.to_thread(lambda: encoded(answer.model_dump(by_alias=True)))
 
 
-async def _rows(services: Services, one: Ask, scope: Scope, query: DashboardQuery) -> Rows:
+async def _rows(services: Services, one: PanelQuery, scope: Scope, query: DashboardQuery) -> Rows:
     mine = [name for name in query.filters if name in one.filters]
     others = dict.fromkeys(query.filters.keys() - set(mine))
     dialect = Bound(query.model_copy(update=others).scope(scope.start, scope.end, scope.tenant))

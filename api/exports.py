@@ -14,9 +14,9 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from api.access import BEARER, Caller, allowed
-from api.gone import unless_gone
+from api.disconnect import unless_gone
 from api.parameters import RangeQuery
-from api.problems import Refused, documented
+from api.problems import ApiError, documented
 from api.roles import Action
 from api.services import services_of
 from kpis.registry import ALL
@@ -74,7 +74,7 @@ async def rows(
     """
     if what not in EXPORTABLE and what not in ALL:
         there = ", ".join(EXPORTABLE)
-        raise Refused(404, "unknown-table", f"there is no '{what}'; expected {there}, or the id of a key figure")
+        raise ApiError(404, "unknown-table", f"there is no '{what}'; expected {there}, or the id of a key figure")
     start, end = query.times(datetime.now(UTC), _DAYS)
     scope = query.scope(start, end, caller.tenant(query.tenant))
     wanted = ExportRequest(what, scope, query.format, tuple(dict.fromkeys(query.by)), query.every, query.customers)

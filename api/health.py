@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from api.parameters import NoQuery
-from api.problems import Refused
+from api.problems import ApiError
 from api.services import Services, services_of
 from models.errors import Unreachable
 from sinks.migrations import known
@@ -51,7 +51,7 @@ async def _database(services: Services) -> str:
         return await services.pool.run(_standing)
     except Unreachable:
         return "unreachable"
-    except Refused:
+    except ApiError:
         return "busy"
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from api.problems import Refused, wrong
+from api.problems import ApiError, wrong
 from api.roles import RIGHTS, Action, Role
-from kpis.scope import ALL_TENANTS, Everyone
+from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
 
 ALL: Final = "all"
@@ -38,16 +38,16 @@ class Identity:
         return Role.ADMIN in self.roles
 
     def require(self, action: Action) -> None:
-        """Raise ``Refused`` unless one of its roles may do this."""
+        """Raise ``ApiError`` unless one of its roles may do this."""
         if not any(action in RIGHTS[role].actions for role in self.roles):
-            raise Refused(403, "wrong-role", f"{_roles(self.roles)} may not do this ({action})")
+            raise ApiError(403, "wrong-role", f"{_roles(self.roles)} may not do this ({action})")
 
     def require_tab(self, tabs: Collection[str], what: str) -> None:
-        """Raise ``Refused`` unless it may open one of the tabs; ``what`` is what they show."""
+        """Raise ``ApiError`` unless it may open one of the tabs; ``what`` is what they show."""
         if self.tabs.isdisjoint(tabs):
-            raise Refused(403, "wrong-role", f"{_roles(self.roles)} may not see {what}")
+            raise ApiError(403, "wrong-role", f"{_roles(self.roles)} may not see {what}")
 
-    def tenant(self, asked: str | None) -> UUID | Everyone:
+    def tenant(self, asked: str | None) -> UUID | AllTenants:
         """Return the tenant whose data is meant: never what the client says without this check.
 
         Parameters
@@ -64,27 +64,27 @@ class Identity:
             return self._own()
         if asked == ALL:
             if not self.sees_all_tenants:
-                raise Refused(403, "wrong-tenant", "only administrators may ask across tenants; name one of yours")
+                raise ApiError(403, "wrong-tenant", "only administrators may ask across tenants; name one of yours")
             return ALL_TENANTS
         try:
             tenant = UUID(asked)
         except ValueError:
             raise wrong("tenant", "expected the tenant's id, a UUID, or all") from None
         if tenant not in self.tenants and not self.sees_all_tenants:
-            raise Refused(403, "wrong-tenant", f"tenant {tenant} is not one of yours")
+            raise ApiError(403, "wrong-tenant", f"tenant {tenant} is not one of yours")
         return tenant
 
     def may_see(self, tenant: UUID) -> bool:
         """Whether rows of this tenant are for it."""
         return self.sees_all_tenants or tenant in self.tenants
 
-    def _own(self) -> UUID | Everyone:
+    def _own(self) -> UUID | AllTenants:
         if self.sees_all_tenants:
             return ALL_TENANTS
         if len(self.tenants) == 1:
             return next(iter(self.tenants))
         if not self.tenants:
-            raise Refused(403, "wrong-tenant", "you were given no tenant; ask who manages access here")
+            raise ApiError(403, "wrong-tenant", "you were given no tenant; ask who manages access here")
         raise wrong("tenant", f"you have {counted(len(self.tenants), 'tenant')}; name one")
 
 

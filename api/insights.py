@@ -14,10 +14,10 @@ from api.parameters import InsightQuery
 from api.problems import documented, wrong
 from api.roles import INSIGHT_TABS, Action
 from api.services import services_of
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
 from models.insight_message import InsightMessage, message_of
 from models.insights import TYPES, InsightType
-from sinks.insight_store import Wanted, insight_page
+from storage.insight_store import InsightFilter, insight_page
 
 router: Final = APIRouter(tags=["insights"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=7)
@@ -48,8 +48,8 @@ async def insights(
     if start >= end:
         raise wrong("from", "the range must begin before it ends (to; now if left out)")
     tenant = caller.tenant(query.tenant)
-    wanted = Wanted(
-        tenant=None if isinstance(tenant, Everyone) else tenant,
+    wanted = InsightFilter(
+        tenant=None if isinstance(tenant, AllTenants) else tenant,
         types=tuple(sorted(seen if query.type is None else {query.type})),
         is_open=query.status == "open",
         since=start,

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.roles import Role
 from models.errors import SettingsError
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 from models.pages import cursor, page_of
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _LOG: Final = logging.getLogger(__name__)
 PREFIX: Final = "rmk_"
@@ -48,7 +48,7 @@ SETTINGS join_use_nulls = 1
 
 
 class StoredKey(NamedTuple):
-    """A key as it is kept: without its secret. ``tenant`` is ``ACROSS_TENANTS`` for administrators."""
+    """A key as it is kept: without its secret. ``tenant`` is ``ALL_TENANTS_ID`` for administrators."""
 
     id: str
     hash: str
@@ -121,7 +121,7 @@ def new_key(role: Role, tenant: UUID | None, label: str, now: datetime) -> tuple
         raise SettingsError("a key needs --tenant, except for the role admin, which is for all tenants")
     id_ = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    key = StoredKey(id_, _hash(secret), ACROSS_TENANTS if tenant is None else tenant, role, label, now)
+    key = StoredKey(id_, _hash(secret), ALL_TENANTS_ID if tenant is None else tenant, role, label, now)
     return key, f"{PREFIX}{id_}_{secret}"
 
 
@@ -129,7 +129,7 @@ def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
     """Write a new key, or that it was revoked; raises ``Unreachable``."""
     revision = 0 if key.revoked_at is None else 1
     row = (key.id, key.hash, key.tenant, key.role.value, key.label, key.created_at, key.revoked_at, revision)
-    put(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
+    insert_rows(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
 
 
 def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tuple[datetime, str] = FIRST) -> KeyRows:
@@ -138,7 +138,7 @@ def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tupl
     ``after`` is the last row of the page before: when it was made, and its id.
     """
     moment = f"{after[0].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
-    stored = ask(client, _STORED, {"limit": limit + 1, "after": moment, "after_id": after[1]}, aware=True)
+    stored = query_rows(client, _STORED, {"limit": limit + 1, "after": moment, "after_id": after[1]}, aware=True)
     page = page_of(stored, limit, lambda row: cursor(row["created_at"], row["id"]))
     rows = KeyRows([], [], {}, page.next)
     for row in page.rows:
@@ -172,7 +172,7 @@ def _tell(id_: str, why: str) -> None:
 
 def note_uses(client: Client, uses: dict[str, datetime]) -> None:
     """Write when keys were last used; raises ``Unreachable``."""
-    put(client, "api_key_uses", ("id", "used_at"), list(uses.items()))
+    insert_rows(client, "api_key_uses", ("id", "used_at"), list(uses.items()))
 
 
 def _stored(row: dict[str, Any]) -> StoredKey:

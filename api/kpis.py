@@ -9,23 +9,23 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from api.access import BEARER, Caller, allowed
+from api.disconnect import unless_gone
 from api.encoding import plain
-from api.gone import unless_gone
 from api.parameters import KpiQuery, NoQuery
-from api.problems import Refused, documented, wrong
+from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
 from kpis.display import notes
 from kpis.kpi import Kpi
-from kpis.query import figures
+from kpis.query import build_query
 from kpis.registry import ALL
-from kpis.scope import Everyone, Interval, Scope
-from kpis.stale import CONVERSATIONS_BEHIND, uncounted
-from sinks.reading import ask, ask_page
+from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
+from kpis.scope import AllTenants, Interval, Scope
+from storage.reading import ask_page, query_rows
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=30)
-_MOST_STEPS: Final = 50_000
+_MAX_STEPS: Final = 50_000
 _STEPS: Final = {
     Interval.MINUTE: timedelta(minutes=1),
     Interval.HOUR: timedelta(hours=1),
@@ -94,7 +94,7 @@ async def figure(
     """Return the number that `romashka kpi get` prints; split with `by`, a series with `every`."""
     kpi = ALL.get(id_)
     if kpi is None:
-        raise Refused(404, "unknown-figure", f"there is no key figure '{id_}'; GET /v1/kpis lists them all")
+        raise ApiError(404, "unknown-figure", f"there is no key figure '{id_}'; GET /v1/kpis lists them all")
     caller.identity.require_tab(AREA_TABS[kpi.area], f"figures of {kpi.area}")
     for field, names in (("by", query.by), *((name, [name]) for name in query.filters)):
         for name in names:
@@ -103,11 +103,11 @@ async def figure(
                     field, f"{kpi.id} has no '{name}'; expected one of {', '.join(kpi.dimensions) or 'nothing'}"
                 )
     scope = _scope(query, caller)
-    asked = figures([kpi.id], scope, query.by, query.every)
+    asked = build_query([kpi.id], scope, query.by, query.every)
     question = services_of(request).pool.run(
         lambda client: (
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
-            ask(client, CONVERSATIONS_BEHIND, {}),
+            query_rows(client, CONVERSATIONS_BEHIND, {}),
         )
     )
     (rows, total), standing = await unless_gone(request, question)
@@ -116,7 +116,7 @@ async def figure(
     return KpiAnswer.model_validate(
         {
             "definition": _definition(kpi),
-            "tenant": "all" if isinstance(scope.tenant, Everyone) else str(scope.tenant),
+            "tenant": "all" if isinstance(scope.tenant, AllTenants) else str(scope.tenant),
             "from": scope.first,
             "to": scope.limit,
             "filters": query.filters,
@@ -130,8 +130,8 @@ async def figure(
 
 def _scope(query: KpiQuery, caller: Caller) -> Scope:
     start, end = query.times(datetime.now(UTC), _DAYS)
-    if query.every is not None and (end - start) / _STEPS[query.every] > _MOST_STEPS:
-        raise wrong("every", f"that would be more than {_MOST_STEPS:,} steps; ask for longer steps or a shorter range")
+    if query.every is not None and (end - start) / _STEPS[query.every] > _MAX_STEPS:
+        raise wrong("every", f"that would be more than {_MAX_STEPS:,} steps; ask for longer steps or a shorter range")
     return query.scope(start, end, caller.tenant(query.tenant), query.durable_days)
 
 

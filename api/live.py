@@ -11,17 +11,17 @@ from fastapi import APIRouter, Depends, Query, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from api.access import Caller, allowed
-from api.gate import authenticate, credentials
-from api.hub import Watcher
+from api.auth_middleware import authenticate, credentials
+from api.broadcaster import Watcher
 from api.identity import Identity
 from api.insights import seen_types
 from api.parameters import Strict, TenantText
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Action
 from api.services import Services, services_of
 from api.shares import holders_of
 from api.snapshot import Event
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
 from models.errors import Unreachable
 
 router: Final = APIRouter(tags=["live"])
@@ -70,7 +70,7 @@ def _wants(caller: Caller, query: LiveQuery) -> Callable[[Event], bool]:
     def wants(event: Event) -> bool:
         if event.insight_type is not None and event.insight_type not in types:
             return False
-        return isinstance(tenant, Everyone) or event.tenant == tenant
+        return isinstance(tenant, AllTenants) or event.tenant == tenant
 
     return wants
 
@@ -111,7 +111,7 @@ async def _until_expired(websocket: WebSocket, services: Services, identity: Ide
             try:
                 if await authenticate(services, credentials(websocket.scope), _let_in) != identity:
                     return
-            except Refused as refused:
+            except ApiError as refused:
                 if refused.status == 401:
                     return
 

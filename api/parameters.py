@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from api.problems import wrong
 from kpis.period import PATTERN, instant, is_day, period
-from kpis.scope import FILTERS, Everyone, Interval, Scope, up_to_now
+from kpis.scope import FILTERS, AllTenants, Interval, Scope, up_to_now
 from models.errors import InvalidRequest, SettingsError
 from models.fields import EARLIEST, LATEST, Country, Label, Provider
 from models.insights import InsightType
@@ -98,7 +98,7 @@ class RangeQuery(TimesQuery):
         given = {name: getattr(self, name) for name in FILTERS}
         return {name: value for name, value in given.items() if value is not None}
 
-    def scope(self, start: datetime, end: datetime, tenant: UUID | Everyone, durable_days: int = 7) -> Scope:
+    def scope(self, start: datetime, end: datetime, tenant: UUID | AllTenants, durable_days: int = 7) -> Scope:
         """Return what the question is about."""
         return Scope(
             start,

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeVar
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from api.problems import Refused
+from api.problems import ApiError
 from api.shares import HOLDERS, Shares
 from models.errors import Unreachable
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 
 Answer = TypeVar("Answer")
 _LOG: Final = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Pool:
                 await self._shares.wait(holders)
         except TimeoutError:
             detail = "you have as many of these running as one may have at once; wait for an answer"
-            raise Refused(429, "too-many", detail, headers={"Retry-After": "5"}) from None
+            raise ApiError(429, "too-many", detail, headers={"Retry-After": "5"}) from None
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._free.acquire()
@@ -104,7 +104,7 @@ class Pool:
             if not isinstance(error, TimeoutError):
                 raise
             detail = "too many questions are asked at once; try again shortly"
-            raise Refused(503, "busy", detail, headers={"Retry-After": "5"}) from None
+            raise ApiError(503, "busy", detail, headers={"Retry-After": "5"}) from None
 
     def _done(self, future: asyncio.Future[Answer], holders: tuple[str, ...]) -> None:
         self._free.release()

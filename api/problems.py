@@ -53,7 +53,7 @@ class Problem(BaseModel):
     errors: Annotated[list[WrongField], Field(description="The values that cannot be used")] = []
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A request that is not answered; ``kind`` names the problem for programs."""
 
     def __init__(
@@ -85,18 +85,18 @@ class Refused(Exception):
         return Response(problem.model_dump_json(), self.status, self.headers, MEDIA_TYPE)
 
 
-def wrong(field: str, message: str) -> Refused:
+def wrong(field: str, message: str) -> ApiError:
     """Return the refusal of one value."""
-    return Refused(422, "wrong-value", f"{field}: {message}", errors=[WrongField(field=field, message=message)])
+    return ApiError(422, "wrong-value", f"{field}: {message}", errors=[WrongField(field=field, message=message)])
 
 
-def unreachable(error: Unreachable) -> Refused:
+def unreachable(error: Unreachable) -> ApiError:
     """Return what to say where ClickHouse did not answer; its own words are for the log, not for strangers."""
     _LOG.warning("%s", error)
     if "TIMEOUT_EXCEEDED" in str(error) or "code 159" in str(error):
-        return Refused(504, "too-slow", "the database took too long; ask for a shorter range, or for fewer parts")
+        return ApiError(504, "too-slow", "the database took too long; ask for a shorter range, or for fewer parts")
     detail = "the database does not answer; try again in a few seconds"
-    return Refused(503, "unavailable", detail, headers={"Retry-After": "5"})
+    return ApiError(503, "unavailable", detail, headers={"Retry-After": "5"})
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -125,7 +125,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def answer_with_problems(app: FastAPI) -> None:
     """Make the app answer every error as a problem."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _invalid_handshake)
     app.add_exception_handler(HTTPException, _http)
@@ -139,7 +139,7 @@ def request_id(request: Request) -> str:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    error = cast(Refused, error)  # registered for this class only
+    error = cast(ApiError, error)  # registered for this class only
     if request.scope["type"] == "websocket":
         raise error  # the shell refuses the handshake
     return error.response(request_id(request))
@@ -152,13 +152,13 @@ async def _http(request: Request, error: Exception) -> Response:
         404: f"there is nothing at {request.url.path}; /v1/openapi.json lists every address",
         405: f"{request.url.path} does not take {request.method}",
     }.get(error.status_code, str(error.detail))
-    return Refused(error.status_code, kind, detail, headers=error.headers).response(request_id(request))
+    return ApiError(error.status_code, kind, detail, headers=error.headers).response(request_id(request))
 
 
 async def _unusable(request: Request, error: Exception) -> Response:
     if isinstance(error, InvalidRequest):
         return wrong(error.field, error.message).response(request_id(request))
-    return Refused(422, "wrong-value", str(error)).response(request_id(request))
+    return ApiError(422, "wrong-value", str(error)).response(request_id(request))
 
 
 async def _away(request: Request, error: Exception) -> Response:
@@ -169,14 +169,14 @@ async def _away(request: Request, error: Exception) -> Response:
 async def _invalid_handshake(_: Request, error: Exception) -> Response:
     error = cast(WebSocketRequestValidationError, error)  # registered for this class only
     errors = [_field(one) for one in error.errors()]
-    raise Refused(422, "wrong-value", "; ".join(f"{one.field}: {one.message}" for one in errors[:3]), errors=errors)
+    raise ApiError(422, "wrong-value", "; ".join(f"{one.field}: {one.message}" for one in errors[:3]), errors=errors)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     error = cast(RequestValidationError, error)  # registered for this class only
     errors = [_field(one) for one in error.errors()]
     detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
-    return Refused(422, "wrong-value", detail, errors=errors[:20]).response(request_id(request))
+    return ApiError(422, "wrong-value", detail, errors=errors[:20]).response(request_id(request))
 
 
 def _field(error: Mapping[str, Any]) -> WrongField:

@@ -18,14 +18,14 @@ from starlette.responses import FileResponse
 from api.access import BEARER, Caller, allowed
 from api.identity import ALL
 from api.parameters import ListQuery, NoQuery, TenantText
-from api.problems import Refused, documented
+from api.problems import ApiError, documented
 from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
 from kpis.period import PATTERN
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
 from models.errors import Unreachable
 from models.fields import Label, Provider
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 from reports.compose import compose
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
@@ -128,7 +128,7 @@ async def list_(
 ) -> ReportList:
     """List the reports of a tenant, the newest first; of the types that your roles may see. Page by cursor."""
     tenant = caller.tenant(query.tenant)
-    whose = None if isinstance(tenant, Everyone) else tenant
+    whose = None if isinstance(tenant, AllTenants) else tenant
     after = query.after(datetime, UUID)
     wanted = Wanted(
         datetime.now(UTC) - _KEPT,
@@ -165,10 +165,10 @@ async def file(
     services = services_of(request)
     row = await services.pool.run(lambda client: find_made(client, id_))
     if row is None or not caller.identity.may_see(row["user_id"]) or not _may_see(caller, row):
-        raise Refused(404, "unknown-report", f"you have no report {id_}; GET /v1/reports lists them")
+        raise ApiError(404, "unknown-report", f"you have no report {id_}; GET /v1/reports lists them")
     path = await asyncio.to_thread(_kept, row["file_url"], services.configuration.reports)
     if path is None:
-        raise Refused(410, "gone", "the file is not kept here any more; have the report made again")
+        raise ApiError(410, "gone", "the file is not kept here any more; have the report made again")
     return FileResponse(path, media_type=ReportFormat(row["format"]).media_type, filename=path.name)
 
 
@@ -210,7 +210,7 @@ def _listed(row: dict[str, Any]) -> MadeReport:
     return MadeReport.model_validate(
         {
             "id": row["id"],
-            "tenant": ALL if row["user_id"] == ACROSS_TENANTS else str(row["user_id"]),
+            "tenant": ALL if row["user_id"] == ALL_TENANTS_ID else str(row["user_id"]),
             "title": row["title"],
             "type": row["type"] or None,
             "format": row["format"],

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.access import BEARER, Caller, allowed
 from api.identity import ALL
 from api.parameters import ListQuery, NoQuery, TenantText
-from api.problems import Refused, documented, wrong
+from api.problems import ApiError, documented, wrong
 from api.reports import Template
 from api.roles import REPORT_TABS, RIGHTS, Action
 from api.services import services_of
 from kpis.period import PATTERN
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
 from models.fields import Label, Provider
-from reports.delivery_journal import Journal
+from reports.delivery_log import Journal
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_limits import ScheduleLimits, TooManySchedules
@@ -103,7 +103,7 @@ async def list_(
 ) -> ScheduleList:
     """List schedules, of the types of report that your roles may see; administrators see those of every tenant."""
     tenant = caller.tenant(query.tenant)
-    whose = None if isinstance(tenant, Everyone) else tenant
+    whose = None if isinstance(tenant, AllTenants) else tenant
     now = datetime.now(UTC)
     types = tuple(one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one]))
     wanted = Wanted(whose, types, limit=query.limit, offset=query.offset)
@@ -195,7 +195,7 @@ def _add(client: Client, schedule: Schedule, now: datetime, limits: ScheduleLimi
     try:
         limits.check(schedule, schedules(client, schedule.tenant))
     except TooManySchedules as error:
-        raise Refused(409, "too-many", str(error)) from None
+        raise ApiError(409, "too-many", str(error)) from None
     put_schedule(client, schedule, now)
     return _state(client, schedule, now)
 
@@ -208,13 +208,13 @@ def _found(client: Client, id_: UUID, caller: Caller) -> Schedule:
     for one in schedules(client):
         if one.id == id_ and _is_theirs(one, caller):
             return one
-    raise Refused(404, "unknown-schedule", f"you have no schedule {id_}; GET /v1/schedules lists them")
+    raise ApiError(404, "unknown-schedule", f"you have no schedule {id_}; GET /v1/schedules lists them")
 
 
 def _is_theirs(schedule: Schedule, caller: Caller) -> bool:
     if caller.identity.tabs.isdisjoint(REPORT_TABS[schedule.type]):
         return False
-    if isinstance(schedule.tenant, Everyone):
+    if isinstance(schedule.tenant, AllTenants):
         return caller.identity.sees_all_tenants
     return caller.identity.may_see(schedule.tenant)
 
@@ -223,7 +223,7 @@ def _listed(schedule: Schedule, caller: Caller, how: str) -> ListedSchedule:
     may_change = any(Action.CHANGE_SCHEDULES in RIGHTS[role].actions for role in caller.identity.roles)
     return ListedSchedule(
         id=schedule.id,
-        tenant=ALL if isinstance(schedule.tenant, Everyone) else str(schedule.tenant),
+        tenant=ALL if isinstance(schedule.tenant, AllTenants) else str(schedule.tenant),
         name=schedule.name,
         type=schedule.type,
         format=schedule.format,

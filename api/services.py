@@ -13,18 +13,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.requests import HTTPConnection
 
+from api.api_key_cache import ApiKeyCache
+from api.audit_writer import AuditWriter
+from api.broadcaster import Broadcaster
 from api.cache import Cache, MemoryStore, RedisStore
-from api.hub import Hub
-from api.key_ring import KeyRing
 from api.keys import KeySigner, stored_keys
 from api.pool import Pool
-from api.rates import Limiter, MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import Limiter, MemoryLimiter, Rate, RedisLimiter
 from api.tokens import Provider, Tokens
-from api.trail import Trail
 from models.errors import SettingsError
 from reports.schedule_limits import DEFAULT_LIMITS, ScheduleLimits
-from sinks.audit_heads import HeadsFile
-from sinks.connection import ClickHouseAddress
+from storage.audit_heads import HeadsFile
+from storage.connection import ClickHouseAddress
 
 _HEAVY_AT_ONCE: Final = 3
 _HEAVY_SHARE: Final = 1
@@ -79,10 +79,10 @@ class Services:
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)
         self.cache = Cache(MemoryStore(clock) if self.redis is None else RedisStore(self.redis), clock)
         signer = KeySigner(configuration.secret)
-        self.ring = KeyRing(lambda: self.pool.run(lambda client: stored_keys(client, signer)), clock)
+        self.ring = ApiKeyCache(lambda: self.pool.run(lambda client: stored_keys(client, signer)), clock)
         self.tokens = None if configuration.provider is None else Tokens(configuration.provider, clock)
-        self.trail = Trail(self.pool, self.ring, configuration.secret, HeadsFile(configuration.audit_heads))
-        self.hub = Hub(self.pool)
+        self.trail = AuditWriter(self.pool, self.ring, configuration.secret, HeadsFile(configuration.audit_heads))
+        self.hub = Broadcaster(self.pool)
 
     @property
     def reading(self) -> Rate:

@@ -18,7 +18,7 @@ import aiohttp
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from api.problems import Refused
+from api.problems import ApiError
 from models.errors import SettingsError, Unreachable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -166,6 +166,6 @@ def _usable(document: Any) -> dict[str, PyJWK]:
     return keys
 
 
-def _away() -> Refused:
+def _away() -> ApiError:
     detail = "the sign-in service does not answer, so the token cannot be checked; try again shortly"
-    return Refused(503, "unavailable", detail, headers={"Retry-After": "5"})
+    return ApiError(503, "unavailable", detail, headers={"Retry-After": "5"})

@@ -13,8 +13,8 @@ from api.encoding import plain
 from models.insight_message import MESSAGE, message_of
 from models.insights import Insight, InsightType
 from models.sync_status import Condition, condition_of
-from sinks.insight_store import Wanted, stored_insights
-from sinks.reading import ask
+from storage.insight_store import InsightFilter, stored_insights
+from storage.reading import query_rows
 
 _WINDOWS: Final = """
 SELECT user_id, toString(integration_provider) AS provider, window_start, sum(queries) AS queries,
@@ -68,15 +68,15 @@ class Event(NamedTuple):
 
 def take(client: Client, now: datetime) -> Snapshot:
     """Return how everything stands; raises ``Unreachable``."""
-    rows = ask(client, _WINDOWS, {"since": f"{now.astimezone(UTC) - _MINUTES:%Y-%m-%d %H:%M:00}"})
+    rows = query_rows(client, _WINDOWS, {"since": f"{now.astimezone(UTC) - _MINUTES:%Y-%m-%d %H:%M:00}"})
     windows = {
         (row["user_id"], row["provider"], row["window_start"].replace(tzinfo=UTC)): Window(
             int(row["queries"]), int(row["successes"]), plain(row["p95_ms"])
         )
         for row in rows
     }
-    found = stored_insights(client, Wanted(since=now - _EPISODES))
-    links = {(row["user_id"], row["provider"]): row["sync_status"] for row in ask(client, _LINKS, {})}
+    found = stored_insights(client, InsightFilter(since=now - _EPISODES))
+    links = {(row["user_id"], row["provider"]): row["sync_status"] for row in query_rows(client, _LINKS, {})}
     return Snapshot(now, windows, _statuses(links, found), {one.id: one for one in found})
 
 

@@ -21,7 +21,7 @@ from jwt.exceptions import (
 )
 
 from api.identity import Identity
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Role
 from api.signing_keys import SigningKeys, check_url, fetched
 
@@ -30,7 +30,7 @@ ROLES_CLAIM: Final = "romashka_roles"
 TENANTS_CLAIM: Final = "romashka_tenants"
 _LEEWAY_SECONDS: Final = 30
 _CHECKED_SECONDS: Final = 30
-_MOST_CHECKED: Final = 1_000
+_MAX_CHECKED: Final = 1_000
 _KID: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
 
 
@@ -70,7 +70,7 @@ class Tokens:
         claims = await self._claims(token, admit)
         identity = _identity(claims)
         self._checked[name] = (identity, min(self._clock() + _CHECKED_SECONDS, float(claims["exp"])))
-        if len(self._checked) > _MOST_CHECKED:
+        if len(self._checked) > _MAX_CHECKED:
             self._checked.popitem(last=False)
         return identity
 
@@ -112,9 +112,9 @@ def _why(error: PyJWTError) -> str:
     return reasons.get(type(error), "it cannot be read, or its signature does not hold")
 
 
-def _bad(why: str) -> Refused:
+def _bad(why: str) -> ApiError:
     challenge = {"WWW-Authenticate": 'Bearer realm="romashka", error="invalid_token"'}
-    return Refused(401, "wrong-token", f"the token is not accepted: {why}", headers=challenge)
+    return ApiError(401, "wrong-token", f"the token is not accepted: {why}", headers=challenge)
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:

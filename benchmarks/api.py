@@ -25,13 +25,13 @@ from urllib.parse import urlsplit
 from api.keys import KeySigner, new_key, save
 from api.roles import Role
 from embedded.database import Database
-from kpis.stale import MARGIN_SECONDS
+from jobs.roll_ups import refresh
+from kpis.rollups.freshness import MARGIN_SECONDS
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
 from tests.loading import Loader
 
 _SECRET: Final = os.urandom(32)

@@ -32,8 +32,8 @@ import psutil
 from collector.access import add_producer_key
 from embedded.broker import Broker
 from embedded.database import Database
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 
 _SECRET: Final = os.urandom(32)

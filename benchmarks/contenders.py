@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress
 
 

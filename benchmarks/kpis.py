@@ -23,10 +23,10 @@ from benchmarks.kpis_timing import Timing
 from benchmarks.report import Sheet, machine, to_markdown, to_terminal
 from embedded.database import Database
 from kpis.analyses.catalogue import ANALYSES
-from kpis.query import ALL_TENANTS, Interval, Scope, figures
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query
 from kpis.registry import ALL
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 
 _DOCUMENT: Final = Path("docs/benchmarks.md")
 _BEGIN: Final = "<!-- make bench-kpis ARGS=--write: begin -->\n"
@@ -85,7 +85,7 @@ def _figures(timing: Timing, end: datetime) -> Sheet:
             (year, _ONE, None),
             (year, _EVERYONE, None),
         ]
-        cells = [str(timing.of(figures([id_], Scope(start, end, who), every=every))) for start, who, every in asked]
+        cells = [str(timing.of(build_query([id_], Scope(start, end, who), every=every))) for start, who, every in asked]
         rows.append((id_, *cells))
         out.print(*rows[-1])
     return Sheet(
@@ -104,7 +104,7 @@ def _ranges(timing: Timing, client: Client, end: datetime) -> Sheet:
             "(SELECT count() FROM conversation_days FINAL WHERE part = '' AND day_start >= {start:DateTime})",
             parameters={"start": f"{start:%Y-%m-%d %H:%M:%S}"},
         ).result_rows[0]
-        cells = [str(timing.of(figures([id_], Scope(start, end, _EVERYONE)))) for id_ in _SOME]
+        cells = [str(timing.of(build_query([id_], Scope(start, end, _EVERYONE)))) for id_ in _SOME]
         rows.append((f"{days} days", *(f"{one:,}" for one in counted), *cells))
     return Sheet(
         "By the length of the range, all tenants", ("range", "days of queries", "days of conversations", *_SOME), rows

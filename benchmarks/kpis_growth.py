@@ -13,9 +13,9 @@ from benchmarks.kpis_rows import Amount, fill, settle
 from benchmarks.kpis_timing import Timing
 from benchmarks.report import Sheet
 from embedded.database import Database
-from kpis.query import ALL_TENANTS, Scope, figures
-from sinks.connection import ClickHouseAddress, connect
+from kpis.query import ALL_TENANTS, Scope, build_query
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 
 _TIMES: Final = (1, 2, 4)
 _QUERIES, _CONVERSATIONS, _DAYS = 1_500_000, 150_000, 7
@@ -62,7 +62,7 @@ def _row(timing: Timing, client: Client, end: datetime) -> tuple[str, ...]:
     scope = Scope(midnight - timedelta(days=_DAYS - 1), midnight, ALL_TENANTS)
     cells = []
     for way in _WAYS:
-        rolled_up = timing.of(figures([way.id], scope))
-        raw = timing.of(figures([way.id], scope, way.by, rolled_up=False))
+        rolled_up = timing.of(build_query([way.id], scope))
+        raw = timing.of(build_query([way.id], scope, way.by, rolled_up=False))
         cells += [str(rolled_up), f"{raw}, {raw.processor / max(rolled_up.processor, 1):.0f} times"]
     return (f"{events:,}", f"{days:,}", *cells)

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
+from jobs.roll_ups import refresh
+from kpis.rollups.freshness import MARGIN_SECONDS
 from kpis.settings_model import new_entry
-from kpis.stale import MARGIN_SECONDS
-from sinks.tenant_settings import save
-from streams.rollup_job import refresh
+from storage.tenant_settings import save
 
 TENANTS: Final = 20
 SERIES: Final = 12

@@ -18,8 +18,8 @@ from benchmarks.paced import Paced, Sent
 from embedded.broker import Broker
 from embedded.database import Database
 from models.errors import RomashkaError
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.kafka.broker import ApacheKafka
 from tests.marks import between

@@ -12,9 +12,9 @@ from models.topics import QUERIES
 from simulator.rows import Message
 from simulator.scenario import Scenario
 from simulator.tenants import DEFAULT_TENANTS, Tenant
+from streams.bulk_producer import BulkProducer
+from streams.bulk_producer import Message as KafkaMessage
 from streams.kafka import KafkaAddress, create_topics
-from streams.produce import BulkProducer
-from streams.produce import Message as KafkaMessage
 
 _SEED: Final = 7
 _COPIES: Final = 4

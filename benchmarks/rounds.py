@@ -19,8 +19,8 @@ from embedded.broker import Broker
 from embedded.database import Database
 from embedded.ports import listen
 from models.errors import RomashkaError
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 
 _POLL_SECONDS: Final = 0.1

@@ -17,11 +17,11 @@ from models.rows import QUERY_METRICS
 from models.topics import QUERIES
 from simulator.rows import Message
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress
-from streams.columns import to_batch
+from storage.connection import ClickHouseAddress
+from streams.arrow_batches import to_batch
 from streams.decode import Decoder, Source
+from streams.detection.minutes import MinuteSeries
 from streams.kafka import KafkaAddress
-from streams.minutes import MinuteSeries
 from streams.partition import QueryPartition
 from streams.pseudonyms import Pseudonymiser
 

@@ -29,9 +29,9 @@ from yarl import URL
 from models.errors import RomashkaError
 from models.topics import QUERIES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress
 from sinks.dead_letters import DeadLetterRows
-from sinks.sealing import Sealer
+from storage.connection import ClickHouseAddress
+from storage.payload_cipher import PayloadCipher
 from streams.decode import Record
 from streams.delivery import Limits, Partition
 from streams.kafka import GroupTiming, KafkaAddress, topic_epochs
@@ -125,7 +125,7 @@ async def run(arguments: argparse.Namespace) -> None:
         ClickHouseSink(ClickHouseAddress(arguments.clickhouse_url, arguments.database)),
         metrics,
         Pseudonymiser(_SECRET, "k1"),
-        DeadLetterRows(Sealer(_SECRET)),
+        DeadLetterRows(PayloadCipher(_SECRET)),
         epochs=topic_epochs(kafka),
         publish=_refuse,
         clock=lambda: datetime.now(UTC),
@@ -134,7 +134,7 @@ async def run(arguments: argparse.Namespace) -> None:
     acknowledgements = Acknowledgements(pipeline)
     attach(app, pipeline, acknowledgements, arguments.mode)
     start_http_server(arguments.metrics_port, addr="127.0.0.1", registry=metrics.registry)
-    gc.freeze()  # as cli/worker.py does: what is compared is the way of the events, not the collector
+    gc.freeze()  # as cli/commands/worker.py does: what is compared is the way of the events, not the collector
     gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -23,8 +23,8 @@ from embedded.broker import Broker
 from embedded.database import Database
 from models.errors import RomashkaError
 from simulator.rows import Message
-from sinks.connection import ClickHouseAddress
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress
 
 _CONTENDERS: Final = (OURS, *STOCK)

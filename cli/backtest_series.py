@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any, Final, NamedTuple
 
 from cli.series_csv import CsvRows
-from detectors.backtest import Detector
-from detectors.performance import PerformanceDetector
-from detectors.value import ValueDetector
+from detectors.performance.detector import PerformanceDetector
+from detectors.series.backtest import Detector
+from detectors.series.detector import ValueDetector
 from models.errors import SettingsError
 from models.minutes import MinuteCounts
 

@@ -17,12 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.api_key_cache import ApiKeyCache
 from api.identity import Identity
-from api.key_ring import KeyRing
 from api.keys import KeySigner, stored_keys
 from api.pool import Pool
-from api.problems import Refused
-from api.rates import MemoryLimiter, Rate, seconds
+from api.problems import ApiError
+from api.rate_limit import MemoryLimiter, Rate, seconds
 from api.tokens import Tokens
 from cli.api_server import configuration, listening, server_config, trusted_proxies
 from cli.console import err, log_to_stderr
@@ -49,7 +49,7 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
     """
     pool = Pool(chosen.clickhouse, _CONNECTIONS)
     signer, scopes = KeySigner(chosen.secret), ScopeSigner(chosen.secret)
-    ring = KeyRing(lambda: pool.run(lambda client: stored_keys(client, signer)), time.time)
+    ring = ApiKeyCache(lambda: pool.run(lambda client: stored_keys(client, signer)), time.time)
     provider = configuration(chosen).provider
     tokens = None if provider is None else Tokens(provider, time.time)
     access = Access(
@@ -65,16 +65,16 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
     return collector, pool
 
 
-def _authenticate(ring: KeyRing, tokens: Tokens | None) -> Callable[[str], Awaitable[Identity]]:
+def _authenticate(ring: ApiKeyCache, tokens: Tokens | None) -> Callable[[str], Awaitable[Identity]]:
     limiter = MemoryLimiter(time.monotonic)
 
     async def admit() -> None:
         if wait := await limiter.take("sign-in keys", _KEY_FETCHES):
-            raise Refused(429, "too-many", "too many unknown tokens", headers={"Retry-After": seconds(wait)})
+            raise ApiError(429, "too-many", "too many unknown tokens", headers={"Retry-After": seconds(wait)})
 
     async def identity(token: str) -> Identity:
         if not token:
-            raise Refused(
+            raise ApiError(
                 401,
                 "no-token",
                 "send a producer's key: Authorization: Bearer rmk_...",

@@ -12,13 +12,13 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from cli.jobs import run_job
+from cli.commands.jobs import run_job
 from cli.settings import settings
+from jobs import business_impact, customers
+from jobs.kpi_changes import kpi_change_job
+from jobs.roll_ups import ROLLUPS, refresh
 from models.insights import Insight
-from streams import customer_jobs, impact_jobs
-from streams.kpi_change_job import kpi_change_job
-from streams.produce import BulkProducer
-from streams.rollup_job import ROLLUPS, refresh
+from streams.bulk_producer import BulkProducer
 
 
 def _roll_up(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - the database's clock decides
@@ -26,7 +26,7 @@ def _roll_up(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG00
     return ()
 
 
-_JOBS: Final = (ROLLUPS._replace(run=_roll_up), kpi_change_job(), *impact_jobs.JOBS, *customer_jobs.JOBS)
+_JOBS: Final = (ROLLUPS._replace(run=_roll_up), kpi_change_job(), *business_impact.JOBS, *customers.JOBS)
 
 
 def main() -> None:

@@ -13,14 +13,14 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from cli.commands.dashboards import write_pages
 from cli.console import err, out, styled
-from cli.dashboards import write_pages
 from cli.demo_traffic import DAYS, SHOWN
 from kpis.settings_model import new_entry
 from models.counting import counted
 from simulator.tenants import DEFAULT_TENANTS
-from sinks.tenant_names import save_name
-from sinks.tenant_settings import save
+from storage.tenant_names import save_name
+from storage.tenant_settings import save
 
 # What the shown tenant says its costs are: without them there are no savings to show.
 _COSTS: Final = {

@@ -19,7 +19,7 @@ from cli.console import cell, styled
 from kpis.display import shown
 from kpis.kpi import Unit
 from models.counting import counted
-from sinks.reading import ask
+from storage.reading import query_rows
 
 _PROVIDERS: Final = """
 SELECT integration_provider AS provider, sum(queries) AS query_count, sum(successes) / sum(queries) AS success_rate,
@@ -58,10 +58,10 @@ def gather(client: Client, metrics_url: str) -> Facts:
     """Ask the worker and the database."""
     return Facts(
         metrics=worker_metrics(metrics_url),
-        providers=ask(client, _PROVIDERS, {}),
-        health={row["provider"]: row for row in ask(client, _HEALTH, {})},
-        windows=ask(client, _WINDOWS, {}),
-        letters=ask(client, _LETTERS, {}),
+        providers=query_rows(client, _PROVIDERS, {}),
+        health={row["provider"]: row for row in query_rows(client, _HEALTH, {})},
+        windows=query_rows(client, _WINDOWS, {}),
+        letters=query_rows(client, _LETTERS, {}),
     )
 
 

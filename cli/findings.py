@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from rich.console import Group
 
+from cli.commands.insights import span_of
 from cli.console import table
-from cli.insights import span_of
 from models.counting import counted
-from models.insights import ACROSS_TENANTS, Insight
+from models.insights import ALL_TENANTS_ID, Insight
 from simulator.incidents import Incident
 
 # A finding belongs to an incident if it begins while that lasts, or this soon after: few queries show it late.
@@ -82,7 +82,7 @@ def _about(incident: Incident, insights: Sequence[Insight]) -> tuple[Insight, ..
         one
         for one in insights
         if one.integration_provider == incident.provider
-        and (incident.tenant is None or one.user_id in {incident.tenant, ACROSS_TENANTS})
+        and (incident.tenant is None or one.user_id in {incident.tenant, ALL_TENANTS_ID})
         and incident.start <= one.started_at <= incident.end + _LATE
     ]
-    return tuple(sorted(found, key=lambda one: (one.user_id != ACROSS_TENANTS, one.started_at)))
+    return tuple(sorted(found, key=lambda one: (one.user_id != ALL_TENANTS_ID, one.started_at)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 
 from cli.console import err
-from kpis.stale import CONVERSATIONS_BEHIND, EXPECTED_SECONDS, uncounted
-from sinks.reading import ask
+from kpis.rollups.freshness import CONVERSATIONS_BEHIND, EXPECTED_SECONDS, uncounted
+from storage.reading import query_rows
 
 
 def behind(client: Client, tolerated: int = EXPECTED_SECONDS) -> str:
     """Return in words how far figures of conversations are behind; nothing up to ``tolerated`` seconds."""
-    seconds = int(ask(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
+    seconds = int(query_rows(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
     if seconds <= tolerated:
         return ""
     if seconds <= EXPECTED_SECONDS:

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from cli.commands import MARKUP, OnDemand
+from cli.command_table import MARKUP, OnDemand
 from cli.console import debugging, err, styled
 from models.errors import InvalidRequest, RomashkaError
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from cli.series_csv import CsvRows
 from cli.series_times import TimeFormat, TimeReader
-from detectors.backtest import Incident
+from detectors.series.backtest import Incident
 from models.errors import SettingsError
 
 _STARTS: Final = frozenset({"start", "started_at", "start_time", "begin", "from"})

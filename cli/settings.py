@@ -15,11 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.errors import ConfigurationError, SettingsError
 from models.sync_status import Vocabulary
 from reports.mail import MailServer
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 
 if TYPE_CHECKING:  # every command imports this module, and few need Kafka's libraries
     from streams.delivery import Limits
-    from streams.jobs import JobLimits
+    from streams.job import JobLimits
     from streams.kafka import GroupTiming, KafkaAddress
 
 _MIN_KEY_BYTES = 16
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
     @property
     def job_limits(self) -> JobLimits:
         """What one run of a periodic job may take."""
-        from streams.jobs import JobLimits  # noqa: PLC0415 - ClickHouse's client, of which some commands need nothing
+        from streams.job import JobLimits  # noqa: PLC0415 - ClickHouse's client, of which some commands need nothing
 
         return JobLimits(self.job_memory_megabytes * 1_048_576, self.job_seconds)
 

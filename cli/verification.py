@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 from simulator.totals import Totals
-from sinks.reading import ask
+from storage.reading import query_rows
 
 EVENT_TABLES: Final = {
     QUERIES.name: "integration_query_metrics",
@@ -54,12 +54,12 @@ def differences(client: Client, truth: Totals) -> list[str]:
 
 def detected_through(client: Client) -> datetime | None:
     """Return the last minute that every detector has passed, ``None`` before there are any."""
-    (row,) = ask(client, _DETECTED, {})
+    (row,) = query_rows(client, _DETECTED, {})
     return row["reached"].replace(tzinfo=UTC) if row["partitions"] and row["leaders"] else None
 
 
 def _count(client: Client, table: str) -> int:
-    return int(ask(client, _COUNT.format(table=table), {})[0]["events"])
+    return int(query_rows(client, _COUNT.format(table=table), {})[0]["events"])
 
 
 def _compared(about: str, sent: dict[Any, Any], stored: dict[Any, Any]) -> dict[str, tuple[Any, Any]]:
@@ -88,7 +88,7 @@ def _stored_queries(client: Client) -> dict[Any, Any]:
             row["confidence"],
             row["impact"],
         )
-        for row in ask(client, _WINDOWS, {})
+        for row in query_rows(client, _WINDOWS, {})
     }
 
 
@@ -107,7 +107,7 @@ def _stored_outcomes(client: Client) -> dict[Any, Any]:
     types: dict[str, dict[str, int]] = {}
     value: dict[str, Decimal] = {}
     stars: dict[str, Decimal] = {}
-    for row in ask(client, _OUTCOMES, {}):
+    for row in query_rows(client, _OUTCOMES, {}):
         tenant = str(row["user_id"])
         types.setdefault(tenant, {})[row["outcome_type"]] = row["n"]
         value[tenant] = value.get(tenant, Decimal(0)) + (row["value"] or 0)

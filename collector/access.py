@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.identity import Identity
 from api.keys import KeySigner, StoredKey, new_key, save
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Action, Role
 from collector.body import TOPICS
 from models.errors import SettingsError, Unreachable
-from models.insights import ACROSS_TENANTS
-from sinks.reading import ask
-from sinks.writing import put
+from models.insights import ALL_TENANTS_ID
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _LOG: Final = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 5.0
@@ -107,7 +107,7 @@ class Access:
             await self._refresh()
         except Unreachable as error:
             return self._recall(digest, error)
-        except Refused as refused:
+        except ApiError as refused:
             if refused.status < 500:
                 self._remembered.pop(digest, None)
                 raise
@@ -160,7 +160,7 @@ class ScopeSigner:
 def stored_scopes(client: Client, signer: ScopeSigner) -> dict[str, Scope]:
     """Return the scopes of all keys by key id; one that is not signed lets nothing through. Raises ``Unreachable``."""
     scopes = {}
-    for row in ask(client, "SELECT id, all_tenants, tenants, topics, mac FROM producer_scopes FINAL", {}):
+    for row in query_rows(client, "SELECT id, all_tenants, tenants, topics, mac FROM producer_scopes FINAL", {}):
         id_ = str(row["id"])
         scope = Scope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"]))
         signed = hmac.compare_digest(signer.mac(id_, scope).encode(), str(row["mac"]).encode())
@@ -192,10 +192,10 @@ def add_producer_key(
     unknown = [topic for topic in topics if topic not in TOPICS]
     if unknown:
         raise SettingsError(f"there is no topic '{unknown[0]}'; expected one of {', '.join(TOPICS)}")
-    key, shown = new_key(Role.PRODUCER, tenants[0] if tenants else ACROSS_TENANTS, label, now)
+    key, shown = new_key(Role.PRODUCER, tenants[0] if tenants else ALL_TENANTS_ID, label, now)
     scope = Scope(all_tenants, frozenset(tenants), frozenset(TOPICS[topic].name for topic in topics))
     # The scope comes first: a key without one would be for its first tenant and every topic.
-    put(
+    insert_rows(
         client,
         "producer_scopes",
         ("id", "all_tenants", "tenants", "topics", "entered_at", "mac"),

@@ -19,8 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.problems import Refused, unreachable
-from api.rates import MemoryLimiter, Rate
+from api.problems import ApiError, unreachable
+from api.rate_limit import MemoryLimiter, Rate
 from collector.access import Access, Producer
 from collector.body import MAX_BODY_BYTES, TOPICS, Item, items, plain_body
 from collector.intake import UNACKNOWLEDGED, Intake, Verdict
@@ -137,14 +137,14 @@ class Collector:
             response = await self._answer(request)
         except ClientDisconnect:
             return
-        except Refused as refused:
+        except ApiError as refused:
             response = _error_response(request, refused, request_id)
         except Unreachable as error:
             response = _error_response(request, unreachable(error), request_id)
         except Exception:  # noqa: BLE001 - the outermost frame: the client gets an id, the log gets the traceback
             _LOG.exception("request %s failed", request_id)
             detail = f"something failed that should not; tell us the request id {request_id}"
-            response = _error_response(request, Refused(500, "fault", detail), request_id)
+            response = _error_response(request, ApiError(500, "fault", detail), request_id)
         path = scope["path"] if scope["path"] in self._routes else "other"
         self.metrics.requests.labels(path, str(response.status_code)).inc()
         self.metrics.seconds.labels(path).observe(self._clock() - began)
@@ -156,7 +156,7 @@ class Collector:
     async def _answer(self, request: Request) -> Response:
         method, route = self._routes.get(request.url.path, ("", None))
         if route is None:
-            raise Refused(404, "unknown-address", f"there is nothing at {request.url.path}")
+            raise ApiError(404, "unknown-address", f"there is nothing at {request.url.path}")
         if request.method == "OPTIONS" and self._cors(request):
             return Response(
                 status_code=204,
@@ -168,14 +168,14 @@ class Collector:
             )
         if request.method != method:
             detail = f"{request.url.path} does not take {request.method}"
-            raise Refused(405, "wrong-method", detail, headers={"Allow": method})
+            raise ApiError(405, "wrong-method", detail, headers={"Allow": method})
         return await route(request)
 
     async def _events(self, request: Request) -> Response:
         producer = await self._admit(request)
         topic = request.query_params.get("topic")
         if topic is not None and topic not in TOPICS:
-            raise Refused(422, "wrong-value", f"topic: expected one of {', '.join(TOPICS)}")
+            raise ApiError(422, "wrong-value", f"topic: expected one of {', '.join(TOPICS)}")
         with self._in_flight.hold(_declared(request)):
             body = await self._body(request)
             found = items(body, _media_type(request), topic)
@@ -204,7 +204,7 @@ class Collector:
         producer = await self._admit(request)
         text = request.query_params.get("days", "7")
         if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= _MAX_DAYS:
-            raise Refused(422, "wrong-value", f"days: expected a number from 1 to {_MAX_DAYS}")
+            raise ApiError(422, "wrong-value", f"days: expected a number from 1 to {_MAX_DAYS}")
         await self._database.run(self.rejections.write)
         rows = await self._database.run(lambda client: read_rejections(client, producer.name, int(text)))
         return _json(200, {"days": int(text), "events": sum(row["events"] for row in rows), "reasons": rows})
@@ -213,10 +213,10 @@ class Collector:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
             return await self._access.producer(token.strip() if scheme.lower() == "bearer" else "")
-        except Refused as refused:
+        except ApiError as refused:
             address = request.client.host if request.client else "unknown"
             if refused.status == 401 and await self._strangers.take(address, _STRANGERS):
-                raise Refused(
+                raise ApiError(
                     429, "too-many", "too many wrong keys from this address", headers={"Retry-After": "60"}
                 ) from None
             raise
@@ -233,7 +233,7 @@ class Collector:
                     chunks.append(chunk)
         except TimeoutError:
             detail = f"the body did not arrive within {self._limits.body_seconds:g} s; send the same again"
-            raise Refused(408, "too-slow", detail) from None
+            raise ApiError(408, "too-slow", detail) from None
         return plain_body(b"".join(chunks), request.headers.get("content-encoding", "").lower())
 
     async def _take(self, producer: Producer, found: Sequence[Item], request: Request) -> list[Verdict]:
@@ -251,7 +251,7 @@ class Collector:
     async def _write_rejections(self) -> None:
         try:
             await self._database.run(self.rejections.write)
-        except (Unreachable, Refused) as error:
+        except (Unreachable, ApiError) as error:
             _LOG.warning("the counts of rejected events cannot be written: %s", error)
         else:
             self.rejections.forget_before(self._now().date() - timedelta(days=1))
@@ -267,7 +267,7 @@ class Collector:
         }
 
 
-def _error_response(request: Request, refused: Refused, request_id: str) -> Response:
+def _error_response(request: Request, refused: ApiError, request_id: str) -> Response:
     """Return a refusal as the address promises it: a problem (RFC 9457), or what OTLP's exporters read."""
     if request.url.path == _TRACES:
         return status_response(refused, _media_type(request))
@@ -288,13 +288,13 @@ def _declared(request: Request) -> int:
     return int(text)
 
 
-def _too_large() -> Refused:
-    return Refused(413, "too-large", f"a body may have {MAX_BODY_BYTES} bytes; send fewer events at once")
+def _too_large() -> ApiError:
+    return ApiError(413, "too-large", f"a body may have {MAX_BODY_BYTES} bytes; send fewer events at once")
 
 
-def _kafka_away() -> Refused:
+def _kafka_away() -> ApiError:
     detail = "Kafka did not acknowledge all of it; send the same again, what was taken is counted once"
-    return Refused(503, "kafka-away", detail, headers={"Retry-After": "5"})
+    return ApiError(503, "kafka-away", detail, headers={"Retry-After": "5"})
 
 
 def _trace_headers(request: Request) -> list[tuple[str, str | bytes | None]]:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from api.problems import Refused
+from api.problems import ApiError
 from models.topics import INGEST, Topic
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
@@ -44,19 +44,19 @@ def plain_body(body: bytes, encoding: str) -> bytes:
     if encoding in {"", "identity"}:
         return body
     if encoding != "gzip":
-        raise Refused(415, "wrong-encoding", "Content-Encoding: expected gzip or none")
+        raise ApiError(415, "wrong-encoding", "Content-Encoding: expected gzip or none")
     unpacked = b""
     try:
         while body:
             member = zlib.decompressobj(_GZIP_WINDOW)
             unpacked += member.decompress(body, MAX_PLAIN_BYTES + 1 - len(unpacked))
             if len(unpacked) > MAX_PLAIN_BYTES:
-                raise Refused(413, "too-large", f"the body may unpack to {MAX_PLAIN_BYTES} bytes at most; send fewer")
+                raise ApiError(413, "too-large", f"the body may unpack to {MAX_PLAIN_BYTES} bytes at most; send fewer")
             if not member.eof:
-                raise Refused(400, "wrong-body", "the gzip body ends too early")
+                raise ApiError(400, "wrong-body", "the gzip body ends too early")
             body = member.unused_data
     except zlib.error:
-        raise Refused(400, "wrong-body", "the body is not gzip, as Content-Encoding says") from None
+        raise ApiError(400, "wrong-body", "the body is not gzip, as Content-Encoding says") from None
     return unpacked
 
 
@@ -78,16 +78,16 @@ def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
         _check_count(len(lines))
         return [_line(line, topic) for line in lines]
     if media_type != JSON_TYPE:
-        raise Refused(415, "wrong-type", f"Content-Type: expected {JSON_TYPE} or application/x-ndjson")
+        raise ApiError(415, "wrong-type", f"Content-Type: expected {JSON_TYPE} or application/x-ndjson")
     try:
         return [_item(value, text, topic) for value, text in _elements(body.decode())]
     except (ValueError, RecursionError):
-        raise Refused(400, "wrong-body", "the body is not valid JSON in UTF-8") from None
+        raise ApiError(400, "wrong-body", "the body is not valid JSON in UTF-8") from None
 
 
 def _check_count(count: int) -> None:
     if count > MAX_EVENTS:
-        raise Refused(413, "too-many-events", f"a request may have {MAX_EVENTS} events; send several requests")
+        raise ApiError(413, "too-many-events", f"a request may have {MAX_EVENTS} events; send several requests")
 
 
 def _elements(text: str) -> Iterator[tuple[Any, str]]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from api.problems import Refused
-from api.rates import seconds
+from api.problems import ApiError
+from api.rate_limit import seconds
 from models.counting import counted
 
 _MAX_BUCKETS: Final = 10_000
@@ -47,7 +47,7 @@ class EventQuota:
             wait = seconds(-tokens / self._per_second)
             rate = counted(round(self._per_second), "event")
             detail = f"you may send {rate} a second; wait {wait} s and send the same again"
-            raise Refused(429, "too-many", detail, headers={"Retry-After": wait})
+            raise ApiError(429, "too-many", detail, headers={"Retry-After": wait})
 
 
 class InFlight:
@@ -59,9 +59,9 @@ class InFlight:
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
-        """Hold room for a body; raises ``Refused`` (503) where there is none."""
+        """Hold room for a body; raises ``ApiError`` (503) where there is none."""
         if self._bytes + size > self._max_bytes:
-            raise Refused(
+            raise ApiError(
                 503, "busy", "too much is under way; send the same again shortly", headers={"Retry-After": "1"}
             )
         self._bytes += size

@@ -19,7 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from starlette.responses import Response
 
-from api.problems import Refused
+from api.problems import ApiError
 from collector.body import JSON_TYPE, Item
 from models.topics import QUERIES
 
@@ -83,11 +83,11 @@ def trace_request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
             _use_base64(message)
             return ParseDict(message, ExportTraceServiceRequest(), ignore_unknown_fields=True)
     except (DecodeError, ParseError, ValueError, TypeError, AttributeError, RecursionError):
-        raise Refused(400, "wrong-body", "the body is no OTLP ExportTraceServiceRequest") from None
-    raise Refused(415, "wrong-type", f"Content-Type: expected {PROTOBUF_TYPE} or {JSON_TYPE}")
+        raise ApiError(400, "wrong-body", "the body is no OTLP ExportTraceServiceRequest") from None
+    raise ApiError(415, "wrong-type", f"Content-Type: expected {PROTOBUF_TYPE} or {JSON_TYPE}")
 
 
-def status_response(refused: Refused, media_type: str) -> Response:
+def status_response(refused: ApiError, media_type: str) -> Response:
     """Return an error as OTLP has it: a ``google.rpc.Status`` in the encoding of the request."""
     status = RpcStatus(code=_RPC_CODES.get(refused.status, _RPC_UNKNOWN), message=refused.detail)
     if media_type == PROTOBUF_TYPE:

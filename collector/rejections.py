@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from collector.intake import UNACKNOWLEDGED, Verdict
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _LOG: Final = logging.getLogger(__name__)
 # Reasons and topics are few; keys are not, and one that is stolen must not fill the memory.
@@ -85,7 +85,7 @@ class Rejections:
             (*kind, self._process, count.detail, events, count.latest_at, events)
             for kind, (count, events) in changed.items()
         ]
-        put(client, "producer_rejections", _COLUMNS, rows)
+        insert_rows(client, "producer_rejections", _COLUMNS, rows)
         for count, events in changed.values():
             count.changed = count.events != events
 
@@ -97,4 +97,4 @@ class Rejections:
 
 def read_rejections(client: Client, producer: str, days: int) -> list[dict[str, Any]]:
     """Return a producer's rejections by topic and reason; raises ``Unreachable``."""
-    return ask(client, _READ, {"producer": producer, "days": days}, aware=True)
+    return query_rows(client, _READ, {"producer": producer, "days": days}, aware=True)

@@ -9,11 +9,11 @@ from grafana_foundation_sdk.models import dashboard
 
 from dashboards.links import address
 from dashboards.palette import PROVIDERS
-from dashboards.panel import Column, Panel, Picture, Thresholds
+from dashboards.panel import Column, Panel, PanelType, Thresholds
 from dashboards.units import FORMATS
 from kpis.kpi import Unit
 
-NUMBERS: Final = frozenset({Picture.STAT, Picture.GAUGE, Picture.BAR_GAUGE})
+NUMBERS: Final = frozenset({PanelType.STAT, PanelType.GAUGE, PanelType.BAR_GAUGE})
 _COLOURS: Final = {"ok": "green", "warning": "orange", "critical": "red", "neutral": "text"}
 _BAND: Final = ("lower", "upper")
 _DASH: Final = "-"
@@ -26,8 +26,8 @@ _BY_PROVIDER: Final = ("provider", "integration")
 def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
     """Return what holds for every field of a panel."""
     # A heat map's cells are counts: the unit is that of its rows, which the axis has.
-    format_ = FORMATS[panel.unit] if panel.unit is not None and panel.picture is not Picture.HEATMAP else None
-    of_stat = panel.picture is Picture.STAT
+    format_ = FORMATS[panel.unit] if panel.unit is not None and panel.picture is not PanelType.HEATMAP else None
+    of_stat = panel.picture is PanelType.STAT
     if panel.card is not None:
         return _of_cards(panel.card, panel.no_data)
     return dashboard.FieldConfig(
@@ -44,7 +44,7 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
 
 def _decimals(panel: Panel) -> int | None:
     # An amount in a tile is shortened to thousands and millions: 16.8 K rather than 17 K.
-    shortened = panel.picture is Picture.HEATMAP or (panel.tile is not None and panel.unit is Unit.MONEY)
+    shortened = panel.picture is PanelType.HEATMAP or (panel.tile is not None and panel.unit is Unit.MONEY)
     return None if panel.unit is None or shortened else FORMATS[panel.unit].decimals
 
 
@@ -52,7 +52,7 @@ def _colours(panel: Panel) -> dashboard.FieldColor:
     """Return how values are coloured: by their lines; bars without any have one colour, which says nothing."""
     if panel.picture not in NUMBERS:
         return dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
-    if panel.thresholds or panel.picture is Picture.STAT:
+    if panel.thresholds or panel.picture is PanelType.STAT:
         return dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
     return dashboard.FieldColor(mode=dashboard.FieldColorModeId.FIXED, fixed_color="blue")
 
@@ -92,7 +92,7 @@ def steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
 
 def overrides(panel: Panel, kept: Sequence[str]) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
     """Return what holds for single fields: columns by name, and lines of providers by theirs."""
-    if panel.by and panel.by[0] in _BY_PROVIDER and panel.picture in {Picture.TIME_SERIES, Picture.TIME_BARS}:
+    if panel.by and panel.by[0] in _BY_PROVIDER and panel.picture in {PanelType.TIME_SERIES, PanelType.TIME_BARS}:
         for name, colour in PROVIDERS.items():
             # Grafana matches the name that a field has before displayName: the figure's and the label's.
             yield _override("byRegexp", f"/\\b{name}\\b/", {"color": {"mode": "fixed", "fixedColor": colour}})
@@ -134,7 +134,7 @@ def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, 
         properties["thresholds"] = _plain(steps(column.thresholds))
     if column.states or column.blank:
         properties["mappings"] = [_mapping(column)]
-    if panel.picture is Picture.TABLE:
+    if panel.picture is PanelType.TABLE:
         properties |= _cell(column)
     if column.link is not None:
         properties["links"] = [{"title": column.link.title, "url": address(column.link, kept)}]

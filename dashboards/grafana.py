@@ -12,12 +12,12 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import fields, live, marks, prometheus, shared, tiles, variables
+from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, variables
 from dashboards.clickhouse import Frame, Query, source
 from dashboards.links import link, to_tabs
-from dashboards.panel import WIDTH, Ask, Origin, Panel, Picture, Tab
-from dashboards.pictures import Drawing, drawing
-from kpis.dialect import Grafana
+from dashboards.panel import WIDTH, Origin, Panel, PanelQuery, PanelType, Tab
+from dashboards.panel_types import Drawing, drawing
+from kpis.sql.dialect import Grafana
 
 TAG: Final = "romashka-ia"
 
@@ -46,7 +46,7 @@ def build(tab: Tab) -> dashboard.Dashboard:
         .timepicker(builders.TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m", "15m"]))
         .links(to_tabs(tab))
         .variables(list(variables.of(tab)))
-        .annotations(marks.of(tab))
+        .annotations(chart_annotations.of(tab))
     )
     for row in tab.rows:
         heading = builders.Row(row.title)
@@ -56,12 +56,12 @@ def build(tab: Tab) -> dashboard.Dashboard:
     return _numbered(built.build(), tab)
 
 
-def statement(ask: Ask, tab: Tab) -> str:
+def statement(ask: PanelQuery, tab: Tab) -> str:
     """Return what Grafana sends, macros and variables included."""
     return ask.render(_dialect(ask, tab))
 
 
-def _dialect(ask: Ask, tab: Tab) -> Grafana:
+def _dialect(ask: PanelQuery, tab: Tab) -> Grafana:
     return Grafana(variables=("tenant", *(name for name in tab.variables if name in ask.filters)))
 
 
@@ -114,16 +114,16 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
 
 
 def _source(panel: Panel) -> DataSourceRef:
-    if panel.is_live or panel.picture is Picture.ALERTS:
-        return live.source()
+    if panel.is_live or panel.picture is PanelType.ALERTS:
+        return grafana_live.source()
     if shared.is_shown(panel):
         return shared.SOURCE
     return prometheus.source() if panel.origin is Origin.METRICS else source()
 
 
-def _target(ref: str, ask: Ask, panel: Panel, tab: Tab, drawn: Drawing) -> Builder[Dataquery]:
+def _target(ref: str, ask: PanelQuery, panel: Panel, tab: Tab, drawn: Drawing) -> Builder[Dataquery]:
     if ask.pushed:
-        return live.Listen(ref, ask.pushed)
+        return grafana_live.Listen(ref, ask.pushed)
     if panel.tile is not None:
         return _answered(ref, panel, panel.tile.asks, tiles.statement(panel.tile, _dialect(ask, tab)))
     if ask.shared is not None:
@@ -143,5 +143,5 @@ def _description(panel: Panel, tab: Tab) -> str:
     narrows = frozenset.intersection(*by_all) if by_all else frozenset()
     ignored = [variables.LABELS[name] for name in tab.variables if name not in narrows]
     narrowed = f" Not narrowed by: {', '.join(ignored).lower()}." if ignored else ""
-    dash = f" A dash: {panel.no_data}." if panel.picture is Picture.STAT else ""
+    dash = f" A dash: {panel.no_data}." if panel.picture is PanelType.STAT else ""
     return panel.description + narrowed + dash

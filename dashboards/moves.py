@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards import tiles
-from kpis.analyses.facts import Over
-from kpis.dialect import Dialect
+from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Kpi
 from kpis.query import select
 from kpis.registry import get
+from kpis.sql.dialect import Dialect
 
 FIGURES: Final = (
     "conversation_count",
@@ -33,8 +33,8 @@ _COMPARABLE: Final = 0.1
 def statement(dialect: Dialect) -> str:
     """Return a row for each of the figures that moved most, the largest change first."""
     kpis = [get(id_) for id_ in FIGURES]
-    of_range = Over(dialect, "range_start", "range_end")
-    before = Over(dialect, "before_start", "range_start")
+    of_range = RangeOverride(dialect, "range_start", "range_end")
+    before = RangeOverride(dialect, "before_start", "range_start")
     moved = ",\n    ".join(_row(kpi) for kpi in kpis)
     return f"""
 WITH assumeNotNull((SELECT {dialect.start})) AS range_start, assumeNotNull((SELECT {dialect.end})) AS range_end,

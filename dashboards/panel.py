@@ -1,7 +1,7 @@
 """What a dashboard is made of, whoever draws it: Grafana, or the preview in a browser (``dashboards.preview``).
 
 A panel answers the question that its description begins with. It says what to ask ClickHouse in a dialect
-(``kpis.dialect``), so that what Grafana asks and what the preview asks differ in how values get in, and in nothing
+(``kpis.sql.dialect``), so that what Grafana asks and what the preview asks differ in how values get in, and in nothing
 else.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from kpis.dialect import Dialect
-from kpis.kpi import Good, Unit, worry
+from kpis.kpi import Good, Unit, threshold_status
 from kpis.scope import Interval
+from kpis.sql.dialect import Dialect
 
 Moment = Literal["", "minute", "day"]
 WIDTH: Final = 24
@@ -39,7 +39,7 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Ask:
+class PanelQuery:
     """One question: a statement for ClickHouse, or an expression for Prometheus.
 
     ``filters`` are those of the tab's variables that narrow it (the tenant always does); ``render`` returns the
@@ -56,7 +56,7 @@ class Ask:
     shared: Shared | None = None
 
 
-class Picture(StrEnum):
+class PanelType(StrEnum):
     """How an answer is drawn.
 
     The columns that each expects of the answer:
@@ -101,7 +101,7 @@ class Thresholds:
         """Return ``ok``, ``warning``, ``critical``, or ``neutral`` where there is no value or no line to cross."""
         if value is None or (self.warning is None and self.critical is None):
             return "neutral"
-        return worry(value, self.good, self.warning, self.critical)
+        return threshold_status(value, self.good, self.warning, self.critical)
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ class Panel:
     id: int
     title: str
     description: str
-    picture: Picture
-    asks: Mapping[str, Ask]
+    picture: PanelType
+    asks: Mapping[str, PanelQuery]
     no_data: str
     width: int
     height: int
@@ -198,7 +198,7 @@ class Panel:
     @property
     def origin(self) -> Origin:
         """Who answers all of its questions."""
-        if self.picture is Picture.ALERTS:
+        if self.picture is PanelType.ALERTS:
             return Origin.ALERTS
         (origin,) = {ask.origin for ask in self.asks.values()}
         return origin
@@ -207,7 +207,7 @@ class Panel:
     def card(self) -> Column | None:
         """The state that a ``STAT`` shows of each row as a coloured card; ``None`` where it shows numbers."""
         states = (column for column in self.columns if column.states)
-        return next(states, None) if self.picture is Picture.STAT else None
+        return next(states, None) if self.picture is PanelType.STAT else None
 
     @property
     def is_live(self) -> bool:

@@ -8,10 +8,10 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
-from dashboards.panel import Picture
+from dashboards.panel import PanelType
 
 PLUGIN: Final = "prometheus"
-_NOW: Final = {Picture.STAT, Picture.GAUGE, Picture.BAR_GAUGE}
+_NOW: Final = {PanelType.STAT, PanelType.GAUGE, PanelType.BAR_GAUGE}
 
 
 def source() -> DataSourceRef:
@@ -19,7 +19,7 @@ def source() -> DataSourceRef:
     return DataSourceRef(type_val=PLUGIN, uid="${prometheus}")
 
 
-def query(ref: str, expression: str, legend: str, picture: Picture) -> Dataquery:
+def query(ref: str, expression: str, legend: str, picture: PanelType) -> Dataquery:
     """Return the query of a panel: the last values for numbers, the whole range for what has a time axis."""
     built = (
         Dataquery()

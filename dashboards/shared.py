@@ -13,10 +13,10 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards.panel import Panel, Picture
+from dashboards.panel import Panel, PanelType
 
 SOURCE: Final = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
-_ON_TIME: Final = frozenset({Picture.TIME_SERIES, Picture.TIME_BARS})
+_ON_TIME: Final = frozenset({PanelType.TIME_SERIES, PanelType.TIME_BARS})
 
 
 class SharedQuery(Dataquery):

@@ -14,12 +14,12 @@ from typing import Final
 
 from dashboards.panel import Tile
 from kpis import at_risk, currency
-from kpis.analyses.facts import Over, period_before
-from kpis.dialect import Dialect
+from kpis.analyses.conversation_facts import RangeOverride, period_before
 from kpis.kpi import Kpi, Statement, Unit
 from kpis.query import select
 from kpis.registry import get
 from kpis.scope import Interval
+from kpis.sql.dialect import Dialect
 
 _STEPS: Final = {Interval.MINUTE: "MINUTE", Interval.HOUR: "HOUR", Interval.DAY: "DAY", Interval.WEEK: "WEEK"}
 INCIDENTS: Final = "open_incidents"
@@ -39,7 +39,7 @@ _TIMES: Final = (
 def statement(tile: Tile, dialect: Dialect) -> str:
     """Return what the first tile of a group asks, for all of them; the rows are ascending in time."""
     kpis = [get(id_) for id_ in tile.group]
-    of_range = Over(dialect, "range_start", "range_end")
+    of_range = RangeOverride(dialect, "range_start", "range_end")
     shown = ", ".join(part for kpi in kpis for part in _shown(kpi, of_range))
     most = ", ".join(f"max({name}) AS {name}" for kpi in kpis for name in _columns(kpi))
     nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
@@ -54,7 +54,7 @@ SELECT part, max(at) AS time, {most} FROM
 {_of_range(tile, kpis, of_range)}
 UNION ALL
 SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)}
-FROM ({select(tile.group, Over(dialect, "before_start", "range_start"), bounds=False)})
+FROM ({select(tile.group, RangeOverride(dialect, "before_start", "range_start"), bounds=False)})
 UNION ALL
 SELECT arrayJoin([{_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
 )
@@ -77,7 +77,7 @@ WHERE {whole} OR (steps.time >= {dialect.start} AND steps.time + {step} <= {dial
 
 def compared(id_: str, dialect: Dialect) -> str:
     """Return one row: a figure and the same of the period before (``<id>_before``), for whoever is not Grafana."""
-    before = Over(dialect, period_before(dialect), dialect.start)
+    before = RangeOverride(dialect, period_before(dialect), dialect.start)
     return (
         f"SELECT n.{id_} AS {id_}, b.{id_} AS {id_}_before "
         f"FROM ({select((id_,), dialect, bounds=False)}) AS n CROSS JOIN ({select((id_,), before, bounds=False)}) AS b"

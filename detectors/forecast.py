@@ -16,8 +16,8 @@ VERSION: Final = "week-profile-1"
 WEEK: Final = 168
 HOURS: Final = 7 * 24
 # Two weeks for a profile, and one to see how far it is off.
-LEAST_HOURS: Final = 3 * WEEK
-MOST_HOURS: Final = 8 * WEEK
+MIN_HOURS: Final = 3 * WEEK
+MAX_HOURS: Final = 8 * WEEK
 
 _DAY: Final = 24
 _HALF_LIFE_WEEKS: Final = 2.0
@@ -45,9 +45,9 @@ def forecast(history: Floats) -> Forecast | None:
 
     ``None`` where there are less than three weeks: a range would be a guess.
     """
-    if len(history) < LEAST_HOURS:
+    if len(history) < MIN_HOURS:
         return None
-    recent = history[-MOST_HOURS:]
+    recent = history[-MAX_HOURS:]
     value = expected(recent, HOURS)
     low, high = _errors(recent)
     scale = np.sqrt(value + 1.0)

@@ -28,7 +28,7 @@ _MAX_CLEAR_BYTES: Final = 1 << 20
 _LEVEL: Final = 9
 
 
-class StateSeal:
+class StateSigner:
     """Seals and opens states under one secret.
 
     Layout: one byte of format, 32 of HMAC-SHA256 over format, place and payload, then the payload (zstd of JSON).

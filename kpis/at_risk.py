@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from kpis import currency
-from kpis.analyses.facts import Over
-from kpis.asked import Asked
-from kpis.conditions import attention
-from kpis.dialect import Dialect
+from kpis.analyses.conversation_facts import RangeOverride
 from kpis.sources.conversation_counts import counts
+from kpis.sql.conditions import attention
+from kpis.sql.dialect import Dialect
+from kpis.sql.query_context import QueryContext
 
 _USUAL_DAYS: Final = 28
 _NOBODY: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
@@ -22,8 +22,8 @@ def value_at_risk(dialect: Dialect) -> str:
     the tenant brought in the 28 days before, as reported. An estimate of what is at stake, not of what was lost. NULL
     where the currencies of several tenants do not add up.
     """
-    usual = Over(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
-    worth = counts(Asked(usual, by=("tenant",), used="conversations value_sum"))
+    usual = RangeOverride(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
+    worth = counts(QueryContext(usual, by=("tenant",), used="conversations value_sum"))
     several = currency.do_not_add_up("uniqExact(hit.user_id)", "money.currency")
     return f"""
 WITH incidents AS

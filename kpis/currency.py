@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.dialect import Dialect
+from kpis.sql.dialect import Dialect
 
 SEVERAL: Final = (
     "choose a tenant, or split by tenant: amounts of several tenants add up only where all have set the same currency"

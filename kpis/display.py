@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from kpis.kpi import Kpi, Unit
-from kpis.scope import Everyone, Scope, zone
+from kpis.scope import AllTenants, Scope, zone
 from kpis.text import printable
 
 NOTHING: Final = "-"
@@ -77,7 +77,7 @@ def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
         found.append("no data in this range" if not n else "nothing to compare with in this range")
     elif value is not None and kpi.unit is not Unit.COUNT and kpi.is_thin(n):
         found.append(f"too little data (n={n:,.0f}, needs {kpi.minimum_volume})")
-    if kpi.unit is Unit.MONEY and isinstance(scope.tenant, Everyone) and "tenant" not in row and value:
+    if kpi.unit is Unit.MONEY and isinstance(scope.tenant, AllTenants) and "tenant" not in row and value:
         found.append("adds up the currencies of all tenants")
     return found + (changes(kpi, scope) if value is not None and n else [])
 

@@ -8,11 +8,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from kpis.asked import Asked
 from kpis.dimension import Dimension
+from kpis.sql.query_context import QueryContext
 
 Good = Literal["up", "down", "neutral"]
-Worry = Literal["ok", "warning", "critical"]
+ThresholdStatus = Literal["ok", "warning", "critical"]
 
 
 class Unit(StrEnum):
@@ -55,7 +55,7 @@ class Source:
     name: str
     about: str
     dimensions: Mapping[str, Dimension]
-    relation: Callable[[Asked], str]
+    relation: Callable[[QueryContext], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,8 @@ class Statement:
     """
 
     dimensions: Mapping[str, Dimension]
-    render: Callable[[Asked], str]
-    together: Callable[[Asked, Sequence[str]], str] | None = None
+    render: Callable[[QueryContext], str]
+    together: Callable[[QueryContext, Sequence[str]], str] | None = None
     has_total: bool = True
 
 
@@ -157,14 +157,14 @@ class Kpi:
         """Whether ``n`` is too little data to trust the value."""
         return n is None or n < self.minimum_volume
 
-    def state(self, value: float | None, n: float | None) -> Worry | Literal["unknown"]:
+    def state(self, value: float | None, n: float | None) -> ThresholdStatus | Literal["unknown"]:
         """Return how worrying a value is; ``unknown`` where there is none, or too little data."""
         if value is None or self.is_thin(n):
             return "unknown"
-        return worry(value, self.good, self.warning, self.critical)
+        return threshold_status(value, self.good, self.warning, self.critical)
 
 
-def worry(value: float, good: Good, warning: float | None, critical: float | None) -> Worry:
+def threshold_status(value: float, good: Good, warning: float | None, critical: float | None) -> ThresholdStatus:
     """Return how worrying a value is: ``warning`` and ``critical`` begin at their lines, in the bad direction."""
 
     def beyond(line: float | None) -> bool:

@@ -11,21 +11,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kpis.asked import Asked
-from kpis.dialect import Bound, Dialect
 from kpis.kpi import Aggregate, Kpi, Source, Statement, Unit
 from kpis.registry import get
 from kpis.scope import ALL_TENANTS, Interval, Scope, last_days
+from kpis.sql.dialect import Bound, Dialect
+from kpis.sql.query_context import QueryContext
 from models.errors import InvalidRequest
 from models.query import Query
 
-__all__ = ["ALL_TENANTS", "Interval", "Scope", "columns_of", "figures", "last_days", "select"]
+__all__ = ["ALL_TENANTS", "Interval", "Scope", "build_query", "columns_of", "last_days", "select"]
 
 # The columns of a statement of a figure's own, in the order of ``columns_of``.
 _STATEMENT: Final = ("value", "n", "low", "high", "note")
 
 
-def figures(
+def build_query(
     ids: Sequence[str],
     scope: Scope,
     by: Sequence[str] = (),
@@ -63,7 +63,7 @@ def select(
     bounds: bool = True,
     total: bool = False,
 ) -> str:
-    """Return the statement of some figures in a dialect, for example Grafana's; see ``figures``.
+    """Return the statement of some figures in a dialect, for example Grafana's; see ``build_query``.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def select(
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
         raise InvalidRequest("id", "which figures? 'romashka kpi list' shows them all")
-    asked = Asked(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total)
+    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total)
     for kpi in kpis:
         _check(kpi, asked)
     parts = list(_parts(kpis, asked))
@@ -92,7 +92,7 @@ def columns_of(kpi: Kpi) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check(kpi: Kpi, asked: Asked) -> None:
+def _check(kpi: Kpi, asked: QueryContext) -> None:
     there = ", ".join(kpi.dimensions) or "nothing"
     for name in asked.by:
         if name not in kpi.dimensions:
@@ -111,7 +111,7 @@ def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregat
     yield from groups.values()
 
 
-def _parts(kpis: Sequence[Kpi], asked: Asked) -> Iterator[tuple[list[Kpi], str]]:
+def _parts(kpis: Sequence[Kpi], asked: QueryContext) -> Iterator[tuple[list[Kpi], str]]:
     """Yield the figures that are computed together, and the statement that does it."""
     for source, group in _by_source(kpis):
         columns = ", ".join(_aggregate(kpi, computed, asked) for kpi, computed in group.items())
@@ -134,7 +134,7 @@ def _families(kpis: Sequence[Kpi]) -> Iterator[list[Kpi]]:
     yield from families.values()
 
 
-def _rows(family: Sequence[Kpi], names: Sequence[str], asked: Asked) -> tuple[Sequence[str], str]:
+def _rows(family: Sequence[Kpi], names: Sequence[str], asked: QueryContext) -> tuple[Sequence[str], str]:
     """Return the statement of a family, and what it calls the columns ``names``."""
     for kpi in family:
         if isinstance(kpi.computed, Statement) and kpi.computed.together is not None:
@@ -144,7 +144,7 @@ def _rows(family: Sequence[Kpi], names: Sequence[str], asked: Asked) -> tuple[Se
     raise ValueError("no figure with a statement of its own")
 
 
-def _aggregate(kpi: Kpi, computed: Aggregate, asked: Asked) -> str:
+def _aggregate(kpi: Kpi, computed: Aggregate, asked: QueryContext) -> str:
     bounds = [computed.low, computed.high] if asked.bounds else ["NULL", "NULL"]
     values = [computed.value, computed.n, *bounds]
     return ", ".join(f"{value} AS {_inner(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
@@ -155,12 +155,12 @@ def _inner(name: str) -> str:
     return f"kpi_{name}"
 
 
-def _renamed(statement: str, kpis: Sequence[Kpi], asked: Asked) -> str:
+def _renamed(statement: str, kpis: Sequence[Kpi], asked: QueryContext) -> str:
     columns = [*asked.columns, *(f"{_inner(name)} AS {name}" for kpi in kpis for name in columns_of(kpi))]
     return f"SELECT {', '.join(columns)} FROM ({statement})"
 
 
-def _joined(parts: Sequence[tuple[list[Kpi], str]], kpis: Sequence[Kpi], asked: Asked) -> str:
+def _joined(parts: Sequence[tuple[list[Kpi], str]], kpis: Sequence[Kpi], asked: QueryContext) -> str:
     """Return one statement of several: each fills its columns of a row, whoever asked first."""
     union = " UNION ALL ".join(
         f"SELECT {', '.join([*asked.columns, *(_own(kpi, kpi in mine) for kpi in kpis)])} FROM ({statement})"
@@ -182,7 +182,7 @@ def _filled(kpi: Kpi, name: str) -> str:
     return f"ifNull(any({_inner(name)}), 0) AS {name}" if counts else f"any({_inner(name)}) AS {name}"
 
 
-def _order(asked: Asked) -> str:
+def _order(asked: QueryContext) -> str:
     if asked.every:
         return f" ORDER BY {', '.join(['time', *asked.by])}"
     return f" ORDER BY {', '.join(asked.by)}" if asked.by else ""

@@ -21,13 +21,13 @@ _NOT_IN_CLICKHOUSE: Final = frozenset({"localtime", "posixrules", "Factory"})
 FILTERS: Final = ("provider", "query_type", "channel", "country", "segment")
 
 
-class Everyone(Enum):
+class AllTenants(Enum):
     """The type of ``ALL_TENANTS``: asking across tenants is said aloud, never an omission."""
 
     TENANTS = "all"
 
 
-ALL_TENANTS: Final = Everyone.TENANTS
+ALL_TENANTS: Final = AllTenants.TENANTS
 
 
 class Interval(StrEnum):
@@ -63,7 +63,7 @@ class Scope:
 
     start: datetime
     end: datetime
-    tenant: UUID | Everyone
+    tenant: UUID | AllTenants
     provider: str | tuple[str, ...] | None = None
     query_type: str | tuple[str, ...] | None = None
     channel: str | tuple[str, ...] | None = None
@@ -154,7 +154,7 @@ def _whole_hours(name: str, start: datetime, end: datetime) -> bool:
     return all(not (moment.astimezone(local).utcoffset() or timedelta()) % whole for moment in looks)
 
 
-def last_days(days: int, now: datetime, tenant: UUID | Everyone) -> Scope:
+def last_days(days: int, now: datetime, tenant: UUID | AllTenants) -> Scope:
     """Return the scope of the last ``days`` days (see ``up_to_now``)."""
     end = up_to_now(now, now - timedelta(days=days))
     return Scope(end - timedelta(days=days), end, tenant)

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from kpis.dialect import Bound
 from kpis.kpi import Kpi
 from kpis.query import select
 from kpis.scope import ALL_TENANTS, Interval, Scope
+from kpis.sql.dialect import Bound
 from models.query import Query
 
 

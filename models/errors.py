@@ -12,7 +12,7 @@ RomashkaError                 anything this system raises on purpose; its messag
 ├── SchemaMismatch            the database is not at the version this program needs
 ├── SinkRejected              ClickHouse answered, and will never take this batch
 ├── StateRefused              a detector's saved state is torn, corrupt, unsigned or of another format
-├── RejectionFlood            nearly everything that arrives is rejected: stop rather than drain the topic
+├── DlqLimitExceeded            nearly everything that arrives is rejected: stop rather than drain the topic
 └── EventRejected             one message is not a valid event; it becomes a dead letter
 """
 
@@ -80,7 +80,7 @@ class StateRefused(RomashkaError):
     """A detector's saved state cannot be trusted: torn, corrupt, signed with another secret, or of another format."""
 
 
-class RejectionFlood(RomashkaError):
+class DlqLimitExceeded(RomashkaError):
     """So many messages are rejected that the producers, or this program, must be at fault."""
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from models.insights import ACROSS_TENANTS, Insight, InsightType, Severity, Status
+from models.insights import ALL_TENANTS_ID, Insight, InsightType, Severity, Status
 
 
 class InsightMessage(TypedDict):
@@ -57,7 +57,7 @@ def key_of(insight: Insight) -> str:
 
     Messages about one subject stay in one partition and in order.
     """
-    return insight.integration_provider if insight.user_id == ACROSS_TENANTS else str(insight.user_id)
+    return insight.integration_provider if insight.user_id == ALL_TENANTS_ID else str(insight.user_id)
 
 
 def value_of(insight: Insight) -> bytes:

@@ -20,7 +20,7 @@ TYPES: Final[tuple[InsightType, ...]] = get_args(InsightType)
 TRAINED_KINDS: Final = frozenset({"churn_risk", "likely_upsell"})
 """Kinds whose confidence is the probability of a trained model; that of others is no chance of anything."""
 
-ACROSS_TENANTS: Final = UUID(int=0)
+ALL_TENANTS_ID: Final = UUID(int=0)
 
 _NAMESPACE: Final = UUID("6b1f4f0e-0f0b-5c1e-9a53-8d6a0f7f2c11")
 

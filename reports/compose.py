@@ -11,20 +11,20 @@ from uuid import UUID, uuid5
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.panel import Column, Panel, Picture
+from dashboards.panel import Column, Panel, PanelType
 from dashboards.preview.charts import chart, is_drawable
 from kpis.display import notes
 from kpis.kpi import Kpi, Unit
 from kpis.registry import get
-from kpis.scope import Everyone, Scope, zone
+from kpis.scope import AllTenants, Scope, zone
 from kpis.text import printable
 from models.query import Query
-from reports import questions
-from reports.contents import CONTENTS
+from reports import report_queries
+from reports.narrative import recommendations, summary
 from reports.report import Exhibit, Figure, Finding, Provenance, Report, Row
+from reports.report_definitions import CONTENTS
 from reports.request import ReportRequest
-from reports.words import recommendations, summary
-from sinks.reading import ask
+from storage.reading import query_rows
 
 _NAMESPACE: Final = UUID("5b1b4c55-4c0e-5c0a-8a57-0d8a4a1f6f3e")
 # ClickHouse spends most of its time on planning these statements, each on one core.
@@ -64,10 +64,10 @@ def compose(client: Client, request: ReportRequest, now: datetime) -> Report:
     Unreachable
         ClickHouse does not answer.
     """
-    scope, asked = questions.questions(request, now)
+    scope, asked = report_queries.questions(request, now)
 
     def answer(query: Query) -> list[Row]:
-        return ask(client, query.sql, query.parameters, aware=True)
+        return query_rows(client, query.sql, query.parameters, aware=True)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="report") as threads:
         answers = dict(zip(asked, threads.map(answer, asked.values()), strict=True))
@@ -79,25 +79,25 @@ def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answe
     """Return the report that answers make. Pure."""
     contents = CONTENTS[request.type]
     figures = tuple(_figures(request, scope, answers))
-    found = tuple(_findings(answers[questions.FINDINGS]))
+    found = tuple(_findings(answers[report_queries.FINDINGS]))
     return Report(
         id=uuid5(_NAMESPACE, f"{request}{now.isoformat()}"),
         request=request,
         about=contents.about,
-        tenant="all tenants" if isinstance(request.tenant, Everyone) else str(request.tenant),
+        tenant="all tenants" if isinstance(request.tenant, AllTenants) else str(request.tenant),
         summary=summary(figures, found) if request.parts.executive_summary else (),
         figures=figures,
-        breakdown=_breakdown(request, answers[questions.BREAKDOWN]),
+        breakdown=_breakdown(request, answers[report_queries.BREAKDOWN]),
         exhibits=tuple(_exhibits(contents.panels, answers, request.time_zone)) if request.parts.charts else (),
         findings=found,
         recommendations=recommendations(figures, found) if request.parts.recommendations else (),
-        raw=_raw(_at_home(answers[questions.RAW], request.time_zone)) if request.parts.raw_data else None,
-        provenance=_provenance(now, answers[questions.STANDING][0], hashes),
+        raw=_raw(_at_home(answers[report_queries.RAW], request.time_zone)) if request.parts.raw_data else None,
+        provenance=_provenance(now, answers[report_queries.STANDING][0], hashes),
     )
 
 
 def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator[Figure]:
-    now, earlier = _values(questions.THIS, answers), _values(questions.BEFORE, answers)
+    now, earlier = _values(report_queries.THIS, answers), _values(report_queries.BEFORE, answers)
     for kpi in (get(id_) for id_ in CONTENTS[request.type].figures):
         value, n = _number(now[kpi.id]), _number(now[f"{kpi.id}_n"])
         yield Figure(
@@ -121,17 +121,17 @@ def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator
 def _values(name: str, answers: Answers) -> Row:
     """Return the figures of a period: those over the wanted integrations, and those that know no integrations."""
     row: Row = {}
-    for part in questions.names_of(name):
+    for part in report_queries.names_of(name):
         row |= answers[part][0] if part in answers else {}
     return row
 
 
 def _whole(kpi: Kpi, request: ReportRequest) -> list[str]:
-    return ["of all integrations"] if request.integrations and not questions.narrows(kpi) else []
+    return ["of all integrations"] if request.integrations and not report_queries.narrows(kpi) else []
 
 
 def _breakdown(request: ReportRequest, rows: list[Row]) -> Exhibit:
-    ids = questions.breakdown_ids(request)
+    ids = report_queries.breakdown_ids(request)
     wanted = request.integrations
     kept = [
         {"provider": row["provider"], **{id_: row[id_] for id_ in ids}}
@@ -146,10 +146,10 @@ def _breakdown(request: ReportRequest, rows: list[Row]) -> Exhibit:
 
 def _exhibits(panels: Iterable[Panel], answers: Answers, time_zone: str) -> Iterator[Exhibit]:
     for panel in panels:
-        mine = {ref: _at_home(answers[questions.name_of(panel, ref)], time_zone) for ref in panel.asks}
-        graph = panel.picture is Picture.NODE_GRAPH
+        mine = {ref: _at_home(answers[report_queries.name_of(panel, ref)], time_zone) for ref in panel.asks}
+        graph = panel.picture is PanelType.NODE_GRAPH
         columns, rows = (_NODES, _nodes(mine["A"])) if graph else (panel.columns, mine["A"])
-        drawn = panel.picture not in {Picture.TABLE, Picture.STAT, Picture.GAUGE} and is_drawable(panel, mine)
+        drawn = panel.picture not in {PanelType.TABLE, PanelType.STAT, PanelType.GAUGE} and is_drawable(panel, mine)
         picture = chart(panel, mine) if drawn else None
         yield Exhibit(panel.title, panel.description, columns, rows, picture, panel.no_data)
 
@@ -193,7 +193,7 @@ def _raw(rows: list[Row]) -> Exhibit:
         Column(name, _RAW_TITLES.get(name, name.replace("_", " ").capitalize()), _RAW_UNITS.get(name))
         for name in (rows[0] if rows else ())
     )
-    about = f"The first {questions.MOST_RAW:,} queries of the range; 'romashka export' has them all."
+    about = f"The first {report_queries.MAX_RAW:,} queries of the range; 'romashka export' has them all."
     return Exhibit("Raw data", about, columns, rows, None, "No queries in this range")
 
 

@@ -30,7 +30,7 @@ _LARGEST: Final = 20 * 1024**2
 _ASSET: Final = AppriseAsset(app_id="romashka", app_desc="ROMASHKA reports", async_mode=False)
 
 
-class Parcel(NamedTuple):
+class ReportMessage(NamedTuple):
     """A report to hand over; ``id`` is the same for each attempt."""
 
     id: str
@@ -41,10 +41,10 @@ class Parcel(NamedTuple):
     media_type: str
 
 
-class Courier(Protocol):
+class Notifier(Protocol):
     """Hands reports over."""
 
-    def deliver(self, recipient: str, parcel: Parcel) -> None:
+    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
         """Hand one over.
 
         Raises
@@ -56,7 +56,7 @@ class Courier(Protocol):
         """
 
 
-class PostalCourier:
+class ChannelNotifier:
     """Sends to what a schedule may name.
 
     Parameters
@@ -76,8 +76,8 @@ class PostalCourier:
         self._variables = variables
         self._guard = guard or AddressGuard()
 
-    def deliver(self, recipient: str, parcel: Parcel) -> None:
-        """Hand one over (see ``Courier``)."""
+    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
+        """Hand one over (see ``Notifier``)."""
         if parcel.file.stat().st_size > _LARGEST:
             raise SettingsError("the report is larger than 20 MiB, which mail servers refuse; leave out its raw data")
         address = self._address(recipient)
@@ -97,7 +97,7 @@ class PostalCourier:
             raise SettingsError(f"the variable {name} is not set where the workers run")
         return address
 
-    def _post(self, to: str, parcel: Parcel) -> None:
+    def _post(self, to: str, parcel: ReportMessage) -> None:
         mail = self._mail
         if mail is None:
             raise SettingsError("there is no mail server to send by; set ROMASHKA_SMTP_HOST and ROMASHKA_SMTP_FROM")
@@ -120,7 +120,7 @@ class PostalCourier:
                 "ROMASHKA_SMTP_HOST, _PORT and _SECURITY"
             ) from error
 
-    def _call(self, address: str, recipient: str, parcel: Parcel) -> None:
+    def _call(self, address: str, recipient: str, parcel: ReportMessage) -> None:
         """Post to a webhook the object that Apprise's JSON service posts."""
         parts = webhook_parts(address)
         if parts.scheme == "http" and parts.hostname not in LOCAL:
@@ -137,7 +137,7 @@ class PostalCourier:
         except Unreachable as error:
             raise Unreachable(f"{_shown(recipient)} did not take the report") from error
 
-    def _notify(self, address: str, recipient: str, parcel: Parcel) -> None:
+    def _notify(self, address: str, recipient: str, parcel: ReportMessage) -> None:
         service = Apprise(asset=_ASSET)
         if not service.add(address):
             raise SettingsError(
@@ -184,7 +184,7 @@ class _Subject(str):
         return f"{self.name}: {text}{policy.linesep}"
 
 
-def _message(sender: str, to: str, parcel: Parcel) -> EmailMessage:
+def _message(sender: str, to: str, parcel: ReportMessage) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = _Subject(parcel.subject)
     message["From"] = sender

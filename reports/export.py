@@ -16,15 +16,15 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
-from kpis.query import figures
+from kpis.query import build_query
 from models.errors import SettingsError, Unreachable
 from models.query import Query
 from reports import export_query
 from reports.export_columns import unnamed
-from reports.export_request import MOST_BYTES, ExportRequest, check_rows
+from reports.export_request import MAX_BYTES, ExportRequest, check_rows
 from reports.export_tables import Exportable
 from reports.export_writers import WRITERS, Writer
-from sinks.reading import ask
+from storage.reading import query_rows
 
 # Called with the rows that are written and the rows that there will be.
 Progress = Callable[[int, int], None]
@@ -97,7 +97,7 @@ class _Export:
 
     def _write_figures(self) -> None:
         request = self._request
-        query = figures([request.what], request.scope, request.by, request.every)
+        query = build_query([request.what], request.scope, request.by, request.every)
         found = self._whole(self._typed(query, self._conversions(query)))
         check_rows(request, found.num_rows)
         with self._writer(found.schema) as writer:
@@ -106,7 +106,7 @@ class _Export:
 
     def _write_table(self, table: Exportable) -> None:
         request, scope = self._request, self._request.scope
-        buckets = ask(self._client, *export_query.counts(table, scope, request.customers))
+        buckets = query_rows(self._client, *export_query.counts(table, scope, request.customers))
         total = sum(int(row["rows"]) for row in buckets)
         check_rows(request, total)
         parts = list(export_query.slices([(int(row["bucket"]), int(row["rows"])) for row in buckets], scope))
@@ -127,7 +127,7 @@ class _Export:
     def _conversions(self, query: Query) -> list[str]:
         """Return how columns are converted that Arrow would have as numbers or bytes: times, days and UUIDs."""
         found = []
-        for column in ask(self._client, f"DESCRIBE TABLE ({query.sql})", query.parameters):
+        for column in query_rows(self._client, f"DESCRIBE TABLE ({query.sql})", query.parameters):
             kind = _WRAPPED.sub(r"\1", column["type"])
             name = f"`{column['name']}`"
             if kind.startswith("DateTime") and not kind.startswith("DateTime64"):
@@ -147,17 +147,15 @@ class _Export:
         return Query(f"SELECT * REPLACE ({', '.join(conversions)}) FROM ({query.sql})", query.parameters)  # noqa: S608
 
     def _small_groups(self, table: Exportable) -> list[tuple[str, ...]]:
-        rows = ask(self._client, *export_query.small_groups(table, self._request.scope))
+        rows = query_rows(self._client, *export_query.small_groups(table, self._request.scope))
         return [tuple(str(cell) for cell in row.values()) for row in rows]
 
     def _add(self, writer: Writer, batch: pa.RecordBatch, total: int) -> None:
         writer.write(batch)
         self._rows += batch.num_rows
         check_rows(self._request, self._rows)  # events that arrived since they were counted
-        if self._target.written > MOST_BYTES:
-            raise SettingsError(
-                f"an export has at most {MOST_BYTES / 1024**3:.0f} GiB; take a shorter range or parquet"
-            )
+        if self._target.written > MAX_BYTES:
+            raise SettingsError(f"an export has at most {MAX_BYTES / 1024**3:.0f} GiB; take a shorter range or parquet")
         self._progress(self._rows, max(total, self._rows))
 
     @contextlib.contextmanager

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports.csv_injection import FORMULA
 from reports.export_tables import CUSTOMER, Exportable
-from reports.neutral import FORMULA
 
 _BETWEEN: Final = "\x1f"
 

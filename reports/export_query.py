@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from kpis.dialect import Bound
 from kpis.scope import Scope
+from kpis.sql.dialect import Bound
 from models.query import Query
 from reports.export_request import K
 from reports.export_tables import CUSTOMER, Exportable
 
 _SLICE_ROWS: Final = 200_000
-_MOST_BUCKETS: Final = 5_000
+_MAX_BUCKETS: Final = 5_000
 _IDS: Final = frozenset({"id", "event_id", "user_id", "conversation_id"})
 _SETTINGS: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
@@ -32,7 +32,7 @@ class Slice(NamedTuple):
 
 def counts(table: Exportable, scope: Scope, customers: bool) -> Query:
     """Return the question for how many rows each bucket of the range has: columns ``bucket`` (seconds) and ``rows``."""
-    seconds = max(1, int((scope.end - scope.start).total_seconds()) // _MOST_BUCKETS)
+    seconds = max(1, int((scope.end - scope.start).total_seconds()) // _MAX_BUCKETS)
     sql = (
         f"SELECT intDiv(toUnixTimestamp(t.{table.time}), {seconds}) * {seconds} AS bucket, count() AS rows "
         f"{_from(table, scope, customers)} GROUP BY bucket ORDER BY bucket {_SETTINGS}"

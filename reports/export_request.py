@@ -15,8 +15,8 @@ from reports.export_tables import Exportable, exportable
 K: Final = 5
 # Excel's own limit is 1,048,576, and the first row is the heading.
 XLSX_ROWS: Final = 1_048_575
-MOST_ROWS: Final = 20_000_000
-MOST_BYTES: Final = 8 * 1024**3
+MAX_ROWS: Final = 20_000_000
+MAX_BYTES: Final = 8 * 1024**3
 
 
 class ExportFormat(StrEnum):
@@ -95,7 +95,7 @@ class ExportRequest:
     @property
     def most_rows(self) -> int:
         """How many rows the file may have."""
-        return XLSX_ROWS if self.format is ExportFormat.XLSX else MOST_ROWS
+        return XLSX_ROWS if self.format is ExportFormat.XLSX else MAX_ROWS
 
     def _check_kpi(self) -> None:
         kpi = get(self.what)
@@ -131,5 +131,5 @@ def check_rows(request: ExportRequest, rows: int) -> None:
             "parquet, or a shorter range",
         )
     raise InvalidRequest(
-        "from", f"an export has at most {MOST_ROWS:,} rows, and this one has {rows:,}; take a shorter range"
+        "from", f"an export has at most {MAX_ROWS:,} rows, and this one has {rows:,}; take a shorter range"
     )

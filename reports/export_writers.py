@@ -31,7 +31,7 @@ _SHARES: Final = frozenset(
         *("ai_confidence_score", "ai_confidence_with_data", "ai_confidence_without_data"),
     }
 )
-_MOST_LETTERS: Final = 32_767  # of a cell, says Excel
+_MAX_LETTERS: Final = 32_767  # of a cell, says Excel
 
 
 class Writer(Protocol):
@@ -156,7 +156,7 @@ class _Xlsx:
         if self._row <= _MEASURED:
             self._rooms[place] = max(self._rooms[place], sheets.room(cell))
         if isinstance(cell, str):
-            self._sheet.write_string(self._row, place, cell[:_MOST_LETTERS], self._text)
+            self._sheet.write_string(self._row, place, cell[:_MAX_LETTERS], self._text)
         elif isinstance(cell, datetime):
             self._sheet.write_datetime(self._row, place, cell, self._time)
         elif isinstance(cell, date):

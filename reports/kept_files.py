@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from clickhouse_connect.driver.client import Client
 
-from sinks.reading import ask
+from storage.reading import query_rows
 
 _FILES: Final = "SELECT DISTINCT file_url FROM generated_reports WHERE user_id = {tenant:UUID}"
 # What is drawn cannot be searched; reports name no customers, and exports are never drawn.
@@ -24,7 +24,9 @@ UNSEARCHABLE: Final = frozenset({".pdf"})
 
 def report_files(client: Client, tenant: UUID) -> list[Path]:
     """Return the files of a tenant's reports that are on this machine, their texts beside them too."""
-    paths = [Path(unquote(urlsplit(row["file_url"]).path)) for row in ask(client, _FILES, {"tenant": str(tenant)})]
+    paths = [
+        Path(unquote(urlsplit(row["file_url"]).path)) for row in query_rows(client, _FILES, {"tenant": str(tenant)})
+    ]
     return [file for path in paths for file in (path, path.with_suffix(".txt")) if file.is_file()]
 
 

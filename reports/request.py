@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from kpis.period import period
-from kpis.scope import Everyone, zone
+from kpis.scope import AllTenants, zone
 from kpis.text import printable
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
@@ -23,7 +23,7 @@ _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 
 
 class ReportType(StrEnum):
-    """What a report is about; each has its own figures and pictures (``reports.contents``)."""
+    """What a report is about; each has its own figures and pictures (``reports.report_definitions``)."""
 
     EXECUTIVE = "executive"
     OPERATIONAL = "operational"
@@ -90,7 +90,7 @@ class ReportRequest:
     name: str
     type: ReportType
     format: ReportFormat
-    tenant: UUID | Everyone
+    tenant: UUID | AllTenants
     start: datetime
     end: datetime
     integrations: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class ReportRequest:
         return self.start - (self.end - self.start), self.start
 
 
-def from_document(tenant: UUID | Everyone, options: Mapping[str, Any], now: datetime) -> ReportRequest:
+def from_document(tenant: UUID | AllTenants, options: Mapping[str, Any], now: datetime) -> ReportRequest:
     """Return the request of the document's ``generateReport(userId, options)``.
 
     Raises

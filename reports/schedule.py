@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from kpis.period import period
-from kpis.scope import Everyone, zone
+from kpis.scope import AllTenants, zone
 from kpis.text import printable
 from models.errors import InvalidRequest
 from reports.cron import check_cron, firings, next_firing
@@ -27,7 +27,7 @@ _SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "discordapp.com", "web
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # What was missed for longer is not caught up.
 LOOK_BACK: Final = timedelta(days=35)
-_MOST_CAUGHT_UP: Final = 100
+_MAX_CAUGHT_UP: Final = 100
 # How far from where the calendar has it a period may begin: clocks change by up to two hours, months by three days.
 _NEAR: Final = timedelta(hours=2)
 _NEAR_MONTHS: Final = timedelta(days=3, hours=2)
@@ -63,7 +63,7 @@ class Schedule:
         Something cannot be used; names it and what was expected.
     """
 
-    tenant: UUID | Everyone
+    tenant: UUID | AllTenants
     name: str
     type: ReportType
     format: ReportFormat
@@ -132,7 +132,7 @@ class Schedule:
         """Return the periods that should have been sent by now, ascending; sent or not is for others to know."""
         after = max(self.since, now - LOOK_BACK)
         passed = firings(self.cron, zone(self.time_zone), after, now)
-        return passed[-1:] if self.missed is Missed.SKIP else passed[-_MOST_CAUGHT_UP:]
+        return passed[-1:] if self.missed is Missed.SKIP else passed[-_MAX_CAUGHT_UP:]
 
     def next(self, now: datetime) -> datetime | None:
         """Return when it fires next."""

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
 from reports.schedule_runner import ScheduleRunner
-from streams.jobs import Job
+from streams.job import Job
 
 _EVERY: Final = timedelta(seconds=20)
 

@@ -21,8 +21,8 @@ from kpis.scope import zone
 from models.counting import counted
 from models.errors import RomashkaError, SettingsError
 from reports.compose import compose
-from reports.delivery import Courier, Parcel
-from reports.delivery_journal import Claim, Journal, Place, Standing, next_attempt
+from reports.delivery import Notifier, ReportMessage
+from reports.delivery_log import Claim, Journal, Place, Standing, next_attempt
 from reports.render import render
 from reports.schedule import LOOK_BACK, Schedule, recipient_key
 from reports.schedule_store import owner, readable
@@ -55,7 +55,7 @@ class ScheduleRunner:
     """
 
     def __init__(
-        self, folder: Path, courier: Courier, clock: Callable[[], datetime], *, patience: float = _PATIENCE_SECONDS
+        self, folder: Path, courier: Notifier, clock: Callable[[], datetime], *, patience: float = _PATIENCE_SECONDS
     ) -> None:
         self._folder = folder
         self._courier = courier
@@ -202,9 +202,9 @@ def _unexpected(error: Exception) -> str:
     return f"it could not be made or sent ({type(error).__name__}); the log of the workers has more"
 
 
-def _parcel(schedule: Schedule, place: Place, made: Made) -> Parcel:
+def _parcel(schedule: Schedule, place: Place, made: Made) -> ReportMessage:
     plain = "".join(letter if letter.isalnum() else "-" for letter in schedule.name.lower())
-    return Parcel(
+    return ReportMessage(
         id=place.message_id,
         subject=f"{schedule.name}, {_span(schedule, place.period)}",
         text=made.text,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kpis.display import local
 from models.counting import counted
-from reports.delivery_journal import Place, Standing
+from reports.delivery_log import Place, Standing
 from reports.schedule import Schedule, recipient_key
 
 

@@ -10,15 +10,15 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from kpis.scope import ALL_TENANTS, Everyone
+from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
 from models.errors import SettingsError
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 from models.pages import cursor, page_of
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _COLUMNS: Final = (
     "id",
@@ -53,7 +53,7 @@ class Wanted(NamedTuple):
     ``after`` is the last one of the page before: its name and its tenant.
     """
 
-    tenant: UUID | Everyone | None = None
+    tenant: UUID | AllTenants | None = None
     types: tuple[str, ...] = ()
     after: tuple[str, UUID] = ("", UUID(int=0))
     limit: int = _MOST
@@ -100,12 +100,12 @@ def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: 
         now,
         now if removed else None,
     )
-    put(client, "scheduled_reports", _COLUMNS, [row])
+    insert_rows(client, "scheduled_reports", _COLUMNS, [row])
 
 
 def readable(client: Client, wanted: Wanted = ANY) -> Readable:
     """Return a page of schedules, all there are by default; raises ``Unreachable``."""
-    owner_ = ACROSS_TENANTS if isinstance(wanted.tenant, Everyone) or wanted.tenant is None else wanted.tenant
+    owner_ = ALL_TENANTS_ID if isinstance(wanted.tenant, AllTenants) or wanted.tenant is None else wanted.tenant
     parameters = {
         "everyone": wanted.tenant is None,
         "tenant": str(owner_),
@@ -115,7 +115,7 @@ def readable(client: Client, wanted: Wanted = ANY) -> Readable:
         "limit": wanted.limit + 1,
         "offset": wanted.offset,
     }
-    rows = ask(client, _LIST, parameters, aware=True)
+    rows = query_rows(client, _LIST, parameters, aware=True)
     page = page_of(rows, wanted.limit, lambda row: cursor(row["name"], row["user_id"]))
     found, faults = [], []
     for row in page.rows:
@@ -126,12 +126,12 @@ def readable(client: Client, wanted: Wanted = ANY) -> Readable:
     return Readable(found, faults, page.next)
 
 
-def schedules(client: Client, tenant: UUID | Everyone | None = None) -> list[Schedule]:
+def schedules(client: Client, tenant: UUID | AllTenants | None = None) -> list[Schedule]:
     """Return the schedules of a tenant, or all there are, that can be read."""
     return readable(client, Wanted(tenant)).found
 
 
-def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Schedule:
+def find(client: Client, name: str, tenant: UUID | AllTenants | None = None) -> Schedule:
     """Return the schedule of a name.
 
     Raises
@@ -152,14 +152,14 @@ def find(client: Client, name: str, tenant: UUID | Everyone | None = None) -> Sc
 
 def owner(schedule: Schedule) -> UUID:
     """Return the tenant that the rows of a schedule belong to."""
-    return ACROSS_TENANTS if isinstance(schedule.tenant, Everyone) else schedule.tenant
+    return ALL_TENANTS_ID if isinstance(schedule.tenant, AllTenants) else schedule.tenant
 
 
 def _schedule(row: dict[str, Any]) -> Schedule:
     try:
         timing, filters, parts = (json.loads(row[name]) for name in ("schedule_config", "filters", "template_config"))
         return Schedule(
-            tenant=ALL_TENANTS if row["user_id"] == ACROSS_TENANTS else row["user_id"],
+            tenant=ALL_TENANTS if row["user_id"] == ALL_TENANTS_ID else row["user_id"],
             name=row["name"],
             type=ReportType(row["type"]),
             format=ReportFormat(row["format"]),

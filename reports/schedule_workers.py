@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.errors import RomashkaError
-from reports.delivery_journal import Claim, Place, Standing
+from reports.delivery_log import Claim, Place, Standing
 from reports.schedule import Schedule
 
 

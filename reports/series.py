@@ -10,7 +10,7 @@ from dashboards.panel import Column
 from reports.report import Exhibit
 
 _TIME = "time"
-_MOST_LABELS = 20
+_MAX_LABELS = 20
 
 
 def side_by_side(exhibit: Exhibit) -> Exhibit:
@@ -24,7 +24,7 @@ def side_by_side(exhibit: Exhibit) -> Exhibit:
     label, value = names
     cells = {(row[_TIME], row[label]): row[value] for row in exhibit.rows}
     labels = list(dict.fromkeys(row[label] for row in exhibit.rows))
-    if len(cells) < len(exhibit.rows) or not 1 < len(labels) <= _MOST_LABELS:
+    if len(cells) < len(exhibit.rows) or not 1 < len(labels) <= _MAX_LABELS:
         return exhibit
     unit = next((column.unit for column in exhibit.columns if column.name == value), None)
     columns = (Column(_TIME, "Time"), *(Column(f"of {one}", one, unit) for one in labels))

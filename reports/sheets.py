@@ -34,7 +34,7 @@ _NARROWEST: Final = 8
 _MARGIN: Final = 3
 _A4: Final = 9
 _LINE_POINTS: Final = 15
-_MOST_LINES: Final = 27  # a row of Excel has 409 points at most
+_MAX_LINES: Final = 27  # a row of Excel has 409 points at most
 _LONGEST_NAME: Final = 31
 # A name that was cut does not end in one of these.
 _JOINING: Final = frozenset(["a", "and", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with"])
@@ -65,7 +65,7 @@ def height(cells: Iterable[Any]) -> int | None:
     LibreOffice does not work it out when it opens a file.
     """
     lines = max((_lines(cell) for cell in cells if isinstance(cell, str)), default=1)
-    return min(lines, _MOST_LINES) * _LINE_POINTS if lines > 1 else None
+    return min(lines, _MAX_LINES) * _LINE_POINTS if lines > 1 else None
 
 
 def _lines(text: str) -> int:

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from kpis.scope import Everyone
-from models.insights import ACROSS_TENANTS
+from kpis.scope import AllTenants
+from models.insights import ALL_TENANTS_ID
 from models.pages import Page, cursor, page_of
 from reports.report import Report
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _COLUMNS: Final = (
     "id",
@@ -63,7 +63,7 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
     }
     row = (
         report.id,
-        ACROSS_TENANTS if isinstance(tenant, Everyone) else tenant,
+        ALL_TENANTS_ID if isinstance(tenant, AllTenants) else tenant,
         schedule,
         report.request.name,
         report.request.type.value,
@@ -76,7 +76,7 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
         json.dumps(words),
         report.provenance.made_at,
     )
-    put(client, "generated_reports", _COLUMNS, [row])
+    insert_rows(client, "generated_reports", _COLUMNS, [row])
 
 
 class Wanted(NamedTuple):
@@ -120,10 +120,10 @@ def made(client: Client, wanted: Wanted) -> Page[dict[str, Any]]:
         conditions.append("(created_at, id) < ({at:DateTime64(3, 'UTC')}, {id:UUID})")
         at, id_ = wanted.before
         parameters |= {"at": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "id": str(id_)}
-    rows = ask(client, _LIST.format(conditions=" AND ".join(conditions)), parameters, aware=True)
+    rows = query_rows(client, _LIST.format(conditions=" AND ".join(conditions)), parameters, aware=True)
     return page_of(rows, wanted.limit, lambda row: cursor(row["created_at"], row["id"]))
 
 
 def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:
     """Return one report, ``None`` where there is none of that id."""
-    return next(iter(ask(client, _ONE, {"id": str(id_)}, aware=True)), None)
+    return next(iter(query_rows(client, _ONE, {"id": str(id_)}, aware=True)), None)

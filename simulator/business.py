@@ -24,7 +24,7 @@ from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 # A block is a day, or an hour where a day would hold more queries than this: few events do not pay for a block's
 # fixed cost, and many would make whoever waits for the first of them wait.
-_MOST_PER_DAY: Final = 10_000
+_MAX_PER_DAY: Final = 10_000
 
 
 class Business:
@@ -76,7 +76,7 @@ class Business:
     def _block_length(self, begin: int) -> int:
         day = begin - begin % DAY_MS
         densest = self._rate.highest(day, day + DAY_MS)
-        return HOUR_MS if self._tenant.queries_per_minute * densest * 24 * 60 > _MOST_PER_DAY else DAY_MS
+        return HOUR_MS if self._tenant.queries_per_minute * densest * 24 * 60 > _MAX_PER_DAY else DAY_MS
 
     def _draw_block(self, begin: int, end: int) -> None:
         latest = end + queries.LATEST_QUERY_MS

@@ -24,7 +24,7 @@ LATEST_QUERY_MS: Final = 60 * MINUTE_MS
 _STAYS_AT_PROVIDER: Final = 0.6
 _LONGEST_PAUSE_MS: Final = 10 * MINUTE_MS
 # Data that no sync has refreshed for longer than this misses more and more of what is asked for.
-_FRESH_HOURS, _MISSED, _MISSED_PER_HOUR, _MISSED_MOST = 1.5, 0.006, 0.08, 0.40
+_FRESH_HOURS, _MISSED, _MISSED_PER_HOUR, _MAX_MISSED = 1.5, 0.006, 0.08, 0.40
 _NOT_FOUND: Final = kind_index("not_found")
 _TIMEOUT: Final = kind_index("timeout")
 # A refusal does not take as long as an answer: median ms and spread by error kind.
@@ -86,7 +86,7 @@ def draw(
     freshness = age + table.lag_hours[entry] * rng.lognormal(0.0, 0.6, count)
 
     likely, incident_kind = disturbances.failures(link, at, rng.random(count))
-    missed = np.clip(_MISSED + _MISSED_PER_HOUR * (age - _FRESH_HOURS), _MISSED, _MISSED_MOST)
+    missed = np.clip(_MISSED + _MISSED_PER_HOUR * (age - _FRESH_HOURS), _MISSED, _MAX_MISSED)
     ordinary = table.error_rate[entry] + _failing(blips, link, at)
     chance = rng.random(count)
     to_missed = likely + (1.0 - likely) * missed

@@ -40,7 +40,7 @@ _AnyBusiness = TypeVar("_AnyBusiness", bound=Business)
 # Last syncs lie some days before the start, and events know no time before 2000.
 _EARLIEST: Final = datetime(2000, 2, 1, tzinfo=UTC)
 # What data a conversation used is kept in the bits of an integer.
-_MOST_LINKS: Final = 15
+_MAX_LINKS: Final = 15
 # A customer comes about this often, so the pool grows with the traffic, within bounds.
 _DAYS_BETWEEN_VISITS: Final = 6.0
 _SMALLEST_POOL, _LARGEST_POOL = 60, 20_000
@@ -203,7 +203,7 @@ def _turns(found: Sequence[tuple[Tenant, Customers, list[Fate]]]) -> list[Custom
 
 def _check_tenant(tenant: Tenant) -> None:
     name = f"tenant {tenant.name!r}"
-    _check(1 <= len(tenant.links) <= _MOST_LINKS, f"{name}: needs 1 to {_MOST_LINKS} links")
+    _check(1 <= len(tenant.links) <= _MAX_LINKS, f"{name}: needs 1 to {_MAX_LINKS} links")
     _check(len(set(tenant.providers)) == len(tenant.links), f"{name}: links must differ in their provider")
     for link in tenant.links:
         _check(link.queries_per_minute > 0, f"{name}, {link.provider}: queries_per_minute must be above 0")

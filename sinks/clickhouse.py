@@ -15,8 +15,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from models.counting import counted
 from models.errors import SinkRejected, SinkUnavailable, Unreachable
 from models.rows import QUERY_METRICS
-from sinks.connection import ClickHouseAddress, connect
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
+from storage.connection import ClickHouseAddress, connect
 
 # Errors that trying again cannot cure: wrong statement, table, column, type or permission.
 _PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62, 70, 81, 192, 193, 194, 497, 516})

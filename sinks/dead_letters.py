@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from models.dead_letters import DeadLetter
 from models.rows import DEAD_LETTERS
-from sinks.sealing import Sealer, place_of
+from storage.payload_cipher import PayloadCipher, place_of
 
 
 class DeadLetterRows:
     """Makes rows of ``models.rows.DEAD_LETTERS``."""
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: PayloadCipher) -> None:
         self._sealer = sealer
 
     def rows(self, letters: Sequence[DeadLetter], *, received_at: datetime) -> pa.RecordBatch:

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.errors import ConfigurationError
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 _BYTES: Final = 16
 _KNOWN: Final = """
@@ -36,7 +36,7 @@ def check_secrets(client: Client, keys: Iterable[tuple[str, bytes]]) -> list[str
     Unreachable
         ClickHouse does not answer.
     """
-    known = {row["key_id"]: row["fingerprint"] for row in ask(client, _KNOWN, {})}
+    known = {row["key_id"]: row["fingerprint"] for row in query_rows(client, _KNOWN, {})}
     wanted = {key_id: fingerprint(key_id, secret) for key_id, secret in keys}
     for key_id, own in wanted.items():
         if known.get(key_id, own) != own:
@@ -55,5 +55,5 @@ def require_secrets(client: Client, keys: Iterable[tuple[str, bytes]], now: date
     new = check_secrets(client, pairs.items())
     if new:
         rows = [(key_id, fingerprint(key_id, pairs[key_id]), now) for key_id in new]
-        put(client, "key_fingerprints", ("key_id", "fingerprint", "noted_at"), rows)
+        insert_rows(client, "key_fingerprints", ("key_id", "fingerprint", "noted_at"), rows)
         check_secrets(client, pairs.items())  # another may have been quicker, with another secret

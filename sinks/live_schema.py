@@ -12,8 +12,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import RomashkaError, Unreachable
 from models.rows import WRITTEN
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 Columns = Mapping[str, Mapping[str, str]]
 """Table → column → type."""
@@ -40,7 +40,7 @@ def live(client: Client) -> Columns:
 def note(client: Client, now: datetime) -> None:
     """Keep the schema as it is now: every migration was just applied; raises ``Unreachable``."""
     rows = [(table, name, kind, now) for table, found in live(client).items() for name, kind in found.items()]
-    put(client, "schema_columns", ("table_name", "column_name", "type", "revision"), rows)
+    insert_rows(client, "schema_columns", ("table_name", "column_name", "type", "revision"), rows)
 
 
 def differences(client: Client) -> list[str]:
@@ -81,8 +81,8 @@ def probe(client: Client) -> None:
     """
     id_, now = uuid4(), datetime.now(UTC)
     try:
-        put(client, "probes", ("id", "written_at"), [(id_, now)])
-        found = ask(client, "SELECT count() AS n FROM probes WHERE id = {id:UUID}", {"id": str(id_)})
+        insert_rows(client, "probes", ("id", "written_at"), [(id_, now)])
+        found = query_rows(client, "SELECT count() AS n FROM probes WHERE id = {id:UUID}", {"id": str(id_)})
     except Unreachable as error:
         raise RomashkaError(f"a probe row was not taken: {error}") from error
     if found != [{"n": 1}]:
@@ -102,6 +102,6 @@ def _wrong(table: str, noted: Mapping[str, str], there: Mapping[str, str] | None
 
 def _columns(client: Client, sql: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for row in ask(client, sql, {}):
+    for row in query_rows(client, sql, {}):
         found.setdefault(row["table_name"], {})[row["column_name"]] = row["type"]
     return found

@@ -1,4 +1,4 @@
-"""The fake of ``sinks.clickhouse_detectors``: reads what a ``MemorySink`` was given."""
+"""The fake of ``storage.clickhouse_detectors``: reads what a ``MemorySink`` was given."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from detectors.health import HealthFacts
+from detectors.health.detector import HealthFacts
 from models.minutes import MinuteCounts, Series
-from sinks.detector_store import History, StoredState, health_facts
 from sinks.memory import MemorySink
+from storage.detector_store import History, StoredState, health_facts
 
 
 class MemoryDetectors:
-    """A ``sinks.detector_store.DetectorStore`` over a sink in memory."""
+    """A ``storage.detector_store.DetectorStore`` over a sink in memory."""
 
     def __init__(self, sink: MemorySink) -> None:
         self._sink = sink

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from models.errors import SchemaMismatch
 from sinks import live_schema
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 
 _CREATE_LOG: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations

@@ -16,8 +16,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
-from sinks.reading import ask
-from sinks.writing import put
+from storage.reading import query_rows
+from storage.writing import insert_rows
 
 CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
 # Rows that are about one person and nothing else.
@@ -65,7 +65,7 @@ class PrivacyStore:
 
     def tables(self) -> list[Table]:
         """Return every table that holds rows of tenants."""
-        return [_table(row) for row in ask(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
+        return [_table(row) for row in query_rows(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
 
     def erase(self, erasure: Erasure) -> dict[str, int]:
         """Erase what was there at the erasure's moment; return how many rows by table. Doing it again finds nothing."""
@@ -88,11 +88,11 @@ class PrivacyStore:
 
     def remember(self, erasure: Erasure) -> None:
         """Keep an erasure, to be repeated while Kafka may bring back what it erased."""
-        put(self._client, "privacy_erasures", _ERASURE, [list(erasure)])
+        insert_rows(self._client, "privacy_erasures", _ERASURE, [list(erasure)])
 
     def unfinished(self, now: datetime) -> list[Erasure]:
         """Return the erasures that Kafka may still undo."""
-        rows = ask(self._client, _STORED, {"now": f"{now:%Y-%m-%d %H:%M:%S}"}, aware=True)
+        rows = query_rows(self._client, _STORED, {"now": f"{now:%Y-%m-%d %H:%M:%S}"}, aware=True)
         return [Erasure(**row) for row in rows]
 
     def old_pseudonyms(self, key_ids: Iterable[str], limit: int) -> list[tuple[UUID, str]]:
@@ -105,14 +105,14 @@ class PrivacyStore:
             if table.customer
         ]
         sql = f"SELECT DISTINCT user_id, pseudonym FROM ({' UNION ALL '.join(parts)}) LIMIT {limit:d}"  # noqa: S608
-        found = ask(self._client, sql, {"keys": list(key_ids)})
+        found = query_rows(self._client, sql, {"keys": list(key_ids)})
         return [(row["user_id"], row["pseudonym"]) for row in found]
 
     def replace(self, mapping: Mapping[tuple[UUID, str], str]) -> None:
         """Put new pseudonyms in place of old ones, in every table."""
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
         rows = [(tenant, old, new) for (tenant, old), new in mapping.items()]
-        put(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
+        insert_rows(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
         for table in self.tables():
             if table.customer:
                 name = f"{self._client.database}.pseudonym_mapping"
@@ -121,7 +121,7 @@ class PrivacyStore:
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
 
     def _count(self, table: Table, where: str, given: Mapping[str, Any]) -> int:
-        (row,) = ask(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608
+        (row,) = query_rows(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608
         return int(row["n"])
 
     def _erase(self, table: Table, where: str, given: Mapping[str, Any], *, whole: bool) -> None:

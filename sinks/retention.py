@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import SettingsError, Unreachable
-from sinks.reading import ask
+from storage.reading import query_rows
 
 _TABLES: Final = """
 SELECT name, create_table_query AS definition FROM system.tables
@@ -50,5 +50,5 @@ def apply_retention(client: Client, wanted: Mapping[str, int]) -> dict[str, int]
 
 
 def _ttls(client: Client) -> dict[str, tuple[str, int]]:
-    found = {row["name"]: _TTL.search(row["definition"]) for row in ask(client, _TABLES, {})}
+    found = {row["name"]: _TTL.search(row["definition"]) for row in query_rows(client, _TABLES, {})}
     return {name: (one["at"], int(one["days"])) for name, one in found.items() if one is not None}

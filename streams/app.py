@@ -25,7 +25,7 @@ from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Record
 log = logging.getLogger(__name__)
 
 # A worker that is told to stop is gone within ten seconds, whether or not the database takes its last batch.
-_MOST_DRAIN_SECONDS: Final = 5.0
+_MAX_DRAIN_SECONDS: Final = 5.0
 _LOG_START_SECONDS: Final = 10.0
 
 
@@ -90,7 +90,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         store="memory://",
         datadir=Path(tempfile.gettempdir()) / "romashka-worker",  # Faust makes it; with no tables it stays empty
     )
-    app.drain_seconds = min(timing.rebalance / 2, _MOST_DRAIN_SECONDS)
+    app.drain_seconds = min(timing.rebalance / 2, _MAX_DRAIN_SECONDS)
     return app
 
 

@@ -20,14 +20,14 @@ import pyarrow as pa
 from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink
-from streams.ingest import Prepared
 from streams.metrics import Metrics
 from streams.offsets import SafeOffsets
-from streams.patience import Patience
 from streams.placement import Moved
+from streams.retry_policy import RetryPolicy
+from streams.topic_processor import Prepared
 
 # Rows wait this long where the database is quick: a few inserts a second, which it merges with ease ...
-_LEAST_PAUSE_SECONDS: Final = 0.25
+_MIN_PAUSE_SECONDS: Final = 0.25
 # ... and so many times as long as the flush before took.
 _REST: Final = 4.0
 
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
         A flush that took long gets larger ones after it, so that the database is at rest most of the time; where it is
         quick, rows are visible soon.
         """
-        return min(self.flush_seconds, max(_LEAST_PAUSE_SECONDS, _REST * flush_seconds))
+        return min(self.flush_seconds, max(_MIN_PAUSE_SECONDS, _REST * flush_seconds))
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Delivery:
         sink: Sink,
         seal: DeadLetterRows,
         metrics: Metrics,
-        patience: Patience,
+        patience: RetryPolicy,
         *,
         take_windows: Callable[[], list[pa.RecordBatch]],
         publish: Callable[[pa.RecordBatch], Awaitable[None]],

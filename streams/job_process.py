@@ -26,7 +26,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
-from streams.jobs import Job, JobEnded, JobLimits
+from streams.job import Job, JobEnded, JobLimits
 
 log = logging.getLogger(__name__)
 

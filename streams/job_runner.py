@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol, TypeVar
 from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
-from sinks.insight_store import open_counts
-from streams.announcer import Announcer
-from streams.jobs import Job, JobEnded
+from storage.insight_store import open_counts
+from streams.insight_publisher import InsightPublisher
+from streams.job import Job, JobEnded
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class JobRunner:
         execution: Callable[[Job], Execution],
         connect: Callable[[], Client],
         leads: Callable[[], bool],
-        announcer: Announcer,
+        announcer: InsightPublisher,
         metrics: Metrics,
         clock: Callable[[], datetime],
         executor: Executor | None = None,

@@ -16,17 +16,17 @@ from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink, StoredRange
 from streams.decode import Record, Source
 from streams.delivery import Delivery, Limits, Partition
-from streams.ingest import HEALTH_HISTORY, Ingest
+from streams.detection.minutes import ClosedMinute
 from streams.metrics import Metrics
-from streams.minutes import ClosedMinute
 from streams.offsets import commit_point
 from streams.partition import OffsetRange, remembered_range
-from streams.patience import Patience
 from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
-from streams.queries import Queries
+from streams.query_topic_state import QueryTopicState
+from streams.retry_policy import RetryPolicy
 from streams.screening import LabelScreen
 from streams.tenant_limit import TenantLimit
+from streams.topic_processor import HEALTH_HISTORY, TopicProcessor
 from streams.windows import CHUNK_SIZE
 
 log = logging.getLogger(__name__)
@@ -75,12 +75,13 @@ class Pipeline:
         self._epochs = epochs
         self._metrics = metrics
         self._clock = clock
-        self._queries = Queries(metrics)
+        self._queries = QueryTopicState(metrics)
         self._placement = None if moving is None else Placement(moving.home_of)
         self._ingests = {
-            topic.name: Ingest(topic, pseudonymiser, metrics, vocabulary=vocabulary, screen=screen) for topic in INGEST
+            topic.name: TopicProcessor(topic, pseudonymiser, metrics, vocabulary=vocabulary, screen=screen)
+            for topic in INGEST
         }
-        self._ingests[QUERIES.name] = Ingest(
+        self._ingests[QUERIES.name] = TopicProcessor(
             QUERIES,
             pseudonymiser,
             metrics,
@@ -89,7 +90,7 @@ class Pipeline:
             vocabulary=vocabulary,
             screen=screen,
         )
-        self.patience = Patience(metrics)
+        self.patience = RetryPolicy(metrics)
         limit = TenantLimit(sink, self.patience, metrics, most=new_tenants_per_hour)
         self._tenant_limit = limit if new_tenants_per_hour else None
         self.delivery = Delivery(
@@ -178,7 +179,7 @@ class Pipeline:
 
         Raises
         ------
-        RejectionFlood
+        DlqLimitExceeded
             Nearly everything is being rejected.
         """
         await self.delivery.capacity()

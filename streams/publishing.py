@@ -21,7 +21,7 @@ from models.errors import RomashkaError
 from models.insight_message import key_of, value_of
 from models.insights import Insight
 from models.topics import DEAD_LETTERS, INSIGHTS, QUERIES, Topic
-from sinks.sealing import place_of
+from storage.payload_cipher import place_of
 from streams.metrics import Metrics
 from streams.placement import MOVED_HEADER, Moved
 

@@ -22,7 +22,7 @@ from models.rows import KNOWN_TENANTS
 from sinks.sink import Sink
 from streams.decode import Record, Source
 from streams.metrics import Metrics
-from streams.patience import Patience
+from streams.retry_policy import RetryPolicy
 
 WITHIN: Final = timedelta(hours=1)
 STAGE: Final = "tenant"
@@ -44,7 +44,7 @@ class TenantLimit:
     """
 
     def __init__(
-        self, sink: Sink, patience: Patience, metrics: Metrics, *, most: int, remembered: int = _REMEMBERED
+        self, sink: Sink, patience: RetryPolicy, metrics: Metrics, *, most: int, remembered: int = _REMEMBERED
     ) -> None:
         self._sink = sink
         self._patience = patience

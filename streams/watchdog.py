@@ -20,7 +20,7 @@ EXIT_CODE: Final = 70
 _CHECK_SECONDS: Final = 1.0
 
 
-class Standing(NamedTuple):
+class Progress(NamedTuple):
     """What the worker says of itself.
 
     ``progress`` is any number that changes when work is done; ``behind`` whether there is work to do; ``excused``
@@ -40,7 +40,7 @@ class StallDetector:
         self._progress: int | None = None
         self._since = now
 
-    def stalled(self, standing: Standing, now: float) -> bool:
+    def stalled(self, standing: Progress, now: float) -> bool:
         """Return whether there has been work and no progress for ``patience`` seconds."""
         if standing.progress != self._progress or standing.excused or not standing.behind:
             self._progress = standing.progress
@@ -48,7 +48,7 @@ class StallDetector:
         return now - self._since >= self._patience
 
 
-def watch(standing: Callable[[], Standing], stop: threading.Event) -> threading.Thread:
+def watch(standing: Callable[[], Progress], stop: threading.Event) -> threading.Thread:
     """Start the watchdog; it ends the process with ``EXIT_CODE`` when the worker has stalled."""
 
     def guard() -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from models.histogram import buckets_of
 from models.rows import HISTOGRAM, QUERY_WINDOWS, SCORE, UUID
-from streams.columns import decimal_column, decimals_scaled
+from streams.arrow_batches import decimal_column, decimals_scaled
 from streams.decode import Source
 
 CHUNK_SIZE: Final = 32_768

@@ -16,27 +16,27 @@ from typing import Any, Final, NamedTuple
 
 from faust.types import TP
 
-from detectors.state import StateSeal
+from detectors.state import StateSigner
 from models.errors import PortInUse, RomashkaError
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import ALL, INGEST, QUERIES
 from sinks.clickhouse import ClickHouseSink
-from sinks.clickhouse_detectors import ClickHouseDetectors
-from sinks.connection import ClickHouseAddress, connect
 from sinks.dead_letters import DeadLetterRows
 from sinks.fingerprints import require_secrets
 from sinks.migrations import require_current
-from sinks.sealing import Sealer
-from streams.announcer import Announcer
+from storage.clickhouse_detectors import ClickHouseDetectors
+from storage.connection import ClickHouseAddress, connect
+from storage.payload_cipher import PayloadCipher
 from streams.app import AnalyticsApp, attach, build_app, sender
 from streams.delivery import Limits
-from streams.detection import Detection
-from streams.epochs import watch_epochs
+from streams.detection.detection import Detection
+from streams.detection.series_states import SeriesStates
 from streams.health import Health, serve
-from streams.homes import home_partitions
+from streams.insight_publisher import InsightPublisher
+from streams.java_partitioner import home_partitions
+from streams.job import JobLimits
 from streams.job_process import JobFactory, JobProcess, preload
 from streams.job_runner import JobRunner
-from streams.jobs import JobLimits
 from streams.kafka import GroupTiming, KafkaAddress, missing_topics, partition_count, topic_epochs
 from streams.kafka_reasons import check_worker_client
 from streams.kafka_rights import check_worker_rights
@@ -46,8 +46,8 @@ from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
 from streams.publishing import Publisher
 from streams.screening import LabelScreen
-from streams.series_states import SeriesStates
-from streams.watchdog import Standing, watch
+from streams.topic_recreation import watch_epochs
+from streams.watchdog import Progress, watch
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ async def run_worker(config: WorkerConfig) -> None:
         ClickHouseSink(config.clickhouse),
         metrics,
         Pseudonymiser(config.secret, config.key_id, old_keys=config.old_keys),
-        DeadLetterRows(Sealer(config.secret)),
+        DeadLetterRows(PayloadCipher(config.secret)),
         epochs=epochs,
         publish=publisher.dead_letters,
         clock=lambda: datetime.now(UTC),
@@ -164,12 +164,12 @@ def _detection(
 ) -> tuple[Detection, JobRunner]:
     """Put together what finds: the detectors of this worker's partitions, and the leader's jobs."""
     sink = ClickHouseSink(config.clickhouse)  # of its own: a long insert of events must not hold up a finding
-    announcer = Announcer(sink, pipeline.patience, metrics, publisher.insights)
+    announcer = InsightPublisher(sink, pipeline.patience, metrics, publisher.insights)
     detection = Detection(
         pipeline,
         store=ClickHouseDetectors(config.clickhouse),
         sink=sink,
-        states=SeriesStates(StateSeal(config.secret), metrics),
+        states=SeriesStates(StateSigner(config.secret), metrics),
         announcer=announcer,
         metrics=metrics,
     )
@@ -289,10 +289,10 @@ class Gauges:
         """Whether Kafka was not heard of for long."""
         return time.monotonic() - self._heard > _SILENCE_SECONDS
 
-    def standing(self) -> Standing:
+    def standing(self) -> Progress:
         """Return what the watchdog needs; called from its thread."""
         pipeline = self._app.pipeline
-        return Standing(pipeline.handled, self._behind or self.silent, pipeline.patience.waiting)
+        return Progress(pipeline.handled, self._behind or self.silent, pipeline.patience.waiting)
 
     async def _measure(self, partitions: list[TP]) -> None:
         consumer = self._app.batches

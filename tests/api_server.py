@@ -24,7 +24,7 @@ from api.keys import KeySigner, StoredKey, new_key, save
 from api.roles import Role
 from api.services import Configuration
 from api.tokens import ROLES_CLAIM, TENANTS_CLAIM, Provider
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 
 ISSUER = "https://login.example.com/"
 AUDIENCE = "romashka-analytics"

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from embedded.broker import Broker
 from embedded.database import Database
 from models.topics import ALL
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress, client_settings, create_topics, missing_topics
 from tests.scheduling import FilesAndWeek
 from tests.spare_databases import SpareDatabases, unused

@@ -15,10 +15,10 @@ from models.rows import OUTCOMES as OUTCOME_ROWS
 from models.rows import QUERY_METRICS
 from models.topics import HEALTH, INGEST, INTELLIGENCE, OUTCOMES, QUERIES
 from sinks.sink import Sink
-from streams.columns import to_batch
+from streams.arrow_batches import to_batch
+from streams.bulk_producer import tenant_key
 from streams.decode import Decoder, Source
 from streams.partition import QueryPartition
-from streams.produce import tenant_key
 from streams.pseudonyms import Pseudonymiser
 from tests.examples.events import SECRET, Record
 

@@ -11,9 +11,12 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.state import StateSeal
+from detectors.state import StateSigner
+from jobs import business_impact
+from jobs.provider_outages import ProviderJob
+from jobs.roll_ups import refresh
+from kpis.rollups.freshness import MARGIN_SECONDS
 from kpis.settings_model import new_entry
-from kpis.stale import MARGIN_SECONDS
 from models.insights import Insight
 from models.minutes import Series
 from models.rows import HEALTH
@@ -22,19 +25,16 @@ from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.clickhouse_detectors import ClickHouseDetectors
-from sinks.connection import ClickHouseAddress
-from sinks.deployments import Deployment, note
-from sinks.detector_store import SavedState, state_rows
 from sinks.insight_rows import insight_rows, latest
-from sinks.reading import ask
 from sinks.sink import Sink
-from sinks.tenant_settings import save
-from streams import impact_jobs
-from streams.partition_watch import replayed
-from streams.provider_job import ProviderJob
-from streams.rollup_job import refresh
-from streams.series_watch import SeriesWatch
+from storage.clickhouse_detectors import ClickHouseDetectors
+from storage.connection import ClickHouseAddress
+from storage.deployments import Deployment, note
+from storage.detector_store import SavedState, state_rows
+from storage.reading import query_rows
+from storage.tenant_settings import save
+from streams.detection.partition_monitor import replayed
+from streams.detection.series_monitor import SeriesMonitor
 from tests.loading import Loader
 
 TENANTS: Final = DEFAULT_TENANTS[:2]
@@ -98,7 +98,7 @@ def load(address: ClickHouseAddress, client: Client) -> Week:
     for name, value in _COSTS.items():
         save(client, new_entry(TENANTS[0].id, name, value, date(2026, 1, 1), end))
     _judge(address, client, sink, end)
-    impact_jobs.refresh(client, end)
+    business_impact.refresh(client, end)
     note(client, Deployment("assistant", "2.14.0", end - timedelta(hours=5)))
     incidents = tuple(replace(one, start=one.start + by, end=one.end + by) for one in _SCENARIO.incidents)
     return Week(address, end - SPAN, end, incidents)
@@ -107,18 +107,18 @@ def load(address: ClickHouseAddress, client: Client) -> Week:
 def _judge(address: ClickHouseAddress, client: Client, sink: Sink, end: datetime) -> None:
     """Let the detectors go through the week, then the leader's job over providers."""
     store = ClickHouseDetectors(address)
-    series: list[Series] = [(row["user_id"].bytes, row["provider"]) for row in ask(client, _SERIES, {})]
+    series: list[Series] = [(row["user_id"].bytes, row["provider"]) for row in query_rows(client, _SERIES, {})]
     history = store.history(series, end - SPAN, end)
     news: list[Insight] = []
     states = []
     for one in series:
-        watch = SeriesWatch(one)
+        watch = SeriesMonitor(one)
         news += replayed(watch, history)
         assert watch.scored_through is not None
         states.append(SavedState(one, 0, watch.scored_through, 1, b""))
     _tell(sink, news)
     sink.write("detector_states", state_rows(states))
-    _tell(sink, ProviderJob(store, sink, StateSeal(_SECRET)).run(client, end))
+    _tell(sink, ProviderJob(store, sink, StateSigner(_SECRET)).run(client, end))
 
 
 def _tell(sink: Sink, news: Sequence[Insight]) -> None:

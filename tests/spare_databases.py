@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
-from sinks.reading import ask
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 
 _SCHEMA: Final = """
 SELECT name, create_table_query AS definition FROM system.tables WHERE database = currentDatabase()
@@ -47,7 +47,7 @@ class SpareDatabases:
         """Empty its tables for the next; forget it where its definitions were changed."""
         with connect(lent) as client:
             if _schema(client) == self._schemas[lent.database]:
-                for row in ask(client, _FILLED, {}):
+                for row in query_rows(client, _FILLED, {}):
                     client.command("TRUNCATE TABLE {table:Identifier}", parameters={"table": row["name"]})
                 self._spare.append(lent)
 
@@ -64,4 +64,4 @@ def unused(clickhouse_url: str) -> ClickHouseAddress:
 
 
 def _schema(client: Client) -> list[dict[str, str]]:
-    return [dict(row) for row in ask(client, _SCHEMA, {})]
+    return [dict(row) for row in query_rows(client, _SCHEMA, {})]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from kpis.analyses.catalogue import ANALYSES
-from kpis.query import figures
+from kpis.query import build_query
 from kpis.registry import ALL as FIGURES
 from kpis.scope import Interval, Scope
 from models.errors import SettingsError
 from models.query import Query
-from reports import questions
+from reports import report_queries
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 from tests.grafana_text import ALL, Value, expanded
 
@@ -69,13 +69,13 @@ def of_figures(scope: Scope) -> Iterator[tuple[str, Query]]:
             ids = [
                 one for one, kpi in FIGURES.items() if set(split) <= kpi.dimensions.keys() and _has(one, scope, every)
             ]
-            yield f"figures by {by} every {every}", figures(ids, scope, split, every, rolled_up=every is None)
+            yield f"figures by {by} every {every}", build_query(ids, scope, split, every, rolled_up=every is None)
 
 
 def _has(id_: str, scope: Scope, every: Interval | None) -> bool:
     """Whether a figure is there in such steps: costs are not, by the hour."""
     try:
-        figures([id_], scope, (), every)
+        build_query([id_], scope, (), every)
     except SettingsError:
         return False
     return True
@@ -96,5 +96,5 @@ def of_reports(scope: Scope, now: datetime) -> Iterator[tuple[str, Query]]:
         request = ReportRequest(
             "Any", type_, ReportFormat.JSON, scope.tenant, scope.start, scope.end, parts=_EVERYTHING
         )
-        for name, query in questions.questions(request, now).asked.items():
+        for name, query in report_queries.questions(request, now).asked.items():
             yield f"report {type_}: {name}", query

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress
 
 SECRET = b"a secret for tests only, 32 bytes"

@@ -20,22 +20,22 @@ from benchmarks.detection import churn_cdnow, churn_forecast
 from benchmarks.detection.churn_picture import reliability
 from benchmarks.detection.churn_simulated import pseudonym, store
 from benchmarks.report import Sheet, to_markdown, to_terminal
-from detectors.calibration import Quality, quality
-from detectors.churn import CHURN
-from detectors.delayed_model import Classifier, DelayedModel, Judged, challenger, replay
-from detectors.labels import Label
-from detectors.standings import bounds_for
-from detectors.upsell import UPSELL
+from detectors.customers.calibration import Quality, quality
+from detectors.customers.churn import CHURN
+from detectors.customers.customer_scores import bounds_for
+from detectors.customers.delayed_model import Classifier, DelayedModel, Judged, challenger, replay
+from detectors.customers.labels import Label
+from detectors.customers.upsell import UPSELL
 from embedded.database import Database
+from jobs.customers import find_churn, find_upsells
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from simulator.totals import Totals
-from sinks.connection import ClickHouseAddress, connect
-from sinks.label_store import LabelStore
 from sinks.migrations import migrate
-from streams.customer_jobs import find_churn, find_upsells
+from storage.connection import ClickHouseAddress, connect
+from storage.label_store import LabelStore
 
-LEAST_AUC, LEAST_IMPROVEMENT, MOST_CALIBRATION_ERROR = 0.78, 0.15, 0.02
+MIN_AUC, MIN_IMPROVEMENT, MAX_CALIBRATION_ERROR = 0.78, 0.15, 0.02
 # What the gate's row was when it was last written down, and how much worse it may become.
 EXPECTED_AUC, EXPECTED_BRIER, TOLERANCE = 0.794, 0.0898, 0.005
 # Never used for tuning.
@@ -65,9 +65,9 @@ def gate() -> Result:
     active = _measured(churn_cdnow.labels(bought, share=_SAMPLE, active=timedelta(days=90)))
     rows = [_row("all customers (the gate)", everybody), _row("who bought in the last 90 days", active)]
     found = {
-        f"AUC {everybody.auc:.3f}, not {LEAST_AUC}": everybody.auc is None or everybody.auc < LEAST_AUC,
-        f"Brier only {everybody.improvement:.1%} better than the prior": everybody.improvement < LEAST_IMPROVEMENT,
-        f"calibration error {everybody.calibration_error:.3f}": everybody.calibration_error > MOST_CALIBRATION_ERROR,
+        f"AUC {everybody.auc:.3f}, not {MIN_AUC}": everybody.auc is None or everybody.auc < MIN_AUC,
+        f"Brier only {everybody.improvement:.1%} better than the prior": everybody.improvement < MIN_IMPROVEMENT,
+        f"calibration error {everybody.calibration_error:.3f}": everybody.calibration_error > MAX_CALIBRATION_ERROR,
         f"AUC {everybody.auc:.3f} was {EXPECTED_AUC}": (everybody.auc or 0.0) < EXPECTED_AUC - TOLERANCE,
         f"Brier {everybody.brier:.4f} was {EXPECTED_BRIER}": everybody.brier > EXPECTED_BRIER + TOLERANCE,
     }
@@ -151,8 +151,8 @@ def _document(sheets: Sequence[Sheet]) -> str:
         "# Churn, upsell and forecasts: results\n\n"
         "Written by `python -m benchmarks.detection.churn --write`; how it is measured is in [churn](churn.md), "
         "[upsell](upsell.md) and [forecast](forecast.md). The gate: AUC at least "
-        f"{LEAST_AUC}, Brier at least {LEAST_IMPROVEMENT:.0%} better than the prior, calibration error at most "
-        f"{MOST_CALIBRATION_ERROR}.\n\n"
+        f"{MIN_AUC}, Brier at least {MIN_IMPROVEMENT:.0%} better than the prior, calibration error at most "
+        f"{MAX_CALIBRATION_ERROR}.\n\n"
     )
     picture = "![Reliability diagram](../pictures/churn-reliability.svg)\n"
     return head + "\n\n".join(to_markdown(sheet) for sheet in sheets) + "\n\n" + picture

@@ -13,9 +13,9 @@ from typing import Final
 from uuid import UUID
 from zlib import crc32
 
-from detectors.churn import churn_features
-from detectors.customer_features import CustomerFacts
-from detectors.labels import Label, Snapshot
+from detectors.customers.churn import churn_features
+from detectors.customers.customer_features import CustomerFacts
+from detectors.customers.labels import Label, Snapshot
 
 HORIZON: Final = timedelta(days=60)
 EVERY: Final = timedelta(days=28)

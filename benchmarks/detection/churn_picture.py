@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from detectors.calibration import Quality
+from detectors.customers.calibration import Quality
 
 _SIZE, _LEFT, _TOP = 320.0, 60.0, 40.0
 _COLOURS: Final = ("#1f5fa8", "#c05a1a")

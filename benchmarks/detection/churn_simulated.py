@@ -17,8 +17,8 @@ from models.topics import OUTCOMES as OUTCOMES_TOPIC
 from models.topics import QUERIES, Topic
 from simulator.scenario import Scenario
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress
-from streams.columns import to_batch
+from storage.connection import ClickHouseAddress
+from streams.arrow_batches import to_batch
 from streams.decode import Decoder, Source
 from streams.pseudonyms import Pseudonymiser
 from streams.windows import Chunk

@@ -13,7 +13,7 @@ import numpy as np
 from river import anomaly, linear_model, preprocessing, stats, time_series
 
 from benchmarks.detection.series import LabelledSeries
-from detectors.performance import PerformanceDetector
+from detectors.performance.detector import PerformanceDetector
 from simulator.arrays import Floats
 
 # river leaves many of its methods without annotations: where one of its models is called, it is Any.

@@ -49,7 +49,7 @@ class Outcome:
 
 
 def episodes(scores: Floats, threshold: float) -> list[tuple[int, int]]:
-    """Return first and last minute of each episode after the warm days, as ``detectors.episodes`` has them."""
+    """Return first and last minute of each episode after the warm days (``detectors.performance.episodes``)."""
     hot = np.flatnonzero(scores[WARM_DAYS * DAY :] > threshold) + WARM_DAYS * DAY
     if len(hot) == 0:
         return []

@@ -11,7 +11,7 @@ from typing import Any, Final
 from river import anomaly, linear_model, optim, preprocessing, time_series
 
 from benchmarks.detection.value_series import DAY, Series
-from detectors.value import ValueDetector
+from detectors.series.detector import ValueDetector
 
 Scores = list[float]
 _WINDOW: Final = 250

@@ -14,8 +14,8 @@ from multiprocessing import get_context
 from typing import Final, NamedTuple
 
 from benchmarks.detection.value_series import DAY, Series
-from detectors.backtest import Backtest
-from detectors.value import ValueDetector
+from detectors.series.backtest import Backtest
+from detectors.series.detector import ValueDetector
 
 _MONDAY: Final = 1_767_571_200.0  # 2026-01-05
 _DAYS: Final = 14

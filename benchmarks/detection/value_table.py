@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 from benchmarks.detection.value_contenders import CONTENDERS, Scores
 from benchmarks.detection.value_series import FAMILIES, Series, series
-from detectors.backtest import QUIET_INTERVALS, Incident, quality
+from detectors.series.backtest import QUIET_INTERVALS, Incident, quality
 
 _OURS: Final = "ValueDetector"
 _TUNING_SEEDS: Final = range(2)
 _SEEDS: Final = range(1000, 1003)
-_MOST_ROWS: Final = 0.1
+_MAX_ROWS: Final = 0.1
 _QUANTILES: Final = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 1.0)
 
 
@@ -82,7 +82,7 @@ def best_threshold(name: str, corpus: Sequence[Series], allowed: int) -> float:
     quiet = {
         threshold: one
         for threshold, one in results.items()
-        if one.false_alarms <= allowed and sum(score > threshold for score in ordered) <= _MOST_ROWS * len(ordered)
+        if one.false_alarms <= allowed and sum(score > threshold for score in ordered) <= _MAX_ROWS * len(ordered)
     }
     return max(quiet, key=lambda threshold: (quiet[threshold].found, threshold))
 

@@ -13,11 +13,11 @@ import re
 from datetime import timedelta
 from typing import Any, Final
 
-from dashboards.alerts.questions import with_tenant_names
+from dashboards.alerts.alert_queries import with_tenant_names
 from dashboards.alerts.rule import LATE, Level, Rule, Shown
 from dashboards.alerts.rules import RULES
 from dashboards.clickhouse import ClickHouseQuery, Frame
-from kpis.dialect import Grafana
+from kpis.sql.dialect import Grafana
 from models.counting import counted
 
 SOURCE: Final = "romashka-clickhouse-operations"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from kpis.dialect import Dialect
+from kpis.sql.dialect import Dialect
 
 Level = Literal["warning", "critical"]
 Team = Literal["integrations", "business", "pipeline"]

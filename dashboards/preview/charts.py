@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-from dashboards.panel import Panel, Picture, Thresholds
+from dashboards.panel import Panel, PanelType, Thresholds
 from dashboards.preview.answer import Row, Shape, column_of, label, number, shape
 from dashboards.preview.graph import node_graph
 from dashboards.preview.labels import fitted
@@ -28,18 +28,18 @@ def is_drawable(panel: Panel, answers: Answers) -> bool:
     if not all(answers.values()):
         return False
     found = shape(answers["A"], panel)
-    if panel.picture is Picture.STATE_TIMELINE:
+    if panel.picture is PanelType.STATE_TIMELINE:
         # Of no rows the statement makes one without a state, which Grafana needs (see ``integration_health``).
         state = panel.columns[0].name
         return bool(found.times and found.labels) and any(row[state] for row in answers["A"])
-    if panel.picture is Picture.HEATMAP:
+    if panel.picture is PanelType.HEATMAP:
         return any(number(row[name]) for row in answers["A"] for name in found.numbers)
     return any(number(row[name]) is not None for row in answers["A"] for name in found.numbers)
 
 
 def chart(panel: Panel, answers: Answers) -> Spec:
     """Return the chart of a panel whose answers have something to draw (see ``is_drawable``)."""
-    if panel.picture is Picture.NODE_GRAPH:
+    if panel.picture is PanelType.NODE_GRAPH:
         return fitted(node_graph(answers["A"], answers["B"], PALETTE[0]))
     rows = answers["A"]
     return fitted(_CHARTS[panel.picture](panel, rows, shape(rows, panel)))
@@ -340,12 +340,12 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-_CHARTS: Final[dict[Picture, Callable[[Panel, Sequence[Row], Shape], Spec]]] = {
-    Picture.TIME_SERIES: _lines,
-    Picture.TIME_BARS: _time_bars,
-    Picture.BARS: _bars,
-    Picture.BAR_GAUGE: _bars,
-    Picture.GEOMAP: _bars,  # countries as bars: the shapes of a map are Grafana's
-    Picture.STATE_TIMELINE: _state_timeline,
-    Picture.HEATMAP: _heatmap,
+_CHARTS: Final[dict[PanelType, Callable[[Panel, Sequence[Row], Shape], Spec]]] = {
+    PanelType.TIME_SERIES: _lines,
+    PanelType.TIME_BARS: _time_bars,
+    PanelType.BARS: _bars,
+    PanelType.BAR_GAUGE: _bars,
+    PanelType.GEOMAP: _bars,  # countries as bars: the shapes of a map are Grafana's
+    PanelType.STATE_TIMELINE: _state_timeline,
+    PanelType.HEATMAP: _heatmap,
 }

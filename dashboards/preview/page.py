@@ -11,19 +11,19 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 
 from models.counting import counted
-from dashboards.panel import Column, Link, Origin, Panel, Picture, Tab, Tile
+from dashboards.panel import Column, Link, Origin, Panel, PanelType, Tab, Tile
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
 from kpis import display
 from kpis.kpi import Unit
 from kpis.registry import get
 
-_MOST_ROWS: Final = 50
+_MAX_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
 _LONG_TEXT: Final = 24
 _TILE_HEIGHT: Final = 4
 # A table is no higher than its rows, and scrolls; a timeline is as high as it has rows.
-_GROWS: Final = {Picture.TABLE: " grows", Picture.STATE_TIMELINE: " grows whole"}
+_GROWS: Final = {PanelType.TABLE: " grows", PanelType.STATE_TIMELINE: " grows whole"}
 _ELSEWHERE: Final = {
     Origin.METRICS: "Grafana shows these from Prometheus; a preview asks ClickHouse only",
     Origin.ALERTS: "Grafana lists these itself: it is Grafana that judges the alert rules",
@@ -100,16 +100,16 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
         inside = _cards(panel, panel.card, answers["A"])
     elif panel.tile is not None:
         inside = _tile(panel, panel.tile, answers["A"][0])
-    elif panel.picture in {Picture.STAT, Picture.GAUGE}:
+    elif panel.picture in {PanelType.STAT, PanelType.GAUGE}:
         inside = _numbers(panel, answers["A"])
-    elif panel.picture is Picture.TABLE:
+    elif panel.picture is PanelType.TABLE:
         inside = _table(panel, answers["A"])
     elif not is_drawable(panel, answers):
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}" role="figure" aria-label="{escape(panel.title)}"></div>'
-    kind = " half" if panel.picture is Picture.STAT and panel.height == _TILE_HEIGHT else _GROWS.get(panel.picture, "")
+    kind = " half" if panel.picture is PanelType.STAT and panel.height == _TILE_HEIGHT else _GROWS.get(panel.picture, "")
     further = "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
     return (
         f'<article id="panel-{panel.id}" class="panel{kind}" '
@@ -128,7 +128,7 @@ def _cards(panel: Panel, state: Column, rows: Sequence[Row]) -> str:
     cards = "".join(
         f'<div class="card {state.states.get(str(row[state.name]), "neutral")}">'
         f"<span>{escape(' · '.join(str(row[name]) for name in panel.by))}</span><b>{escape(str(row[state.name]))}</b></div>"
-        for row in rows[:_MOST_ROWS]
+        for row in rows[:_MAX_ROWS]
     )
     return f'<div class="cards" role="group" aria-label="{escape(panel.title)}">{cards}</div>'
 
@@ -160,7 +160,7 @@ def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
     if not found.numbers:
         return f'<p class="nodata">{escape(panel.no_data)}</p>'
     tiles = []
-    for row in rows[:_MOST_ROWS]:
+    for row in rows[:_MAX_ROWS]:
         names = [name for name in row if name in found.numbers or row[name] is None]
         for name in names:
             column = column_of(panel, name)
@@ -180,10 +180,10 @@ def _table(panel: Panel, rows: Sequence[Row]) -> str:
     head = "".join(f"<th scope=col{_right(column, numbers)}>{escape(column.title)}</th>" for column in columns)
     lines = "".join(
         "<tr>" + "".join(_cell(column, row[column.name], panel, numbers) for column in columns) + "</tr>"
-        for row in rows[:_MOST_ROWS]
+        for row in rows[:_MAX_ROWS]
     )
-    left = counted(len(rows) - _MOST_ROWS, "more row")
-    more = f"<p class=more>{left}</p>" if len(rows) > _MOST_ROWS else ""
+    left = counted(len(rows) - _MAX_ROWS, "more row")
+    more = f"<p class=more>{left}</p>" if len(rows) > _MAX_ROWS else ""
     box = f'<div class="scroll" role="group" aria-label="{escape(panel.title)}">'
     return f'{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>'
 

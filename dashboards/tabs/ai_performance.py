@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import column, split
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, tile, together, trend
-from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
+from kpis.sql.dialect import Dialect
 
 # Upper bounds of the heat map's rows, in milliseconds; the last row holds the rest.
 _BOUNDS: Final = (50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 60_000)
@@ -77,7 +77,7 @@ _CONFIDENCE: Final = Row(
             description="Which data is worth having? "
             "Use, confidence gained, durable resolutions and satisfaction of conversations by the data "
             "type they touched. A conversation counts for each of its types.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={
                 "A": split(
                     "conversation_count", "confidence_lift", "durable_resolution_rate", "csat", by=("data_type",)
@@ -113,7 +113,7 @@ _SUCCESS: Final = Row(
             id=21,
             title="Performance by query type",
             description="Which query types fall short? Volume, success, speed and the AI's confidence by query type.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={
                 "A": split(
                     "query_count",
@@ -147,8 +147,8 @@ _SPEED: Final = Row(
             description="How are response times spread? "
             "Queries by response time (upper bound in ms) and time. A second dark band means that some "
             "queries take another way: a cold cache, or a slow endpoint.",
-            picture=Picture.HEATMAP,
-            asks={"A": Ask(frozenset(_COLUMNS), _latencies)},
+            picture=PanelType.HEATMAP,
+            asks={"A": PanelQuery(frozenset(_COLUMNS), _latencies)},
             no_data=EMPTY,
             width=12,
             height=9,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import column, series, split
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel_queries import column, series, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_name, tile, together
-from kpis import attribution
-from kpis.dialect import Dialect
+from kpis.analyses import attribution
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import Interval
+from kpis.sql.dialect import Dialect
 
 # "integration_cost_per_month:hubspot" is for commands; people read "integration cost per month, hubspot".
 _IN_WORDS: Final = "replaceAll(replaceAll(s.setting, '_', ' '), ':', ', ')"
@@ -48,7 +48,7 @@ ORDER BY since DESC, metric_type, treated DESC
 LIMIT 300"""
 
 
-def _by_provider() -> Ask:
+def _by_provider() -> PanelQuery:
     asked = split("influenced_revenue", by=("provider",))
 
     def render(dialect: Dialect) -> str:
@@ -58,7 +58,7 @@ def _by_provider() -> Ask:
             "WHERE influenced_revenue IS NOT NULL AND provider != 'unnamed' ORDER BY influenced_revenue DESC"
         )
 
-    return Ask(asked.filters, render)
+    return PanelQuery(asked.filters, render)
 
 
 def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel:
@@ -74,8 +74,8 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
         id=id_,
         title=title,
         description=description,
-        picture=Picture.TIME_SERIES,
-        asks={"A": Ask(asked.filters - {"provider"}, render)},
+        picture=PanelType.TIME_SERIES,
+        asks={"A": PanelQuery(asked.filters - {"provider"}, render)},
         no_data=EMPTY,
         width=12,
         height=8,
@@ -136,7 +136,7 @@ _WHERE: Final = Row(
             description="Which integration influenced how much revenue? "
             "Sales less refunds, shared out by the tenant's attribution rule and window. Influenced, not "
             "caused. Sales whose data named no integration are left out.",
-            picture=Picture.BARS,
+            picture=PanelType.BARS,
             asks={"A": _by_provider()},
             no_data="Choose one tenant; or it had no influenced sale in this range",
             width=8,
@@ -149,7 +149,7 @@ _WHERE: Final = Row(
             title="Performance by journey stage",
             description="In which stage does data help most? "
             "Conversations, conversion and satisfaction by stage of the customer's journey.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
             },
@@ -171,7 +171,7 @@ _WHERE: Final = Row(
             description="Which segments bring in what? "
             "Conversations, conversion and value by customer segment. Currencies of several tenants do not "
             "add up: choose one.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
             no_data=EMPTY,
             width=8,
@@ -195,8 +195,8 @@ _PERIODS: Final = Row(
             description="How does each period compare with no data at all? "
             "With the integration's data against the same tenant's conversations without any, alike in "
             "stage and channel. Rows of closed periods that late facts changed say when they were restated.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset({"provider"}), _impact)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset({"provider"}), _impact)},
             no_data="No period has enough conversations to compare yet",
             width=15,
             height=10,
@@ -223,8 +223,8 @@ _PERIODS: Final = Row(
             description="Which costs do these figures rest on? "
             "The tenant's own inputs and the day they hold from. Nothing is assumed: a figure whose inputs "
             "are missing stays empty.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset(), _notes)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), _notes)},
             no_data=UNSET,
             width=9,
             height=10,
@@ -241,7 +241,7 @@ _PERIODS: Final = Row(
             description="How is influenced revenue made up? "
             "By integration: sales that its data had a part in, what was refunded, and the conversations "
             "behind them.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": analysed(attribution.shared_out, _SHARED_OUT)},
             no_data="No influenced sale in this range",
             width=24,

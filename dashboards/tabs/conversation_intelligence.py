@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import column, split
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, together, trend
-from kpis import gaps, journey
-from kpis.dialect import Dialect
+from kpis.analyses import gaps, journey
 from kpis.kpi import Unit
 from kpis.scope import Interval
 from kpis.sources import conversations
+from kpis.sql.dialect import Dialect
 
 _GAPS: Final = """
 SELECT g.label AS label, sum(g.conversations) AS conversations FROM {rows} AS g
@@ -71,7 +71,7 @@ ORDER BY satisfaction <= 2 AND NOT resolved DESC, length(why) DESC, at DESC
 LIMIT 200"""
 
 
-def _reasons() -> Ask:
+def _reasons() -> PanelQuery:
     asked = split("conversation_count", "csat", by=("channel", "handoff_reason"))
 
     def render(dialect: Dialect) -> str:
@@ -80,7 +80,7 @@ def _reasons() -> Ask:
             f"FROM ({asked.render(dialect)}) WHERE handoff_reason != '' ORDER BY conversation_count DESC"
         )
 
-    return Ask(asked.filters, render)
+    return PanelQuery(asked.filters, render)
 
 
 _ENDS: Final = {"done": journey.SATISFIED, "stopped": journey.STOPPED, "rows": "{rows}"}
@@ -134,7 +134,7 @@ _MISSING: Final = Row(
             title="Top knowledge gaps",
             description="Which knowledge gaps touch most conversations? "
             "Gaps that conversations named, by how many met them.",
-            picture=Picture.BAR_GAUGE,
+            picture=PanelType.BAR_GAUGE,
             asks={"A": analysed(gaps.gaps, _GAPS)},
             no_data="No conversation named a knowledge gap",
             width=12,
@@ -149,7 +149,7 @@ _MISSING: Final = Row(
             description="What would filling each gap be worth? "
             "Against conversations of the same tenant and stage without any gap: an aid for ranking, not a "
             "promise. Before: the same length of time before this range.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
             no_data="No conversation named a knowledge gap",
             width=12,
@@ -179,7 +179,7 @@ _JOURNEY: Final = Row(
             description="How do customers move from stage to stage? "
             "A customer's conversation and the next within 14 days make a step. Thicker lines are more "
             "steps; whoever does not come back ends at done (a good end) or dropped off.",
-            picture=Picture.NODE_GRAPH,
+            picture=PanelType.NODE_GRAPH,
             asks={
                 "A": analysed(journey.nodes, _STAGES.format(**_ENDS)),
                 "B": analysed(journey.edges, _STEPS),
@@ -192,7 +192,7 @@ _JOURNEY: Final = Row(
             id=31,
             title="Journey stages",
             description="How does each stage fare? Volume, use of data, conversion and satisfaction by stage.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": split("conversation_count", "data_utilization_rate", "conversion_rate", "csat", by=("stage",))},
             no_data=EMPTY,
             width=10,
@@ -215,7 +215,7 @@ _PEOPLE: Final = Row(
             id=40,
             title="Conversations by country",
             description="In which countries are customers? Conversations by the country that events name.",
-            picture=Picture.GEOMAP,
+            picture=PanelType.GEOMAP,
             asks={"A": split("conversation_count", by=("country",))},
             no_data="No event named a country",
             width=12,
@@ -228,7 +228,7 @@ _PEOPLE: Final = Row(
             title="Escalation reasons",
             description="Why do conversations go to a person? "
             "Conversations that were handed over, by the reason that was given.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": _reasons()},
             no_data="No conversation was handed to a person",
             width=12,
@@ -252,7 +252,7 @@ _LIST: Final = Row(
             description="Which conversations went badly? "
             "Those that ended without a resolution, came back, or were rated 2 stars or less, with the reasons; those "
             "with most reasons first. Whom a person helped, and who was content, is not here.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": analysed(conversations.facts, _BADLY)},
             no_data="No conversation went badly in this range",
             width=24,

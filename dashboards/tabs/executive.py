@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards import moves
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
 from dashboards.tabs import names
 from dashboards.tabs.parts import FINDING_COLUMNS, UNSET, needing_attention, tile, together, trend
 from kpis.scope import Interval
@@ -95,8 +95,8 @@ _NOW: Final = Row(
             description="What changed most since the period before, and why? "
             "Figures whose value moved most against the period of the same length before, relative to what they were. "
             "Why: what the detectors found on the figure itself or on an integration in this range.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset(), moves.statement)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), moves.statement)},
             no_data="Nothing to compare: there is too little data in the period before",
             width=24,
             height=7,
@@ -115,7 +115,7 @@ _NOW: Final = Row(
             title="What to do now",
             description="What is wrong right now, and what to do first? "
             "Anomalies and changes of key figures that are open, of severity warning or critical.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": needing_attention()},
             no_data="Nothing is wrong: nothing needs attention",
             width=24,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
-from dashboards.questions import column, split
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import (
     EMPTY,
@@ -19,10 +19,10 @@ from dashboards.tabs.parts import (
     together,
     trend,
 )
-from kpis.conditions import is_one_of
-from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.scope import Interval
+from kpis.sql.conditions import is_one_of
+from kpis.sql.dialect import Dialect
 from models.sync_status import Condition
 
 _NO_REPORT: Final = "No connector reported its health in this range"
@@ -112,8 +112,8 @@ _HEALTH: Final = Row(
             title="Integration status by hour",
             description="When was which integration in which state? "
             "The last status that each connector reported in each hour. In a gap nothing was reported.",
-            picture=Picture.STATE_TIMELINE,
-            asks={"A": Ask(_HEALTH_FILTERS, _states)},
+            picture=PanelType.STATE_TIMELINE,
+            asks={"A": PanelQuery(_HEALTH_FILTERS, _states)},
             no_data=_NO_REPORT,
             width=24,
             height=14,
@@ -126,8 +126,8 @@ _HEALTH: Final = Row(
             description="How is each integration now? "
             "The latest report of each integration. Healthy with an old last sync is not healthy: look at "
             "its age.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(_HEALTH_FILTERS, _latest)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(_HEALTH_FILTERS, _latest)},
             no_data="No connector has reported its health yet",
             width=24,
             height=10,
@@ -155,7 +155,7 @@ _GLANCE: Final = Panel(
     title="Integrations at a glance",
     description="Which integrations carry the work? "
     "Volume, success, speed and age of data by integration, the busiest first.",
-    picture=Picture.TABLE,
+    picture=PanelType.TABLE,
     asks={"A": split("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours", by=("provider",))},
     no_data=EMPTY,
     width=24,
@@ -196,8 +196,8 @@ _QUERIES: Final = Row(
             description="Why do queries fail? "
             "Failed queries by kind of error and hour: auth means a token, rate_limit a quota, schema a "
             "renamed field, provider_down and timeout the provider itself.",
-            picture=Picture.TIME_BARS,
-            asks={"A": Ask(_HEALTH_FILTERS, _errors)},
+            picture=PanelType.TIME_BARS,
+            asks={"A": PanelQuery(_HEALTH_FILTERS, _errors)},
             no_data="No query failed in this range",
             width=12,
             height=8,
@@ -210,7 +210,7 @@ _QUERIES: Final = Row(
             title="Query types",
             description="Which query types have trouble? "
             "Success and speed by integration and query type, the busiest first.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": split("query_count", "error_rate", "latency_p95_ms", by=("provider", "query_type"))},
             no_data=EMPTY,
             width=12,
@@ -240,8 +240,8 @@ _SYNCS: Final = Row(
             description="Which syncs went wrong? "
             "Reports of an error, of more than 1 % failed records, or of a status other than healthy, the "
             "newest first.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(_HEALTH_FILTERS, _jobs)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(_HEALTH_FILTERS, _jobs)},
             no_data="Every sync in this range went well",
             width=24,
             height=9,
@@ -254,7 +254,7 @@ _SYNCS: Final = Row(
             id=31,
             title="Findings",
             description="What did the detectors find? Findings that were open in this range, with what to do first.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'")},
             no_data="The detectors found nothing unusual in this range",
             width=24,

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from dashboards import tiles
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Tile
-from dashboards.questions import column, series, thresholds
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Tile
+from dashboards.panel_queries import column, series, thresholds
 from dashboards.tabs import names
-from kpis.asked import Asked
-from kpis.conditions import ATTENTION, attention
-from kpis.dialect import Dialect
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import FILTERS, Interval
+from kpis.sql.conditions import ATTENTION, attention
+from kpis.sql.dialect import Dialect
+from kpis.sql.query_context import QueryContext
 from models.sync_status import Condition, words_of
 
 ITS_HEALTH: Final = Link("Its health", names.HEALTH, {"provider": "provider"})
@@ -37,8 +37,8 @@ def tile(id_: int, question: str, kpi: str, *, link: Link | None = None, width: 
         id=id_,
         title=about.title,
         description=f"{question} {about.meaning} The change is relative to the period of the same length before.",
-        picture=Picture.STAT,
-        asks={"A": Ask(filters, lambda dialect: tiles.compared(kpi, dialect))},
+        picture=PanelType.STAT,
+        asks={"A": PanelQuery(filters, lambda dialect: tiles.compared(kpi, dialect))},
         no_data=no_data,
         width=width,
         height=TILE_HEIGHT,
@@ -85,7 +85,7 @@ def trend(
         id=id_,
         title=title,
         description=description,
-        picture=Picture.TIME_BARS if bars else Picture.TIME_SERIES,
+        picture=PanelType.TIME_BARS if bars else PanelType.TIME_SERIES,
         asks={"A": series(*kpis, every=every, by=by)},
         no_data=EMPTY,
         width=width,
@@ -99,13 +99,15 @@ def trend(
     )
 
 
-def analysed(sql: Callable[[Asked], str], shown: str, filters: frozenset[str] = CONVERSATION_FILTERS) -> Ask:
+def analysed(
+    sql: Callable[[QueryContext], str], shown: str, filters: frozenset[str] = CONVERSATION_FILTERS
+) -> PanelQuery:
     """Ask for rows of an analysis (``kpis.analyses``); ``shown`` is the SELECT over them, ``{rows}`` their table."""
 
     def render(dialect: Dialect) -> str:
-        return shown.format(rows=f"({sql(Asked(dialect))})")
+        return shown.format(rows=f"({sql(QueryContext(dialect))})")
 
-    return Ask(filters, render)
+    return PanelQuery(filters, render)
 
 
 def tenant_name(column: str) -> str:
@@ -121,7 +123,7 @@ def of_links(dialect: Dialect) -> str:
     return f"{dialect.tenant('user_id')} AND {dialect.one_of('provider', 'integration_provider')}"
 
 
-def findings(where: str, limit: int = 50) -> Ask:
+def findings(where: str, limit: int = 50) -> PanelQuery:
     """Ask for insights, the newest first; ``where`` narrows them further."""
 
     def render(dialect: Dialect) -> str:
@@ -134,10 +136,10 @@ WHERE {of_links(dialect)} AND started_at < {dialect.end}
 ORDER BY status = 'open' DESC, started_at DESC
 LIMIT {limit}"""
 
-    return Ask(frozenset({"provider"}), render)
+    return PanelQuery(frozenset({"provider"}), render)
 
 
-def needing_attention(limit: int = 20) -> Ask:
+def needing_attention(limit: int = 20) -> PanelQuery:
     """Ask for what needs attention at the end of the range, the gravest first: what ``open_incidents`` counts."""
 
     def render(dialect: Dialect) -> str:
@@ -152,7 +154,7 @@ WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {atten
 ORDER BY severity = 'critical' DESC, started_at DESC
 LIMIT {limit}"""
 
-    return Ask(frozenset({"provider"}), render)
+    return PanelQuery(frozenset({"provider"}), render)
 
 
 _COLOURS: Final = {

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Origin, Panel, Picture, Row, Tab, Thresholds
+from dashboards.panel import Column, Origin, Panel, PanelQuery, PanelType, Row, Tab, Thresholds
 from dashboards.tabs import names
-from kpis.dialect import Dialect
 from kpis.kpi import Unit
+from kpis.sql.dialect import Dialect
 from models.histogram import nearest_rank_of
 
 _SILENT: Final = "Prometheus has no such metric: no worker runs, or it is not scraped"
-_TIME: Final = {Picture.TIME_SERIES, Picture.TIME_BARS}
+_TIME: Final = {PanelType.TIME_SERIES, PanelType.TIME_BARS}
 
 
-def _metric(expression: str, legend: str = "") -> Ask:
-    return Ask(frozenset(), lambda _: expression, Origin.METRICS, legend)
+def _metric(expression: str, legend: str = "") -> PanelQuery:
+    return PanelQuery(frozenset(), lambda _: expression, Origin.METRICS, legend)
 
 
 def _watched(
@@ -26,7 +26,7 @@ def _watched(
     unit: Unit,
     *,
     legend: str = "",
-    picture: Picture = Picture.TIME_SERIES,
+    picture: PanelType = PanelType.TIME_SERIES,
     lines: tuple[float | None, float | None] | None = None,
     no_data: str = _SILENT,
 ) -> Panel:
@@ -39,11 +39,11 @@ def _watched(
         picture=picture,
         asks={"A": _metric(expression, legend)},
         no_data=no_data,
-        width=12 if on_time or picture is Picture.BAR_GAUGE else 8,
-        height=8 if on_time or picture is Picture.BAR_GAUGE else 4,
+        width=12 if on_time or picture is PanelType.BAR_GAUGE else 8,
+        height=8 if on_time or picture is PanelType.BAR_GAUGE else 4,
         unit=unit,
         thresholds=None if lines is None else Thresholds("down", *lines),
-        stacked=picture is Picture.TIME_BARS,
+        stacked=picture is PanelType.TIME_BARS,
     )
 
 
@@ -86,7 +86,7 @@ _NUMBERS: Final = Row(
             "for each partition, for seconds.",
             "sum(romashka_consumer_lag)",
             Unit.COUNT,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
             lines=(50_000, 1_000_000),
         ),
         _watched(
@@ -95,7 +95,7 @@ _NUMBERS: Final = Row(
             "How many messages come in a minute? Messages read from Kafka, valid or not, over the last five minutes.",
             "60 * sum(rate(romashka_messages_total[5m]))",
             Unit.COUNT,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
         ),
         _watched(
             3,
@@ -105,7 +105,7 @@ _NUMBERS: Final = Row(
             "(sum(rate(romashka_dead_letters_total[15m])) or vector(0)) "
             "/ (sum(rate(romashka_messages_total[15m])) > 0)",
             Unit.RATIO,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
             lines=(0.01, 0.1),
             no_data="No message in 15 minutes",
         ),
@@ -116,7 +116,7 @@ _NUMBERS: Final = Row(
             "Wall clock less watermark, the worst partition. Up to 90 seconds is normal.",
             "max(romashka_watermark_delay_seconds) / 60",
             Unit.MINUTES,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
             lines=(3, 30),
         ),
         _watched(
@@ -126,7 +126,7 @@ _NUMBERS: Final = Row(
             "Inserts of the last hour that ClickHouse refused or left unanswered. They are tried again.",
             "sum(increase(romashka_insert_failures_total[1h]))",
             Unit.COUNT,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
             lines=(3, None),
         ),
         _watched(
@@ -135,7 +135,7 @@ _NUMBERS: Final = Row(
             "How many workers lead? One worker does the periodic jobs. None: roll-ups, forecasts and scores get old.",
             "sum(romashka_leader)",
             Unit.COUNT,
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
         ),
     ),
 )
@@ -187,7 +187,7 @@ _FLOW: Final = Row(
             "sum by (reason) (increase(romashka_dead_letters_total[5m]))",
             Unit.COUNT,
             legend="{{reason}}",
-            picture=Picture.TIME_BARS,
+            picture=PanelType.TIME_BARS,
             no_data="No message was rejected",
         ),
         _watched(
@@ -232,7 +232,7 @@ _WORK: Final = Row(
             "sum by (instead) (increase(romashka_detector_states_refused_total[1h]))",
             Unit.COUNT,
             legend="{{instead}}",
-            picture=Picture.TIME_BARS,
+            picture=PanelType.TIME_BARS,
             no_data="Every state could be trusted",
         ),
         # The worker calls the label job; Prometheus has a job of its own and renames it.
@@ -244,7 +244,7 @@ _WORK: Final = Row(
             "(time() - max by (exported_job) (romashka_job_last_success_timestamp_seconds)) / 60",
             Unit.MINUTES,
             legend="{{exported_job}}",
-            picture=Picture.BAR_GAUGE,
+            picture=PanelType.BAR_GAUGE,
         ),
     ),
 )
@@ -258,8 +258,8 @@ _QUESTIONS: Final = Row(
             description="What exactly is wrong with rejected messages? "
             "Dead letters of this range by topic, stage and reason, with the newest example; romashka "
             "dead-letters show opens one, replay sends it again.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset(), _letters)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), _letters)},
             no_data="No message was rejected in this range",
             width=14,
             height=9,
@@ -279,8 +279,8 @@ _QUESTIONS: Final = Row(
             description="How long do the dashboards' own statements take? "
             "95 % of the statements of each Grafana user take no longer, by five minutes. Below a second "
             "is expected; above it, see whether a roll-up is behind.",
-            picture=Picture.TIME_SERIES,
-            asks={"A": Ask(frozenset(), _statements, Origin.SERVER_LOG)},
+            picture=PanelType.TIME_SERIES,
+            asks={"A": PanelQuery(frozenset(), _statements, Origin.SERVER_LOG)},
             no_data="Grafana has asked nothing in this range",
             width=10,
             height=9,

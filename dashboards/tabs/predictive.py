@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Tab
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
 from dashboards.tabs import names
 from dashboards.tabs.parts import (
     FINDING_COLUMNS,
@@ -15,11 +15,11 @@ from dashboards.tabs.parts import (
     tile,
     together,
 )
-from kpis.analyses.facts import Over
-from kpis.dialect import Dialect
+from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.scope import Interval
+from kpis.sql.dialect import Dialect
 from models.insights import TRAINED_KINDS
 
 _PROVIDER: Final = frozenset({"provider"})
@@ -29,13 +29,13 @@ _SEEN: Final = {"queries": "query_count", "errors": "round(query_count * ifNull(
 """Metric of the forecasts → what it was, of the registry's figures by hour."""
 
 
-def _forecast(metric: str) -> Ask:
+def _forecast(metric: str) -> PanelQuery:
     """Ask for the seven days until now as they were, and the seven after it as the newest forecast has them."""
 
     def render(dialect: Dialect) -> str:
         where = f"{of_links(dialect)} AND metric = '{metric}'"
         now = f"toDateTime({dialect.now}, 'UTC')"
-        week = Over(dialect, f"toStartOfInterval({now} - INTERVAL 7 DAY, INTERVAL 3 HOUR)", now)
+        week = RangeOverride(dialect, f"toStartOfInterval({now} - INTERVAL 7 DAY, INTERVAL 3 HOUR)", now)
         hours = select(("query_count", "error_rate"), week, every=Interval.HOUR, bounds=False)
         return f"""
 WITH (SELECT max(made_at) FROM integration_forecasts WHERE {where}) AS latest
@@ -59,7 +59,7 @@ FROM
 GROUP BY time
 ORDER BY time"""
 
-    return Ask(_PROVIDER, render)
+    return PanelQuery(_PROVIDER, render)
 
 
 def _ahead(id_: int, title: str, question: str, metric: str, what: str) -> Panel:
@@ -68,7 +68,7 @@ def _ahead(id_: int, title: str, question: str, metric: str, what: str) -> Panel
         title=title,
         description=f"{question} {what} The seven days until now and the seven after it, by three hours, whatever "
         "range is chosen; the band holds nine of ten.",
-        picture=Picture.TIME_SERIES,
+        picture=PanelType.TIME_SERIES,
         asks={"A": _forecast(metric)},
         no_data="No forecast was made yet; it takes two weeks of history",
         width=12,
@@ -85,7 +85,7 @@ def _ahead(id_: int, title: str, question: str, metric: str, what: str) -> Panel
     )
 
 
-def _customers(insight_type: str) -> Ask:
+def _customers(insight_type: str) -> PanelQuery:
     # A share of other customers or tenants is no chance of this one.
     trained = ", ".join(f"'{kind}'" for kind in sorted(TRAINED_KINDS))
     chance = f"if(kind IN ({trained}), confidence_score, NULL)"
@@ -100,7 +100,7 @@ ORDER BY severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULL
     observed / nullIf(expected, 0) DESC NULLS LAST
 LIMIT 100"""
 
-    return Ask(frozenset(), render)
+    return PanelQuery(frozenset(), render)
 
 
 def _quality(dialect: Dialect) -> str:
@@ -113,7 +113,7 @@ ORDER BY measured_at DESC
 LIMIT 20"""
 
 
-def _tenths(columns: str) -> Ask:
+def _tenths(columns: str) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         where = f"model = 'churn' AND role = 'champion' AND measured_at < {dialect.end}"
         return f"""
@@ -122,7 +122,7 @@ FROM customer_model_deciles FINAL
 WHERE {where} AND measured_at = (SELECT max(measured_at) FROM customer_model_deciles WHERE {where})
 ORDER BY decile"""
 
-    return Ask(frozenset(), render)
+    return PanelQuery(frozenset(), render)
 
 
 _CUSTOMER_COLUMNS: Final = (
@@ -162,7 +162,7 @@ _CUSTOMERS: Final = Row(
             description="Who is overdue or may leave, and why? "
             "Open risks: what speaks for them, and what to do. A chance is shown only where a model was trained; "
             "a customer who is overdue has none. Customers are pseudonyms; the tenant's own system knows who they are.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": _customers("churn_risk")},
             no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",
             width=24,
@@ -173,7 +173,7 @@ _CUSTOMERS: Final = Row(
             id=11,
             title="Upsell opportunities",
             description="Who may buy more? Open opportunities with the value that the tenant's upsells usually have.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": _customers("upsell_opportunity")},
             no_data="No opportunity stands out, or too little is known yet (docs/models/upsell.md)",
             width=24,
@@ -205,7 +205,7 @@ _AHEAD: Final = Row(
             title="Integration needs",
             description="What will integrations need? "
             "Providers and data that knowledge gaps ask for, quotas that will not do, growth.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": findings("insight_type = 'integration_need'")},
             no_data="Nothing is needed as far as the data tells",
             width=24,
@@ -216,7 +216,7 @@ _AHEAD: Final = Row(
             id=23,
             title="KPI changes",
             description="Which key figures moved? Figures outside of what their own weeks and days led to expect.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": findings("insight_type = 'kpi_change'")},
             no_data="No key figure moved out of its ordinary range",
             width=24,
@@ -234,7 +234,7 @@ _TRUST: Final = Row(
             title="Anomalies",
             description="Which anomalies were found? "
             "Everything the detectors reported in this range, from begin to end.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": findings("insight_type = 'performance_anomaly'", 200)},
             no_data="The detectors found nothing unusual",
             width=24,
@@ -247,8 +247,8 @@ _TRUST: Final = Row(
             description="On how many labels do the models rest? "
             "Predictions whose truth is known by now; the champion decides, the challenger only watches. "
             "The models are shared by all tenants.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset(), _quality)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), _quality)},
             no_data="No prediction has met its label yet",
             width=24,
             height=5,
@@ -265,7 +265,7 @@ _TRUST: Final = Row(
             description="Do predicted departures come true? Predictions that have met their label, in tenths from the "
             "highest to the lowest, each made before its label was known. Bars of equal height mean that a probability "
             "is what it says.",
-            picture=Picture.BARS,
+            picture=PanelType.BARS,
             asks={"A": _tenths("predicted, observed")},
             no_data="The model has no prediction whose truth is known by now; it takes about three months of history",
             width=12,
@@ -282,7 +282,7 @@ _TRUST: Final = Row(
             title="Churn model: lift by decile",
             description="How much better than chance are the predictions? How many times the share of all customers "
             "left in each tenth of the predictions, from the highest to the lowest. 1 is chance.",
-            picture=Picture.BARS,
+            picture=PanelType.BARS,
             asks={"A": _tenths("lift")},
             no_data="The model has no prediction whose truth is known by now; it takes about three months of history",
             width=12,

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dashboards.live import LABEL
-from dashboards.panel import Ask, Column, Link, Panel, Picture, Row, Shared, Tab
-from dashboards.questions import series, thresholds
+from dashboards.grafana_live import LABEL
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
+from dashboards.panel_queries import series, thresholds
 from dashboards.tabs import names
 from dashboards.tabs.parts import FINDING_COLUMNS, SYNC_COLUMNS, findings, of_links
-from kpis.analyses.facts import Over
-from kpis.conditions import is_one_of
-from kpis.dialect import Dialect
+from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.registry import get
 from kpis.scope import Interval
+from kpis.sql.conditions import is_one_of
+from kpis.sql.dialect import Dialect
 from models.sync_status import Condition
 
 _PROVIDER: Final = frozenset({"provider"})
-# What streams.live pushes, and over how long.
+# What streams.grafana_live pushes, and over how long.
 _RATE: Final = "queries_per_minute"
 _PUSHED_MINUTES: Final = 5
 # Panels whose answer others show as well.
@@ -43,7 +43,7 @@ _TOPICS: Final = {
 
 
 def _last(dialect: Dialect, minutes: int) -> Dialect:
-    return Over(dialect, f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
+    return RangeOverride(dialect, f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
 
 
 def _status(dialect: Dialect) -> str:
@@ -80,13 +80,13 @@ LEFT JOIN open ON open.integration_provider = r.integration_provider
 ORDER BY state = 'healthy', integration"""
 
 
-def _of_status(*columns: str) -> Ask:
+def _of_status(*columns: str) -> PanelQuery:
     """Ask for some columns of the status of integrations; Grafana asks for all of them once."""
 
     def render(dialect: Dialect) -> str:
         return f"SELECT {', '.join(('integration', *columns))} FROM ({_status(dialect)})"
 
-    return Ask(_PROVIDER, render, shared=Shared(_STATUS_PANEL, _status))
+    return PanelQuery(_PROVIDER, render, shared=Shared(_STATUS_PANEL, _status))
 
 
 def _figure(id_: int, question: str, kpi: str, figure: str, *, unit: Unit, title: str = "") -> Panel:
@@ -97,7 +97,7 @@ def _figure(id_: int, question: str, kpi: str, figure: str, *, unit: Unit, title
         id=id_,
         title=title or about.title,
         description=f"{question} {title or about.title} of the last {_PUSHED_MINUTES} minutes, by integration.",
-        picture=Picture.BAR_GAUGE,
+        picture=PanelType.BAR_GAUGE,
         asks={"A": _of_status(figure)},
         no_data="No integration has reported yet",
         width=8,
@@ -119,8 +119,8 @@ def _by_minute(id_: int, kpi: str, title: str, description: str, *, bars: bool =
         id=id_,
         title=title,
         description=description,
-        picture=Picture.TIME_BARS if bars else Picture.TIME_SERIES,
-        asks={"A": Ask(own.filters, own.render, shared=Shared(_MINUTES_PANEL, everything))},
+        picture=PanelType.TIME_BARS if bars else PanelType.TIME_SERIES,
+        asks={"A": PanelQuery(own.filters, own.render, shared=Shared(_MINUTES_PANEL, everything))},
         no_data="No query in this range",
         width=8,
         height=8,
@@ -151,8 +151,8 @@ def _pushed(id_: int, title: str, question: str, kpi: str, figure: str, *, unit:
         description=f"{question} {get(kpi).title} of the last {_PUSHED_MINUTES} minutes, by integration. The worker "
         "pushes it to Grafana Live every five seconds, of all tenants together. Empty where nothing is pushed to this "
         "Grafana (docs/dashboards.md): the same figures, asked for, are at the top.",
-        picture=Picture.STAT,
-        asks={"A": Ask(frozenset(), _pushed_rows(kpi, figure), pushed=figure)},
+        picture=PanelType.STAT,
+        asks={"A": PanelQuery(frozenset(), _pushed_rows(kpi, figure), pushed=figure)},
         no_data="No query in five minutes, or nothing is pushed to this Grafana (docs/dashboards.md)",
         width=8,
         height=6,
@@ -196,7 +196,7 @@ _NOW: Final = Row(
             title="Integration status",
             description="How is each integration doing? Critical: a critical incident is open. Degraded: any "
             "incident is open, or a connector reports trouble.",
-            picture=Picture.STAT,
+            picture=PanelType.STAT,
             asks={"A": _of_status("state")},
             no_data="No integration has reported yet",
             width=24,
@@ -222,7 +222,7 @@ _WRONG: Final = Row(
             id=2,
             title="Open incidents",
             description="What is wrong, and what to do? What the detectors found and is not over, the newest first.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
             no_data="Nothing is wrong: there is no open incident",
             width=15,
@@ -235,7 +235,7 @@ _WRONG: Final = Row(
             description="Which alert rules of Grafana are firing, about to fire, or cannot be evaluated? Their "
             "messages go where the notification policy says. Incidents are what detectors found; alerts are lines that "
             "were crossed.",
-            picture=Picture.ALERTS,
+            picture=PanelType.ALERTS,
             asks={},
             no_data="No alert is active",
             width=9,
@@ -252,8 +252,8 @@ _DATA: Final = Row(
             title="Data freshness by topic",
             description="Is data still coming in? Minutes since the newest event of each topic. Quiet or silent in "
             "working hours: a producer, Kafka or the worker stands still; romashka doctor says which.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(frozenset(), _topics)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), _topics)},
             no_data="No event of the last day",
             width=9,
             height=8,
@@ -268,7 +268,7 @@ _DATA: Final = Row(
             title="Connectors",
             description="What do the connectors of each integration report? Its connections of all tenants, the quota "
             "of the one that used most, and the oldest sync among them.",
-            picture=Picture.TABLE,
+            picture=PanelType.TABLE,
             asks={"A": _of_status("findings", "unwell", "links", "quota", "heard_minutes", "oldest_sync_hours")},
             no_data="No integration has reported yet",
             width=15,
@@ -321,8 +321,8 @@ _SYNCS: Final = Row(
             title="Recent syncs",
             description="Which syncs ran last? Sync jobs of this range, the newest first, with what they moved and "
             "what failed.",
-            picture=Picture.TABLE,
-            asks={"A": Ask(_PROVIDER, _syncs)},
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(_PROVIDER, _syncs)},
             no_data="No sync job reported in this range",
             width=24,
             height=9,

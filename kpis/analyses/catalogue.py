@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from kpis import attribution, fault_cost, gaps, impact, journey
-from kpis.analyses import lift, places, savings
-from kpis.asked import Asked
-from kpis.dialect import Bound
+from kpis.analyses import attribution, gaps, impact, incident_cost, journey, lift, places, savings
 from kpis.scope import Scope
+from kpis.sql.dialect import Bound
+from kpis.sql.query_context import QueryContext
 from models.errors import SettingsError
 from models.query import Query
 
@@ -26,13 +25,13 @@ class Analysis(NamedTuple):
 
     name: str
     meaning: str
-    sql: Callable[[Asked], str]
+    sql: Callable[[QueryContext], str]
     finish: Callable[[Sequence[Mapping[str, Any]]], Rows] = _as_they_are
 
     def query(self, scope: Scope) -> Query:
         """Return the question to ClickHouse; its rows go to ``finish``."""
         dialect = Bound(scope)
-        return Query(self.sql(Asked(dialect)), dialect.parameters)
+        return Query(self.sql(QueryContext(dialect)), dialect.parameters)
 
 
 ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
@@ -48,7 +47,7 @@ ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
             Analysis("gaps", "what the AI lacked, and what to do", gaps.gaps, gaps.ranked),
             Analysis("journey", "steps between stages, with touchpoints", journey.edges, journey.sankey),
             Analysis("drop-off", "stages, and who did not go on", journey.nodes, journey.drop_off),
-            Analysis("fault-cost", "what an integration's fault cost", fault_cost.fault, fault_cost.cost),
+            Analysis("fault-cost", "what an integration's fault cost", incident_cost.fault, incident_cost.cost),
             Analysis("geography", "conversations by country", places.geography, places.with_bounds),
             Analysis("channels", "conversations by channel", places.channels, places.with_bounds),
             Analysis("segments", "conversations by customer segment", places.segments, places.with_bounds),

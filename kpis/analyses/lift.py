@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
-from kpis.analyses.facts import conversations_of
-from kpis.asked import Asked
+from kpis.analyses.conversation_facts import conversations_of
 from kpis.dimension import Dimension
 from kpis.sources.conversation_counts import counts
+from kpis.sql.query_context import QueryContext
 from kpis.statistics import (
     ENOUGH,
     OWN_SPREAD,
@@ -104,7 +104,7 @@ _MEASURED: Final = (
 
 
 class Outcome(NamedTuple):
-    """What is averaged, as columns of ``kpis.conversation_measures``: of how many, their sum, the sum of squares."""
+    """What is averaged, as columns of ``conversation_measures``: of how many, their sum, the sum of squares."""
 
     counted: str
     added_up: str
@@ -116,7 +116,7 @@ CONVERTED: Final = Outcome("conversations", "converted_count", "converted_count"
 STARS: Final = Outcome("satisfaction_count", "satisfaction_sum", "satisfaction_squares", yes_no=False)
 
 
-def standardised(asked: Asked, dimensions: Mapping[str, Dimension], outcome: Outcome) -> str:
+def standardised(asked: QueryContext, dimensions: Mapping[str, Dimension], outcome: Outcome) -> str:
     """Return a figure's statement: ``kpis.statistics.difference`` of an outcome with and without data, as SQL."""
     strata = ["user_id", "stage", "channel"]
     return _STANDARDISED.format(
@@ -141,7 +141,7 @@ class _Group(NamedTuple):
     name: str
 
 
-def strata(asked: Asked) -> str:
+def strata(asked: QueryContext) -> str:
     """Return the counts behind conversion and satisfaction, one row per stratum, with and without data apart."""
     return f"""WITH {conversations_of(asked)}, {STRATA}
 SELECT user_id, stage, channel, data_used, data_type, conversations, conversions, rated,

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kpis.analyses.facts import conversations_of
-from kpis.asked import Asked
+from kpis.analyses.conversation_facts import conversations_of
 from kpis.sources.conversations import DIMENSIONS
+from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
 
 
-def geography(asked: Asked) -> str:
+def geography(asked: QueryContext) -> str:
     """Return the figures of conversations by country (ISO 3166-1 alpha-2; '' where not given)."""
     return _by(asked, "country")
 
 
-def channels(asked: Asked) -> str:
+def channels(asked: QueryContext) -> str:
     """Return the figures of conversations by channel."""
     return _by(asked, "channel")
 
 
-def segments(asked: Asked) -> str:
+def segments(asked: QueryContext) -> str:
     """Return the figures of conversations by customer segment."""
     return _by(asked, "segment")
 
@@ -36,7 +36,7 @@ def with_bounds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def _by(asked: Asked, name: str) -> str:
+def _by(asked: QueryContext, name: str) -> str:
     split = replace(asked, by=(name,)).split(DIMENSIONS).removesuffix(", ")
     return f"""WITH {conversations_of(asked)}
 SELECT

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from kpis.analyses import ledger
-from kpis.asked import Asked
+from kpis.analyses import costs
 from kpis.settings_model import missing_note
 from kpis.sources.conversation_counts import counts
+from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
 
 _USED: Final = "conversations durable_count confirmed_count"
 
 
-def savings(asked: Asked) -> str:
+def savings(asked: QueryContext) -> str:
     """Return counts and money of durable resolutions, one row per tenant."""
-    return f"""WITH {ledger.prices(asked)},
+    return f"""WITH {costs.prices(asked)},
 counted AS
 (
     SELECT user_id, toDate(at) AS day, sum(c.conversations) AS conversations, sum(c.durable_count) AS durable,

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from kpis import currency
-from kpis.analyses import ledger, lift
-from kpis.asked import Asked
-from kpis.attribution import influenced
+from kpis.analyses import costs, lift
+from kpis.analyses.attribution import influenced
 from kpis.dimension import Dimension
-from kpis.formulas import share
 from kpis.kpi import Area, Kpi, Statement, Unit
 from kpis.scope import Interval
 from kpis.sources.conversations import DIMENSIONS
+from kpis.sql.formulas import share
+from kpis.sql.query_context import QueryContext
 from kpis.statistics import ENOUGH
 from models.errors import SettingsError
 
@@ -52,26 +52,26 @@ class _Amount(NamedTuple):
 
 _AMOUNTS: Final = {
     "gross_savings": _Amount(
-        ledger.GROSS_NEEDS,
+        costs.GROSS_NEEDS,
         "toDecimal128(round(gross, 2), 2)",
         f"toFloat64(at_most) * ({_BOUNDS.low})",
         f"toFloat64(at_most) * ({_BOUNDS.high})",
     ),
-    "net_savings": _Amount(ledger.NET_NEEDS, f"toDecimal128(round({_NET}, 2), 2)", _NET_LOW, _NET_HIGH),
+    "net_savings": _Amount(costs.NET_NEEDS, f"toDecimal128(round({_NET}, 2), 2)", _NET_LOW, _NET_HIGH),
     "roi": _Amount(
-        ledger.NET_NEEDS, f"toFloat64({_NET}) / {_COST}", f"({_NET_LOW}) / {_COST}", f"({_NET_HIGH}) / {_COST}"
+        costs.NET_NEEDS, f"toFloat64({_NET}) / {_COST}", f"({_NET_LOW}) / {_COST}", f"({_NET_HIGH}) / {_COST}"
     ),
 }
 
 
-def _money(asked: Asked, ids: Sequence[str]) -> str:
+def _money(asked: QueryContext, ids: Sequence[str]) -> str:
     """Return money figures of the ledger: no value where a price one needs is missing, and a note that says which."""
-    if any(_AMOUNTS[id_].needs == ledger.NET_NEEDS for id_ in ids):
+    if any(_AMOUNTS[id_].needs == costs.NET_NEEDS for id_ in ids):
         _check_costs(asked)
     columns = "".join(f"{name}, " for name in asked.columns)
     notes = ", ".join(f"{_note(_AMOUNTS[id_].needs)} AS {id_}_note" for id_ in ids)
     return f"""
-WITH {ledger.ledger(asked)},
+WITH {costs.ledger(asked)},
 summed AS (SELECT {columns} {_SUMS}
     FROM ledger AS l LEFT JOIN {currency.of_tenants(asked.dialect)} AS c ON l.user_id = c.user_id {asked.grouping}),
 explained AS (SELECT *, {notes} FROM summed)
@@ -98,7 +98,7 @@ def _note(needs: tuple[str, ...]) -> str:
     )
 
 
-def _check_costs(asked: Asked) -> None:
+def _check_costs(asked: QueryContext) -> None:
     if asked.every in {Interval.MINUTE, Interval.HOUR}:
         raise SettingsError("costs are spread over days: ask for this figure every day or every week")
     if asked.filters:
@@ -108,7 +108,7 @@ def _check_costs(asked: Asked) -> None:
 def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
     """Return a figure of the ledger by itself, and with its family."""
 
-    def render(asked: Asked) -> str:
+    def render(asked: QueryContext) -> str:
         columns = "".join(f"{name}, " for name in asked.columns)
         own = f"{id_} AS value, {id_}_n AS n, {id_}_low AS low, {id_}_high AS high, {id_}_note AS note"
         return f"SELECT {columns}{own} FROM ({_money(asked, [id_])})"
@@ -116,11 +116,11 @@ def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
     return Statement(dimensions, render, _money)
 
 
-def _conversion_lift(asked: Asked) -> str:
+def _conversion_lift(asked: QueryContext) -> str:
     return lift.standardised(asked, _LIFTED, lift.CONVERTED)
 
 
-def _csat_lift(asked: Asked) -> str:
+def _csat_lift(asked: QueryContext) -> str:
     return lift.standardised(asked, _LIFTED, lift.STARS)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.formulas import mean_of_sums, share, total
 from kpis.kpi import Area, Change, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
+from kpis.sql.formulas import mean_of_sums, share, total
 
 _ALL: Final = "sum(conversations)"
 _TO_THE_HOUR: Final = Change(2, date(2026, 11, 26), "the N days were over to the millisecond, not to the hour")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.conditions import is_one_of
-from kpis.formulas import mean, share, total
 from kpis.kpi import Aggregate, Area, Kpi, Unit
 from kpis.sources.health import HEALTH_REPORTS, STATES, SYNC_JOBS
+from kpis.sql.conditions import is_one_of
+from kpis.sql.formulas import mean, share, total
 from models.sync_status import Condition
 
 _UNFINISHED: Final = is_one_of("last_status", Condition.RUNNING, Condition.PAUSED)

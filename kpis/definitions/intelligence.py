@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.formulas import mean_of_sums, share, total
 from kpis.kpi import Area, Change, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
+from kpis.sql.formulas import mean_of_sums, share, total
 
 _ALL: Final = "sum(conversations)"
 

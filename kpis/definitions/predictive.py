@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.formulas import total
 from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
+from kpis.sql.formulas import total
 
 
 def _customers(insight_type: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.formulas import Formula, quotient, share, total
 from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.queries import QUERIES, RESPONSE_TIMES
+from kpis.sql.formulas import Formula, quotient, share, total
 
 _COUNT: Final = "sum(queries)"
 

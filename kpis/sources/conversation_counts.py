@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Self
 
-from kpis import conversation_measures as measures
-from kpis.asked import Asked
 from kpis.kpi import Source
+from kpis.rollups import conversation_measures as measures
 from kpis.scope import Interval
 from kpis.sources.conversations import DIMENSIONS, facts
+from kpis.sql.query_context import QueryContext
 
 # What a cell tells apart (migration 0017): these together, or one of the parts beside a few of them.
 _BESIDE_A_PART: Final = frozenset({"tenant", "channel", "data_used"})
@@ -47,7 +47,7 @@ class _Columns(NamedTuple):
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, asked: Asked) -> Self:
+    def of(cls, asked: QueryContext) -> Self:
         """Return what ``asked.used``, the split and the filters name."""
         named = f"{asked.used} {asked.split(DIMENSIONS)} {asked.where(DIMENSIONS)}"
         labels = tuple(label for label in _LABELS if label == "user_id" or label in named)
@@ -63,8 +63,8 @@ class _Columns(NamedTuple):
         return ", ".join([*(f"{_LABELS[one]} AS {one}" for one in self.labels), f"{at} AS at", *self.names])
 
 
-def counts(asked: Asked) -> str:
-    """Return rows with ``at``, the columns of the dimensions, and what ``kpis.conversation_measures`` adds up.
+def counts(asked: QueryContext) -> str:
+    """Return rows with ``at``, the columns of the dimensions, and what ``kpis.rollups.conversation_measures`` adds up.
 
     Of both only what ``asked.used``, the split and the filters name.
     """
@@ -79,7 +79,7 @@ def counts(asked: Asked) -> str:
     return f"(SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
 
 
-def _part(asked: Asked) -> str | None:
+def _part(asked: QueryContext) -> str | None:
     """Return the part whose cells answer the question, as a constant expression; ``None`` where it is certain: none."""
     fits = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
     if not (asked.rolled_up and fits):
@@ -100,7 +100,7 @@ def _part(asked: Asked) -> str | None:
     return f"multiIf({', '.join(f'{condition}, {part!r}' for condition, part in choices)}, '{_NO_PART}')"
 
 
-def _cells(asked: Asked, part: str, columns: _Columns) -> list[str]:
+def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
     """Return whole days, and the whole hours beside them; where the steps of a series are not days, hours alone."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = _whole_hours(asked)
@@ -118,7 +118,7 @@ def _cells(asked: Asked, part: str, columns: _Columns) -> list[str]:
     return [days, hours] if with_days else [hours]
 
 
-def _beside(asked: Asked, part: str) -> str:
+def _beside(asked: QueryContext, part: str) -> str:
     """Return the predicate of single conversations that no cell answers for.
 
     Each end is constantly false where it is a whole hour: the index does not see that nothing is left.
@@ -131,7 +131,7 @@ def _beside(asked: Asked, part: str) -> str:
     return f"({part} = '{_NO_PART}' OR {ends})" if "(" in part else f"({ends})"
 
 
-def _whole_hours(asked: Asked) -> tuple[str, str]:
+def _whole_hours(asked: QueryContext) -> tuple[str, str]:
     return f"toStartOfHour({asked.dialect.start} + 3599)", f"toStartOfHour({asked.dialect.end})"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.asked import Asked
-from kpis.conversation_fold import folded
 from kpis.dimension import Dimension
+from kpis.rollups.conversation_fold import folded
+from kpis.sql.query_context import QueryContext
 
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
@@ -30,7 +30,7 @@ FACTS: Final = (
 )
 
 
-def facts(asked: Asked) -> str:
+def facts(asked: QueryContext) -> str:
     """Return the conversations that entered in the range: ``FACTS``, ``at`` and what follows at query time.
 
     ``durable``: autonomous, and did not return within N days of its end. ``returned``: it ended, and did.

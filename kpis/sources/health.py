@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.asked import Asked
-from kpis.conditions import is_one_of
 from kpis.dimension import Dimension
 from kpis.kpi import Source
+from kpis.sql.conditions import is_one_of
+from kpis.sql.query_context import QueryContext
 from models.sync_status import Condition
 
 DIMENSIONS: Final = {
@@ -18,7 +18,7 @@ DIMENSIONS: Final = {
 }
 
 
-def _reports(asked: Asked) -> str:
+def _reports(asked: QueryContext) -> str:
     return (
         "(SELECT *, created_at AS at FROM integration_health_history FINAL "
         f"WHERE {asked.where(DIMENSIONS)} AND {asked.between('created_at')})"
@@ -31,7 +31,7 @@ HEALTH_REPORTS: Final = Source("health reports", "health events, each counted on
 _LOOK_BACK: Final = "INTERVAL 1 DAY"
 
 
-def _states(asked: Asked) -> str:
+def _states(asked: QueryContext) -> str:
     """Return how long each report's state lasted: until the next report, at most a day, within the range."""
     before = f"{asked.dialect.start} - {_LOOK_BACK}"
     # A run says nothing of how it ends: until then the state before it holds.
@@ -56,7 +56,7 @@ def _states(asked: Asked) -> str:
     )
 
 
-def _jobs(asked: Asked) -> str:
+def _jobs(asked: QueryContext) -> str:
     """Return sync jobs by their last report; a connector without job ids has a job for each report."""
     return (
         "(SELECT user_id, integration_provider, max(created_at) AS at, "

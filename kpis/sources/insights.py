@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.asked import Asked
-from kpis.conditions import ATTENTION, attention, open_at_end
 from kpis.dimension import Dimension
 from kpis.kpi import Source
+from kpis.sql.conditions import ATTENTION, attention, open_at_end
+from kpis.sql.query_context import QueryContext
 
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
@@ -19,14 +19,14 @@ DIMENSIONS: Final = {
 _OF_TENANTS: Final = "user_id != toUUID('00000000-0000-0000-0000-000000000000')"
 
 
-def _begun(asked: Asked) -> str:
+def _begun(asked: QueryContext) -> str:
     return (
         "(SELECT *, started_at AS at FROM predictive_insights FINAL "
         f"WHERE {asked.where(DIMENSIONS)} AND {_OF_TENANTS} AND {asked.between('started_at')})"
     )
 
 
-def _open(asked: Asked) -> str:
+def _open(asked: QueryContext) -> str:
     end = asked.dialect.end
     return (
         "(SELECT *, started_at AS at FROM predictive_insights FINAL "
@@ -35,7 +35,7 @@ def _open(asked: Asked) -> str:
     )
 
 
-def _attention(asked: Asked) -> str:
+def _attention(asked: QueryContext) -> str:
     if "tenant" in asked.by:
         # Of an outage at many tenants each has its own part.
         predicate = f"{open_at_end('i', asked.dialect)} AND i.severity IN ('critical', 'warning') AND {_OF_TENANTS}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis import stale
-from kpis.asked import Asked
 from kpis.dimension import Dimension
 from kpis.kpi import Source
+from kpis.rollups import freshness
 from kpis.scope import Interval
+from kpis.sql.query_context import QueryContext
 
 _KEYS: Final = "user_id, integration_provider, query_type"
 DIMENSIONS: Final = {
@@ -55,11 +55,11 @@ def windows(columns: str, where: str) -> str:
     )
 
 
-def _sums(asked: Asked) -> str:
+def _sums(asked: QueryContext) -> str:
     return f"({_rows(asked, _SUMS, _EVENT_SUMS)})"
 
 
-def _buckets(asked: Asked) -> str:
+def _buckets(asked: QueryContext) -> str:
     """Return response times counted by bucket: grouping them is four times faster than merging whole histograms."""
     columns = [DIMENSIONS[name].column for name in asked.by]
     at = [f"{asked.bucket('at')} AS at"] if asked.every else []
@@ -71,7 +71,7 @@ def _buckets(asked: Asked) -> str:
     )
 
 
-def _rows(asked: Asked, columns: str, event_columns: str) -> str:
+def _rows(asked: QueryContext, columns: str, event_columns: str) -> str:
     """Return windows and what is made of them; events, where a split or a filter is finer than those are."""
     finer = [name for name in asked.filters if name not in _IN_WINDOWS]
     # A panel's variable is there even while it lets everything through: what to read is decided when it is asked.
@@ -90,7 +90,7 @@ def _rows(asked: Asked, columns: str, event_columns: str) -> str:
     return " UNION ALL ".join(rows)
 
 
-def _events(asked: Asked, columns: str) -> str:
+def _events(asked: QueryContext, columns: str) -> str:
     finer = "".join(f"{DIMENSIONS[name].column}, " for name in sorted({*asked.by, *asked.filters} - _IN_WINDOWS))
     return (
         f"SELECT {_KEYS}, {finer}created_at AS at, {columns} FROM integration_query_metrics FINAL "
@@ -98,13 +98,13 @@ def _events(asked: Asked, columns: str) -> str:
     )
 
 
-def _rolled_up(asked: Asked, columns: str, where: str) -> list[str]:
+def _rolled_up(asked: QueryContext, columns: str, where: str) -> list[str]:
     """Return whole days (where steps are none or days), whole hours besides them, and windows for the rest."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = f"toStartOfHour({start} + 3599)", f"toStartOfHour({end})"
     first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
-    stale_hours = stale.query_hours(tenant, "query_hours")
-    stale_days = stale.query_days(tenant, "query_days")
+    stale_hours = freshness.query_hours(tenant, "query_hours")
+    stale_days = freshness.query_days(tenant, "query_days")
     with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
     not_in_days = (
         f"AND (hour_start < {first_day} OR hour_start >= {last_day} "

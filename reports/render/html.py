@@ -9,7 +9,7 @@ from importlib import resources
 from kpis.registry import get
 from kpis.text import printable
 from models.counting import counted
-from reports.render import drawn
+from reports.render import common
 from reports.report import Exhibit, Report
 
 
@@ -21,7 +21,7 @@ def render(report: Report) -> bytes:
         "{{title}}": escape(request.name),
         "{{about}}": escape(report.about),
         "{{facts}}": escape(
-            f"{drawn.period(report)} · {report.tenant} · integrations: {', '.join(request.integrations) or 'all'}"
+            f"{common.period(report)} · {report.tenant} · integrations: {', '.join(request.integrations) or 'all'}"
         ),
         "{{body}}": "".join(_sections(report)),
     }
@@ -60,7 +60,7 @@ def _section(title: str, body: str) -> str:
 def _figures(report: Report) -> str:
     lines = []
     for figure in report.figures:
-        row = {name: escape(text) for name, text in drawn.figure_row(figure).items()}
+        row = {name: escape(text) for name, text in common.figure_row(figure).items()}
         notes = f"<small>{row['notes']}</small>" if row["notes"] else ""
         bounds = f"<small>{row['bounds']}</small>" if row["bounds"] else ""
         lines.append(
@@ -76,14 +76,14 @@ def _figures(report: Report) -> str:
 
 def _exhibit(exhibit: Exhibit) -> str:
     if exhibit.chart is not None:
-        return f'<figure role="img" aria-label="{escape(exhibit.title)}">{drawn.svg(exhibit.chart)}</figure>'
+        return f'<figure role="img" aria-label="{escape(exhibit.title)}">{common.svg(exhibit.chart)}</figure>'
     return _table(exhibit)
 
 
 def _table(exhibit: Exhibit) -> str:
     if not exhibit.rows:
         return f'<p class="soft">{escape(exhibit.no_data)}.</p>'
-    data = drawn.table(exhibit)
+    data = common.table(exhibit)
     sides = [" class=r" if number else "" for number in data["numbers"]]
     head = "".join(f"<th scope=col{side}>{escape(name)}</th>" for side, name in zip(sides, data["head"], strict=True))
     lines = "".join(
@@ -105,7 +105,7 @@ def _findings(report: Report) -> str:
         return "<p>The detectors found nothing unusual in this period.</p>"
     return "".join(
         f'<div class="finding {escape(one.severity)}"><b>{escape(one.title)}</b> '
-        f'<span class="soft">{drawn.span(report, one)}</span><br>{escape(one.summary)}'
+        f'<span class="soft">{common.span(report, one)}</span><br>{escape(one.summary)}'
         + (f"<br><i>To do: {escape(one.actions[0])}</i>" if one.actions else "")
         + "</div>"
         for one in report.findings
@@ -113,7 +113,7 @@ def _findings(report: Report) -> str:
 
 
 def _origin(report: Report) -> str:
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in drawn.provenance(report))
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in common.provenance(report))
     definitions = "".join(
         f"<dt>{escape(one.title)} (version {one.version})</dt><dd>{escape(get(one.id).meaning)}</dd>"
         for one in report.figures

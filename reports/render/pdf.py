@@ -13,7 +13,7 @@ import typst
 from kpis.display import local
 from kpis.registry import get
 from kpis.text import printable, wrappable
-from reports.render import drawn
+from reports.render import common
 from reports.render.chart_fonts import with_fonts
 from reports.report import Exhibit, Report
 
@@ -46,11 +46,11 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
         "kind": f"{request.type.value.capitalize()} report",
         "about": report.about,
         "tenant": report.tenant,
-        "range": drawn.period(report),
+        "range": common.period(report),
         "integrations": ", ".join(request.integrations) or "all",
         "made": local(report.provenance.made_at, request.time_zone),
         "summary": list(report.summary),
-        "figures": [drawn.figure_row(one) for one in report.figures],
+        "figures": [common.figure_row(one) for one in report.figures],
         "breakdown": _table(report.breakdown, _PORTRAIT),
         "exhibits": exhibits,
         "findings": [
@@ -58,14 +58,14 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
                 "severity": one.severity,
                 "title": one.title,
                 "summary": one.summary,
-                "when": drawn.span(report, one),
+                "when": common.span(report, one),
                 "actions": list(one.actions),
             }
             for one in report.findings
         ],
         "recommendations": list(report.recommendations),
         "raw": _table(report.raw, _LANDSCAPE) if report.raw is not None else None,
-        "provenance": [list(pair) for pair in drawn.provenance(report)],
+        "provenance": [list(pair) for pair in common.provenance(report)],
         "definitions": [[one.title, f"version {one.version}", get(one.id).meaning] for one in report.figures],
         "hashes": [list(pair) for pair in report.provenance.hashes.items()],
     }
@@ -84,7 +84,7 @@ def _wrappable(part: Any) -> Any:
 
 def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
     """Return a table whose words are broken where they are wider than the cell that they get."""
-    table = drawn.table(exhibit)
+    table = common.table(exhibit)
     wanted = sum(table["widths"]) + 2 * len(table["widths"])
     rooms = [max(3, int(width * min(1.0, across / wanted))) for width in table["widths"]]
     for name in ("head", "rows"):
@@ -96,7 +96,7 @@ def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
 
 def _exhibit(exhibit: Exhibit, name: str, folder: Path) -> dict[str, Any]:
     if exhibit.chart is not None:
-        (folder / name).write_text(with_fonts(drawn.svg(exhibit.chart)), encoding="utf-8")
+        (folder / name).write_text(with_fonts(common.svg(exhibit.chart)), encoding="utf-8")
     return {
         "title": exhibit.title,
         "description": exhibit.description,

@@ -21,8 +21,8 @@ import xlsxwriter
 
 from kpis.kpi import Unit
 from kpis.text import printable
-from reports.neutral import neutral
-from reports.render import drawn
+from reports.csv_injection import neutral
+from reports.render import common
 from reports.report import Exhibit, Figure, Report
 from reports.series import side_by_side
 from reports.sheets import (
@@ -207,7 +207,7 @@ class _Sheets:
             return
         units = [columns[one].unit if one in columns else None for one in shown]
         lines = [[(row[one], unit) for one, unit in zip(shown, units, strict=True)] for row in exhibit.rows]
-        self._table(name, [drawn.heading(columns.get(one), one) for one in shown], lines)
+        self._table(name, [common.heading(columns.get(one), one) for one in shown], lines)
 
     def findings(self, report: Report) -> None:
         """Add what the detectors found."""
@@ -229,7 +229,7 @@ class _Sheets:
 
     def provenance(self, report: Report) -> None:
         """Add where the numbers come from; numbers and times are such."""
-        pairs = [*drawn.origin(report), *report.provenance.hashes.items()]
+        pairs = [*common.origin(report), *report.provenance.hashes.items()]
         lines: list[list[tuple[Any, Unit | None]]] = [[(what, None), (cell, Unit.COUNT)] for what, cell in pairs]
         self._table("Provenance", ["What", "Value"], lines)
 

@@ -3,7 +3,7 @@
 -- API keys: only the SHA-256 of a key's secret is kept (256 random bits: nothing to guess). Rarely written and small: no
 -- partitions, no TTL, so that the audit log's names stay explained. The row that says "revoked" has the higher revision
 -- and stays. tenant is all zeros for keys of administrators, who may ask across tenants; it is not called user_id, because
--- tables with that column are readable by people (sinks/access.py), and this one is for the program alone.
+-- tables with that column are readable by people (storage/access.py), and this one is for the program alone.
 CREATE TABLE IF NOT EXISTS api_keys
 (
     id String,

@@ -130,6 +130,6 @@ INSERT INTO touched_conversation_hours (user_id, hour_start, touched_at)
 SELECT DISTINCT user_id, toStartOfHour(entered_at) AS hour_start, now64(3, 'UTC') AS touched_at FROM conversation_facts
 SETTINGS max_partitions_per_insert_block = 0;
 
--- The facts are folded by kpis/conversation_fold.py: a view cannot be told to look at a conversation's key before it
+-- The facts are folded by kpis/rollups/conversation_fold.py: a view cannot be told to look at a conversation's key before it
 -- reads whole events, and whoever asked for a few conversations read nearly all of the table.
 DROP VIEW IF EXISTS conversation_folded;

@@ -2,7 +2,7 @@
 --
 -- Sales with what came before them, so that influenced revenue reads one row per sale instead of following every
 -- customer from fact to fact (docs/adr/0011-roll-ups.md). The job "roll-ups" keeps these tables; see
--- kpis/conversation_rollups.py and kpis/sales.py.
+-- kpis/rollups/conversation_rollups.py and kpis/analyses/sales.py.
 
 -- What a conversation sold and what was paid back; value is the difference.
 ALTER TABLE conversation_facts ADD COLUMN IF NOT EXISTS sales Decimal(38, 2) CODEC(ZSTD(1)) AFTER value;

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.cache import Kept, MemoryStore, RedisStore, Store
-from api.rates import Limiter, MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import Limiter, MemoryLimiter, Rate, RedisLimiter
 
 _SERVER = shutil.which("redis-server")
 

@@ -13,11 +13,11 @@ import pytest
 from models.minutes import Series
 from models.rows import HEALTH
 from sinks.clickhouse import ClickHouseSink
-from sinks.clickhouse_detectors import ClickHouseDetectors
-from sinks.detector_store import DetectorStore, SavedState, StoredState, state_rows, version_of
 from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
 from sinks.sink import Sink
+from storage.clickhouse_detectors import ClickHouseDetectors
+from storage.detector_store import DetectorStore, SavedState, StoredState, state_rows, version_of
 from tests.examples.queries import Query, batch_of
 
 # Tables forget what is older than their TTL, so rows are of now.

@@ -18,9 +18,9 @@ import pytest
 from models.errors import SinkRejected, SinkUnavailable
 from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, QUERY_METRICS, SCORE, TIME, UUID, UUIDS, WRITTEN
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
 from sinks.memory import MemorySink
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, Sink, StoredRange
+from storage.connection import ClickHouseAddress, connect
 
 # Tables forget what is older than their TTL, so rows are of now; whole seconds, because windows have no finer ones.
 _NOW = datetime.now(UTC).replace(microsecond=0)

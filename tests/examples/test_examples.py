@@ -10,10 +10,10 @@ import pytest
 
 from models.rows import WRITTEN
 from models.schema import json_schema
-from streams.columns import to_batch
+from streams.arrow_batches import to_batch
 from streams.decode import Decoded, Decoder
-from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
+from streams.topic_processor import TABLES
 from tests.examples.corpus import INVALID, VALID, Example
 from tests.examples.events import KEY, NOW, SECRET, Record, source
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cli.verification import EVENT_TABLES, stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.faults.scale import only_on_apache_kafka, scaled
 from tests.integration.test_exactness import history, publish
@@ -16,7 +16,7 @@ from tests.kafka.broker import ApacheKafka
 from tests.oracle import Expected, stored_ids, stored_windows
 from tests.worker_process import PATIENCE, WorkerProcess, environment, wait_for
 
-# The embedded broker forgets everything when it ends: its worker leaves (tests/unit/streams/test_epochs.py).
+# The embedded broker forgets everything when it ends: its worker leaves (tests/unit/streams/test_topic_recreation.py).
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400)), only_on_apache_kafka]
 
 RESTARTS = scaled(2, 10)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from collector.access import add_producer_key
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.integration.test_collector import QUERIES, collecting
 from tests.kafka import artifacts

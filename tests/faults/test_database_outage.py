@@ -11,8 +11,8 @@ import pytest
 
 from cli.verification import stored_events
 from embedded.database import Database
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled
 from tests.integration.test_exactness import history, publish

@@ -13,8 +13,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from cli.verification import stored_events
-from sinks.connection import ClickHouseAddress, connect
-from streams.homes import home_partitions
+from storage.connection import ClickHouseAddress, connect
+from streams.java_partitioner import home_partitions
 from streams.kafka import KafkaAddress, client_settings
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, wait_for

@@ -12,15 +12,15 @@ import pytest
 
 from cli.verification import stored_events
 from models.keys import key_of
-from sinks.connection import ClickHouseAddress, connect
-from streams.homes import home_partitions
+from storage.connection import ClickHouseAddress, connect
+from streams.bulk_producer import BulkProducer, Message
+from streams.java_partitioner import home_partitions
 from streams.kafka import KafkaAddress
-from streams.produce import BulkProducer, Message
 from tests.faults.scale import only_in_full
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess
 
-# In the suite: tests/unit/streams/test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock.
+# In the suite: tests/unit/streams/detection/test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock.
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(1_800), only_in_full]
 
 QUERIES, SILENT = "integration.queries.v1", 3

@@ -12,8 +12,8 @@ from cli.verification import detected_through
 from simulator.incidents import Incident
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
-from sinks.connection import ClickHouseAddress, connect
-from sinks.insight_store import Wanted, stored_insights
+from storage.connection import ClickHouseAddress, connect
+from storage.insight_store import InsightFilter, stored_insights
 from streams.kafka import KafkaAddress
 from tests.integration.test_exactness import publish
 from tests.worker_process import WorkerProcess, wait_for
@@ -43,7 +43,7 @@ def test_an_open_episode_survives_kills_as_one_with_the_same_id(
         publish(topics, feed.until(now - timedelta(minutes=90)))
 
         def found() -> list[tuple[str, str]]:
-            wanted = Wanted(tenant=tenant.id, insight_type="performance_anomaly")
+            wanted = InsightFilter(tenant=tenant.id, insight_type="performance_anomaly")
             return [(str(one.id), one.status) for one in stored_insights(client, wanted)]
 
         wait_for(lambda: len(found()) == 1, 90, worker.log)

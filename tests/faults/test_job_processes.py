@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from cli.verification import stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.integration.test_exactness import history, publish
 from tests.worker_process import WorkerProcess, wait_for

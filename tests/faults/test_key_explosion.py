@@ -12,9 +12,9 @@ import pytest
 
 from cli.verification import stored_events
 from models.keys import key_of
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
+from streams.bulk_producer import BulkProducer, Message
 from streams.kafka import KafkaAddress
-from streams.produce import BulkProducer, Message
 from tests.faults.scale import scaled
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, wait_for
@@ -22,7 +22,7 @@ from tests.worker_process import WorkerProcess, wait_for
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
 TENANTS = scaled(5_000, 1_000_000)
-MOST_BYTES = scaled(700_000_000, 1_300_000_000)
+MAX_BYTES = scaled(700_000_000, 1_300_000_000)
 
 
 def test_a_million_tenants_are_counted_in_bounded_memory(
@@ -48,7 +48,7 @@ def test_a_million_tenants_are_counted_in_bounded_memory(
             time.sleep(0.5)
         wait_for(lambda: client.query(_WINDOWS).result_rows == [(TENANTS, TENANTS)], 60, worker.log)
         largest = max(largest, process.memory_info().rss)
-        assert largest < MOST_BYTES
+        assert largest < MAX_BYTES
     record_property("figure", f"{TENANTS:,} tenants with an event each, lost 0, double 0, {largest >> 20} MB at most")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from cli.verification import EVENT_TABLES, stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled
 from tests.integration.test_exactness import history, publish

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from cli.verification import EVENT_TABLES, stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import APACHE, FULL, scaled
 from tests.integration.test_exactness import history, publish

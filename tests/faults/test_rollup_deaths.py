@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.query import Scope, figures
-from kpis.rollups import GROUPS
+from jobs import roll_ups
+from jobs.roll_ups import refresh
+from kpis.query import Scope, build_query
+from kpis.rollups.statements import GROUPS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from streams import rollup_job
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.examples.events import message
 from tests.loading import Loader
 
@@ -66,7 +66,7 @@ class Shop:
     def dies_after(self, statements: int, monkeypatch: pytest.MonkeyPatch) -> None:
         """Roll up, but no further than so many statements."""
         left = iter(range(statements))
-        run = rollup_job._command
+        run = roll_ups._command
 
         def until_then(client: Client, sql: str, parameters: dict[str, Any]) -> None:
             if next(left, None) is None:
@@ -74,7 +74,7 @@ class Shop:
             run(client, sql, parameters)
 
         with monkeypatch.context() as patched:
-            patched.setattr(rollup_job, "_command", until_then)
+            patched.setattr(roll_ups, "_command", until_then)
             with pytest.raises(Died):
                 refresh(self.client)
 
@@ -85,7 +85,11 @@ class Shop:
             (["conversation_count"], ("provider",)),
             (["influenced_revenue"], ("provider",)),
         )
-        return [row for ids, by in asked for row in ask(self.client, *figures(ids, SCOPE, by=by, rolled_up=rolled_up))]
+        return [
+            row
+            for ids, by in asked
+            for row in query_rows(self.client, *build_query(ids, SCOPE, by=by, rolled_up=rolled_up))
+        ]
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from typing import Final
 import pytest
 
 from kpis.scope import ALL_TENANTS
-from reports.delivery_journal import LEASE, Place
+from reports.delivery_log import LEASE, Place
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Schedule, recipient_key
 from reports.schedule_store import put_schedule
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from tests.mail_sink import MailSink
 from tests.worker_process import WorkerProcess, wait_for
 

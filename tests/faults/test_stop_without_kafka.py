@@ -7,7 +7,7 @@ import time
 import pytest
 
 from embedded.broker import Broker
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress, create_topics
 from tests.worker_process import WorkerProcess, environment
 

@@ -12,10 +12,10 @@ from clickhouse_connect.driver.client import Client
 
 from cli.verification import stored_events
 from models.keys import key_of
-from sinks.connection import ClickHouseAddress, connect
-from streams.homes import home_partitions
+from storage.connection import ClickHouseAddress, connect
+from streams.bulk_producer import BulkProducer, Message
+from streams.java_partitioner import home_partitions
 from streams.kafka import KafkaAddress
-from streams.produce import BulkProducer, Message
 from tests.faults.scale import APACHE, FULL, only_on_apache_kafka
 from tests.integration.test_main_path import query
 from tests.worker_process import PATIENCE, WorkerProcess, wait_for

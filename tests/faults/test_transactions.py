@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from cli.verification import stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.integration.test_main_path import TENANT, query
 from tests.worker_process import WorkerProcess, wait_for

@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from cli.verification import EVENT_TABLES, stored_events
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled
 from tests.faults.wayward_proxy import Mood, WaywardProxy

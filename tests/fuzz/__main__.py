@@ -13,8 +13,8 @@ from typing import Annotated, Final
 import typer
 
 from embedded.database import Database
-from sinks.connection import ClickHouseAddress
 from sinks.migrations import migrate
+from storage.connection import ClickHouseAddress
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.targets import Target, targets
 from tests.marks import between

@@ -21,12 +21,12 @@ from embedded.statements import read_statement
 from models.rows import WRITTEN
 from models.sync_status import DEFAULT_VOCABULARY
 from models.topics import INGEST, Topic
-from sinks.connection import ClickHouseAddress
-from streams.columns import to_batch, with_meanings
+from storage.connection import ClickHouseAddress
+from streams.arrow_batches import to_batch, with_meanings
 from streams.decode import Decoder
-from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
-from streams.reader import RecordReader
+from streams.record_reader import RecordReader
+from streams.topic_processor import TABLES
 from tests.examples.events import KEY, NOW, SECRET, Record, event, source
 from tests.fuzz.mutation import Mutator
 from tests.unit.collector.sending import Setup, query
@@ -34,7 +34,7 @@ from tests.unit.collector.sending import Setup, query
 Target = Callable[[Mutator], Awaitable[int]]
 
 _BATCH: Final = 64
-_MOST_DAMAGED: Final = 8
+_MAX_DAMAGED: Final = 8
 _REQUESTS: Final = 25
 _PSEUDONYMISER: Final = Pseudonymiser(SECRET, "k1")
 
@@ -44,7 +44,7 @@ async def events_to_rows(mutator: Mutator) -> int:
     topic = mutator.rng.choice(INGEST)
     schema = WRITTEN[TABLES[topic][0]]
     good = event(topic)
-    damaged = mutator.rng.randint(0, _MOST_DAMAGED)
+    damaged = mutator.rng.randint(0, _MAX_DAMAGED)
     records = []
     for offset in range(_BATCH):
         value = mutator.of(good) if offset < damaged else json.dumps(good).encode()

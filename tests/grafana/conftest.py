@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from sinks.connection import connect
+from storage.connection import connect
 from tests.grafana import compose, place, server
 from tests.grafana.browser import CHROMIUM, chromium
 from tests.grafana.eyes import Eyes

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 
 _TENANT = """SELECT toString(user_id) AS id FROM integration_query_metrics
 GROUP BY user_id ORDER BY uniqExact(toDate(created_at)) DESC, count() DESC LIMIT 1"""
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, address: ClickHouseAddress, client: Client, span: tuple[datetime, datetime] | None = None) -> Self:
         """Find the tenant in a database that has data."""
-        (row,) = ask(client, _TENANT, {})
+        (row,) = query_rows(client, _TENANT, {})
         return cls(address, row["id"], span and (_milliseconds(span[0]), _milliseconds(span[1])))
 
 

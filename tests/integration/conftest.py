@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cli.settings import settings
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 
 
 @pytest.fixture

@@ -18,25 +18,25 @@ import typer
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner, Result
 
-from cli import kpi_analyse, tenant
+from cli.commands import kpi_analyse, tenant
+from jobs.business_impact import refresh, refresh_period
+from jobs.roll_ups import refresh as roll_up
 from kpis.analyses.catalogue import get
-from kpis.impact import Period
-from kpis.query import figures
-from kpis.scope import ALL_TENANTS, Everyone, Interval, Scope
+from kpis.analyses.impact import Period
+from kpis.query import build_query
+from kpis.scope import ALL_TENANTS, AllTenants, Interval, Scope
 from kpis.settings_model import new_entry
 from models.rows import WRITTEN
 from models.topics import INTELLIGENCE, OUTCOMES, QUERIES, Topic
 from simulator.scenario import Scenario
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from sinks.tenant_settings import save
-from streams.columns import to_batch
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
+from storage.tenant_settings import save
+from streams.arrow_batches import to_batch
 from streams.decode import Decoder, Source
-from streams.impact_jobs import refresh, refresh_period
 from streams.pseudonyms import Pseudonymiser
-from streams.rollup_job import refresh as roll_up
 from tests import business_oracle as oracle
 from tests.spare_databases import SpareDatabases
 
@@ -140,18 +140,18 @@ def outcome(end: dict[str, Any], kind: str, days: int, *, value: str | None = No
     return OUTCOMES.name, str(SHOP.id).encode(), json.dumps(event).encode()
 
 
-def scope(who: UUID | Everyone = SHOP.id, **more: Any) -> Scope:
+def scope(who: UUID | AllTenants = SHOP.id, **more: Any) -> Scope:
     return Scope(**{"start": START, "end": END, "tenant": who, "as_of": NOW, **more})
 
 
 def value(stack: Stack, id_: str, asked: Scope) -> Any:
-    (row,) = ask(stack.client, *figures([id_], asked))
+    (row,) = query_rows(stack.client, *build_query([id_], asked))
     return row[id_]
 
 
 def analysed(stack: Stack, name: str, asked: Scope) -> list[dict[str, Any]]:
     analysis = get(name)
-    return analysis.finish(ask(stack.client, *analysis.query(asked)))
+    return analysis.finish(query_rows(stack.client, *analysis.query(asked)))
 
 
 SETTINGS = oracle.Settings([(name, since, value) for name, value, since in ENTERED])
@@ -168,7 +168,7 @@ def test_savings_are_those_of_an_independent_recomputation_to_the_cent(stack: St
 
 def test_savings_by_day_add_up_to_those_of_the_month(stack: Stack) -> None:
     for id_ in ("gross_savings", "net_savings"):
-        days = ask(stack.client, *figures([id_], scope(), every=Interval.DAY))
+        days = query_rows(stack.client, *build_query([id_], scope(), every=Interval.DAY))
         assert len(days) == 31
         assert sum(day[id_] for day in days) == pytest.approx(value(stack, id_, scope()), abs=Decimal("0.31"))
 
@@ -184,7 +184,7 @@ def test_confirmed_and_assumed_resolutions_are_shown_apart_and_add_up(stack: Sta
 
 
 def test_a_tenant_without_settings_is_told_what_is_missing_and_shown_no_money(stack: Stack) -> None:
-    (row,) = ask(stack.client, *figures(["net_savings"], scope(BARE.id)))
+    (row,) = query_rows(stack.client, *build_query(["net_savings"], scope(BARE.id)))
     assert row["net_savings"] is None
     assert row["net_savings_n"] > 0
     assert "cost_per_human_contact" in row["net_savings_note"]
@@ -192,14 +192,14 @@ def test_a_tenant_without_settings_is_told_what_is_missing_and_shown_no_money(st
 
 
 def test_a_day_before_a_price_holds_leaves_the_figure_empty(stack: Stack) -> None:
-    (row,) = ask(stack.client, *figures(["net_savings"], scope(start=START - timedelta(days=40))))
+    (row,) = query_rows(stack.client, *build_query(["net_savings"], scope(start=START - timedelta(days=40))))
     assert row["net_savings"] is None
     assert "loaded_rate_per_hour" in row["net_savings_note"]
     assert "cost_per_human_contact" not in row["net_savings_note"]
 
 
 def test_money_of_several_tenants_is_not_added_up(stack: Stack) -> None:
-    (row,) = ask(stack.client, *figures(["gross_savings"], scope(ALL_TENANTS)))
+    (row,) = query_rows(stack.client, *build_query(["gross_savings"], scope(ALL_TENANTS)))
     assert row["gross_savings"] is None
     assert "split by tenant" in row["gross_savings_note"]
 
@@ -215,7 +215,7 @@ def test_an_empty_range_saves_nothing_and_says_what_it_cost(stack: Stack) -> Non
 def test_influenced_revenue_follows_rule_window_and_refunds_to_the_cent(stack: Stack) -> None:
     wanted = oracle.attributed(stack.talks, SETTINGS, START, END)
     rest = wanted.pop("")
-    rows = ask(stack.client, *figures(["influenced_revenue"], scope(), by=["provider"]))
+    rows = query_rows(stack.client, *build_query(["influenced_revenue"], scope(), by=["provider"]))
     assert {row["provider"]: row["influenced_revenue"] for row in rows} == wanted
     whole = value(stack, "influenced_revenue", scope())
     assert abs(whole - sum(wanted.values())) <= Decimal("0.05")
@@ -239,7 +239,7 @@ def test_revenue_by_integration_and_rule_agrees_with_the_figure(stack: Stack) ->
 ])  # fmt: skip
 def test_lifts_equal_the_recomputation_and_the_table(stack: Stack, id_: str, of: str, analysis: str) -> None:
     mine = oracle.entered_between(stack.talks, START, END)
-    (row,) = ask(stack.client, *figures([id_], scope()))
+    (row,) = query_rows(stack.client, *build_query([id_], scope()))
     assert row[id_] == pytest.approx(oracle.lift(mine, of))
     every = analysed(stack, analysis, scope())[0]
     assert (every["level"], every["lift"]) == ("all", pytest.approx(row[id_]))
@@ -336,17 +336,17 @@ def test_a_fault_is_priced_from_its_insight_by_command(stack: Stack) -> None:
 def test_business_impact_is_written_once_and_restated_when_late_facts_change_a_month(stack: Stack) -> None:
     count = "SELECT count() AS n, max(revision) AS revision FROM business_impact_metrics"
     refresh(stack.client, NOW)
-    (before,) = ask(stack.client, count, {})
+    (before,) = query_rows(stack.client, count, {})
     assert before["n"] > 0
     refresh_period(stack.client, MARCH, NOW + timedelta(hours=1))
-    assert ask(stack.client, count, {}) == [before]
+    assert query_rows(stack.client, count, {}) == [before]
 
     march = {"start": date(2026, 3, 1), "end": date(2026, 4, 1), "tenant": str(SHOP.id)}
     metric = (
         "SELECT * FROM business_impact_metrics FINAL WHERE period_start = {start:Date} AND period_end = {end:Date} "
         "AND user_id = {tenant:UUID} AND integration_provider = 'shopify' ORDER BY metric_type"
     )
-    rows = ask(stack.client, metric, march)
+    rows = query_rows(stack.client, metric, march)
     assert {row["metric_type"] for row in rows} >= {"sales_conversion", "support_efficiency", "upsell_opportunity"}
     sales = next(row for row in rows if row["metric_type"] == "sales_conversion")
     mine = oracle.entered_between(stack.talks, START, END)
@@ -362,7 +362,7 @@ def test_business_impact_is_written_once_and_restated_when_late_facts_change_a_m
     store(stack.sink, late)
     roll_up(stack.client)
     refresh_period(stack.client, MARCH, NOW + timedelta(hours=2))
-    again = next(row for row in ask(stack.client, metric, march) if row["metric_type"] == "sales_conversion")
+    again = next(row for row in query_rows(stack.client, metric, march) if row["metric_type"] == "sales_conversion")
     assert again["current_value"] > sales["current_value"]
     assert (again["revision"], again["id"]) == (2, sales["id"])
     assert again["restated_at"] is not None

@@ -13,8 +13,8 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, Producer
 
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, Topic
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress, client_settings
 from tests.examples import events
 from tests.worker_process import WorkerProcess, romashka, wait_for
@@ -67,11 +67,11 @@ def _messages(topic: Topic) -> list[bytes]:
 
 def _in_tables(client: Client, needles: list[str]) -> list[tuple[str, str]]:
     found = []
-    for row in ask(client, _TEXTS, {}):
+    for row in query_rows(client, _TEXTS, {}):
         text = "concat('', " + ", ".join(f"toString({name})" for name in row["names"]) + ")"
         for needle in needles:
             sql = f"SELECT count() AS n FROM {row['table']} WHERE position({text}, {{needle:String}}) > 0"
-            if ask(client, sql, {"needle": needle})[0]["n"]:
+            if query_rows(client, sql, {"needle": needle})[0]["n"]:
                 found.append((row["table"], needle))
     return found
 
@@ -108,7 +108,7 @@ def test_canaries_are_found_nowhere_except_sealed(
     with WorkerProcess(env) as worker, connect(database) as client:
         worker.wait_until_ready(180)
         wait_for(
-            lambda: ask(client, "SELECT count() AS n FROM dead_letters", {})[0]["n"] == sent - events_sent,
+            lambda: query_rows(client, "SELECT count() AS n FROM dead_letters", {})[0]["n"] == sent - events_sent,
             120,
             worker.log,
         )

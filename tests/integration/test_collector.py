@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from collector.access import add_producer_key
 from romashka_tracker import IntegrationTracker
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.unit.collector.sending import query
 

@@ -17,7 +17,7 @@ import pytest
 
 from collector.access import add_producer_key
 from collector.body import MAX_BODY_BYTES, MAX_PLAIN_BYTES
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.integration.test_collector import QUERIES, collecting
 from tests.kafka_topic import records

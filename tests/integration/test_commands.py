@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from models.topics import ALL
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.worker_process import ROMASHKA, environment, romashka
 

@@ -10,19 +10,19 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from benchmarks.detection.churn_simulated import store
-from detectors.churn import CHURN
-from detectors.customer_features import CustomerFacts, facts_query
+from detectors.customers.churn import CHURN
+from detectors.customers.customer_features import CustomerFacts, facts_query
+from jobs import customer_scoring
+from jobs.customers import JOBS, find_churn, find_upsells
+from jobs.needs import expired, find_needs, make_forecasts
 from models.insights import Insight
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS, Tenant
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
 from sinks.insight_rows import insight_rows
-from sinks.label_store import LabelStore
-from sinks.reading import ask
-from streams import customer_scoring
-from streams.customer_jobs import JOBS, find_churn, find_upsells
-from streams.need_jobs import expired, find_needs, make_forecasts
+from storage.connection import ClickHouseAddress, connect
+from storage.label_store import LabelStore
+from storage.reading import query_rows
 
 pytestmark = pytest.mark.stack
 
@@ -45,7 +45,7 @@ def history(days: int, events: int, tenant: Tenant = DEFAULT_TENANTS[0]) -> Scen
 
 
 def facts_of(client: Client, at: datetime) -> dict[str, CustomerFacts]:
-    rows = ask(client, *facts_query(at), aware=True)
+    rows = query_rows(client, *facts_query(at), aware=True)
     return {row["customer_id"]: CustomerFacts.of_row(row) for row in rows}
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from cli import deployments
+from cli.commands import deployments
 from models.errors import SettingsError
-from models.insights import ACROSS_TENANTS
-from sinks.connection import ClickHouseAddress, connect
-from sinks.deployments import Deployment
-from sinks.deployments import deployments as stored
+from models.insights import ALL_TENANTS_ID
+from storage.connection import ClickHouseAddress, connect
+from storage.deployments import Deployment
+from storage.deployments import deployments as stored
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("settings_of_database")]
 
@@ -33,7 +33,7 @@ def test_what_is_noted_is_listed_once_and_the_newest_first(database: ClickHouseA
     with connect(database) as client:
         newest, oldest = stored(client, AT - timedelta(days=1)).rows
     assert (newest.service, newest.version, newest.user_id) == ("[bold]shop", "7", UUID(TENANT))
-    assert oldest == Deployment("assistant", "2.14.0", AT, ACROSS_TENANTS)
+    assert oldest == Deployment("assistant", "2.14.0", AT, ALL_TENANTS_ID)
     listed = romashka("list")
     assert listed.index("[bold]shop") < listed.index("assistant")
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from models.errors import ConfigurationError
-from sinks.connection import ClickHouseAddress, connect
 from sinks.fingerprints import check_secrets, fingerprint, require_secrets
 from sinks.live_schema import differences, probe
+from storage.connection import ClickHouseAddress, connect
 from tests.worker_process import WorkerProcess, romashka
 
 pytestmark = pytest.mark.stack

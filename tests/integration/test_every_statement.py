@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from jobs.business_impact import refresh as refresh_impact
+from jobs.roll_ups import refresh
 from kpis.kpi import Unit
 from kpis.registry import ALL as FIGURES
 from kpis.scope import ALL_TENANTS, Scope
@@ -20,14 +22,12 @@ from kpis.settings_model import PER_PROVIDER, SETTINGS, new_entry
 from models.errors import Unreachable
 from models.events import HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEvent
 from models.topics import INGEST
-from sinks.access import ROLES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import connect
 from sinks.insight_rows import insight_rows
-from sinks.reading import ask
-from sinks.tenant_settings import save
-from streams.impact_jobs import refresh as refresh_impact
-from streams.rollup_job import refresh
+from storage.access import ROLES
+from storage.connection import connect
+from storage.reading import query_rows
+from storage.tenant_settings import save
 from tests import statements
 from tests.examples.extremes import ALONE, LABELS, TOGETHER, edges, fields, messages
 from tests.examples.insights import insight
@@ -113,7 +113,7 @@ def faults(client: Client, asked: Mapping[str, Any]) -> list[str]:
         if _SERVER_LOG in sql:
             continue
         try:
-            rows = ask(client, sql, parameters)
+            rows = query_rows(client, sql, parameters)
         except Unreachable as error:
             found.append(f"{name}: {error}: {sql[:300]}")
             continue
@@ -180,7 +180,7 @@ def test_reports(client: Client) -> None:
 def test_figures_are_what_their_unit_can_be(client: Client, tenant: UUID) -> None:
     """An overflow would show as a negative count, or as a share above one."""
     ((_, (sql, parameters)), *_) = statements.of_figures(Scope(*RANGES[1], tenant, as_of=NOW))
-    (row,) = ask(client, sql, parameters)
+    (row,) = query_rows(client, sql, parameters)
     for id_, kpi in FIGURES.items():
         value, n = row[id_], row[f"{id_}_n"]
         assert n is not None

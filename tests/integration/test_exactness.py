@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from cli.verification import EVENT_TABLES, stored_events
+from jobs.roll_ups import refresh
 from models.topics import QUERIES
 from simulator.faults import damage
 from simulator.scenario import Scenario, rate_for
-from sinks.connection import ClickHouseAddress, connect
-from sinks.dead_letter_store import DeadLetterStore, Wanted
-from sinks.sealing import Sealer
+from storage.connection import ClickHouseAddress, connect
+from storage.dead_letter_store import DeadLetterFilter, DeadLetterStore
+from storage.payload_cipher import PayloadCipher
+from streams.bulk_producer import BulkProducer, Message
 from streams.kafka import KafkaAddress
-from streams.produce import BulkProducer, Message
-from streams.rollup_job import refresh
 from tests.oracle import Expected, hours, stored_ids, stored_windows
 from tests.worker_process import SECRET, WorkerProcess, romashka, wait_for
 
@@ -75,7 +75,7 @@ def test_numbers_are_exact_despite_malformed_repeated_and_late_events(
         refresh(client)
         assert stored_windows(client, "query_hours", "hour_start") == hours(expected.windows)
 
-        kept = DeadLetterStore(client, Sealer(SECRET)).find(Wanted(limit=EVENTS))
+        kept = DeadLetterStore(client, PayloadCipher(SECRET)).find(DeadLetterFilter(limit=EVENTS))
         assert Counter((letter.topic, letter.raw) for letter in kept) == Counter(
             (topic, value) for topic, _, value in (one.message for one in damaged.malformed)
         )

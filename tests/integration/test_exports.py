@@ -23,15 +23,15 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.query import figures
+from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
 from reports.export_request import CsvStyle, ExportFormat, ExportRequest
 from reports.export_tables import EXPORTABLE
-from sinks.audit import newest
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from storage.audit import newest
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests.spare_databases import SpareDatabases
 from tests.worker_process import environment, romashka
@@ -60,7 +60,7 @@ from uuid import UUID
 from kpis.scope import Scope
 from reports.export import export_to_file
 from reports.export_request import CsvStyle, ExportFormat, ExportRequest
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 scope = Scope(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), UUID(sys.argv[3]))
 with connect(ClickHouseAddress(sys.argv[1], sys.argv[2])) as client:
     for format in ("csv", "parquet"):
@@ -259,7 +259,7 @@ def test_a_key_figure_is_exported_as_the_query_layer_has_it(client: Client) -> N
         client, ExportFormat.JSONL, what="error_rate", scope=scope, by=("tenant", "provider"), every=Interval.WEEK
     )
 
-    expected = ask(client, *figures(["error_rate"], scope, ("tenant", "provider"), Interval.WEEK))
+    expected = query_rows(client, *build_query(["error_rate"], scope, ("tenant", "provider"), Interval.WEEK))
     found = [json.loads(line) for line in content.splitlines()]
     assert [(row["provider"], row["error_rate"]) for row in found] == [
         (row["provider"], row["error_rate"]) for row in expected
@@ -275,7 +275,7 @@ def test_a_provider_narrows_what_is_exported(client: Client) -> None:
 def test_an_export_that_fails_leaves_nothing_behind(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.export.MOST_BYTES", 1000)
+    monkeypatch.setattr("reports.export.MAX_BYTES", 1000)
     target = tmp_path / "queries.csv"
     target.write_text("what was there")
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from dashboards.alerts.questions import since_last_sync
-from kpis.dialect import Grafana
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from dashboards.alerts.alert_queries import since_last_sync
+from kpis.sql.dialect import Grafana
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.grafana_text import expanded
 
 pytestmark = pytest.mark.stack
@@ -31,7 +31,7 @@ def test_a_sync_that_is_said_to_be_in_another_century_leaves_the_alert_of_others
             values = {"event": str(uuid4()), "tenant": str(uuid4()), "hours": hours, "synced": moment}
             client.command(_INSERT, parameters=values)
         sql = expanded(since_last_sync(Grafana(variables=())), {}, now - timedelta(hours=1), now)
-        values_found = sorted(float(row["value"]) for row in ask(client, sql, {}))
+        values_found = sorted(float(row["value"]) for row in query_rows(client, sql, {}))
     assert len(values_found) == 2
     assert any(abs(value * 24 - 14) < 0.2 for value in values_found)
     assert min(values_found) >= 0

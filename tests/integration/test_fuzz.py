@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from tests.fuzz.__main__ import tries
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.targets import NAMES, targets

@@ -18,8 +18,8 @@ from simulator.incidents import one_a_day
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
-from sinks.connection import ClickHouseAddress, connect
-from sinks.insight_store import Wanted, stored_insights
+from storage.connection import ClickHouseAddress, connect
+from storage.insight_store import InsightFilter, stored_insights
 from streams.kafka import KafkaAddress, client_settings
 from tests.integration.test_exactness import publish
 from tests.worker_process import WorkerProcess, romashka, wait_for
@@ -89,7 +89,7 @@ def test_each_kind_of_incident_is_one_finding_with_its_name_and_quiet_hours_have
 
         def found() -> list[Insight]:
             # After its end the simulated world is silent, which is remarkable, too.
-            return stored_insights(client, Wanted(insight_type="performance_anomaly", until=end))
+            return stored_insights(client, InsightFilter(insight_type="performance_anomaly", until=end))
 
         # What several tenants suffer from is put together by a job, once a minute.
         wait_for(lambda: all(match.alone for match in matched(incidents, found())[0]), 90, lambda: str(found()))

@@ -12,18 +12,18 @@ from uuid import UUID
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.dialect import Grafana
+from jobs.roll_ups import refresh
 from kpis.kpi import Aggregate, Kpi
-from kpis.query import ALL_TENANTS, Interval, Scope, columns_of, figures, select
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, columns_of, select
 from kpis.registry import ALL
-from kpis.scope import Everyone
+from kpis.scope import AllTenants
+from kpis.sql.dialect import Grafana
 from kpis.statistics import wilson
 from models.topics import OUTCOMES, QUERIES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress
-from streams.rollup_job import refresh
 from tests.examples.events import message
 from tests.loading import Loader
 from tests.worker_process import environment, romashka
@@ -65,11 +65,11 @@ def single(database: ClickHouseAddress, client: Client) -> Client:
 def test_every_figure_can_be_split_by_everything_it_says(client: Client) -> None:
     scope = Scope(*DAY, TENANT, time_zone="Asia/Kolkata")
     for id_, kpi in ALL.items():
-        assert ask(client, *figures([id_], scope, list(kpi.dimensions), Interval.DAY)) == [], id_
+        assert query_rows(client, *build_query([id_], scope, list(kpi.dimensions), Interval.DAY)) == [], id_
 
 
 def test_an_empty_range_has_counts_of_nothing_and_no_shares(client: Client) -> None:
-    (row,) = ask(client, *figures(list(ALL), Scope(NOW, NOW, TENANT)))
+    (row,) = query_rows(client, *build_query(list(ALL), Scope(NOW, NOW, TENANT)))
     assert list(row) == [name for kpi in ALL.values() for name in columns_of(kpi)]
     for id_, kpi in ALL.items():
         assert row[f"{id_}_n"] == 0, id_
@@ -82,8 +82,8 @@ def test_an_empty_range_has_counts_of_nothing_and_no_shares(client: Client) -> N
 def test_a_single_event_is_counted_and_said_to_be_too_little(
     single: Client, kafka: KafkaAddress, database: ClickHouseAddress
 ) -> None:
-    (row,) = ask(
-        single, *figures(["query_count", "query_success_rate", "durable_resolution_rate"], Scope(*DAY, TENANT))
+    (row,) = query_rows(
+        single, *build_query(["query_count", "query_success_rate", "durable_resolution_rate"], Scope(*DAY, TENANT))
     )
     assert (row["query_count"], row["query_success_rate"], row["durable_resolution_rate"]) == (1, 1.0, 1.0)
     bounds = (row["query_success_rate_low"], row["query_success_rate_high"])
@@ -101,7 +101,7 @@ def test_the_command_line_gives_what_the_query_layer_gives_for_every_figure(
         env, "kpi", "get", *ALL, "--tenant", str(TENANT), "--from", begin, "--to", until, "--format", "json"
     )
     rows = json.loads(printed)
-    (expected,) = ask(single, *figures(list(ALL), Scope(*DAY, TENANT)))
+    (expected,) = query_rows(single, *build_query(list(ALL), Scope(*DAY, TENANT)))
     assert [row["id"] for row in rows] == list(ALL)
     for row in rows:
         kpi = ALL[row["id"]]
@@ -121,11 +121,11 @@ def expanded(sql: str, **variables: str) -> str:
 
 
 @pytest.mark.parametrize(("chosen", "tenant"), [(str(TENANT), TENANT), ("all", ALL_TENANTS)])
-def test_a_panel_gives_what_the_query_layer_gives(single: Client, chosen: str, tenant: UUID | Everyone) -> None:
+def test_a_panel_gives_what_the_query_layer_gives(single: Client, chosen: str, tenant: UUID | AllTenants) -> None:
     one_of_each = {_source(kpi): id_ for id_, kpi in ALL.items()}.values()
     for id_ in one_of_each:
-        panel = ask(single, expanded(select([id_], Grafana(("tenant",))), tenant=chosen), {})
-        assert panel == ask(single, *figures([id_], Scope(*DAY, tenant))), id_
+        panel = query_rows(single, expanded(select([id_], Grafana(("tenant",))), tenant=chosen), {})
+        assert panel == query_rows(single, *build_query([id_], Scope(*DAY, tenant))), id_
 
 
 def _source(kpi: Kpi) -> str:
@@ -138,18 +138,18 @@ def _source(kpi: Kpi) -> str:
 )
 def test_a_panel_takes_several_providers_at_once(single: Client, provider: str, counted: int) -> None:
     sql = select(["query_count"], Grafana(("tenant", "provider")))
-    assert ask(single, expanded(sql, tenant=str(TENANT), provider=provider), {})[0]["query_count"] == counted
+    assert query_rows(single, expanded(sql, tenant=str(TENANT), provider=provider), {})[0]["query_count"] == counted
 
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_nothing_that_a_viewer_enters_leaves_its_literal(single: Client, evil: str) -> None:
     sql = select(["query_count"], Grafana(("tenant", "provider")))
     for variables in ({"tenant": evil, "provider": "all"}, {"tenant": str(TENANT), "provider": evil}):
-        assert ask(single, expanded(sql, **variables), {})[0]["query_count"] == 0
+        assert query_rows(single, expanded(sql, **variables), {})[0]["query_count"] == 0
 
 
 def test_a_tenant_without_settings_is_told_what_is_missing(single: Client) -> None:
-    (row,) = ask(single, *figures(["gross_savings", "net_savings", "roi"], Scope(*DAY, TENANT)))
+    (row,) = query_rows(single, *build_query(["gross_savings", "net_savings", "roi"], Scope(*DAY, TENANT)))
     for id_ in ("gross_savings", "net_savings", "roi"):
         assert row[id_] is None
         assert "romashka tenant settings set" in row[f"{id_}_note"]

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from jobs import kpi_changes as kpi_change_job_module
+from jobs.kpi_changes import FIGURES, kpi_change_job, kpi_changes
 from kpis.registry import get
 from kpis.tenant_series import days_of
 from models.query import Query
 from models.rows import QUERY_WINDOWS
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from streams import kpi_change_job as kpi_change_job_module
-from streams.kpi_change_job import FIGURES, kpi_change_job, kpi_changes
+from storage.connection import ClickHouseAddress, connect
 
 pytestmark = pytest.mark.stack
 

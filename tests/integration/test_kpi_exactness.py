@@ -16,15 +16,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.query import ALL_TENANTS, Interval, Scope, figures
-from kpis.stale import MARGIN_SECONDS
+from jobs.roll_ups import refresh
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query
+from kpis.rollups.freshness import MARGIN_SECONDS
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.kpi_oracle import Conversation, Message, Oracle
 from tests.loading import Loader
 
@@ -54,7 +54,7 @@ class Month:
         self.oracle.add(messages)
 
     def asked(self, ids: list[str], scope: Scope, **how: Any) -> list[dict[str, Any]]:
-        return ask(self.client, *figures(ids, scope, **how))
+        return query_rows(self.client, *build_query(ids, scope, **how))
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from uuid import uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.dialect import Grafana
-from kpis.query import ALL_TENANTS, Interval, Scope, figures, select
-from kpis.stale import MARGIN_SECONDS
+from jobs.roll_ups import refresh
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, select
+from kpis.rollups.freshness import MARGIN_SECONDS
+from kpis.sql.dialect import Grafana
 from models.topics import INTELLIGENCE, OUTCOMES
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.kpi_oracle import Message
 from tests.loading import Loader
 
@@ -76,7 +76,7 @@ class Days:
         """Return the answers to all of ``QUESTIONS``."""
         scope = {"start": START, "end": END, "tenant": ALL_TENANTS, "as_of": END}
         return [
-            ask(self.client, *figures(IDS, Scope(**{**scope, **more}), by, every, rolled_up=rolled_up))
+            query_rows(self.client, *build_query(IDS, Scope(**{**scope, **more}), by, every, rolled_up=rolled_up))
             for by, every, more in QUESTIONS
         ]
 
@@ -137,22 +137,22 @@ def test_whole_hours_are_answered_without_a_look_at_facts_and_events(days: Days,
     days.load(messages)
     days.roll_up()
     hour = END.replace(minute=0)
-    asked = figures(IDS, Scope(hour - timedelta(days=4, hours=5), hour, ALL_TENANTS, as_of=END), ["channel"])
-    before = ask(days.client, *asked)
+    asked = build_query(IDS, Scope(hour - timedelta(days=4, hours=5), hour, ALL_TENANTS, as_of=END), ["channel"])
+    before = query_rows(days.client, *asked)
     for table in ("conversation_facts", "conversation_outcomes", "conversation_intelligence"):
         days.client.command(f"TRUNCATE TABLE {table}")
-    assert ask(days.client, *asked) == before != []
+    assert query_rows(days.client, *asked) == before != []
 
 
 def test_rolling_up_twice_changes_nothing(days: Days, messages: list[Message]) -> None:
     days.load(messages)
     cells = "SELECT * EXCEPT version FROM {table:Identifier} FINAL ORDER BY ALL"
     days.roll_up()
-    before = [ask(days.client, cells, {"table": table}) for table in ("conversation_hours", "conversation_days")]
+    before = [query_rows(days.client, cells, {"table": table}) for table in ("conversation_hours", "conversation_days")]
     days.client.command("TRUNCATE TABLE rollup_progress")
     days.roll_up()
     assert [
-        ask(days.client, cells, {"table": table}) for table in ("conversation_hours", "conversation_days")
+        query_rows(days.client, cells, {"table": table}) for table in ("conversation_hours", "conversation_days")
     ] == before
     assert all(before)
 
@@ -171,7 +171,7 @@ def test_a_panel_whose_variables_let_everything_through_reads_the_same(days: Day
             sql = sql.replace(macro, f"toDateTime({int(moment.timestamp())})")
         sql = sql.replace("${tenant:percentencode}", "all")
         for value, narrowed in (("all", {}), (chosen, {name: chosen}), (f"{{{chosen},x}}", {name: (chosen, "x")})):
-            found = ask(days.client, sql.replace(f"${{{name}:percentencode}}", value), {})
+            found = query_rows(days.client, sql.replace(f"${{{name}:percentencode}}", value), {})
             scoped = Scope(scope.start, scope.end, scope.tenant, **narrowed)
-            expected = ask(days.client, *figures(ids, scoped, rolled_up=False))
+            expected = query_rows(days.client, *build_query(ids, scoped, rolled_up=False))
             assert found == [pytest.approx(row) for row in expected], (name, value)

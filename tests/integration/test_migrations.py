@@ -20,8 +20,8 @@ from models.errors import SchemaMismatch, Unreachable
 from models.histogram import buckets_of, nearest_rank, quantile
 from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, SCORE, TIME, UUID, UUIDS, WRITTEN
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import known, migrate, missing, require_current
+from storage.connection import ClickHouseAddress, connect
 from streams.windows import Chunk
 from tests.examples.queries import SOURCE, START_MS, Query, batch_of
 

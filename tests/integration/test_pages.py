@@ -14,21 +14,21 @@ from clickhouse_connect.driver.client import Client
 from api import keys
 from api.keys import KeySigner, read_keys
 from api.parameters import ListQuery
-from api.problems import Refused
+from api.problems import ApiError
 from cli.arguments import after
-from kpis.query import figures
+from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
 from models.pages import Page, cursor
 from reports import store as report_store
 from reports.schedule_store import Wanted as WantedSchedules
 from reports.schedule_store import readable
-from sinks import audit, deployments, insight_store
-from sinks.connection import ClickHouseAddress, connect
-from sinks.dead_letter_store import DeadLetterStore, Key
-from sinks.dead_letter_store import Wanted as WantedLetters
-from sinks.reading import ask, ask_page
-from sinks.sealing import Sealer
+from storage import audit, deployments, insight_store
+from storage.connection import ClickHouseAddress, connect
+from storage.dead_letter_store import DeadLetterFilter as WantedLetters
+from storage.dead_letter_store import DeadLetterStore, Key
+from storage.payload_cipher import PayloadCipher
+from storage.reading import ask_page, query_rows
 from tests.examples.events import SECRET
 
 pytestmark = pytest.mark.stack
@@ -41,7 +41,7 @@ _TIME: Final = f"toDateTime64('{AT:%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC') + INTERVAL 
 _TENANT: Final = "toUUID(concat('00000000-0000-0000-0000-', leftPad(toString(number % 3 + 1), 12, '0')))"
 
 
-class _Unsealed(Sealer):
+class _Unsealed(PayloadCipher):
     """Opens what was never sealed."""
 
     def open(self, sealed: bytes, place: str) -> bytes:
@@ -56,7 +56,7 @@ class List(NamedTuple):
 
 
 def _insights(client: Client, text: str | None, limit: int) -> Page[Any]:
-    wanted = insight_store.Wanted(limit=limit)
+    wanted = insight_store.InsightFilter(limit=limit)
     if last := after(text or "", datetime, UUID):
         wanted = wanted._replace(after=last[0], after_id=last[1])
     rows, more = insight_store.insight_page(client, wanted)
@@ -182,7 +182,7 @@ def _all(client: Client, list_: List, limit: int) -> list[Any]:
     ],
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="next_cursor of the page before"):
+    with pytest.raises(ApiError, match="next_cursor of the page before"):
         ListQuery.model_construct(cursor=text).after(datetime, UUID)
 
 
@@ -192,7 +192,7 @@ def test_a_cursor_of_another_list_is_refused_on_the_command_line() -> None:
 
 
 def test_a_cursor_beside_an_offset_is_refused() -> None:
-    with pytest.raises(Refused, match="not both"):
+    with pytest.raises(ApiError, match="not both"):
         ListQuery(cursor=cursor(AT, UUID(int=1)), offset=5).after(datetime, UUID)
 
 
@@ -203,16 +203,18 @@ def test_a_page_of_one_fetches_one_and_counts_the_others_where_they_are(
     fetched = []
 
     def watched(client: Client, sql: str, parameters: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
-        rows = ask(client, sql, parameters, **how)
+        rows = query_rows(client, sql, parameters, **how)
         fetched.append(len(rows))
         return rows
 
     with connect(database) as client:
-        monkeypatch.setattr("sinks.reading.ask", watched)
+        monkeypatch.setattr("storage.reading.ask", watched)
         numbers = "SELECT number AS n FROM numbers(100000) ORDER BY n DESC"
         assert ask_page(client, numbers, {}, limit=1) == ([{"n": 99_999}], 100_000)
         assert fetched == [2, 1]
         assert ask_page(client, numbers, {}, limit=2, offset=99_998) == ([{"n": 1}, {"n": 0}], 100_000)
         assert ask_page(client, numbers, {}, limit=5, offset=200_000) == ([], 100_000)
-        figure = figures(["query_count"], Scope(AT, AT + timedelta(hours=1), ALL_TENANTS), ["tenant"], Interval.MINUTE)
+        figure = build_query(
+            ["query_count"], Scope(AT, AT + timedelta(hours=1), ALL_TENANTS), ["tenant"], Interval.MINUTE
+        )
         assert ask_page(client, figure.sql, figure.parameters, limit=1) == ([], 0)

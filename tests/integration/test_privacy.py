@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.query import figures
+from jobs.privacy import rekey, repeat_erasures
+from jobs.roll_ups import refresh as roll_up
+from kpis.query import build_query
 from kpis.scope import Interval, Scope
 from models.dead_letters import DeadLetter
 from models.errors import SettingsError
@@ -21,19 +23,17 @@ from models.rows import WRITTEN
 from models.topics import HEALTH, INGEST, OUTCOMES, QUERIES, Topic
 from reports.kept_files import naming
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.dead_letter_store import DeadLetterStore
 from sinks.dead_letters import DeadLetterRows
 from sinks.privacy import Erasure, PrivacyStore
-from sinks.reading import ask
 from sinks.retention import apply_retention, retention
-from sinks.sealing import Sealer
-from streams.columns import to_batch
+from storage.connection import ClickHouseAddress, connect
+from storage.dead_letter_store import DeadLetterStore
+from storage.payload_cipher import PayloadCipher
+from storage.reading import query_rows
+from streams.arrow_batches import to_batch
 from streams.decode import Decoder, Source
-from streams.ingest import TABLES
-from streams.privacy_jobs import rekey, repeat_erasures
 from streams.pseudonyms import Pseudonymiser
-from streams.rollup_job import refresh as roll_up
+from streams.topic_processor import TABLES
 from tests.examples import events
 from tests.examples.events import SECRET
 from tests.worker_process import romashka
@@ -102,17 +102,17 @@ def _fill(address: ClickHouseAddress, pseudonymiser: Pseudonymiser) -> None:
 def _found(client: Client, text: str) -> list[str]:
     """The tables in which a text stands, in any column; as merges will leave them."""
     tables = []
-    for row in ask(client, _TEXTS, {}):
+    for row in query_rows(client, _TEXTS, {}):
         columns = ", ".join(f"toString({name})" for name in row["names"])
         sql = f"SELECT count() AS n FROM {row['table']} WHERE position(concat('', {columns}), {{text:String}}) > 0"
-        if ask(client, sql, {"text": text})[0]["n"]:
+        if query_rows(client, sql, {"text": text})[0]["n"]:
             tables.append(str(row["table"]))
     return sorted(tables)
 
 
 def _shown(client: Client, tenant: UUID) -> list[dict[str, Any]]:
     scope = Scope(_NOW - timedelta(days=12), _NOW, tenant, as_of=_NOW)
-    return ask(client, *figures(_FIGURES, scope, every=Interval.DAY))
+    return query_rows(client, *build_query(_FIGURES, scope, every=Interval.DAY))
 
 
 def _erasure(names: list[str], tenant: UUID = _TENANT) -> Erasure:
@@ -154,7 +154,7 @@ def test_of_an_erased_tenant_no_row_is_left_and_others_keep_theirs(database: Cli
         done = PrivacyStore(client).erase(_erasure([]))
         assert {"query_days", "conversation_facts", "integration_query_metrics", "known_tenants"} & set(done)
         for table in PrivacyStore(client).tables():
-            left = ask(client, f"SELECT count() AS n FROM {table.name} WHERE user_id = '{_TENANT}'", {})
+            left = query_rows(client, f"SELECT count() AS n FROM {table.name} WHERE user_id = '{_TENANT}'", {})
             assert left == [{"n": 0}], table.name
         assert _shown(client, _OTHER) == theirs
 
@@ -179,15 +179,15 @@ def test_dead_letters_that_name_somebody_are_found_whatever_key_sealed_them(data
         DeadLetter(QUERIES.name, 1, 0, place, "decode", "invalid_json", "", b"", raw) for place, raw in enumerate(raws)
     ]
     sink = ClickHouseSink(database)
-    sink.write("dead_letters", DeadLetterRows(Sealer(SECRET)).rows(letters[:2], received_at=_NOW))
-    sink.write("dead_letters", DeadLetterRows(Sealer(SECRET[::-1])).rows(letters[2:3], received_at=_NOW))
-    sink.write("dead_letters", DeadLetterRows(Sealer(b"lost" * 8)).rows(letters[3:], received_at=_NOW))
+    sink.write("dead_letters", DeadLetterRows(PayloadCipher(SECRET)).rows(letters[:2], received_at=_NOW))
+    sink.write("dead_letters", DeadLetterRows(PayloadCipher(SECRET[::-1])).rows(letters[2:3], received_at=_NOW))
+    sink.write("dead_letters", DeadLetterRows(PayloadCipher(b"lost" * 8)).rows(letters[3:], received_at=_NOW))
     with connect(database) as client:
-        store = DeadLetterStore(client, Sealer(SECRET[::-1], [SECRET]))
+        store = DeadLetterStore(client, PayloadCipher(SECRET[::-1], [SECRET]))
         everything, closed = store.matching(lambda _key, _raw: True)
         assert (len(everything), closed) == (3, 1)
         store.delete(everything[:2])
-        assert ask(client, "SELECT count() AS n FROM dead_letters", {}) == [{"n": 2}]
+        assert query_rows(client, "SELECT count() AS n FROM dead_letters", {}) == [{"n": 2}]
 
 
 def test_tables_keep_their_rows_for_as_long_as_is_set(database: ClickHouseAddress) -> None:
@@ -231,7 +231,9 @@ def test_a_customer_is_erased_by_command_with_a_signed_record(
     assert "table integration_query_metrics" in printed
     assert not list(tmp_path.iterdir())
     with connect(database) as client:
-        (row,) = ask(client, "SELECT details FROM audit_log WHERE action = 'privacy.erase' AND outcome = 'ok'", {})
+        (row,) = query_rows(
+            client, "SELECT details FROM audit_log WHERE action = 'privacy.erase' AND outcome = 'ok'", {}
+        )
     details = json.loads(row["details"])
     assert details["erased"]["table integration_query_metrics"] == 6
     assert "anna" not in row["details"].lower()

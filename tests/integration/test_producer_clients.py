@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 
 from collector.access import add_producer_key
-from sinks.connection import connect
+from storage.connection import connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.integration.test_collector import QUERIES, collecting
 from tests.kafka_topic import records

@@ -9,14 +9,14 @@ from uuid import UUID
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from detectors.state import StateSeal
-from models.insights import ACROSS_TENANTS, Insight
+from detectors.state import StateSigner
+from jobs.provider_outages import ProviderJob
+from models.insights import ALL_TENANTS_ID, Insight
 from sinks.clickhouse import ClickHouseSink
-from sinks.clickhouse_detectors import ClickHouseDetectors
-from sinks.connection import ClickHouseAddress, connect
-from sinks.detector_store import NO_PARTITION, SavedState, state_rows
 from sinks.insight_rows import insight_rows
-from streams.provider_job import ProviderJob
+from storage.clickhouse_detectors import ClickHouseDetectors
+from storage.connection import ClickHouseAddress, connect
+from storage.detector_store import NO_PARTITION, SavedState, state_rows
 from tests.examples.insights import insight
 from tests.examples.queries import Query, batch_of
 
@@ -48,7 +48,7 @@ class Place:
         self.sink.write("predictive_insights", insight_rows(insights))
 
     def job(self) -> ProviderJob:
-        return ProviderJob(ClickHouseDetectors(self.address), self.sink, StateSeal(_SECRET))
+        return ProviderJob(ClickHouseDetectors(self.address), self.sink, StateSigner(_SECRET))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_outage_of_two_tenants_is_one_finding_that_a_later_run_closes(place: 
     place.judged_through(_NOW - timedelta(minutes=20))
     first = place.job()
     (opened,) = first.run(place.client, _NOW)
-    assert (opened.user_id, opened.kind, opened.status) == (ACROSS_TENANTS, "provider_outage", "open")
+    assert (opened.user_id, opened.kind, opened.status) == (ALL_TENANTS_ID, "provider_outage", "open")
     assert set(opened.members) == {_incident(1).id, _incident(2).id}
     assert opened.started_at == _BEGUN + timedelta(minutes=1)
     first.confirm()
@@ -108,14 +108,14 @@ def test_one_tenants_incident_is_not_the_providers(place: Place) -> None:
     assert place.job().run(place.client, _NOW) == []
 
 
-@pytest.mark.parametrize("sealed", [b"torn", StateSeal(_SECRET).seal({"groups": []}, f"{ACROSS_TENANTS}/")])
+@pytest.mark.parametrize("sealed", [b"torn", StateSigner(_SECRET).seal({"groups": []}, f"{ALL_TENANTS_ID}/")])
 def test_a_state_that_is_torn_or_of_another_version_gives_way_to_the_one_before(place: Place, sealed: bytes) -> None:
     place.tell(_incident(1), _incident(2))
     place.judged_through(_NOW - timedelta(minutes=20))
     first = place.job()
     (opened,) = first.run(place.client, _NOW)
     first.confirm()
-    bad = SavedState((ACROSS_TENANTS.bytes, ""), NO_PARTITION, _NOW - timedelta(minutes=19), 2, sealed)
+    bad = SavedState((ALL_TENANTS_ID.bytes, ""), NO_PARTITION, _NOW - timedelta(minutes=19), 2, sealed)
     place.sink.write("detector_states", state_rows([bad]))
     place.tell(_incident(1, severity="warning"), _incident(3))
     place.judged_through(_NOW - timedelta(minutes=10))

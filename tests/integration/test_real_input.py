@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 from confluent_kafka import Producer
 
+from jobs.roll_ups import refresh
 from models.topics import INGEST
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
-from streams.rollup_job import refresh
 from tests.worker_process import WorkerProcess, romashka, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka]

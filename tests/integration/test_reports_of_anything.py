@@ -22,18 +22,18 @@ from dashboards.preview.charts import is_drawable
 from dashboards.preview.page import Facts
 from dashboards.preview.page import render as render_tab
 from dashboards.tabs import conversation_intelligence
-from kpis.scope import ALL_TENANTS, Everyone
+from jobs.roll_ups import refresh
+from kpis.scope import ALL_TENANTS, AllTenants
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
-from reports import questions
+from reports import report_queries
 from reports.compose import assemble
-from reports.contents import CONTENTS
 from reports.render import render
 from reports.report import Report
+from reports.report_definitions import CONTENTS
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.examples.events import event
 from tests.loading import Loader
 from tests.spare_databases import SpareDatabases
@@ -96,10 +96,10 @@ def client(spare_databases: SpareDatabases) -> Iterator[Client]:
     spare_databases.take_back(lent)
 
 
-def asked(client: Client, type_: ReportType, tenant: UUID | Everyone) -> Asked:
+def asked(client: Client, type_: ReportType, tenant: UUID | AllTenants) -> Asked:
     request = ReportRequest("Any", type_, ReportFormat.PDF, tenant, NOW - timedelta(days=7), NOW, parts=EVERYTHING)
-    scope, queries = questions.questions(request, NOW)
-    rows = {name: ask(client, query.sql, query.parameters, aware=True) for name, query in queries.items()}
+    scope, queries = report_queries.questions(request, NOW)
+    rows = {name: query_rows(client, query.sql, query.parameters, aware=True) for name, query in queries.items()}
     return Asked(request, scope, rows)
 
 
@@ -172,7 +172,7 @@ def test_any_text_gives_a_page_of_the_preview(full: dict[ReportType, Asked], tex
     panels = CONTENTS[ReportType.CONVERSATION].panels
     answers = replaced(full[ReportType.CONVERSATION].answers, texts, {})
     of_panels = {
-        panel.id: {ref: answers[questions.name_of(panel, ref)] for ref in panel.asks}
+        panel.id: {ref: answers[report_queries.name_of(panel, ref)] for ref in panel.asks}
         if panel in panels
         else {ref: [] for ref in panel.asks}
         for panel in conversation_intelligence.TAB.panels

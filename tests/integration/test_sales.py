@@ -11,17 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.conversation_fold import folded
-from kpis.query import Scope, figures
-from kpis.sales import MOST_CONVERSATIONS
+from jobs.roll_ups import refresh
+from kpis.analyses.sales import MAX_CONVERSATIONS
+from kpis.query import Scope, build_query
+from kpis.rollups.conversation_fold import folded
 from kpis.settings_model import new_entry
 from kpis.sources.conversations import FACTS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
-from sinks.tenant_settings import save
-from streams.rollup_job import refresh
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
+from storage.tenant_settings import save
 from tests.examples.events import message
 from tests.loading import Loader
 from tests.spare_databases import SpareDatabases
@@ -48,8 +48,8 @@ class Shop:
         self._loader.load((OUTCOMES.name, b"", message(OUTCOMES, **one)) for one in mine)
 
     def revenue(self, *, rolled_up: bool = True) -> dict[str, Decimal]:
-        query = figures(["influenced_revenue"], self.scope, by=["provider"], rolled_up=rolled_up)
-        return {row["provider"]: row["influenced_revenue"] for row in ask(self.client, *query)}
+        query = build_query(["influenced_revenue"], self.scope, by=["provider"], rolled_up=rolled_up)
+        return {row["provider"]: row["influenced_revenue"] for row in query_rows(self.client, *query)}
 
     def agreed(self) -> dict[str, Decimal]:
         """Roll up, and return the revenue that the roll-ups and the events agree on."""
@@ -171,7 +171,7 @@ def test_window_and_rule_are_those_of_the_day_of_the_sale(shop: Shop) -> None:
 
 
 def test_a_label_for_many_is_not_taken_for_one_customer(shop: Shop) -> None:
-    guests = [touch("hubspot", -2 - number / 1_000, customer_id="guest") for number in range(MOST_CONVERSATIONS)]
+    guests = [touch("hubspot", -2 - number / 1_000, customer_id="guest") for number in range(MAX_CONVERSATIONS)]
     shop.tell(*guests[1:], sale(uuid4(), 0, 100, customer_id="guest"))
     assert shop.agreed() == {"hubspot": 100}
     shop.tell(
@@ -193,8 +193,8 @@ def test_what_a_worker_of_an_older_version_rolled_up_is_made_again(first_shop: S
     )
     first_shop.tell(outcome(sold, -2, outcome_type="reopened"))
     assert first_shop.agreed() == {"hubspot": 100}
-    counted = figures(["conversation_count"], first_shop.scope)
-    assert ask(first_shop.client, *counted)[0]["conversation_count"] == 3
+    counted = build_query(["conversation_count"], first_shop.scope)
+    assert query_rows(first_shop.client, *counted)[0]["conversation_count"] == 3
 
 
 def test_rolling_up_again_from_nothing_ends_in_the_same_sales(shop: Shop) -> None:
@@ -202,8 +202,8 @@ def test_rolling_up_again_from_nothing_ends_in_the_same_sales(shop: Shop) -> Non
     shop.agreed()
     rows = "SELECT * EXCEPT version FROM conversation_sales FINAL WHERE user_id = {tenant:UUID} ORDER BY ALL"
     mine = {"tenant": str(shop.tenant)}
-    before = ask(shop.client, rows, mine)
+    before = query_rows(shop.client, rows, mine)
     shop.client.command("TRUNCATE TABLE rollup_progress")
     refresh(shop.client)
-    assert ask(shop.client, rows, mine) == before
+    assert query_rows(shop.client, rows, mine) == before
     assert len(before) == 2

@@ -20,8 +20,8 @@ from clickhouse_connect.driver.client import Client
 
 from kpis.scope import ALL_TENANTS
 from models.errors import RomashkaError, SettingsError
-from reports.delivery import Courier, Parcel, PostalCourier
-from reports.delivery_journal import LEASE, MOST_ATTEMPTS, Journal, Place
+from reports.delivery import ChannelNotifier, Notifier, ReportMessage
+from reports.delivery_log import LEASE, MAX_ATTEMPTS, Journal, Place
 from reports.mail import MailServer
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule, recipient_key
@@ -29,7 +29,7 @@ from reports.schedule_runner import Made, ScheduleRunner
 from reports.schedule_state import state
 from reports.schedule_store import find, put_schedule, schedules
 from reports.webhook import AddressGuard
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from tests.mail_sink import MailSink
 
 pytestmark = [
@@ -94,11 +94,11 @@ class MortalClient:
 class MortalCourier:
     """A courier who may die on the way, or right after handing over."""
 
-    def __init__(self, courier: Courier, fate: Fate) -> None:
+    def __init__(self, courier: Notifier, fate: Fate) -> None:
         self._courier = courier
         self._fate = fate
 
-    def deliver(self, recipient: str, parcel: Parcel) -> None:
+    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
         self._fate.at("before handing over")
         self._courier.deliver(recipient, parcel)
         self._fate.at("after handing over")
@@ -117,8 +117,8 @@ def client(database: ClickHouseAddress) -> Iterator[Client]:
 
 
 @pytest.fixture
-def courier(sink: MailSink) -> PostalCourier:
-    return PostalCourier(MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none"), {})
+def courier(sink: MailSink) -> ChannelNotifier:
+    return ChannelNotifier(MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none"), {})
 
 
 def schedule(**changes: Any) -> Schedule:
@@ -142,7 +142,7 @@ def received(sink: MailSink) -> Counter[str]:
 
 
 def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
-    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), format=ReportFormat.PDF), NOON)
     clock = Clock()
@@ -179,7 +179,7 @@ def test_of_many_who_claim_an_attempt_at_once_one_gets_it(database: ClickHouseAd
 
 
 def test_two_workers_one_killed_at_random_deliver_each_period_once(
-    database: ClickHouseAddress, courier: PostalCourier, sink: MailSink, tmp_path: Path
+    database: ClickHouseAddress, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     """Killed anywhere but between the mail server's last word and our note of it; that is the next test."""
     fate = Fate(1, 0.2, _points() - {"after handing over", "before sent"})
@@ -192,7 +192,7 @@ def test_two_workers_one_killed_at_random_deliver_each_period_once(
 
 
 def test_a_worker_killed_before_it_could_note_the_delivery_repeats_it_under_the_same_id(
-    database: ClickHouseAddress, courier: PostalCourier, sink: MailSink, tmp_path: Path
+    database: ClickHouseAddress, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     fate = Fate(3, 0.3, {"after handing over", "before sent"})
 
@@ -208,7 +208,7 @@ def _points() -> set[str]:
     return {f"{when} {what}" for when in ("before", "after") for what in things}
 
 
-def _minutes(minutes: int, database: ClickHouseAddress, courier: Courier, fate: Fate, folder: Path) -> None:
+def _minutes(minutes: int, database: ClickHouseAddress, courier: Notifier, fate: Fate, folder: Path) -> None:
     """Let two workers run beside each other every minute; then as long as anything is left to do."""
     with connect(database) as first, connect(database) as second:
         put_schedule(first, schedule(), NOON)
@@ -232,13 +232,13 @@ def _minutes(minutes: int, database: ClickHouseAddress, courier: Courier, fate: 
             fate.spare()
             list(pool.map(work, (0, 1)))
             put_schedule(first, schedule(cron="0 0 1 1 *"), NOON + MINUTE)  # no new periods from here on
-            for _ in range(MOST_ATTEMPTS):
+            for _ in range(MAX_ATTEMPTS):
                 clock.now += LEASE
                 list(pool.map(work, (0, 1)))
 
 
 def test_a_worker_that_comes_back_after_its_lease_does_not_send(
-    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), missed=Missed.SKIP), NOON)
     clock = Clock()
@@ -257,7 +257,7 @@ def test_a_worker_that_comes_back_after_its_lease_does_not_send(
 
 
 def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
-    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path
+    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), cron="0 * * * *"), NOON - MINUTE)
     clock = Clock()
@@ -285,11 +285,11 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
 class TroubledCourier:
     """Fails for one recipient in a way that nobody expects, hangs for another, and hands over to all others."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Notifier) -> None:
         self._courier = courier
         self.woken = threading.Event()
 
-    def deliver(self, recipient: str, parcel: Parcel) -> None:
+    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
         if "broken" in recipient:
             raise ValueError("a secret address")
         if "hangs" in recipient:
@@ -298,7 +298,7 @@ class TroubledCourier:
 
 
 def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
-    client: Client, courier: PostalCourier, sink: MailSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("A report that fails", "B report that hangs", "C recipient that fails", "D recipient that hangs", "E fine")
     to = ("ada", "ada", "broken", "hangs", "ada")
@@ -368,7 +368,7 @@ def test_a_webhook_gets_the_file_and_a_key_that_repeats_share(client: Client, tm
         clock = Clock()
         clock.now += timedelta(hours=1)
         runner = ScheduleRunner(
-            tmp_path, PostalCourier(None, {"ROMASHKA_TO_HOOK": hook}, AddressGuard(["127.0.0.1"])), clock
+            tmp_path, ChannelNotifier(None, {"ROMASHKA_TO_HOOK": hook}, AddressGuard(["127.0.0.1"])), clock
         )
         with pytest.raises(RomashkaError, match="env:ROMASHKA_TO_HOOK did not take the report"):
             runner.run(client)

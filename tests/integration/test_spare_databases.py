@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from sinks.connection import ClickHouseAddress, connect
 from sinks.migrations import missing
+from storage.connection import ClickHouseAddress, connect
 from tests.spare_databases import SpareDatabases
 
 pytestmark = pytest.mark.stack

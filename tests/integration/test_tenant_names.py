@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from cli import tenant
+from cli.commands import tenant
 from cli.settings import settings
-from dashboards.alerts.questions import with_tenant_names
-from models.insights import ACROSS_TENANTS
-from sinks.connection import connect
-from sinks.reading import ask
+from dashboards.alerts.alert_queries import with_tenant_names
+from models.insights import ALL_TENANTS_ID
+from storage.connection import connect
+from storage.reading import query_rows
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("settings_of_database")]
 
@@ -35,12 +35,12 @@ def test_a_name_is_listed_as_it_was_set_last() -> None:
 def test_alerts_say_a_tenants_name_and_the_beginning_of_its_id_where_it_has_none() -> None:
     romashka("name", TENANT, "Acme GmbH")
     asked = " UNION ALL ".join(
-        f"SELECT '{tenant}' AS user_id, 1. AS value" for tenant in (TENANT, UUID(int=7), ACROSS_TENANTS)
+        f"SELECT '{tenant}' AS user_id, 1. AS value" for tenant in (TENANT, UUID(int=7), ALL_TENANTS_ID)
     )
     with connect(settings().clickhouse) as client:
-        rows = ask(client, with_tenant_names(asked), {})
+        rows = query_rows(client, with_tenant_names(asked), {})
     assert {row["user_id"]: (row["tenant"], row["value"]) for row in rows} == {
         TENANT: ("Acme GmbH", 1.0),
         str(UUID(int=7)): ("tenant 00000000", 1.0),
-        str(ACROSS_TENANTS): ("all tenants", 1.0),
+        str(ALL_TENANTS_ID): ("all tenants", 1.0),
     }

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from kpis.query import Interval, Scope, figures
+from jobs.roll_ups import refresh
+from kpis.query import Interval, Scope, build_query
 from kpis.scope import time_zones, zone
-from sinks.connection import connect
-from sinks.reading import ask
-from streams.rollup_job import refresh
+from storage.connection import connect
+from storage.reading import query_rows
 from tests.spare_databases import SpareDatabases
 
 pytestmark = pytest.mark.stack
@@ -92,8 +92,8 @@ def test_days_and_hours_of_every_zone_are_exact_over_its_clock_changes(client: C
         odd = (moments[0].astimezone(local).utcoffset() or hour) % hour and _changed(name)
         steps = [Interval.DAY] if odd or name in _HALF_HOUR_CHANGES else [Interval.DAY, Interval.HOUR]
         for every in steps:
-            query = figures(["query_count"], Scope(start, end, _TENANT, time_zone=name), every=every)
-            found = [int(row["query_count"]) for row in ask(client, query.sql, query.parameters)]
+            query = build_query(["query_count"], Scope(start, end, _TENANT, time_zone=name), every=every)
+            found = [int(row["query_count"]) for row in query_rows(client, query.sql, query.parameters)]
             if found != _counted(moments, local, every):
                 wrong.append((name, str(every), found, _counted(moments, local, every)))
     assert wrong == []
@@ -108,5 +108,5 @@ def test_half_hour_zones_have_whole_days(client: Client) -> None:
     local = zone("Asia/Kolkata")
     midnight = (_NOW - timedelta(days=30)).astimezone(local).replace(hour=0, minute=0)
     scope = Scope(midnight, midnight + timedelta(days=2), _TENANT, time_zone="Asia/Kolkata")
-    query = figures(["query_count"], scope, every=Interval.DAY)
-    assert [int(row["query_count"]) for row in ask(client, query.sql, query.parameters)] == [96, 96]
+    query = build_query(["query_count"], scope, every=Interval.DAY)
+    assert [int(row["query_count"]) for row in query_rows(client, query.sql, query.parameters)] == [96, 96]

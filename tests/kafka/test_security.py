@@ -24,10 +24,10 @@ from collector.publisher import KafkaPublisher, Message
 from models.errors import RomashkaError, SettingsError
 from romashka_tracker import KafkaSecurity, KafkaTransport, TrackerError
 from romashka_tracker.security import Mechanism
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
+from streams.bulk_producer import BulkProducer
 from streams.kafka import KafkaAddress, client_settings, create_topics, missing_topics
 from streams.kafka_reasons import check_worker_client
-from streams.produce import BulkProducer
 from tests.integration.test_main_path import TENANT, query
 from tests.kafka import artifacts
 from tests.kafka.certificates import Authority

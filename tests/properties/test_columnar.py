@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 
 from models.rows import WRITTEN
 from models.topics import INGEST, QUERIES, Topic
-from streams.columnar import ColumnarReader
-from streams.columns import to_batch
+from streams.arrow_batches import to_batch
+from streams.columnar_reader import ColumnarReader
 from streams.decode import Decoder
-from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
+from streams.topic_processor import TABLES
 from tests.examples.events import NOW, SECRET, Record, event, message, source
 
 _PSEUDONYMISER = Pseudonymiser(SECRET, "k1")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.rows import MONEY, SCORE
-from streams.columns import decimal_column, decimals_scaled, score_column
+from streams.arrow_batches import decimal_column, decimals_scaled, score_column
 
 _integers = st.integers(-(2**63), 2**63 - 1)
 _floats = st.none() | st.floats(-1_000_000, 1_000_000)

@@ -13,10 +13,10 @@ from models.dead_letters import STAGES
 from models.retention import MAX_AHEAD
 from models.rows import WRITTEN
 from models.topics import INGEST, Topic
-from streams.columns import to_batch
+from streams.arrow_batches import to_batch
 from streams.decode import Decoded, Decoder
-from streams.ingest import TABLES
 from streams.pseudonyms import Pseudonymiser
+from streams.topic_processor import TABLES
 from tests.examples.events import KEY, NOW, SECRET, Record, event, message, source
 
 _DECODERS = {topic: Decoder(topic) for topic in INGEST}

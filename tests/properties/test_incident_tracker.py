@@ -9,9 +9,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.health import HealthDetector, HealthFacts
-from detectors.incidents import QUIET_MINUTES, IncidentTracker
-from detectors.signals import Signal
+from detectors.health.detector import HealthDetector, HealthFacts
+from detectors.incidents.signals import Signal
+from detectors.incidents.tracker import QUIET_MINUTES, IncidentTracker
 from models.insights import Insight
 from tests.unit.detectors import signals as make
 from tests.unit.detectors.signals import START, minute, tracker

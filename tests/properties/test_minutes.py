@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.minutes import ClosedMinute, MinuteSeries
+from streams.detection.minutes import ClosedMinute, MinuteSeries
 from tests.examples.queries import START_MS, Query, batch_of
 
 _START = datetime.fromtimestamp(START_MS / 1000, UTC)

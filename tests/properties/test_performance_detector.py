@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.performance import PerformanceDetector
+from detectors.performance.detector import PerformanceDetector
 
 MONDAY = 1_767_571_200
 

@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.performance import Verdict
-from detectors.value import ValueDetector
+from detectors.performance.detector import Verdict
+from detectors.series.detector import ValueDetector
 
 ROWS = 260
 

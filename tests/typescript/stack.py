@@ -26,9 +26,9 @@ from confluent_kafka.cimpl import NewTopic
 from collector.access import add_producer_key
 from embedded.broker import Broker
 from embedded.database import Database
-from sinks.connection import connect
 from sinks.migrations import migrate
-from sinks.reading import ask
+from storage.connection import connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress, create_topics
 from tests.kafka.broker import ApacheKafka
 from tests.kafka_topic import records
@@ -160,7 +160,7 @@ class Stack:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return what ClickHouse answers."""
         with connect(self._address) as client:
-            return [dict(row) for row in ask(client, sql, {})]
+            return [dict(row) for row in query_rows(client, sql, {})]
 
     def command(self, arguments: list[str]) -> str:
         """Run a command of ``romashka``; return what it prints."""

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 from tests.examples.queries import Query, batch_of
 
 _FAILED = pytest.fail.Exception

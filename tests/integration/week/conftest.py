@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sinks.connection import connect
+from storage.connection import connect
 from tests.simulated_week import Week, load
 from tests.spare_databases import SpareDatabases
 

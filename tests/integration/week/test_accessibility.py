@@ -10,12 +10,12 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page
 
-from cli.dashboards import write_pages
+from cli.commands.dashboards import write_pages
 from dashboards.tabs import ALL
 from reports.compose import compose
 from reports.render import render
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType
-from sinks.connection import connect
+from storage.connection import connect
 from tests.accessibility import CHROMIUM, WIDTHS, browser_page, faults
 from tests.simulated_week import Week
 

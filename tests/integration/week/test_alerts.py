@@ -14,18 +14,18 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
-from cli import alerts
-from cli.alerts import run_all
+from cli.commands import alerts
+from cli.commands.alerts import run_all
 from cli.settings import settings
 from dashboards.alerts import files
 from dashboards.alerts.replay import Labelled, at_moment, matched, read, replay, unexplained
 from dashboards.alerts.rules import RULES
 from dashboards.files import FOLDER
-from detectors.churn import wave
+from detectors.customers.churn import wave
 from sinks.clickhouse import ClickHouseSink
-from sinks.connection import ClickHouseAddress, connect
 from sinks.insight_rows import insight_rows
-from sinks.reading import ask
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from tests.simulated_week import Week
 
 pytestmark = pytest.mark.stack
@@ -62,7 +62,7 @@ def test_a_rule_gives_texts_and_one_number_and_a_row_for_each_set_of_labels(
     client: Client, week: Week, uid: str
 ) -> None:
     (rule,) = (rule for rule in GENERATED if rule.uid == uid)
-    rows = ask(client, at_moment(rule, week.incidents[0].start + timedelta(hours=1)), {})
+    rows = query_rows(client, at_moment(rule, week.incidents[0].start + timedelta(hours=1)), {})
     for row in rows:
         labels = {name: cell for name, cell in row.items() if name != "value"}
         assert isinstance(row["value"], int | float)
@@ -89,7 +89,7 @@ def test_a_quiet_day_fires_nothing_although_there_was_enough_to_judge(client: Cl
 
     @cache  # the levels of a rule ask the same
     def answer(sql: str) -> list[dict[str, Any]]:
-        return ask(client, sql, {})
+        return query_rows(client, sql, {})
 
     for rule in GENERATED:
         if rule.uid in SERVER_ONLY:
@@ -151,7 +151,7 @@ def test_the_share_of_rejected_messages_is_of_the_same_topic(database: ClickHous
             "SELECT generateUUIDv4(), {tenant:UUID}, {at:DateTime64(3, 'UTC')}, 'hubspot' FROM numbers(30)",
             parameters={"tenant": str(week.tenant), "at": week.end - timedelta(minutes=5)},
         )
-        assert ask(client, at_moment(rule, week.end), {}) == [{"topic": "integration.health.v1", "value": 0.25}]
+        assert query_rows(client, at_moment(rule, week.end), {}) == [{"topic": "integration.health.v1", "value": 0.25}]
 
 
 def test_a_paused_sync_and_one_that_is_rarely_due_are_not_late(database: ClickHouseAddress, week: Week) -> None:
@@ -178,7 +178,7 @@ def test_a_paused_sync_and_one_that_is_rarely_due_are_not_late(database: ClickHo
                     "minutes": minutes,
                 },
             )
-        rows = {row["integration_provider"]: row["value"] for row in ask(client, at_moment(rule, week.end), {})}
+        rows = {row["integration_provider"]: row["value"] for row in query_rows(client, at_moment(rule, week.end), {})}
     assert rows.keys() == {"hubspot", "erp"}
     assert rows["hubspot"] == pytest.approx(20 / 3, abs=0.02), "20 hours, where three count as usual at least"
     assert rows["erp"] < 1 < rule.line < rows["hubspot"]

@@ -34,14 +34,14 @@ from api.roles import Role
 from api.services import Configuration
 from cli import settings as cli_settings
 from cli.main import app as romashka
-from kpis.query import Scope, figures
+from kpis.query import Scope, build_query
 from models.errors import RomashkaError
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 from models.query import Query
 from reports.export_tables import EXPORTABLE, Exportable
-from sinks.audit import OPENED, audit_key, newest, stored_rows, verify
-from sinks.connection import ClickHouseAddress, connect
-from sinks.reading import ask
+from storage.audit import OPENED, audit_key, newest, stored_rows, verify
+from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests.api_server import SECRET, SignIn, serving, sign_in, stored
 from tests.simulated_week import TENANTS, Week
@@ -197,7 +197,7 @@ def test_a_dashboard_has_the_numbers_of_the_command_line(api: Api) -> None:
     assert shown["conversation_count"] > 100
     scope = Scope(week.start, week.end, _OURS)
     with connect(week.address) as client:
-        (row,) = ask(client, *figures(list(shown), scope))
+        (row,) = query_rows(client, *build_query(list(shown), scope))
     assert shown == {id_: None if row[id_] is None else pytest.approx(float(row[id_])) for id_ in shown}
     for id_ in ("conversation_count", "csat", "net_savings"):
         one = api.get(f"/v1/kpis/{id_}", api.analyst, **times).json()
@@ -424,7 +424,7 @@ def test_a_key_that_was_put_into_the_table_opens_nothing_and_one_of_no_role_shut
         for one, role in ((id_, "admin"), ("c" * 12, "emperor")):
             client.command(
                 "INSERT INTO api_keys (id, hash, tenant, role, label, created_at) VALUES "
-                f"('{one}', '{sha256(secret.encode()).hexdigest()}', '{ACROSS_TENANTS}', '{role}', 'x', now64(3))"
+                f"('{one}', '{sha256(secret.encode()).hexdigest()}', '{ALL_TENANTS_ID}', '{role}', 'x', now64(3))"
             )
     with serving(Configuration(database, _SECRET, tmp_path)) as url, httpx.Client(base_url=url) as client:
         answers = [

@@ -19,12 +19,12 @@ from clickhouse_connect.driver.client import Client
 from dashboards import tiles
 from dashboards.clickhouse import PLUGIN
 from dashboards.tabs import ALL as ALL_TABS
-from kpis.dialect import Bound
-from kpis.dialect import Grafana as InGrafana
-from kpis.query import ALL_TENANTS, Scope, figures
-from sinks.connection import connect
-from sinks.reading import ask
-from streams.live import LivePush
+from kpis.query import ALL_TENANTS, Scope, build_query
+from kpis.sql.dialect import Bound
+from kpis.sql.dialect import Grafana as InGrafana
+from storage.connection import connect
+from storage.reading import query_rows
+from streams.grafana_live import LivePush
 from tests.grafana_text import ALL, expanded
 from tests.live_grafana import Grafana
 from tests.simulated_week import Week
@@ -107,7 +107,7 @@ def client(week: Week) -> Iterator[Client]:
 def answer(
     client: Client, week: Week, sql: str, variables: Mapping[str, Any] = EVERYTHING, start: datetime | None = None
 ) -> list[dict[str, Any]]:
-    return ask(client, expanded(sql, variables, start or week.start, week.end), {})
+    return query_rows(client, expanded(sql, variables, start or week.start, week.end), {})
 
 
 def is_number(cell: Any) -> bool:
@@ -211,9 +211,9 @@ def test_a_tile_has_the_figure_of_its_range_last_and_that_of_the_period_before_f
             if panel.tile is None or panel.tile.asks != panel.id:
                 continue
             sql = tiles.statement(panel.tile, InGrafana())
-            rows = ask(client, expanded(sql, {"tenant": str(week.tenant)}, middle, end), {})
-            (now,) = ask(client, *figures(panel.tile.group, Scope(middle, end, week.tenant)))
-            (then,) = ask(client, *figures(panel.tile.group, before))
+            rows = query_rows(client, expanded(sql, {"tenant": str(week.tenant)}, middle, end), {})
+            (now,) = query_rows(client, *build_query(panel.tile.group, Scope(middle, end, week.tenant)))
+            (then,) = query_rows(client, *build_query(panel.tile.group, before))
             for id_ in panel.tile.group:
                 assert rows[-1][id_] == (None if now[id_] is None else pytest.approx(float(now[id_]))), id_
                 says = rows[-1][f"{id_}_says"]
@@ -241,7 +241,7 @@ def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(cl
     minutes = Scope(busy.replace(second=0) - timedelta(minutes=4), busy, ALL_TENANTS)
     expected = {
         row["provider"]: (row["query_count"] / (4 + 20 / 60), row["error_rate"])
-        for row in ask(client, *figures(["query_count", "error_rate"], minutes, by=["provider"]))
+        for row in query_rows(client, *build_query(["query_count", "error_rate"], minutes, by=["provider"]))
     }
     pushed = {}
     for line in text.splitlines():
@@ -262,7 +262,7 @@ def test_panels_that_share_an_answer_show_what_they_would_ask_alone(client: Clie
     assert len(shared) > 5
     for panel, one in shared:
         assert one.shared is not None
-        alone = ask(client, one.render(dialect), dialect.parameters)
-        whole = ask(client, one.shared.render(dialect), dialect.parameters)
+        alone = query_rows(client, one.render(dialect), dialect.parameters)
+        whole = query_rows(client, one.shared.render(dialect), dialect.parameters)
         assert alone, panel.title
         assert alone == [{name: row[name] for name in alone[0]} for row in whole], panel.title

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import dashboards
+from cli.commands import dashboards
 from cli.demo_pages import jobs_aside, leave_pages, set_costs
 from cli.demo_traffic import SHOWN
 from dashboards.panel import Origin
 from dashboards.tabs import ALL
-from sinks.connection import ClickHouseAddress, connect
+from storage.connection import ClickHouseAddress, connect
 from tests.simulated_week import Week
 
 pytestmark = pytest.mark.stack

@@ -27,12 +27,12 @@ from kpis.display import cell, shown
 from kpis.kpi import Unit
 from kpis.registry import ALL, get
 from reports.compose import compose
-from reports.contents import CONTENTS
 from reports.render import render
 from reports.render.tables import HEADINGS
 from reports.report import Exhibit, Report
+from reports.report_definitions import CONTENTS
 from reports.request import ReportFormat, ReportRequest, ReportType
-from sinks.connection import connect
+from storage.connection import connect
 from streams.kafka import KafkaAddress
 from tests.simulated_week import Week
 from tests.worker_process import environment

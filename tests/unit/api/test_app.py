@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from api.app import create_app
-from api.gate import OPEN
+from api.auth_middleware import OPEN
 from api.services import Configuration
 from api.tokens import Provider, Tokens
 from models.errors import SettingsError
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 
 
 @pytest.fixture(scope="module")

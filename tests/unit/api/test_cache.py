@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from api.cache import Cache, Kept, MemoryStore, RedisStore
-from api.rates import MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import MemoryLimiter, Rate, RedisLimiter
 
 
 class Source:

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from api.identity import Identity
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import AREA_TABS, INSIGHT_TABS, REPORT_TABS, RIGHTS, TABS, Action, Role
 from kpis.kpi import Area
 from kpis.scope import ALL_TENANTS
@@ -35,7 +35,7 @@ def test_everybody_asks_for_the_tenant_they_have() -> None:
 def test_nobody_but_an_administrator_asks_for_another_tenant(
     role: Role, tenants: tuple[UUID, ...], asked: str | None, status: int
 ) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApiError) as refused:
         somebody(role, *tenants).tenant(asked)
     assert refused.value.status == status
 
@@ -44,7 +44,7 @@ def test_somebody_without_a_role_may_do_nothing() -> None:
     nobody = Identity("oidc:x", "", frozenset(), frozenset({ONE}))
     assert nobody.tabs == frozenset()
     for action in Action:
-        with pytest.raises(Refused):
+        with pytest.raises(ApiError):
             nobody.require(action)
 
 

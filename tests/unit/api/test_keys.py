@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from api.api_key_cache import ApiKeyCache
 from api.identity import Identity
-from api.key_ring import KeyRing
 from api.keys import KeySigner, StoredKey, new_key, parted
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Role
 from models.errors import SettingsError
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 TENANT = UUID(int=7)
@@ -32,7 +32,7 @@ def test_what_is_stored_of_a_key_does_not_open_anything() -> None:
 
 
 def test_only_a_key_of_an_administrator_is_for_all_tenants() -> None:
-    assert new_key(Role.ADMIN, None, "boss", NOW)[0].tenant == ACROSS_TENANTS
+    assert new_key(Role.ADMIN, None, "boss", NOW)[0].tenant == ALL_TENANTS_ID
     for role, tenant in ((Role.VIEWER, None), (Role.ADMIN, TENANT)):
         with pytest.raises(SettingsError, match="--tenant"):
             new_key(role, tenant, "x", NOW)
@@ -58,17 +58,17 @@ class Stored:
 async def test_keys_are_read_every_few_seconds_whoever_asks() -> None:
     key, shown = new_key(Role.ANALYST, TENANT, "billing", NOW)
     table, moment = Stored(key), 100.0
-    ring = KeyRing(table.read, lambda: moment)
+    ring = ApiKeyCache(table.read, lambda: moment)
     identity = await ring.identity(shown)
     assert identity == Identity(f"key:{key.id}", "billing", frozenset({Role.ANALYST}), frozenset({TENANT}))
     for made_up in ("rmk_nothing", shown[:-2] + "__"):
-        with pytest.raises(Refused, match="no such API key"):
+        with pytest.raises(ApiError, match="no such API key"):
             await ring.identity(made_up)
     assert table.reads == 1
     table.keys = [key._replace(revoked_at=NOW + timedelta(seconds=1))]
     assert await ring.identity(shown) == identity
     moment += 5.1
-    with pytest.raises(Refused, match="revoked"):
+    with pytest.raises(ApiError, match="revoked"):
         await ring.identity(shown)
     assert ring.take_uses() == {key.id: datetime.fromtimestamp(100.0, UTC)}
     assert ring.take_uses() == {}
@@ -84,8 +84,8 @@ async def test_a_key_opens_from_the_moment_on_that_it_is_stored() -> None:
         waits.append(seconds)
         moment += seconds
 
-    ring = KeyRing(table.read, lambda: moment, pause)
-    with pytest.raises(Refused, match="no such API key"):
+    ring = ApiKeyCache(table.read, lambda: moment, pause)
+    with pytest.raises(ApiError, match="no such API key"):
         await ring.identity("rmk_nothing")
     new, shown = new_key(Role.VIEWER, TENANT, "just made", NOW)
     table.keys.append(new)
@@ -107,11 +107,11 @@ async def test_made_up_keys_have_the_table_read_once_a_second_however_many_come(
     async def refused() -> bool:
         try:
             await ring.identity(f"rmk_{'a' * 12}_{'b' * 43}")
-        except Refused:
+        except ApiError:
             return True
         return False
 
-    ring = KeyRing(table.read, lambda: moment, pause)
+    ring = ApiKeyCache(table.read, lambda: moment, pause)
     await ring.identity(shown)
     moment += 0.1
     assert all(await asyncio.gather(*(refused() for _ in range(50))))
@@ -123,7 +123,7 @@ async def test_made_up_keys_have_the_table_read_once_a_second_however_many_come(
     "change",
     [
         {"role": Role.ADMIN},
-        {"tenant": ACROSS_TENANTS},
+        {"tenant": ALL_TENANTS_ID},
         {"hash": "0" * 64},
         {"id": "a" * 12},
         {"label": "other"},

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from starlette.websockets import WebSocket
 
-from api.hub import Hub, Watcher
+from api.broadcaster import Broadcaster, Watcher
 from api.identity import Identity
 from api.live import TOO_SLOW, _until_over
 from api.pool import Pool
@@ -49,8 +49,8 @@ def test_an_episode_is_said_when_it_begins_and_when_it_ends() -> None:
     assert [event.body["type"] for event in standing(third)] == ["status", "status"]
 
 
-def hub() -> Hub:
-    return Hub(cast("Pool", None))
+def hub() -> Broadcaster:
+    return Broadcaster(cast("Pool", None))
 
 
 def test_who_comes_is_told_how_everything_stands_and_only_what_is_theirs() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.parameters import RangeQuery
-from api.problems import Refused
+from api.problems import ApiError
 
 NOW = datetime(2026, 11, 22, 10, 30, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,5 +55,5 @@ def test_a_time_that_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_a_zone_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(Refused, match="no time zone"):
+    with pytest.raises(ApiError, match="no time zone"):
         asked(**{"from": "2026-11-01", "time_zone": "right/Europe/Berlin"})

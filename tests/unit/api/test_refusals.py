@@ -25,7 +25,7 @@ from models.errors import InvalidRequest, Unreachable
 from reports.request import ReportFormat, ReportType
 from reports.schedule import Schedule
 from reports.schedule_limits import DEFAULT_LIMITS
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 
 _CONFIGURATION: Final = Configuration(
     ClickHouseAddress("http://127.0.0.1:1", "none"),

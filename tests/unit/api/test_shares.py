@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 
 from api import pool as pools
-from api.hub import Hub, Watcher
+from api.broadcaster import Broadcaster, Watcher
 from api.identity import Identity
 from api.pool import Pool
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Role
 from api.shares import HOLDERS, Shares, holders_of
-from sinks.connection import ClickHouseAddress
+from storage.connection import ClickHouseAddress
 
 OURS, THEIRS = UUID(int=1), UUID(int=2)
 
@@ -65,12 +65,12 @@ async def test_one_identity_never_takes_every_connection(monkeypatch: pytest.Mon
     await asyncio.sleep(0.3)
     done.set()
     ended = await asyncio.gather(*many, return_exceptions=True)
-    assert [one.status for one in ended if isinstance(one, Refused)] == [429] * 48
+    assert [one.status for one in ended if isinstance(one, ApiError)] == [429] * 48
     pool.close()
 
 
 async def test_one_identity_or_tenant_never_takes_every_place_of_the_live_view() -> None:
-    hub = Hub(cast("Any", None))
+    hub = Broadcaster(cast("Any", None))
     refusals: set[int] = set()
 
     def joined(name: str, tenant: UUID, times: int) -> int:
@@ -78,7 +78,7 @@ async def test_one_identity_or_tenant_never_takes_every_place_of_the_live_view()
         for _ in range(times):
             try:
                 hub.join(Watcher(lambda event: True), (name, f"tenant:{tenant}"))
-            except Refused as refused:
+            except ApiError as refused:
                 refusals.add(refused.status)
             else:
                 count += 1
@@ -91,7 +91,7 @@ async def test_one_identity_or_tenant_never_takes_every_place_of_the_live_view()
 
 
 def test_a_place_is_free_again_once_its_watcher_has_left() -> None:
-    hub = Hub(cast("Any", None))
+    hub = Broadcaster(cast("Any", None))
     for _ in range(30):
         watcher = Watcher(lambda event: True)
         hub.join(watcher, ("key:a",))

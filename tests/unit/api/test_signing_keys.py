@@ -11,7 +11,7 @@ import pytest
 from jwt import PyJWK
 
 from api import signing_keys
-from api.problems import Refused
+from api.problems import ApiError
 from api.signing_keys import SigningKeys
 from models.errors import Unreachable
 
@@ -49,7 +49,7 @@ async def admit() -> None:
 
 
 async def refuse() -> None:
-    raise Refused(429, "too-many", "too many wrong tokens")
+    raise ApiError(429, "too-many", "too many wrong tokens")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_after_a_failure_nothing_is_asked_for_a_while_and_nobody_waits() -
     service.away = True
     keys = SigningKeys(service.fetch, lambda: moment)
     for _ in range(20):
-        with pytest.raises(Refused, match="does not answer"):
+        with pytest.raises(ApiError, match="does not answer"):
             await keys.get("first", admit)
     assert service.asked == 1
     service.away, moment = False, 1.0
@@ -121,7 +121,7 @@ async def test_who_is_refused_causes_no_fetch_that_would_wait() -> None:
     keys = SigningKeys(service.fetch, lambda: moment)
     assert await keys.get("first", admit) == key("first")
     asked = service.asked
-    with pytest.raises(Refused, match="too many"):
+    with pytest.raises(ApiError, match="too many"):
         await keys.get("unknown", refuse)
     assert service.asked == asked
 
@@ -131,5 +131,5 @@ async def test_a_key_that_cannot_be_confirmed_for_an_hour_is_not_taken() -> None
     keys = SigningKeys(service.fetch, lambda: moment)
     assert await keys.get("first", admit) == key("first")
     service.away, moment = True, 3601.0
-    with pytest.raises(Refused, match="does not answer"):
+    with pytest.raises(ApiError, match="does not answer"):
         await keys.get("first", admit)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from cli.findings import matched
-from models.insights import ACROSS_TENANTS
+from models.insights import ALL_TENANTS_ID
 from simulator.incidents import Incident
 from tests.examples.insights import STARTED, TENANT, insight
 
@@ -34,7 +34,7 @@ def test_what_was_found_under_another_name_is_found_but_not_named() -> None:
 
 def test_parts_of_a_finding_are_that_finding_and_others_are_not() -> None:
     part, stray = insight(started_at=_SOON), insight(started_at=_SOON + timedelta(minutes=2))
-    whole = insight(started_at=_SOON, user_id=ACROSS_TENANTS, members=(part.id,))
+    whole = insight(started_at=_SOON, user_id=ALL_TENANTS_ID, members=(part.id,))
     (match,), _ = matched([_OUTAGE], [part, whole])
     assert (match.findings[0], match.alone) == (whole, True)
     (match,), _ = matched([_OUTAGE], [part, whole, stray])

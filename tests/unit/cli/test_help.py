@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from cli.commands import COMMANDS as KNOWN
-from cli.commands import loaded
+from cli.command_table import COMMANDS as KNOWN
+from cli.command_table import loaded
 from cli.main import app
 
 COMMANDS = [

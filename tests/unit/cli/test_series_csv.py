@@ -10,7 +10,7 @@ import pytest
 from cli.series_csv import CsvRows
 from cli.series_times import TimeFormat
 from models.errors import SettingsError
-from tests.unit.cli.test_backtest import complaint, run, scored
+from tests.unit.cli.commands.test_backtest import complaint, run, scored
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 ROWS, SPIKE = 400, 300

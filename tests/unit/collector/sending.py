@@ -12,7 +12,7 @@ import httpx
 from clickhouse_connect.driver.client import Client
 
 from api.identity import Identity
-from api.problems import Refused
+from api.problems import ApiError
 from api.roles import Role
 from collector.access import Access, Scope
 from collector.app import Collector, Limits
@@ -73,7 +73,7 @@ class Setup:
         if not self.keys_are_readable:
             raise Unreachable("ClickHouse does not answer")
         if token not in KEYS:
-            raise Refused(401, "wrong-key", "there is no such API key")
+            raise ApiError(401, "wrong-key", "there is no such API key")
         return KEYS[token]
 
     async def _read_scopes(self) -> dict[str, Scope]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dashboards import moves, tiles
-from dashboards.panel import Picture
+from dashboards.panel import PanelType
 from dashboards.tabs import executive
 from kpis.at_risk import value_at_risk
-from kpis.dialect import Grafana
 from kpis.query import select
 from kpis.registry import get
+from kpis.sql.dialect import Grafana
 
 
 def test_three_rows_of_three_tiles_come_first_ai_money_and_integrations() -> None:
@@ -28,7 +28,11 @@ def test_three_rows_of_three_tiles_come_first_ai_money_and_integrations() -> Non
 
 def test_then_the_trend_of_each_group_and_what_changed_and_what_to_do() -> None:
     trends, now = executive.TAB.rows[3:]
-    assert [panel.picture for panel in trends.panels] == [Picture.TIME_SERIES, Picture.TIME_BARS, Picture.TIME_SERIES]
+    assert [panel.picture for panel in trends.panels] == [
+        PanelType.TIME_SERIES,
+        PanelType.TIME_BARS,
+        PanelType.TIME_SERIES,
+    ]
     assert [panel.title for panel in now.panels] == ["Largest changes", "What to do now"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import dashboards
+from cli.commands import dashboards
 from dashboards.files import FOLDER, drifted, generated, write
 from models.errors import RomashkaError
 

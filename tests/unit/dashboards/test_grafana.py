@@ -16,12 +16,12 @@ from dashboards import prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
 from dashboards.grafana import TAG, render
 from dashboards.links import address
-from dashboards.panel import WIDTH, Link, Origin, Picture, Tab
+from dashboards.panel import WIDTH, Link, Origin, PanelType, Tab
 from dashboards.tabs import ALL, names
 from dashboards.units import FORMATS
-from kpis.dialect import Grafana
 from kpis.kpi import Unit
 from kpis.registry import get
+from kpis.sql.dialect import Grafana
 from simulator.catalogue import PROFILES
 
 Dashboard = dict[str, Any]
@@ -314,7 +314,7 @@ def test_the_journey_is_drawn_in_layers_and_of_few_enough_lines_to_follow() -> N
 def test_a_wide_chart_says_the_last_value_and_the_mean_of_each_line(tab: Tab, built: Dashboard) -> None:
     by_id = {panel.id: panel for panel in tab.panels}
     for panel in panels(built):
-        is_line = by_id[panel["id"]].picture is Picture.TIME_SERIES and panel["gridPos"]["w"] >= 12
+        is_line = by_id[panel["id"]].picture is PanelType.TIME_SERIES and panel["gridPos"]["w"] >= 12
         if is_line and "timeFrom" not in panel:
             assert panel["options"]["legend"]["calcs"] == ["lastNotNull", "mean"], panel["title"]
 
@@ -431,7 +431,12 @@ def test_every_link_keeps_what_is_chosen_on_its_page(built: Dashboard) -> None:
 
 def test_every_tile_leads_on(tab: Tab) -> None:
     for panel in tab.panels:
-        if panel.picture is Picture.STAT and panel.origin is Origin.TABLES and not panel.is_live and panel.height == 4:
+        if (
+            panel.picture is PanelType.STAT
+            and panel.origin is Origin.TABLES
+            and not panel.is_live
+            and panel.height == 4
+        ):
             assert panel.link is not None, panel.title
             target = next(one for one in ALL if one.uid == panel.link.tab)
             assert panel.link.panel is None or panel.link.panel in {one.id for one in target.panels}

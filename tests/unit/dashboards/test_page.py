@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.panel import Origin, Panel, Picture, Tab
+from dashboards.panel import Origin, Panel, PanelType, Tab
 from dashboards.preview.page import Facts, render
 from dashboards.preview.script import drawing_script
 from dashboards.tabs import ALL, names, pipeline
@@ -44,9 +44,9 @@ def rows_for(panel: Panel, label: str) -> list[dict[str, Any]]:
         return [{panel.tile.kpi: 2.5, f"{panel.tile.kpi}_before": 2.0}]
     if panel.card is not None:
         return [{panel.by[0]: label, panel.card.name: next(iter(panel.card.states))}]
-    numbers = {"lower": 1.0, "value": 2.5} if panel.picture is not Picture.HEATMAP else {"50": 1, "100": 2}
-    text = {"label": label, "state": "healthy"} if panel.picture is Picture.STATE_TIMELINE else {"label": label}
-    if panel.picture is Picture.NODE_GRAPH:
+    numbers = {"lower": 1.0, "value": 2.5} if panel.picture is not PanelType.HEATMAP else {"50": 1, "100": 2}
+    text = {"label": label, "state": "healthy"} if panel.picture is PanelType.STATE_TIMELINE else {"label": label}
+    if panel.picture is PanelType.NODE_GRAPH:
         return [{"id": label, "title": label, "mainstat": 1.0, "source": label, "target": label}]
     return [{"time": NOW - timedelta(hours=hours), **text, **numbers} for hours in (2, 1)]
 

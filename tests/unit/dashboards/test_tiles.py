@@ -8,10 +8,10 @@ from dashboards import tiles
 from dashboards.panel import Tile
 from dashboards.tabs import ALL
 from dashboards.tabs.parts import tile, together
-from kpis.dialect import Grafana
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import Interval
+from kpis.sql.dialect import Grafana
 
 SAVED = Tile("net_savings", ("net_savings", "roi"), 1, Interval.DAY)
 

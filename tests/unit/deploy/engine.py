@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from chdb.state import connect
 
-from sinks.access import LIMITS
+from storage.access import LIMITS
 
 _CONFIG: Final = """<clickhouse>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>

@@ -16,8 +16,8 @@ from uuid import UUID
 
 import pytest
 
-from sinks import access
-from sinks.access import Reader, Table
+from storage import access
+from storage.access import Reader, Table
 from sinks.migrations import known
 from tests import statements
 from tests.unit.deploy import engine
@@ -181,7 +181,7 @@ def test_grafana_may_set_the_time_limit_it_has_to_set_within_bounds(data: tuple[
 
 
 def test_the_worker_may_do_what_its_statements_do_and_no_more(data: tuple[Path, tuple[Table, ...]]) -> None:
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "streams").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for part in ("streams", "jobs") for path in (ROOT / part).rglob("*.py")]
     altered = {name for text in sources for name in re.findall(r"ALTER TABLE (\w+) DROP PARTITION", text)}
     assert altered == access.EMPTIED_BY_THE_WORKER
     assert not re.findall(r'"(?:TRUNCATE|DROP|OPTIMIZE|CREATE|SYSTEM) ', "".join(sources))

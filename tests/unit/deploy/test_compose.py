@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pytest
 
-from cli.access import Passwords
-from cli.commands import loaded
-from cli.init import SECRETS, Secret
+from cli.commands.access import Passwords
+from cli.command_table import loaded
+from cli.commands.init import SECRETS, Secret
 from cli.settings import Settings
 from tests.unit.deploy.files import DEPLOY, ROOT, load
 
@@ -188,7 +188,7 @@ def test_checks_of_health_ask_what_is_served() -> None:
     assert "127.0.0.1:9464/ready'" in SERVICES["worker"]["healthcheck"]["test"][-1]
     assert "127.0.0.1:8080/v1/health/ready'" in SERVICES["api"]["healthcheck"]["test"][-1]
     for path in ("/v1/health/ready", "/v1/health/live"):
-        assert path in (ROOT / "api/gate.py").read_text(encoding="utf-8"), "asked without a token"
+        assert path in (ROOT / "api/auth_middleware.py").read_text(encoding="utf-8"), "asked without a token"
 
 
 def test_the_image_is_pinned_and_runs_as_nobody() -> None:

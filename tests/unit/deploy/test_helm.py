@@ -17,7 +17,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import ValidationError, validate
 
-from cli.access import Passwords
+from cli.commands.access import Passwords
 from cli.settings import Settings
 from models.topics import INGEST
 from tests.unit.deploy.files import DEPLOY, alerts, load

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from cli import init
+from cli.commands import init
 from cli.settings import Settings
 from models.errors import SettingsError
 

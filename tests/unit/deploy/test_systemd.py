@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from cli.commands import loaded
+from cli.command_table import loaded
 from cli.settings import Settings
 from tests.unit.deploy.files import DEPLOY, ROOT
 

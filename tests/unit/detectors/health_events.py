@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from detectors.health import HealthDetector, HealthFacts
-from detectors.signals import Signal
+from detectors.health.detector import HealthDetector, HealthFacts
+from detectors.incidents.signals import Signal
 
 NOON: Final = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 EVERY: Final = timedelta(minutes=15)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from detectors.incidents import IncidentTracker
-from detectors.signals import Signal
+from detectors.incidents.signals import Signal
+from detectors.incidents.tracker import IncidentTracker
 from models.insights import Insight
 
 START: Final = datetime(2026, 1, 15, 10, 42, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pytest
 
 from kpis.analyses.catalogue import ANALYSES, get
 from kpis.analyses.savings import apart
-from kpis.asked import Asked
 from kpis.definitions.business import KPIS
-from kpis.dialect import Bound, Grafana
 from kpis.kpi import Kpi, Statement
 from kpis.scope import Interval, Scope
+from kpis.sql.dialect import Bound, Grafana
+from kpis.sql.query_context import QueryContext
 from models.errors import SettingsError
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ INJECTION = "x' OR 1=1 --"
 SCOPE = Scope(START, START + timedelta(days=30), UUID(int=7), provider=INJECTION, channel=INJECTION)
 
 
-def render(kpi: Kpi, asked: Asked) -> str:
+def render(kpi: Kpi, asked: QueryContext) -> str:
     assert isinstance(kpi.computed, Statement)
     return kpi.computed.render(asked)
 
@@ -36,7 +36,7 @@ def test_values_are_bound_by_the_database_and_every_table_names_the_tenant(name:
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_every_analysis_can_be_asked_by_a_dashboard(name: str) -> None:
-    sql = get(name).sql(Asked(Grafana(("tenant", "provider"))))
+    sql = get(name).sql(QueryContext(Grafana(("tenant", "provider"))))
     assert "$__fromTime" in sql
     assert "{tenant:UUID}" not in sql
 
@@ -50,9 +50,9 @@ def test_an_unknown_analysis_is_named_with_those_there_are() -> None:
 def test_costs_are_spread_over_days_and_belong_to_the_tenant_as_a_whole(id_: str) -> None:
     kpi = next(one for one in KPIS if one.id == id_)
     with pytest.raises(SettingsError, match="every day or every week"):
-        render(kpi, Asked(Bound(replace(SCOPE, provider=None, channel=None)), every=Interval.HOUR))
+        render(kpi, QueryContext(Bound(replace(SCOPE, provider=None, channel=None)), every=Interval.HOUR))
     with pytest.raises(SettingsError, match="cannot be narrowed by provider"):
-        render(kpi, Asked(Bound(SCOPE)))
+        render(kpi, QueryContext(Bound(SCOPE)))
 
 
 def test_every_business_figure_explains_itself() -> None:

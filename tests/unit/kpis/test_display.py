@@ -10,12 +10,12 @@ import pytest
 from kpis.display import cell, interval, notes, shown
 from kpis.kpi import Unit
 from kpis.registry import ALL, get
-from kpis.scope import ALL_TENANTS, Everyone, Scope
+from kpis.scope import ALL_TENANTS, AllTenants, Scope
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 
 
-def scope(tenant: UUID | Everyone = ALL_TENANTS, days: int = 1, end: datetime = NOW - timedelta(days=3)) -> Scope:
+def scope(tenant: UUID | AllTenants = ALL_TENANTS, days: int = 1, end: datetime = NOW - timedelta(days=3)) -> Scope:
     return Scope(end - timedelta(days=days), end, tenant)
 
 

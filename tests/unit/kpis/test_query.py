@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from kpis.query import ALL_TENANTS, Interval, Scope, figures, last_days
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
 from kpis.registry import ALL
 from kpis.scope import FILTERS
 from models.errors import SettingsError
@@ -21,7 +21,7 @@ INJECTION = "x' OR 1=1 --"
 @pytest.mark.parametrize("id_", ALL)
 def test_values_are_bound_by_the_database_and_never_part_of_the_statement(id_: str) -> None:
     given: dict[str, Any] = {name: INJECTION for name in FILTERS if name in ALL[id_].dimensions}
-    query = figures([id_], replace(Scope(NOW - timedelta(days=1), NOW, TENANT), **given))
+    query = build_query([id_], replace(Scope(NOW - timedelta(days=1), NOW, TENANT), **given))
     assert INJECTION not in query.sql
     assert str(TENANT) not in query.sql
     assert "{tenant:UUID}" in query.sql
@@ -32,35 +32,37 @@ def test_values_are_bound_by_the_database_and_never_part_of_the_statement(id_: s
 
 def test_a_scope_without_a_tenant_cannot_be_made() -> None:
     assert inspect.signature(Scope).parameters["tenant"].default is inspect.Parameter.empty
-    assert "tenant" not in figures(["csat"], last_days(1, NOW, ALL_TENANTS)).parameters
+    assert "tenant" not in build_query(["csat"], last_days(1, NOW, ALL_TENANTS)).parameters
 
 
 def test_a_dimension_that_a_figure_does_not_have_is_named_with_those_it_has() -> None:
     with pytest.raises(
         SettingsError, match="cannot split sync_job_count by 'weather'; expected one of tenant, provider"
     ):
-        figures(["sync_job_count"], last_days(1, NOW, ALL_TENANTS), ["weather"])
+        build_query(["sync_job_count"], last_days(1, NOW, ALL_TENANTS), ["weather"])
 
 
 def test_a_filter_that_a_figure_does_not_have_is_an_error_and_not_left_out() -> None:
     with pytest.raises(SettingsError, match="cannot narrow csat by 'query_type'"):
-        figures(["csat"], Scope(NOW - timedelta(days=1), NOW, TENANT, query_type="order_status"))
+        build_query(["csat"], Scope(NOW - timedelta(days=1), NOW, TENANT, query_type="order_status"))
 
 
 def test_figures_of_several_sources_are_one_statement() -> None:
-    sql = figures(["query_count", "csat", "latency_p95_ms"], last_days(1, NOW, TENANT), ["provider"], Interval.DAY).sql
+    sql = build_query(
+        ["query_count", "csat", "latency_p95_ms"], last_days(1, NOW, TENANT), ["provider"], Interval.DAY
+    ).sql
     assert sql.count(" AS u GROUP BY provider, time ORDER BY time, provider") == 1
 
 
 def test_asking_twice_for_a_figure_gives_it_once() -> None:
-    assert figures(["csat", "csat"], last_days(1, NOW, TENANT)) == figures(["csat"], last_days(1, NOW, TENANT))
+    assert build_query(["csat", "csat"], last_days(1, NOW, TENANT)) == build_query(["csat"], last_days(1, NOW, TENANT))
 
 
 def test_no_ids_is_an_error() -> None:
     with pytest.raises(SettingsError, match="which figures"):
-        figures([], last_days(1, NOW, TENANT))
+        build_query([], last_days(1, NOW, TENANT))
 
 
 def test_the_moment_of_judging_reaches_the_database_with_its_milliseconds() -> None:
     scope = Scope(NOW, NOW + timedelta(hours=1), TENANT, as_of=NOW.replace(microsecond=123_456))
-    assert figures(["csat"], scope).parameters["as_of"] == "2026-11-22 10:30:15.123"
+    assert build_query(["csat"], scope).parameters["as_of"] == "2026-11-22 10:30:15.123"

@@ -8,7 +8,7 @@ import pytest
 
 from kpis import docs
 from kpis.kpi import Kpi
-from kpis.query import ALL_TENANTS, columns_of, figures, last_days
+from kpis.query import ALL_TENANTS, build_query, columns_of, last_days
 from kpis.registry import ALL, get
 from models.errors import SettingsError
 
@@ -58,7 +58,7 @@ def test_critical_is_worse_than_warning(kpi: Kpi) -> None:
 @every_kpi
 def test_a_statement_names_the_tenant_and_gives_the_columns_of_the_figure(kpi: Kpi) -> None:
     scope = last_days(7, NOW, ALL_TENANTS)
-    sql = figures([kpi.id], scope).sql
+    sql = build_query([kpi.id], scope).sql
     for name in columns_of(kpi):
         assert f" AS {name}" in sql
 

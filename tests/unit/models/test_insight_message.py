@@ -9,7 +9,7 @@ from uuid import UUID
 import fastjsonschema
 
 from models.insight_message import InsightMessage, key_of, value_of
-from models.insights import ACROSS_TENANTS, Insight
+from models.insights import ALL_TENANTS_ID, Insight
 from models.schema import asyncapi, json_schema
 from models.topics import INSIGHTS
 from tests.examples.insights import TENANT, insight
@@ -45,4 +45,4 @@ def test_the_asyncapi_document_describes_the_message_and_its_key() -> None:
 
 def test_messages_about_a_tenant_stay_together_and_those_about_a_provider_too() -> None:
     assert key_of(insight()) == str(TENANT)
-    assert key_of(insight(user_id=ACROSS_TENANTS)) == "hubspot"
+    assert key_of(insight(user_id=ALL_TENANTS_ID)) == "hubspot"

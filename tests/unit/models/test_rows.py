@@ -7,7 +7,7 @@ import pytest
 from models.rows import WRITTEN
 from models.topics import INGEST, QUERIES, Topic
 from sinks.sink import STORED_QUERY_COLUMNS
-from streams.ingest import TABLES
+from streams.topic_processor import TABLES
 
 
 @pytest.mark.parametrize("table", WRITTEN)

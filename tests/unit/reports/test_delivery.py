@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from models.errors import SettingsError, Unreachable
-from reports.delivery import Parcel, PostalCourier
-from reports.delivery_journal import MOST_ATTEMPTS, Place, Standing, next_attempt, pause_after
+from reports.delivery import ChannelNotifier, ReportMessage
+from reports.delivery_log import MAX_ATTEMPTS, Place, Standing, next_attempt, pause_after
 from reports.mail import MailServer
 from tests.mail_sink import MailSink
 
@@ -33,8 +33,8 @@ def standing(attempts: int, state: str, until: datetime | None) -> Standing:
         (standing(1, "claimed", NOON), 2),
         (standing(2, "failed", NOON + MINUTE), None),
         (standing(2, "failed", NOON), 3),
-        (standing(MOST_ATTEMPTS, "failed", None), None),
-        (standing(MOST_ATTEMPTS, "claimed", NOON), None),
+        (standing(MAX_ATTEMPTS, "failed", None), None),
+        (standing(MAX_ATTEMPTS, "claimed", NOON), None),
     ],
 )
 def test_an_attempt_begins_only_when_the_one_before_is_over(now: Standing | None, expected: int | None) -> None:
@@ -42,10 +42,10 @@ def test_an_attempt_begins_only_when_the_one_before_is_over(now: Standing | None
 
 
 def test_what_nobody_tries_again_is_given_up() -> None:
-    assert standing(MOST_ATTEMPTS, "failed", None).given_up(NOON)
-    assert standing(MOST_ATTEMPTS, "claimed", NOON).given_up(NOON)
-    assert not standing(MOST_ATTEMPTS, "claimed", NOON + MINUTE).given_up(NOON)
-    assert not standing(MOST_ATTEMPTS, "sent", None).given_up(NOON)
+    assert standing(MAX_ATTEMPTS, "failed", None).given_up(NOON)
+    assert standing(MAX_ATTEMPTS, "claimed", NOON).given_up(NOON)
+    assert not standing(MAX_ATTEMPTS, "claimed", NOON + MINUTE).given_up(NOON)
+    assert not standing(MAX_ATTEMPTS, "sent", None).given_up(NOON)
 
 
 def test_pauses_double() -> None:
@@ -58,10 +58,10 @@ def test_a_messages_id_follows_from_what_is_delivered_and_from_nothing_else() ->
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> Parcel:
+def parcel(tmp_path: Path) -> ReportMessage:
     file = tmp_path / "report.csv"
     file.write_text("id,value\r\n")
-    return Parcel("abc.1", "Weekly, ä", "All is well.\n.\n", file, "weekly.csv", "text/csv")
+    return ReportMessage("abc.1", "Weekly, ä", "All is well.\n.\n", file, "weekly.csv", "text/csv")
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def mail(sink: MailSink) -> MailServer:
     return MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none")
 
 
-def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: Parcel, sink: MailSink) -> None:
-    PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: ReportMessage, sink: MailSink) -> None:
+    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
     (message,) = sink.messages
     assert (message["Subject"], message["Message-ID"]) == ("Weekly, ä", "<abc.1@example.com>")
     body = message.get_body(("plain",))
@@ -100,51 +100,51 @@ def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: Parcel, sink: M
         "=?utf-8?q?=0D=0ABcc:_eve@example.com?=",
     ],
 )
-def test_a_subject_arrives_as_it_is(parcel: Parcel, sink: MailSink, subject: str) -> None:
-    PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel._replace(subject=subject))
+def test_a_subject_arrives_as_it_is(parcel: ReportMessage, sink: MailSink, subject: str) -> None:
+    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel._replace(subject=subject))
     (message,) = sink.messages
     assert str(message["Subject"]) == subject
     assert message["Bcc"] is None
     assert message["Message-ID"] == "<abc.1@example.com>"
 
 
-def test_a_recipient_may_be_named_by_a_variable(parcel: Parcel, sink: MailSink) -> None:
-    courier = PostalCourier(mail(sink), {"ROMASHKA_TO_ADA": "mailto:ada@example.com"})
+def test_a_recipient_may_be_named_by_a_variable(parcel: ReportMessage, sink: MailSink) -> None:
+    courier = ChannelNotifier(mail(sink), {"ROMASHKA_TO_ADA": "mailto:ada@example.com"})
     courier.deliver("env:ROMASHKA_TO_ADA", parcel)
     assert [message["To"] for message in sink.messages] == ["ada@example.com"]
     with pytest.raises(SettingsError, match="ROMASHKA_TO_BOB is not set"):
         courier.deliver("env:ROMASHKA_TO_BOB", parcel)
 
 
-def test_without_a_mail_server_the_error_says_what_to_set(parcel: Parcel) -> None:
+def test_without_a_mail_server_the_error_says_what_to_set(parcel: ReportMessage) -> None:
     with pytest.raises(SettingsError, match="ROMASHKA_SMTP_HOST"):
-        PostalCourier(None, {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(None, {}).deliver("mailto:ada@example.com", parcel)
 
 
-def test_a_refusal_is_told_without_the_address(parcel: Parcel, sink: MailSink) -> None:
+def test_a_refusal_is_told_without_the_address(parcel: ReportMessage, sink: MailSink) -> None:
     sink.refuses = True
     with pytest.raises(Unreachable, match=r"refuses the recipient \(550\)") as refused:
-        PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
     assert "ada" not in str(refused.value)
 
 
-def test_a_server_that_knows_no_encryption_is_not_given_the_report(parcel: Parcel, sink: MailSink) -> None:
+def test_a_server_that_knows_no_encryption_is_not_given_the_report(parcel: ReportMessage, sink: MailSink) -> None:
     server = mail(sink)._replace(security="starttls")
     with pytest.raises(Unreachable, match="did not take the report") as refused:
-        PostalCourier(server, {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(server, {}).deliver("mailto:ada@example.com", parcel)
     assert isinstance(refused.value.__cause__, smtplib.SMTPNotSupportedError)
     assert sink.messages == []
 
 
-def test_an_address_that_no_service_knows_is_an_error_without_its_secret(parcel: Parcel) -> None:
-    courier = PostalCourier(None, {"ROMASHKA_TO_X": "nonsense://pa55word"})
+def test_an_address_that_no_service_knows_is_an_error_without_its_secret(parcel: ReportMessage) -> None:
+    courier = ChannelNotifier(None, {"ROMASHKA_TO_X": "nonsense://pa55word"})
     with pytest.raises(SettingsError, match="env:ROMASHKA_TO_X is not an address") as refused:
         courier.deliver("env:ROMASHKA_TO_X", parcel)
     assert "pa55word" not in str(refused.value)
 
 
-def test_what_no_mail_server_would_take_is_not_tried(parcel: Parcel, sink: MailSink) -> None:
+def test_what_no_mail_server_would_take_is_not_tried(parcel: ReportMessage, sink: MailSink) -> None:
     with parcel.file.open("wb") as file:
         file.truncate(21 * 1024**2)
     with pytest.raises(SettingsError, match="larger than 20 MiB"):
-        PostalCourier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)

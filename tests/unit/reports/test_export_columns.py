@@ -4,9 +4,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reports.csv_injection import neutral
 from reports.export_columns import flat, unnamed
 from reports.export_tables import EXPORTABLE
-from reports.neutral import neutral
 
 # As ClickHouse sends an array of texts.
 TEXTS = pa.list_(pa.field("item", pa.string(), nullable=False))

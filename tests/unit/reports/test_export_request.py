@@ -9,7 +9,7 @@ import pytest
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
 from reports.export_query import slices
-from reports.export_request import MOST_ROWS, XLSX_ROWS, ExportFormat, ExportRequest, check_rows
+from reports.export_request import MAX_ROWS, XLSX_ROWS, ExportFormat, ExportRequest, check_rows
 from reports.export_tables import CUSTOMER, EXPORTABLE
 
 DAY = Scope(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC), ALL_TENANTS)
@@ -42,7 +42,7 @@ def test_excels_limit_is_said_plainly() -> None:
     with pytest.raises(SettingsError, match="holds 1,048,575 rows below its heading, and this export has 1,048,576"):
         check_rows(request(format=ExportFormat.XLSX), XLSX_ROWS + 1)
     with pytest.raises(SettingsError, match="at most 20,000,000 rows"):
-        check_rows(request(), MOST_ROWS + 1)
+        check_rows(request(), MAX_ROWS + 1)
 
 
 def test_every_table_that_names_customers_has_a_group_to_hide_them_in() -> None:

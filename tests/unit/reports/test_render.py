@@ -13,8 +13,8 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from reports.neutral import neutral
-from reports.render import drawn, render
+from reports.csv_injection import neutral
+from reports.render import common, render
 from reports.report import Exhibit
 from reports.request import ReportFormat
 from reports.sheets import names
@@ -151,7 +151,7 @@ def test_json_holds_everything_with_where_it_comes_from() -> None:
 def test_a_report_says_how_far_conversations_are_counted(minutes: int, said: str) -> None:
     made = report(ReportFormat.HTML)
     made = replace(made, provenance=made.provenance._replace(uncounted_minutes=minutes))
-    assert ("Conversations counted", said) in drawn.provenance(made)
+    assert ("Conversations counted", said) in common.provenance(made)
     assert said in render(made).decode()
 
 
@@ -177,7 +177,7 @@ def test_days_and_amounts_of_a_table_are_what_they_are_in_every_format() -> None
 
 def test_a_column_is_as_wide_as_its_longest_word_and_a_long_text_wraps() -> None:
     rows = [{"metric": "customer_retention", "why": "a text of many words that goes on and on", "n": 1}]
-    assert drawn.table(Exhibit("Wide", "", (), rows, None, ""))["widths"] == [18, 30, 5]
+    assert common.table(Exhibit("Wide", "", (), rows, None, ""))["widths"] == [18, 30, 5]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from models.errors import RomashkaError, SettingsError, Unreachable
-from reports.delivery import Parcel, PostalCourier
+from reports.delivery import ChannelNotifier, ReportMessage
 from reports.webhook import AddressGuard, masked, post, webhook_parts
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -113,10 +113,10 @@ def inside() -> Iterator[tuple[type[Inside], int]]:
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> Parcel:
+def parcel(tmp_path: Path) -> ReportMessage:
     file = tmp_path / "report.csv"
     file.write_text("id,value\r\n")
-    return Parcel("abc.1", "Weekly", "All is well.", file, "weekly.csv", "text/csv")
+    return ReportMessage("abc.1", "Weekly", "All is well.", file, "weekly.csv", "text/csv")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -143,15 +143,15 @@ def test_the_name_is_told_but_not_resolved_again(inside: tuple[type[Inside], int
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "json"])
 def test_this_machine_gets_no_report_by_any_kind_of_address(
-    inside: tuple[type[Inside], int], parcel: Parcel, scheme: str
+    inside: tuple[type[Inside], int], parcel: ReportMessage, scheme: str
 ) -> None:
     handler, port = inside
     variables = {"ROMASHKA_TO_X": f"{scheme}://127.0.0.1:{port}/s3cret"}
     with pytest.raises(SettingsError, match="inside a private network") as refused:
-        PostalCourier(None, variables).deliver("env:ROMASHKA_TO_X", parcel)
+        ChannelNotifier(None, variables).deliver("env:ROMASHKA_TO_X", parcel)
     assert "s3cret" not in str(refused.value)
     assert handler.seen == []
-    PostalCourier(None, variables, AddressGuard(["127.0.0.1"])).deliver("env:ROMASHKA_TO_X", parcel)
+    ChannelNotifier(None, variables, AddressGuard(["127.0.0.1"])).deliver("env:ROMASHKA_TO_X", parcel)
     ((_, _, body),) = handler.seen
     assert body["attachments"][0]["filename"] == "weekly.csv"
 

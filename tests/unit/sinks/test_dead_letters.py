@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.dead_letters import DeadLetter
 from models.rows import DEAD_LETTERS
 from sinks.dead_letters import DeadLetterRows
-from sinks.sealing import Sealer, place_of
+from storage.payload_cipher import PayloadCipher, place_of
 from tests.examples.events import NOW, SECRET
 
 _LETTER = DeadLetter(
@@ -22,7 +22,7 @@ _LETTER = DeadLetter(
 
 
 def test_a_row_keeps_the_coordinates_and_says_why() -> None:
-    batch = DeadLetterRows(Sealer(SECRET)).rows([_LETTER, _LETTER._replace(offset=43)], received_at=NOW)
+    batch = DeadLetterRows(PayloadCipher(SECRET)).rows([_LETTER, _LETTER._replace(offset=43)], received_at=NOW)
     assert batch.schema.equals(DEAD_LETTERS)
     first, second = batch.to_pylist()
     sealed = {"message_key": first["message_key"], "raw": first["raw"]}
@@ -41,7 +41,7 @@ def test_a_row_keeps_the_coordinates_and_says_why() -> None:
 
 
 def test_key_and_value_are_sealed_and_open_in_their_place() -> None:
-    sealer = Sealer(SECRET)
+    sealer = PayloadCipher(SECRET)
     (row,) = DeadLetterRows(sealer).rows([_LETTER], received_at=NOW).to_pylist()
     assert b"canary" not in row["raw"]
     assert b"tenant" not in row["message_key"]
@@ -50,6 +50,6 @@ def test_key_and_value_are_sealed_and_open_in_their_place() -> None:
 
 
 def test_a_message_without_key_and_value_is_kept_too() -> None:
-    sealer = Sealer(SECRET)
+    sealer = PayloadCipher(SECRET)
     (row,) = DeadLetterRows(sealer).rows([_LETTER._replace(key=b"", raw=b"")], received_at=NOW).to_pylist()
     assert sealer.open(row["raw"], "integration.queries.v1/18446744073709551615/3/42") == b""

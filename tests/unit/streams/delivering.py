@@ -12,11 +12,11 @@ import pyarrow as pa
 from models.dead_letters import DeadLetter
 from sinks.dead_letters import DeadLetterRows
 from sinks.memory import MemorySink
-from sinks.sealing import Sealer
+from storage.payload_cipher import PayloadCipher
 from streams.delivery import Delivery, Limits
-from streams.ingest import Prepared
 from streams.metrics import Metrics
-from streams.patience import Patience
+from streams.retry_policy import RetryPolicy
+from streams.topic_processor import Prepared
 from tests.examples.events import NOW, SECRET
 from tests.examples.queries import Query, batch_of
 
@@ -51,9 +51,9 @@ class Place:
         self.kafka_takes_them.set()
         self.delivery = Delivery(
             self.sink,
-            DeadLetterRows(Sealer(SECRET)),
+            DeadLetterRows(PayloadCipher(SECRET)),
             self.metrics,
-            Patience(self.metrics),
+            RetryPolicy(self.metrics),
             take_windows=self._take_windows,
             publish=self._publish,
             clock=lambda: NOW,

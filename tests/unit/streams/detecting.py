@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
-from detectors.state import StateSeal
+from detectors.state import StateSigner
 from models.insights import Insight
 from models.topics import HEALTH, INGEST, QUERIES, Topic
 from sinks.dead_letters import DeadLetterRows
 from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
-from sinks.sealing import Sealer
-from streams.announcer import Announcer
+from storage.payload_cipher import PayloadCipher
 from streams.delivery import Limits
-from streams.detection import DEFAULT_BOUNDS, Bounds, Detection
+from streams.detection.detection import DEFAULT_BOUNDS, Bounds, Detection
+from streams.detection.series_states import SeriesStates
+from streams.insight_publisher import InsightPublisher
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
-from streams.series_states import SeriesStates
 from tests.examples import events
 from tests.examples.events import SECRET, message
 from tests.examples.minutes import at
@@ -44,7 +44,7 @@ class DetectingWorker:
             sink,
             self.metrics,
             Pseudonymiser(SECRET, "k1"),
-            DeadLetterRows(Sealer(SECRET)),
+            DeadLetterRows(PayloadCipher(SECRET)),
             epochs={topic.name: 11 for topic in INGEST},
             publish=_nowhere,
             clock=lambda: self.now,
@@ -54,8 +54,8 @@ class DetectingWorker:
             self.pipeline,
             store=MemoryDetectors(sink),
             sink=sink,
-            states=SeriesStates(StateSeal(SECRET), self.metrics),
-            announcer=Announcer(sink, self.pipeline.patience, self.metrics, self._publish),
+            states=SeriesStates(StateSigner(SECRET), self.metrics),
+            announcer=InsightPublisher(sink, self.pipeline.patience, self.metrics, self._publish),
             metrics=self.metrics,
             bounds=bounds,
             monotonic=lambda: self.seconds,

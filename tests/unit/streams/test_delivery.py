@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from models.errors import SinkRejected, SinkUnavailable
-from sinks.sealing import Sealer, place_of
+from storage.payload_cipher import PayloadCipher, place_of
 from streams.delivery import Limits
 from streams.windows import Chunk
 from tests.examples.events import NOW, SECRET
@@ -214,7 +214,7 @@ async def test_dead_letters_are_sealed_in_both_places() -> None:
     assert (row["stage"], row["reason"], row["received_at"]) == ("decode", "invalid_json", NOW)
     assert b"key" not in row["message_key"]
     where = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])
-    assert Sealer(SECRET).open(row["raw"], where) == b"{"
+    assert PayloadCipher(SECRET).open(row["raw"], where) == b"{"
 
 
 @in_virtual_time

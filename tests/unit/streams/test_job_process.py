@@ -19,8 +19,8 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
+from streams.job import Job, JobEnded, JobLimits
 from streams.job_process import JobProcess, preload
-from streams.jobs import Job, JobEnded, JobLimits
 from tests.examples.events import NOW
 from tests.examples.insights import insight
 

@@ -12,11 +12,11 @@ from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
 from sinks.memory import MemorySink
-from streams.announcer import Announcer
+from streams.insight_publisher import InsightPublisher
+from streams.job import Job, JobEnded
 from streams.job_runner import JobRunner
-from streams.jobs import Job, JobEnded
 from streams.metrics import Metrics
-from streams.patience import Patience
+from streams.retry_policy import RetryPolicy
 from tests.examples.events import NOW
 from tests.examples.insights import insight
 from tests.unit.streams.virtual_time import in_virtual_time
@@ -88,7 +88,7 @@ class _Place:
             execution=execution,
             connect=lambda: cast("Client", _Connection()),
             leads=lambda: self.leads,
-            announcer=Announcer(self.sink, Patience(self.metrics), self.metrics, _publish),
+            announcer=InsightPublisher(self.sink, RetryPolicy(self.metrics), self.metrics, _publish),
             metrics=self.metrics,
             clock=lambda: NOW,
         )

@@ -11,18 +11,18 @@ from uuid import UUID, uuid5
 import pyarrow as pa
 import pytest
 
-from models.errors import RejectionFlood, SinkRejected, SinkUnavailable
+from models.errors import DlqLimitExceeded, SinkRejected, SinkUnavailable
 from models.topics import HEALTH, INGEST, INTELLIGENCE, OUTCOMES, QUERIES, Topic
 from sinks.dead_letters import DeadLetterRows
 from sinks.memory import MemorySink
-from sinks.sealing import Sealer
+from storage.payload_cipher import PayloadCipher
 from streams.decode import Record
 from streams.delivery import Limits
-from streams.ingest import TABLES
 from streams.metrics import Metrics
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
+from streams.topic_processor import TABLES
 from streams.windows import CHUNK_SIZE
 from tests.examples import events
 from tests.examples.events import NOW, SECRET, message
@@ -45,7 +45,7 @@ class Worker:
             self.sink,
             self.metrics,
             Pseudonymiser(SECRET, "k1"),
-            DeadLetterRows(Sealer(SECRET)),
+            DeadLetterRows(PayloadCipher(SECRET)),
             epochs={topic.name: _EPOCH for topic in INGEST},
             publish=self._publish,
             clock=lambda: self.now,
@@ -279,7 +279,7 @@ async def test_a_topic_full_of_rejections_does_not_hold_back_the_others() -> Non
 async def test_only_rejections_stop_the_worker_at_the_bound() -> None:
     worker = Worker()
     await worker.read(HEALTH, [_bad(offset) for offset in range(4_999)])
-    with pytest.raises(RejectionFlood, match=r"5000 of the last 5000 messages of integration\.health\.v1"):
+    with pytest.raises(DlqLimitExceeded, match=r"5000 of the last 5000 messages of integration\.health\.v1"):
         await worker.read(HEALTH, [_bad(4_999)])
     await worker.flush()
     assert worker.pipeline.safe_offset((HEALTH.name, _PARTITION)) is None

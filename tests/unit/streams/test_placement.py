@@ -12,9 +12,9 @@ import pytest
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES, Topic
 from sinks.dead_letters import DeadLetterRows
 from sinks.memory import MemorySink
-from sinks.sealing import Sealer
+from storage.payload_cipher import PayloadCipher
 from streams.delivery import Limits
-from streams.homes import home_partitions
+from streams.java_partitioner import home_partitions
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.placement import MOVED_HEADER, Moved, Moving
@@ -37,7 +37,7 @@ class _Cluster:
             sink,
             self.metrics,
             Pseudonymiser(SECRET, "k1"),
-            DeadLetterRows(Sealer(SECRET)),
+            DeadLetterRows(PayloadCipher(SECRET)),
             epochs={topic.name: 11 for topic in (QUERIES, OUTCOMES, HEALTH, INTELLIGENCE)},
             publish=_nowhere,
             clock=lambda: NOW,

@@ -8,10 +8,10 @@ import pytest
 from models.rows import INTELLIGENCE, QUERY_METRICS
 from models.topics import QUERIES
 from streams.decode import Record
-from streams.ingest import Ingest
 from streams.metrics import Metrics
 from streams.pseudonyms import Pseudonymiser
 from streams.screening import LabelScreen, screened
+from streams.topic_processor import TopicProcessor
 from tests.examples import events
 from tests.examples.events import KEY, NOW, SECRET, message, source
 
@@ -63,7 +63,7 @@ def test_lists_and_nulls_keep_their_shape_and_every_label_counts() -> None:
 
 def test_an_event_with_personal_data_in_its_labels_is_taken_and_counted_without_it() -> None:
     metrics = Metrics()
-    ingest = Ingest(QUERIES, Pseudonymiser(SECRET, "k1"), metrics, screen=LabelScreen())
+    ingest = TopicProcessor(QUERIES, Pseudonymiser(SECRET, "k1"), metrics, screen=LabelScreen())
     fields = {"query_type": "find anna@example.com", "channel": "+49 30 901820"}
     records: list[Record] = [events.Record(place, KEY, message(QUERIES, **fields)) for place in range(3)]
     ((_, rows),) = ingest.prepare(records, source(QUERIES), now=NOW).rows

@@ -9,7 +9,7 @@ from models.topics import OUTCOMES, QUERIES
 from sinks.memory import MemorySink
 from streams.decode import Source
 from streams.metrics import Metrics
-from streams.patience import Patience
+from streams.retry_policy import RetryPolicy
 from streams.tenant_limit import REASON, TenantLimit
 from tests.examples import events
 from tests.examples.events import NOW
@@ -27,7 +27,7 @@ class _Place:
     def __init__(self, most: int = 3, remembered: int = 10) -> None:
         self.sink = MemorySink()
         self.metrics = Metrics()
-        self.limit = TenantLimit(self.sink, Patience(self.metrics), self.metrics, most=most, remembered=remembered)
+        self.limit = TenantLimit(self.sink, RetryPolicy(self.metrics), self.metrics, most=most, remembered=remembered)
 
     async def refused(self, *tenants: int, minutes: int = 0) -> list[int]:
         """The tenants whose records become dead letters."""
@@ -59,7 +59,7 @@ async def test_who_is_known_stays_known_whoever_asks_and_whatever_is_remembered(
     place = _Place(most=3, remembered=1)
     assert await place.refused(1, 2, 3) == []
     assert await place.refused(1, 2, 3, 9) == [9]
-    other = TenantLimit(place.sink, Patience(place.metrics), place.metrics, most=3)
+    other = TenantLimit(place.sink, RetryPolicy(place.metrics), place.metrics, most=3)
     _, letters = await other.split(_records(1, 2, 9), _SOURCE, NOW)
     assert [UUID(letter.key.decode()).int for letter in letters] == [9]
 

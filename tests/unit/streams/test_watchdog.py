@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from streams.watchdog import StallDetector, Standing
+from streams.watchdog import Progress, StallDetector
 
-_BUSY = Standing(progress=1, behind=True, excused=False)
+_BUSY = Progress(progress=1, behind=True, excused=False)
 
 
-def _stalls(*standings: Standing, every: float = 20.0) -> list[bool]:
+def _stalls(*standings: Progress, every: float = 20.0) -> list[bool]:
     detector = StallDetector(0.0, patience=60.0)
     return [detector.stalled(standing, now=(i + 1) * every) for i, standing in enumerate(standings)]
 
@@ -24,7 +24,7 @@ def test_progress_starts_the_minute_again() -> None:
 
 
 @pytest.mark.parametrize("standing", [_BUSY._replace(behind=False), _BUSY._replace(excused=True)])
-def test_nothing_to_do_and_a_known_reason_are_no_stall(standing: Standing) -> None:
+def test_nothing_to_do_and_a_known_reason_are_no_stall(standing: Progress) -> None:
     assert not any(_stalls(*[standing] * 10))
 
 

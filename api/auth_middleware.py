@@ -1,0 +1,166 @@
+"""Nobody comes further without saying who they are, and whatever they do is noted in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.identity import Identity
+from api.keys import PREFIX
+from api.problems import ApiError
+from api.rate_limit import Rate, seconds
+from api.services import Services, services_of
+from api.shares import HOLDERS, holders_of
+from storage.audit import Entry
+
+OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
+"""Addresses that need no token: for load balancers, and the description of the API."""
+_PROTOCOL: Final = "bearer."
+_LONGEST: Final = 500
+
+
+class AuthMiddleware:
+    """The middleware that checks tokens and keys, limits how often somebody asks, and notes it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through, or raise ``ApiError``."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        services = services_of(HTTPConnection(scope))
+        if scope["path"] in OPEN:
+            await _limit(services, f"open:{_address(scope)}", services.reading)
+            await self._app(scope, receive, send)
+            return
+        services.trail.require_room()
+        state = scope["state"]
+        outcome = _Outcome(send)
+        try:
+            state["identity"] = await self._admit(services, scope)
+            await self._app(scope, receive, outcome.send)
+        except ApiError as refused:
+            outcome.status = refused.status
+            raise
+        except Exception:
+            outcome.status = 500
+            raise
+        finally:
+            if not state.get("unnoted"):
+                services.trail.note(_entry(scope, state, outcome.status))
+
+    async def _admit(self, services: Services, scope: Scope) -> Identity:
+        counted = False
+
+        async def stranger() -> None:
+            """Count the request as one of somebody whom nobody knows, once."""
+            nonlocal counted
+            if counted:
+                return
+            counted = True
+            if await services.limiter.take(f"stranger:{_address(scope)}", services.strangers):
+                scope["state"]["unnoted"] = True
+                raise ApiError(
+                    429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"}
+                )
+
+        try:
+            identity = await authenticate(services, credentials(scope), stranger)
+        except ApiError as refused:
+            if refused.status == 401:
+                await stranger()
+            raise
+        await _limit(services, identity.name, services.reading)
+        HOLDERS.set(holders_of(identity))
+        return identity
+
+
+class _Outcome:
+    """Remembers how it ended."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"].endswith("response.start"):
+            self.status = message["status"]
+        elif message["type"] == "websocket.accept":
+            self.status = 101
+        await self._send(message)
+
+
+def credentials(scope: Scope) -> str:
+    """Return the token or key of a request: of its header, or, as browsers must, of a WebSocket's protocols."""
+    headers = Headers(scope=scope)
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    if scope["type"] == "websocket":
+        offered = [str(one) for one in scope.get("subprotocols", [])]
+        found = [one.removeprefix(_PROTOCOL) for one in offered if one.startswith(_PROTOCOL)]
+        if found:
+            return found[0]
+    return ""
+
+
+async def authenticate(services: Services, token: str, admit: Callable[[], Awaitable[None]]) -> Identity:
+    """Return who a token or a key stands for; ``admit`` may refuse before anything is fetched for it.
+
+    Raises
+    ------
+    Refused
+        There is none, or it is not good.
+    """
+    if not token:
+        raise ApiError(
+            401,
+            "no-token",
+            "send a token or an API key: Authorization: Bearer ...",
+            headers={"WWW-Authenticate": 'Bearer realm="romashka"'},
+        )
+    if token.startswith(PREFIX):
+        return await services.ring.identity(token)
+    if services.tokens is None:
+        raise ApiError(
+            401,
+            "wrong-token",
+            "only API keys are taken here (rmk_...): no sign-in service is set up",
+            headers={"WWW-Authenticate": 'Bearer realm="romashka", error="invalid_token"'},
+        )
+    return await services.tokens.identity(token, admit)
+
+
+async def _limit(services: Services, who: str, rate: Rate) -> None:
+    if wait := await services.limiter.take(who, rate):
+        detail = f"you may ask {rate.per_minute:.0f} times a minute; wait {seconds(wait)} s"
+        raise ApiError(429, "too-many", detail, headers={"Retry-After": seconds(wait)})
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else "unknown"
+
+
+def _entry(scope: Scope, state: dict[str, Any], status: int) -> Entry:
+    identity: Identity | None = state.get("identity")
+    query = scope["query_string"].decode("latin-1")
+    return Entry(
+        happened_at=datetime.now(UTC),
+        actor="nobody" if identity is None else identity.name,
+        action=str(state.get("action", "request")),
+        object=(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}" + (f"?{query}" if query else ""))[:_LONGEST],
+        outcome=str(status),
+        details={
+            "request_id": state["request_id"],
+            "address": _address(scope),
+            "roles": [] if identity is None else sorted(identity.roles),
+            "tenant": state.get("tenant", ""),
+        },
+    )

@@ -1,0 +1,113 @@
+"""One poller for all who watch: asks ClickHouse, and hands out what changed. Who does not keep up is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from api.encoding import encoded
+from api.pool import Pool
+from api.problems import ApiError
+from api.shares import Shares
+from api.snapshot import Event, Snapshot, changes, standing, take
+from models.errors import Unreachable
+
+_LOG: Final = logging.getLogger(__name__)
+# The worker writes within a second; half of another leaves room in the two seconds after which a change must be seen.
+_EVERY_SECONDS: Final = 0.5
+_MAX_WATCHERS: Final = 500
+_MAX_WAITING: Final = 256
+_PER_IDENTITY: Final = 10
+_PER_TENANT: Final = 50
+
+
+class Watcher:
+    """Somebody who watches: what is for them waits in a queue of limited length."""
+
+    def __init__(self, wants: Callable[[Event], bool]) -> None:
+        self._wants = wants
+        self.waiting: asyncio.Queue[str] = asyncio.Queue(_MAX_WAITING)
+        self.too_slow = asyncio.Event()
+
+    def tell(self, events: Iterable[tuple[Event, str]]) -> None:
+        """Put what is for them into the queue; where it is full they are too slow."""
+        for event, text in events:
+            if self._wants(event):
+                try:
+                    self.waiting.put_nowait(text)
+                except asyncio.QueueFull:
+                    self.too_slow.set()
+                    return
+
+
+class Broadcaster:
+    """Polls while anybody watches."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._watchers: dict[Watcher, tuple[str, ...]] = {}
+        self._identities = Shares(_PER_IDENTITY)
+        self._tenants = Shares(_PER_TENANT)
+        self._somebody = asyncio.Event()
+        self._now: Snapshot | None = None
+
+    def join(self, watcher: Watcher, holders: tuple[str, ...]) -> None:
+        """Add a watcher, on the account of its identity and tenant, and tell it how everything stands.
+
+        Raises
+        ------
+        Refused
+            Too many watch already, or too many of this identity or tenant.
+        """
+        if len(self._watchers) >= _MAX_WATCHERS:
+            raise ApiError(503, "busy", "too many watch already; try again later", headers={"Retry-After": "60"})
+        who, tenant = holders[:1], holders[1:]
+        if not self._identities.take(who):
+            raise _too_many(f"you have {_PER_IDENTITY} live views open")
+        if not self._tenants.take(tenant):
+            self._identities.give_back(who)
+            raise _too_many(f"your tenant has {_PER_TENANT} live views open")
+        self._watchers[watcher] = holders
+        self._somebody.set()
+        if self._now is not None:  # otherwise the first snapshot tells everybody
+            watcher.tell(_texts(standing(self._now)))
+
+    def leave(self, watcher: Watcher) -> None:
+        """Let a watcher go; without any nothing is asked."""
+        holders = self._watchers.pop(watcher, ())
+        self._identities.give_back(holders[:1])
+        self._tenants.give_back(holders[1:])
+        if not self._watchers:
+            self._somebody.clear()
+            self._now = None
+
+    async def run(self) -> None:
+        """Poll for ever; while ClickHouse does not answer nothing changes."""
+        while True:
+            await self._somebody.wait()
+            began = asyncio.get_running_loop().time()
+            try:
+                self.show(await self._pool.run(lambda client: take(client, datetime.now(UTC))))
+            except (Unreachable, ApiError) as error:
+                _LOG.warning("the live view stands still: %s", error)
+            await asyncio.sleep(max(0.05, _EVERY_SECONDS - (asyncio.get_running_loop().time() - began)))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Tell everybody what is new in a snapshot."""
+        if not self._watchers:
+            return
+        events = _texts(standing(snapshot) if self._now is None else changes(self._now, snapshot))
+        self._now = snapshot
+        for watcher in self._watchers:
+            watcher.tell(events)
+
+
+def _too_many(what: str) -> ApiError:
+    return ApiError(429, "too-many", f"{what}, which is as many as may be; close one", headers={"Retry-After": "60"})
+
+
+def _texts(events: Iterable[Event]) -> list[tuple[Event, str]]:
+    return [(event, encoded(event.body).decode()) for event in events]

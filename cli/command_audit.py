@@ -1,0 +1,45 @@
+"""What commands write to the audit log: that something begins, before it does, and how it ended."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from cli.settings import settings
+from sinks.fingerprints import require_secrets
+from storage.audit import Chain, Entry, open_chain
+from storage.audit_heads import HeadsFile
+
+
+@contextmanager
+def audited(client: Client, action: str, object_: str, details: dict[str, Any]) -> Iterator[None]:
+    """Do something audited: where the log cannot be written, it is not done.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse did not take the entry.
+    ConfigurationError
+        The secret is not the one that the database was filled with.
+    """
+    now = datetime.now(UTC)
+    require_secrets(client, settings().keys, now)
+    chain = open_chain(client, settings().secret, now)
+    _write(client, chain, action, object_, "begun", details)
+    try:
+        yield
+    except BaseException:
+        _write(client, chain, action, object_, "failed", details)
+        raise
+    _write(client, chain, action, object_, "ok", details)
+
+
+def _write(client: Client, chain: Chain, action: str, object_: str, outcome: str, details: dict[str, Any]) -> None:
+    chain.add(Entry(datetime.now(UTC), f"cli:{getpass.getuser()}", action, object_, outcome, details))
+    chain.flush(client)
+    HeadsFile(settings().audit_heads).publish(chain.head, datetime.now(UTC))

@@ -1,0 +1,109 @@
+"""Every command: where it is, and what it does in a line.
+
+A command's module is imported when it is run, not before: together they bring libraries that take seconds, and nobody
+who asks for a key figure needs Kafka.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import typer
+import typer.main
+from typer.core import MarkupMode, TyperCommand, TyperGroup
+
+MARKUP: Final[MarkupMode] = "markdown"
+
+
+class Command(NamedTuple):
+    """A command or a group of them: ``module:name``, and what ``romashka --help`` says about it."""
+
+    place: str
+    about: str
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "demo": Command(
+        "cli.commands.demo:run",
+        "Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.",
+    ),
+    "embedded": Command(
+        "cli.commands.embedded:run", "Run a Kafka broker and a ClickHouse database on this machine, without Docker."
+    ),
+    "init": Command(
+        "cli.commands.init:run",
+        "Write the passwords and keys of a new installation, all of them random. Never overwrites.",
+    ),
+    "topics": Command("cli.commands.kafka:topics", "Create the topics that are not there yet."),
+    "migrate": Command("cli.commands.doctor:migrate", "Create the database and apply the migrations it lacks."),
+    "worker": Command(
+        "cli.commands.worker:run",
+        "Consume the topics and write to ClickHouse until stopped. Run several: they share the partitions.",
+    ),
+    "simulate": Command(
+        "cli.commands.simulate:run", "Publish realistic traffic of several tenants, with labelled incidents."
+    ),
+    "replay": Command("cli.commands.kafka:replay", "Publish the events of a file, keyed by their tenant."),
+    "schema": Command(
+        "cli.commands.schema:run", "Write the JSON Schema of every event and the AsyncAPI document of the topics."
+    ),
+    "doctor": Command(
+        "cli.commands.doctor:run",
+        "Check every connection, topic, migration and setting; say what to do about each failure.",
+    ),
+    "backtest": Command(
+        "cli.commands.backtest:run",
+        "Run a detector over a series, as it would have judged it live, and show what it finds.",
+    ),
+    "kpi": Command("cli.commands.kpi_analyse:app", "Key figures: what they mean, and what they are."),
+    "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
+    "dead-letters": Command(
+        "cli.commands.dead_letters:app", "Rejected messages: list them, look at one, send them again."
+    ),
+    "insights": Command("cli.commands.insights:app", "What the detectors found: list it, look at one."),
+    "jobs": Command(
+        "cli.commands.jobs:app", "Periodic work over what is stored; the leading worker does it by itself."
+    ),
+    "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet."),
+    "dashboards": Command(
+        "cli.commands.dashboards:app", "Grafana's dashboards and alert rules, made from the KPI registry."
+    ),
+    "alerts": Command("cli.commands.alerts:app", "Alert rules: what there is, and what they would have done."),
+    "deployments": Command("cli.commands.deployments:app", "What went live when: marks on the dashboards."),
+    "access": Command("cli.commands.access:app", "Who may do what, in Kafka, ClickHouse and Grafana."),
+    "export": Command(
+        "cli.commands.export:run", "Export a table or a key figure. The file is there whole, or not at all."
+    ),
+    "schedule": Command("cli.commands.schedule:app", "Scheduled reports; the leading worker sends them."),
+    "api": Command("cli.commands.api:app", "The HTTP API, and the keys that open it."),
+    "collector": Command("cli.commands.collector:app", "Events over HTTP, and the keys of those who send them."),
+    "privacy": Command("cli.commands.privacy:app", "Personal data: erasing it, new keys, how long it is kept."),
+    "audit": Command("cli.commands.audit:app", "The audit log: who did what, and whether it is as it was written."),
+}
+
+
+def loaded(name: str) -> Any:
+    """Return the command of a name, as Typer runs it; imports its module."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    found = getattr(import_module(module), attribute)
+    holder = typer.Typer(rich_markup_mode=MARKUP)
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found)
+    return typer.main.get_group(holder).commands[name]
+
+
+class OnDemand(TyperGroup):
+    """A group that knows of every command what ``--help`` and the shell's completion say, and loads the one it runs."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, command in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=command.about, rich_markup_mode=MARKUP))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that is to be run."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known and loaded(known.name or ""), rest

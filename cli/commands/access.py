@@ -1,0 +1,178 @@
+"""``romashka access``: who may do what, in Kafka, ClickHouse and Grafana. Each may be run again at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from confluent_kafka import KafkaException
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cli.console import out
+from cli.grafana import Grafana, set_access
+from cli.settings import settings
+from models.counting import counted
+from models.errors import SettingsError, Unreachable
+from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
+from storage import access
+from storage.connection import connect
+from streams.kafka import Admin
+
+app = typer.Typer(help="Who may do what, in Kafka, ClickHouse and Grafana.", no_args_is_help=True)
+
+_ANSWER_SECONDS: Final = 10.0
+_MIN_PASSWORD = 16
+_TOPIC: Final = ResourceType.TOPIC
+_WRITES: Final = (AclOperation.WRITE, AclOperation.DESCRIBE)
+
+
+class Passwords(BaseSettings):
+    """The passwords that are given to the users of the dashboards; ``romashka init`` made them."""
+
+    model_config = SettingsConfigDict(env_prefix="ROMASHKA_", env_file=".env", extra="ignore", frozen=True)
+
+    worker_password: SecretStr = SecretStr("")
+    collector_password: SecretStr = SecretStr("")
+    api_password: SecretStr = SecretStr("")
+    executive_password: SecretStr = SecretStr("")
+    operations_password: SecretStr = SecretStr("")
+    analyst_password: SecretStr = SecretStr("")
+    grafana_url: str = "http://127.0.0.1:3000"
+    grafana_user: str = "romashka"
+    grafana_password: SecretStr = SecretStr("")
+
+    def get(self, name: str) -> str:
+        """Return ``ROMASHKA_<NAME>_PASSWORD``; one that is missing or short is a ``SettingsError`` that names it."""
+        password: SecretStr = getattr(self, f"{name}_password")
+        if len(password.get_secret_value()) < _MIN_PASSWORD:
+            raise SettingsError(
+                f"ROMASHKA_{name.upper()}_PASSWORD is missing or shorter than {_MIN_PASSWORD} characters; "
+                "'romashka init' makes one"
+            )
+        return password.get_secret_value()
+
+
+class TenantReader(BaseModel):
+    """An entry of the file of ``--readers``: somebody who sees the rows of some tenants only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    role: access.Role
+    password: Annotated[SecretStr, Field(min_length=_MIN_PASSWORD)]
+    tenants: Annotated[list[UUID], Field(min_length=1)]
+
+
+@app.command("clickhouse")
+def clickhouse(
+    readers: Annotated[
+        Path | None, typer.Option(help="JSON list of readers bound to tenants: name, role, password, tenants")
+    ] = None,
+) -> None:
+    """Create the users of worker, API, collector and dashboards, with roles, row policies, limits and quotas.
+
+    Run it after every `romashka migrate`: what a new table shows, and to whom, is decided here.
+
+    Example: `romashka access clickhouse --readers readers.json`
+    """
+    passwords = Passwords()
+    everyone = [
+        *(access.Reader(f"grafana_{role}", role, passwords.get(role)) for role in access.ROLES),
+        *(() if readers is None else _tenant_readers(readers)),
+    ]
+    with connect(settings().clickhouse) as client:
+        tables = access.apply(
+            client,
+            everyone,
+            worker_password=passwords.get("worker"),
+            collector_password=passwords.get("collector") if passwords.collector_password.get_secret_value() else "",
+            api_password=passwords.get("api") if passwords.api_password.get_secret_value() else "",
+        )
+    apart = counted(len(tables), "table")
+    out.print(f"{counted(len(everyone), 'reader')} and the user {access.WORKER}; rows kept apart in {apart}")
+
+
+@app.command("kafka")
+def kafka(
+    producer: Annotated[
+        list[str] | None, typer.Option(help="User name of a producer, as NAME or NAME:TOPIC[,TOPIC]; may be repeated")
+    ] = None,
+    worker: Annotated[str, typer.Option(help="User name of the workers; empty: leave their rights alone")] = "",
+) -> None:
+    """Let producers write to their topics and find them, and workers do their work, and nothing else.
+
+    Example: `romashka access kafka --producer chat:queries,outcomes --producer connectors:health --worker romashka`
+    """
+    config = settings()
+    rules = []
+    for one in producer or ([] if worker else ["producer"]):
+        name, topics = _producer(one)
+        rules += [_rule(_TOPIC, topic.name, name, right) for topic in topics for right in _WRITES]
+        out.print(f"{name} may write to {', '.join(topic.name for topic in topics)}", highlight=False)
+    if worker:
+        rules += _worker_rules(worker, config.kafka_group)
+        out.print(f"{worker} may do the work of workers in the group {config.kafka_group}", highlight=False)
+    admin = Admin(config.kafka)
+    admin.topics()
+    try:
+        for future in admin.client.create_acls(list(dict.fromkeys(rules)), request_timeout=_ANSWER_SECONDS).values():
+            future.result()
+    except KafkaException as error:
+        raise Unreachable(
+            f"Kafka at {config.kafka_bootstrap} did not take the rules ({error.args[0].str()}); it needs an "
+            "authorizer, and a user who may change it (ROMASHKA_KAFKA_USER)"
+        ) from error
+
+
+@app.command("grafana")
+def grafana() -> None:
+    """Create the teams of Grafana and say which folders each may see.
+
+    Example: `ROMASHKA_GRAFANA_URL=http://127.0.0.1:3000 romashka access grafana`
+    """
+    passwords = Passwords()
+    for line in set_access(Grafana(passwords.grafana_url, passwords.grafana_user, passwords.get("grafana"))):
+        out.print(line)
+
+
+def _producer(given: str) -> tuple[str, list[Topic]]:
+    """Return user and topics of ``NAME`` or ``NAME:TOPIC[,TOPIC]``."""
+    name, _, chosen = given.partition(":")
+    named = {topic.name: topic for topic in INGEST} | {topic.name.split(".")[1]: topic for topic in INGEST}
+    wanted = [one.strip() for one in chosen.split(",")] if chosen else [topic.name for topic in INGEST]
+    if not name or not set(wanted) <= named.keys():
+        raise SettingsError(
+            f"--producer is '{given}'; expected NAME or NAME:TOPIC[,TOPIC], of {', '.join(sorted(named))}"
+        )
+    return name, [named[one] for one in wanted]
+
+
+def _worker_rules(user: str, group: str) -> list[AclBinding]:
+    """Return what a worker needs: it reads events, moves queries, and tells of insights and dead letters."""
+    reads = [(topic, right) for topic in INGEST for right in (AclOperation.READ, AclOperation.DESCRIBE)]
+    writes = [(topic, right) for topic in (QUERIES, INSIGHTS, DEAD_LETTERS) for right in _WRITES]
+    return [
+        *(_rule(_TOPIC, topic.name, user, right) for topic, right in dict.fromkeys([*reads, *writes])),
+        _rule(ResourceType.GROUP, group, user, AclOperation.READ),
+    ]
+
+
+def _rule(kind: ResourceType, name: str, user: str, right: AclOperation) -> AclBinding:
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", right, AclPermissionType.ALLOW)
+
+
+def _tenant_readers(file: Path) -> list[access.Reader]:
+    try:
+        read = TypeAdapter(list[TenantReader]).validate_json(file.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise SettingsError(f"{file}: {where}: {first['msg']}") from None
+    return [access.Reader(one.name, one.role, one.password.get_secret_value(), tuple(one.tenants)) for one in read]

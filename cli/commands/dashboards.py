@@ -1,0 +1,131 @@
+"""``romashka dashboards``: the Grafana files, and the tabs as pages without Grafana."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from cli.arguments import tenant_id
+from cli.commands.simulate import progress
+from cli.console import err, out, styled
+from cli.settings import settings
+from cli.verification import stored_events
+from dashboards.files import FOLDER, drifted, write
+from dashboards.panel import Origin, Panel, Tab
+from dashboards.preview.charts import Answers
+from dashboards.preview.page import Facts, file_name, render
+from dashboards.preview.script import drawing_script
+from dashboards.tabs import ALL
+from kpis.scope import ALL_TENANTS, Scope, up_to_now
+from kpis.sql.dialect import Bound
+from models.counting import counted
+from models.errors import RomashkaError
+from storage.connection import connect
+from storage.reading import query_rows
+
+# Most of a small statement's time is its planning, which takes one core.
+_SIDE_BY_SIDE: Final = 2
+
+app = typer.Typer(help="Grafana's dashboards and alert rules, made from the KPI registry.", invoke_without_command=True)
+
+
+@app.callback()
+def dashboards(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail if a file is not as generated")] = False,
+    folder: Annotated[Path, typer.Option(help="Where Grafana's provisioning is")] = FOLDER,
+) -> None:
+    """Write the dashboards and alert rules that Grafana serves; `--check` fails on drift.
+
+    Example: `romashka dashboards --check`
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if check:
+        if wrong := drifted(folder):
+            raise RomashkaError(
+                f"not as generated: {', '.join(wrong)}. Change the definitions in dashboards/ or kpis/ instead, and "
+                "run 'romashka dashboards'"
+            )
+        out.print(f"everything under {folder} is as generated")
+        return
+    changed = write(folder)
+    out.print(
+        f"{counted(len(changed), 'file')} written under {folder}"
+        if changed
+        else f"everything under {folder} was up to date"
+    )
+
+
+@app.command()
+def preview(
+    target: Annotated[Path, typer.Option("--out", help="Folder to write the pages to")] = Path("preview"),
+    tenant: Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")] = "",
+    days: Annotated[
+        float | None, typer.Option(min=0.01, help="Days up to now; each tab's own range if not given")
+    ] = None,
+) -> None:
+    """Write every tab as one HTML page that needs neither Grafana nor a network, from what ClickHouse answers.
+
+    Example: `romashka dashboards preview --out preview --days 7`
+    """
+    whose = tenant_id("--tenant", tenant) if tenant else None
+    with connect(settings().clickhouse) as client:
+        pages = write_pages(client, target, lambda _: whose, days, datetime.now(UTC))
+        if stored_events(client) == 0:
+            out.print("ClickHouse holds no event yet, so the pages are empty; 'romashka demo' shows them with traffic")
+    out.print(f"open {pages[0].resolve().as_uri()}", soft_wrap=True)
+
+
+def write_pages(
+    client: Client, target: Path, whose: Callable[[Tab], UUID | None], days: float | None, now: datetime
+) -> list[Path]:
+    """Ask every panel's question and write the pages; return their paths. ``whose`` returns a tab's tenant, if any."""
+    scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in ALL}
+    asked = [(tab, panel) for tab in ALL for panel in tab.panels]
+    answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in ALL}
+    with progress() as bar, ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        task = bar.add_task("asking what the panels ask", total=len(asked))
+        found = pool.map(lambda one: _answers(client, one[1], scopes[one[0].uid]), asked)
+        for (tab, panel), rows in zip(asked, found, strict=True):
+            answers[tab.uid][panel.id] = rows
+            bar.advance(task)
+    target.mkdir(parents=True, exist_ok=True)
+    script = drawing_script()
+    pages = []
+    for tab in ALL:
+        scope = scopes[tab.uid]
+        words = "all tenants" if scope.tenant is ALL_TENANTS else f"tenant {scope.tenant}"
+        path = target / file_name(tab)
+        facts = Facts(scope.start, scope.end, words, now)
+        path.write_text(render(tab, answers[tab.uid], facts, ALL, script), encoding="utf-8")
+        pages.append(path)
+    return pages
+
+
+def _scope(tenant: UUID | None, start: datetime, end: datetime) -> Scope:
+    limit = up_to_now(end, start)
+    return Scope(limit - (end - start), limit, ALL_TENANTS if tenant is None else tenant)
+
+
+def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
+    if panel.origin is not Origin.TABLES:
+        return {}
+    dialect = Bound(scope)
+    try:
+        return {ref: query_rows(client, one.render(dialect), dialect.parameters) for ref, one in panel.asks.items()}
+    except RomashkaError:
+        err.print(styled("[red]panel {} ('{}') cannot be asked[/]", panel.id, panel.title))
+        raise
+
+
+def _span(tab: Tab) -> timedelta:
+    number, unit = int(tab.span.removeprefix("now-")[:-1]), tab.span[-1]
+    return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[unit]: number})

@@ -1,0 +1,71 @@
+"""``romashka deployments``: what went live when, marked on every time axis of the dashboards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from cli.arguments import After, Limit, after, moment, say_next, tenant_id
+from cli.console import out, table
+from cli.settings import settings
+from models.errors import SettingsError
+from models.insights import ALL_TENANTS_ID
+from storage.connection import connect
+from storage.deployments import NEWEST, Deployment, deployments, note
+
+app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    service: Annotated[str, typer.Argument(help="What was deployed, for example assistant")],
+    version: Annotated[str, typer.Argument(help="Which version of it")],
+    at: Annotated[str, typer.Option("--at", help="When, ISO-8601; now if not given")] = "",
+    tenant: Annotated[str, typer.Option(help="For this tenant only (its user_id); for all if not given")] = "",
+) -> None:
+    """Note a deployment; call it at the end of yours. Noting the same twice is one mark.
+
+    Example: `romashka deployments add assistant 2.14.0`
+    """
+    for name, text in (("SERVICE", service), ("VERSION", version)):
+        if not text.strip():
+            raise SettingsError(f"{name} is empty; expected a name, for example assistant or 2.14.0")
+    whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS_ID
+    deployed = Deployment(service, version, moment("--at", at) if at else datetime.now(UTC), whose)
+    with connect(settings().clickhouse) as client:
+        note(client, deployed)
+    out.print(f"noted: {service} {version} at {deployed.deployed_at:%Y-%m-%d %H:%M} UTC", highlight=False)
+
+
+@app.command("list")
+def list_(
+    days: Annotated[float, typer.Option(min=0.01, help="How many days back")] = 30,
+    limit: Limit = 1_000,
+    after_: After = "",
+) -> None:
+    """List what was deployed, the newest first.
+
+    Example: `romashka deployments list --days 7`
+    """
+    since = datetime.now(UTC) - timedelta(days=days)
+    last = after(after_, datetime, str, str, UUID)
+    before = Deployment(last[1], last[2], last[0], last[3]) if last else NEWEST
+    with connect(settings().clickhouse) as client:
+        found, more = deployments(client, since, limit, before)
+    say_next(more)
+    rows = [
+        (
+            f"{one.deployed_at:%Y-%m-%d %H:%M}",
+            one.service,
+            one.version,
+            "all" if one.user_id == ALL_TENANTS_ID else str(one.user_id),
+        )
+        for one in found
+    ]
+    if rows:
+        out.print(table("Deployments, the newest first", ("when (UTC)", "service", "version", "tenants"), rows))
+    else:
+        out.print("nothing was noted; 'romashka deployments add' notes one", highlight=False)

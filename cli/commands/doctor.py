@@ -1,0 +1,115 @@
+"""``romashka doctor`` and ``romashka migrate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import typer
+
+from cli.console import out, styled
+from cli.freshness import behind
+from cli.settings import Settings, settings
+from models.counting import counted
+from models.errors import RomashkaError
+from sinks import migrations
+from sinks.fingerprints import check_secrets
+from sinks.live_schema import differences, full_disks, probe
+from sinks.retention import apply_retention
+from storage.connection import connect
+from streams.kafka import missing_topics
+from streams.kafka_rights import check_worker_rights
+
+
+class Check(NamedTuple):
+    """One thing that must be right; ``look`` returns what it saw, or raises with what to do."""
+
+    about: str
+    look: Callable[[Settings], str]
+
+
+def _secret(config: Settings) -> str:
+    with connect(config.clickhouse) as client:
+        unknown = check_secrets(client, config.keys)
+    noted = (
+        "not used on this database yet" if config.pseudonym_key_id in unknown else "the one that filled this database"
+    )
+    return f"{counted(len(config.secret), 'byte')}, key id {config.pseudonym_key_id}, {noted}"
+
+
+def _topics(config: Settings) -> str:
+    if lacking := missing_topics(config.kafka):
+        raise RomashkaError(f"missing: {', '.join(topic.name for topic in lacking)}; run 'romashka topics'")
+    check_worker_rights(config.kafka, config.kafka_group)
+    return f"every topic is at {config.kafka_bootstrap}, with the rights that a worker needs"
+
+
+def _clickhouse(config: Settings) -> str:
+    migrations.require_current(config.clickhouse)
+    with connect(config.clickhouse) as client:
+        if found := [*differences(client), *full_disks(client)]:
+            raise RomashkaError(
+                f"{'; '.join(found)}. Restore what is missing, or free some space; a backup has the tables"
+            )
+        probe(client)
+        if words := behind(client):
+            raise RomashkaError(words)
+    return (
+        f"{counted(len(migrations.known()), 'migration')} applied to '{config.clickhouse_database}' at "
+        f"{config.clickhouse_url}, "
+        "every column is as it should be, a probe row was written and read, conversations counted up to the last minute"
+    )
+
+
+def _api(config: Settings) -> str:
+    # The API's servers take long to import.
+    from cli.api_server import check, configuration  # noqa: PLC0415
+
+    check(configuration(config))
+    with_redis = "Redis" if config.redis_url.get_secret_value() else "no Redis"
+    return f"settings can be used, {with_redis}, {'sign-in by OIDC' if config.oidc_issuer else 'API keys alone'}"
+
+
+CHECKS = (
+    Check("Kafka", _topics),
+    Check("ClickHouse", _clickhouse),
+    Check("Secret", _secret),
+    Check("API", _api),
+)
+
+
+def run() -> None:
+    """Check every connection, topic, migration and setting; say what to do about each failure.
+
+    Example: `romashka doctor`
+    """
+    config = settings()
+    out.print(styled("[green]✔[/] Settings: readable"))
+    failed = False
+    for check in CHECKS:
+        try:
+            seen = check.look(config)
+        except RomashkaError as error:
+            failed = True
+            out.print(styled("[red]✘[/] {}: {}", check.about, error), soft_wrap=True)
+        else:
+            out.print(styled("[green]✔[/] {}: {}", check.about, seen), soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def migrate() -> None:
+    """Create the database and apply the migrations it lacks.
+
+    Example: `ROMASHKA_CLICKHOUSE_URL=http://127.0.0.1:8123 romashka migrate`
+    """
+    config = settings()
+    applied = migrations.migrate(config.clickhouse)
+    if config.retention_days:
+        with connect(config.clickhouse) as client:
+            for name, days in apply_retention(client, config.retention_days).items():
+                out.print(f"{name} keeps its rows for {counted(days, 'day')}", highlight=False)
+    for migration in applied:
+        out.print(styled("applied [bold]{}_{}[/]", f"{migration.version:04d}", migration.name))
+    if not applied:
+        out.print("every migration was applied already")

@@ -1,0 +1,105 @@
+"""``romashka jobs``: the leader's periodic work, listed and done by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
+
+import typer
+
+from cli.console import err, out, table
+from cli.settings import Settings, settings
+from models.errors import RomashkaError, SettingsError
+from models.insight_message import key_of, value_of
+from models.insights import Insight
+from models.topics import INSIGHTS
+from sinks.clickhouse import ClickHouseSink
+from sinks.insight_rows import insight_rows, latest
+from storage.connection import ClickHouseAddress, connect
+from streams.bulk_producer import BulkProducer, Message
+from streams.job import Job
+
+app = typer.Typer(help="Periodic work over what is stored; the leading worker does it by itself.", no_args_is_help=True)
+
+_ANSWER_SECONDS = 300
+
+
+class Done(NamedTuple):
+    """How one run of a job went; ``failure`` is empty where it went well."""
+
+    job: Job
+    insights: int
+    seconds: float
+    failure: str = ""
+
+
+@app.command("list")
+def list_() -> None:
+    """Show every job and how often the leading worker does it.
+
+    Example: `romashka jobs list`
+    """
+    config = settings()
+    rows = [(job.name, job.every) for job in _jobs(config)]
+    out.print(table("Jobs of the leading worker", ("job", "every"), rows))
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="Which job; see romashka jobs list")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every job, one after the other")] = False,
+) -> None:
+    """Do a job now, whatever its turn, and tell what it found. Doing it twice changes nothing.
+
+    Example: `romashka jobs run --all`
+    """
+    config = settings()
+    jobs = _jobs(config)
+    if every == bool(name):
+        raise SettingsError("name one job, or give --all; see 'romashka jobs list'")
+    chosen = [job for job in jobs if every or job.name == name]
+    if not chosen:
+        raise SettingsError(f"there is no job '{name}'; there are {', '.join(job.name for job in jobs)}")
+    with BulkProducer(config.kafka) as producer, err.status("") as status:
+        done = []
+        for job in chosen:
+            status.update(f"{job.name} ...")
+            done.append(run_job(job, config.clickhouse, producer))
+    rows = [(one.job.name, f"{one.seconds:.1f}", one.insights, one.failure or "done") for one in done]
+    out.print(table("Jobs", ("job", "seconds", "insights", "outcome"), rows, right=("seconds", "insights")))
+    if any(one.failure for one in done):
+        raise RomashkaError("not every job could be done; the table says why")
+
+
+def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Done:
+    """Do a job, write what it found and publish it."""
+    started = time.monotonic()
+    try:
+        with connect(address, answer_seconds=_ANSWER_SECONDS) as client:
+            found = latest(job.run(client, datetime.now(UTC)))
+        _tell(found, address, producer)
+        if job.confirm is not None:
+            job.confirm()
+    except RomashkaError as error:
+        return Done(job, 0, time.monotonic() - started, str(error))
+    except Exception as error:  # noqa: BLE001 - a bug in one job is a line of the table; the others are done
+        return Done(job, 0, time.monotonic() - started, f"unexpected {type(error).__name__}: {error}")
+    return Done(job, len(found), time.monotonic() - started)
+
+
+def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: BulkProducer) -> None:
+    if not insights:
+        return
+    ClickHouseSink(address).write("predictive_insights", insight_rows(insights))
+    for one in insights:
+        producer.send(Message(INSIGHTS.name, key_of(one).encode(), value_of(one)))
+    producer.flush()
+
+
+def _jobs(config: Settings) -> tuple[Job, ...]:
+    # What makes and sends reports takes long to import, and every command imports this module.
+    from cli.leader_jobs import every_job  # noqa: PLC0415 - its imports take a second
+
+    return every_job(config)

@@ -1,0 +1,296 @@
+"""``romashka kpi``: the key figures, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.text import Text
+
+from cli.arguments import tenant_id, time_range
+from cli.console import err, out, styled, table
+from cli.formats import Format, Printed, print_rows
+from cli.freshness import say_if_behind
+from cli.settings import settings
+from kpis import display, docs
+from kpis.display import interval, notes
+from kpis.kpi import Kpi, Unit
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
+from kpis.registry import ALL, get
+from models.errors import SettingsError, Unreachable
+from models.tenant_names import name_of
+from storage.connection import connect
+from storage.reading import query_rows
+from storage.tenant_names import tenant_names
+
+app = typer.Typer(help="Key figures: what they mean, and what they are.", no_args_is_help=True)
+
+_DAYS: Final = 30
+_SUMMARY: Final = (
+    "query_count",
+    "query_success_rate",
+    "latency_p95_ms",
+    "data_freshness_hours",
+    "integration_uptime",
+    "sync_success_rate",
+    "conversation_count",
+    "data_utilization_rate",
+    "durable_resolution_rate",
+    "reopen_rate",
+    "handoff_rate",
+    "csat",
+    "resolution_time_minutes",
+    "conversion_rate",
+    "confidence_with_data",
+    "confidence_without_data",
+)
+_COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
+
+
+Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
+Provider = Annotated[str, typer.Option(help="Only this integration")]
+QueryType = Annotated[str, typer.Option(help="Only this kind of query")]
+Channel = Annotated[str, typer.Option(help="Only this channel")]
+Country = Annotated[str, typer.Option(help="Only this country")]
+Segment = Annotated[str, typer.Option(help="Only this customer segment")]
+Start = Annotated[
+    str, typer.Option("--from", help="From this time on, ISO-8601, or a day; without an offset in --time-zone")
+]
+End = Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")]
+Range = Annotated[
+    str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ... [30d]")
+]
+By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
+Zone = Annotated[
+    str, typer.Option("--time-zone", help="On whose clocks ranges and steps are, for example Europe/Berlin")
+]
+
+
+@app.command("list")
+def list_(format_: Printed = Format.TABLE) -> None:
+    """List every key figure.
+
+    Example: `romashka kpi list --format csv`
+    """
+    rows = [
+        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.good, "area": kpi.area.value}
+        for kpi in ALL.values()
+    ]
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
+        return
+    for area in dict.fromkeys(row["area"] for row in rows):
+        cells = [(row["id"], row["title"], row["unit"]) for row in rows if row["area"] == area]
+        out.print(table(area, ("id", "what it is", "unit"), cells))
+
+
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka kpi list' shows it")],
+    sql: Annotated[bool, typer.Option("--sql", help="Also the statement that ClickHouse is asked")] = False,
+) -> None:
+    """Show what a key figure means and how it is computed.
+
+    Example: `romashka kpi show durable_resolution_rate`
+    """
+    kpi = get(id_)
+    out.print(styled("[bold]{}[/]  ({}, version {})", kpi.title, kpi.id, kpi.version))
+    out.print(kpi.meaning, highlight=False)
+    for name, value in docs.facts(kpi).items():
+        out.print(styled("  [dim]{}[/]{}", f"{name:<16}", value))
+    if sql:
+        statement = build_query([kpi.id], last_days(_DAYS, datetime.now(UTC), ALL_TENANTS)).sql
+        out.print("\n" + _formatted(statement), highlight=False, soft_wrap=True)
+
+
+def _formatted(sql: str) -> str:
+    """Return a statement as ClickHouse itself lays it out, or as it is where ClickHouse does not answer."""
+    try:
+        with connect(settings().clickhouse) as client:
+            return str(query_rows(client, "SELECT formatQuery({sql:String}) AS sql", {"sql": sql})[0]["sql"])
+    except Unreachable:
+        err.print("ClickHouse does not answer: the statement is not laid out in lines.", style="dim")
+        return sql
+
+
+@app.command("get")
+def get_(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more, as 'romashka kpi list' shows them")],
+    tenant: Tenant = "",
+    provider: Provider = "",
+    query_type: QueryType = "",
+    channel: Channel = "",
+    country: Country = "",
+    segment: Segment = "",
+    start: Start = "",
+    end: End = "",
+    range_: Range = "",
+    by: By = None,
+    every: Annotated[Interval | None, typer.Option(help="Make it a time series in such steps")] = None,
+    time_zone: Zone = "UTC",
+    durable_days: Annotated[
+        int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")
+    ] = 7,
+    format_: Printed = Format.TABLE,
+) -> None:
+    """Get key figures of a time range.
+
+    Example: `romashka kpi get csat reopen_rate --by country --from 2026-11-01 --format csv`
+    """
+    first, limit = time_range(start, end, range_, time_zone, datetime.now(UTC))
+    scope = Scope(
+        start=first,
+        end=limit,
+        tenant=tenant_id("--tenant", tenant) if tenant else ALL_TENANTS,
+        provider=provider or None,
+        query_type=query_type or None,
+        channel=channel or None,
+        country=country or None,
+        segment=segment or None,
+        time_zone=time_zone,
+        durable_days=durable_days,
+    )
+    _answer([get(id_) for id_ in ids], scope, by or [], every, format_)
+
+
+@app.command()
+def summary(
+    tenant: Tenant = "",
+    provider: Provider = "",
+    start: Start = "",
+    end: End = "",
+    range_: Range = "",
+    by: By = None,
+    time_zone: Zone = "UTC",
+    format_: Printed = Format.TABLE,
+) -> None:
+    """Get the figures that people ask for most, those that can be split and narrowed as asked.
+
+    Example: `romashka kpi summary --by provider --from 2026-11-01`
+    """
+    needed = {*(by or []), *(["provider"] if provider else [])}
+    ids = [id_ for id_ in _SUMMARY if needed <= set(get(id_).dimensions)]
+    if not ids:
+        raise SettingsError(
+            f"no figure of the summary can be split by {', '.join(sorted(needed))}; see 'romashka kpi show'"
+        )
+    get_(
+        ids,
+        tenant=tenant,
+        provider=provider,
+        start=start,
+        end=end,
+        range_=range_,
+        by=by,
+        time_zone=time_zone,
+        format_=format_,
+    )
+
+
+@app.command("docs")
+def docs_(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file is out of date")] = False,
+) -> None:
+    """Write docs/kpis.md anew from the definitions.
+
+    Example: `romashka kpi docs --check`
+    """
+    file = Path("docs/kpis.md")
+    text = docs.markdown()
+    if check:
+        if not file.exists() or file.read_text() != text:
+            raise SettingsError("docs/kpis.md is not what the definitions say; run 'romashka kpi docs'")
+        return
+    file.write_text(text)
+    err.print(f"wrote {file}")
+
+
+def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interval | None, format_: Format) -> None:
+    query = build_query([kpi.id for kpi in kpis], scope, by, every)
+    with connect(settings().clickhouse) as client:
+        rows = query_rows(client, *query)
+        say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)
+        names = tenant_names(client) if "tenant" in by and format_ is Format.TABLE else {}
+    keys = [*dict.fromkeys(by), *(["time"] if every else [])]
+    if format_ is not Format.TABLE:
+        print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
+        return
+    span = shown_range(scope)
+    if not rows:
+        out.print(f"{span}: no data")
+    elif not keys:
+        _one_by_one(kpis, rows[0], scope, span)
+    else:
+        for row in rows if names else ():
+            row["tenant"] = name_of(row["tenant"], names)
+        _side_by_side(kpis, rows, keys, scope, span)
+
+
+def shown_range(scope: Scope) -> str:
+    """Return a range on the clocks of its time zone, with the zone's name."""
+    first, limit = (one.astimezone(scope.zone) for one in (scope.start, scope.end))
+    return f"{first:%Y-%m-%d %H:%M} to {limit:%Y-%m-%d %H:%M} {scope.time_zone}"
+
+
+def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str) -> None:
+    """Print a figure a line, with what to know about it below."""
+    cells = [(kpi.title, _coloured(kpi, row), interval(kpi, row), f"{row[f'{kpi.id}_n'] or 0:,.0f}") for kpi in kpis]
+    out.print(table(span, ("figure", "value", "95 % between", "n"), cells, right=("value", "95 % between", "n")))
+    _print_notes([(kpi.title, note) for kpi in kpis for note in notes(kpi, row, scope)])
+
+
+def _side_by_side(
+    kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str
+) -> None:
+    """Print a line for each part, and a table for as many figures as fit beside each other."""
+    together = 4
+    for first in range(0, len(kpis), together):
+        some = kpis[first : first + together]
+        cells = [(*(_key(row[key], scope) for key in keys), *(_marked(kpi, row) for kpi in some)) for row in rows]
+        titles = [kpi.title for kpi in some]
+        out.print(table(span if not first else "", (*keys, *titles), cells, right=titles))
+    found = {(kpi.title, note) for row in rows for kpi in kpis for note in notes(kpi, row, scope)}
+    thin = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
+    _print_notes(sorted((title, note) for title, note in found if title not in thin))
+    if thin:
+        out.print("? too little data to rely on, - none at all", style="dim", highlight=False)
+
+
+def _print_notes(found: Sequence[tuple[str, str]]) -> None:
+    for title, note in found:
+        out.print(f"{title}: {note}", style="dim", highlight=False)
+
+
+def _coloured(kpi: Kpi, row: dict[str, Any]) -> Text:
+    value, n = row[kpi.id], row[f"{kpi.id}_n"]
+    colour = "" if kpi.unit is Unit.COUNT else _COLOURS[kpi.state(value, n)]
+    return Text(display.shown(kpi.unit, value), style=colour)
+
+
+def _marked(kpi: Kpi, row: dict[str, Any]) -> Text:
+    thin = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.is_thin(row[f"{kpi.id}_n"])
+    return _coloured(kpi, row) + " ?" if thin else _coloured(kpi, row)
+
+
+def _key(value: Any, scope: Scope) -> str:
+    if isinstance(value, datetime):
+        local = value.replace(tzinfo=UTC).astimezone(scope.zone)
+        return f"{local:%Y-%m-%d}" if not (local.hour or local.minute) else f"{local:%Y-%m-%d %H:%M}"
+    return str(value) or "(not given)"
+
+
+def _record(kpi: Kpi, row: dict[str, Any], keys: Sequence[str], scope: Scope) -> dict[str, Any]:
+    return {
+        "id": kpi.id,
+        "version": kpi.version,
+        **{key: row[key] for key in keys},
+        "value": row[kpi.id],
+        "n": row[f"{kpi.id}_n"],
+        "low": row.get(f"{kpi.id}_low"),
+        "high": row.get(f"{kpi.id}_high"),
+        "unit": kpi.unit.value,
+        "note": "; ".join(notes(kpi, row, scope)),
+    }

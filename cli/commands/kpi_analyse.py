@@ -1,0 +1,104 @@
+"""``romashka kpi analyse``: tables that answer one question each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from cli.arguments import tenant_id, time_range
+from cli.commands.kpi import Range, Zone, app, shown_range
+from cli.console import out, table
+from cli.formats import Format, Printed, print_rows
+from cli.freshness import say_if_behind
+from cli.settings import settings
+from kpis.analyses.catalogue import ANALYSES, get
+from kpis.analyses.incident_cost import fault_of
+from kpis.scope import ALL_TENANTS, AllTenants, Scope
+from models.errors import SettingsError
+from models.insights import ALL_TENANTS_ID
+from storage.connection import connect
+from storage.reading import query_rows
+
+
+@app.command()
+def analyse(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
+    tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
+    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601, or a day")] = "",
+    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it")] = "",
+    range_: Range = "",
+    provider: Annotated[str, typer.Option(help="Only conversations with this integration; whose fault it was")] = "",
+    channel: Annotated[str, typer.Option(help="Only this channel")] = "",
+    country: Annotated[str, typer.Option(help="Only this country (DE)")] = "",
+    segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
+    insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
+    time_zone: Zone = "UTC",
+    format_: Printed = Format.TABLE,
+) -> None:
+    """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
+
+    Example: `romashka kpi analyse gaps --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --from 2026-03-01 --to 2026-04-01`
+    """
+    analysis = get(name)
+    now = datetime.now(UTC)
+    with connect(settings().clickhouse) as client:
+        if insight:
+            scope = _of_insight(client, insight, now)
+        else:
+            first, limit = time_range(start, end, range_, time_zone, now)
+            scope = Scope(first, limit, _who(tenant), provider=provider or None)
+        scope = replace(
+            scope,
+            time_zone=time_zone,
+            channel=channel or None,
+            country=country or None,
+            segment=segment or None,
+            as_of=now,
+        )
+        rows = analysis.finish(query_rows(client, *analysis.query(scope)))
+        say_if_behind(client, empty=not rows)
+    _print(f"{analysis.meaning}, {shown_range(scope)}", rows, format_)
+
+
+def _who(tenant: str) -> UUID | AllTenants:
+    if not tenant:
+        raise SettingsError("whose conversations? give --tenant with a user_id, or --tenant all")
+    return ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant)
+
+
+def _of_insight(client: Client, insight: str, now: datetime) -> Scope:
+    """Return the range of the fault that an insight tells of, up to now while it goes on."""
+    found = query_rows(client, *fault_of(tenant_id("--insight", insight)))
+    if not found:
+        raise SettingsError(f"no insight {insight} that is about an integration; 'romashka insights list' shows them")
+    (fault,) = found
+    end = fault["ended_at"].replace(tzinfo=UTC) if fault["ended_at"] else now
+    who = ALL_TENANTS if fault["user_id"] == ALL_TENANTS_ID else fault["user_id"]
+    return Scope(fault["started_at"].replace(tzinfo=UTC), end, who, provider=fault["integration_provider"])
+
+
+def _print(title: str, rows: Sequence[dict[str, Any]], format_: Format) -> None:
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
+    elif rows:
+        columns = [name for name in rows[0] if name != "user_id" or len({row["user_id"] for row in rows}) > 1]
+        right = [name for name in columns if any(isinstance(row[name], int | float | Decimal) for row in rows)]
+        out.print(table(title, columns, ([_shown(row[name]) for name in columns] for row in rows), right=right))
+    else:
+        out.print(f"{title}: nothing", highlight=False)
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell as people read it."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, float):
+        return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
+    return f"{cell:,}" if isinstance(cell, int | Decimal) and not isinstance(cell, bool) else str(cell)

@@ -1,0 +1,171 @@
+"""``romashka privacy``: erasing a customer or a tenant, and giving pseudonyms a new key."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any, Final, NamedTuple
+from uuid import UUID, uuid4
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from cli.arguments import tenant_id
+from cli.command_audit import audited
+from cli.console import out, table
+from cli.settings import Settings, settings
+from jobs.privacy import rekey as rekey_rows
+from models.counting import counted
+from reports.kept_files import UNSEARCHABLE, naming, report_files
+from sinks.privacy import Erasure, PrivacyStore
+from sinks.retention import retention as retention_of
+from storage.connection import connect
+from storage.dead_letter_store import DeadLetterStore
+from storage.payload_cipher import PayloadCipher
+from streams.kafka import topic_retention
+from streams.pseudonyms import Pseudonymiser
+
+app = typer.Typer(help="Personal data: erasing it, new keys, how long it is kept.", no_args_is_help=True)
+_ANSWER_SECONDS: Final = 3_600
+# Where Kafka does not say how long it keeps messages, the longest that we create topics with.
+_USUAL_RETENTION: Final = timedelta(days=14)
+
+
+class Done(NamedTuple):
+    """What was done in one place."""
+
+    place: str
+    what: str
+    rows: int | str = ""
+
+
+@app.command()
+def erase(
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")],
+    customer: Annotated[str, typer.Option(help="Customer id as producers send it; the whole tenant without")] = "",
+    exports: Annotated[
+        Path | None, typer.Option(help="Folder with exported files; those that name the customer or tenant are deleted")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation")] = False,
+) -> None:
+    """Erase a customer, or a whole tenant, wherever they are; say what cannot be erased and when it expires.
+
+    Of a customer the counts stay and the identity goes: a random value takes the pseudonym's place, so every figure
+    remains what it was. Of a tenant every row goes, and figures of all tenants together no longer hold it. The audit
+    log has a signed record.
+
+    Example: `romashka privacy erase --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --customer anna@example.com`
+    """
+    config = settings()
+    user_id = tenant_id("--tenant", tenant)
+    what = f"customer of tenant {user_id}" if customer else f"tenant {user_id} with everything of it"
+    if not yes:
+        typer.confirm(f"Erase the {what}? This cannot be undone", abort=True)
+    now = datetime.now(UTC)
+    kept = topic_retention(config.kafka)
+    erasure = _erasure(config, user_id, customer, now, max([_USUAL_RETENTION, *kept.values()]))
+    with connect(config.clickhouse, answer_seconds=_ANSWER_SECONDS) as client:
+        details: dict[str, Any] = {"erasure": str(erasure.id), "whole_tenant": erasure.whole_tenant}
+        with audited(client, "privacy.erase", str(user_id), details):
+            done = _erase(config, client, erasure, customer, exports)
+            details["erased"] = {one.place: one.rows for one in done}
+    done += [
+        Done(f"Kafka {name}", f"cannot be erased; expires by {now + age:%Y-%m-%d %H:%M} UTC")
+        for name, age in kept.items()
+    ]
+    done.append(Done("audit log", "kept: it names tenants and no customers"))
+    out.print(table(f"Erasure {erasure.id}", ("place", "what was done", "rows"), done, right=("rows",)))
+    out.print(
+        "Not known to this program: reports that were mailed, files exported elsewhere, backups of the database.",
+        "Counts, sums and returns remain what they were; nothing leads to the customer any more."
+        if customer
+        else "Figures of all tenants together no longer hold this tenant, in the past neither.",
+        f"Until {erasure.expires_at:%Y-%m-%d} the leader erases again what a restarted worker reads again from Kafka.",
+        sep="\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("rekey")
+def rekey() -> None:
+    """Give stored pseudonyms of old keys (ROMASHKA_PSEUDONYM_OLD_KEYS) the new key. The leader does it every hour, too.
+
+    Example: `romashka privacy rekey`
+    """
+    config = settings()
+    details = {"old_keys": [key_id for key_id, _ in config.old_keys]}
+    with (
+        connect(config.clickhouse, answer_seconds=_ANSWER_SECONDS) as client,
+        audited(client, "privacy.rekey", config.pseudonym_key_id, details),
+    ):
+        count = rekey_rows(client, pseudonymiser(config))
+    out.print(f"{counted(count, 'pseudonym')} now under key {config.pseudonym_key_id}", highlight=False)
+
+
+@app.command("retention")
+def retention() -> None:
+    """Show for how many days each table keeps its rows; ROMASHKA_RETENTION_DAYS and 'romashka migrate' change it.
+
+    Example: `romashka privacy retention`
+    """
+    with connect(settings().clickhouse) as client:
+        rows = sorted(retention_of(client).items())
+    out.print(table("Retention", ("table", "days"), rows, right=("days",)))
+
+
+def pseudonymiser(config: Settings) -> Pseudonymiser:
+    """Return what makes pseudonyms with these settings."""
+    return Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)
+
+
+def _erasure(config: Settings, user_id: UUID, customer: str, now: datetime, kept: timedelta) -> Erasure:
+    names = pseudonymiser(config).under_every_key(user_id.bytes, customer) if customer else []
+    return Erasure(
+        uuid4(), user_id, not customer, names, f"erased.{token_hex(16)}", now, now + kept + timedelta(days=1)
+    )
+
+
+def _erase(config: Settings, client: Client, erasure: Erasure, customer: str, exports: Path | None) -> list[Done]:
+    store = PrivacyStore(client)
+    store.remember(erasure)  # first: what is cut short is gone on with
+    files = report_files(client, erasure.user_id)
+    letters = DeadLetterStore(client, PayloadCipher(config.secret, [secret for _, secret in config.old_keys]))
+    found, closed = letters.matching(_Names(str(erasure.user_id), customer).stand_in)
+    letters.delete(found)
+    done = [Done("table dead_letters", "deleted", len(found))]
+    if closed:
+        done.append(Done("table dead_letters", "do not open with the keys that are set, kept", closed))
+    words = erasure.pseudonyms if customer else [str(erasure.user_id)]
+    searched = [one for one in exports.rglob("*") if one.is_file()] if exports is not None else []
+    doomed = [*(naming(files, words) if customer else files), *naming(searched, words)]
+    for file in dict.fromkeys(doomed):
+        file.unlink()
+    done.append(Done("files of reports and exports", "deleted", len(set(doomed))))
+    drawn = [one for one in files if one.suffix in UNSEARCHABLE and one.exists()]
+    if drawn:
+        done.append(Done("reports in PDF", "kept: reports name no customers", len(drawn)))
+    action = "deleted" if erasure.whole_tenant else "made anonymous, or deleted where about the person alone"
+    return done + [Done(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
+
+
+class _Names(NamedTuple):
+    """What a dead letter is looked through for."""
+
+    tenant: str
+    customer: str
+
+    def stand_in(self, key: bytes, raw: bytes) -> bool:
+        """Whether a message is of the tenant, or names the customer."""
+        if not self.customer:
+            return self.tenant.encode() == key.lower() or self.tenant.encode() in raw.lower()
+        wanted = unicodedata.normalize("NFKC", self.customer).strip().casefold()
+        return any(wanted in unicodedata.normalize("NFKC", text).casefold() for text in _readings(raw))
+
+
+def _readings(raw: bytes) -> list[str]:
+    """Return a message as text, as it is and with its escapes undone."""
+    text = raw.decode("utf-8", "replace")
+    return [text, text.encode("ascii", "backslashreplace").decode("unicode_escape", "replace")]

@@ -1,0 +1,184 @@
+"""``romashka report``: reports made from ClickHouse."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import typer
+
+from cli.arguments import After, Limit, after, moment, say_next, tenant_id
+from cli.console import err, out, styled, table
+from cli.formats import Format, Printed, print_rows
+from cli.settings import settings
+from kpis.period import period
+from kpis.scope import ALL_TENANTS
+from models.errors import SettingsError
+from reports.compose import compose
+from reports.render import render
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, zone_of
+from reports.store import Wanted, made, save
+from storage.connection import connect
+
+app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
+
+
+Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
+
+
+@app.command()
+def generate(
+    type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="What it is about")] = ReportType.EXECUTIVE,
+    tenant: Tenant = "",
+    format_: Annotated[ReportFormat | None, typer.Option("--format", help="pdf, or what --out ends in")] = None,
+    range_: Annotated[
+        str, typer.Option("--range", help="Range up to --to (24h, 30d, 1M, 1Q, 1y) or last-week, last-month, ...")
+    ] = "30d",
+    end: Annotated[
+        str, typer.Option("--to", help="End of the range, ISO-8601, or a day of --time-zone; now if not given")
+    ] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of days and times, for example Europe/Berlin")] = "UTC",
+    integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
+    name: Annotated[str, typer.Option(help="Its title")] = "",
+    summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,
+    charts: Annotated[bool, typer.Option(help="With charts and tables in detail")] = True,
+    detailed: Annotated[bool, typer.Option(help="With more figures by integration")] = False,
+    recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
+    raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
+    options: Annotated[
+        Path | None, typer.Option(help="All of the above from a JSON file with the body of POST /v1/reports")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="File to write; named by type and day if not given")
+    ] = None,
+) -> None:
+    """Make a report and note it in the list of reports.
+
+    Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
+    """
+    now = datetime.now(UTC)
+    whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS
+    if options is not None:
+        document = _read(options)
+        until = moment("--to", end, zone_of(document)) if end else now
+        request = from_document(whose, document, until)
+    else:
+        until = moment("--to", end, time_zone) if end else now
+        start, stop = period(range_, until, time_zone, "--range")
+        request = ReportRequest(
+            name=name or f"{type_.value.capitalize()} report",
+            type=type_,
+            format=format_ or _format_of(target),
+            tenant=whose,
+            start=start,
+            end=stop,
+            integrations=tuple(integration or ()),
+            parts=Parts(summary, charts, detailed, recommendations, raw),
+            time_zone=time_zone,
+        )
+    _check_ending(target, request.format)
+    path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}.{request.format}")
+    began = time.monotonic()
+    with connect(settings().clickhouse) as client:
+        with err.status("asking ClickHouse and setting the pages ..."):
+            report = compose(client, request, now)
+            content = render(report)
+        _write(path, content)
+        took = time.monotonic() - began
+        save(client, report, path, took_ms=round(took * 1000), size=len(content))
+    out.print(
+        styled("[bold green]✔[/] {} ({} KiB, {} s)", path, f"{len(content) / 1024:,.0f}", f"{took:.1f}"),
+        soft_wrap=True,
+    )
+
+
+@app.command("list")
+def list_(
+    tenant: Tenant = "",
+    days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
+    limit: Limit = 1_000,
+    after_: After = "",
+    format_: Printed = Format.TABLE,
+) -> None:
+    """List the reports that were made.
+
+    Example: `romashka report list --days 7`
+    """
+    since = datetime.now(UTC) - timedelta(days=days)
+    wanted = Wanted(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
+    if last := after(after_, datetime, UUID):
+        wanted = wanted._replace(before=(last[0], last[1]))
+    with connect(settings().clickhouse) as client:
+        rows, more = made(client, wanted)
+    say_next(more)
+    if format_ is not Format.TABLE:
+        print_rows(rows, format_)
+        return
+    cells = [
+        (
+            str(row["id"])[:8],
+            row["title"],
+            row["type"],
+            row["format"],
+            f"{row['data_period_start']:%Y-%m-%d} to {row['data_period_end']:%Y-%m-%d}",
+            f"{row['file_size_bytes'] / 1024:,.0f} KiB",
+            f"{row['created_at']:%Y-%m-%d %H:%M}",
+        )
+        for row in rows
+    ]
+    out.print(table("Reports", ("id", "title", "type", "format", "period", "size", "made"), cells, right=("size",)))
+
+
+@app.command("open")
+def open_(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id, as 'list' shows it")],
+) -> None:
+    """Open a report with the program that this machine has for it.
+
+    Example: `romashka report open 5f3a9c01`
+    """
+    with connect(settings().clickhouse) as client:
+        rows, _ = made(client, Wanted(datetime.now(UTC) - timedelta(days=800), id_prefix=id_.lower()))
+    if len(rows) != 1:
+        raise SettingsError(f"{len(rows)} reports begin with '{id_}'; 'romashka report list' shows them")
+    url = str(rows[0]["file_url"])
+    if not Path(unquote(urlsplit(url).path)).exists():
+        raise SettingsError(f"{url} is not there any more; make the report again")
+    out.print(url, soft_wrap=True)
+    typer.launch(url)
+
+
+def _format_of(target: Path | None) -> ReportFormat:
+    ending = "" if target is None else target.suffix.removeprefix(".")
+    return ReportFormat(ending) if ending in set(ReportFormat) else ReportFormat.PDF
+
+
+def _check_ending(target: Path | None, format_: ReportFormat) -> None:
+    """Refuse a file whose name says another format than it would have."""
+    ending = "" if target is None else target.suffix.removeprefix(".").lower()
+    if ending in set(ReportFormat) and ending != format_:
+        raise SettingsError(f"--out ends in .{ending}, but the report would be {format_}; make them the same")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {path} ({error.strerror})") from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path} must hold one JSON object with the report's options")
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SettingsError(f"cannot write {path} ({error.strerror}); give another --out") from error

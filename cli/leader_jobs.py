@@ -1,0 +1,44 @@
+"""The jobs of the leading worker, with what only the outermost layer may read: settings, environment, clock."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from dotenv import dotenv_values
+
+from cli.console import log_to_stderr
+from cli.settings import Settings
+from jobs.privacy import privacy_jobs
+from jobs.registry import leader_jobs
+from reports.delivery import ChannelNotifier
+from reports.schedule_job import report_job
+from reports.schedule_runner import ScheduleRunner
+from reports.webhook import AddressGuard
+from streams.grafana_live import LivePush
+from streams.job import Job
+from streams.pseudonyms import Pseudonymiser
+
+
+def every_job(config: Settings) -> tuple[Job, ...]:
+    """Return all jobs in the order of ``romashka jobs run --all``."""
+    live = LivePush(config.grafana_url, config.grafana_live_token.get_secret_value()) if config.grafana_url else None
+    return (
+        *leader_jobs(config.clickhouse, config.secret),
+        *privacy_jobs(Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)),
+        report_job(schedule_runner(config)),
+        *([live.job()] if live is not None else []),
+    )
+
+
+def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
+    """Return all jobs, in a process that may have just begun: its log lines go where the worker's do."""
+    log_to_stderr(config.log_format)
+    return every_job(config)
+
+
+def schedule_runner(config: Settings) -> ScheduleRunner:
+    """Return what sends scheduled reports."""
+    variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    courier = ChannelNotifier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))
+    return ScheduleRunner(config.reports_dir, courier, lambda: datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""Customers: churn, upsell and needs, learned from delayed labels."""

@@ -1,0 +1,251 @@
+"""Which customers are likely to leave, why, and what to do about it.
+
+A customer has left who cancels, or who does not come within 30 days. Thirty days is the shortest horizon that is longer
+than the usual gap of nearly all customers of a chat (so silence means something) and short enough that a model has its
+first labels after a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import exp
+from statistics import NormalDist
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from detectors.customers.customer_features import CustomerFacts, common_features
+from detectors.customers.customer_scores import CustomerScore
+from detectors.customers.delayed_model import MIN_LABELS, MIN_MOMENTS, VERSION, Counts
+from detectors.customers.labels import Task
+from detectors.tail_probability import count_bound, count_deviation
+from models.counting import counted
+from models.insights import Insight, Severity, insight_id
+
+CHURN: Final = Task("churn", timedelta(days=30), ("cancelled",), silence=True)
+
+# What a reader needs at most; further factors move the odds little.
+_MAX_FACTORS: Final = 4
+_MIN_CONTRIBUTION: Final = 0.1
+_NEW_DAYS: Final = 60
+# Without a model: a silence that a customer of this pace would keep by chance once in two hundred times.
+_OVERDUE_CHANCE: Final = 0.005
+_OVERDUE_VISITS: Final = 4
+# A wave: at least this many at once, half as many again as usual, and not by chance.
+_MIN_WAVE, _WAVE_RATIO, _WAVE_DEVIATIONS = 5, 1.5, 4.0
+
+_ACTIONS: Final = {
+    "silence": "Write to them about their last open matter before offering anything.",
+    "fewer": "Ask what changed: they come less often than they used to.",
+    "satisfaction": "Have a person call them: their satisfaction fell.",
+    "unresolved": "Go through their unresolved conversations and close what is open.",
+    "slow": "Route them to a person first: their matters take long.",
+    "failures": "Repair the integration queries that failed in their conversations, and tell them so.",
+    "value": "Show them what they have not tried yet: they use less than others.",
+    "new": "Offer help with the first steps: they are new and have seen little yet.",
+}
+
+
+class Reason(NamedTuple):
+    """A group of features that say the same thing, and what it is in the words of this customer's facts."""
+
+    topic: str
+    features: tuple[str, ...]
+    words: str
+
+
+def churn_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
+    """Return what the model looks at (docs/models/churn.md)."""
+    return common_features(facts, at)
+
+
+def factors(facts: CustomerFacts, contributions: Mapping[str, float], at: datetime) -> list[tuple[str, str]]:
+    """Return what raises this customer's risk, the strongest first: (topic, words)."""
+    weighed = [(sum(contributions.get(name, 0.0) for name in one.features), one) for one in _reasons(facts, at)]
+    found = sorted((pair for pair in weighed if pair[0] >= _MIN_CONTRIBUTION), key=lambda pair: -pair[0])
+    return [(reason.topic, reason.words) for _, reason in found[:_MAX_FACTORS]]
+
+
+def overdue(facts: CustomerFacts, at: datetime) -> bool:
+    """Whether the silence is one that a customer of this pace would hardly keep by chance; needs no labels."""
+    return facts.visits >= _OVERDUE_VISITS and exp(-facts.silent_days(at) / facts.usual_gap_days) < _OVERDUE_CHANCE
+
+
+def risk(standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[str, float]) -> Insight:
+    """Return the insight of a customer whose episode is open."""
+    at, probability = standing.scored_at, standing.probability or 0.0
+    found = factors(facts, contributions, at)
+    actions = [_ACTIONS[topic] for topic, _ in found] or [_ACTIONS["silence"]]
+    worth = facts.value / max((at - facts.first_at) / timedelta(days=30), 1.0)
+    money = f" So far they brought {worth:.2f} in 30 days (your currency)." if worth > 0 else ""
+    return _insight(
+        standing,
+        title=f"{_name(facts.customer_id)} may leave ({probability:.0%} within {CHURN.horizon.days} days)",
+        summary=f"The usual risk of your customers is {standing.prior:.0%}.{money}",
+        observed=round(facts.silent_days(at), 1),
+        expected=round(facts.usual_gap_days, 1),
+        factors=[words for _, words in found],
+        actions=actions[:2],
+    )
+
+
+def unlearned(standing: CustomerScore, facts: CustomerFacts, counts: Counts) -> Insight:
+    """Return the insight of a customer who is overdue while there are too few labels for a model: no probability."""
+    at = standing.scored_at
+    words = _silence(facts, at)
+    return _insight(
+        standing,
+        kind="overdue_customer",
+        title=f"{_name(facts.customer_id)} is overdue: {words}",
+        summary=(
+            f"The model knows too little for a probability: it has {counted(counts.labels, 'label')} of "
+            f"{counted(counts.moments, 'week')} and needs {MIN_LABELS} of {MIN_MOMENTS}. At this "
+            "customer's pace so long a silence is rare."
+        ),
+        observed=round(facts.silent_days(at), 1),
+        expected=round(facts.usual_gap_days, 1),
+        factors=[words],
+        actions=[_ACTIONS["silence"]],
+    )
+
+
+def closed(standing: CustomerScore) -> Insight:
+    """Return the insight of a customer whose episode ended."""
+    name = _name(standing.customer_id)
+    if standing.ended == "recovered":
+        return _insight(
+            standing, title=f"{name} is no longer at risk of leaving", summary="The risk fell back to the usual."
+        )
+    silent = f"They cancelled, or have been silent for {CHURN.horizon.days} days and count as gone."
+    return _insight(standing, title=f"{name} has left", summary=silent)
+
+
+def wave(user_id: UUID, at_risk: int, customers: int, usual_share: float, at: datetime) -> Insight | None:
+    """Return an insight where many more of a tenant's customers are at risk than usual, else ``None``.
+
+    ``usual_share`` is the share at risk in the weeks before; ``at`` the beginning of this week.
+    """
+    expected = max(usual_share * customers, 0.5)
+    deviation = count_deviation(at_risk, expected, 0.0)
+    if at_risk < max(_MIN_WAVE, _WAVE_RATIO * expected) or deviation < _WAVE_DEVIATIONS:
+        return None
+    return Insight(
+        id=insight_id("churn_risk", user_id, "wave", at),
+        user_id=user_id,
+        insight_type="churn_risk",
+        kind="churn_wave",
+        severity="critical",
+        status="open",
+        started_at=at,
+        ended_at=None,
+        updated_at=at,
+        title=f"{at_risk} of {counted(customers, 'customer')} at risk at once, usually {expected:.0f}",
+        summary="Many customers became likely to leave in the same week: look for one cause before calling each.",
+        confidence_score=NormalDist().cdf(deviation),
+        predicted_value=float(at_risk),
+        observed=float(at_risk),
+        expected=round(expected, 1),
+        lower=count_bound(expected, 0.0, -2.6),
+        upper=count_bound(expected, 0.0, 2.6),
+        unit="customers",
+        contributing_factors=(f"{at_risk / customers:.0%} of the customers are at risk, usually {usual_share:.0%}",),
+        recommended_actions=(
+            "Compare with integration incidents, prices and releases of the last weeks.",
+            "Answer the common cause in one message rather than case by case.",
+        ),
+        model_version=VERSION,
+    )
+
+
+def _insight(
+    standing: CustomerScore,
+    *,
+    title: str,
+    summary: str,
+    kind: str = "churn_risk",
+    observed: float | None = None,
+    expected: float | None = None,
+    factors: Sequence[str] = (),
+    actions: Sequence[str] = (),
+) -> Insight:
+    started = standing.started_at or standing.scored_at
+    return Insight(
+        id=insight_id("churn_risk", standing.user_id, standing.customer_id, started),
+        user_id=standing.user_id,
+        insight_type="churn_risk",
+        kind=kind,
+        severity=_severity(standing.probability),
+        status="open" if standing.is_open else "closed",
+        started_at=started,
+        ended_at=standing.ended_at,
+        updated_at=standing.ended_at or standing.scored_at,
+        title=title,
+        summary=summary,
+        confidence_score=standing.probability,
+        customer_id=standing.customer_id,
+        observed=observed,
+        expected=expected,
+        unit="days since the last visit",
+        contributing_factors=tuple(factors),
+        recommended_actions=tuple(actions),
+        model_version=VERSION,
+    )
+
+
+def _severity(probability: float | None) -> Severity:
+    if probability is None:
+        return "info"
+    return "critical" if probability >= 0.8 else "warning" if probability >= 0.4 else "info"
+
+
+def _reasons(facts: CustomerFacts, at: datetime) -> list[Reason]:
+    age = (at - facts.first_at) / timedelta(days=1)
+    known = [
+        Reason("silence", ("recency", "overdue"), _silence(facts, at)),
+        Reason(
+            "fewer",
+            ("visits_30d", "visits_90d", "frequency"),
+            f"{_times(facts.visits_30d)} in the last 30 days, {_times(facts.visits_before_30d)} in the 30 before",
+        ),
+        Reason(
+            "unresolved",
+            ("unresolved",),
+            f"left unresolved: {counted(facts.unresolved_90d, 'conversation')} of 90 days",
+        ),
+        Reason(
+            "failures", ("failures",), f"failed for them in 90 days: {counted(facts.failures_90d, 'integration query')}"
+        ),
+        Reason(
+            "value",
+            ("value",),
+            f"brought {facts.value / facts.visits:.2f} a visit, others {facts.usual_value_per_visit:.2f}",
+        ),
+    ]
+    if age < _NEW_DAYS:
+        known.append(Reason("new", ("age",), f"first seen {counted(round(age), 'day')} ago"))
+    if facts.satisfaction is not None and facts.satisfaction_before is not None:
+        words = f"satisfaction {facts.satisfaction:.1f} in the last 30 days, {facts.satisfaction_before:.1f} before"
+        known.append(Reason("satisfaction", ("satisfaction_trend",), words))
+    if facts.resolution_minutes is not None:
+        known.append(
+            Reason(
+                "slow",
+                ("resolution",),
+                f"solving takes {counted(round(facts.resolution_minutes), 'minute')} on average",
+            )
+        )
+    return known
+
+
+def _silence(facts: CustomerFacts, at: datetime) -> str:
+    silent = f"no visit for {counted(round(facts.silent_days(at)), 'day')}"
+    return silent if facts.visits < 2 else f"{silent}, usually every {max(facts.usual_gap_days, 1):.0f}"
+
+
+def _times(count: int) -> str:
+    return counted(count, "visit") if count else "no visit"
+
+
+def _name(customer_id: str) -> str:
+    # A pseudonym is its key's id, a dot and 32 digits: the first few tell customers of a tenant apart.
+    return f"Customer {customer_id.rpartition('.')[2][:8]}" if customer_id else "This tenant"

@@ -1,0 +1,139 @@
+"""What is known of a customer at a moment, from events strictly before it: facts in SQL, features in Python."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import log, log1p
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from models.query import Query
+
+# Who was silent for longer has left by the definition of the label (detectors.customers.churn): nobody to be predicted.
+ACTIVE: Final = timedelta(days=30)
+# With one visit there is no gap yet; the usual one of a customer is drawn towards this until there are more.
+_TYPICAL_GAP_DAYS: Final = 30.0
+_TYPICAL_MINUTES: Final = 15.0
+_DAY: Final = timedelta(days=1)
+
+# Sums and means are of decimals and whole numbers: of floats they would differ in the last bit from run to run.
+# A tenant that never names a customer is one subject as a whole: its rows have an empty customer_id.
+_FACTS: Final = """
+WITH {at:DateTime64(3, 'UTC')} AS at,
+failed AS
+(
+    SELECT user_id, customer_id, count() AS failures
+    FROM integration_query_metrics FINAL
+    WHERE created_at >= at - INTERVAL 90 DAY AND created_at < at AND NOT query_success AND error_kind != 'not_found'
+    GROUP BY user_id, customer_id
+),
+thoughts AS
+(
+    SELECT user_id, customer_id, avg(conversion_probability) AS conversion_probability
+    FROM conversation_intelligence FINAL
+    WHERE created_at >= at - INTERVAL 30 DAY AND created_at < at
+    GROUP BY user_id, customer_id
+)
+SELECT
+    user_id,
+    customer_id,
+    min(created_at) AS first_at,
+    max(created_at) AS last_at,
+    uniqExact(conversation_id) AS visits,
+    uniqExactIf(conversation_id, created_at >= at - INTERVAL 30 DAY) AS visits_30d,
+    uniqExactIf(conversation_id, created_at >= at - INTERVAL 60 DAY AND created_at < at - INTERVAL 30 DAY)
+        AS visits_before_30d,
+    uniqExactIf(conversation_id, created_at >= at - INTERVAL 90 DAY) AS visits_90d,
+    sum(coalesce(business_value_generated, 0)) AS money,
+    toFloat64(money) AS value,
+    toFloat64(sum(money) OVER (PARTITION BY user_id))
+        / sum(visits) OVER (PARTITION BY user_id) AS usual_value_per_visit,
+    toFloat64(avgIf(customer_satisfaction_score, created_at >= at - INTERVAL 30 DAY)) AS satisfaction,
+    toFloat64(avgIf(customer_satisfaction_score, created_at < at - INTERVAL 30 DAY)) AS satisfaction_before,
+    countIf(created_at >= at - INTERVAL 90 DAY AND outcome_type IN ('unresolved', 'abandoned', 'escalated', 'reopened'))
+        AS unresolved_90d,
+    toFloat64(avgIf(resolution_time_minutes, created_at >= at - INTERVAL 90 DAY)) AS resolution_minutes,
+    countIf(outcome_type = 'upsold') AS upsells,
+    countIf(outcome_type = 'converted') AS conversions,
+    any(failed.failures) AS failures_90d,
+    any(thoughts.conversion_probability) AS conversion_probability,
+    maxIf(created_at, outcome_type = 'cancelled') AS cancelled_at
+FROM (SELECT * FROM conversation_outcomes FINAL WHERE created_at < at) AS ends
+LEFT JOIN failed USING (user_id, customer_id)
+LEFT JOIN thoughts USING (user_id, customer_id)
+WHERE customer_id != ''
+    OR user_id NOT IN (SELECT user_id FROM conversation_outcomes WHERE customer_id != '' AND created_at < at)
+GROUP BY user_id, customer_id
+HAVING last_at >= at - toIntervalSecond({active:UInt64}) AND cancelled_at < last_at
+ORDER BY user_id, customer_id
+"""
+
+
+class CustomerFacts(NamedTuple):
+    """What happened with a customer before a moment; columns of ``facts_query``.
+
+    ``value`` is in the tenant's currency; ``satisfaction`` (of the last 30 days), ``satisfaction_before`` (1 to 5),
+    ``resolution_minutes`` and ``conversion_probability`` are ``None`` where nothing was said.
+    """
+
+    user_id: UUID
+    customer_id: str
+    first_at: datetime
+    last_at: datetime
+    visits: int
+    visits_30d: int
+    visits_before_30d: int
+    visits_90d: int
+    value: float
+    usual_value_per_visit: float
+    satisfaction: float | None = None
+    satisfaction_before: float | None = None
+    unresolved_90d: int = 0
+    resolution_minutes: float | None = None
+    upsells: int = 0
+    conversions: int = 0
+    failures_90d: int = 0
+    conversion_probability: float | None = None
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> CustomerFacts:
+        """Return a row of ``facts_query``; a mean of nothing is nothing."""
+        values = {name: row[name] for name in cls._fields}
+        known: dict[str, Any] = {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124
+        return cls(**known)
+
+    @property
+    def usual_gap_days(self) -> float:
+        """Days between visits, drawn towards 30 while there are few."""
+        return ((self.last_at - self.first_at) / _DAY + _TYPICAL_GAP_DAYS) / self.visits
+
+    def silent_days(self, at: datetime) -> float:
+        """Days since the last visit."""
+        return (at - self.last_at) / _DAY
+
+
+def facts_query(at: datetime, active: timedelta = ACTIVE) -> Query:
+    """Return the facts of every customer known at a moment, seen within ``active`` before it and not cancelled."""
+    return Query(_FACTS, {"at": at, "active": int(active.total_seconds())})
+
+
+def common_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
+    """Return what churn and upsell both look at: recency, frequency, age, value, satisfaction, trouble."""
+    relative = facts.value / facts.visits / facts.usual_value_per_visit if facts.usual_value_per_visit > 0 else 0.0
+    return {
+        "recency": log1p(facts.silent_days(at)),
+        "frequency": log(facts.visits),
+        "age": log1p((at - facts.first_at) / _DAY),
+        "value": log1p(relative),
+        "overdue": log1p(facts.silent_days(at) / facts.usual_gap_days),
+        "visits_30d": log1p(facts.visits_30d),
+        "visits_90d": log1p(facts.visits_90d),
+        "satisfaction_trend": _trend(facts.satisfaction, facts.satisfaction_before),
+        "unresolved": (facts.unresolved_90d + 0.25) / (facts.visits_90d + 1.0),
+        "resolution": log1p(_TYPICAL_MINUTES if facts.resolution_minutes is None else facts.resolution_minutes),
+        "failures": log1p(facts.failures_90d / (facts.visits_90d + 1.0)),
+    }
+
+
+def _trend(now: float | None, before: float | None) -> float:
+    return 0.0 if now is None or before is None else now - before

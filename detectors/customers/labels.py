@@ -1,0 +1,98 @@
+"""Delayed labels: what was seen of a customer at a moment, what became of them, and when that was known.
+
+A snapshot waits in a durable queue until its label arrives: at once when what it waits for happens, else at its due
+date. Models learn labels at their due date, also those that arrived before: positives that are learned early and
+negatives that are learned late make a young model believe that everybody leaves (docs/models/churn.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+from zlib import crc32
+
+_EPOCH: Final = datetime(1970, 1, 5, tzinfo=UTC)  # a Monday
+
+
+class Task(NamedTuple):
+    """What is predicted.
+
+    A label is positive when one of ``outcomes`` comes within ``horizon`` of the snapshot, and also, where
+    ``silence`` says so, when the customer does not come at all; else it is negative, which is known at the horizon.
+    """
+
+    model: str
+    horizon: timedelta
+    outcomes: tuple[str, ...]
+    silence: bool
+
+
+class Snapshot(NamedTuple):
+    """What was known of a customer (of a tenant as a whole where ``customer_id`` is empty) at a moment."""
+
+    user_id: UUID
+    customer_id: str
+    at: datetime
+    due_at: datetime
+    features: dict[str, float]
+
+
+class Label(NamedTuple):
+    """What became of the customer of a snapshot, and when that was known."""
+
+    snapshot: Snapshot
+    positive: bool
+    arrived_at: datetime
+
+
+class LabelOutcome(NamedTuple):
+    """What happened from a snapshot until its due date or until now, whichever is earlier."""
+
+    snapshot: Snapshot
+    happened_at: datetime | None
+    visits: int
+
+
+def slots(first_event: datetime, now: datetime, every: timedelta, most: int) -> list[datetime]:
+    """Return the moments of snapshots after the first event up to now, at most the last ``most``, oldest first.
+
+    They are multiples of ``every`` from a Monday 00:00 UTC on, so that every run finds the same ones.
+    """
+    last = _EPOCH + (now - _EPOCH) // every * every
+    count = min(most, max(0, -(-(last - first_event) // every)))
+    return [last - number * every for number in range(count - 1, -1, -1)]
+
+
+def without(snapshots: Sequence[Snapshot], queued: Collection[tuple[UUID, str, datetime]]) -> list[Snapshot]:
+    """Return the snapshots that are not queued yet; a customer is in the queue once for each moment."""
+    fresh = {(one.user_id, one.customer_id, one.at): one for one in snapshots}
+    return [one for key, one in fresh.items() if key not in queued]
+
+
+def resolve(task: Task, fates: Sequence[LabelOutcome], now: datetime) -> list[Label]:
+    """Return the labels that have arrived by now; the other snapshots go on waiting."""
+    labels = []
+    for fate in fates:
+        due = fate.snapshot.due_at
+        if fate.happened_at is not None and fate.happened_at <= min(due, now):
+            labels.append(Label(fate.snapshot, positive=True, arrived_at=fate.happened_at))
+        elif due <= now:
+            labels.append(Label(fate.snapshot, positive=task.silence and fate.visits == 0, arrived_at=due))
+    return labels
+
+
+def in_order(labels: Sequence[Label]) -> Iterator[tuple[Snapshot | None, Label | None]]:
+    """Yield snapshots at their moments and labels at their due dates: ``(snapshot, None)`` or ``(None, label)``.
+
+    Labels that are due at the moment of a snapshot come before it. What happens at one moment is ordered by a hash:
+    by tenant or by age, a model that learns step by step would follow each tenant in turn.
+    """
+    events: list[tuple[datetime, bool, int, int]] = []
+    for number, label in enumerate(labels):
+        mixed = crc32(f"{label.snapshot.user_id}{label.snapshot.customer_id}{label.snapshot.at}".encode())
+        events.append((label.snapshot.due_at, False, mixed, number))
+        events.append((label.snapshot.at, True, mixed, number))
+    for _, is_snapshot, _, number in sorted(events):
+        yield (labels[number].snapshot, None) if is_snapshot else (None, labels[number])

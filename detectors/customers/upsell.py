@@ -1,0 +1,322 @@
+"""Which customers are likely to buy more, and which tenants could use another integration.
+
+The label of a customer is an outcome ``upsold`` within 30 days; conversions are a feature, because a first sale is not
+yet more of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import log, log1p
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from detectors.customers.calibration import share_interval
+from detectors.customers.customer_features import CustomerFacts, common_features
+from detectors.customers.customer_scores import CustomerScore
+from detectors.customers.delayed_model import VERSION
+from detectors.customers.labels import Task
+from models.counting import counted
+from models.histogram import nearest_rank_of
+from models.insights import Insight, insight_id
+from models.query import Query
+
+UPSELL: Final = Task("upsell", timedelta(days=30), ("upsold",), silence=False)
+
+_MAX_FACTORS: Final = 3
+_MIN_CONTRIBUTION: Final = 0.1
+# Another provider is worth proposing where so many tenants are alike, and half of all such would use it, as far as so
+# few can tell (the lower end of an interval of 90 %).
+_MIN_TENANTS, _MIN_SHARE, _MIN_ALIKE = 5, 0.5, 0.34
+_MAX_PROVIDERS: Final = 2
+# Busy hours this near to the rate limit, at a tenant that grows by so much in four weeks, are a case for more.
+_PRESSURE, _GROWTH = 0.8, 1.1
+
+_ACTIONS: Final = {
+    "growth": "Offer the next larger plan while their use grows.",
+    "bought": "Propose what goes with what they bought.",
+    "intent": "Follow up on the offer they asked about.",
+    "content": "Ask them for more now: they are content.",
+}
+
+_VALUES: Final = f"""
+SELECT user_id, toFloat64({nearest_rank_of("groupArray(business_value_generated)", 0.5)}) AS typical, count() AS sales
+FROM conversation_outcomes FINAL
+WHERE outcome_type = 'upsold' AND business_value_generated > 0 AND created_at < {{at:DateTime64(3, 'UTC')}}
+GROUP BY user_id
+"""  # noqa: S608 - our own
+_CONNECTED: Final = """
+SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
+FROM integration_health_history
+WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+GROUP BY user_id, integration_provider
+UNION DISTINCT
+SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
+FROM integration_query_metrics
+WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+GROUP BY user_id, integration_provider
+"""
+
+
+_USE: Final = f"""
+WITH {{at:DateTime64(3, 'UTC')}} AS at,
+limits AS
+(
+    SELECT user_id, integration_provider,
+        toFloat64({nearest_rank_of("groupArray(api_rate_limit_usage)", 0.95)}) AS limit_usage
+    FROM integration_health_history
+    WHERE created_at >= at - INTERVAL 14 DAY AND created_at < at AND api_rate_limit_usage IS NOT NULL
+    GROUP BY user_id, integration_provider
+)
+SELECT user_id, toString(integration_provider) AS provider, any(limits.limit_usage) AS limit_usage,
+    sumIf(w.queries, w.window_start >= at - INTERVAL 28 DAY) AS queries,
+    sumIf(w.queries, w.window_start < at - INTERVAL 28 DAY) AS queries_before,
+    min(w.window_start) < at - INTERVAL 55 DAY AS covered
+FROM (SELECT * FROM query_windows FINAL WHERE window_start >= at - INTERVAL 56 DAY AND window_start < at) AS w
+INNER JOIN limits USING (user_id, integration_provider)
+GROUP BY user_id, integration_provider
+"""  # noqa: S608 - our own
+
+
+class Use(NamedTuple):
+    """How much a tenant uses an integration: queries of four weeks and of the four before, and of its rate limit.
+
+    ``limit_usage`` is the share that 95 % of two weeks' health events stayed below; ``covered`` says that the history
+    reaches back eight weeks.
+    """
+
+    user_id: UUID
+    provider: str
+    limit_usage: float
+    queries: int
+    queries_before: int
+    covered: bool
+
+
+class Typical(NamedTuple):
+    """The median value of a tenant's own upsells, and of how many."""
+
+    value: float
+    sales: int
+
+
+def values_query(at: datetime) -> Query:
+    """Return what an upsell is typically worth to each tenant, from its own sales before a moment."""
+    return Query(_VALUES, {"at": at})
+
+
+def connected_query(at: datetime) -> Query:
+    """Return which providers each tenant used in the 30 days before a moment."""
+    return Query(_CONNECTED, {"at": at})
+
+
+def use_query(at: datetime) -> Query:
+    """Return the columns of ``Use`` of each integration that has a rate limit."""
+    return Query(_USE, {"at": at})
+
+
+def upsell_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
+    """Return what the model looks at: the common features, growth, what was bought before, and shown intent."""
+    intent = 0.1 if facts.conversion_probability is None else facts.conversion_probability
+    return {
+        **common_features(facts, at),
+        "growth": log((facts.visits_30d + 1.0) / (facts.visits_before_30d + 1.0)),
+        "upsells": log1p(facts.upsells),
+        "conversions": log1p(facts.conversions),
+        "intent": intent,
+        "satisfaction": 3.5 if facts.satisfaction is None else facts.satisfaction,
+    }
+
+
+def factors(facts: CustomerFacts, contributions: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return what raises this customer's chance, the strongest first: (topic, words)."""
+    known = [
+        (
+            ("growth", "visits_30d", "visits_90d", "frequency"),
+            (
+                "growth",
+                f"{counted(facts.visits_30d, 'visit')} in the last 30 days, {facts.visits_before_30d} in the 30 before",
+            ),
+        ),
+        (
+            ("upsells", "conversions", "value"),
+            (
+                "bought",
+                (
+                    f"bought {counted(facts.conversions + facts.upsells, 'time')}, "
+                    f"{facts.upsells} of them more than before"
+                ),
+            ),
+        ),
+    ]
+    if facts.satisfaction is not None:
+        words = f"satisfaction {facts.satisfaction:.1f} of 5 in the last 30 days"
+        known.append((("satisfaction", "satisfaction_trend"), ("content", words)))
+    if facts.conversion_probability is not None:
+        words = f"conversations of 30 days led to a sale with {facts.conversion_probability:.0%} on average"
+        known.append((("intent",), ("intent", words)))
+    weighed = [(sum(contributions.get(name, 0.0) for name in names), said) for names, said in known]
+    found = sorted((pair for pair in weighed if pair[0] >= _MIN_CONTRIBUTION), key=lambda pair: -pair[0])
+    return [said for _, said in found[:_MAX_FACTORS]]
+
+
+def opportunity(
+    standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[str, float], typical: Typical | None
+) -> Insight:
+    """Return the insight of a customer whose episode is open; without sales of the tenant's own it has no value."""
+    found, probability = factors(facts, contributions), standing.probability or 0.0
+    name = f"Customer {facts.customer_id.rpartition('.')[2][:8]}" if facts.customer_id else "This tenant"
+    worth = "No upsell of yours has a value yet, so none is expected here."
+    if typical is not None:
+        median = f"{typical.value:.2f} (median of {typical.sales})"
+        worth = f"Your upsells are worth {median}; that times the chance is expected."
+    return _insight(
+        standing,
+        title=f"{name} is likely to buy more ({probability:.0%} within {UPSELL.horizon.days} days)",
+        summary=f"The usual chance of your customers is {standing.prior:.0%}. {worth}",
+        expected_value=None if typical is None else round(probability * typical.value, 2),
+        factors=[words for _, words in found],
+        actions=[_ACTIONS[topic] for topic, _ in found][:2] or ["Offer what similar customers bought."],
+    )
+
+
+def closed(standing: CustomerScore) -> Insight:
+    """Return the insight of a customer whose episode ended."""
+    why = {"recovered": "The chance fell back to the usual.", "gone": "They left, or have been silent for a month."}
+    return _insight(standing, title="An upsell opportunity has passed", summary=why[standing.ended])
+
+
+def larger_plan(use: Use, at: datetime) -> Insight | None:
+    """Return that a tenant grows into the limit of an integration, else ``None``; ``at`` begins the period."""
+    if not use.covered or use.limit_usage < _PRESSURE or use.queries < _GROWTH * max(use.queries_before, 1):
+        return None
+    growth = use.queries / max(use.queries_before, 1) - 1.0
+    return Insight(
+        id=insight_id("upsell_opportunity", use.user_id, f"plan/{use.provider}", at),
+        user_id=use.user_id,
+        insight_type="upsell_opportunity",
+        kind="larger_plan",
+        severity="info",
+        status="open",
+        started_at=at,
+        ended_at=None,
+        updated_at=at,
+        title=f"Use of {use.provider} grows into its rate limit",
+        summary="A plan with a higher limit would carry the growth; nothing is known of what it is worth.",
+        confidence_score=None,  # a case for a plan, and no probability of anything
+        integration_provider=use.provider,
+        observed=use.limit_usage,
+        expected=_PRESSURE,
+        unit="share of the rate limit",
+        contributing_factors=(
+            f"busy hours use {use.limit_usage:.0%} of the rate limit",
+            f"{counted(use.queries, 'query')} in four weeks, {growth:.0%} more than in the four before",
+        ),
+        recommended_actions=(f"Offer the next larger plan for {use.provider}.",),
+        model_version=VERSION,
+    )
+
+
+def unconnected(connected: Mapping[UUID, frozenset[str]], at: datetime) -> list[Insight]:
+    """Return which provider a tenant lacks that most tenants like it use; ``at`` is the beginning of the period.
+
+    Tenants are alike as far as the providers they use are the same (Jaccard index).
+    """
+    found = []
+    for user_id, own in connected.items():
+        alike = {
+            other: len(own & theirs) / len(own | theirs)
+            for other, theirs in connected.items()
+            if other != user_id and len(own & theirs) / len(own | theirs) >= _MIN_ALIKE
+        }
+        if len(alike) < _MIN_TENANTS:
+            continue
+        total = sum(alike.values())
+        lacking = {provider for other in alike for provider in connected[other]} - own
+        shares = {
+            provider: sum(weight for other, weight in alike.items() if provider in connected[other]) / total
+            for provider in lacking
+        }
+        users = {provider: sum(provider in connected[other] for other in alike) for provider in lacking}
+        spans = {provider: share_interval(count, len(alike)) for provider, count in users.items()}
+        best = sorted(
+            (provider for provider in lacking if min(shares[provider], spans[provider][0]) >= _MIN_SHARE),
+            key=lambda p: (-shares[p], p),
+        )
+        found += [
+            _missing(user_id, own, p, share=shares[p], using=users[p], alike=len(alike), span=spans[p], at=at)
+            for p in best[:_MAX_PROVIDERS]
+        ]
+    return found
+
+
+def _missing(
+    user_id: UUID,
+    own: frozenset[str],
+    provider: str,
+    *,
+    share: float,
+    using: int,
+    alike: int,
+    span: tuple[float, float],
+    at: datetime,
+) -> Insight:
+    return Insight(
+        id=insight_id("upsell_opportunity", user_id, provider, at),
+        user_id=user_id,
+        insight_type="upsell_opportunity",
+        kind="unconnected_provider",
+        severity="info",
+        status="open",
+        started_at=at,
+        ended_at=None,
+        updated_at=at,
+        title=f"{provider} is not connected, but {using} of {counted(alike, 'similar tenant')} use it",
+        summary=(
+            f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}. Of all such tenants, "
+            f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {alike} can tell."
+        ),
+        confidence_score=None,
+        integration_provider=provider,
+        observed=0.0,
+        expected=round(share, 4),
+        lower=round(span[0], 4),
+        upper=round(span[1], 4),
+        unit="share of similar tenants",
+        contributing_factors=(f"{using} of {counted(alike, 'similar tenant')} use {provider}",),
+        recommended_actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
+        model_version=VERSION,
+    )
+
+
+def _insight(
+    standing: CustomerScore,
+    *,
+    title: str,
+    summary: str,
+    expected_value: float | None = None,
+    factors: Sequence[str] = (),
+    actions: Sequence[str] = (),
+) -> Insight:
+    started = standing.started_at or standing.scored_at
+    return Insight(
+        id=insight_id("upsell_opportunity", standing.user_id, standing.customer_id, started),
+        user_id=standing.user_id,
+        insight_type="upsell_opportunity",
+        kind="likely_upsell",
+        severity="info",
+        status="open" if standing.is_open else "closed",
+        started_at=started,
+        ended_at=standing.ended_at,
+        updated_at=standing.ended_at or standing.scored_at,
+        title=title,
+        summary=summary,
+        confidence_score=standing.probability,
+        customer_id=standing.customer_id,
+        predicted_value=expected_value,
+        unit="tenant's currency",
+        contributing_factors=tuple(factors),
+        recommended_actions=tuple(actions),
+        model_version=VERSION,
+    )

@@ -1,0 +1,1 @@
+"""From signals to incidents: classification, severity, explanation, remediation, correlation."""

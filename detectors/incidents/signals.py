@@ -1,0 +1,26 @@
+"""What every detector says about a moment: one channel of one series is out of the ordinary."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Signal(NamedTuple):
+    """One channel that is anomalous at a moment; several make an incident (``detectors.incidents.tracker``).
+
+    ``channel`` is its name, for example ``errors``, ``volume``, ``latency`` or ``stale_sync``. ``score`` (-log10 of
+    the probability of seeing this by chance, or a channel's own scale) is above ``threshold``. ``observed`` lies
+    outside ``lower`` to ``upper``, the range around ``expected``; all four are in ``unit``.
+    """
+
+    channel: str
+    at: datetime
+    score: float
+    threshold: float
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    unit: str
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""Changes of key figures against their own past."""

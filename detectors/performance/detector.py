@@ -1,0 +1,324 @@
+"""Performance anomalies of one series: errors, volume and latency per interval, each against its own past.
+
+Use it like any river detector, or in one pass::
+
+    detector = PerformanceDetector()
+    verdict = detector.process_one(
+        {"time": 1_767_225_600, "count": 42, "errors": 1, "log_latency_sum": 231.0, "log_latency_squares": 1290.4}
+    )
+    for signal in verdict.signals: ...
+
+A value that is missing, ``None`` or not finite is not known, which is not the same as 0; an interval that is never
+told was not observed. Feed the silent intervals of a series too, with a count of 0: only then is silence noticed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from river.base import AnomalyDetector
+
+from detectors.incidents.signals import Signal
+from detectors.performance.alarm import Alarm
+from detectors.performance.error_channel import HALF_LIFE_HOURS as ERRORS_HALF_LIFE
+from detectors.performance.error_channel import ErrorChannel
+from detectors.performance.intervals import Interval, Recent, Window
+from detectors.performance.latency_channel import FAST_HALF_LIFE_HOURS as LATENCY_FAST_HALF_LIFE
+from detectors.performance.latency_channel import HALF_LIFE_HOURS as LATENCY_HALF_LIFE
+from detectors.performance.latency_channel import LatencyChannel
+from detectors.performance.recurring_alarms import RecurringAlarms
+from detectors.performance.volume_channel import FAST_HALF_LIFE_HOURS as VOLUME_FAST_HALF_LIFE
+from detectors.performance.volume_channel import SLOW_HALF_LIFE_HOURS as VOLUME_SLOW_HALF_LIFE
+from detectors.performance.volume_channel import VolumeChannel
+from detectors.tail_probability import deviation_of
+from detectors.validation import errors_of, index_of, known, latency_of
+from models.counting import counted
+
+THRESHOLDS: Final[dict[str, float]] = {"errors": 4.7, "volume": 5.0, "latency": 5.5}
+"""By channel: the -log10 p beyond which it is anomalous, from a budget of 0.05 false alarms per series and day."""
+
+_UNITS: Final = {"errors": "%", "volume": "per minute", "latency": "ms"}
+_DETAILS: Final = {
+    "errors": "{window.errors:.0f} of {window.known:.0f} failed within {span}",
+    "volume": "{window.events:.0f} within {span}",
+    "latency": "{answers} within {span}",
+}
+_SHORT_MINUTES: Final = 5.0
+_LONG_IN_SHORT: Final = 3
+_MAX_SHORT: Final = 5
+# How much is learned from what an alarm casts doubt on, and after how long it is taken for the new normal.
+_DOUBTED_WEIGHT: Final = 0.02
+_PATIENCE_HOURS: Final = 12.0
+_PATIENCE_WINDOWS: Final = 8
+
+
+class Verdict(NamedTuple):
+    """What the detector says about one interval.
+
+    Attributes
+    ----------
+    score
+        The largest of ``scores``; above 1 is anomalous.
+    is_anomaly
+        Whether it is.
+    signals
+        One for each channel beyond its threshold.
+    scores
+        By channel, its -log10 p over its threshold; empty where nothing at all is remarkable.
+    warm
+        Whether the baselines have seen enough; before that a score of 0 says nothing.
+    """
+
+    score: float
+    is_anomaly: bool
+    signals: tuple[Signal, ...]
+    scores: Mapping[str, float]
+    warm: bool
+
+
+_QUIET_VERDICT: Final = Verdict(0.0, False, (), {}, True)
+_COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
+
+
+class _Finding(NamedTuple):
+    channel: str
+    score: float
+    which: int
+
+
+class _Assessment(NamedTuple):
+    verdict: Verdict
+    windows: tuple[Window, Window] | None
+    loud: Sequence[str]  # channels beyond their threshold, whether or not that is a habit
+
+
+class PerformanceDetector(AnomalyDetector):
+    """Count-aware anomaly detector with a threshold per channel.
+
+    Errors are judged by an overdispersed Poisson tail against a slow error rate, volume (in both directions) against
+    the profile of the week times a fast level, and the mean of ln(1 + ms) against its usual value at this hour; each
+    over the last 5 and the last 15 minutes. Baselines learn only what has left both windows, and hardly anything
+    while an alarm lasts.
+
+    ``score_one`` returns 0 or more, above 1 means anomalous. Cold, it is quiet and scores 0 (``Verdict.warm`` tells):
+    errors and latency need 150 events, volume a day.
+
+    Parameters
+    ----------
+    interval
+        Length of what one observation sums up; ``None`` is a minute. The windows are 5 and 15 minutes, at most 5 and 15
+        intervals, at least 1 and 3.
+
+    Examples
+    --------
+    >>> from detectors.performance.detector import PerformanceDetector
+    >>> detector = PerformanceDetector()
+    >>> quiet = {"count": 40, "errors": 1, "log_latency_sum": 220.0, "log_latency_squares": 1220.0}
+    >>> for minute in range(120):
+    ...     detector.learn_one({"time": 60 * minute, **quiet})
+    >>> detector.score_one({"time": 60 * 120, **quiet, "errors": 30}) > 1
+    True
+    """
+
+    def __init__(self, interval: timedelta | None = None) -> None:
+        self.interval = interval
+        self._seconds = 60.0 if interval is None else interval.total_seconds()
+        hours = self._seconds / 3600.0
+        short = max(1, min(_MAX_SHORT, int(_SHORT_MINUTES * 60.0 / self._seconds)))
+        self._lengths = (short, _LONG_IN_SHORT * short)
+        long_hours = self._lengths[1] * hours
+        self._alarm = Alarm(max(_PATIENCE_HOURS, _PATIENCE_WINDOWS * long_hours) / hours)
+        self._recent = Recent(*self._lengths)
+        self._habits = RecurringAlarms(THRESHOLDS)
+
+        def decay(half_life_hours: float) -> float:
+            # A level that follows faster than a few long windows would follow what it is there to notice.
+            return float(0.5 ** (hours / max(half_life_hours, 4.0 * long_hours)))
+
+        self._errors = ErrorChannel(decay(ERRORS_HALF_LIFE))
+        self._latency = LatencyChannel(decay(LATENCY_HALF_LIFE), decay(LATENCY_FAST_HALF_LIFE))
+        self._volume = VolumeChannel(decay(VOLUME_SLOW_HALF_LIFE), decay(VOLUME_FAST_HALF_LIFE))
+        self._busy_index = 0
+        self._learned_index = 0
+        self._learned_calls_index = 0
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """Return how anomalous an interval is, without learning: above 1 is anomalous."""
+        interval = self._interval(x)
+        return 0.0 if interval is None else self._assess(interval).verdict.score
+
+    def learn_one(self, x: Mapping[Any, Any]) -> None:
+        """Learn from an interval; one that is not newer than the last is ignored."""
+        self.process_one(x)
+
+    def process_one(self, x: Mapping[Any, Any]) -> Verdict:
+        """Judge an interval, then learn from it; one that is not newer than the last is ignored."""
+        interval = self._interval(x)
+        if interval is None:
+            return _COLD_VERDICT
+        assessment = self._assess(interval)
+        self._learn(interval, assessment)
+        return assessment.verdict
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything learned as plain JSON values; floats survive JSON exactly."""
+        return {
+            "interval": self._seconds,
+            "recent": self._recent.to_state(),
+            "errors": self._errors.to_state(),
+            "latency": self._latency.to_state(),
+            "volume": self._volume.to_state(),
+            "habits": self._habits.to_state(),
+            "busy": self._busy_index,
+            "learned": [self._learned_index, self._learned_calls_index],
+            "alarm": self._alarm.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> PerformanceDetector:
+        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped."""
+        detector = cls(timedelta(seconds=state["interval"]))
+        detector._recent.restore(state["recent"])
+        detector._errors.restore(state["errors"])
+        detector._latency.restore(state["latency"])
+        detector._volume.restore(state["volume"])
+        detector._habits.restore(state["habits"])
+        detector._busy_index = state["busy"]
+        detector._learned_index, detector._learned_calls_index = state["learned"]
+        detector._alarm.restore(state["alarm"])
+        return detector
+
+    def _interval(self, x: Mapping[Any, Any]) -> Interval | None:
+        index, count = index_of(x, self._seconds), known(x.get("count"))
+        if index is None or count is None or count < 0.0:
+            return None
+        last = self._recent.last_number
+        if last is not None and index <= last:
+            return None
+        middle = (index + 0.5) * self._seconds
+        hour = int(middle // 3600)
+        usual, doubt = self._volume.usual(hour, middle / 3600.0 - hour)
+        if count == 0.0:
+            return Interval(index, hour, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, usual, doubt)
+        return Interval(
+            index,
+            hour,
+            count,
+            *errors_of(x, count),
+            *latency_of(x, count, self._latency.variance),
+            usual,
+            doubt,
+        )
+
+    def _assess(self, interval: Interval) -> _Assessment:
+        silent = interval.events == 0.0 and interval.number - self._busy_index >= self._lengths[1]
+        if silent and self._volume.level(interval.hour) * interval.usual * self._lengths[1] < 1.0:
+            return _Assessment(_QUIET_VERDICT if self._errors.warm else _COLD_VERDICT, None, ())
+        windows = self._recent.windows(interval)
+        warm = self._errors.warm or self._volume.warm(interval.hour)
+        findings = self._findings(interval.hour, windows) if warm else []
+        if not findings:
+            return _Assessment(_QUIET_VERDICT if warm else _COLD_VERDICT, windows, ())
+        bar = self._alarm.bar(interval.number)
+        loudest = {one.channel: one for one in sorted(findings, key=lambda one: one.score)}
+        scores = {channel: one.score / (bar * THRESHOLDS[channel]) for channel, one in loudest.items()}
+        loud = [channel for channel, score in scores.items() if score > 1.0]
+        alarming = [channel for channel in loud if not self._habits.has(channel, interval.hour)]
+        for channel in loud:
+            if channel not in alarming:
+                del scores[channel]
+        score = max(scores.values(), default=0.0)
+        signals = tuple(
+            self._signal(loudest[channel], bar, interval, windows[loudest[channel].which]) for channel in alarming
+        )
+        return _Assessment(Verdict(score, score > 1.0, signals, scores, warm), windows, loud)
+
+    def _findings(self, hour: int, windows: tuple[Window, Window]) -> list[_Finding]:
+        found = []
+        errors_warm, latency_warm, volume_warm = self._errors.warm, self._latency.warm, self._volume.warm(hour)
+        for which, window in enumerate(windows):
+            if errors_warm and (score := self._errors.score(window, which)) > 0.0:
+                found.append(_Finding("errors", score, which))
+            if latency_warm and (score := self._latency.score(window, which, hour)) > 0.0:
+                found.append(_Finding("latency", score, which))
+            if volume_warm and (score := self._volume.score(window, which, hour)) > 0.0:
+                found.append(_Finding("volume", score, which))
+        return found
+
+    def _learn(self, interval: Interval, assessment: _Assessment) -> None:
+        verdict, windows, loud = assessment
+        index = interval.number
+        self._habits.note(interval.hour, loud)
+        if interval.events > 0.0:
+            self._busy_index = index
+        if verdict.is_anomaly and self._alarm.sound(index):
+            self._accept({signal.channel for signal in verdict.signals})
+        for ripe in self._recent.add(interval):
+            weight = _DOUBTED_WEIGHT if self._alarm.doubts(ripe.number) else 1.0
+            self._volume.learn(ripe, ripe.number - self._learned_index, weight)
+            self._learned_index = ripe.number
+            if ripe.events > 0.0:
+                steps = ripe.number - self._learned_calls_index
+                self._errors.learn(ripe, steps, weight)
+                self._latency.learn(ripe, steps, weight)
+                self._learned_calls_index = ripe.number
+        if windows is not None:
+            self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
+
+    def _calibrate(self, interval: Interval, windows: tuple[Window, Window], weight: float) -> None:
+        for which, window in enumerate(windows):
+            length = self._lengths[which]
+            # Windows that do not overlap, and miss nothing.
+            if interval.number % length == 0 and window.intervals == length:
+                self._errors.calibrate(window, which, weight)
+                self._latency.calibrate(window, which, interval.hour, weight)
+                self._volume.calibrate(window, which, interval.hour, weight)
+
+    def _accept(self, channels: set[str]) -> None:
+        if "errors" in channels:
+            self._errors.forget()
+        if "latency" in channels:
+            self._latency.forget()
+        if "volume" in channels:
+            self._volume.forget()
+
+    def _signal(self, finding: _Finding, bar: float, interval: Interval, window: Window) -> Signal:
+        channel, score, which = finding
+        minutes = self._lengths[which] * self._seconds / 60.0
+        threshold = bar * THRESHOLDS[channel]
+        values = self._range(channel, which, interval.hour, window, deviation_of(threshold))
+        observed, expected, lower, upper = values
+        return Signal(
+            channel=channel,
+            at=datetime.fromtimestamp(interval.number * self._seconds, UTC),
+            score=score,
+            threshold=threshold,
+            observed=observed,
+            expected=expected,
+            lower=lower,
+            upper=upper,
+            unit=_UNITS[channel],
+            detail=_DETAILS[channel].format(
+                window=window,
+                span=counted(minutes, "minute", shown=f"{minutes:g}"),
+                answers=counted(round(window.timed), "answer"),
+            ),
+        )
+
+    def _range(self, channel: str, which: int, hour: int, window: Window, z: float) -> tuple[float, ...]:
+        """Return what was observed, what is expected, and the range of ``z`` around it, in the channel's unit."""
+        if channel == "errors":
+            low, high = self._errors.bounds(window, which, z)
+            percent = 100.0 / window.known
+            return window.errors * percent, 100.0 * self._errors.rate, low * percent, high * percent
+        if channel == "latency":
+            low, high = self._latency.bounds(window, which, hour, z)
+            mean, expected = window.log_sum / window.timed, self._latency.expected(hour)
+            return math.expm1(mean), math.expm1(expected), math.expm1(low), math.expm1(high)
+        low, high = self._volume.bounds(window, which, hour, z)
+        minutes = window.intervals * self._seconds / 60.0
+        expected, _, _ = self._volume.expected(window, hour)
+        return window.events / minutes, expected / minutes, low / minutes, high / minutes

@@ -1,0 +1,109 @@
+"""Do more calls fail than usual: errors against a slow error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from detectors.performance.dispersion import Dispersion
+from detectors.performance.intervals import Interval, Window
+from detectors.tail_probability import count_bound, count_deviation, surprise
+
+HALF_LIFE_HOURS: Final = 48.0
+_MIN_EVENTS, _MIN_ERRORS = 5.0, 3.0
+# Before anything was seen: 2 % of calls fail, known as well as from so many calls.
+_PRIOR_ERRORS, _PRIOR_CALLS = 0.6, 30.0
+_WARM_CALLS: Final = 150.0
+# An interval is learned with at most so many deviations more errors than expected.
+_WINSOR: Final = 4.0
+# What has to be reached in the short and the long window: (times the usual rate, or so much more than it).
+_GATES: Final = ((2.0, 0.08), (2.0, 0.02))
+
+
+class ErrorChannel:
+    """Errors against a slow error rate, as an overdispersed Poisson tail.
+
+    Parameters
+    ----------
+    decay
+        What is left of the memory after one interval.
+    """
+
+    __slots__ = ("_calls", "_decay", "_errors", "_scatter")
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+        self._errors = 0.0
+        self._calls = 0.0
+        self._scatter = (Dispersion(1.2, 0.05), Dispersion(1.3, 0.05))
+
+    @property
+    def warm(self) -> bool:
+        """Whether it has seen enough to be taken at its word."""
+        return self._calls >= _WARM_CALLS
+
+    @property
+    def rate(self) -> float:
+        """The usual share of calls that fail."""
+        return (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
+
+    def score(self, window: Window, which: int) -> float:
+        """Return the surprise of a window's errors; ``which`` is 0 for the short window and 1 for the long one."""
+        if window.known < _MIN_EVENTS or window.errors < _MIN_ERRORS or window.errors < self._gate(window, which):
+            return 0.0
+        expected = self.rate * window.known
+        within, excess = self._spread(which)
+        return surprise(count_deviation(window.errors / within, expected / within, excess * within))
+
+    def bounds(self, window: Window, which: int, z: float) -> tuple[float, float]:
+        """Return between which numbers of errors the window would not be remarkable."""
+        expected = self.rate * window.known
+        within, excess = self._spread(which)
+        above = within * count_bound(expected / within, excess * within, z)
+        return 0.0, max(above, self._gate(window, which))
+
+    def learn(self, interval: Interval, steps: int, weight: float) -> None:
+        """Learn from an interval, ``steps`` intervals after the one before."""
+        decay = self._decay if steps == 1 else self._decay**steps
+        self._calls *= decay
+        self._errors *= decay
+        if interval.known > 0.0:
+            expected = self.rate * interval.known
+            most = expected + _WINSOR * (self._scatter[0].within * expected) ** 0.5 + 1.0
+            self._calls += weight * interval.known
+            self._errors += weight * min(interval.errors, most)
+
+    def calibrate(self, window: Window, which: int, weight: float) -> None:
+        """Learn how much windows scatter around what is expected."""
+        expected = self.rate * window.known
+        if window.known >= _MIN_EVENTS and self.warm:
+            self._scatter[which].learn(expected, (window.errors - expected) ** 2 / expected, weight)
+
+    def forget(self) -> None:
+        """Take what comes for the new normal: keep only little of what was."""
+        keep = min(_PRIOR_CALLS / (self._calls + 1e-9), 1.0)
+        self._calls *= keep
+        self._errors *= keep
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything it knows as plain values."""
+        return {"errors": self._errors, "calls": self._calls, "scatter": [one.to_state() for one in self._scatter]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``to_state`` returned."""
+        self._errors = float(state["errors"])
+        self._calls = float(state["calls"])
+        _restore(self._scatter, state["scatter"])
+
+    def _spread(self, which: int) -> tuple[float, float]:
+        scatter = self._scatter[which]
+        return scatter.within, scatter.between + 1.0 / (self._errors + 1.0)
+
+    def _gate(self, window: Window, which: int) -> float:
+        times, more = _GATES[which]
+        return window.known * max(times * self.rate, self.rate + more)
+
+
+def _restore(scatter: Sequence[Dispersion], states: Sequence[Sequence[float]]) -> None:
+    for one, state in zip(scatter, states, strict=True):
+        one.restore(state)

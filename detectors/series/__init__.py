@@ -1,0 +1,1 @@
+"""Anomalies of any numeric series, and backtests."""

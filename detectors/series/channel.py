@@ -1,0 +1,101 @@
+"""One way of looking at a series: how far it is from where it was expected, against how far it usually is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from detectors.series.scale import RunningScale
+from detectors.series.tail import MARGIN, ValueTail
+
+_MEMORY_POINTS: Final = 400
+_TRUSTED: Final = 10
+# After a constant stretch any change is further than can be told.
+_FAR: Final = 1e3
+# Where few deviations are large and most are nearly 0, the tail is of few values, and bursts differ more.
+_SPARSE_TARGET: Final = 1.3
+_SPARSE_MARGIN: Final = 1.5
+# What is smaller, relative to the values, is rounding: a constant must not seem to move by it.
+_ROUNDING: Final = 1e-12
+
+
+class Look(NamedTuple):
+    """One way of looking at a value: what is seen, what was expected, how far apart, and how much noise is due.
+
+    ``sparse`` says that most values are one and the same, so that a tail is of few.
+    """
+
+    observed: float
+    expected: float
+    factor: float
+    deviation: float
+    sparse: bool
+
+
+def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Look:
+    """Return a look; the deviation is 0 where it may be but rounding of what both were made from (``size``)."""
+    apart = observed - expected
+    if abs(apart) <= _ROUNDING * max(size, abs(observed)):
+        apart = 0.0
+    return Look(observed, expected, factor, apart, sparse)
+
+
+class ValueChannel:
+    """Deviations in units of their own running mean size, and how rare each is by what went before.
+
+    ``target`` is the -log10 p that is an alarm.
+    """
+
+    __slots__ = ("_above", "_below", "_scale", "_seen", "scale")
+
+    def __init__(self) -> None:
+        self._scale = RunningScale()
+        self.scale = 0.0
+        self._seen = 0
+        self._above = ValueTail()
+        self._below = ValueTail()
+
+    def score(self, look: Look, shown: float, target: float) -> float:
+        """Return how rare a deviation is, of which the share ``shown`` counts; the alarm is at 1."""
+        z = self._standardised(shown * look.deviation, look.factor)
+        target, margin = self._asked(target, sparse=look.sparse)
+        return self._above.score(z, target, margin) if z >= 0.0 else self._below.score(-z, target, margin)
+
+    def bounds(self, look: Look, target: float) -> tuple[float, float]:
+        """Return the deviations, below and above, that would be alarms."""
+        unit = self.scale * look.factor
+        target, margin = self._asked(target, sparse=look.sparse)
+        return -self._below.alarm_at(target, margin) * unit, self._above.alarm_at(target, margin) * unit
+
+    def _asked(self, target: float, *, sparse: bool) -> tuple[float, float]:
+        """Return the -log10 p and the margin beyond known bursts that are asked for."""
+        return (_SPARSE_TARGET * target, _SPARSE_MARGIN) if sparse or self._scale.is_sparse else (target, MARGIN)
+
+    def learn(self, look: Look, target: float) -> None:
+        """Take in a deviation after it was scored."""
+        deviation, factor = look.deviation, look.factor
+        self._seen += 1
+        if self._seen > _TRUSTED:
+            z = self._standardised(deviation, factor)
+            self._above.learn(max(z, 0.0), target)
+            self._below.learn(max(-z, 0.0), target)
+        self._scale.learn(abs(deviation) / factor, _MEMORY_POINTS)
+        self.scale = self._scale.unit
+
+    def _standardised(self, deviation: float, factor: float) -> float:
+        unit = self.scale * factor
+        if unit > 0.0:
+            return min(max(deviation / unit, -_FAR), _FAR)
+        return 0.0 if deviation == 0.0 else (_FAR if deviation > 0.0 else -_FAR)
+
+    def to_state(self) -> list[Any]:
+        """Return everything learned as plain JSON values."""
+        return [self._scale.to_state(), self._seen, self._above.to_state(), self._below.to_state()]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Take over what ``to_state`` returned."""
+        self._scale.restore(state[0])
+        self.scale = self._scale.unit
+        self._seen = state[1]
+        self._above.restore(state[2])
+        self._below.restore(state[3])

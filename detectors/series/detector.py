@@ -1,0 +1,313 @@
+"""Anomalies of any single numeric series: what stands out against its own past, whatever its scale and interval.
+
+Use it like any river detector, or in one pass::
+
+    detector = ValueDetector()
+    verdict = detector.process_one({"time": 1_767_225_600, "value": 42.0})
+    for signal in verdict.signals: ...
+
+A value that is missing, ``None`` or not finite is a gap and teaches nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from river.base import AnomalyDetector
+
+from detectors.incidents.signals import Signal
+from detectors.performance.detector import Verdict
+from detectors.series.cadence import Cadence
+from detectors.series.channel import Look, ValueChannel, look_at
+from detectors.series.counter import Counter
+from detectors.series.flatline import Flatline
+from detectors.series.habits import Trust
+from detectors.series.levels import Contrast, NextValue
+from detectors.series.season_profile import DAY, SeasonProfile
+from detectors.series.signals import CHANNELS, value_signal
+from detectors.series.state import VERSION, upgraded
+
+# False alarms that tails are asked for: one in so many values, and not more than this a day; half of what is allowed,
+# because a tail that was learned is mostly too thin.
+_PER_VALUE: Final = 1e-4
+_PER_DAY: Final = 0.025
+_DENSE: Final = 288.0
+# Running means against longer ones, by their rates; and what share of the budget each way of looking has. Means move
+# slowly, so that several values in a row are beyond together: they may be rare less often than a single value.
+_CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
+_SHARES: Final = (0.4, 0.3, 0.2)
+# Nothing is said about the first values.
+_COLD: Final = 40
+# Of what happens once in n values, n values tell: beyond that a tail is a guess, believed for so many powers of ten.
+_BEYOND: Final = 3.5
+# A step back to where the series mostly is counts as so much smaller.
+_RETURN: Final = 2.0
+# How far, in usual deviations, one value may move a short and a long running mean.
+_MAX_SHORT: Final = 12.5
+_MAX_LONG: Final = 3.0
+_TRUSTED: Final = 20
+_GAP: Final = 1.5
+_MAX_AFTER_GAP: Final = 10.0
+# By so much of itself that doubt falls with each value after the gap.
+_SETTLES: Final = 0.1
+
+_COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
+
+
+class _Sight(NamedTuple):
+    """A value as all ways of looking see it; ``season`` and ``noise`` are those of its time."""
+
+    season: float
+    noise: float
+    looks: list[Look]
+
+
+class ValueDetector(AnomalyDetector):
+    """Robust seasonal detector with causally calibrated tails, for one series of numbers.
+
+    The season of day and week, as far as it helps, is taken off. What is left is looked at in four ways: the next value
+    against the foretold one, two short running means against longer ones, and how long it stays the same. Each has
+    its own scale and its own tail on either side, learned online, so that what this series often does is no alarm,
+    whatever its distribution. After a level shift it alarms, then takes the new level for normal.
+
+    ``score_one`` returns 0 or more, above 1 means anomalous. Cold (40 values), it is quiet and scores 0
+    (``Verdict.warm`` tells). Strictly causal: nothing, not even a scale, comes from later values.
+
+    Parameters
+    ----------
+    interval
+        Time between values; told from the first of them if not given.
+
+    Examples
+    --------
+    >>> import random
+    >>> from detectors.series.detector import ValueDetector
+    >>> rng, detector = random.Random(7), ValueDetector()
+    >>> for n in range(500):
+    ...     detector.learn_one({"time": 300 * n, "value": rng.gauss(20, 2)})
+    >>> detector.score_one({"time": 300 * 500, "value": 21.0}) > 1
+    False
+    >>> detector.score_one({"time": 300 * 500, "value": 60.0}) > 1
+    True
+    """
+
+    def __init__(self, interval: timedelta | None = None) -> None:
+        self.interval = interval
+        self._cadence = Cadence(None if interval is None else interval.total_seconds())
+        self._counter = Counter()
+        self._time: float | None = None
+        self._doubt = 1.0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of how the values are, as at first and where they turn out to be a counter's."""
+        self._season = SeasonProfile()
+        self._next = NextValue()
+        self._contrasts = [Contrast(short, long) for short, long in _CONTRASTS]
+        self._flatline = Flatline()
+        self._trust = Trust()
+        self._channels = [ValueChannel() for _ in _SHARES]
+        self._targets: list[float] = []
+        self._target_of_all = 0.0
+        self._allowed = _PER_VALUE
+        self._per_day = 0.0
+        self._seen = 0
+        self._set_budget()
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """Return how anomalous a value is, without learning: above 1 is anomalous."""
+        known = self._known(x)
+        value = None if known is None else self._shown(known[1])
+        if known is None or value is None:
+            return 0.0
+        return self._judge(known[0], value, self._sight(*known, value).looks).score
+
+    def learn_one(self, x: Mapping[Any, Any]) -> None:
+        """Learn from a value; one that is not newer than the last is ignored."""
+        self.process_one(x)
+
+    def process_one(self, x: Mapping[Any, Any]) -> Verdict:
+        """Judge a value, then learn from it; one that is not newer than the last is ignored."""
+        known = self._known(x)
+        if known is None:
+            return _COLD_VERDICT
+        time, raw = known
+        value = self._shown(raw)
+        verdict = _COLD_VERDICT._replace(warm=self._seen >= _COLD)
+        if value is not None:
+            sight = self._sight(time, raw, value)
+            verdict = self._judge(time, value, sight.looks)
+            self._learn(time, value, sight, verdict)
+        self._pass(time, raw)
+        return verdict
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything learned as plain JSON values; floats survive JSON exactly."""
+        return {
+            "version": VERSION,
+            "interval": None if self.interval is None else self.interval.total_seconds(),
+            "cadence": self._cadence.to_state(),
+            "counter": self._counter.to_state(),
+            "trust": self._trust.to_state(),
+            "season": self._season.to_state(),
+            "next": self._next.to_state(),
+            "contrasts": [contrast.to_state() for contrast in self._contrasts],
+            "flatline": self._flatline.to_state(),
+            "channels": [channel.to_state() for channel in self._channels],
+            "time": self._time,
+            "doubt": self._doubt,
+            "seen": self._seen,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> ValueDetector:
+        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped.
+
+        States of earlier versions are taken over as far as they go (``detectors.series.state``).
+
+        Raises
+        ------
+        ValueError
+            A later version of the program made the state.
+        """
+        interval = state["interval"]
+        detector = cls(None if interval is None else timedelta(seconds=interval))
+        state = upgraded(state, detector._counter.to_state(), detector._trust.to_state())
+        detector._cadence.restore(state["cadence"])
+        detector._counter.restore(state["counter"])
+        detector._trust.restore(state["trust"])
+        detector._season.restore(state["season"])
+        detector._next.restore(state["next"])
+        for contrast, kept in zip(detector._contrasts, state["contrasts"], strict=True):
+            contrast.restore(kept)
+        detector._flatline.restore(state["flatline"])
+        for channel, kept in zip(detector._channels, state["channels"], strict=True):
+            channel.restore(kept)
+        detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
+        detector._set_budget()
+        return detector
+
+    def _known(self, x: Mapping[Any, Any]) -> tuple[float, float] | None:
+        """Return time and value, or nothing where there is no value or its time has gone by."""
+        time, value = x.get("time"), x.get("value")
+        if time is None or value is None or not math.isfinite(time) or not math.isfinite(value):
+            return None
+        if self._time is not None and time <= self._time:
+            return None
+        return float(time), float(value)
+
+    def _shown(self, raw: float) -> float | None:
+        """Return what is judged: the value, or by how much a counter grew, nothing where it began anew."""
+        return self._counter.growth(raw) if self._counter.is_counter else raw
+
+    def _pass(self, time: float, raw: float) -> None:
+        """Take note of a value's time, and of what it says about the kind of series."""
+        doubt = max(self._doubt, self._after_gap(time))
+        self._doubt = 1.0 + (doubt - 1.0) * (1.0 - _SETTLES)
+        if self._counter.learn(raw):
+            self._begin()
+        if self._time is not None:
+            self._cadence.learn(time - self._time)
+            if self._seen <= _TRUSTED:
+                self._set_budget()
+        self._time = time
+
+    def _set_budget(self) -> None:
+        interval = self._cadence.interval
+        per_day = self._per_day = 0.0 if interval is None else DAY / interval
+        budget = self._allowed = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
+        # The denser the values, the further a tail that was learned from some hundred of them is a guess.
+        budget *= min(1.0, _DENSE / per_day) if per_day > 0.0 else 1.0
+        self._target_of_all = -math.log10(budget)
+        self._targets = [-math.log10(budget * share) for share in _SHARES]
+
+    def _sight(self, time: float, raw: float, value: float) -> _Sight:
+        season = self._season.expected(time, self._per_day)
+        noise = self._season.noise(time, self._per_day)
+        rest = value - season
+        gap = self._after_gap(time)
+        common = self._flatline.common
+        expected = self._next.expected(value, season, common, after_gap=gap > 1.0)
+        if value == common:
+            expected = value  # back to what it mostly is
+        back = _RETURN if self._next.returns(value, expected, season) else 1.0
+        doubt = max(gap, self._doubt)
+        size, sparse = abs(raw), common is not None
+        looks = [look_at(value, expected, noise * doubt * back, size, sparse=sparse)]
+        most = self._most_short(noise)
+        for which, contrast in enumerate(self._contrasts):
+            short, long = contrast.with_next(rest, most)
+            due = doubt * (noise if which == 0 else math.sqrt(noise))
+            if common is not None and _between(common, short + season, long + season):
+                due *= _RETURN
+            looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
+        return _Sight(season, noise, looks)
+
+    def _after_gap(self, time: float) -> float:
+        """Return how much less certain the next value is for the time that went by without one."""
+        if self._time is None or self._cadence.interval is None:
+            return 1.0
+        intervals = (time - self._time) / self._cadence.interval
+        return min(math.sqrt(intervals), _MAX_AFTER_GAP) if intervals > _GAP else 1.0
+
+    def _most_short(self, noise: float) -> float:
+        return _MAX_SHORT * self._channels[0].scale * noise if self._seen > _TRUSTED else math.inf
+
+    def _judge(self, time: float, value: float, looks: list[Look]) -> Verdict:
+        if self._seen < _COLD:
+            return _COLD_VERDICT
+        (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
+        scores = {
+            name: share * min(channel.score(look, shown, target), most / target)
+            for name, channel, look, target in zip(CHANNELS, self._channels, looks, self._targets, strict=False)
+        }
+        scores[CHANNELS[-1]] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
+        score = max(scores.values())
+        if score <= 1.0:
+            return Verdict(score, False, (), scores, True)
+        signals = tuple(
+            self._signal(which, time, value, looks, one) for which, one in enumerate(scores.values()) if one > 1.0
+        )
+        return Verdict(score, True, signals, scores, True)
+
+    def _signal(self, which: int, time: float, value: float, looks: list[Look], score: float) -> Signal:
+        stuck = which == len(looks)  # a flatline has no channel of its own
+        seen = 0 if stuck else which
+        below, above = self._channels[seen].bounds(looks[seen], self._targets[seen])
+        expected = looks[seen].expected
+        return value_signal(
+            CHANNELS[which],
+            time,
+            score,
+            observed=value if stuck else looks[seen].observed,
+            expected=expected,
+            lower=expected + below,
+            upper=expected + above,
+        )
+
+    def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
+        season, noise, looks = sight
+        usual = self._channels[0].scale * noise
+        trusted = self._seen > _TRUSTED
+        rest = value - season
+        most_short = self._most_short(noise)
+        for contrast, channel in zip(self._contrasts, self._channels[1:], strict=True):
+            most_long = _MAX_LONG * max(channel.scale, usual) if trusted else math.inf
+            contrast.learn(rest, most_short, most_long)
+        error = abs(looks[0].deviation)
+        bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
+        for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
+            channel.learn(look, target)
+        self._next.learn(value, season, self._flatline.common, usual)
+        self._flatline.learn(value)
+        self._season.learn(time, value, bounded, self._per_day)
+        if verdict.warm:
+            self._trust.learn(time, verdict.score, self._per_day, self._allowed)
+        self._seen += 1
+
+
+def _between(one: float, value: float, other: float) -> bool:
+    return one <= value < other or other < value <= one

@@ -1,0 +1,36 @@
+"""What ``ValueDetector`` says of a value, in words and figures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from detectors.incidents.signals import Signal
+
+_DETAILS: Final = {
+    "spike": "far from what the values before foretold",
+    "shift": "the mean of the last few values has moved",
+    "slow_shift": "the mean of the last dozen values has moved",
+    "flatline": "the same value for longer than ever of late",
+}
+
+CHANNELS: Final = tuple(_DETAILS)
+"""The ways of looking at a value."""
+
+
+def value_signal(
+    channel: str, time: float, score: float, *, observed: float, expected: float, lower: float, upper: float
+) -> Signal:
+    """Return the signal of a channel whose score is above 1, at a time in epoch seconds."""
+    return Signal(
+        channel=channel,
+        at=datetime.fromtimestamp(time, UTC),
+        score=score,
+        threshold=1.0,
+        observed=observed,
+        expected=expected,
+        lower=lower,
+        upper=upper,
+        unit="",
+        detail=_DETAILS[channel],
+    )

@@ -1,0 +1,52 @@
+"""Keeps ``business_impact_metrics`` up to date: the running months and weeks, and those before that changed late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from kpis.analyses.impact import Impact, Period, changed, measured, periods, stored
+from kpis.scope import ALL_TENANTS, Scope
+from kpis.sql.dialect import Bound
+from kpis.sql.query_context import QueryContext
+from models.errors import Unreachable
+from models.insights import Insight
+from storage.reading import query_rows
+from streams.job import Job
+
+
+def refresh(client: Client, now: datetime) -> Sequence[Insight]:
+    """Compute every period again and write what is not yet stored so; running it twice writes nothing the second time.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer or take the rows.
+    """
+    for period in periods(now):
+        refresh_period(client, period, now)
+    return ()
+
+
+def refresh_period(client: Client, period: Period, now: datetime) -> None:
+    """Compute one period again; see ``refresh``."""
+    dialect = Bound(Scope(period.start, period.end, ALL_TENANTS, as_of=now))
+    found = query_rows(client, measured(QueryContext(dialect)), dialect.parameters)
+    there = query_rows(client, stored(QueryContext(dialect)), dialect.parameters)
+    _write(client, changed(found, there, period, now))
+
+
+def _write(client: Client, rows: Sequence[Impact]) -> None:
+    if not rows:
+        return
+    try:
+        client.insert("business_impact_metrics", rows, column_names=Impact._fields)
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not store business impact: {' '.join(str(error).split())[:300]}") from error
+
+
+JOBS: Final[tuple[Job, ...]] = (Job("business-impact", timedelta(hours=1), refresh),)

@@ -1,0 +1,163 @@
+"""One run over a model's customers: queue snapshots, let labels arrive, learn, score, and say who stands out.
+
+Every step finds again what an earlier run did, so a run that was cut short or done twice changes nothing. History is no
+special case: the snapshots of its weeks are queued like those of the present, each from events before its moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from detectors.customers.calibration import better_than_prior, quality
+from detectors.customers.customer_features import CustomerFacts, facts_query
+from detectors.customers.customer_scores import Bounds, CustomerScore, Key, advance, bounds_for, recently_ended
+from detectors.customers.delayed_model import MIN_LABELS, Counts, DelayedModel, Features, challenger, replay
+from detectors.customers.labels import Snapshot, Task, resolve, slots, without
+from models.insights import Insight
+from storage.label_store import LabelStore
+from storage.reading import query_rows
+
+EVERY: Final = timedelta(days=7)
+# Half a year of weeks: what is older says little of today's customers.
+MAX_MOMENTS: Final = 26
+# The newest labels decide; a hundred thousand take a few seconds and are months even for a large tenant.
+MAX_LABELS: Final = 100_000
+# The challenger sees every so manieth label, of all moments.
+_CHALLENGED_LABELS: Final = 1_000
+# An episode that ended is told again for so long, in case the run that ended it could not tell.
+_TELL_AGAIN: Final = timedelta(days=7)
+
+_FIRST: Final = "SELECT count() AS outcomes, min(created_at) AS first FROM conversation_outcomes"
+
+
+class Subject(NamedTuple):
+    """What is particular to a model: what it predicts, what it looks at, and how its findings are told."""
+
+    task: Task
+    features: Callable[[CustomerFacts, datetime], Features]
+    opened: Callable[[CustomerScore, CustomerFacts, Mapping[str, float]], Insight]
+    closed: Callable[[CustomerScore], Insight]
+    # Who stands out while there are too few labels, and how that is told.
+    unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
+    unlearned_opened: Callable[[CustomerScore, CustomerFacts, Counts], Insight] | None = None
+    # Whether nothing is told before predictions that met their labels were better than always saying the usual share.
+    must_prove: bool = False
+
+
+class Scored(NamedTuple):
+    """What a run found."""
+
+    insights: list[Insight]
+    model: DelayedModel
+    bounds: Bounds | None
+    store: LabelStore
+
+
+def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
+    """Do one run; ``None`` where there is nothing to look at yet."""
+    first = query_rows(client, _FIRST, {}, aware=True)[0]
+    if first["outcomes"] == 0:
+        return None
+    store = LabelStore(client, subject.task)
+    _queue(client, store, subject, slots(first["first"], now, EVERY, MAX_MOMENTS))
+    store.add_labels(resolve(subject.task, store.fates(now), now))
+    model, counts, proven = _learn(store, now)
+    at = now.replace(minute=0, second=0, microsecond=0)
+    facts = {(one.user_id, one.customer_id): one for one in _facts(client, at)}
+    if counts.ready and subject.must_prove and not proven:
+        return Scored(_withheld(store, subject, counts.prior, facts, at), model, None, store)
+    if counts.ready:
+        insights = _ready(store, subject, model, counts.prior, facts=facts, at=at)
+        return Scored(insights, model, bounds_for(counts.prior), store)
+    return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
+
+
+def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequence[datetime]) -> None:
+    queued = store.queued_moments()
+    for at in moments:
+        if at in queued:
+            continue
+        due = at + subject.task.horizon
+        found = [
+            Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at)) for one in _facts(client, at)
+        ]
+        store.queue(without(found, store.queued(at)))
+
+
+def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts, bool]:
+    model, labels = DelayedModel(), store.labels(now, MAX_LABELS)
+    decides = replay(labels, model)
+    watched = replay(labels[:: max(1, len(labels) // _CHALLENGED_LABELS)], challenger())
+    for role, replayed in (("champion", decides), ("challenger", watched)):
+        measured = quality(replayed.judged)
+        if measured is not None:
+            store.add_quality(role, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    return model, decides.counts, better_than_prior(decides.judged)
+
+
+def _ready(
+    store: LabelStore,
+    subject: Subject,
+    model: DelayedModel,
+    prior: float,
+    *,
+    facts: Mapping[Key, CustomerFacts],
+    at: datetime,
+) -> list[Insight]:
+    features = {key: subject.features(one, at) for key, one in facts.items()}
+    scores = {key: model.predict_proba_one(x)[True] for key, x in features.items()}
+    standings = advance(store.standings(), scores, prior, bounds_for(prior), at)
+    store.add_standings(standings)
+    opened = [
+        subject.opened(one, facts[key], model.contributions(features[key]))
+        for one in standings
+        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
+    ]
+    return opened + _ended(subject, standings, at)
+
+
+def _unlearned(
+    store: LabelStore, subject: Subject, counts: Counts, facts: Mapping[Key, CustomerFacts], at: datetime
+) -> list[Insight]:
+    """Return those who stand out by the rule that needs no labels; there is no probability."""
+    if subject.unlearned is None or subject.unlearned_opened is None:
+        return []
+    known = counts.prior if counts.labels >= MIN_LABELS else store.known_share()
+    standings = _unscored(store, {key: subject.unlearned(one, at) for key, one in facts.items()}, known, at)
+    opened = [
+        subject.unlearned_opened(one, facts[key], counts)
+        for one in standings
+        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
+    ]
+    return opened + _ended(subject, standings, at)
+
+
+def _withheld(
+    store: LabelStore, subject: Subject, prior: float, facts: Mapping[Key, CustomerFacts], at: datetime
+) -> list[Insight]:
+    """End what is open of a model that foretells no better than the usual share, and begin nothing."""
+    return _ended(subject, _unscored(store, dict.fromkeys(facts, False), prior, at), at)
+
+
+def _unscored(store: LabelStore, stands_out: Mapping[Key, bool], prior: float, at: datetime) -> list[CustomerScore]:
+    """Keep and return where those stand who had or have an episode, without a probability."""
+    scores = {key: prior if out else 0.0 for key, out in stands_out.items()}
+    standings = [
+        one._replace(probability=None)
+        for one in advance(store.standings(), scores, prior, Bounds(enter=prior, leave=prior), at)
+        if one.started_at is not None
+    ]
+    store.add_standings(standings)
+    return standings
+
+
+def _ended(subject: Subject, standings: Sequence[CustomerScore], at: datetime) -> list[Insight]:
+    return [subject.closed(one) for one in recently_ended(standings, at - _TELL_AGAIN)]
+
+
+def _facts(client: Client, at: datetime) -> list[CustomerFacts]:
+    return [CustomerFacts.of_row(row) for row in query_rows(client, *facts_query(at), aware=True)]

@@ -1,0 +1,145 @@
+"""Significant changes of key figures against their own past, looked for every quarter of an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from detectors.kpis.kpi_change import FEWEST_DAYS, HISTORY_DAYS, Floats
+from detectors.kpis.kpi_findings import ChangeSearch, Look
+from kpis.kpi import Kpi
+from kpis.registry import get
+from kpis.tenant_series import days_of, first_hours_of, tenants_with_volume
+from models.insights import Insight
+from storage.reading import query_rows
+from streams.job import Job
+
+FIGURES: Final = (
+    "query_success_rate",
+    "latency_p95_ms",
+    "durable_resolution_rate",
+    "csat",
+    "conversion_rate",
+    "data_utilization_rate",
+    "handoff_rate",
+)
+EVERY: Final = timedelta(minutes=15)
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+# Until then a day's value still moves in one direction: conversations may come back. Judged only when it is final.
+_FINAL_AFTER: Final = {"durable_resolution_rate": 7 * _DAY}
+# Complete days that are judged, so that a change keeps the day it began on.
+_JUDGED_DAYS: Final = 14
+# Days before it that a part of a day is compared with, and after how many hours it is looked at.
+_PARTIAL_HISTORY_DAYS: Final = 27
+_HOURS: Final = (6, 12, 18)
+# Tenants whose series are in memory at once.
+_TENANTS_AT_ONCE: Final = 100
+# Events may still come for an hour that just ended.
+_SETTLED_AFTER: Final = timedelta(minutes=10)
+
+
+def kpi_change_job(ids: Sequence[str] = FIGURES) -> Job:
+    """Return the job that looks for changes of these key figures, per tenant and in days of UTC."""
+    kpis = [get(id_) for id_ in ids]
+    return Job("kpi-changes", EVERY, lambda client, now: kpi_changes(client, now, kpis))
+
+
+def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insight]:
+    """Return the changes that the stored figures show; the same data gives the same insights.
+
+    Only tenants with enough volume are read, some at a time.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer.
+    """
+    settled = now.astimezone(UTC) - _SETTLED_AFTER
+    today = settled.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
+    enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS)
+    tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough)]
+    search = ChangeSearch(kpis)
+    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+        some = tenants[start : start + _TENANTS_AT_ONCE]
+        looks = [*_complete(client, kpis, some, today, settled), *_partial(client, kpis, some, today, settled)]
+        search.add(some, sorted(looks, key=lambda look: look.at))
+    return search.findings() if tenants else []
+
+
+class _Table:
+    """Values (NaN where there is none) and counts of figures; arrays of shape (tenants, days)."""
+
+    def __init__(self, kpis: Sequence[Kpi], tenants: Sequence[UUID], days: int) -> None:
+        self._rows = {tenant: row for row, tenant in enumerate(tenants)}
+        self._days = days
+        self.values = {kpi.id: np.full((len(tenants), days), np.nan) for kpi in kpis}
+        self.counts = {kpi.id: np.zeros((len(tenants), days)) for kpi in kpis}
+
+    def put(self, tenant: UUID, day: int, id_: str, value: Any, count: Any) -> None:
+        """Put one value in its place, if there is one and the day is in the table."""
+        if value is not None and 0 <= day < self._days:
+            row = self._rows[tenant]
+            self.values[id_][row, day] = float(value)
+            self.counts[id_][row, day] = float(count or 0)
+
+    def until(self, days: int) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Return values and counts of the first days."""
+        values = {id_: table[:, :days] for id_, table in self.values.items()}
+        return values, {id_: table[:, :days] for id_, table in self.counts.items()}
+
+
+def _complete(
+    client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
+) -> Iterator[Look]:
+    """Yield a look at each of the last complete days."""
+    start = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
+    days = (today - start) // _DAY
+    table = _Table(kpis, tenants, days)
+    for row in query_rows(client, *days_of(kpis, start, today, tenants)):
+        day = (_aware(row["time"]) - start) // _DAY
+        for kpi in kpis:
+            table.put(row["tenant"], day, kpi.id, row[kpi.id], row[f"{kpi.id}_n"])
+    for kpi in kpis:
+        table.values[kpi.id][:, max((_final(kpi, settled) - start) // _DAY, 0) :] = np.nan
+    for ago in range(_JUDGED_DAYS, 0, -1):
+        yield Look(today - ago * _DAY, today - (ago - 1) * _DAY, *table.until(days - ago + 1))
+
+
+def _partial(
+    client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
+) -> Iterator[Look]:
+    """Yield looks at the first quarters of yesterday and of today, as far as they are over."""
+    start, end = today - (_PARTIAL_HISTORY_DAYS + 1) * _DAY, today + _DAY
+    days = (end - start) // _DAY
+    tables = {hours: _Table(kpis, tenants, days) for hours in _HOURS}
+    # Whole hours only: the running one still moves.
+    final = {kpi.id: start + (_final(kpi, settled) - start) // _HOUR * _HOUR for kpi in kpis}
+    for row in query_rows(client, *first_hours_of(kpis, start, end, tenants, hours=_HOURS, final=final)):
+        day = (_aware(row["day"]) - start) // _DAY
+        for hours, table in tables.items():
+            for kpi in kpis:
+                name = f"{kpi.id}_{hours}"
+                table.put(row["tenant"], day, kpi.id, row[name], row[f"{name}_n"])
+    for ago in (1, 0):
+        for hours in _HOURS:
+            at = today - ago * _DAY + hours * _HOUR
+            if at > settled:
+                return
+            yield Look(today - ago * _DAY, at, *tables[hours].until(days - ago))
+
+
+def _final(kpi: Kpi, settled: datetime) -> datetime:
+    """Return the moment up to which the values of a figure are final."""
+    return settled - _FINAL_AFTER.get(kpi.id, timedelta())
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a moment of ClickHouse, which tells UTC without saying so."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,161 @@
+"""The leader's periodic work about integrations: forecasts of the next seven days, and what tenants will need."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from detectors.customers import needs, upsell
+from detectors.customers.labels import slots
+from detectors.forecast import MAX_HOURS, MIN_HOURS, VERSION, Floats, Forecast, forecast
+from models.insights import Insight
+from storage.reading import query_rows
+from storage.writing import insert_rows
+
+_HOUR: Final = timedelta(hours=1)
+_WEEK: Final = timedelta(days=7)
+_COLUMNS: Final = (
+    *("user_id", "integration_provider", "metric", "made_at", "target_time"),
+    *("value", "lower", "upper", "model_version"),
+)
+# From the windows: the roll-up of hours may be behind, and a forecast is made a few times a day.
+_HOURS: Final = """
+SELECT user_id, toString(integration_provider) AS integration_provider, toStartOfHour(window_start) AS hour_start,
+    sum(queries) AS asked, asked - sum(successes) AS failed
+FROM query_windows FINAL
+WHERE user_id IN {tenants:Array(UUID)}
+    AND window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
+GROUP BY user_id, integration_provider, hour_start
+ORDER BY user_id, integration_provider, hour_start
+"""
+# Tenants with an integration that is old enough for a forecast; the others are never read.
+_OLD_ENOUGH: Final = """
+SELECT DISTINCT user_id FROM (
+    SELECT user_id FROM query_windows
+    WHERE window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
+    GROUP BY user_id, integration_provider
+    HAVING toStartOfHour(min(window_start)) <= {old:DateTime('UTC')}
+)
+ORDER BY user_id
+"""
+# Tenants whose series are in memory at once.
+_TENANTS_AT_ONCE: Final = 100
+# What was said of an earlier week and is still open: the week is over.
+_EXPIRED: Final = """
+SELECT {columns} FROM predictive_insights FINAL
+WHERE status = 'open' AND kind IN {{kinds:Array(String)}} AND started_at < {{since:DateTime64(3, 'UTC')}}
+"""
+
+
+class Series(NamedTuple):
+    """Counts an hour of one integration up to the moment of the forecast, oldest first."""
+
+    link: needs.Link
+    queries: Floats
+    errors: Floats
+
+
+def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
+    """Write the forecast of every integration, made at midnight, and return who outgrows its plan or its limit."""
+    made_at = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    week = week_of(now)
+    usage = {
+        needs.Link(row["user_id"], row["integration_provider"]): row["usage"]
+        for row in query_rows(client, *needs.usage_query(made_at))
+    }
+    found: list[Insight | None] = []
+    for some in read_series(client, made_at):
+        rows: list[tuple[Any, ...]] = []
+        for one in some:
+            queries, errors = forecast(one.queries), forecast(one.errors)
+            if queries is None or errors is None:
+                continue
+            rows += _rows(one, "queries", made_at, queries)
+            rows += _rows(one, "errors", made_at, errors)
+            used = usage.get(one.link)
+            found.append(needs.growth(one.link, one.queries, queries, week))
+            found.append(None if used is None else needs.capacity(one.link, used, one.queries, queries, week))
+        insert_rows(client, "integration_forecasts", _COLUMNS, rows)
+    return [one for one in found if one is not None] + expired(client, ("usage_growth", "rate_limit_capacity"), week)
+
+
+def find_needs(client: Client, now: datetime) -> Sequence[Insight]:
+    """Return the data and the providers that tenants' conversations ask for and that they lack."""
+    asked: dict[UUID, list[needs.Asked]] = defaultdict(list)
+    for row in query_rows(client, *needs.gaps_query(now)):
+        asked[row["user_id"]].append(needs.Asked(row["label"], row["conversations"], row["before"]))
+    connected: dict[UUID, set[str]] = defaultdict(set)
+    for row in query_rows(client, *upsell.connected_query(now)):
+        connected[row["user_id"]].add(row["provider"])
+    providers = set().union(*connected.values())
+    week, found = week_of(now), list[Insight]()
+    for row in query_rows(client, *needs.conversations_query(now)):
+        user_id = row["user_id"]
+        own = frozenset(connected[user_id])
+        tenant = needs.Tenant(user_id, own, frozenset(row["accessed"]), row["conversations"], bool(row["has_before"]))
+        found += needs.needs(tenant, asked[user_id], providers, week)
+    return found + expired(client, ("missing_provider", "missing_data"), week)
+
+
+def expired(client: Client, kinds: Sequence[str], week: datetime) -> list[Insight]:
+    """Return the open insights of earlier weeks, closed at the end of theirs; those found again are new ones."""
+    sql = _EXPIRED.format(columns=", ".join(Insight._fields))
+    rows = query_rows(client, sql, {"kinds": list(kinds), "since": week}, aware=True)
+    return [_closed(row, min(row["started_at"] + _WEEK, week)) for row in rows]
+
+
+def week_of(now: datetime) -> datetime:
+    """Return the Monday 00:00 UTC before a moment."""
+    return slots(now - 2 * _WEEK, now, _WEEK, 1)[0]
+
+
+def read_series(client: Client, until: datetime) -> Iterator[list[Series]]:
+    """Yield the hours of integrations from their first up to a moment, at most eight weeks, some tenants at a time.
+
+    Left out are tenants whose integrations are all too young for a forecast.
+    """
+    span = {"since": until - MAX_HOURS * _HOUR, "until": until}
+    old = query_rows(client, _OLD_ENOUGH, {**span, "old": until - MIN_HOURS * _HOUR})
+    tenants = [str(row["user_id"]) for row in old]
+    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+        some = tenants[start : start + _TENANTS_AT_ONCE]
+        yield _series(query_rows(client, _HOURS, {**span, "tenants": some}, aware=True), until)
+
+
+def _series(found: Sequence[dict[str, Any]], until: datetime) -> list[Series]:
+    grouped: dict[needs.Link, list[dict[str, Any]]] = defaultdict(list)
+    for row in found:
+        grouped[needs.Link(row["user_id"], row["integration_provider"])].append(row)
+    series = []
+    for link, rows in grouped.items():
+        first = rows[0]["hour_start"]
+        hours = int((until - first) / _HOUR)
+        queries, errors = np.zeros(hours), np.zeros(hours)
+        for row in rows:
+            place = int((row["hour_start"] - first) / _HOUR)
+            queries[place], errors[place] = row["asked"], row["failed"]
+        series.append(Series(link, queries, errors))
+    return series
+
+
+def _rows(one: Series, metric: str, made_at: datetime, found: Forecast) -> list[tuple[Any, ...]]:
+    columns = zip(found.value.tolist(), found.lower.tolist(), found.upper.tolist(), strict=True)
+    return [
+        (*one.link, metric, made_at, made_at + hour * _HOUR, value, lower, upper, VERSION)
+        for hour, (value, lower, upper) in enumerate(columns)
+    ]
+
+
+def _closed(row: dict[str, Any], ended_at: datetime) -> Insight:
+    lists = ("contributing_factors", "recommended_actions", "members")
+    values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in row.items()}
+    values |= {"status": "closed", "ended_at": ended_at, "updated_at": ended_at}
+    for name in ("confidence_score", "predicted_value"):  # decimals in the table
+        values[name] = None if values[name] is None else float(values[name])
+    return Insight(**values)

@@ -1,0 +1,86 @@
+"""The job "roll-ups": brings hours, days and facts of conversations up to date with what was touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from kpis.rollups import statements as rollups
+from kpis.rollups.freshness import CONVERSATION_FACTS
+from kpis.rollups.roll_up import RollUp
+from models.errors import Unreachable
+from models.insights import Insight
+from storage.reading import query_rows
+from streams.job import Job
+
+_NOW: Final = "SELECT now64(3, 'UTC') AS now"
+_LAST: Final = "SELECT rollup, reflects AS last FROM rollup_progress FINAL"
+_DONE: Final = (
+    "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
+    "VALUES ({rollup:String}, {reflects:DateTime64(3, 'UTC')}, {took_ms:UInt64})"
+)
+# Touches that every roll-up has worked off, with a day to spare.
+_WORKED_OFF: Final = """
+SELECT DISTINCT toDate(touched_at) AS day FROM touched_conversations
+WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress WHERE rollup = {facts:String})
+"""
+# Conversations that one run touched may have begun in any month.
+_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
+
+
+def refresh(client: Client, *, only_due: bool = False) -> None:
+    """Bring every roll-up up to date, or those that are due.
+
+    The moment that a roll-up reflects is the database's own, which notes the touches by the same clock, and it is
+    written only when all of its rows are in place: whoever dies before begins again.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse did not do it; the next run does what is left.
+    """
+    last = {row["rollup"]: row["last"] for row in query_rows(client, _LAST, {})}
+    for group in rollups.GROUPS:
+        reflects = _now(client)
+        for rollup in group:
+            if only_due and rollup.name in last and reflects < last[rollup.name] + rollup.every:
+                continue
+            started = time.monotonic()
+            _bring_up(client, rollup, reflects)
+            took = round((time.monotonic() - started) * 1000)
+            _command(client, _DONE, {"rollup": rollup.name, "reflects": reflects, "took_ms": took})
+    for row in query_rows(client, _WORKED_OFF, {"facts": CONVERSATION_FACTS}):
+        _command(client, "ALTER TABLE touched_conversations DROP PARTITION {day:String}", {"day": str(row["day"])})
+
+
+def _now(client: Client) -> datetime:
+    now = query_rows(client, _NOW, {})[0]["now"]
+    if not isinstance(now, datetime):
+        raise Unreachable(f"ClickHouse gave '{now}' for the time")
+    return now
+
+
+def _bring_up(client: Client, rollup: RollUp, reflects: datetime) -> None:
+    for row in query_rows(client, rollup.slices, {}):
+        for statement in rollup.statements:
+            _command(client, statement, {"reflects": reflects, **row})
+
+
+def _command(client: Client, sql: str, parameters: dict[str, Any]) -> None:
+    try:
+        client.command(sql, parameters=parameters, settings=_SETTINGS)
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not roll up: {' '.join(str(error).split())[:300]}") from error
+
+
+def _run(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - the database's clock decides
+    refresh(client, only_due=True)
+    return ()
+
+
+ROLLUPS: Final = Job("roll-ups", timedelta(seconds=30), _run, stays=True)

@@ -1,0 +1,156 @@
+"""What conversations saved and what the system cost, per tenant and day, at the prices in force on that day.
+
+Prices come from ``tenant_settings``: for each day (UTC) the newest entry that holds from that day or an earlier one. A
+conversation counts for the day it came in. Monthly costs are spread evenly over the seconds of their month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from kpis.sources.conversation_counts import counts
+from kpis.sources.conversations import DIMENSIONS
+from kpis.sql.query_context import QueryContext
+from kpis.statistics import ENOUGH
+
+# What each price is called in the settings; a figure names those that it lacks.
+GROSS_NEEDS: Final = ("cost_per_human_contact",)
+NET_NEEDS: Final = (
+    "cost_per_human_contact",
+    "loaded_rate_per_hour",
+    "handle_minutes_saved",
+    "platform_cost_per_month",
+    "integration_cost_per_month",
+    "upkeep_cost_per_month",
+)
+
+_PRICES: Final = """
+calendar AS
+(
+    SELECT
+        user_id,
+        toDate({start}) + arrayJoin(range(toUInt32(dateDiff('day', toDate({start}), toDate({end} - 1)) + 1))) AS day,
+        dateDiff('second', greatest(toDateTime(day, 'UTC'), {start}), least(toDateTime(day + 1, 'UTC'), {end}))
+            AS seconds,
+        86400 * toDayOfMonth(toLastDayOfMonth(day)) AS month_seconds
+    FROM (SELECT DISTINCT user_id FROM tenant_settings WHERE {tenant})
+    WHERE {end} > {start}
+),
+entries AS
+(
+    SELECT
+        calendar.user_id AS user_id,
+        calendar.day AS day,
+        any(calendar.seconds) AS seconds,
+        any(calendar.month_seconds) AS month_seconds,
+        settings.setting AS setting,
+        argMaxIf(settings.value, settings.effective_from, settings.effective_from <= calendar.day) AS entered,
+        toDecimal128OrNull(entered, 2) AS amount
+    FROM calendar
+    LEFT JOIN
+    (
+        SELECT user_id, setting, effective_from, value FROM tenant_settings FINAL WHERE {tenant}
+    ) AS settings USING (user_id)
+    GROUP BY user_id, day, setting
+),
+prices AS
+(
+    SELECT
+        user_id,
+        day,
+        maxIf(amount, setting = 'cost_per_human_contact') AS contact,
+        maxIf(amount, setting = 'loaded_rate_per_hour') AS rate,
+        maxIf(amount, setting = 'handle_minutes_saved') AS minutes,
+        maxIf(amount, setting = 'platform_cost_per_month') AS platform,
+        maxIf(amount, setting = 'upkeep_cost_per_month') AS upkeep,
+        sumIf(amount, setting = 'integration_cost_per_month' OR startsWith(setting, 'integration_cost_per_month:'))
+            AS integrations,
+        toDecimal128(platform + upkeep + integrations, 8) * any(seconds) / any(month_seconds) AS cost,
+        arrayFilter(one -> one != '', [
+            if(contact IS NULL, 'cost_per_human_contact', ''),
+            if(rate IS NULL, 'loaded_rate_per_hour', ''),
+            if(platform IS NULL, 'platform_cost_per_month', ''),
+            if(integrations IS NULL, 'integration_cost_per_month', ''),
+            if(upkeep IS NULL, 'upkeep_cost_per_month', '')
+        ]) AS missing
+    FROM entries
+    GROUP BY user_id, day
+)
+"""
+
+
+# How much sooner a person is done with data than without, where enough of both were handed over and resolved.
+_MEASURED: Final = """if(
+            least(sum(with_n) OVER mine, sum(without_n) OVER mine) >= {enough},
+            toDecimal128OrNull(toString(round(sum(without_sum) OVER mine / sum(without_n) OVER mine
+                - sum(with_sum) OVER mine / sum(with_n) OVER mine, 2)), 2),
+            NULL)"""
+_LEDGER: Final = """
+{prices},
+counted AS
+(
+    SELECT {split} user_id, toDate(at) AS day, sum(c.conversations) AS conversations,
+        sum(c.durable_count) AS durable, sumIf(c.handed_over_count, c.data_used) AS handled,
+        sumIf(c.handed_minutes_count, c.data_used) AS with_n,
+        sumIf(c.handed_minutes_count, NOT c.data_used) AS without_n,
+        toFloat64(sumIf(c.handed_minutes_sum, c.data_used)) AS with_sum,
+        toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum
+    FROM {counts} AS c
+    GROUP BY {grouping}
+),
+priced AS
+(
+    -- A tenant that never set anything has no prices at all.
+    SELECT {own} user_id, conversations, durable, handled, with_n, without_n, with_sum, without_sum, contact, rate,
+        minutes, if(contact IS NULL AND empty(missing), {all}, missing) AS missing, toDecimal128(0, 8) AS cost
+    FROM counted LEFT JOIN prices USING (user_id, day)
+    {days}
+),
+ledger AS
+(
+    SELECT *, durable * contact AS gross, conversations * contact AS at_most,
+        coalesce(minutes, {measured}) AS saved, handled * saved * rate AS minutes_money,
+        arrayConcat(missing, if(saved IS NULL, ['handle_minutes_saved'], [])) AS lacking
+    FROM priced
+    WINDOW mine AS (PARTITION BY user_id)
+)
+"""
+_USED: Final = "conversations durable_count handed_over_count handed_minutes_count handed_minutes_sum data_used"
+_DAYS: Final = (
+    "UNION ALL SELECT {columns} user_id, 0, 0, 0, 0, 0, 0, 0, contact, rate, minutes, missing, cost FROM prices"
+)
+
+
+def prices(asked: QueryContext) -> str:
+    """Return common table expressions up to ``prices``: a row per tenant that set anything and day; NULL: not set."""
+    return _PRICES.format(
+        start=asked.dialect.start,
+        end=asked.dialect.end,
+        tenant=asked.dialect.tenant("user_id"),
+    )
+
+
+def ledger(asked: QueryContext) -> str:
+    """Return common table expressions up to ``ledger``, with the question's columns and amounts that can be added up.
+
+    Costs are in it where the question is split by tenant and time at most: they are the tenant's as a whole.
+    """
+    return _LEDGER.format(
+        prices=prices(asked),
+        split=asked.split(DIMENSIONS),
+        counts=counts(replace(asked, used=_USED)),
+        grouping=", ".join(["user_id", "day", *asked.columns]),
+        own="".join(f"counted.{name} AS {name}, " for name in asked.columns),
+        all=list(NET_NEEDS),
+        days=_DAYS.format(columns=_day_columns(asked)) if set(asked.by) <= {"tenant"} else "",
+        measured=_MEASURED.format(enough=ENOUGH),
+    )
+
+
+def _day_columns(asked: QueryContext) -> str:
+    # A day counts at its noon: on the day that most time zones agree on.
+    at = {"tenant": "user_id AS tenant, "}
+    noon = "toDateTime(day, 'UTC') + INTERVAL 12 HOUR"
+    time = f"{asked.bucket(noon)} AS time, " if asked.every else ""
+    return "".join(at[name] for name in asked.by) + time

@@ -1,0 +1,52 @@
+"""What a roll-up is, and the pieces of SQL that all of them share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from kpis.rollups import freshness
+
+VERSION: Final = "{reflects:DateTime64(3, 'UTC')}"
+_MONDAY: Final = "{monday:Date}"
+
+
+class RollUp(NamedTuple):
+    """One roll-up.
+
+    ``slices`` returns in what portions to work, so that memory stays bounded after a long absence; each of
+    ``statements`` runs once for each row of it, with its columns and ``reflects`` (the moment that the work is up to)
+    as parameters. ``every`` is how long it may wait, once made, before it is made again.
+    """
+
+    name: str
+    slices: str
+    statements: tuple[str, ...]
+    every: timedelta = timedelta(minutes=1)
+
+
+def weeks(rollup: str, touches: str) -> str:
+    """Return the query of the weeks in which hours were touched, as a table of touches notes them."""
+    return (
+        f"SELECT DISTINCT toMonday(hour_start) AS monday FROM {touches} "
+        f"WHERE touched_at >= {freshness.since(rollup)} ORDER BY monday"
+    )
+
+
+def in_week(column: str) -> str:
+    """Return the predicate that a moment is in the week."""
+    monday = f"toDateTime({_MONDAY}, 'UTC')"
+    return f"{column} >= {monday} AND {column} < {monday} + INTERVAL 7 DAY"
+
+
+def portions(count: str, at_a_time: int) -> str:
+    """Return the query of portions of about ``at_a_time`` of what a query counts; none where there is nothing."""
+    return (
+        f"SELECT portions, arrayJoin(range(portions)) AS portion "
+        f"FROM (SELECT toUInt32(ceil(({count}) / {at_a_time})) AS portions)"
+    )
+
+
+def in_portion(column: str) -> str:
+    """Return the predicate that a value is in the portion."""
+    return f"cityHash64({column}) % {{portions:UInt32}} = {{portion:UInt32}}"

@@ -1,0 +1,220 @@
+"""How a question's values enter its SQL: bound by ClickHouse, or as Grafana's macros and variables.
+
+The definitions say ``dialect.start`` and never know which it is, so a panel and the command line share every predicate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from kpis.scope import LONG_HOURS, AllTenants, Scope, whole_hours
+
+
+class Dialect(Protocol):
+    """Values of a question as SQL expressions and predicates."""
+
+    @property
+    def start(self) -> str:
+        """First moment of the range, on a whole minute (a DateTime in UTC)."""
+
+    @property
+    def end(self) -> str:
+        """First moment after the range, on a whole minute."""
+
+    @property
+    def now(self) -> str:
+        """The moment at which durability is judged."""
+
+    @property
+    def time_zone(self) -> str:
+        """Name of the time zone whose days and weeks count."""
+
+    @property
+    def durable_days(self) -> str:
+        """Days without a return that make a resolution durable."""
+
+    @property
+    def hours_fit(self) -> bool:
+        """Whether the time zone's hours are those of UTC."""
+
+    @property
+    def days_fit(self) -> bool:
+        """Whether the time zone's days are those of UTC."""
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Dimensions that the question is, or may be, narrowed by."""
+
+    def unnarrowed(self, name: str) -> str:
+        """Return the constant expression that a filter lets everything through; ``false`` where that is certain."""
+
+    def by_one_value(self, name: str) -> str:
+        """Return the constant expression that a filter has one value; ``false`` where that is certain."""
+
+    def tenant(self, column: str) -> str:
+        """Return the predicate of the tenant. Every statement has it, if only to say that all are meant."""
+
+    def one_of(self, name: str, column: str) -> str:
+        """Return the predicate that a column has the wanted value of a dimension."""
+
+    def any_of(self, name: str, column: str) -> str:
+        """Return the predicate that an array holds a wanted value of a dimension."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is bound beside the statement."""
+
+
+def _up(moment: str, start: str, end: str) -> str:
+    """Return a moment moved up to the next whole minute, or hour where the range is long (as ``Scope`` does)."""
+    unit = f"if(dateDiff('hour', {start}, {end}) >= {LONG_HOURS}, 3600, 60)"
+    return f"toDateTime(intDiv(toUnixTimestamp64Milli({moment}) + {unit} * 1000 - 1, {unit} * 1000) * {unit}, 'UTC')"
+
+
+def _text(moment: datetime) -> str:
+    """Return a moment for ClickHouse; as a datetime it would be sent without its milliseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Values bound by ClickHouse: ``{start:DateTime('UTC')}``."""
+
+    scope: Scope
+
+    start: str = "{start:DateTime('UTC')}"
+    end: str = "{end:DateTime('UTC')}"
+    time_zone: str = "{time_zone:String}"
+    durable_days: str = "{durable_days:UInt16}"
+
+    @property
+    def now(self) -> str:
+        """``as_of``, or the database's clock."""
+        return "now64(3, 'UTC')" if self.scope.as_of is None else "{as_of:DateTime64(3, 'UTC')}"
+
+    @property
+    def hours_fit(self) -> bool:
+        """Whether the time zone's hours are those of UTC."""
+        return whole_hours(self.scope)
+
+    @property
+    def days_fit(self) -> bool:
+        """Whether the time zone is UTC."""
+        return self.scope.time_zone == "UTC"
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Dimensions with a value."""
+        return tuple(self.scope.filters)
+
+    def unnarrowed(self, name: str) -> str:  # noqa: ARG002 - a filter is there only where it narrows
+        """Return ``false``."""
+        return "false"
+
+    def by_one_value(self, name: str) -> str:
+        """Return whether the filter is one value and not several."""
+        return "false" if isinstance(self.scope.filters[name], tuple) else "true"
+
+    def tenant(self, column: str) -> str:
+        """Return the predicate of the tenant."""
+        return "true" if isinstance(self.scope.tenant, AllTenants) else f"{column} = {{tenant:UUID}}"
+
+    def one_of(self, name: str, column: str) -> str:
+        """Return equality with the bound value, or membership in the bound values."""
+        if isinstance(self.scope.filters[name], tuple):
+            return f"has({{{name}:Array(String)}}, {column})"
+        return f"{column} = {{{name}:String}}"
+
+    def any_of(self, name: str, column: str) -> str:
+        """Return whether the bound value, or any of the bound values, is in the array."""
+        if isinstance(self.scope.filters[name], tuple):
+            return f"hasAny({{{name}:Array(String)}}, {column})"
+        return f"has({column}, {{{name}:String}})"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every value that a statement may name; ClickHouse ignores those it does not."""
+        scope = self.scope
+        given: dict[str, Any] = {
+            "start": f"{scope.first:%Y-%m-%d %H:%M:%S}",
+            "end": f"{scope.limit:%Y-%m-%d %H:%M:%S}",
+            "time_zone": scope.time_zone,
+            "durable_days": scope.durable_days,
+            **{name: list(one) if isinstance(one, tuple) else one for name, one in scope.filters.items()},
+        }
+        if not isinstance(scope.tenant, AllTenants):
+            given["tenant"] = str(scope.tenant)
+        if scope.as_of is not None:
+            given["as_of"] = _text(scope.as_of)
+        return given
+
+
+@dataclass(frozen=True)
+class Grafana:
+    """Grafana's time range and dashboard variables.
+
+    ``variables`` names those that the dashboard has, of ``tenant`` and the filters; none in alert rules, which know no
+    variables. Each variable offers "All" with the custom value ``all``; the filters may be multi-value.
+
+    Values are written percent-encoded and decoded by ClickHouse. Nothing that a viewer puts into the address bar can
+    leave its string literal: the encoding has neither quotes nor backslashes, of which ``singlequote`` lets the latter
+    through. That keeps statements whole; who may see which tenant is decided by row policies.
+    """
+
+    variables: tuple[str, ...] = ("tenant",)
+    zone_name: str = "UTC"
+    durable_days: str = "7"
+    hours_fit: bool = True
+    start: str = _up("toDateTime64($__fromTime, 3, 'UTC')", "$__fromTime", "$__toTime")
+    end: str = _up("toDateTime64($__toTime, 3, 'UTC')", "$__fromTime", "$__toTime")
+    now: str = "now64(3, 'UTC')"
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone as a literal."""
+        return f"'{self.zone_name}'"
+
+    @property
+    def days_fit(self) -> bool:
+        """Whether the time zone is UTC."""
+        return self.zone_name == "UTC"
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The variables beside the tenant's."""
+        return tuple(name for name in self.variables if name != "tenant")
+
+    def unnarrowed(self, name: str) -> str:
+        """Return whether "All" is chosen."""
+        return f"has({_chosen(name)}, 'all')"
+
+    def by_one_value(self, name: str) -> str:
+        """Return whether one value is chosen."""
+        return f"length({_chosen(name)}) = 1"
+
+    def tenant(self, column: str) -> str:
+        """Return the predicate of the tenant variable; all tenants where the dashboard has none."""
+        if "tenant" not in self.variables:
+            return "true"
+        chosen = "decodeURLComponent('${tenant:percentencode}')"
+        return f"({chosen} = 'all' OR {column} = toUUIDOrZero({chosen}))"
+
+    def one_of(self, name: str, column: str) -> str:
+        """Return membership in the chosen values."""
+        return f"(has({_chosen(name)}, 'all') OR has({_chosen(name)}, {column}))"
+
+    def any_of(self, name: str, column: str) -> str:
+        """Return whether any chosen value is in the array."""
+        return f"(has({_chosen(name)}, 'all') OR hasAny({_chosen(name)}, {column}))"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Nothing: Grafana fills in its own."""
+        return {}
+
+
+def _chosen(name: str) -> str:
+    """Return the chosen values as an array; several arrive as ``{a,b}``, one as ``a``."""
+    return f"splitByChar(',', trim(BOTH '{{}}' FROM decodeURLComponent('${{{name}:percentencode}}')))"

@@ -1,0 +1,176 @@
+"""Who was sent what: attempts that exclude each other, noted before and after (docs/adr/0014-reports-once.md)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import Unreachable
+from storage.reading import query_rows
+
+State = Literal["claimed", "sent", "failed"]
+
+LEASE: Final = timedelta(minutes=10)
+# With less of the lease left than this nothing is sent any more: another may begin when it is over.
+MIN_LEFT: Final = timedelta(minutes=5)
+MAX_ATTEMPTS: Final = 8
+_FIRST_PAUSE: Final = timedelta(minutes=1)
+_COLUMNS: Final = (
+    "user_id",
+    "schedule_id",
+    "period_start",
+    "recipient_key",
+    "attempt",
+    "state",
+    "token",
+    "happened_at",
+    "until",
+    "detail",
+)
+_STANDING: Final = """
+SELECT schedule_id, period_start, recipient_key, max(attempt) AS attempts, max(state = 'sent') AS sent,
+    argMax(state, (attempt, state != 'claimed')) AS last,
+    argMax(tuple(until), (attempt, state != 'claimed')).1 AS until,
+    argMax(detail, (attempt, state != 'claimed')) AS detail, max(happened_at) AS happened_at
+FROM report_deliveries
+WHERE period_start >= {since:DateTime64(3, 'UTC')}
+GROUP BY schedule_id, period_start, recipient_key
+"""
+_HOLDER: Final = """
+SELECT max(attempt) AS attempts, max(state = 'sent') AS sent,
+    anyIf(token, attempt = {attempt:UInt16} AND state = 'claimed') AS holder,
+    countIf(attempt = {attempt:UInt16} AND state = 'failed') AS failed
+FROM report_deliveries
+WHERE schedule_id = {schedule:UUID} AND period_start = {period:DateTime64(3, 'UTC')} AND recipient_key = {key:String}
+"""
+
+
+class Place(NamedTuple):
+    """What is delivered once: a period of a schedule to a recipient."""
+
+    schedule: UUID
+    period: datetime
+    key: str
+
+    @property
+    def message_id(self) -> str:
+        """The same whoever sends it and however often."""
+        return f"{self.schedule.hex}.{self.period:%Y%m%dT%H%M%S}.{self.key}"
+
+
+class Standing(NamedTuple):
+    """How far a delivery is; ``until`` is when a claim ends, or when the next attempt after a failure may begin."""
+
+    attempts: int
+    state: State
+    until: datetime | None
+    detail: str
+    happened_at: datetime
+
+    def given_up(self, now: datetime) -> bool:
+        """Whether nobody will try again."""
+        over = self.state == "failed" or (self.until is not None and self.until <= now)
+        return self.state != "sent" and self.attempts >= MAX_ATTEMPTS and over
+
+
+class Claim(NamedTuple):
+    """An attempt that may have been won."""
+
+    tenant: UUID
+    place: Place
+    attempt: int
+    token: UUID
+    until: datetime
+
+
+def next_attempt(standing: Standing | None, now: datetime) -> int | None:
+    """Return the number of the attempt that may begin now; ``None`` where none may."""
+    if standing is None:
+        return 1
+    waits = standing.until is not None and standing.until > now
+    if standing.state == "sent" or standing.attempts >= MAX_ATTEMPTS or waits:
+        return None
+    return standing.attempts + 1
+
+
+def pause_after(attempt: int) -> timedelta:
+    """Return how long to wait after a failed attempt: one minute, and twice as long each time."""
+    return _FIRST_PAUSE * (1 << (attempt - 1))
+
+
+class Journal:
+    """Rows of ``report_deliveries``. Every method raises ``Unreachable`` where ClickHouse does not answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def standings(self, since: datetime) -> dict[Place, Standing]:
+        """Return how far everything is whose period is not before a moment."""
+        return {
+            Place(row["schedule_id"], row["period_start"], row["recipient_key"]): Standing(
+                int(row["attempts"]),
+                "sent" if row["sent"] else row["last"],
+                row["until"],
+                row["detail"],
+                row["happened_at"],
+            )
+            for row in query_rows(self._client, _STANDING, {"since": _text(since)}, aware=True)
+        }
+
+    def claim(self, tenant: UUID, place: Place, attempt: int, now: datetime) -> Claim | None:
+        """Begin an attempt; ``None`` where another has begun it, or has sent the report meanwhile."""
+        claim = Claim(tenant, place, attempt, uuid4(), now + LEASE)
+        self._write(claim, "claimed", now, claim.until, "")
+        return claim if self.holds(claim, now) else None
+
+    def holds(self, claim: Claim, now: datetime) -> bool:
+        """Return whether an attempt is still the one that may send: asked anew, right before sending."""
+        if claim.until - now < MIN_LEFT:
+            return False
+        place = claim.place
+        parameters = {
+            "schedule": str(place.schedule),
+            "period": _text(place.period),
+            "key": place.key,
+            "attempt": claim.attempt,
+        }
+        row = query_rows(self._client, _HOLDER, parameters)[0]
+        return (
+            not row["sent"]
+            and not row["failed"]
+            and int(row["attempts"]) == claim.attempt
+            and row["holder"] == claim.token
+        )
+
+    def sent(self, claim: Claim, now: datetime) -> None:
+        """Note that it was delivered: for ever."""
+        self._write(claim, "sent", now, None, "")
+
+    def failed(self, claim: Claim, now: datetime, reason: str) -> None:
+        """Note that it could not be delivered, and when to try again."""
+        again = now + pause_after(claim.attempt) if claim.attempt < MAX_ATTEMPTS else None
+        self._write(claim, "failed", now, again, reason)
+
+    def _write(self, claim: Claim, state: State, now: datetime, until: datetime | None, detail: str) -> None:
+        place = claim.place
+        row = (claim.tenant, *place, claim.attempt, state, claim.token, now, until, detail)
+        # The first insert of a token is kept, any other dropped, by the server and in one step: a compare-and-set.
+        token = f"{place.message_id}/{claim.attempt}/{state}"
+        try:
+            self._client.insert(
+                "report_deliveries",
+                [row],
+                column_names=list(_COLUMNS),
+                settings={"insert_deduplicate": 1, "insert_deduplication_token": token},
+            )
+        except ClickHouseError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise Unreachable(f"ClickHouse did not take a note of a delivery: {reason}") from error
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

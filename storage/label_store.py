@@ -1,0 +1,156 @@
+"""The queue of delayed labels and the standing of customers, in ClickHouse.
+
+Writing the same rows again changes nothing. Every call blocks, and raises ``Unreachable`` where
+ClickHouse does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from detectors.customers.calibration import Bin, Quality
+from detectors.customers.customer_scores import CustomerScore, Key
+from detectors.customers.labels import Label, LabelOutcome, Snapshot, Task
+from storage.reading import query_rows
+from storage.writing import insert_rows
+
+_SNAPSHOT: Final = ("model", "user_id", "customer_id", "snapshot_at", "due_at", "features")
+_LABEL: Final = (*_SNAPSHOT, "positive", "arrived_at", "revision")
+_QUALITY: Final = (
+    *("model", "role", "measured_at", "predictions", "positives"),
+    *("auc", "brier", "brier_of_prior", "calibration_error"),
+)
+_DECILES: Final = (
+    *("model", "role", "measured_at", "decile", "predictions", "positives"),
+    *("predicted", "observed", "observed_lower", "observed_upper", "lift"),
+)
+_QUEUED: Final = """
+SELECT DISTINCT snapshot_at FROM customer_snapshots WHERE model = {model:String}
+"""
+_KEYS: Final = """
+SELECT user_id, customer_id, snapshot_at FROM customer_snapshots
+WHERE model = {model:String} AND snapshot_at = {at:DateTime('UTC')}
+"""
+_FATES: Final = """
+SELECT
+    s.user_id AS user_id, s.customer_id AS customer_id, s.snapshot_at AS snapshot_at, s.due_at AS due_at,
+    any(s.features) AS features,
+    minIf(
+        o.created_at,
+        o.outcome_type IN {outcomes:Array(String)} AND o.created_at >= s.snapshot_at AND o.created_at < s.due_at
+    ) AS happened_at,
+    countIf(o.outcome_type != 'reopened' AND o.created_at >= s.snapshot_at AND o.created_at < s.due_at) AS visits
+FROM (SELECT * FROM customer_snapshots FINAL WHERE model = {model:String} AND positive IS NULL) AS s
+LEFT JOIN
+(
+    SELECT user_id, customer_id, created_at, toString(outcome_type) AS outcome_type FROM conversation_outcomes FINAL
+    WHERE created_at < {now:DateTime64(3, 'UTC')} AND created_at >=
+        (SELECT min(snapshot_at) FROM customer_snapshots FINAL WHERE model = {model:String} AND positive IS NULL)
+) AS o
+ON s.user_id = o.user_id AND s.customer_id = o.customer_id
+GROUP BY user_id, customer_id, snapshot_at, due_at
+"""
+_LABELS: Final = """
+SELECT user_id, customer_id, snapshot_at, due_at, features, positive, arrived_at FROM customer_snapshots FINAL
+WHERE model = {model:String} AND positive IS NOT NULL AND due_at <= {now:DateTime64(3, 'UTC')}
+ORDER BY due_at DESC, user_id, customer_id, snapshot_at
+LIMIT {most:UInt64}
+"""
+_COUNT: Final = """
+SELECT count() AS snapshots, countIf(positive) AS positives FROM customer_snapshots FINAL WHERE model = {model:String}
+"""
+_SINCE: Final = """
+SELECT user_id, customer_id, snapshot_at, due_at, features FROM customer_snapshots FINAL
+WHERE model = {model:String} AND snapshot_at >= {since:DateTime('UTC')}
+"""
+_SCORES: Final = """
+SELECT user_id, customer_id, scored_at, probability, prior, started_at, ended_at, toString(ended) AS ended
+FROM customer_scores FINAL WHERE model = {model:String}
+"""
+
+
+class LabelStore:
+    """The queue and the standings of one model."""
+
+    def __init__(self, client: Client, task: Task) -> None:
+        self._client = client
+        self._task = task
+
+    def queued_moments(self) -> set[datetime]:
+        """Return the moments of which snapshots have been queued."""
+        return {row["snapshot_at"] for row in self._ask(_QUEUED)}
+
+    def queued(self, at: datetime) -> set[tuple[UUID, str, datetime]]:
+        """Return the snapshots of a moment that are queued already."""
+        rows = self._ask(_KEYS, at=at)
+        return {(row["user_id"], row["customer_id"], row["snapshot_at"]) for row in rows}
+
+    def queue(self, snapshots: Sequence[Snapshot]) -> None:
+        """Add snapshots to the queue."""
+        insert_rows(self._client, "customer_snapshots", _SNAPSHOT, [self._row(one) for one in snapshots])
+
+    def fates(self, now: datetime) -> list[LabelOutcome]:
+        """Return what has happened by now to everybody whose label has not arrived yet."""
+        rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now)
+        # minIf of nothing is the beginning of time.
+        return [
+            LabelOutcome(_snapshot(row), row["happened_at"] if row["happened_at"].year > 1970 else None, row["visits"])
+            for row in rows
+        ]
+
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        """Note that labels arrived."""
+        rows = [[*self._row(one.snapshot), one.positive, one.arrived_at, 1] for one in labels]
+        insert_rows(self._client, "customer_snapshots", _LABEL, rows)
+
+    def labels(self, now: datetime, most: int) -> list[Label]:
+        """Return the labels that fell due last, the newest first, at most so many."""
+        rows = self._ask(_LABELS, now=now, most=most)
+        return [Label(_snapshot(row), row["positive"], row["arrived_at"]) for row in rows]
+
+    def known_share(self) -> float:
+        """Return the share of all snapshots that are known to be positive; those that wait count as not."""
+        counted = self._ask(_COUNT)[0]
+        return float((counted["positives"] + 1) / (counted["snapshots"] + 2))
+
+    def snapshots(self, since: datetime) -> list[Snapshot]:
+        """Return the snapshots since a moment."""
+        return [_snapshot(row) for row in self._ask(_SINCE, since=since)]
+
+    def standings(self) -> dict[Key, CustomerScore]:
+        """Return where each customer stood last."""
+        return {(row["user_id"], row["customer_id"]): CustomerScore(**row) for row in self._ask(_SCORES)}
+
+    def add_standings(self, standings: Sequence[CustomerScore]) -> None:
+        """Keep where customers stand."""
+        rows = [[self._task.model, *one] for one in standings]
+        insert_rows(self._client, "customer_scores", ("model", *CustomerScore._fields), rows)
+
+    def add_quality(self, role: str, quality: Quality, measured_at: datetime) -> None:
+        """Keep how good predictions were, as a whole and by tenths from the highest to the lowest."""
+        figures = (quality.predictions, quality.positives, quality.auc, quality.brier, quality.brier_of_prior)
+        row = [self._task.model, role, measured_at, *figures, quality.calibration_error]
+        insert_rows(self._client, "customer_model_quality", _QUALITY, [row])
+        key = (self._task.model, role, measured_at)
+        deciles = [[*key, place, *_decile(one, quality)] for place, one in enumerate(reversed(quality.bins), 1)]
+        insert_rows(self._client, "customer_model_deciles", _DECILES, deciles)
+
+    def _ask(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        return query_rows(self._client, sql, {"model": self._task.model, **parameters}, aware=True)
+
+    def _row(self, one: Snapshot) -> list[Any]:
+        return [self._task.model, one.user_id, one.customer_id, one.at, one.due_at, one.features]
+
+
+def _decile(one: Bin, quality: Quality) -> tuple[float | None, ...]:
+    lift = one.observed * quality.predictions / quality.positives if quality.positives else None
+    return (one.size, one.positives, one.predicted, one.observed, *one.interval, lift)
+
+
+def _snapshot(row: dict[str, Any]) -> Snapshot:
+    return Snapshot(row["user_id"], row["customer_id"], row["snapshot_at"], row["due_at"], dict(row["features"]))

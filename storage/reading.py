@@ -1,0 +1,42 @@
+"""Asking ClickHouse, with failures in plain words."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from models.errors import Unreachable
+
+
+def ask_page(
+    client: Client, sql: str, parameters: dict[str, Any], *, limit: int, offset: int = 0
+) -> tuple[list[dict[str, Any]], int]:
+    """Return some rows of a query, and how many it has: only those are fetched, and the others counted where they are.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer the question; says why.
+    """
+    rows = query_rows(client, f"SELECT * FROM ({sql}) LIMIT {limit + 1} OFFSET {offset}", parameters)  # noqa: S608 - our own
+    if len(rows) <= limit and (rows or not offset):
+        return rows, offset + len(rows)
+    (counted,) = query_rows(client, f"SELECT count() AS rows FROM ({sql})", parameters)  # noqa: S608 - our own
+    return rows[:limit], int(counted["rows"])
+
+
+def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: bool = False) -> list[dict[str, Any]]:
+    """Return the rows of a query by column name; ``aware`` gives times their time zone, else UTC is understood.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer the question; says why.
+    """
+    try:
+        mode: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
+        return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error

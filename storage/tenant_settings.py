@@ -1,0 +1,39 @@
+"""Tenants' settings in ClickHouse. An entry of the same setting and day replaces the one before."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from kpis.settings_model import Entry
+from models.errors import Unreachable
+from storage.reading import query_rows
+
+_ENTRIES: Final = """
+SELECT user_id, setting, effective_from, value, entered_at
+FROM tenant_settings FINAL
+WHERE user_id = {tenant:UUID}
+ORDER BY setting, effective_from
+"""
+
+
+def save(client: Client, entry: Entry) -> None:
+    """Store an entry.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not take it; says why.
+    """
+    try:
+        client.insert("tenant_settings", [entry], column_names=Entry._fields)
+    except ClickHouseError as error:
+        raise Unreachable(f"ClickHouse does not store the setting: {' '.join(str(error).split())[:300]}") from error
+
+
+def entries(client: Client, tenant: UUID) -> list[Entry]:
+    """Return what a tenant entered, by setting and day; raises as ``ask`` does."""
+    return [Entry(**row) for row in query_rows(client, _ENTRIES, {"tenant": str(tenant)})]

@@ -1,0 +1,334 @@
+"""Clean batches become columns at once, without a Python object for each event.
+
+``streams.decode`` is the definition of a valid event. This is the same meaning, computed a column at a time by Arrow's
+JSON reader, for batches in which nothing is unusual: one JSON object a message, known fields, canonical UUIDs, ISO-8601
+times, values in range. Whatever is unusual is not judged here: ``to_batch`` returns ``None``, and the caller takes the
+batch apart until the unusual messages are alone, which the decoder then judges (docs/adr/0021-columnar-path.md).
+
+Texts are never compared with a pattern of our own: every distinct text of a column goes once through the contract's own
+validator. A differential test (tests/properties/test_columnar.py) holds both ways to the same rows.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, Required, Union, cast, get_args, get_origin, get_type_hints
+
+import annotated_types
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from models.events import MAX_EVENT_BYTES
+from models.rows import LABEL, LABELS, MONEY, SCORE, TIME, UUID
+from models.topics import Topic
+from streams.arrow_batches import score_column
+from streams.decode import MAX_AGES, Record, Source, time_bounds
+from streams.pseudonyms import Pseudonymiser
+
+_Bytes = npt.NDArray[np.uint8]
+
+# Money with at most six decimals is the same number as text and as a float (15 significant digits); more is unusual.
+_EXACT_MONEY: Final = pa.decimal128(38, 6)
+_READ_AS: Final[dict[pa.DataType, pa.DataType]] = {
+    UUID: pa.string(),
+    LABEL: pa.string(),
+    LABELS: pa.list_(pa.string()),
+    TIME: pa.string(),
+    SCORE: pa.float64(),
+    MONEY: _EXACT_MONEY,
+    pa.bool_(): pa.bool_(),
+    pa.uint32(): pa.int64(),
+}
+_TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
+_UUID_LENGTH: Final = 36
+_DASHES: Final = np.array([8, 13, 18, 23])
+_HEX: Final = np.array([place for place in range(_UUID_LENGTH) if place not in {8, 13, 18, 23}])
+_NO_DIGIT: Final = 255
+_REMEMBERED_TEXTS: Final = 65_536
+
+
+class _Unusual(Exception):
+    """Something in the batch is for the decoder to judge."""
+
+
+class _Field(NamedTuple):
+    """One field of the contract as the columns need it."""
+
+    name: str
+    kind: pa.DataType
+    required: bool
+    low: Any
+    high: Any
+    most: int | None
+    checked: Callable[[str], str]
+
+
+class ColumnarReader:
+    """Turns clean batches of one topic into rows.
+
+    Parameters
+    ----------
+    topic
+        Whose contract holds.
+    schema
+        The rows to make, one of ``models.rows``.
+    """
+
+    def __init__(self, topic: Topic, schema: pa.Schema, pseudonymiser: Pseudonymiser) -> None:
+        hints = get_type_hints(topic.event, include_extras=True)
+        required = frozenset(TypeAdapter(topic.event).json_schema()["required"])
+        self._schema = schema
+        self._pseudonymiser = pseudonymiser
+        self._fields = [_field(f.name, f.type, hints[f.name], f.name in required) for f in schema if f.name in hints]
+        self._times = [name for name in MAX_AGES if name in hints]
+        self._options = pj.ParseOptions(
+            explicit_schema=pa.schema([(field.name, _READ_AS[field.kind]) for field in self._fields]),
+            newlines_in_values=False,
+            unexpected_field_behavior="error",
+        )
+
+    def to_batch(self, records: Sequence[Record], source: Source, *, now: datetime) -> pa.RecordBatch | None:
+        """Return the rows of ``records`` in their order, or ``None`` where any of them is unusual."""
+        try:
+            columns = self._columns(self._read(records), now)
+        except (_Unusual, pa.ArrowInvalid, ValidationError):
+            return None
+        n = len(records)
+        columns["topic_epoch"] = pa.array(np.full(n, source.topic_epoch, dtype=np.uint64))
+        columns["kafka_partition"] = pa.array(np.full(n, source.partition, dtype=np.int32))
+        columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
+        return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
+
+    def _read(self, records: Sequence[Record]) -> dict[str, pa.Array[Any]]:
+        values: list[bytes] = []
+        for record in records:
+            value = record.value
+            # Every message one object by itself: then as many rows as messages means one row each, in order.
+            if not value or len(value) > MAX_EVENT_BYTES or value[0] != 0x7B or value[-1] != 0x7D:
+                raise _Unusual
+            values.append(value)
+        joined = b"\n".join(values)
+        _check_bytes(joined, len(values))
+        read = pj.ReadOptions(use_threads=False, block_size=len(joined) + 1)
+        table = pj.read_json(io.BytesIO(joined), read_options=read, parse_options=self._options)
+        if table.num_rows != len(values) or not _keyed_by_tenant(records, table["user_id"]):
+            raise _Unusual
+        return {
+            name: cast("pa.Array[Any]", column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+
+    def _columns(self, table: dict[str, pa.Array[Any]], now: datetime) -> dict[str, pa.Array[Any]]:
+        columns: dict[str, pa.Array[Any]] = {}
+        bounds = {name: (earliest, latest) for name, earliest, latest in time_bounds(self._times, now)}
+        for field in self._fields:
+            column = table[field.name]
+            if field.required and column.null_count:
+                raise _Unusual
+            if field.name == "customer_id":
+                columns[field.name] = self._customers(columns["user_id"], column, field)
+            elif field.name in bounds:
+                columns[field.name] = _times(column, *bounds[field.name])
+            else:
+                columns[field.name] = _MAKERS[field.kind](column, field)
+        return columns
+
+    def _customers(self, users: pa.Array[Any], column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+        """Return the pseudonyms: one for each distinct customer of each tenant."""
+        tenants = users.dictionary_encode()
+        customers = column.dictionary_encode()
+        width = len(customers.dictionary) + 1  # the last is: not given
+        which = customers.indices.fill_null(width - 1).to_numpy().astype(np.int64)
+        pairs, inverse = np.unique(tenants.indices.to_numpy().astype(np.int64) * width + which, return_inverse=True)
+        tenant_ids = tenants.dictionary.to_pylist()
+        names = [field.checked(str(name)) for name in customers.dictionary.to_pylist()]
+        pseudonym = self._pseudonymiser.pseudonym
+        distinct = [
+            "" if customer == width - 1 else pseudonym(tenant_ids[tenant], names[customer])
+            for tenant, customer in (divmod(pair, width) for pair in pairs.tolist())
+        ]
+        return pa.array(distinct, LABEL).take(pa.array(inverse, pa.int64()))
+
+
+def _field(name: str, kind: pa.DataType, hint: Any, required: bool) -> _Field:
+    """Return what the contract says of a field: its bounds, and the validator of its texts."""
+    inner = _bare(hint)
+    limits = _limits(inner)
+    text = _element(inner) if kind == LABELS else inner
+    return _Field(
+        name,
+        kind,
+        required,
+        limits.get("ge"),
+        limits.get("le"),
+        limits.get("max_length"),
+        _validator(text) if kind in {LABEL, LABELS} else str,
+    )
+
+
+def _bare(hint: Any) -> Any:
+    """Return an annotation without ``Required`` and without ``None``."""
+    if get_origin(hint) is Required:
+        return _bare(get_args(hint)[0])
+    options = [option for option in get_args(hint) if option is not type(None)]
+    return options[0] if get_origin(hint) in {Union, UnionType} else hint
+
+
+def _element(hint: Any) -> Any:
+    listed = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return get_args(listed)[0]
+
+
+def _limits(hint: Any) -> dict[str, Any]:
+    """Return the bounds that an annotation declares."""
+    found: dict[str, Any] = {}
+    for mark in getattr(hint, "__metadata__", ()):
+        for one in mark.metadata if isinstance(mark, FieldInfo) else (mark,):
+            match one:
+                case annotated_types.Ge():
+                    found["ge"] = one.ge
+                case annotated_types.Le():
+                    found["le"] = one.le
+                case annotated_types.MaxLen():
+                    found["max_length"] = one.max_length
+    return found
+
+
+def _validator(hint: Any) -> Callable[[str], str]:
+    adapter: TypeAdapter[Any] = TypeAdapter(hint)
+
+    @lru_cache(maxsize=_REMEMBERED_TEXTS)
+    def checked(text: str) -> str:
+        return cast("str", adapter.validate_python(text, strict=True))
+
+    return checked
+
+
+def _keyed_by_tenant(records: Sequence[Record], users: pa.ChunkedArray[Any]) -> bool:
+    """Whether every key is the tenant as it is written in the message, which is then canonical in both."""
+    keys = pa.array([record.key for record in records], pa.binary())
+    same = pc.all(pc.equal(keys, users.cast(pa.binary())), skip_nulls=False).as_py()
+    return bool(same) and all(text == text.lower() for text in map(str, users.unique().to_pylist()))
+
+
+def _check_bytes(joined: bytes, messages: int) -> None:
+    """Refuse what JSON readers differ in: line breaks within a message, NUL, escapes by number, other encodings."""
+    # Arrow's reader refuses every other control character within a text itself; outside of texts, both readers do.
+    if joined.count(b"\n") != messages - 1 or b"\0" in joined or b"\\u" in joined:
+        raise _Unusual
+    if not joined.isascii():
+        try:
+            joined.decode()
+        except UnicodeDecodeError:
+            raise _Unusual from None
+
+
+def _scores(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    _check_range(column, field)
+    return score_column(column.to_numpy(zero_copy_only=False))
+
+
+def _money(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    _check_range(column, field)
+    return pc.round(column, 2, "half_to_even").cast(MONEY, safe=False)
+
+
+def _whole_numbers(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    _check_range(column, field)
+    return column.cast(pa.uint32())
+
+
+def _as_it_is(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
+    return column
+
+
+def _check_range(column: pa.Array[Any], field: _Field) -> None:
+    _check_between(column, field.low, field.high)
+
+
+def _check_between(column: pa.Array[Any], low: Any, high: Any) -> None:
+    """Refuse a column with any value outside its bounds; NaN is outside of all."""
+    inside = pc.and_(
+        pc.greater_equal(column, pa.scalar(low, column.type)),
+        pc.less_equal(column, pa.scalar(high, column.type)),
+    )
+    if not pc.all(inside).as_py() and len(column) > column.null_count:
+        raise _Unusual
+
+
+def _labels(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    encoded = column.dictionary_encode()
+    values = [field.checked(str(text)) for text in encoded.dictionary.to_pylist()]
+    indices = encoded.indices
+    if column.null_count:
+        indices = indices.fill_null(len(values))
+        values.append("")
+    return pa.array(values, LABEL).take(indices)
+
+
+def _lists(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    lists = cast("pa.ListArray[Any]", column)
+    values = lists.flatten()
+    if values.null_count or (
+        field.most is not None and (pc.max(pc.list_value_length(lists)).as_py() or 0) > field.most
+    ):
+        raise _Unusual
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), pa.int32())
+    return pa.ListArray.from_arrays(offsets, _labels(values, field))
+
+
+def _times(column: pa.Array[Any], earliest: datetime, latest: datetime) -> pa.Array[Any]:
+    if not pc.all(pc.match_substring_regex(column, _TIME_PATTERN)).as_py() and len(column) > column.null_count:
+        raise _Unusual
+    times = column.cast(pa.timestamp("us", "UTC"))
+    _check_between(times, earliest, latest)
+    return pc.divide(times.cast(pa.int64()), 1_000).cast(TIME)
+
+
+def _digits() -> _Bytes:
+    table = np.full(256, _NO_DIGIT, np.uint8)
+    for value, pair in enumerate(("00", "11", "22", "33", "44", "55", "66", "77", "88", "99")):
+        table[ord(pair[0])] = value
+    for value, pair in enumerate(("aA", "bB", "cC", "dD", "eE", "fF"), start=10):
+        table[[ord(pair[0]), ord(pair[1])]] = value
+    return table
+
+
+_VALUE_OF: Final = _digits()
+
+
+def _uuids(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
+    """Return UUIDs in their canonical form as 16 bytes each."""
+    offsets, data = column.buffers()[1:]
+    if offsets is None or data is None:
+        raise _Unusual
+    bounds = np.frombuffer(cast("memoryview", offsets), np.int32)[column.offset : column.offset + len(column) + 1]
+    if not (np.diff(bounds) == _UUID_LENGTH).all():
+        raise _Unusual
+    texts = np.frombuffer(cast("memoryview", data), np.uint8)[bounds[0] : bounds[-1]].reshape(-1, _UUID_LENGTH)
+    digits = _VALUE_OF[texts[:, _HEX]]
+    if (texts[:, _DASHES] != ord("-")).any() or (digits == _NO_DIGIT).any():
+        raise _Unusual
+    octets = digits[:, 0::2] << 4 | digits[:, 1::2]
+    return pa.Array.from_buffers(UUID, len(column), [None, pa.py_buffer(octets.tobytes())])
+
+
+_MAKERS: Final[dict[pa.DataType, Callable[[pa.Array[Any], _Field], pa.Array[Any]]]] = {
+    UUID: _uuids,
+    LABEL: _labels,
+    LABELS: _lists,
+    SCORE: _scores,
+    MONEY: _money,
+    pa.uint32(): _whole_numbers,
+    pa.bool_(): _as_it_is,
+}

@@ -1,0 +1,261 @@
+"""Detection inside the worker: closed minutes and health events of its partitions in, insights out.
+
+It runs beside the ingestion: minutes are judged in a thread, slice by slice, once the rows behind them are in
+ClickHouse. What this worker did not see (the minutes around a restart, or more than may wait here) is read back from
+there, so a kill at any moment changes nothing: states are saved after the insights that they led to, and judging a
+minute again tells the same insights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors.health.detector import HealthFacts
+from models.insights import Insight
+from models.minutes import Series
+from models.topics import QUERIES
+from sinks.sink import Sink
+from storage.detector_store import DetectorStore, health_facts, state_rows
+from streams.detection.minutes import ClosedMinute
+from streams.detection.partition_monitor import PartitionMonitor, replayed, sliced
+from streams.detection.series_monitor import MINUTE, SeriesMonitor
+from streams.detection.series_states import SeriesStates
+from streams.insight_publisher import InsightPublisher
+from streams.metrics import Metrics
+from streams.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STEP_SECONDS: Final = 2.0
+_SAVE_SECONDS: Final = 5.0
+# A series that was never seen before learns from this much of its history.
+_HISTORY: Final = timedelta(days=28)
+_SERIES_PER_QUESTION: Final = 4
+_SLICE: Final = 4_000
+# After an outage the topics catch up at different speeds. Judged without the health events of its time, a minute would
+# look as if no sync had happened; so it waits while they are further behind than this, and still coming.
+_HEALTH_BEHIND: Final = timedelta(hours=1)
+_SILENT_SECONDS: Final = 30.0
+
+
+class Bounds(NamedTuple):
+    """How much detection holds in memory.
+
+    ``waiting_minutes`` of single series may wait; beyond that they are read back from ClickHouse. ``series`` are
+    watched in a partition, ``all_series`` by the worker.
+    """
+
+    waiting_minutes: int = 100_000
+    series: int = 2_500
+    all_series: int = 8_000
+
+
+DEFAULT_BOUNDS: Final = Bounds()
+
+
+@dataclass
+class _Partition:
+    """One partition since it was assigned."""
+
+    watch: PartitionMonitor
+    # What closed, with the last offset that had been taken in by then: once that is durable, so is all of it.
+    closed: deque[tuple[int, list[ClosedMinute]]] = field(default_factory=deque)
+    health: list[pa.RecordBatch] = field(default_factory=list)
+    health_through: datetime | None = None
+    health_heard: float = -math.inf
+    loaded: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """How many minutes of single series wait."""
+        return sum(len(minute.series) for _, minutes in self.closed for minute in minutes)
+
+    def add_health(self, batches: Sequence[pa.RecordBatch], moment: float) -> None:
+        """Take health events that were heard of at a ``moment``."""
+        self.health += batches
+        self.health_heard = moment
+        newest = [pc.max(batch["created_at"]).as_py() for batch in batches if len(batch)]
+        known = [] if self.health_through is None else [self.health_through]
+        self.health_through = max([*newest, *known], default=None)
+
+    def take(self, durable: int | None, moment: float) -> list[ClosedMinute]:
+        """Return the minutes whose rows are durable: everything before the offset ``durable`` is."""
+        minutes: list[ClosedMinute] = []
+        while self.closed and durable is not None and durable > self.closed[0][0]:
+            if self._awaits_health(self.closed[0][1][-1].start, moment):
+                break
+            minutes += self.closed.popleft()[1]
+        return minutes
+
+    def _awaits_health(self, minute: datetime, moment: float) -> bool:
+        through, silent = self.health_through, moment - self.health_heard
+        return through is not None and through < minute - _HEALTH_BEHIND and silent < _SILENT_SECONDS
+
+
+class Detection:
+    """Watches every series of the partitions that this worker holds."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        store: DetectorStore,
+        sink: Sink,
+        states: SeriesStates,
+        announcer: InsightPublisher,
+        metrics: Metrics,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._sink = sink
+        self._states = states
+        self._announcer = announcer
+        self._metrics = metrics
+        self._bounds = bounds
+        self._monotonic = monotonic
+        self._partitions: dict[int, _Partition] = {}
+        self._assignments = pipeline.assignments
+        self._saved_at = monotonic()
+
+    async def run(self) -> None:
+        """Go on for ever; cancel to stop."""
+        while True:
+            await asyncio.sleep(STEP_SECONDS)
+            await self.step()
+
+    async def step(self) -> None:
+        """Take what closed, judge what is durable, and tell what was found."""
+        if self._assignments != self._pipeline.assignments:
+            self._assignments = self._pipeline.assignments
+            self._partitions.clear()
+        self._take()
+        for number, partition in list(self._partitions.items()):
+            durable = self._pipeline.durable_offset((QUERIES.name, number))
+            if minutes := partition.take(durable, self._monotonic()):
+                await self._judge(number, partition, minutes)
+        self._metrics.series.set(sum(len(one.watch) for one in self._partitions.values()))
+        self._metrics.scoring_backlog.set(sum(one.waiting for one in self._partitions.values()))
+        if self._monotonic() - self._saved_at >= _SAVE_SECONDS:
+            await self.save()
+
+    async def save(self) -> None:
+        """Keep the states of every series that changed."""
+        self._saved_at = self._monotonic()
+        for number, partition in list(self._partitions.items()):
+            changed = partition.watch.take_changed()
+            if not changed or not self._ours():
+                continue
+            saved = await asyncio.to_thread(self._states.sealed, changed, number)
+            if saved:
+                await self._pipeline.patience.until_done(self._sink.write, "detector_states", state_rows(saved))
+                self._metrics.states_saved.inc(len(saved))
+
+    def _ours(self) -> bool:
+        return self._assignments == self._pipeline.assignments
+
+    def _take(self) -> None:
+        for number, closed in self._pipeline.close_minutes().items():
+            partition = self._partition(number)
+            taken = self._pipeline.taken((QUERIES.name, number))
+            complete = [minute for minute in closed if minute.complete]
+            if complete and taken is not None:
+                partition.closed.append((taken, complete))
+            if (
+                sum(one.waiting for one in self._partitions.values()) > self._bounds.waiting_minutes
+                and partition.closed
+            ):
+                log.warning("partition %d: detectors are far behind; they read on from ClickHouse", number)
+                newest = partition.closed[-1]
+                partition.closed = deque([(newest[0], newest[1][-1:])])
+        for number, batches in self._pipeline.take_health().items():
+            self._partition(number).add_health(batches, self._monotonic())
+
+    def _partition(self, number: int) -> _Partition:
+        return self._partitions.setdefault(number, _Partition(PartitionMonitor(most=self._bounds.series)))
+
+    async def _judge(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
+        news = await self._pipeline.patience.until_done(self._prepare, number, partition, minutes)
+        await self._announcer.announce(news)
+        for part in sliced(minutes, len(partition.watch), _SLICE):
+            if not self._ours():
+                return
+            started = time.perf_counter()
+            failures = partition.watch.failures
+            news = await asyncio.to_thread(partition.watch.advance, part)
+            self._metrics.scoring_failures.inc(partition.watch.failures - failures)
+            self._metrics.scoring_seconds.observe(time.perf_counter() - started)
+            self._metrics.scored.inc(len(part) * len(partition.watch))
+            await self._announcer.announce(news)
+
+    def _prepare(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> list[Insight]:
+        """Load states, and read back what was not seen here; blocks, and may be called again after a failure."""
+        watch, first = partition.watch, minutes[0].start
+        if not partition.loaded:
+            self._add(watch, self._states.opened(self._store.states(number)).values())
+            partition.loaded = True
+        health = _by_series(partition.health)
+        unknown = watch.unknown(minutes, [series for series in health if not self._watched_elsewhere(series, number)])
+        news: list[Insight] = []
+        for some in _chunks(unknown[: self._bounds.series]):
+            known = self._states.opened(self._store.states_of(some))
+            fresh = [SeriesMonitor(series) for series in some if series not in known]
+            self._replay(fresh, first)  # what happened then was not for us to tell
+            news += self._replay(list(known.values()), first)
+            self._add(watch, [*known.values(), *fresh])
+        for behind in _chunks(watch.behind(first)):
+            news += self._replay(behind, first)
+        for series, events in health.items():
+            for one in self._partitions.values():
+                one.watch.add_health(series, events)
+        partition.health = []
+        return news
+
+    def _replay(self, watches: Sequence[SeriesMonitor], first: datetime) -> list[Insight]:
+        """Let watches go through what is stored before ``first`` and is new to them; return what is news."""
+        if not watches:
+            return []
+        oldest = first - _HISTORY
+        since = min(oldest if one.scored_through is None else one.scored_through + MINUTE for one in watches)
+        history = self._store.history([one.series for one in watches], max(since, oldest), first)
+        return [insight for one in watches for insight in replayed(one, history)]
+
+    def _add(self, watch: PartitionMonitor, watches: Iterable[SeriesMonitor]) -> None:
+        evicted = watch.add(watches)
+        over = sum(len(one.watch) for one in self._partitions.values()) - self._bounds.all_series
+        while over > 0:
+            largest = max((one.watch for one in self._partitions.values()), key=len)
+            gone = largest.evict(min(over, max(len(largest) // 2, 1)))
+            evicted, over = evicted + gone, over - gone
+        self._metrics.evicted.inc(evicted)
+
+    def _watched_elsewhere(self, series: Series, number: int) -> bool:
+        """Whether a series has its queries in another partition than its health events: producers may partition so."""
+        return any(series in one.watch for other, one in self._partitions.items() if other != number)
+
+
+def _by_series(batches: Sequence[pa.RecordBatch]) -> dict[Series, list[HealthFacts]]:
+    events: dict[Series, list[HealthFacts]] = {}
+    for batch in batches:
+        for row in batch.to_pylist():
+            events.setdefault((row["user_id"], row["integration_provider"]), []).append(health_facts(row))
+    return events
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _SERIES_PER_QUESTION):
+        yield items[start : start + _SERIES_PER_QUESTION]

@@ -1,0 +1,184 @@
+"""Minute series for the detectors: per tenant and provider, closed once by a watermark.
+
+Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
+The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
+silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock
+is fast must not make everyone else's events late.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from models.minutes import MinuteCounts, Series
+
+_MINUTE_MS: Final = 60_000
+# A series of a minute takes about half a kilobyte.
+MAX_SERIES: Final = 20_000
+# After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
+_MAX_SILENT_MINUTES: Final = 1_440
+# Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
+_RESUME_EVENTS: Final = 16
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ClosedMinute(NamedTuple):
+    """One minute that will not change again.
+
+    ``complete`` is false where the minute began before the partition's resume point: part of it was not seen by this
+    worker, so it must not be scored.
+    """
+
+    start: datetime
+    series: dict[Series, MinuteCounts]
+    complete: bool
+
+
+class MinuteSeries:
+    """The open minutes of one partition.
+
+    Parameters
+    ----------
+    lateness
+        How far an event may lag behind the newest one and still be counted here.
+    idle_after
+        How long the partition must be silent before the wall clock moves its watermark.
+    most_series
+        How many series of all open minutes are held. A minute beyond it is let go and closes as incomplete: who watches
+        a series reads it back from ClickHouse.
+
+    ``overfull`` counts the minutes that were let go.
+    """
+
+    def __init__(
+        self,
+        *,
+        lateness: timedelta = timedelta(minutes=1),
+        idle_after: timedelta = timedelta(seconds=30),
+        most_series: int = MAX_SERIES,
+    ) -> None:
+        self._lateness_ms = lateness // timedelta(milliseconds=1)
+        self._idle_after = idle_after
+        self._open: dict[int, dict[Series, MinuteCounts]] = {}
+        self._watermark_ms: int | None = None
+        self._resumed_ms: int | None = None
+        self._resume_events = 0
+        self._most_series = most_series
+        self._overfull: set[int] = set()
+        self.overfull = 0
+        self._closed_through = 0
+        self._last_arrival: datetime | None = None
+
+    @property
+    def watermark(self) -> datetime | None:
+        """The event time up to which everything is believed to have arrived."""
+        return None if self._watermark_ms is None else _EPOCH + timedelta(milliseconds=self._watermark_ms)
+
+    def add(self, batch: pa.RecordBatch, now: datetime) -> int:
+        """Count events (rows of ``QUERY_METRICS``); return how many came too late for a minute already closed."""
+        if batch.num_rows == 0:
+            return 0
+        times = batch["created_at"].cast(pa.int64()).to_numpy()
+        now_ms = _milliseconds(now)
+        if self._resume_events < _RESUME_EVENTS:
+            self._resume(np.minimum(times[: _RESUME_EVENTS - self._resume_events], now_ms))
+        self._last_arrival = now
+        minutes = times // _MINUTE_MS
+        late = minutes < self._closed_through
+        there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late
+        self._count(batch.filter(pa.array(there)), minutes[there])
+        self._let_go()
+        self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
+        return int(late.sum())
+
+    def keep_open(self, now: datetime) -> None:
+        """Take ``now`` for an arrival: nothing is read at the moment, which says nothing about what happens."""
+        if self._last_arrival is not None:
+            self._last_arrival = now
+
+    def close(self, now: datetime) -> list[ClosedMinute]:
+        """Return the minutes that the watermark has passed, oldest first, silent ones between them included."""
+        if self._last_arrival is None:
+            return []
+        if now - self._last_arrival >= self._idle_after:
+            self._advance(_milliseconds(now) - self._lateness_ms)
+        if self._watermark_ms is None or self._resumed_ms is None:
+            return []
+        through = self._watermark_ms // _MINUTE_MS
+        silent = range(max(self._closed_through, through - _MAX_SILENT_MINUTES), through)
+        held = {*self._open, *self._overfull}
+        minutes = sorted({*silent, *(minute for minute in held if minute < through)})
+        closed = [
+            ClosedMinute(
+                start=_EPOCH + timedelta(minutes=minute),
+                series=self._open.pop(minute, {}),
+                complete=minute * _MINUTE_MS >= self._resumed_ms and minute not in self._overfull,
+            )
+            for minute in minutes
+        ]
+        self._overfull = {minute for minute in self._overfull if minute >= through}
+        self._closed_through = max(self._closed_through, through)
+        return closed
+
+    def _let_go(self) -> None:
+        """Let go of the minutes with the most series while there are too many."""
+        while sum(map(len, self._open.values())) > self._most_series:
+            fullest = max(self._open, key=lambda minute: len(self._open[minute]))
+            del self._open[fullest]
+            self._overfull.add(fullest)
+            self.overfull += 1
+
+    def _resume(self, times: np.typing.NDArray[np.int64]) -> None:
+        newest = int(times.max())
+        if self._resumed_ms is None:
+            self._closed_through = (newest - self._lateness_ms) // _MINUTE_MS
+        self._resumed_ms = newest if self._resumed_ms is None else max(self._resumed_ms, newest)
+        self._resume_events += len(times)
+
+    def _advance(self, candidate_ms: int) -> None:
+        if self._watermark_ms is None or candidate_ms > self._watermark_ms:
+            self._watermark_ms = candidate_ms
+
+    def _count(self, batch: pa.RecordBatch, minutes: np.typing.NDArray[np.int64]) -> None:
+        logs = np.log1p(batch["response_time_ms"].to_numpy())
+        errors = ~batch["query_success"].to_numpy(zero_copy_only=False).astype(bool)
+        users = batch["user_id"].dictionary_encode()
+        providers = batch["integration_provider"].dictionary_encode()
+        width = max(len(providers.dictionary), 1)
+        series = users.indices.to_numpy().astype(np.int64) * width + providers.indices.to_numpy()
+        pairs = minutes * (len(users.dictionary) * width) + series  # one number sorts faster than two
+        _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
+        totals = zip(
+            first.tolist(),
+            np.bincount(group).tolist(),
+            np.bincount(group, weights=errors).tolist(),
+            np.bincount(group, weights=logs).tolist(),
+            np.bincount(group, weights=logs * logs).tolist(),
+            strict=True,
+        )
+        groups: list[MinuteCounts] = []
+        for row, queries, failed, log_sum, log_squares in totals:
+            key = (batch["user_id"][row].as_py(), batch["integration_provider"][row].as_py())
+            counts = self._open.setdefault(int(minutes[row]), {}).setdefault(key, MinuteCounts())
+            counts.queries += queries
+            counts.errors += int(failed)
+            counts.log_latency_sum += log_sum
+            counts.log_latency_squares += log_squares
+            groups.append(counts)
+        _count_kinds(groups, group[errors], batch["error_kind"].filter(pa.array(errors)))
+
+
+def _count_kinds(groups: list[MinuteCounts], group: np.typing.NDArray[np.int64], kinds: pa.Array[Any]) -> None:
+    """Count the error kinds of failed queries, ``group[i]`` being that of ``kinds[i]``; there are few of them."""
+    for place, kind in zip(group.tolist(), kinds.to_pylist(), strict=True):
+        if kind:
+            found = groups[place].error_kinds
+            found[kind] = found.get(kind, 0) + 1
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,142 @@
+"""One tenant and provider as detectors see it: minutes and health events in, findings out. Pure."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from detectors.health.detector import HealthDetector, HealthFacts
+from detectors.incidents.signals import Signal
+from detectors.incidents.tracker import IncidentTracker
+from detectors.performance.detector import PerformanceDetector
+from models.insights import Insight
+from models.minutes import MinuteCounts, Series
+
+MINUTE: Final = timedelta(minutes=1)
+# After a long silence of everything, such as a stopped producer, only so many silent minutes are judged one by one.
+MAX_SILENT_MINUTES: Final = 1_440
+# Health events that are ahead of the minutes wait for them; more than this do not.
+_MAX_WAITING: Final = 20_000
+# While all is calm, data grows stale over hours, not minutes: the health of a series is looked at this often, and at
+# once when a health event comes.
+_CALM_MINUTES: Final = 5
+_NOTHING: Final = MinuteCounts()
+
+
+class SeriesMonitor:
+    """Judges one series minute by minute, in order; every minute counts once, however often it is told.
+
+    ``scored_through`` is the start of the last minute that was judged, ``saved_through`` the one at which its state
+    was last kept, and ``saved`` how often it was.
+
+    Parameters
+    ----------
+    begins_after
+        The minute after which it begins; the first one that it is told where not given.
+    """
+
+    def __init__(self, series: Series, begins_after: datetime | None = None) -> None:
+        self.series = series
+        self.scored_through = begins_after
+        self.saved = 0
+        self.saved_through: datetime | None = None
+        user, provider = series
+        self._performance = PerformanceDetector()
+        self._health = HealthDetector()
+        self._incidents = IncidentTracker(UUID(bytes=user), provider)
+        self._waiting: list[HealthFacts] = []
+        self._unwell = False
+        self._unseen = MinuteCounts()
+
+    def add_health(self, events: Iterable[HealthFacts]) -> None:
+        """Take health events, in any order; each is judged with the minute that it falls in."""
+        for event in events:
+            insort(self._waiting, event, key=_moment)
+        while len(self._waiting) > _MAX_WAITING:
+            self._health.observe(self._waiting.pop(0))
+
+    def minute(self, start: datetime, counts: MinuteCounts | None) -> list[Insight]:
+        """Judge a minute (``None``: nothing happened in it) and the silent ones before it; return what is news."""
+        if self.scored_through is None:
+            return self._judge(start, counts or _NOTHING)
+        silent = (start - self.scored_through) // MINUTE - 1
+        if silent < 0:
+            return []
+        if silent == 0:
+            return self._judge(start, counts or _NOTHING)
+        news: list[Insight] = []
+        for ago in range(min(silent, MAX_SILENT_MINUTES), 0, -1):
+            news += self._judge(start - ago * MINUTE, _NOTHING)
+        return news + self._judge(start, counts or _NOTHING)
+
+    @property
+    def changed(self) -> bool:
+        """Whether it has judged something since its state was last kept."""
+        return self.scored_through != self.saved_through
+
+    def _judge(self, start: datetime, counts: MinuteCounts) -> list[Insight]:
+        verdict = self._performance.process_one(
+            {
+                "time": start.timestamp(),
+                "count": counts.queries,
+                "errors": counts.errors,
+                "log_latency_sum": counts.log_latency_sum,
+                "log_latency_squares": counts.log_latency_squares,
+            }
+        )
+        self.scored_through = start
+        signals = (*verdict.signals, *self._health_at(start + MINUTE, counts, calm=not verdict.signals))
+        return self._incidents.update(start, signals, counts.error_kinds)
+
+    def _health_at(self, end: datetime, counts: MinuteCounts, *, calm: bool) -> tuple[Signal, ...]:
+        """Return what stands out in the health at the end of a minute."""
+        unseen = self._unseen
+        if counts.queries:
+            unseen.queries += counts.queries
+            unseen.errors += counts.errors
+            for kind, count in counts.error_kinds.items():
+                unseen.error_kinds[kind] = unseen.error_kinds.get(kind, 0) + count
+        news = False
+        while self._waiting and self._waiting[0].at < end:
+            self._health.observe(self._waiting.pop(0))
+            news = True
+        if calm and not news and not self._unwell and end.minute % _CALM_MINUTES:
+            return ()
+        self._unseen = MinuteCounts()
+        standing = self._health.tick(end, unseen.queries, unseen.errors, unseen.error_kinds)
+        self._unwell = bool(standing)
+        return standing
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything but the waiting health events as plain JSON values; those are in ClickHouse."""
+        return {
+            "through": None if self.scored_through is None else int(self.scored_through.timestamp()),
+            "saved": self.saved,
+            "performance": self._performance.to_state(),
+            "health": self._health.to_state(),
+            "incidents": self._incidents.to_state(),
+            "unwell": self._unwell,
+            "unseen": [self._unseen.queries, self._unseen.errors, dict(self._unseen.error_kinds)],
+        }
+
+    @classmethod
+    def from_state(cls, series: Series, state: dict[str, Any]) -> SeriesMonitor:
+        """Return a watch that goes on where the one that gave this state stopped."""
+        watch = cls(series)
+        through = state["through"]
+        watch.scored_through = None if through is None else datetime.fromtimestamp(through, UTC)
+        watch.saved_through, watch.saved = watch.scored_through, state["saved"]
+        watch._performance = PerformanceDetector.from_state(state["performance"])
+        watch._health = HealthDetector.from_state(state["health"])
+        watch._incidents = IncidentTracker.from_state(state["incidents"])
+        watch._unwell = state["unwell"]
+        queries, errors, kinds = state["unseen"]
+        watch._unseen = MinuteCounts(queries, errors, error_kinds=dict(kinds))
+        return watch
+
+
+def _moment(event: HealthFacts) -> datetime:
+    return event.at

@@ -1,0 +1,59 @@
+"""Insights on their way out: into ClickHouse, then onto the insights topic, then into the metrics."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from models.insights import Insight
+from sinks.insight_rows import insight_rows, latest
+from sinks.sink import Sink
+from streams.metrics import Metrics
+from streams.retry_policy import RetryPolicy
+
+_TABLE: Final = "predictive_insights"
+_REMEMBERED: Final = 20_000
+
+
+class InsightPublisher:
+    """Makes insights durable and public, at least once; saying the same again changes nothing.
+
+    Parameters
+    ----------
+    publish
+        Publishes insights; returns when Kafka has them.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        patience: RetryPolicy,
+        metrics: Metrics,
+        publish: Callable[[Sequence[Insight]], Awaitable[None]],
+    ) -> None:
+        self._sink = sink
+        self._patience = patience
+        self._metrics = metrics
+        self._publish = publish
+        self._told: OrderedDict[UUID, None] = OrderedDict()
+
+    async def announce(self, insights: Sequence[Insight]) -> None:
+        """Write and publish the newest word on each insight; returns when both are done."""
+        newest = latest(insights)
+        if not newest:
+            return
+        await self._patience.until_done(self._sink.write, _TABLE, insight_rows(newest))
+        await self._publish(newest)
+        for insight in newest:
+            self._count(insight)
+
+    def _count(self, insight: Insight) -> None:
+        if insight.id in self._told:
+            self._told.move_to_end(insight.id)
+            return
+        self._metrics.insights.labels(insight.insight_type, insight.kind, insight.severity).inc()
+        self._told[insight.id] = None
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)

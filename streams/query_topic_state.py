@@ -1,0 +1,67 @@
+"""What the query topic has besides rows: windows, and the minute series that detectors watch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from models.topics import QUERIES
+from streams.decode import Source
+from streams.detection.minutes import ClosedMinute, MinuteSeries
+from streams.metrics import Metrics
+from streams.partition import QueryPartition
+
+
+class QueryTopicState:
+    """The partitions of the query topic that this worker holds."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._partitions: dict[int, QueryPartition] = {}
+        self._minutes: dict[int, MinuteSeries] = {}
+
+    def __contains__(self, partition: int) -> bool:
+        return partition in self._partitions
+
+    def resume(self, source: Source, stored: pa.RecordBatch) -> None:
+        """Start a partition; ``stored`` are the rows of ``streams.partition.remembered_range``."""
+        self._partitions[source.partition] = QueryPartition(source, stored)
+        self._minutes[source.partition] = MinuteSeries()
+
+    def forget(self) -> None:
+        """Drop every partition: after a rebalance they may go on elsewhere."""
+        self._partitions.clear()
+        self._minutes.clear()
+
+    def fold(self, batch: pa.RecordBatch, source: Source, now: datetime) -> list[pa.RecordBatch]:
+        """Count a batch of a partition that was started; return the rows that were not seen before."""
+        new = [rows for rows in self._partitions[source.partition].fold(batch) if rows.num_rows]
+        minutes = self._minutes[source.partition]
+        overfull = minutes.overfull
+        late = sum(minutes.add(rows, now) for rows in new)
+        self._metrics.minutes_overfull.inc(minutes.overfull - overfull)
+        self._metrics.late.labels(QUERIES.name).inc(late)
+        return new
+
+    def take_windows(self) -> list[pa.RecordBatch]:
+        """Return the window rows that changed since the last call."""
+        return [rows for partition in self._partitions.values() for rows in partition.take_changed()]
+
+    def keep_open(self, now: datetime) -> None:
+        """Let no minute close by the wall clock: nothing is read at the moment."""
+        for minutes in self._minutes.values():
+            minutes.keep_open(now)
+
+    def close_minutes(self, now: datetime) -> dict[int, list[ClosedMinute]]:
+        """Return by partition the minutes that its watermark has passed; partitions without any are left out."""
+        closed: dict[int, list[ClosedMinute]] = {}
+        for partition, minutes in self._minutes.items():
+            if found := minutes.close(now):
+                closed[partition] = found
+            if (watermark := minutes.watermark) is not None:
+                delay = self._metrics.watermark_delay.labels(QUERIES.name, str(partition))
+                delay.set((now - watermark).total_seconds())
+            for minute in found:
+                self._metrics.minutes_closed.labels(str(minute.complete).lower()).inc()
+        return closed

@@ -1,0 +1,129 @@
+"""One topic's part of the pipeline: raw records of a partition in, rows to write out. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from models import rows, topics
+from models.dead_letters import DeadLetter
+from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
+from models.topics import Topic
+from streams.decode import Record, Source
+from streams.dlq_limit import DlqLimit
+from streams.metrics import Metrics
+from streams.placement import Moved, Placement
+from streams.pseudonyms import Pseudonymiser
+from streams.query_topic_state import QueryTopicState
+from streams.record_reader import RecordReader
+from streams.screening import LabelScreen
+
+HEALTH_HISTORY: Final = "integration_health_history"
+# Topic → the tables its events go to.
+TABLES: Final[dict[Topic, tuple[str, ...]]] = {
+    topics.QUERIES: ("integration_query_metrics",),
+    topics.OUTCOMES: ("conversation_outcomes",),
+    topics.HEALTH: (HEALTH_HISTORY, "integration_health_metrics"),
+    topics.INTELLIGENCE: ("conversation_intelligence",),
+}
+
+
+class Prepared(NamedTuple):
+    """What one batch of records amounts to."""
+
+    rows: list[tuple[str, pa.RecordBatch]]
+    dead_letters: list[DeadLetter]
+    moved: Sequence[Moved] = ()
+
+
+class TopicProcessor:
+    """Decodes, validates and pseudonymises the records of one topic.
+
+    Parameters
+    ----------
+    queries
+        Where the topic's events are folded into windows and minute series; only queries are.
+    placement
+        Tells which records belong in another partition; ``None`` where rows count once whatever their partition.
+    vocabulary
+        What connectors' words mean.
+    screen
+        What replaces personal data in labels; ``None``: nothing does.
+    """
+
+    def __init__(
+        self,
+        topic: Topic,
+        pseudonymiser: Pseudonymiser,
+        metrics: Metrics,
+        queries: QueryTopicState | None = None,
+        *,
+        placement: Placement | None = None,
+        vocabulary: Vocabulary = DEFAULT_VOCABULARY,
+        screen: LabelScreen | None = None,
+    ) -> None:
+        self.topic = topic
+        self.guard = DlqLimit(topic.name)
+        self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary, screen)
+        self._metrics = metrics
+        self._queries = queries
+        self._placement = placement
+
+    def prepare(
+        self, records: Sequence[Record], source: Source, *, now: datetime, refused: Sequence[DeadLetter] = ()
+    ) -> Prepared:
+        """Turn records, in the log's order, into rows and dead letters.
+
+        Parameters
+        ----------
+        refused
+            Dead letters of the same batch that say nothing of the producers' contract.
+
+        Raises
+        ------
+        DlqLimitExceeded
+            Nearly everything is being rejected; nothing of this batch may be written or committed.
+        """
+        here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
+        read = self._reader.read(here, source, now=now)
+        rejected = list(read.rejected)
+        moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
+        self._count(len(records) + len(refused), [*rejected, *refused], read.unknown_fields, len(moved))
+        for kind, labels in read.screened.items():
+            self._metrics.screened.labels(self.topic.name, kind).inc(labels)
+        self.guard.observe(len(records), len(rejected))
+        rejected += refused
+        if (batch := read.rows) is None:
+            return Prepared([], rejected, moved)
+        new = [batch] if self._queries is None else self._queries.fold(batch, source, now)
+        self._metrics.repeats.labels(self.topic.name).inc(batch.num_rows - sum(rows.num_rows for rows in new))
+        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], rejected, moved)
+
+    def _move(
+        self,
+        placement: Placement,
+        records: Sequence[Record],
+        source: Source,
+        rejected: list[DeadLetter],
+        now: datetime,
+    ) -> list[Moved]:
+        """Return the valid ones of records that belong elsewhere as messages to send there; add the others' letters."""
+        if not records:
+            return []
+        read = self._reader.read(records, source, now=now)
+        rejected += read.rejected
+        valid = set() if read.rows is None else set(read.rows["kafka_offset"].to_pylist())
+        return [placement.moved(one, source.topic, source.partition) for one in records if one.offset in valid]
+
+    def _count(self, messages: int, rejected: Sequence[DeadLetter], unknown_fields: int, moved: int) -> None:
+        name = self.topic.name
+        self._metrics.messages.labels(name).inc(messages)
+        self._metrics.events.labels(name).inc(messages - len(rejected) - moved)
+        self._metrics.moved.labels(name).inc(moved)
+        self._metrics.batch_size.labels(name).observe(messages)
+        self._metrics.unknown_fields.labels(name).inc(unknown_fields)
+        for letter in rejected:
+            self._metrics.rejected.labels(name, letter.stage, letter.reason).inc()

@@ -1,0 +1,89 @@
+"""Upsell insights: value from the tenant's own sales only, and providers that similar tenants use."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from detectors.customers import upsell
+from detectors.customers.customer_scores import CustomerScore
+from detectors.customers.upsell import Typical, Use
+from tests.unit.detectors.customer_samples import AT, DAY, TENANT, customer
+
+OPEN = CustomerScore(TENANT, customer().customer_id, AT, 0.25, 0.02, AT - DAY)
+
+
+def test_the_expected_value_is_the_chance_times_the_tenants_median_upsell() -> None:
+    insight = upsell.opportunity(OPEN, customer(), {}, Typical(240.0, 31))
+    assert insight.predicted_value == 60.0
+    assert "240.00 (median of 31)" in insight.summary
+
+
+def test_without_upsells_of_the_tenants_own_there_is_no_value() -> None:
+    assert upsell.opportunity(OPEN, customer(), {}, None).predicted_value is None
+
+
+def test_factors_are_said_in_words() -> None:
+    facts = customer(visits_30d=9, visits_before_30d=3, satisfaction=4.6, conversions=2, upsells=1)
+    why = {"growth": 0.5, "satisfaction": 0.3, "upsells": 0.2}
+    assert upsell.opportunity(OPEN, facts, why, None).contributing_factors == (
+        "9 visits in the last 30 days, 3 in the 30 before",
+        "satisfaction 4.6 of 5 in the last 30 days",
+        "bought 3 times, 1 of them more than before",
+    )
+
+
+def test_growth_is_a_feature() -> None:
+    growing = upsell.upsell_features(customer(visits_30d=9, visits_before_30d=3), AT)
+    shrinking = upsell.upsell_features(customer(visits_30d=3, visits_before_30d=9), AT)
+    assert growing["growth"] > 0 > shrinking["growth"]
+
+
+def test_an_opportunity_that_passed_is_closed_under_its_id() -> None:
+    ended = OPEN._replace(ended_at=AT, ended="recovered")
+    assert upsell.closed(ended).id == upsell.opportunity(OPEN, customer(), {}, None).id
+    assert upsell.closed(ended).status == "closed"
+
+
+def tenants(*providers: str) -> dict[UUID, frozenset[str]]:
+    return {UUID(int=number + 1): frozenset(one.split()) for number, one in enumerate(providers)}
+
+
+def test_a_provider_that_similar_tenants_use_is_proposed() -> None:
+    shops = tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6)
+    [insight] = upsell.unconnected(shops, AT)
+    assert (insight.user_id, insight.integration_provider) == (UUID(int=1), "klaviyo")
+    assert "6 of 6 similar tenants" in insight.title
+    assert "69% to 100% would use it" in insight.summary
+
+
+def test_a_share_of_few_tenants_is_no_probability() -> None:
+    [insight] = upsell.unconnected(tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6), AT)
+    assert insight.confidence_score is None
+    assert upsell.unconnected(tenants("shopify", *["shopify klaviyo"] * 4, *["shopify"] * 3), AT) == []
+
+
+def test_tenants_that_are_unlike_propose_nothing() -> None:
+    assert upsell.unconnected(tenants("shopify", "jira slack", "jira slack", "jira slack"), AT) == []
+
+
+def test_a_few_tenants_are_no_evidence() -> None:
+    assert upsell.unconnected(tenants("shopify", "shopify klaviyo", "shopify klaviyo"), AT) == []
+
+
+GROWING = Use(TENANT, "hubspot", 0.9, 1_300, 1_000, covered=True)
+
+
+def test_growth_into_the_rate_limit_is_a_case_for_a_larger_plan_of_no_known_value() -> None:
+    insight = upsell.larger_plan(GROWING, AT)
+    assert insight is not None
+    assert (insight.kind, insight.integration_provider, insight.predicted_value) == ("larger_plan", "hubspot", None)
+    assert "1,300 queries in four weeks, 30% more than in the four before" in insight.contributing_factors
+
+
+@pytest.mark.parametrize(
+    "use", [GROWING._replace(limit_usage=0.5), GROWING._replace(queries=1_050), GROWING._replace(covered=False)]
+)
+def test_room_under_the_limit_no_growth_or_a_short_history_are_none(use: Use) -> None:
+    assert upsell.larger_plan(use, AT) is None

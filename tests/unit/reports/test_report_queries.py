@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from kpis.scope import ALL_TENANTS
+from reports import report_queries
+from reports.report_definitions import CONTENTS
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType
+from tests.unit.reports.sample import TENANT
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+REQUEST = ReportRequest(
+    "Monthly",
+    ReportType.EXECUTIVE,
+    ReportFormat.PDF,
+    TENANT,
+    datetime(2026, 10, 1, tzinfo=UTC),
+    datetime(2026, 11, 1, tzinfo=UTC),
+)
+BARE = Parts(charts=False)
+
+
+def test_the_period_before_is_the_same_question_about_the_range_before() -> None:
+    asked = report_queries.questions(REQUEST, NOW).asked
+    now, before = asked[report_queries.THIS], asked[report_queries.BEFORE]
+    assert now.sql == before.sql
+    assert before.parameters["end"] == now.parameters["start"]
+    assert before.parameters["as_of"] == now.parameters["as_of"] == "2026-11-22 12:00:00.000"
+
+
+def test_what_is_not_wanted_is_not_asked() -> None:
+    always = {
+        report_queries.THIS,
+        report_queries.BEFORE,
+        report_queries.BREAKDOWN,
+        report_queries.FINDINGS,
+        report_queries.STANDING,
+    }
+    assert report_queries.questions(replace(REQUEST, parts=BARE), NOW).asked.keys() == always
+    raw = replace(REQUEST, parts=replace(BARE, raw_data=True))
+    assert report_queries.questions(raw, NOW).asked.keys() == always | {report_queries.RAW}
+    with_charts = report_queries.questions(REQUEST, NOW).asked.keys()
+    panels = CONTENTS[ReportType.EXECUTIVE].panels
+    assert {report_queries.name_of(panel, ref) for panel in panels for ref in panel.asks} == with_charts - always
+
+
+def test_figures_that_know_no_integrations_are_asked_for_all_apart() -> None:
+    asked = report_queries.questions(replace(REQUEST, integrations=("hubspot",), parts=BARE), NOW).asked
+    of_all, of_these = report_queries.names_of(report_queries.THIS)
+    assert "provider" not in asked[of_all].parameters
+    assert asked[of_these].parameters["provider"] == ["hubspot"]
+    assert "query_success_rate" in asked[of_these].sql
+    assert asked[report_queries.FINDINGS].parameters["providers"] == ["hubspot"]
+
+
+@pytest.mark.parametrize("type_", ReportType)
+def test_a_report_about_one_tenant_asks_about_no_other_but_for_rejected_messages(type_: ReportType) -> None:
+    parts = Parts(detailed_metrics=True, raw_data=True)
+    for name, query in report_queries.questions(replace(REQUEST, type=type_, parts=parts), NOW).asked.items():
+        assert "{tenant:UUID}" in query.sql, name
+        assert query.parameters["tenant"] == str(TENANT)
+    everyone = report_queries.questions(replace(REQUEST, type=type_, tenant=ALL_TENANTS, parts=parts), NOW).asked
+    assert all("tenant" not in query.parameters for query in everyone.values())

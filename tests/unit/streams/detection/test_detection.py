@@ -1,0 +1,170 @@
+"""Detection beside the ingestion: nothing is found twice or lost, whatever happens to the worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.topics import HEALTH
+from sinks.memory import MemorySink
+from streams.detection.detection import Bounds
+from tests.examples.minutes import at
+from tests.unit.streams.detecting import DetectingWorker, health, offset_of, queries
+from tests.unit.streams.virtual_time import in_virtual_time
+
+_DOWN = range(60, 90)
+_END = 120
+
+
+def _findings(worker: DetectingWorker) -> list[tuple[Any, ...]]:
+    """What a reader sees, as far as it must not depend on how the events came."""
+    names = ("id", "kind", "severity", "status", "started_at", "ended_at", "title", "summary", "observed", "expected")
+    return sorted(tuple(row[name] for name in names) for row in worker.insights())
+
+
+async def _undisturbed() -> DetectingWorker:
+    worker = DetectingWorker(MemorySink())
+    for minute in range(0, _END, 30):
+        await worker.read(queries(range(minute, minute + 30), down=_DOWN), until=minute + 31)
+    return worker
+
+
+@in_virtual_time
+async def test_an_outage_is_written_once_and_published() -> None:
+    worker = await _undisturbed()
+    (row,) = worker.insights()
+    assert (row["kind"], row["status"], row["severity"]) == ("provider_outage", "closed", "critical")
+    assert row["created_at"] == row["started_at"]
+    assert {insight.id.bytes for insight in worker.published} == {row["id"]}
+    assert worker.published[-1].status == "closed"
+    labels = {"insight_type": "performance_anomaly", "kind": "provider_outage", "severity": "critical"}
+    assert worker.metric("insights_total", **labels) == 1
+    assert worker.metric("watched_series") == 1
+
+
+@in_virtual_time
+async def test_minutes_are_judged_only_once_their_rows_are_durable() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(queries(range(30)), until=31)
+    judged = worker.metric("scored_minutes_total")
+    worker.now = worker.now.replace(hour=1)
+    await worker.pipeline.handle(("integration.queries.v1", 3), queries(range(30, 60)), lambda: True)
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") == judged
+    assert worker.metric("scoring_backlog_minutes") > 0
+    await worker.flush()
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") > judged
+    assert worker.metric("scoring_backlog_minutes") == 0
+
+
+@in_virtual_time
+async def test_minutes_wait_for_the_health_events_of_their_time_while_these_come() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(health(range(0, 30, 15)), HEALTH, until=_END + 61)
+    await worker.read(queries(range(_END)), until=_END + 61)
+    assert worker.metric("scored_minutes_total") == 0
+    assert worker.metric("scoring_backlog_minutes") > 0
+    await worker.read(health(range(30, _END, 15)), HEALTH, until=_END + 61)
+    judged = worker.metric("scored_minutes_total")
+    assert judged > 0
+    assert worker.metric("scoring_backlog_minutes") == 0
+
+
+@in_virtual_time
+async def test_health_events_that_do_not_come_hold_up_nothing_for_long() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(health([0]), HEALTH, until=_END + 61)
+    await worker.read(queries(range(_END)), until=_END + 61)
+    assert worker.metric("scored_minutes_total") == 0
+    worker.seconds += 30
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") > 0
+
+
+@in_virtual_time
+async def test_every_message_three_times_gives_the_same_insights() -> None:
+    expected = _findings(await _undisturbed())
+    worker = DetectingWorker(MemorySink())
+    offset = 0
+    for minute in range(0, _END, 30):
+        batch = queries(range(minute, minute + 30), down=_DOWN)
+        thrice = [record._replace(offset=offset + place) for place, record in enumerate(batch * 3)]
+        offset += len(thrice)
+        await worker.read(thrice, until=minute + 31)
+    assert _findings(worker) == expected
+
+
+@in_virtual_time
+async def test_an_open_episode_goes_on_as_one_after_a_kill_that_loses_every_state() -> None:
+    expected = _findings(await _undisturbed())
+    sink = MemorySink()
+    killed = DetectingWorker(sink)
+    await killed.read(queries(range(75), down=_DOWN), until=76)
+    assert [row["status"] for row in killed.insights()] == ["open"]
+    restarted = DetectingWorker(sink)
+    await restarted.read(queries(range(_END), down=_DOWN), until=_END + 1)
+    assert _findings(restarted) == expected
+
+
+@in_virtual_time
+async def test_an_open_episode_goes_on_as_one_after_a_kill_from_the_saved_state() -> None:
+    """The log is read on from where it was committed: what lies between it and the state comes from the database."""
+    expected = _findings(await _undisturbed())
+    sink = MemorySink()
+    killed = DetectingWorker(sink)
+    await killed.read(queries(range(70), down=_DOWN), until=71)
+    await killed.detection.save()
+    await killed.read(queries(range(70, 78), down=_DOWN), until=79)  # judged and told, but not saved
+    restarted = DetectingWorker(sink)
+    await restarted.read(queries(range(76, _END), down=_DOWN), until=_END + 1)
+    assert _findings(restarted) == expected
+    assert restarted.metric("scored_minutes_total") < 50
+
+
+@in_virtual_time
+async def test_states_are_kept_in_two_generations_that_take_turns() -> None:
+    worker = DetectingWorker(MemorySink())
+    for minute in range(0, 60, 15):
+        await worker.read(queries(range(minute, minute + 15)), until=minute + 16)
+        await worker.detection.save()
+    rows = worker.sink.rows("detector_states")
+    assert sorted(row["slot"] for row in rows) == [0, 1]
+    assert {row["partition"] for row in rows} == {3}
+    await worker.detection.save()
+    assert worker.metric("detector_states_saved_total") == 4  # nothing had changed since
+
+
+@in_virtual_time
+async def test_a_series_without_a_state_warms_up_on_its_history_and_tells_nothing_of_it() -> None:
+    sink = MemorySink()
+    before = DetectingWorker(sink)
+    await before.read(queries(range(140), down=range(60, 80)), until=141)
+    sink.forget("detector_states", "predictive_insights")
+    after = DetectingWorker(sink)
+    await after.read(queries(range(130, 200), down=range(160, 180)), until=201)
+    (row,) = after.insights()
+    assert at(160) <= row["started_at"] <= at(165)  # the outage of minute 60 is history
+
+
+@in_virtual_time
+async def test_what_may_not_wait_is_read_back_and_nothing_is_missed() -> None:
+    expected = _findings(await _undisturbed())
+    worker = DetectingWorker(MemorySink(), bounds=Bounds(waiting_minutes=5, series=10))
+    for minute in range(0, _END, 30):
+        await worker.read(queries(range(minute, minute + 30), down=_DOWN), until=minute + 31)
+    assert _findings(worker) == expected
+
+
+@in_virtual_time
+async def test_a_partition_that_was_taken_away_is_let_go() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(queries(range(30)), until=31)
+    worker.pipeline.forget()
+    await worker.detection.step()
+    assert worker.metric("watched_series") == 0
+    await worker.read(queries(range(60)), until=61)
+    assert worker.metric("watched_series") == 1
+
+
+def test_a_minute_has_the_offsets_that_the_tests_take_it_to_have() -> None:
+    assert queries([5])[0].offset == offset_of(5)
