@@ -13,7 +13,7 @@ from models.errors import SchemaMismatch
 from models.schema import asyncapi, file_name, json_schema
 from models.topics import INGEST
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 
 
 def run(
