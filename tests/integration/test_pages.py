@@ -180,6 +180,7 @@ def _all(client: Client, list_: List, limit: int) -> list[Any]:
         cursor(10**18, "00" * 16),
         "_" * 500,
     ],
+    ids=["empty", "x", "null", "one value", "no id", "id first", "far ahead", "long"],  # some hold the present time
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(ApiError, match="next_cursor of the page before"):
