@@ -38,15 +38,6 @@ def nearest_rank(q: float, n: int) -> int:
     return max(1, math.ceil(q * n - 1e-9))  # the slack is for products such as 0.07 * 100
 
 
-def nearest_rank_of(values: str, q: float) -> str:
-    """Return the SQL of the ``q`` quantile of an array by nearest rank; of an empty one it is the type's zero.
-
-    ClickHouse's own quantiles lie between two values or, ``quantileExact`` too, one above the rank where ``q * n`` is
-    whole.
-    """
-    return f"arraySort({values})[greatest(1, toUInt64(ceil({q} * length({values}) - 1e-9)))]"
-
-
 def quantile(buckets: npt.NDArray[np.int16], counts: npt.NDArray[np.uint64], q: float) -> float | None:
     """Return the value at rank ``q * n``, rounded up, of the counted values; ``None`` where there are none.
 

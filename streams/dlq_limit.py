@@ -45,7 +45,7 @@ class DlqLimit:
             self._rejected -= old_rejected
         if self.suspicious and self._seen >= self._window:
             raise DlqLimitExceeded(
-                f"{self._rejected} of the last {counted(self._seen, 'message')} of {self._topic} "
+                f"{self._rejected:,} of the last {counted(self._seen, 'message')} of {self._topic} "
                 f"{agreeing(self._rejected, 'was', 'were')} rejected; stopped without "
                 "committing them. Look at the reasons with 'romashka dead-letters list', fix the producer or "
                 "deploy the matching worker, and start it again: it reads the same messages."

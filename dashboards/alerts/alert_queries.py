@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from kpis.query import select
 from kpis.sql.conditions import attention, is_one_of, open_at_end
 from kpis.sql.dialect import Dialect
-from models.histogram import nearest_rank_of
 from models.insights import ALL_TENANTS_ID
+from models.nearest_rank import nearest_rank_of
 from models.sync_status import Condition
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 

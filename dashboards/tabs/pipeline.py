@@ -8,7 +8,7 @@ from dashboards.panel import Column, Origin, Panel, PanelQuery, PanelType, Row, 
 from dashboards.tabs import names
 from kpis.kpi import Unit
 from kpis.sql.dialect import Dialect
-from models.histogram import nearest_rank_of
+from models.nearest_rank import nearest_rank_of
 
 _SILENT: Final = "Prometheus has no such metric: no worker runs, or it is not scraped"
 _TIME: Final = {PanelType.TIME_SERIES, PanelType.TIME_BARS}

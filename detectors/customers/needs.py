@@ -20,8 +20,8 @@ from detectors.forecast import VERSION as FORECAST_VERSION
 from detectors.forecast import WEEK, Floats, Forecast
 from detectors.tail_probability import count_deviation
 from models.counting import counted
-from models.histogram import nearest_rank_of
 from models.insights import Insight, insight_id
+from models.nearest_rank import nearest_rank_of
 from models.query import Query
 
 VERSION: Final = "needs-1"

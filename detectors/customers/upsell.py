@@ -18,8 +18,8 @@ from detectors.customers.customer_scores import CustomerScore
 from detectors.customers.delayed_model import VERSION
 from detectors.customers.labels import Task
 from models.counting import counted
-from models.histogram import nearest_rank_of
 from models.insights import Insight, insight_id
+from models.nearest_rank import nearest_rank_of
 from models.query import Query
 
 UPSELL: Final = Task("upsell", timedelta(days=30), ("upsold",), silence=False)

@@ -88,7 +88,7 @@ PROMISES: Final = (
         "its minutes close within the lateness and a minute",
         (
             f"{_FAULTS}test_idle_partition.py::test_the_minutes_of_a_silent_partition_close",
-            f"{_UNIT}test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock",
+            f"{_UNIT}detection/test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock",
         ),
     ),
     Promise(
@@ -102,7 +102,7 @@ PROMISES: Final = (
         "a saved state is torn, changed or of another format",
         "the one before is taken, and it is said",
         (
-            f"{_UNIT}test_series_states.py::test_a_torn_state_gives_way_to_the_one_before_and_says_so",
+            f"{_UNIT}detection/test_series_states.py::test_a_torn_state_gives_way_to_the_one_before_and_says_so",
             "tests/unit/detectors/test_state.py::test_a_state_that_was_cut_off_anywhere_is_refused",
             "tests/unit/detectors/test_state.py::test_a_state_of_which_any_byte_was_changed_is_refused",
         ),
@@ -112,8 +112,8 @@ PROMISES: Final = (
         "one detector's state is broken",
         "the others are bit-identical",
         (
-            f"{_UNIT}test_series_states.py::test_one_torn_state_leaves_the_others_bit_identical",
-            f"{_UNIT}test_partition_watch.py::test_a_detector_that_fails_begins_anew_and_the_other_series_do_not_notice",
+            f"{_UNIT}detection/test_series_states.py::test_one_torn_state_leaves_the_others_bit_identical",
+            f"{_UNIT}detection/test_partition_monitor.py::test_a_detector_that_fails_begins_anew_and_the_other_series_do_not_notice",
         ),
     ),
     Promise(
@@ -122,7 +122,7 @@ PROMISES: Final = (
         "every event counts; memory is bounded",
         (
             f"{_FAULTS}test_key_explosion.py::test_a_million_tenants_are_counted_in_bounded_memory",
-            f"{_UNIT}test_partition_watch.py::test_a_million_keys_take_the_room_of_a_few",
+            f"{_UNIT}detection/test_partition_monitor.py::test_a_million_keys_take_the_room_of_a_few",
         ),
     ),
     Promise(

@@ -21,7 +21,7 @@ from tests.worker_process import PATIENCE, WorkerProcess, environment, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
-EVENTS = scaled(3_000, 150_000)
+EVENTS = scaled(6_000, 150_000)
 SECONDS: dict[Mood, float] = {"hangs": scaled(2.0, 120.0), "full": scaled(2.0, 60.0), "slow": scaled(2.0, 60.0)}
 MEMORY = 300_000_000
 

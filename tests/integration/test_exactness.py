@@ -82,7 +82,7 @@ def test_numbers_are_exact_despite_malformed_repeated_and_late_events(
         repaired = _repair(
             sent, expected, [(x.topic, x.partition, x.offset) for x in kept], tmp_path / "repaired.jsonl"
         )
-        assert f"sent {len(kept)} messages again" in romashka(
+        assert f"sent {len(kept):,} messages again" in romashka(
             env, "dead-letters", "replay", "--repaired", str(repaired), "--limit", str(EVENTS)
         )
         assert "nothing to send again" in romashka(env, "dead-letters", "replay")

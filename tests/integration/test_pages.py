@@ -209,7 +209,7 @@ def test_a_page_of_one_fetches_one_and_counts_the_others_where_they_are(
         return rows
 
     with connect(database) as client:
-        monkeypatch.setattr("storage.reading.ask", watched)
+        monkeypatch.setattr("storage.reading.query_rows", watched)
         numbers = "SELECT number AS n FROM numbers(100000) ORDER BY n DESC"
         assert ask_page(client, numbers, {}, limit=1) == ([{"n": 99_999}], 100_000)
         assert fetched == [2, 1]

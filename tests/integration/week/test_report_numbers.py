@@ -122,7 +122,7 @@ def moved(row: Row) -> str:
     unit, by = Unit(row["unit"]), row["change"]
     if by is None:
         return "-"
-    ending = " points" if unit is Unit.RATIO else "" if unit in DIFFERENCES else " %"
+    ending = " points" if unit in {Unit.RATIO, Unit.MONEY_RATIO} else "" if unit in DIFFERENCES else " %"
     number_ = f"{by * 100:+.1f}" if ending else f"{by:+.2f}"
     return (number_ if float(number_) else number_[1:]) + ending
 

@@ -279,7 +279,7 @@ async def test_a_topic_full_of_rejections_does_not_hold_back_the_others() -> Non
 async def test_only_rejections_stop_the_worker_at_the_bound() -> None:
     worker = Worker()
     await worker.read(HEALTH, [_bad(offset) for offset in range(4_999)])
-    with pytest.raises(DlqLimitExceeded, match=r"5000 of the last 5000 messages of integration\.health\.v1"):
+    with pytest.raises(DlqLimitExceeded, match=r"5,000 of the last 5,000 messages of integration\.health\.v1"):
         await worker.read(HEALTH, [_bad(4_999)])
     await worker.flush()
     assert worker.pipeline.safe_offset((HEALTH.name, _PARTITION)) is None
