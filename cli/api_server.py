@@ -20,9 +20,9 @@ from cli.console import err, log_to_stderr
 from cli.limits import schedule_limits
 from cli.settings import Settings
 from models.errors import PortInUse, SettingsError
-from sinks.fingerprints import check_secrets
 from sinks.migrations import require_current
 from storage.connection import connect
+from storage.fingerprints import check_secrets
 
 
 def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGIApp] = lambda app: app) -> None:

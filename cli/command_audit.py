@@ -11,9 +11,9 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from cli.settings import settings
-from sinks.fingerprints import require_secrets
 from storage.audit import Chain, Entry, open_chain
 from storage.audit_heads import HeadsFile
+from storage.fingerprints import require_secrets
 
 
 @contextmanager

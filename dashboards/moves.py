@@ -21,12 +21,12 @@ FIGURES: Final = (
     "knowledge_gap_rate",
     "query_success_rate",
 )
-"""What is compared: of two sources, so that it takes no longer than a tile; money has tiles of its own."""
+"""Ids of the figures that are compared with the period before. Only two sources, to keep the statement fast."""
 _OF_INTEGRATIONS: Final = frozenset({"query_success_rate"})
 """Figures that an anomaly of an integration explains."""
-_MOST: Final = 5
+_MAX_ROWS: Final = 5
 # Moves of less are noise to a reader, and less than a tenth of what there is now is no period to compare with.
-_LEAST: Final = 0.02
+_MIN_CHANGE: Final = 0.02
 _COMPARABLE: Final = 0.1
 
 
@@ -47,9 +47,9 @@ CROSS JOIN ({select(FIGURES, before, bounds=False)}) AS b
 ARRAY JOIN [
     {moved}
 ] AS moved
-WHERE isFinite(moved.4) AND abs(moved.4) >= {_LEAST}
+WHERE isFinite(moved.4) AND abs(moved.4) >= {_MIN_CHANGE}
 ORDER BY abs(moved.4) DESC
-LIMIT {_MOST}"""
+LIMIT {_MAX_ROWS}"""
 
 
 def _row(kpi: Kpi) -> str:

@@ -22,7 +22,7 @@ WIDTH: Final = 24
 
 
 class Origin(StrEnum):
-    """Who answers: our tables, what a ClickHouse server notes about itself, the worker's metrics, Grafana's alerts."""
+    """Where a panel's data comes from: our tables, ClickHouse's query log, Prometheus, or Grafana's own alert list."""
 
     TABLES = "tables"
     SERVER_LOG = "server log"

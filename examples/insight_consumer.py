@@ -19,7 +19,7 @@ TOPIC = "integration.insights.v1"
 
 
 class Findings:
-    """What is known of each finding; ``changed`` says whether a message tells anything new about one."""
+    """The newest version of each finding by its id."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, tuple[str, str, str]]] = {}

@@ -9,7 +9,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
-from sinks.privacy import PrivacyStore
+from storage.privacy import PrivacyStore
 from streams.job import Job
 from streams.pseudonyms import Pseudonymiser
 

@@ -4,7 +4,6 @@ RomashkaError                 anything this system raises on purpose; its messag
 ├── SettingsError             something that was given is missing or wrong
 │   ├── ConfigurationError    a setting of the installation
 │   └── InvalidRequest        a value in a request: names the field and what was expected
-├── NotFound                  what was named is not there
 ├── DecryptionFailed          sealed bytes do not open with the keys that are set
 ├── Unreachable               a server did not answer
 │   └── SinkUnavailable       ClickHouse did not take a batch this time; the same batch is tried again
@@ -12,7 +11,7 @@ RomashkaError                 anything this system raises on purpose; its messag
 ├── SchemaMismatch            the database is not at the version this program needs
 ├── SinkRejected              ClickHouse answered, and will never take this batch
 ├── StateRefused              a detector's saved state is torn, corrupt, unsigned or of another format
-├── DlqLimitExceeded            nearly everything that arrives is rejected: stop rather than drain the topic
+├── DlqLimitExceeded          nearly everything that arrives is rejected: stop rather than drain the topic
 └── EventRejected             one message is not a valid event; it becomes a dead letter
 """
 
@@ -46,10 +45,6 @@ class InvalidRequest(SettingsError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
-
-
-class NotFound(RomashkaError):
-    """What was named is not there; says how to see what is."""
 
 
 class DecryptionFailed(RomashkaError):

@@ -44,7 +44,7 @@ class ReportMessage(NamedTuple):
 class Notifier(Protocol):
     """Hands reports over."""
 
-    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
+    def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         """Hand one over.
 
         Raises
@@ -76,18 +76,18 @@ class ChannelNotifier:
         self._variables = variables
         self._guard = guard or AddressGuard()
 
-    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
+    def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         """Hand one over (see ``Notifier``)."""
-        if parcel.file.stat().st_size > _LARGEST:
+        if report_message.file.stat().st_size > _LARGEST:
             raise SettingsError("the report is larger than 20 MiB, which mail servers refuse; leave out its raw data")
         address = self._address(recipient)
         scheme = address.partition(":")[0].lower()
         if scheme == "mailto":
-            self._post(address.partition(":")[2], parcel)
+            self._post(address.partition(":")[2], report_message)
         elif scheme in {"http", "https"} and Apprise.instantiate(address, asset=_ASSET) is None:
-            self._call(address, recipient, parcel)
+            self._call(address, recipient, report_message)
         else:
-            self._notify(address, recipient, parcel)
+            self._notify(address, recipient, report_message)
 
     def _address(self, recipient: str) -> str:
         if not recipient.startswith("env:"):
@@ -97,11 +97,11 @@ class ChannelNotifier:
             raise SettingsError(f"the variable {name} is not set where the workers run")
         return address
 
-    def _post(self, to: str, parcel: ReportMessage) -> None:
+    def _post(self, to: str, report_message: ReportMessage) -> None:
         mail = self._mail
         if mail is None:
             raise SettingsError("there is no mail server to send by; set ROMASHKA_SMTP_HOST and ROMASHKA_SMTP_FROM")
-        message = _message(mail.sender, to, parcel)
+        message = _message(mail.sender, to, report_message)
         try:
             with _connected(mail) as server:
                 if mail.user:
@@ -120,24 +120,26 @@ class ChannelNotifier:
                 "ROMASHKA_SMTP_HOST, _PORT and _SECURITY"
             ) from error
 
-    def _call(self, address: str, recipient: str, parcel: ReportMessage) -> None:
+    def _call(self, address: str, recipient: str, report_message: ReportMessage) -> None:
         """Post to a webhook the object that Apprise's JSON service posts."""
         parts = webhook_parts(address)
         if parts.scheme == "http" and parts.hostname not in LOCAL:
             raise SettingsError("a webhook at http:// would get the report unencrypted; take https://")
         body = {
             "version": "1.0",
-            "title": parcel.subject,
-            "message": parcel.text,
-            "attachments": [attachment(parcel.file_name, parcel.media_type, parcel.file.read_bytes())],
+            "title": report_message.subject,
+            "message": report_message.text,
+            "attachments": [
+                attachment(report_message.file_name, report_message.media_type, report_message.file.read_bytes())
+            ],
             "type": "info",
         }
         try:
-            post(self._guard, address, body, parcel.id, _ANSWER_SECONDS)
+            post(self._guard, address, body, report_message.id, _ANSWER_SECONDS)
         except Unreachable as error:
             raise Unreachable(f"{_shown(recipient)} did not take the report") from error
 
-    def _notify(self, address: str, recipient: str, parcel: ReportMessage) -> None:
+    def _notify(self, address: str, recipient: str, report_message: ReportMessage) -> None:
         service = Apprise(asset=_ASSET)
         if not service.add(address):
             raise SettingsError(
@@ -147,9 +149,9 @@ class ChannelNotifier:
             one.redirects = False
             if host := str(getattr(one, "host", "") or ""):  # of those whose server one names: ntfy, Mattermost, ...
                 self._guard.address(host, int(getattr(one, "port", 0) or 0) or 443)
-        named = urlencode({"name": parcel.file_name, "mime": parcel.media_type})
-        file = f"file://{quote(str(parcel.file.resolve()))}?{named}"
-        if not service.notify(body=parcel.text, title=parcel.subject, attach=file):
+        named = urlencode({"name": report_message.file_name, "mime": report_message.media_type})
+        file = f"file://{quote(str(report_message.file.resolve()))}?{named}"
+        if not service.notify(body=report_message.text, title=report_message.subject, attach=file):
             raise Unreachable(f"{_shown(recipient)} did not take the report")
 
 
@@ -184,17 +186,19 @@ class _Subject(str):
         return f"{self.name}: {text}{policy.linesep}"
 
 
-def _message(sender: str, to: str, parcel: ReportMessage) -> EmailMessage:
+def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessage:
     message = EmailMessage()
-    message["Subject"] = _Subject(parcel.subject)
+    message["Subject"] = _Subject(report_message.subject)
     message["From"] = sender
     message["To"] = to
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = f"<{parcel.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'romashka'}>"
+    message["Message-ID"] = f"<{report_message.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'romashka'}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(parcel.text)
-    kind, _, subtype = parcel.media_type.partition("/")
-    message.add_attachment(parcel.file.read_bytes(), maintype=kind, subtype=subtype, filename=parcel.file_name)
+    message.set_content(report_message.text)
+    kind, _, subtype = report_message.media_type.partition("/")
+    message.add_attachment(
+        report_message.file.read_bytes(), maintype=kind, subtype=subtype, filename=report_message.file_name
+    )
     return message
 
 

@@ -55,10 +55,10 @@ class ScheduleRunner:
     """
 
     def __init__(
-        self, folder: Path, courier: Notifier, clock: Callable[[], datetime], *, patience: float = _PATIENCE_SECONDS
+        self, folder: Path, notifier: Notifier, clock: Callable[[], datetime], *, patience: float = _PATIENCE_SECONDS
     ) -> None:
         self._folder = folder
-        self._courier = courier
+        self._courier = notifier
         self._clock = clock
         self._workers = Workers(_AT_ONCE, patience)
         self._unnoted: list[Claim] = []

@@ -15,8 +15,8 @@ from storage.payload_cipher import PayloadCipher, place_of
 class DeadLetterRows:
     """Makes rows of ``models.rows.DEAD_LETTERS``."""
 
-    def __init__(self, sealer: PayloadCipher) -> None:
-        self._sealer = sealer
+    def __init__(self, cipher: PayloadCipher) -> None:
+        self._sealer = cipher
 
     def rows(self, letters: Sequence[DeadLetter], *, received_at: datetime) -> pa.RecordBatch:
         """Return one row per letter; key and value are sealed."""

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from models.errors import SchemaMismatch
-from sinks import live_schema
+from storage import live_schema
 from storage.connection import ClickHouseAddress, connect
 
 _CREATE_LOG: Final = """

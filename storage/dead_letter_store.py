@@ -101,9 +101,9 @@ class StoredLetter(NamedTuple):
 class DeadLetterStore:
     """The dead letters of one database."""
 
-    def __init__(self, client: Client, sealer: PayloadCipher) -> None:
+    def __init__(self, client: Client, cipher: PayloadCipher) -> None:
         self._client = client
-        self._sealer = sealer
+        self._sealer = cipher
 
     def counts(self) -> list[dict[str, Any]]:
         """Return how many there are by topic, stage and reason."""

@@ -81,7 +81,7 @@ class Delivery:
         sink: Sink,
         seal: DeadLetterRows,
         metrics: Metrics,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
         *,
         take_windows: Callable[[], list[pa.RecordBatch]],
         publish: Callable[[pa.RecordBatch], Awaitable[None]],
@@ -92,7 +92,7 @@ class Delivery:
         self._sink = sink
         self._seal = seal
         self._metrics = metrics
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._take_windows = take_windows
         self._publish = publish
         self._move = move
@@ -186,7 +186,7 @@ class Delivery:
 
     async def _write(self, table: str, batch: pa.RecordBatch) -> None:
         started = time.perf_counter()
-        await self._patience.until_done(self._sink.write, table, batch)
+        await self._retry_policy.until_done(self._sink.write, table, batch)
         self._metrics.insert_seconds.labels(table).observe(time.perf_counter() - started)
         self._metrics.rows.labels(table).inc(batch.num_rows)
 

@@ -29,12 +29,12 @@ class InsightPublisher:
     def __init__(
         self,
         sink: Sink,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
         metrics: Metrics,
         publish: Callable[[Sequence[Insight]], Awaitable[None]],
     ) -> None:
         self._sink = sink
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._metrics = metrics
         self._publish = publish
         self._told: OrderedDict[UUID, None] = OrderedDict()
@@ -44,7 +44,7 @@ class InsightPublisher:
         newest = latest(insights)
         if not newest:
             return
-        await self._patience.until_done(self._sink.write, _TABLE, insight_rows(newest))
+        await self._retry_policy.until_done(self._sink.write, _TABLE, insight_rows(newest))
         await self._publish(newest)
         for insight in newest:
             self._count(insight)

@@ -72,7 +72,7 @@ class JobRunner:
         execution: Callable[[Job], Execution],
         connect: Callable[[], Client],
         leads: Callable[[], bool],
-        announcer: InsightPublisher,
+        insight_publisher: InsightPublisher,
         metrics: Metrics,
         clock: Callable[[], datetime],
         executor: Executor | None = None,
@@ -82,7 +82,7 @@ class JobRunner:
         self._executor = executor
         self._connect = connect
         self._leads = leads
-        self._announcer = announcer
+        self._insight_publisher = insight_publisher
         self._metrics = metrics
         self._clock = clock
 
@@ -122,7 +122,7 @@ class JobRunner:
         try:
             insights = await self._in_thread(execution.run, self._clock())
             if self._leads():  # else another worker does it now, and tells the same
-                await self._announcer.announce(insights)
+                await self._insight_publisher.announce(insights)
                 if job.confirm is not None:
                     await self._in_thread(execution.confirm)
         except JobEnded as error:

@@ -90,14 +90,14 @@ class Pipeline:
             vocabulary=vocabulary,
             screen=screen,
         )
-        self.patience = RetryPolicy(metrics)
-        limit = TenantLimit(sink, self.patience, metrics, most=new_tenants_per_hour)
+        self.retry_policy = RetryPolicy(metrics)
+        limit = TenantLimit(sink, self.retry_policy, metrics, most=new_tenants_per_hour)
         self._tenant_limit = limit if new_tenants_per_hour else None
         self.delivery = Delivery(
             sink,
             dead_letters,
             metrics,
-            self.patience,
+            self.retry_policy,
             take_windows=self._queries.take_windows,
             publish=publish,
             clock=clock,
@@ -136,7 +136,7 @@ class Pipeline:
         durable_to = 0
         if topic == QUERIES.name:
             wanted = StoredRange(source.topic_epoch, number, *remembered_range(first_offset))
-            stored = await self.patience.until_done(self._sink.stored_queries, wanted)
+            stored = await self.retry_policy.until_done(self._sink.stored_queries, wanted)
             counted = await self._counted_here(wanted._replace(first=first_offset, end=first_offset + 2 * CHUNK_SIZE))
             if not still_ours():
                 return
@@ -168,7 +168,7 @@ class Pipeline:
         """Return the offsets that are to be read again and are in the database already: they count where they lie."""
         if self._placement is None:
             return []
-        stored = await self.patience.until_done(self._sink.stored_queries, wanted)
+        stored = await self.retry_policy.until_done(self._sink.stored_queries, wanted)
         return cast("list[int]", stored["kafka_offset"].to_pylist())
 
     async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
@@ -226,7 +226,7 @@ class Pipeline:
     def close_minutes(self) -> dict[int, list[ClosedMinute]]:
         """Return by partition the minutes that closed since the last call, oldest first."""
         now = self._clock()
-        if self.patience.waiting:
+        if self.retry_policy.waiting:
             self._queries.keep_open(now)
         return self._queries.close_minutes(now)
 

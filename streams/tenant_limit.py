@@ -44,10 +44,10 @@ class TenantLimit:
     """
 
     def __init__(
-        self, sink: Sink, patience: RetryPolicy, metrics: Metrics, *, most: int, remembered: int = _REMEMBERED
+        self, sink: Sink, retry_policy: RetryPolicy, metrics: Metrics, *, most: int, remembered: int = _REMEMBERED
     ) -> None:
         self._sink = sink
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._metrics = metrics
         self._most = most
         self._remembered = remembered
@@ -78,13 +78,13 @@ class TenantLimit:
     async def _refused(self, keys: Sequence[bytes], now: datetime) -> set[bytes]:
         """Note tenants that are new as far as the bound allows; return the keys of the others."""
         tenants = {key: UUID(key.decode()).bytes for key in sorted(keys)}
-        found = await self._patience.until_done(self._sink.known_tenants, list(tenants.values()), now - WITHIN)
+        found = await self._retry_policy.until_done(self._sink.known_tenants, list(tenants.values()), now - WITHIN)
         new = [key for key, tenant in tenants.items() if tenant not in found.known]
         admitted = new[: max(self._most - found.new, 0)]
         if admitted:
             rows = [{"user_id": tenants[key], "first_seen": now} for key in admitted]
             batch = pa.RecordBatch.from_pylist(rows, schema=KNOWN_TENANTS)
-            await self._patience.until_done(self._sink.write, "known_tenants", batch)
+            await self._retry_policy.until_done(self._sink.write, "known_tenants", batch)
             self._metrics.new_tenants.inc(len(admitted))
         refused = set(new[len(admitted) :])
         for key in tenants.keys() - refused:

@@ -22,10 +22,10 @@ from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import ALL, INGEST, QUERIES
 from sinks.clickhouse import ClickHouseSink
 from sinks.dead_letters import DeadLetterRows
-from sinks.fingerprints import require_secrets
 from sinks.migrations import require_current
 from storage.clickhouse_detectors import ClickHouseDetectors
 from storage.connection import ClickHouseAddress, connect
+from storage.fingerprints import require_secrets
 from storage.payload_cipher import PayloadCipher
 from streams.app import AnalyticsApp, attach, build_app, sender
 from streams.delivery import Limits
@@ -164,13 +164,13 @@ def _detection(
 ) -> tuple[Detection, JobRunner]:
     """Put together what finds: the detectors of this worker's partitions, and the leader's jobs."""
     sink = ClickHouseSink(config.clickhouse)  # of its own: a long insert of events must not hold up a finding
-    announcer = InsightPublisher(sink, pipeline.patience, metrics, publisher.insights)
+    insight_publisher = InsightPublisher(sink, pipeline.retry_policy, metrics, publisher.insights)
     detection = Detection(
         pipeline,
         store=ClickHouseDetectors(config.clickhouse),
         sink=sink,
         states=SeriesStates(StateSigner(config.secret), metrics),
-        announcer=announcer,
+        insight_publisher=insight_publisher,
         metrics=metrics,
     )
     jobs = config.jobs()
@@ -181,7 +181,7 @@ def _detection(
         execution=lambda job: JobProcess(job.name, config.jobs, connection, config.job_limits),
         connect=connection,
         leads=lambda: _LEADS in app.batches.assignment(),
-        announcer=announcer,
+        insight_publisher=insight_publisher,
         metrics=metrics,
         clock=lambda: datetime.now(UTC),
         executor=ThreadPoolExecutor(max(len(jobs), 1), thread_name_prefix="job"),
@@ -213,7 +213,7 @@ async def _run(
     health.started(
         {
             "Kafka is not heard of": lambda: not gauges.silent,
-            "ClickHouse does not take what is written": lambda: not pipeline.patience.waiting,
+            "ClickHouse does not take what is written": lambda: not pipeline.retry_policy.waiting,
         }
     )
     log.info("worker ready; metrics at %s", metrics_url)
@@ -292,7 +292,7 @@ class Gauges:
     def standing(self) -> Progress:
         """Return what the watchdog needs; called from its thread."""
         pipeline = self._app.pipeline
-        return Progress(pipeline.handled, self._behind or self.silent, pipeline.patience.waiting)
+        return Progress(pipeline.handled, self._behind or self.silent, pipeline.retry_policy.waiting)
 
     async def _measure(self, partitions: list[TP]) -> None:
         consumer = self._app.batches

@@ -210,7 +210,7 @@ QUIET: Final[dict[str, Kind]] = {
 
 
 class Alarms(NamedTuple):
-    """How many false alarms the series of a kind had in all, how many the worst of them, and over how many days."""
+    """False alarms of one kind of series: the sum, the maximum of one series, and the days observed."""
 
     kind: str
     alarms: int

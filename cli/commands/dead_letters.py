@@ -16,9 +16,9 @@ from cli.console import err, out, styled, table
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError
-from sinks.fingerprints import check_secrets
 from storage.connection import connect
 from storage.dead_letter_store import DeadLetterFilter, DeadLetterStore, Key, StoredLetter
+from storage.fingerprints import check_secrets
 from storage.payload_cipher import PayloadCipher
 from streams.bulk_producer import BulkProducer, Message, tenant_key
 

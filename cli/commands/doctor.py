@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import typer
@@ -13,10 +14,10 @@ from cli.settings import Settings, settings
 from models.counting import counted
 from models.errors import RomashkaError
 from sinks import migrations
-from sinks.fingerprints import check_secrets
-from sinks.live_schema import differences, full_disks, probe
-from sinks.retention import apply_retention
 from storage.connection import connect
+from storage.fingerprints import check_secrets
+from storage.live_schema import differences, full_disks, probe
+from storage.retention import apply_retention
 from streams.kafka import missing_topics
 from streams.kafka_rights import check_worker_rights
 
@@ -51,7 +52,7 @@ def _clickhouse(config: Settings) -> str:
             raise RomashkaError(
                 f"{'; '.join(found)}. Restore what is missing, or free some space; a backup has the tables"
             )
-        probe(client)
+        probe(client, datetime.now(UTC))
         if words := behind(client):
             raise RomashkaError(words)
     return (

@@ -19,11 +19,11 @@ from cli.settings import Settings, settings
 from jobs.privacy import rekey as rekey_rows
 from models.counting import counted
 from reports.kept_files import UNSEARCHABLE, naming, report_files
-from sinks.privacy import Erasure, PrivacyStore
-from sinks.retention import retention as retention_of
 from storage.connection import connect
 from storage.dead_letter_store import DeadLetterStore
 from storage.payload_cipher import PayloadCipher
+from storage.privacy import Erasure, PrivacyStore
+from storage.retention import retention as retention_of
 from streams.kafka import topic_retention
 from streams.pseudonyms import Pseudonymiser
 
@@ -34,7 +34,7 @@ _USUAL_RETENTION: Final = timedelta(days=14)
 
 
 class Done(NamedTuple):
-    """What was done in one place."""
+    """One line of the record of an erasure: the store, what was done there, and how many rows it concerned."""
 
     place: str
     what: str

@@ -24,7 +24,7 @@ class Bin(NamedTuple):
 
     @property
     def positives(self) -> int:
-        """How many came true."""
+        """Number of predictions in the bin whose label was positive."""
         return round(self.observed * self.size)
 
     @property

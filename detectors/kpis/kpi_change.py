@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 HISTORY_DAYS: Final = 56
-"""How many days before the one in question are looked at."""
+"""Days of history that a day is compared with."""
 LOOKS_PER_DAY: Final = 4
 """How often a day is looked at: its first quarters, and when it is complete. Each look gets a share of the rate."""
 
@@ -24,7 +24,7 @@ FALSE_DISCOVERY_RATE: Final = 0.02
 DISCOVERY_RATE: Final = FALSE_DISCOVERY_RATE / LOOKS_PER_DAY
 """The rate of one look."""
 FEWEST_DAYS: Final = 14
-"""How many days before the one in question must have enough to go by."""
+"""Days of history with enough volume that a figure needs before its changes are tested."""
 # The level is the median of two weeks: a change is news for about one, then it is the new normal.
 _LEVEL_DAYS, _AROUND_DAYS, _WEEK = 14, 7, 7
 # A median is less exact than a mean: by this factor in variance.

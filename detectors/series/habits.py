@@ -27,7 +27,7 @@ _QUIET: Final = 10
 
 
 class Trust:
-    """How much is believed: less at first, less at an hour that had such scores before, less after many alarms."""
+    """Discount on an anomaly score: at a series' start, at hours that scored as high before, after many alarms."""
 
     __slots__ = ("_budget", "_given", "_habits")
 

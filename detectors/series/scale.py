@@ -1,4 +1,4 @@
-"""How far a series usually strays: a running mean of sizes that outliers do not move and many zeros do not shrink."""
+"""Scale of a series' deviations: a running mean of their size, robust to outliers and to many zeros."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ _MEASURED: Final = (
 
 
 class Outcome(NamedTuple):
-    """What is averaged, as columns of ``conversation_measures``: of how many, their sum, the sum of squares."""
+    """Columns of ``conversation_measures`` that a mean and its variance need: count, sum, sum of squares."""
 
     counted: str
     added_up: str

@@ -115,7 +115,7 @@ class Detection:
         store: DetectorStore,
         sink: Sink,
         states: SeriesStates,
-        announcer: InsightPublisher,
+        insight_publisher: InsightPublisher,
         metrics: Metrics,
         bounds: Bounds = DEFAULT_BOUNDS,
         monotonic: Callable[[], float] = time.monotonic,
@@ -124,7 +124,7 @@ class Detection:
         self._store = store
         self._sink = sink
         self._states = states
-        self._announcer = announcer
+        self._insight_publisher = insight_publisher
         self._metrics = metrics
         self._bounds = bounds
         self._monotonic = monotonic
@@ -162,7 +162,7 @@ class Detection:
                 continue
             saved = await asyncio.to_thread(self._states.sealed, changed, number)
             if saved:
-                await self._pipeline.patience.until_done(self._sink.write, "detector_states", state_rows(saved))
+                await self._pipeline.retry_policy.until_done(self._sink.write, "detector_states", state_rows(saved))
                 self._metrics.states_saved.inc(len(saved))
 
     def _ours(self) -> bool:
@@ -189,8 +189,8 @@ class Detection:
         return self._partitions.setdefault(number, _Partition(PartitionMonitor(most=self._bounds.series)))
 
     async def _judge(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
-        news = await self._pipeline.patience.until_done(self._prepare, number, partition, minutes)
-        await self._announcer.announce(news)
+        news = await self._pipeline.retry_policy.until_done(self._prepare, number, partition, minutes)
+        await self._insight_publisher.announce(news)
         for part in sliced(minutes, len(partition.watch), _SLICE):
             if not self._ours():
                 return
@@ -200,7 +200,7 @@ class Detection:
             self._metrics.scoring_failures.inc(partition.watch.failures - failures)
             self._metrics.scoring_seconds.observe(time.perf_counter() - started)
             self._metrics.scored.inc(len(part) * len(partition.watch))
-            await self._announcer.announce(news)
+            await self._insight_publisher.announce(news)
 
     def _prepare(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> list[Insight]:
         """Load states, and read back what was not seen here; blocks, and may be called again after a failure."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from models.errors import ConfigurationError
-from sinks.fingerprints import check_secrets, fingerprint, require_secrets
-from sinks.live_schema import differences, probe
 from storage.connection import ClickHouseAddress, connect
+from storage.fingerprints import check_secrets, fingerprint, require_secrets
+from storage.live_schema import differences, probe
 from tests.worker_process import WorkerProcess, romashka
 
 pytestmark = pytest.mark.stack
@@ -34,7 +34,7 @@ _OURS, _THEIRS = b"a secret for tests only, 32 bytes", b"another secret of thirt
 def test_what_was_changed_by_hand_is_named(database: ClickHouseAddress, statement: str, said: str) -> None:
     with connect(database) as client:
         assert differences(client) == []
-        probe(client)
+        probe(client, datetime.now(UTC))
         client.command(statement)
         assert any(one.startswith(said) for one in differences(client))
 

@@ -8,16 +8,16 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Consumer, Producer
 
 from models.insight_message import key_of, value_of
-from models.insights import Insight
 from models.topics import HEALTH, INSIGHTS, INTELLIGENCE, OUTCOMES, QUERIES
 from streams.decode import Decoder, Source
 from streams.kafka import KafkaAddress
+from tests.examples.insights import STARTED, insight
 
 pytestmark = pytest.mark.stack
 
@@ -65,27 +65,12 @@ def _valid_events(kafka: KafkaAddress, group: str, wanted: dict[str, int]) -> di
 
 
 def test_the_consumer_tells_a_finding_once_and_again_when_it_changes(topics: KafkaAddress, group: str) -> None:
-    started = datetime(2026, 3, 1, tzinfo=UTC)
-    opened = Insight(
-        id=uuid4(),
-        user_id=_TENANT,
-        insight_type="performance_anomaly",
-        kind="latency",
-        severity="warning",
-        status="open",
-        started_at=started,
-        ended_at=None,
-        updated_at=started,
-        title="HubSpot is slow",
-        summary="HubSpot takes long.",
-        confidence_score=0.9,
-        recommended_actions=("Look at its status page.",),
-    )
-    later = opened._replace(updated_at=started + timedelta(minutes=5))
-    worse = later._replace(severity="critical", updated_at=started + timedelta(minutes=9))
+    opened = insight(severity="warning", title="HubSpot is slow", recommended_actions=("Look at its status page.",))
+    later = opened._replace(updated_at=STARTED + timedelta(minutes=5))
+    worse = later._replace(severity="critical", updated_at=STARTED + timedelta(minutes=9))
     producer = Producer({"bootstrap.servers": topics.bootstrap})
-    for insight in (opened, opened, later, worse, opened):
-        producer.produce(INSIGHTS.name, key=key_of(insight), value=value_of(insight))
+    for one in (opened, opened, later, worse, opened):
+        producer.produce(INSIGHTS.name, key=key_of(one), value=value_of(one))
     assert producer.flush(30) == 0
     printed = _run("insight_consumer.py", "--bootstrap", topics.bootstrap, "--group", group, "--seconds", "3")
     assert [line.split()[0] for line in printed.splitlines() if "HubSpot is slow" in line] == [

@@ -24,12 +24,12 @@ from models.topics import HEALTH, INGEST, OUTCOMES, QUERIES, Topic
 from reports.kept_files import naming
 from sinks.clickhouse import ClickHouseSink
 from sinks.dead_letters import DeadLetterRows
-from sinks.privacy import Erasure, PrivacyStore
-from sinks.retention import apply_retention, retention
 from storage.connection import ClickHouseAddress, connect
 from storage.dead_letter_store import DeadLetterStore
 from storage.payload_cipher import PayloadCipher
+from storage.privacy import Erasure, PrivacyStore
 from storage.reading import query_rows
+from storage.retention import apply_retention, retention
 from streams.arrow_batches import to_batch
 from streams.decode import Decoder, Source
 from streams.pseudonyms import Pseudonymiser

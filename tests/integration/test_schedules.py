@@ -92,15 +92,15 @@ class MortalClient:
 
 
 class MortalCourier:
-    """A courier who may die on the way, or right after handing over."""
+    """A notifier who may die on the way, or right after handing over."""
 
-    def __init__(self, courier: Notifier, fate: Fate) -> None:
-        self._courier = courier
+    def __init__(self, notifier: Notifier, fate: Fate) -> None:
+        self._courier = notifier
         self._fate = fate
 
-    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
+    def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         self._fate.at("before handing over")
-        self._courier.deliver(recipient, parcel)
+        self._courier.deliver(recipient, report_message)
         self._fate.at("after handing over")
 
 
@@ -117,7 +117,7 @@ def client(database: ClickHouseAddress) -> Iterator[Client]:
 
 
 @pytest.fixture
-def courier(sink: MailSink) -> ChannelNotifier:
+def notifier(sink: MailSink) -> ChannelNotifier:
     return ChannelNotifier(MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none"), {})
 
 
@@ -142,11 +142,11 @@ def received(sink: MailSink) -> Counter[str]:
 
 
 def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
-    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
+    client: Client, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), format=ReportFormat.PDF), NOON)
     clock = Clock()
-    runner = ScheduleRunner(tmp_path, courier, clock)
+    runner = ScheduleRunner(tmp_path, notifier, clock)
     assert runner.run(client) == 0
     clock.now += MINUTE
 
@@ -179,12 +179,12 @@ def test_of_many_who_claim_an_attempt_at_once_one_gets_it(database: ClickHouseAd
 
 
 def test_two_workers_one_killed_at_random_deliver_each_period_once(
-    database: ClickHouseAddress, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
+    database: ClickHouseAddress, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     """Killed anywhere but between the mail server's last word and our note of it; that is the next test."""
     fate = Fate(1, 0.2, _points() - {"after handing over", "before sent"})
 
-    _minutes(10, database, MortalCourier(courier, fate), fate, tmp_path)
+    _minutes(10, database, MortalCourier(notifier, fate), fate, tmp_path)
 
     assert sum(fate.kills.values()) > 5
     assert len(received(sink)) == 20
@@ -192,11 +192,11 @@ def test_two_workers_one_killed_at_random_deliver_each_period_once(
 
 
 def test_a_worker_killed_before_it_could_note_the_delivery_repeats_it_under_the_same_id(
-    database: ClickHouseAddress, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
+    database: ClickHouseAddress, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     fate = Fate(3, 0.3, {"after handing over", "before sent"})
 
-    _minutes(3, database, MortalCourier(courier, fate), fate, tmp_path)
+    _minutes(3, database, MortalCourier(notifier, fate), fate, tmp_path)
 
     repeats = sum(received(sink).values()) - 6
     assert len(received(sink)) == 6, "a receiver that knows message ids has each once"
@@ -208,14 +208,14 @@ def _points() -> set[str]:
     return {f"{when} {what}" for when in ("before", "after") for what in things}
 
 
-def _minutes(minutes: int, database: ClickHouseAddress, courier: Notifier, fate: Fate, folder: Path) -> None:
+def _minutes(minutes: int, database: ClickHouseAddress, notifier: Notifier, fate: Fate, folder: Path) -> None:
     """Let two workers run beside each other every minute; then as long as anything is left to do."""
     with connect(database) as first, connect(database) as second:
         put_schedule(first, schedule(), NOON)
         clock = Clock()
         workers = [
-            (ScheduleRunner(folder, courier, clock), MortalClient(first, fate)),
-            (ScheduleRunner(folder, courier, clock), MortalClient(second, fate)),
+            (ScheduleRunner(folder, notifier, clock), MortalClient(first, fate)),
+            (ScheduleRunner(folder, notifier, clock), MortalClient(second, fate)),
         ]
 
         def work(place: int) -> None:
@@ -223,7 +223,7 @@ def _minutes(minutes: int, database: ClickHouseAddress, courier: Notifier, fate:
             try:
                 runner.run(connection)  # type: ignore[arg-type] # it is one, but for what it may do to its owner
             except Killed:
-                workers[place] = (ScheduleRunner(folder, courier, clock), connection)
+                workers[place] = (ScheduleRunner(folder, notifier, clock), connection)
 
         with ThreadPoolExecutor(2) as pool:
             for minute in range(1, minutes + 1):
@@ -238,7 +238,7 @@ def _minutes(minutes: int, database: ClickHouseAddress, courier: Notifier, fate:
 
 
 def test_a_worker_that_comes_back_after_its_lease_does_not_send(
-    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
+    client: Client, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), missed=Missed.SKIP), NOON)
     clock = Clock()
@@ -249,7 +249,7 @@ def test_a_worker_that_comes_back_after_its_lease_does_not_send(
     assert Journal(client).holds(asleep, clock.now)
 
     clock.now += LEASE
-    ScheduleRunner(tmp_path, courier, clock).run(client)
+    ScheduleRunner(tmp_path, notifier, clock).run(client)
 
     assert not Journal(client).holds(asleep, clock.now)
     assert not Journal(client).holds(asleep, clock.now - LEASE), "not by a clock that stood still either"
@@ -257,12 +257,12 @@ def test_a_worker_that_comes_back_after_its_lease_does_not_send(
 
 
 def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
-    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path
+    client: Client, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), cron="0 * * * *"), NOON - MINUTE)
     clock = Clock()
     clock.now += timedelta(hours=1)
-    runner = ScheduleRunner(tmp_path, courier, clock)
+    runner = ScheduleRunner(tmp_path, notifier, clock)
     sink.refuses = True
 
     with pytest.raises(RomashkaError, match=r"not delivered: 1 report, .*refuses the recipient \(550\)"):
@@ -285,20 +285,20 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
 class TroubledCourier:
     """Fails for one recipient in a way that nobody expects, hangs for another, and hands over to all others."""
 
-    def __init__(self, courier: Notifier) -> None:
-        self._courier = courier
+    def __init__(self, notifier: Notifier) -> None:
+        self._courier = notifier
         self.woken = threading.Event()
 
-    def deliver(self, recipient: str, parcel: ReportMessage) -> None:
+    def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         if "broken" in recipient:
             raise ValueError("a secret address")
         if "hangs" in recipient:
             self.woken.wait(60)
-        self._courier.deliver(recipient, parcel)
+        self._courier.deliver(recipient, report_message)
 
 
 def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
-    client: Client, courier: ChannelNotifier, sink: MailSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("A report that fails", "B report that hangs", "C recipient that fails", "D recipient that hangs", "E fine")
     to = ("ada", "ada", "broken", "hangs", "ada")
@@ -311,7 +311,7 @@ def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
         "type, format, '{}', recipients, filters, template_config, is_active, created_at, updated_at "
         "FROM scheduled_reports LIMIT 1"
     )
-    troubled = TroubledCourier(courier)
+    troubled = TroubledCourier(notifier)
 
     def made(runner: ScheduleRunner, client: Client, wanted: Schedule, period: datetime) -> Made:
         if wanted.name == names[0]:

@@ -174,6 +174,8 @@ def test_every_variable_offers_texts(client: Client, week: Week, name: str) -> N
 
 @pytest.mark.parametrize("name", MARKS)
 def test_every_annotation_has_the_columns_of_one(client: Client, week: Week, name: str) -> None:
+    sql = expanded(MARKS[name], EVERYTHING, week.start, week.end)
+    assert {"time", "title"} <= {row["name"] for row in query_rows(client, f"DESCRIBE ({sql})", {})}
     rows = answer(client, week, MARKS[name])
     # Only warnings are marked; the week's changes of figures are information.
     assert bool(rows) == (name != "KPI changes")

@@ -58,7 +58,7 @@ def test_a_messages_id_follows_from_what_is_delivered_and_from_nothing_else() ->
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> ReportMessage:
+def report_message(tmp_path: Path) -> ReportMessage:
     file = tmp_path / "report.csv"
     file.write_text("id,value\r\n")
     return ReportMessage("abc.1", "Weekly, ä", "All is well.\n.\n", file, "weekly.csv", "text/csv")
@@ -74,8 +74,8 @@ def mail(sink: MailSink) -> MailServer:
     return MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none")
 
 
-def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: ReportMessage, sink: MailSink) -> None:
-    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+def test_a_mail_has_the_words_the_file_and_an_id_of_ours(report_message: ReportMessage, sink: MailSink) -> None:
+    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)
     (message,) = sink.messages
     assert (message["Subject"], message["Message-ID"]) == ("Weekly, ä", "<abc.1@example.com>")
     body = message.get_body(("plain",))
@@ -100,51 +100,53 @@ def test_a_mail_has_the_words_the_file_and_an_id_of_ours(parcel: ReportMessage, 
         "=?utf-8?q?=0D=0ABcc:_eve@example.com?=",
     ],
 )
-def test_a_subject_arrives_as_it_is(parcel: ReportMessage, sink: MailSink, subject: str) -> None:
-    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel._replace(subject=subject))
+def test_a_subject_arrives_as_it_is(report_message: ReportMessage, sink: MailSink, subject: str) -> None:
+    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message._replace(subject=subject))
     (message,) = sink.messages
     assert str(message["Subject"]) == subject
     assert message["Bcc"] is None
     assert message["Message-ID"] == "<abc.1@example.com>"
 
 
-def test_a_recipient_may_be_named_by_a_variable(parcel: ReportMessage, sink: MailSink) -> None:
+def test_a_recipient_may_be_named_by_a_variable(report_message: ReportMessage, sink: MailSink) -> None:
     courier = ChannelNotifier(mail(sink), {"ROMASHKA_TO_ADA": "mailto:ada@example.com"})
-    courier.deliver("env:ROMASHKA_TO_ADA", parcel)
+    courier.deliver("env:ROMASHKA_TO_ADA", report_message)
     assert [message["To"] for message in sink.messages] == ["ada@example.com"]
     with pytest.raises(SettingsError, match="ROMASHKA_TO_BOB is not set"):
-        courier.deliver("env:ROMASHKA_TO_BOB", parcel)
+        courier.deliver("env:ROMASHKA_TO_BOB", report_message)
 
 
-def test_without_a_mail_server_the_error_says_what_to_set(parcel: ReportMessage) -> None:
+def test_without_a_mail_server_the_error_says_what_to_set(report_message: ReportMessage) -> None:
     with pytest.raises(SettingsError, match="ROMASHKA_SMTP_HOST"):
-        ChannelNotifier(None, {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(None, {}).deliver("mailto:ada@example.com", report_message)
 
 
-def test_a_refusal_is_told_without_the_address(parcel: ReportMessage, sink: MailSink) -> None:
+def test_a_refusal_is_told_without_the_address(report_message: ReportMessage, sink: MailSink) -> None:
     sink.refuses = True
     with pytest.raises(Unreachable, match=r"refuses the recipient \(550\)") as refused:
-        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)
     assert "ada" not in str(refused.value)
 
 
-def test_a_server_that_knows_no_encryption_is_not_given_the_report(parcel: ReportMessage, sink: MailSink) -> None:
+def test_a_server_that_knows_no_encryption_is_not_given_the_report(
+    report_message: ReportMessage, sink: MailSink
+) -> None:
     server = mail(sink)._replace(security="starttls")
     with pytest.raises(Unreachable, match="did not take the report") as refused:
-        ChannelNotifier(server, {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(server, {}).deliver("mailto:ada@example.com", report_message)
     assert isinstance(refused.value.__cause__, smtplib.SMTPNotSupportedError)
     assert sink.messages == []
 
 
-def test_an_address_that_no_service_knows_is_an_error_without_its_secret(parcel: ReportMessage) -> None:
+def test_an_address_that_no_service_knows_is_an_error_without_its_secret(report_message: ReportMessage) -> None:
     courier = ChannelNotifier(None, {"ROMASHKA_TO_X": "nonsense://pa55word"})
     with pytest.raises(SettingsError, match="env:ROMASHKA_TO_X is not an address") as refused:
-        courier.deliver("env:ROMASHKA_TO_X", parcel)
+        courier.deliver("env:ROMASHKA_TO_X", report_message)
     assert "pa55word" not in str(refused.value)
 
 
-def test_what_no_mail_server_would_take_is_not_tried(parcel: ReportMessage, sink: MailSink) -> None:
-    with parcel.file.open("wb") as file:
+def test_what_no_mail_server_would_take_is_not_tried(report_message: ReportMessage, sink: MailSink) -> None:
+    with report_message.file.open("wb") as file:
         file.truncate(21 * 1024**2)
     with pytest.raises(SettingsError, match="larger than 20 MiB"):
-        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", parcel)
+        ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)

@@ -113,7 +113,7 @@ def inside() -> Iterator[tuple[type[Inside], int]]:
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> ReportMessage:
+def report_message(tmp_path: Path) -> ReportMessage:
     file = tmp_path / "report.csv"
     file.write_text("id,value\r\n")
     return ReportMessage("abc.1", "Weekly", "All is well.", file, "weekly.csv", "text/csv")
@@ -143,15 +143,15 @@ def test_the_name_is_told_but_not_resolved_again(inside: tuple[type[Inside], int
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "json"])
 def test_this_machine_gets_no_report_by_any_kind_of_address(
-    inside: tuple[type[Inside], int], parcel: ReportMessage, scheme: str
+    inside: tuple[type[Inside], int], report_message: ReportMessage, scheme: str
 ) -> None:
     handler, port = inside
     variables = {"ROMASHKA_TO_X": f"{scheme}://127.0.0.1:{port}/s3cret"}
     with pytest.raises(SettingsError, match="inside a private network") as refused:
-        ChannelNotifier(None, variables).deliver("env:ROMASHKA_TO_X", parcel)
+        ChannelNotifier(None, variables).deliver("env:ROMASHKA_TO_X", report_message)
     assert "s3cret" not in str(refused.value)
     assert handler.seen == []
-    ChannelNotifier(None, variables, AddressGuard(["127.0.0.1"])).deliver("env:ROMASHKA_TO_X", parcel)
+    ChannelNotifier(None, variables, AddressGuard(["127.0.0.1"])).deliver("env:ROMASHKA_TO_X", report_message)
     ((_, _, body),) = handler.seen
     assert body["attachments"][0]["filename"] == "weekly.csv"
 

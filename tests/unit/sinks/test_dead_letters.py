@@ -41,15 +41,15 @@ def test_a_row_keeps_the_coordinates_and_says_why() -> None:
 
 
 def test_key_and_value_are_sealed_and_open_in_their_place() -> None:
-    sealer = PayloadCipher(SECRET)
-    (row,) = DeadLetterRows(sealer).rows([_LETTER], received_at=NOW).to_pylist()
+    cipher = PayloadCipher(SECRET)
+    (row,) = DeadLetterRows(cipher).rows([_LETTER], received_at=NOW).to_pylist()
     assert b"canary" not in row["raw"]
     assert b"tenant" not in row["message_key"]
     place = place_of(row["topic"], row["topic_epoch"], row["partition"], row["offset"])
-    assert (sealer.open(row["raw"], place), sealer.open(row["message_key"], place)) == (_LETTER.raw, _LETTER.key)
+    assert (cipher.open(row["raw"], place), cipher.open(row["message_key"], place)) == (_LETTER.raw, _LETTER.key)
 
 
 def test_a_message_without_key_and_value_is_kept_too() -> None:
-    sealer = PayloadCipher(SECRET)
-    (row,) = DeadLetterRows(sealer).rows([_LETTER._replace(key=b"", raw=b"")], received_at=NOW).to_pylist()
-    assert sealer.open(row["raw"], "integration.queries.v1/18446744073709551615/3/42") == b""
+    cipher = PayloadCipher(SECRET)
+    (row,) = DeadLetterRows(cipher).rows([_LETTER._replace(key=b"", raw=b"")], received_at=NOW).to_pylist()
+    assert cipher.open(row["raw"], "integration.queries.v1/18446744073709551615/3/42") == b""

@@ -21,8 +21,8 @@ def test_what_was_sealed_opens_again(clear: bytes, place: str) -> None:
 
 
 def test_sealed_bytes_show_nothing_and_differ_each_time() -> None:
-    sealer = PayloadCipher(SECRET)
-    one, other = sealer.seal(_CLEAR, _PLACE), sealer.seal(_CLEAR, _PLACE)
+    cipher = PayloadCipher(SECRET)
+    one, other = cipher.seal(_CLEAR, _PLACE), cipher.seal(_CLEAR, _PLACE)
     assert b"canary" not in one
     assert one != other
 
@@ -42,26 +42,26 @@ def test_another_secret_does_not_open_them() -> None:
     ],
 )
 def test_bytes_moved_to_another_row_do_not_open(elsewhere: str) -> None:
-    sealer = PayloadCipher(SECRET)
+    cipher = PayloadCipher(SECRET)
     with pytest.raises(DecryptionFailed, match=elsewhere):
-        sealer.open(sealer.seal(_CLEAR, _PLACE), elsewhere)
+        cipher.open(cipher.seal(_CLEAR, _PLACE), elsewhere)
 
 
 def test_bytes_that_were_cut_short_do_not_open() -> None:
-    sealer = PayloadCipher(SECRET)
-    sealed = sealer.seal(_CLEAR, _PLACE)
+    cipher = PayloadCipher(SECRET)
+    sealed = cipher.seal(_CLEAR, _PLACE)
     for length in range(len(sealed)):
         with pytest.raises(DecryptionFailed, match="does not open"):
-            sealer.open(sealed[:length], _PLACE)
+            cipher.open(sealed[:length], _PLACE)
 
 
 def test_one_changed_bit_anywhere_is_noticed() -> None:
-    sealer = PayloadCipher(SECRET)
-    sealed = sealer.seal(_CLEAR, _PLACE)
+    cipher = PayloadCipher(SECRET)
+    sealed = cipher.seal(_CLEAR, _PLACE)
     for i in range(len(sealed)):
         changed = bytes([*sealed[:i], sealed[i] ^ 1, *sealed[i + 1 :]])
         with pytest.raises(DecryptionFailed):
-            sealer.open(changed, _PLACE)
+            cipher.open(changed, _PLACE)
 
 
 def test_dead_letters_and_pseudonyms_do_not_share_a_key() -> None:

@@ -55,7 +55,7 @@ class DetectingWorker:
             store=MemoryDetectors(sink),
             sink=sink,
             states=SeriesStates(StateSigner(SECRET), self.metrics),
-            announcer=InsightPublisher(sink, self.pipeline.patience, self.metrics, self._publish),
+            insight_publisher=InsightPublisher(sink, self.pipeline.retry_policy, self.metrics, self._publish),
             metrics=self.metrics,
             bounds=bounds,
             monotonic=lambda: self.seconds,

@@ -26,7 +26,7 @@ class _Place:
         self.metrics = Metrics()
         self.published: list[Insight] = []
         self.kafka: Exception | None = None
-        self.announcer = InsightPublisher(self.sink, RetryPolicy(self.metrics), self.metrics, self._publish)
+        self.insight_publisher = InsightPublisher(self.sink, RetryPolicy(self.metrics), self.metrics, self._publish)
 
     @property
     def counted(self) -> float | None:
@@ -44,7 +44,7 @@ async def test_an_insight_is_written_published_and_counted_once_however_often_it
     place = _Place()
     later = insight(updated_at=STARTED + timedelta(minutes=5))
     for told in ([insight()], [insight(), later], [later], []):
-        await place.announcer.announce(told)
+        await place.insight_publisher.announce(told)
     assert len(place.sink.rows("predictive_insights")) == 1
     assert place.published == [insight(), later, later]
     assert place.counted == 1
@@ -54,7 +54,7 @@ async def test_an_insight_is_written_published_and_counted_once_however_often_it
 async def test_while_the_database_is_away_an_insight_waits_and_is_not_lost() -> None:
     place = _Place()
     place.sink.fail_next([SinkUnavailable("away")] * 5)
-    await asyncio.wait_for(place.announcer.announce([insight()]), 3600)
+    await asyncio.wait_for(place.insight_publisher.announce([insight()]), 3600)
     assert len(place.sink.rows("predictive_insights")) == 1
     assert place.published == [insight()]
 
@@ -64,5 +64,5 @@ async def test_what_kafka_does_not_take_is_an_error_and_not_counted() -> None:
     place = _Place()
     place.kafka = RuntimeError("no broker")
     with pytest.raises(RuntimeError, match="no broker"):
-        await place.announcer.announce([insight()])
+        await place.insight_publisher.announce([insight()])
     assert place.counted is None

@@ -88,7 +88,7 @@ class _Place:
             execution=execution,
             connect=lambda: cast("Client", _Connection()),
             leads=lambda: self.leads,
-            announcer=InsightPublisher(self.sink, RetryPolicy(self.metrics), self.metrics, _publish),
+            insight_publisher=InsightPublisher(self.sink, RetryPolicy(self.metrics), self.metrics, _publish),
             metrics=self.metrics,
             clock=lambda: NOW,
         )

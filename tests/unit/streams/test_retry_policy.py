@@ -30,10 +30,10 @@ class Flaky:
 
 @in_virtual_time
 async def test_an_answer_is_returned_at_once() -> None:
-    patience = RetryPolicy(Metrics())
-    assert await patience.until_done(Flaky(0, SinkUnavailable("away")), "ab", number=2) == "abab"
+    retry_policy = RetryPolicy(Metrics())
+    assert await retry_policy.until_done(Flaky(0, SinkUnavailable("away")), "ab", number=2) == "abab"
     assert asyncio.get_running_loop().time() == 0
-    assert not patience.waiting
+    assert not retry_policy.waiting
 
 
 @in_virtual_time
@@ -47,12 +47,12 @@ async def test_the_same_call_is_repeated_ever_more_slowly() -> None:
 @in_virtual_time
 async def test_it_says_that_it_waits_and_that_it_does_no_longer() -> None:
     metrics = Metrics()
-    patience = RetryPolicy(metrics)
-    task = asyncio.create_task(patience.until_done(Flaky(1, SinkUnavailable("away")), "ab", number=2))
+    retry_policy = RetryPolicy(metrics)
+    task = asyncio.create_task(retry_policy.until_done(Flaky(1, SinkUnavailable("away")), "ab", number=2))
     await asyncio.sleep(0.5)
-    during = (patience.waiting, metrics.registry.get_sample_value("romashka_sink_up"))
+    during = (retry_policy.waiting, metrics.registry.get_sample_value("romashka_sink_up"))
     await task
-    after = (patience.waiting, metrics.registry.get_sample_value("romashka_sink_up"))
+    after = (retry_policy.waiting, metrics.registry.get_sample_value("romashka_sink_up"))
     assert (during, after) == ((True, 0), (False, 1))
     assert metrics.registry.get_sample_value("romashka_insert_failures_total") == 1
 

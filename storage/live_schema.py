@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
@@ -71,7 +71,7 @@ def full_disks(client: Client) -> list[str]:
         return []
 
 
-def probe(client: Client) -> None:
+def probe(client: Client, now: datetime) -> None:
     """Write a row and read it back.
 
     Raises
@@ -79,7 +79,7 @@ def probe(client: Client) -> None:
     RomashkaError
         It was not taken, or is not there; says why.
     """
-    id_, now = uuid4(), datetime.now(UTC)
+    id_ = uuid4()
     try:
         insert_rows(client, "probes", ("id", "written_at"), [(id_, now)])
         found = query_rows(client, "SELECT count() AS n FROM probes WHERE id = {id:UUID}", {"id": str(id_)})
