@@ -120,7 +120,7 @@ def faults(client: Client, asked: Mapping[str, Any]) -> list[str]:
         except Unreachable as error:
             found.append(f"{name}: {error}: {sql[:300]}")
             continue
-        if _TILES in sql and rows:  # the first row is the period before: infinite where there was none (dashboards.tiles)
+        if _TILES in sql and rows:  # the first row is the period before, infinite where there was none
             rows[0] = {column: None if value == math.inf else value for column, value in rows[0].items()}
         found += [f"{name}{one}: {sql[:300]}" for row in rows for one in wrong(row)][:1]
     return found
