@@ -16,7 +16,7 @@ and command takes its figures from there, so the same question has the same answ
 
 - **Range**: `[from, to)`, to the minute: both ends move up to the next whole minute. Ranges that touch neither overlap
   nor leave a gap. Times without an offset, days, `7d`, `1M` and `last-month` are on the clocks of the chosen time zone.
-  A range of two days or more that ends now, and one that Grafana asks for, ends on the next whole hour.
+  A range of two days or more that ends now, such as "Last 30 days", ends on the next whole hour.
 - **Tenant**: every question names one, or says that it means all.
 - **Nothing counts twice**: whatever arrives again or late ends in the same figures. Hours, days and conversation facts
   are kept ready; what was written since they were last brought up to date is taken from the events.

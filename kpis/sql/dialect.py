@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from kpis.scope import LONG_HOURS, AllTenants, Scope, whole_hours
+
+# How far a browser's clock may be from the database's.
+_NOW_SECONDS: Final = 300
 
 
 class Dialect(Protocol):
@@ -68,8 +71,14 @@ class Dialect(Protocol):
 
 
 def _up(moment: str, start: str, end: str) -> str:
-    """Return a moment moved up to the next whole minute, or hour where the range is long (as ``Scope`` does)."""
-    unit = f"if(dateDiff('hour', {start}, {end}) >= {LONG_HOURS}, 3600, 60)"
+    """Return a moment moved up to the next whole minute (as ``Scope`` does).
+
+    It is the next whole hour in a long range of whole hours that ends now, such as Grafana's "Last 30 days": the range
+    that ``kpis.scope.last_days`` asks for, with the same answer until the hour is over.
+    """
+    ends_now = f"abs(dateDiff('second', {end}, now('UTC'))) < {_NOW_SECONDS}"
+    of_hours = f"dateDiff('second', {start}, {end}) % 3600 = 0"
+    unit = f"if(dateDiff('hour', {start}, {end}) >= {LONG_HOURS} AND {of_hours} AND {ends_now}, 3600, 60)"
     return f"toDateTime(intDiv(toUnixTimestamp64Milli({moment}) + {unit} * 1000 - 1, {unit} * 1000) * {unit}, 'UTC')"
 
 

@@ -12,7 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from jobs.roll_ups import refresh
-from kpis.query import ALL_TENANTS, Interval, Scope, build_query, select
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days, select
 from kpis.rollups.freshness import MARGIN_SECONDS
 from kpis.sql.dialect import Grafana
 from models.topics import INTELLIGENCE, OUTCOMES
@@ -157,21 +157,47 @@ def test_rolling_up_twice_changes_nothing(days: Days, messages: list[Message]) -
     assert all(before)
 
 
+def panel(sql: str, start: datetime, end: datetime, name: str, value: str) -> str:
+    """Return a panel's statement as Grafana sends it: for all tenants, with one other variable."""
+    for moment, macro in ((start, "$__fromTime"), (end, "$__toTime")):
+        sql = sql.replace(macro, f"toDateTime({int(moment.timestamp())})")
+    return sql.replace("${tenant:percentencode}", "all").replace(f"${{{name}:percentencode}}", value)
+
+
 def test_a_panel_whose_variables_let_everything_through_reads_the_same(days: Days, messages: list[Message]) -> None:
     days.load(messages)
     days.roll_up()
-    scope = Scope(START, END, ALL_TENANTS)
     for ids, name, chosen in (
         (["conversation_count", "csat"], "provider", "shopify"),
         (["conversation_count", "csat"], "country", "DE"),
         (["query_count", "latency_p95_ms"], "channel", "chat"),
     ):
         sql = select(ids, Grafana(("tenant", name)))
-        for moment, macro in ((START, "$__fromTime"), (END, "$__toTime")):
-            sql = sql.replace(macro, f"toDateTime({int(moment.timestamp())})")
-        sql = sql.replace("${tenant:percentencode}", "all")
         for value, narrowed in (("all", {}), (chosen, {name: chosen}), (f"{{{chosen},x}}", {name: (chosen, "x")})):
-            found = query_rows(days.client, sql.replace(f"${{{name}:percentencode}}", value), {})
-            scoped = Scope(scope.start, scope.end, scope.tenant, **narrowed)
-            expected = query_rows(days.client, *build_query(ids, scoped, rolled_up=False))
+            found = query_rows(days.client, panel(sql, START, END, name, value), {})
+            expected = query_rows(
+                days.client, *build_query(ids, Scope(START, END, ALL_TENANTS, **narrowed), rolled_up=False)
+            )
             assert found == [pytest.approx(row) for row in expected], (name, value)
+
+
+# In India a day begins half past an hour of UTC; in Nepal a quarter to.
+@pytest.mark.parametrize("minutes", [0, 15, 30, 41])
+def test_a_panel_of_a_long_range_reads_it_to_the_minute(days: Days, messages: list[Message], minutes: int) -> None:
+    days.load(messages)
+    days.roll_up()
+    end = END.replace(minute=minutes) - timedelta(hours=1, days=1)
+    start = end - timedelta(days=3)
+    ids = ["query_count", "conversation_count"]
+    found = query_rows(days.client, panel(select(ids, Grafana(("tenant",))), start, end, "provider", "all"), {})
+    assert found == query_rows(days.client, *build_query(ids, Scope(start, end, ALL_TENANTS), rolled_up=False))
+
+
+def test_the_last_days_of_a_panel_are_those_of_the_command_line(days: Days, messages: list[Message]) -> None:
+    days.load(messages)
+    days.roll_up()
+    ids, now = ["query_count", "conversation_count"], datetime.now(UTC)
+    sql = panel(select(ids, Grafana(("tenant",))), now - timedelta(days=4), now, "provider", "all")
+    assert query_rows(days.client, sql, {}) == query_rows(
+        days.client, *build_query(ids, last_days(4, now, ALL_TENANTS))
+    )
