@@ -15,6 +15,7 @@ from detectors.customers import needs, upsell
 from detectors.customers.labels import slots
 from detectors.forecast import MAX_HOURS, MIN_HOURS, VERSION, Floats, Forecast, forecast
 from models.insights import Insight
+from storage.insight_store import insight_from_row
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -107,7 +108,7 @@ def expired(client: Client, kinds: Sequence[str], week: datetime) -> list[Insigh
     """Return the open insights of earlier weeks, closed at the end of theirs; those found again are new ones."""
     sql = _EXPIRED.format(columns=", ".join(Insight._fields))
     rows = query_rows(client, sql, {"kinds": list(kinds), "since": week}, aware=True)
-    return [_closed(row, min(row["started_at"] + _WEEK, week)) for row in rows]
+    return [_closed(insight_from_row(row), week) for row in rows]
 
 
 def week_of(now: datetime) -> datetime:
@@ -152,10 +153,6 @@ def _rows(one: Series, metric: str, made_at: datetime, found: Forecast) -> list[
     ]
 
 
-def _closed(row: dict[str, Any], ended_at: datetime) -> Insight:
-    lists = ("contributing_factors", "recommended_actions", "members")
-    values: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in row.items()}
-    values |= {"status": "closed", "ended_at": ended_at, "updated_at": ended_at}
-    for name in ("confidence_score", "predicted_value"):  # decimals in the table
-        values[name] = None if values[name] is None else float(values[name])
-    return Insight(**values)
+def _closed(insight: Insight, week: datetime) -> Insight:
+    ended_at = min(insight.started_at + _WEEK, week)
+    return insight._replace(status="closed", ended_at=ended_at, updated_at=ended_at)

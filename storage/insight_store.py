@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -66,7 +67,7 @@ def stored_insights(client: Client, wanted: InsightFilter) -> list[Insight]:
         ClickHouse does not answer the question.
     """
     parameters = {**wanted._asdict(), "types": list(wanted.types), "after": f"{wanted.after:%Y-%m-%d %H:%M:%S.%f}"[:-3]}
-    return [_insight(row) for row in query_rows(client, _FIND, parameters)]
+    return [insight_from_row(row) for row in query_rows(client, _FIND, parameters)]
 
 
 def insight_page(client: Client, wanted: InsightFilter) -> Page[Insight]:
@@ -80,7 +81,8 @@ def open_counts(client: Client) -> list[dict[str, Any]]:
     return query_rows(client, _OPEN, {})
 
 
-def _insight(row: dict[str, Any]) -> Insight:
+def insight_from_row(row: Mapping[str, Any]) -> Insight:
+    """Return the insight of a row of ``predictive_insights`` that has all its columns."""
     values = dict(row)
     for name in _TIMES:
         values[name] = None if row[name] is None else row[name].replace(tzinfo=UTC)

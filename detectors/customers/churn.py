@@ -15,12 +15,13 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from detectors.customers.customer_features import CustomerFacts, common_features
-from detectors.customers.customer_scores import CustomerScore
+from detectors.customers.customer_scores import CustomerScore, episode_of
 from detectors.customers.delayed_model import MIN_LABELS, MIN_MOMENTS, VERSION, Counts
 from detectors.customers.labels import Task
+from detectors.insight_factory import Episode, Values, new_insight
 from detectors.tail_probability import count_bound, count_deviation
 from models.counting import counted
-from models.insights import Insight, Severity, insight_id
+from models.insights import Insight, Severity
 
 CHURN: Final = Task("churn", timedelta(days=30), ("cancelled",), silence=True)
 
@@ -129,31 +130,27 @@ def wave(user_id: UUID, at_risk: int, customers: int, usual_share: float, at: da
     deviation = count_deviation(at_risk, expected, 0.0)
     if at_risk < max(_MIN_WAVE, _WAVE_RATIO * expected) or deviation < _WAVE_DEVIATIONS:
         return None
-    return Insight(
-        id=insight_id("churn_risk", user_id, "wave", at),
-        user_id=user_id,
-        insight_type="churn_risk",
+    return new_insight(
+        Episode("churn_risk", user_id, "wave", at),
         kind="churn_wave",
         severity="critical",
-        status="open",
-        started_at=at,
-        ended_at=None,
-        updated_at=at,
         title=f"{at_risk} of {counted(customers, 'customer')} at risk at once, usually {expected:.0f}",
         summary="Many customers became likely to leave in the same week: look for one cause before calling each.",
-        confidence_score=NormalDist().cdf(deviation),
-        predicted_value=float(at_risk),
-        observed=float(at_risk),
-        expected=round(expected, 1),
-        lower=count_bound(expected, 0.0, -2.6),
-        upper=count_bound(expected, 0.0, 2.6),
-        unit="customers",
-        contributing_factors=(f"{at_risk / customers:.0%} of the customers are at risk, usually {usual_share:.0%}",),
-        recommended_actions=(
+        confidence=NormalDist().cdf(deviation),
+        model_version=VERSION,
+        values=Values(
+            observed=float(at_risk),
+            expected=round(expected, 1),
+            lower=count_bound(expected, 0.0, -2.6),
+            upper=count_bound(expected, 0.0, 2.6),
+            unit="customers",
+            predicted=float(at_risk),
+        ),
+        factors=(f"{at_risk / customers:.0%} of the customers are at risk, usually {usual_share:.0%}",),
+        actions=(
             "Compare with integration incidents, prices and releases of the last weeks.",
             "Answer the common cause in one message rather than case by case.",
         ),
-        model_version=VERSION,
     )
 
 
@@ -168,27 +165,17 @@ def _insight(
     factors: Sequence[str] = (),
     actions: Sequence[str] = (),
 ) -> Insight:
-    started = standing.started_at or standing.scored_at
-    return Insight(
-        id=insight_id("churn_risk", standing.user_id, standing.customer_id, started),
-        user_id=standing.user_id,
-        insight_type="churn_risk",
+    return new_insight(
+        episode_of(standing, "churn_risk"),
         kind=kind,
         severity=_severity(standing.probability),
-        status="open" if standing.is_open else "closed",
-        started_at=started,
-        ended_at=standing.ended_at,
-        updated_at=standing.ended_at or standing.scored_at,
         title=title,
         summary=summary,
-        confidence_score=standing.probability,
-        customer_id=standing.customer_id,
-        observed=observed,
-        expected=expected,
-        unit="days since the last visit",
-        contributing_factors=tuple(factors),
-        recommended_actions=tuple(actions),
+        confidence=standing.probability,
         model_version=VERSION,
+        values=Values(observed, expected, unit="days since the last visit"),
+        factors=factors,
+        actions=actions,
     )
 
 

@@ -12,6 +12,9 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
+from detectors.insight_factory import Episode
+from models.insights import InsightType
+
 Key = tuple[UUID, str]
 Ended = Literal["", "recovered", "gone"]
 # An insight names this many customers of a tenant at most: nobody calls more.
@@ -41,6 +44,19 @@ class CustomerScore(NamedTuple):
     def is_open(self) -> bool:
         """Whether an episode is going on."""
         return self.started_at is not None and self.ended_at is None
+
+
+def episode_of(score: CustomerScore, insight_type: InsightType) -> Episode:
+    """Return the customer's episode; a score without one stands for an episode that begins with it."""
+    return Episode(
+        insight_type,
+        score.user_id,
+        subject=score.customer_id,
+        started_at=score.started_at or score.scored_at,
+        updated_at=score.ended_at or score.scored_at,
+        ended_at=score.ended_at,
+        customer_id=score.customer_id,
+    )
 
 
 class Bounds(NamedTuple):

@@ -18,9 +18,10 @@ import numpy as np
 
 from detectors.forecast import VERSION as FORECAST_VERSION
 from detectors.forecast import WEEK, Floats, Forecast
+from detectors.insight_factory import Episode, Values, new_insight
 from detectors.tail_probability import count_deviation
 from models.counting import counted
-from models.insights import Insight, insight_id
+from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
 from models.query import Query
 
@@ -159,25 +160,20 @@ def growth(link: Link, history: Floats, coming: Forecast, at: datetime) -> Insig
         return None
     next_week = float(coming.value.sum())
     provider = link.provider
-    return _insight(
-        link,
-        f"growth/{provider}",
-        at,
+    return new_insight(
+        _episode(link, f"growth/{provider}", at),
         kind="usage_growth",
+        severity="info",
         title=f"{provider} is used {last / usual - 1:.0%} more than in the weeks before",
         summary=(
             f"{counted(round(last), 'query')} last week, {usual:,.0f} a week before; "
             f"expected next week: {next_week:,.0f}."
         ),
         confidence=_student(deviations),
-        predicted=round(next_week, 2),
-        observed=last,
-        expected=usual,
-        bounds=(float(before.min()), float(before.max())),
-        unit="queries a week",
+        values=Values(last, usual, float(before.min()), float(before.max()), "queries a week", round(next_week, 2)),
         factors=(f"{counted(round(last), 'query')} last week, at most {before.max():,.0f} in the four weeks before",),
         actions=(f"Check that the plan and the rate limit of {provider} fit this volume.",),
-        version=FORECAST_VERSION,
+        model_version=FORECAST_VERSION,
     )
 
 
@@ -197,28 +193,23 @@ def capacity(link: Link, usage: float, history: Floats, coming: Forecast, at: da
     if chance < 0.5:
         return None
     provider = link.provider
-    return _insight(
-        link,
-        f"capacity/{provider}",
-        at,
+    return new_insight(
+        _episode(link, f"capacity/{provider}", at),
         kind="rate_limit_capacity",
+        severity="warning",
         title=f"{provider} will likely reach its rate limit within seven days",
         summary=(
             f"Busy hours use {usage:.0%} of the limit at {counted(round(busy), 'query')}; the busiest hour of the next "
             f"seven days is expected to have {coming.value[hour]:,.0f}, {peak:.0%} of the limit."
         ),
         confidence=chance,
-        predicted=round(float(peak), 4),
-        observed=usage,
-        expected=1.0,
-        bounds=(None, float(upper)),
-        unit="share of the rate limit",
+        values=Values(usage, 1.0, None, float(upper), "share of the rate limit", round(float(peak), 4)),
         factors=(f"busy hours already use {usage:.0%} of the limit",),
         actions=(
             f"Ask {provider} for a higher limit, or cache what is asked for most.",
             "Move syncs out of the busiest hours.",
         ),
-        version=FORECAST_VERSION,
+        model_version=FORECAST_VERSION,
     )
 
 
@@ -236,23 +227,23 @@ def _need(tenant: Tenant, key: tuple[str, str], members: Sequence[tuple[Gap, Ask
         if connect
         else f"Make {subject} available{f' in {provider}' if provider else ''}{f': {reasons[0]}' if reasons else ''}."
     )
-    return _insight(
-        Link(tenant.user_id, provider),
-        f"need/{provider}/{subject}",
-        at,
+    return new_insight(
+        _episode(Link(tenant.user_id, provider), f"need/{provider}/{subject}", at),
         kind="missing_provider" if connect else "missing_data",
+        severity="info",
         title=f"{counted(total, 'conversation')} needed {what}",
         summary=f"{share:.1%} of the conversations of 30 days met this gap{trend}.",
         # How sure it is that more than a hundredth of conversations meet the gap, and not a few by chance.
         confidence=NormalDist().cdf(count_deviation(total, max(_MIN_SHARE * tenant.conversations, 0.5), 0.0)),
-        predicted=float(total),
-        observed=float(total),
-        expected=float(before) if tenant.has_before else None,
-        bounds=(None, None),
-        unit="conversations in 30 days",
+        values=Values(
+            float(total),
+            float(before) if tenant.has_before else None,
+            unit="conversations in 30 days",
+            predicted=float(total),
+        ),
         factors=tuple(f"asked for: {one}" for one in subjects[:3]) + tuple(f"reason: {one}" for one in reasons[:2]),
         actions=(action,),
-        version=VERSION,
+        model_version=VERSION,
     )
 
 
@@ -267,45 +258,5 @@ def _total(tenant: Tenant, members: Sequence[tuple[Gap, Asked]]) -> int:
     return min(sum(one.conversations for _, one in members), tenant.conversations)
 
 
-def _insight(
-    link: Link,
-    subject: str,
-    at: datetime,
-    *,
-    kind: str,
-    title: str,
-    summary: str,
-    confidence: float,
-    predicted: float,
-    observed: float,
-    expected: float | None,
-    bounds: tuple[float | None, float | None],
-    unit: str,
-    factors: tuple[str, ...],
-    actions: tuple[str, ...],
-    version: str,
-) -> Insight:
-    return Insight(
-        id=insight_id("integration_need", link.user_id, subject, at),
-        user_id=link.user_id,
-        insight_type="integration_need",
-        kind=kind,
-        severity="warning" if kind == "rate_limit_capacity" else "info",
-        status="open",
-        started_at=at,
-        ended_at=None,
-        updated_at=at,
-        title=title,
-        summary=summary,
-        confidence_score=confidence,
-        integration_provider=link.provider,
-        predicted_value=predicted,
-        observed=observed,
-        expected=expected,
-        lower=bounds[0],
-        upper=bounds[1],
-        unit=unit,
-        contributing_factors=factors,
-        recommended_actions=actions,
-        model_version=version,
-    )
+def _episode(link: Link, subject: str, at: datetime) -> Episode:
+    return Episode("integration_need", link.user_id, subject, at, provider=link.provider)

@@ -14,11 +14,12 @@ from uuid import UUID
 
 from detectors.customers.calibration import share_interval
 from detectors.customers.customer_features import CustomerFacts, common_features
-from detectors.customers.customer_scores import CustomerScore
+from detectors.customers.customer_scores import CustomerScore, episode_of
 from detectors.customers.delayed_model import VERSION
 from detectors.customers.labels import Task
+from detectors.insight_factory import Episode, Values, new_insight
 from models.counting import counted
-from models.insights import Insight, insight_id
+from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
 from models.query import Query
 
@@ -192,29 +193,20 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
     if not use.covered or use.limit_usage < _PRESSURE or use.queries < _GROWTH * max(use.queries_before, 1):
         return None
     growth = use.queries / max(use.queries_before, 1) - 1.0
-    return Insight(
-        id=insight_id("upsell_opportunity", use.user_id, f"plan/{use.provider}", at),
-        user_id=use.user_id,
-        insight_type="upsell_opportunity",
+    return new_insight(
+        Episode("upsell_opportunity", use.user_id, f"plan/{use.provider}", at, provider=use.provider),
         kind="larger_plan",
         severity="info",
-        status="open",
-        started_at=at,
-        ended_at=None,
-        updated_at=at,
         title=f"Use of {use.provider} grows into its rate limit",
         summary="A plan with a higher limit would carry the growth; nothing is known of what it is worth.",
-        confidence_score=None,  # a case for a plan, and no probability of anything
-        integration_provider=use.provider,
-        observed=use.limit_usage,
-        expected=_PRESSURE,
-        unit="share of the rate limit",
-        contributing_factors=(
+        confidence=None,  # a case for a plan, and no probability of anything
+        model_version=VERSION,
+        values=Values(use.limit_usage, _PRESSURE, unit="share of the rate limit"),
+        factors=(
             f"busy hours use {use.limit_usage:.0%} of the rate limit",
             f"{counted(use.queries, 'query')} in four weeks, {growth:.0%} more than in the four before",
         ),
-        recommended_actions=(f"Offer the next larger plan for {use.provider}.",),
-        model_version=VERSION,
+        actions=(f"Offer the next larger plan for {use.provider}.",),
     )
 
 
@@ -262,31 +254,20 @@ def _missing(
     span: tuple[float, float],
     at: datetime,
 ) -> Insight:
-    return Insight(
-        id=insight_id("upsell_opportunity", user_id, provider, at),
-        user_id=user_id,
-        insight_type="upsell_opportunity",
+    return new_insight(
+        Episode("upsell_opportunity", user_id, provider, at, provider=provider),
         kind="unconnected_provider",
         severity="info",
-        status="open",
-        started_at=at,
-        ended_at=None,
-        updated_at=at,
         title=f"{provider} is not connected, but {using} of {counted(alike, 'similar tenant')} use it",
         summary=(
             f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}. Of all such tenants, "
             f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {alike} can tell."
         ),
-        confidence_score=None,
-        integration_provider=provider,
-        observed=0.0,
-        expected=round(share, 4),
-        lower=round(span[0], 4),
-        upper=round(span[1], 4),
-        unit="share of similar tenants",
-        contributing_factors=(f"{using} of {counted(alike, 'similar tenant')} use {provider}",),
-        recommended_actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
+        confidence=None,
         model_version=VERSION,
+        values=Values(0.0, round(share, 4), round(span[0], 4), round(span[1], 4), "share of similar tenants"),
+        factors=(f"{using} of {counted(alike, 'similar tenant')} use {provider}",),
+        actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
     )
 
 
@@ -299,24 +280,15 @@ def _insight(
     factors: Sequence[str] = (),
     actions: Sequence[str] = (),
 ) -> Insight:
-    started = standing.started_at or standing.scored_at
-    return Insight(
-        id=insight_id("upsell_opportunity", standing.user_id, standing.customer_id, started),
-        user_id=standing.user_id,
-        insight_type="upsell_opportunity",
+    return new_insight(
+        episode_of(standing, "upsell_opportunity"),
         kind="likely_upsell",
         severity="info",
-        status="open" if standing.is_open else "closed",
-        started_at=started,
-        ended_at=standing.ended_at,
-        updated_at=standing.ended_at or standing.scored_at,
         title=title,
         summary=summary,
-        confidence_score=standing.probability,
-        customer_id=standing.customer_id,
-        predicted_value=expected_value,
-        unit="tenant's currency",
-        contributing_factors=tuple(factors),
-        recommended_actions=tuple(actions),
+        confidence=standing.probability,
         model_version=VERSION,
+        values=Values(unit="tenant's currency", predicted=expected_value),
+        factors=factors,
+        actions=actions,
     )

@@ -13,6 +13,7 @@ from detectors.incidents.formatting import number, provider_name, span, spread, 
 from detectors.incidents.kinds import KINDS, actions_for, title_of
 from detectors.incidents.severity import confidence, severity
 from detectors.incidents.signals import Signal
+from detectors.insight_factory import Episode, Values, new_insight
 from models.counting import counted
 from models.insights import Insight
 
@@ -24,7 +25,6 @@ _NOTABLE_SHARE: Final = 0.05
 def explained(
     evidence: Evidence,
     *,
-    identity: UUID,
     tenant: UUID,
     provider: str,
     ended_at: datetime | None,
@@ -38,27 +38,24 @@ def explained(
     period = when(evidence.started_at, ended_at)
     sentence = f"{_capital(_SENTENCES[channel](headline, shown))}; {period}"
     mostly = f"; mostly {error_kind}" if channel == "errors" and error_kind else ""
-    return Insight(
-        id=identity,
-        user_id=tenant,
-        insight_type="performance_anomaly",
+    return new_insight(
+        Episode(
+            "performance_anomaly",
+            tenant,
+            subject=provider,
+            started_at=evidence.started_at,
+            updated_at=evidence.at,
+            ended_at=ended_at,
+            provider=provider,
+        ),
         kind=kind,
         severity=severity(kind, evidence),
-        status="open" if ended_at is None else "closed",
-        started_at=evidence.started_at,
-        ended_at=ended_at,
-        updated_at=evidence.at,
         title=_title(kind, error_kind, headline, shown),
         summary=f"{sentence}{mostly}.",
-        confidence_score=confidence(evidence),
-        integration_provider=provider,
-        observed=headline.observed,
-        expected=headline.expected,
-        lower=headline.lower,
-        upper=headline.upper,
-        unit=headline.unit,
-        contributing_factors=_factors(evidence, channel, shown),
-        recommended_actions=actions_for(kind, error_kind, shown),
+        confidence=confidence(evidence),
+        values=Values(headline.observed, headline.expected, headline.lower, headline.upper, headline.unit),
+        factors=_factors(evidence, channel, shown),
+        actions=actions_for(kind, error_kind, shown),
         model_version=MODEL_VERSION,
     )
 

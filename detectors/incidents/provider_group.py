@@ -13,8 +13,9 @@ from uuid import UUID
 
 from detectors.incidents.formatting import number, provider_name, when
 from detectors.incidents.kinds import KINDS, actions_for
+from detectors.insight_factory import Episode, Values, new_insight
 from models.counting import counted
-from models.insights import ALL_TENANTS_ID, Insight, Severity, insight_id
+from models.insights import ALL_TENANTS_ID, Insight, Severity
 
 MODEL_VERSION: Final = "groups-1"
 TOGETHER: Final = timedelta(minutes=30)
@@ -101,30 +102,25 @@ class ProviderGroup:
         against = ""
         if observed is not None and expected is not None:
             against = f", typically {number(observed)} {self.unit} instead of {number(expected)}"
-        return Insight(
-            id=insight_id("performance_anomaly", ALL_TENANTS_ID, f"{self.provider}/{self.families[0]}", started_at),
-            user_id=ALL_TENANTS_ID,
-            insight_type="performance_anomaly",
+        return new_insight(
+            Episode(
+                "performance_anomaly",
+                ALL_TENANTS_ID,
+                f"{self.provider}/{self.families[0]}",
+                started_at,
+                updated_at=now,
+                ended_at=ended_at,
+                provider=self.provider,
+            ),
             kind=self.kind,
             severity=self.severity,
-            status="open" if ended_at is None else "closed",
-            started_at=started_at,
-            ended_at=ended_at,
-            updated_at=now,
             title=what,
             summary=f"{what}{against}; {when(started_at, ended_at)}.",
-            confidence_score=self.confidence,
-            integration_provider=self.provider,
-            observed=observed,
-            expected=expected,
-            lower=lower,
-            upper=upper,
-            unit=self.unit,
-            contributing_factors=(
-                f"Seen by {counted(tenants, 'tenant')} at the same time: the cause is not one tenant's own.",
-            ),
-            recommended_actions=actions_for(self.kind, "", shown),
-            members=tuple(UUID(member) for member in self.members),
+            confidence=self.confidence,
+            values=Values(observed, expected, lower, upper, self.unit),
+            factors=(f"Seen by {counted(tenants, 'tenant')} at the same time: the cause is not one tenant's own.",),
+            actions=actions_for(self.kind, "", shown),
+            members=[UUID(member) for member in self.members],
             model_version=MODEL_VERSION,
         )
 

@@ -11,7 +11,7 @@ from detectors.incidents.evidence import Evidence, distance, ratio
 from detectors.incidents.explain import explained
 from detectors.incidents.signals import Signal
 from detectors.performance.error_mix import ErrorMix
-from models.insights import Insight, insight_id
+from models.insights import Insight
 
 QUIET_MINUTES: Final = 10
 """An incident is over when no channel spoke for so long."""
@@ -64,7 +64,6 @@ class IncidentTracker:
         evidence = incident.evidence(at, self._failures.excess())
         return explained(
             evidence,
-            identity=insight_id("performance_anomaly", self._tenant, self._provider, incident.started_at),
             tenant=self._tenant,
             provider=self._provider,
             ended_at=incident.last if incident.over else None,

@@ -10,10 +10,11 @@ from uuid import UUID
 import numpy as np
 
 from detectors.incidents.formatting import number
+from detectors.insight_factory import Episode, Values, new_insight
 from detectors.kpis.kpi_change import DISCOVERY_RATE, Floats, judge, matters, significant_below
 from kpis.kpi import Kpi, Unit
 from models.counting import counted
-from models.insights import Insight, Severity, insight_id
+from models.insights import Insight, Severity
 
 MODEL_VERSION: Final = "kpi-change-1"
 _DAY: Final = timedelta(days=1)
@@ -181,16 +182,10 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
     verb = "rose" if run.upward else "fell"
     period = f"since {run.began:%Y-%m-%d}" if ongoing else f"from {run.began:%Y-%m-%d} to {at:%Y-%m-%d %H:%M} UTC"
     relative = f" ({100 * change / abs(expected):+.0f} %)" if expected else ""
-    return Insight(
-        id=insight_id("kpi_change", tenant, kpi.id, run.began),
-        user_id=tenant,
-        insight_type="kpi_change",
+    return new_insight(
+        Episode("kpi_change", tenant, kpi.id, run.began, updated_at=at, ended_at=None if ongoing else at),
         kind=kpi.id,
         severity=_severity(kpi, run.upward, observed, last.n),
-        status="open" if ongoing else "closed",
-        started_at=run.began,
-        ended_at=None if ongoing else at,
-        updated_at=at,
         title=f"{kpi.title} {verb} to {_shown(kpi, observed)}",
         summary=(
             f"{kpi.title} {verb} to {_shown(kpi, observed)}; on such days {_shown(kpi, expected)} is usual "
@@ -198,17 +193,13 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
             f"with 95 % confidence {_shown(kpi, change - room, signed=True)} to "
             f"{_shown(kpi, change + room, signed=True)}; {period}."
         ),
-        confidence_score=min(1.0 - run.surest, _SUREST),
-        observed=observed,
-        expected=expected,
-        lower=lower,
-        upper=upper,
-        unit=str(kpi.unit),
-        contributing_factors=(
+        confidence=min(1.0 - run.surest, _SUREST),
+        values=Values(observed, expected, lower, upper, str(kpi.unit)),
+        factors=(
             f"Rests on {counted(round(last.n), 'counted case')}.",
             _meaning(kpi, run.upward),
         ),
-        recommended_actions=_actions(kpi, run.upward),
+        actions=_actions(kpi, run.upward),
         model_version=MODEL_VERSION,
     )
 
