@@ -11,6 +11,7 @@ from api.problems import ApiError, wrong
 from api.roles import RIGHTS, Action, Role
 from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
+from models.fields import is_placeholder
 
 ALL: Final = "all"
 
@@ -70,6 +71,8 @@ class Identity:
             tenant = UUID(asked)
         except ValueError:
             raise wrong("tenant", "expected the tenant's id, a UUID, or all") from None
+        if is_placeholder(tenant):
+            raise wrong("tenant", "expected the tenant's id; all zeros or all f is none")
         if tenant not in self.tenants and not self.sees_all_tenants:
             raise ApiError(403, "wrong-tenant", f"tenant {tenant} is not one of yours")
         return tenant

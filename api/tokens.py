@@ -24,6 +24,7 @@ from api.identity import Identity
 from api.problems import ApiError
 from api.roles import Role
 from api.signing_keys import SigningKeys, check_url, fetched
+from models.fields import is_placeholder
 
 ALGORITHMS: Final = ("RS256", "ES256")
 ROLES_CLAIM: Final = "romashka_roles"
@@ -124,6 +125,8 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         tenants = frozenset(UUID(one) for one in _texts(claims, TENANTS_CLAIM))
     except ValueError:
         raise _bad(f"its claim {TENANTS_CLAIM} must be a list of tenants' ids (UUIDs)") from None
+    if any(map(is_placeholder, tenants)):
+        raise _bad(f"its claim {TENANTS_CLAIM} has an id of all zeros or all f, which is no tenant's")
     return Identity(f"oidc:{subject}", str(claims.get("name", ""))[:100], roles, tenants)
 
 

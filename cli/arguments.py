@@ -12,6 +12,7 @@ from cli.console import err
 from kpis.period import instant, is_day, is_period, period
 from kpis.scope import up_to_now
 from models.errors import SettingsError
+from models.fields import is_placeholder
 from models.pages import Part, parts_of
 
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")]
@@ -32,9 +33,12 @@ def say_next(cursor: str | None) -> None:
 def tenant_id(name: str, text: str) -> UUID:
     """Return a tenant's id."""
     try:
-        return UUID(text)
+        found = UUID(text)
     except ValueError:
         raise SettingsError(f"{name} is '{text}'; expected a UUID") from None
+    if is_placeholder(found):
+        raise SettingsError(f"{name} is '{text}', which stands for no id; expected a UUID that is one")
+    return found
 
 
 def day(name: str, text: str) -> date:

@@ -116,14 +116,17 @@ def _event(span: Span, attributes: Mapping[str, Any]) -> dict[str, Any] | str:
     """Return a span's event, or the reason why it has none."""
     tool = str(attributes.get("gen_ai.tool.name", "") or span.name.removeprefix(_TOOL).strip())
     tenant = _uuid(_first(attributes, _TENANT))
-    conversation = attributes.get("gen_ai.conversation.id") or span.trace_id.hex()
+    named = attributes.get("gen_ai.conversation.id")
+    conversation = (named.strip() if isinstance(named, str) else named) or (
+        span.trace_id.hex() if any(span.trace_id) else ""
+    )
     provider, query_type = _provider_and_type(attributes, tool)
     ended = _ended(span)
     if attributes.get("gen_ai.operation.name") != _TOOL and not span.name.startswith(_TOOL + " "):
         return "not_a_tool_call"
     if tenant is None:
         return "no_tenant"
-    if not span.span_id or not conversation:
+    if not any(span.span_id) or not conversation:  # an id of zeros is none (W3C trace context)
         return "no_conversation"
     if not provider or not query_type:
         return "no_provider"

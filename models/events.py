@@ -22,6 +22,7 @@ from models.fields import (
     HandledBy,
     Hours,
     Impact,
+    JobId,
     Label,
     Milliseconds,
     Minutes,
@@ -100,7 +101,7 @@ class HealthEvent(Event, total=False):
     error_rate: Ratio | None
     data_freshness_score: Ratio | None
     api_rate_limit_usage: Ratio | None
-    sync_job_id: Label | None
+    sync_job_id: JobId | None
     records_synced: Count | None
     records_failed: Count | None
     duration_ms: Milliseconds | None

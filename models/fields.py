@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import PydanticCustomError
 
 MAX_INT32: Final = 2**31 - 1
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -18,9 +19,52 @@ LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 # or a CSV and steer a terminal.
 LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"
 
-EventId = Annotated[UUID, Field(description="Made once by the producer; a repeat of it is the same event")]
-TenantId = Annotated[UUID, Field(description="The business whose integrations are used (the tenant)")]
-ConversationId = Annotated[UUID, Field(description="The conversation this belongs to")]
+# Something that can be seen: neither a space of any kind, nor a character of no width, nor a control character.
+VISIBLE: Final = r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+JOB_ID_PATTERN: Final = rf"^[^\x00-\x1f\x7f-\x9f]*{VISIBLE}[^\x00-\x1f\x7f-\x9f]*$"
+
+# The nil and the max UUID (RFC 9562) are what a program sends that has no id. As ids they would make one tenant,
+# conversation or event of many; and in our tables nil stands for all tenants.
+_PLACEHOLDERS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
+# The same for JSON Schema: some digit is neither 0 nor f, or there are both.
+_ID_PATTERN: Final = r"[1-9a-eA-E]|0.*[fF]|[fF].*0"
+
+
+def is_placeholder(id_: UUID) -> bool:
+    """Whether a UUID stands for no id: all zeros or all f."""
+    return id_ in _PLACEHOLDERS
+
+
+def _id(given: UUID) -> UUID:
+    if given in _PLACEHOLDERS:
+        raise PydanticCustomError("placeholder", "an id is neither all zeros nor all f")
+    return given
+
+
+_Id = Annotated[UUID, AfterValidator(_id)]
+_NOT_A_PLACEHOLDER: Final = {"pattern": _ID_PATTERN}
+
+EventId = Annotated[
+    _Id,
+    Field(
+        description="Made once by the producer; a repeat of it is the same event; neither all zeros nor all f",
+        json_schema_extra=_NOT_A_PLACEHOLDER,
+    ),
+]
+TenantId = Annotated[
+    _Id,
+    Field(
+        description="The business whose integrations are used (the tenant); neither all zeros nor all f",
+        json_schema_extra=_NOT_A_PLACEHOLDER,
+    ),
+]
+ConversationId = Annotated[
+    _Id,
+    Field(
+        description="The conversation this belongs to; neither all zeros nor all f",
+        json_schema_extra=_NOT_A_PLACEHOLDER,
+    ),
+]
 EventTime = Annotated[
     AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="When it happened: ISO-8601 with an offset, 2000 or later")
 ]
@@ -41,7 +85,16 @@ CustomerId = Annotated[
     Field(
         min_length=1,
         max_length=128,
-        description="The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+        pattern=VISIBLE,
+        description="The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival",
+    ),
+]
+JobId = Annotated[
+    str,
+    Field(
+        max_length=128,
+        pattern=JOB_ID_PATTERN,
+        description="1 to 128 characters, not only blanks, no control characters",
     ),
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, for example DE")]

@@ -53,6 +53,7 @@ _UUID_LENGTH: Final = 36
 _DASHES: Final = np.array([8, 13, 18, 23])
 _HEX: Final = np.array([place for place in range(_UUID_LENGTH) if place not in {8, 13, 18, 23}])
 _NO_DIGIT: Final = 255
+_ALL_F: Final = 255
 _REMEMBERED_TEXTS: Final = 65_536
 
 
@@ -320,6 +321,8 @@ def _uuids(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
     if (texts[:, _DASHES] != ord("-")).any() or (digits == _NO_DIGIT).any():
         raise _Unusual
     octets = digits[:, 0::2] << 4 | digits[:, 1::2]
+    if (octets == 0).all(axis=1).any() or (octets == _ALL_F).all(axis=1).any():
+        raise _Unusual  # the nil or the max UUID
     return pa.Array.from_buffers(UUID, len(column), [None, pa.py_buffer(octets.tobytes())])
 
 

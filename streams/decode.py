@@ -29,6 +29,7 @@ _REASONS: Final = {
     "missing": "missing_field",
     "dict_type": "not_an_object",
     "literal_error": "not_allowed",
+    "placeholder": "not_allowed",
     "finite_number": "out_of_range",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",

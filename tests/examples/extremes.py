@@ -17,7 +17,7 @@ from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES, Topic
 from tests.examples.events import event
 from tests.loading import Message
 
-ALONE: Final = UUID("ffffffff-ffff-ffff-ffff-ffffffffffff")
+ALONE: Final = UUID("ffffffff-ffff-ffff-ffff-fffffffffffd")
 """The tenant of the events with one field at an edge."""
 TOGETHER: Final = UUID("ffffffff-ffff-ffff-ffff-fffffffffffe")
 """The tenant of those with every field at one."""
@@ -47,13 +47,13 @@ def edges(now: datetime) -> dict[str, tuple[Any, ...]]:
     least = timedelta(seconds=30)
     oldest, newest = now - EVENT_RETENTION + timedelta(hours=1), now + MAX_AHEAD - least
     events = tuple(one.isoformat() for one in (oldest, newest, now - timedelta(days=1)))
-    ids = (str(UUID(int=0)), str(ALONE))
+    ids = (str(UUID(int=1)), str(ALONE))
     counts = (0, 1, MAX_INT32)
     return {
         "event_id": ids,
         "user_id": (str(ALONE),),
         "created_at": events,
-        "customer_id": ("a", "\x00", "字" * 128, "\ud7ff\ue000"),
+        "customer_id": ("a", "\x00a", "字" * 128, "\ud7ff\ue000"),
         "channel": LABELS,
         "country": ("AA", "ZZ"),
         "customer_segment": LABELS,
@@ -82,7 +82,7 @@ def edges(now: datetime) -> dict[str, tuple[Any, ...]]:
         "error_rate": _RATIOS,
         "data_freshness_score": _RATIOS,
         "api_rate_limit_usage": _RATIOS,
-        "sync_job_id": LABELS,
+        "sync_job_id": tuple(label for label in LABELS if label.strip()),
         "records_synced": counts,
         "records_failed": counts,
         "duration_ms": counts,

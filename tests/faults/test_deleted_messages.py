@@ -31,7 +31,7 @@ QUERIES, PARTITION = "integration.queries.v1", 2
 SENT = 12_000
 
 # A tenant whose queries belong to this partition.
-TENANT = next(str(UUID(int=n)) for n in range(1_000) if home_partitions(8)(str(UUID(int=n)).encode()) == PARTITION)
+TENANT = next(str(UUID(int=n)) for n in range(1, 1_000) if home_partitions(8)(str(UUID(int=n)).encode()) == PARTITION)
 
 
 def produce(producer: Producer, events: int) -> None:

@@ -132,6 +132,39 @@ def test_replay_says_what_is_too_old_before_it_sends(
         assert worker.metric("romashka_events_total") == 20
 
 
+def test_an_id_that_stands_for_none_is_a_dead_letter_that_names_the_field(
+    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+) -> None:
+    """Between good events, so that the fast way is tried first; the nil tenant would be taken for all tenants."""
+    good = _case("tenant-without-dashes.jsonl")[:16]
+    tenant = str(uuid.UUID(good[0]["user_id"]))
+    nil, greatest = str(uuid.UUID(int=0)), str(uuid.UUID(int=2**128 - 1))
+    wrong = [{name: value} for name in ("event_id", "user_id", "conversation_id") for value in (nil, greatest)]
+    events = [
+        *({**event, "user_id": tenant} for event in good),
+        *({**good[0], "user_id": tenant, **one} for one in wrong),
+    ]
+    told = romashka(
+        env, "replay", "-", "--topic", "queries", stdin="\n".join(json.dumps(event) for event in events).encode()
+    )
+    assert "6 of 22 messages will be rejected: not_allowed (" in told
+    with WorkerProcess(env) as worker, connect(database) as client:
+        worker.wait_until_ready()
+        stored = "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason"
+        wait_for(lambda: client.query(stored).result_rows == [("not_allowed", 6)], 60, worker.log)
+        details = client.query(
+            "SELECT detail, count() FROM dead_letters FINAL GROUP BY detail ORDER BY detail"
+        ).result_rows
+        assert [(detail.split(":")[0], n) for detail, n in details] == [
+            ("conversation_id", 2),
+            ("event_id", 2),
+            ("user_id", 2),
+        ]
+        assert _figures(env, tenant, "query_count") == {"query_count": 16}
+    refused = romashka(env, "kpi", "get", "query_count", "--tenant", nil, expect=1)
+    assert "stands for no id" in refused
+
+
 def test_words_that_no_list_has_are_neither_successes_nor_up(
     env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ _REQUIRED = {topic: TypeAdapter(topic.event).json_schema()["required"] for topic
 _KEY = str(event(QUERIES)["user_id"]).encode()
 
 _topics = st.sampled_from(INGEST)
+_NIL, _MAX = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 # Text for the place of a value, as a producer in any language may write it.
 _NUMBERS = [
     "0",
@@ -101,6 +103,9 @@ _TEXTS = [
     "{0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01}",
     "urn:uuid:0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01",
     "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f0g",
+    _NIL,
+    _MAX,
+    _MAX.upper(),
 ]
 _TIMES = [
     "2026-01-15T11:00:00Z",
@@ -223,6 +228,19 @@ def test_clean_events_take_the_columnar_way(topic: Topic, dropped: bool) -> None
         fields = {name: value for name, value in fields.items() if name in _REQUIRED[topic]}
     records = [Record(i, _KEY, json.dumps(fields, ensure_ascii=False).encode()) for i in range(3)]
     assert _READERS[topic].to_batch(records, source(topic), now=NOW) is not None
+
+
+@pytest.mark.parametrize("field", ["event_id", "user_id", "conversation_id", "customer_id", "sync_job_id"])
+@pytest.mark.parametrize("value", [_NIL, _MAX, "\u00a0 "])
+def test_what_stands_for_no_id_is_left_to_the_decoder_which_refuses_it(field: str, value: str) -> None:
+    for topic in (one for one in INGEST if field in one.event.__annotations__):
+        if value in {_NIL, _MAX} and field in {"customer_id", "sync_job_id"}:
+            continue  # there a text like any other
+        key = value.encode() if field == "user_id" else _KEY
+        records = [Record(1, key, json.dumps(event(topic, **{field: value}), ensure_ascii=False).encode())]
+        assert _READERS[topic].to_batch(records, source(topic), now=NOW) is None
+        letters = _DECODERS[topic].decode(records, source(topic), now=NOW).rejected
+        assert [letter.detail.split(":")[0] for letter in letters] == [field]
 
 
 @pytest.mark.parametrize(

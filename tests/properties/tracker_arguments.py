@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,7 +13,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from models.fields import LABEL_PATTERN
+from models.fields import JOB_ID_PATTERN, LABEL_PATTERN, VISIBLE
 from models.schema import json_schema
 from models.topics import Topic
 from romashka_tracker.wording import given_arm, kind
@@ -25,6 +26,7 @@ _ALWAYS_GIVEN = ("integration_types_used", "data_types_accessed", "knowledge_gap
 _label_characters = st.characters(
     codec="utf-8", exclude_characters=[*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))]
 )
+_PLACEHOLDERS = [UUID(int=0), str(UUID(int=2**128 - 1)), "f" * 32, str(UUID(int=2**128 - 1)).upper()]
 _offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
@@ -99,11 +101,14 @@ def _numbers(arm: Mapping[str, Any]) -> SearchStrategy[float | Decimal]:
 
 
 def _text(arm: Mapping[str, Any]) -> SearchStrategy[str]:
-    if arm.get("pattern") == LABEL_PATTERN:
-        return st.text(_label_characters, min_size=1, max_size=128)
-    if "pattern" in arm:
-        return st.from_regex(arm["pattern"], fullmatch=True)
-    return st.text(st.characters(codec="utf-8"), min_size=arm["minLength"], max_size=arm["maxLength"])
+    match arm["pattern"]:
+        case pattern if pattern == LABEL_PATTERN:
+            return st.text(_label_characters, min_size=1, max_size=128)
+        case pattern if pattern == JOB_ID_PATTERN:
+            return st.text(_label_characters, min_size=1, max_size=128).filter(re.compile(VISIBLE).search)
+        case pattern if pattern == VISIBLE:
+            return st.text(st.characters(codec="utf-8"), min_size=1, max_size=128).filter(re.compile(VISIBLE).search)
+    return st.from_regex(arm["pattern"], fullmatch=True)
 
 
 def forbidden(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
@@ -111,12 +116,12 @@ def forbidden(definition: Mapping[str, Any]) -> SearchStrategy[Any]:
     arm = given_arm(given_arm(definition))
     strategies: dict[str, Callable[[], SearchStrategy[Any]]] = {
         "array": lambda: st.sampled_from(["hubspot", [""], [None], ["x"] * 257, 7, {"hubspot": 1}]),
-        "uuid": lambda: st.text(max_size=31) | st.integers() | st.booleans(),
+        "uuid": lambda: st.text(max_size=31) | st.integers() | st.booleans() | st.sampled_from(_PLACEHOLDERS),
         "date-time": lambda: st.datetimes() | st.dates() | st.booleans() | _before_2000,
         "boolean": lambda: st.integers() | st.text() | st.floats(),
         "integer": lambda: st.floats() | st.text() | st.booleans() | _outside(arm).map(int),
         "number": lambda: st.sampled_from([math.nan, math.inf, "", "many", True, [0.5]]) | _outside(arm),
-        "string": lambda: st.sampled_from(["", "A" * 129, "half \ud800", 7, True, ["a"], *_line_break(arm)]),
+        "string": lambda: st.sampled_from(["", "A" * 129, "half \ud800", 7, True, ["a"], *_odd(arm)]),
     }
     return strategies[kind(definition)]()
 
@@ -127,6 +132,8 @@ def _outside(arm: Mapping[str, Any]) -> SearchStrategy[float]:
     return below | above
 
 
-def _line_break(arm: Mapping[str, Any]) -> list[str]:
-    # In text without a pattern a line break is fine.
-    return ["a\nb"] if "pattern" in arm else []
+def _odd(arm: Mapping[str, Any]) -> list[str]:
+    pattern = arm.get("pattern")
+    blank = [" ", "\u200b\u00a0"] if pattern in {VISIBLE, JOB_ID_PATTERN} else []
+    # In text without a pattern, and where only something must be seen, a line break is fine.
+    return blank if pattern in {None, VISIBLE} else [*blank, "a\nb"]

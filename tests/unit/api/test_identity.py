@@ -40,6 +40,12 @@ def test_nobody_but_an_administrator_asks_for_another_tenant(
     assert refused.value.status == status
 
 
+@pytest.mark.parametrize("asked", [UUID(int=0), UUID(int=2**128 - 1)])
+def test_no_tenant_has_an_id_of_zeros_or_f(asked: UUID) -> None:
+    with pytest.raises(ApiError, match="is none"):
+        somebody(Role.ADMIN).tenant(str(asked))
+
+
 def test_somebody_without_a_role_may_do_nothing() -> None:
     nobody = Identity("oidc:x", "", frozenset(), frozenset({ONE}))
     assert nobody.tabs == frozenset()

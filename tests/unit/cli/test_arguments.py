@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.arguments import moment, moment_or_span, time_range
+from cli.arguments import moment, moment_or_span, tenant_id, time_range
 from models.errors import SettingsError
 from tests.examples.events import NOW
 from tests.examples.insights import STARTED
@@ -15,6 +15,12 @@ from tests.examples.insights import STARTED
 @pytest.mark.parametrize(("text", "ago"), [("90m", 90), ("24h", 24 * 60), ("7d", 7 * 24 * 60)])
 def test_a_span_is_counted_back_from_now(text: str, ago: int) -> None:
     assert moment_or_span("--since", text, NOW) == NOW - timedelta(minutes=ago)
+
+
+@pytest.mark.parametrize("text", ["0" * 32, "00000000-0000-0000-0000-000000000000", "F" * 32])
+def test_a_tenant_of_zeros_or_f_is_none(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"--tenant is .* stands for no id"):
+        tenant_id("--tenant", text)
 
 
 def test_a_moment_is_taken_with_its_offset() -> None:

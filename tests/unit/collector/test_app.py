@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +44,19 @@ async def test_each_event_of_a_batch_gets_its_own_verdict_in_order() -> None:
         events[0]["event_id"],
         events[4]["event_id"],
     ]
+
+
+@pytest.mark.parametrize("field", ["event_id", "user_id", "conversation_id"])
+@pytest.mark.parametrize("value", [str(UUID(int=0)), str(UUID(int=2**128 - 1))])
+async def test_an_id_that_stands_for_none_is_refused_by_name_also_with_a_key_for_every_tenant(
+    field: str, value: str
+) -> None:
+    setup = Setup()
+    answer = await setup.send(query() | {field: value}, "everyone")
+    assert answer.status_code == 422
+    [verdict] = answer.json()["events"]
+    assert (verdict["reason"], verdict["detail"].split(":")[0]) == ("not_allowed", field)
+    assert setup.publisher.published == []
 
 
 async def test_a_rejection_never_shows_the_value() -> None:

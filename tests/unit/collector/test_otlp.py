@@ -196,3 +196,31 @@ async def test_part_of_an_export_that_is_rejected_is_told_with_its_reasons() -> 
     assert "no_tenant (1)" in partial.error_message
     assert "out_of_range: ai_confidence_score" in partial.error_message
     assert len(setup.publisher.published) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"romashka.user_id": "0" * 32}, {"gen_ai.conversation.id": "00000000-0000-0000-0000-000000000000"}],
+)
+async def test_a_span_whose_ids_are_zeros_is_rejected_by_name(change: dict[str, Any]) -> None:
+    setup = Setup()
+    body = _request(_span({**_GOOD, **change})).SerializeToString()
+    async with setup.client("everyone") as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": "application/x-protobuf"})
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert partial.rejected_spans == 1
+    assert "neither all zeros nor all f" in partial.error_message
+    assert setup.publisher.published == []
+
+
+@pytest.mark.parametrize("conversation", ["", "  "])
+def test_a_span_without_any_id_of_a_conversation_or_of_its_own_is_no_event(conversation: str) -> None:
+    blank = _span({**_GOOD, "gen_ai.conversation.id": conversation})
+    assert (
+        _event(blank)["conversation_id"]
+        == _event(_span({**_GOOD, "gen_ai.conversation.id": (b"t" * 16).hex()}))["conversation_id"]
+    )
+    blank.trace_id = b"\0" * 16
+    nameless = _span(_GOOD)
+    nameless.span_id = b"\0" * 8
+    assert mapped(_request(blank, nameless)).unmapped == {"no_conversation": 2}

@@ -2,13 +2,13 @@
 
 /** The AI asked an integration for data: what it asked, whether it got an answer, how long that took. */
 export interface QueryEvent {
-  /** Made once by the producer; a repeat of it is the same event */
+  /** Made once by the producer; a repeat of it is the same event; neither all zeros nor all f */
   event_id?: string | null | undefined
-  /** The business whose integrations are used (the tenant) */
+  /** The business whose integrations are used (the tenant); neither all zeros nor all f */
   user_id: string
   /** When it happened: ISO-8601 with an offset, 2000 or later */
   created_at?: Date | null | undefined
-  /** The tenant's own customer, 1 to 128 characters; pseudonymised on arrival */
+  /** The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival */
   customer_id?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   channel?: string | null | undefined
@@ -16,7 +16,7 @@ export interface QueryEvent {
   country?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   customer_segment?: string | null | undefined
-  /** The conversation this belongs to */
+  /** The conversation this belongs to; neither all zeros nor all f */
   conversation_id: string
   /** An integration in lower case, at most 63 of a-z, 0-9, _ and -, for example hubspot; new ones need no registration */
   integration_provider: string
@@ -41,13 +41,13 @@ export interface QueryEvent {
 
 Common values of ``outcome_type``: resolved, escalated, abandoned, converted, upsold, reopened, unresolved. */
 export interface OutcomeEvent {
-  /** Made once by the producer; a repeat of it is the same event */
+  /** Made once by the producer; a repeat of it is the same event; neither all zeros nor all f */
   event_id?: string | null | undefined
-  /** The business whose integrations are used (the tenant) */
+  /** The business whose integrations are used (the tenant); neither all zeros nor all f */
   user_id: string
   /** When it happened: ISO-8601 with an offset, 2000 or later */
   created_at?: Date | null | undefined
-  /** The tenant's own customer, 1 to 128 characters; pseudonymised on arrival */
+  /** The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival */
   customer_id?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   channel?: string | null | undefined
@@ -55,7 +55,7 @@ export interface OutcomeEvent {
   country?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   customer_segment?: string | null | undefined
-  /** The conversation this belongs to */
+  /** The conversation this belongs to; neither all zeros nor all f */
   conversation_id: string
   integration_data_used: boolean
   /** At most 64 integrations */
@@ -76,13 +76,13 @@ export interface OutcomeEvent {
 
 /** The state of one integration of one tenant, and the facts of its last sync job. */
 export interface HealthEvent {
-  /** Made once by the producer; a repeat of it is the same event */
+  /** Made once by the producer; a repeat of it is the same event; neither all zeros nor all f */
   event_id?: string | null | undefined
-  /** The business whose integrations are used (the tenant) */
+  /** The business whose integrations are used (the tenant); neither all zeros nor all f */
   user_id: string
   /** When it happened: ISO-8601 with an offset, 2000 or later */
   created_at?: Date | null | undefined
-  /** The tenant's own customer, 1 to 128 characters; pseudonymised on arrival */
+  /** The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival */
   customer_id?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   channel?: string | null | undefined
@@ -104,7 +104,7 @@ export interface HealthEvent {
   data_freshness_score?: number | null | undefined
   /** 0 to 1, kept to four decimals */
   api_rate_limit_usage?: number | null | undefined
-  /** 1 to 128 characters, no control characters */
+  /** 1 to 128 characters, not only blanks, no control characters */
   sync_job_id?: string | null | undefined
   /** A whole number, 0 or more */
   records_synced?: number | null | undefined
@@ -118,13 +118,13 @@ export interface HealthEvent {
 
 /** What the conversation needed: the data it touched, the data that was missing, how sure the AI was. */
 export interface IntelligenceEvent {
-  /** Made once by the producer; a repeat of it is the same event */
+  /** Made once by the producer; a repeat of it is the same event; neither all zeros nor all f */
   event_id?: string | null | undefined
-  /** The business whose integrations are used (the tenant) */
+  /** The business whose integrations are used (the tenant); neither all zeros nor all f */
   user_id: string
   /** When it happened: ISO-8601 with an offset, 2000 or later */
   created_at?: Date | null | undefined
-  /** The tenant's own customer, 1 to 128 characters; pseudonymised on arrival */
+  /** The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival */
   customer_id?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   channel?: string | null | undefined
@@ -132,7 +132,7 @@ export interface IntelligenceEvent {
   country?: string | null | undefined
   /** 1 to 128 characters, no control characters */
   customer_segment?: string | null | undefined
-  /** The conversation this belongs to */
+  /** The conversation this belongs to; neither all zeros nor all f */
   conversation_id: string
   /** At most 256 labels */
   data_types_accessed?: readonly (string)[] | null | undefined
@@ -173,14 +173,16 @@ const queries: Schema = {
   "description": "The AI asked an integration for data: what it asked, whether it got an answer, how long that took.",
   "properties": {
     "event_id": {
-      "description": "Made once by the producer; a repeat of it is the same event",
+      "description": "Made once by the producer; a repeat of it is the same event; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Event Id",
       "type": "string"
     },
     "user_id": {
-      "description": "The business whose integrations are used (the tenant)",
+      "description": "The business whose integrations are used (the tenant); neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "User Id",
       "type": "string"
     },
@@ -193,9 +195,10 @@ const queries: Schema = {
     "customer_id": {
       "anyOf": [
         {
-          "description": "The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+          "description": "The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival",
           "maxLength": 128,
           "minLength": 1,
+          "pattern": "[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]",
           "type": "string"
         },
         {
@@ -244,8 +247,9 @@ const queries: Schema = {
       "title": "Customer Segment"
     },
     "conversation_id": {
-      "description": "The conversation this belongs to",
+      "description": "The conversation this belongs to; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Conversation Id",
       "type": "string"
     },
@@ -362,14 +366,16 @@ const outcomes: Schema = {
   "description": "How a conversation ended, or that it was reopened, and what it was worth.\n\nCommon values of ``outcome_type``: resolved, escalated, abandoned, converted, upsold, reopened, unresolved.",
   "properties": {
     "event_id": {
-      "description": "Made once by the producer; a repeat of it is the same event",
+      "description": "Made once by the producer; a repeat of it is the same event; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Event Id",
       "type": "string"
     },
     "user_id": {
-      "description": "The business whose integrations are used (the tenant)",
+      "description": "The business whose integrations are used (the tenant); neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "User Id",
       "type": "string"
     },
@@ -382,9 +388,10 @@ const outcomes: Schema = {
     "customer_id": {
       "anyOf": [
         {
-          "description": "The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+          "description": "The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival",
           "maxLength": 128,
           "minLength": 1,
+          "pattern": "[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]",
           "type": "string"
         },
         {
@@ -433,8 +440,9 @@ const outcomes: Schema = {
       "title": "Customer Segment"
     },
     "conversation_id": {
-      "description": "The conversation this belongs to",
+      "description": "The conversation this belongs to; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Conversation Id",
       "type": "string"
     },
@@ -577,14 +585,16 @@ const health: Schema = {
   "description": "The state of one integration of one tenant, and the facts of its last sync job.",
   "properties": {
     "event_id": {
-      "description": "Made once by the producer; a repeat of it is the same event",
+      "description": "Made once by the producer; a repeat of it is the same event; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Event Id",
       "type": "string"
     },
     "user_id": {
-      "description": "The business whose integrations are used (the tenant)",
+      "description": "The business whose integrations are used (the tenant); neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "User Id",
       "type": "string"
     },
@@ -597,9 +607,10 @@ const health: Schema = {
     "customer_id": {
       "anyOf": [
         {
-          "description": "The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+          "description": "The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival",
           "maxLength": 128,
           "minLength": 1,
+          "pattern": "[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]",
           "type": "string"
         },
         {
@@ -731,8 +742,9 @@ const health: Schema = {
     "sync_job_id": {
       "anyOf": [
         {
-          "description": "1 to 128 characters, no control characters",
-          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$",
+          "description": "1 to 128 characters, not only blanks, no control characters",
+          "maxLength": 128,
+          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff][^\\x00-\\x1f\\x7f-\\x9f]*$",
           "type": "string"
         },
         {
@@ -815,14 +827,16 @@ const intelligence: Schema = {
   "description": "What the conversation needed: the data it touched, the data that was missing, how sure the AI was.",
   "properties": {
     "event_id": {
-      "description": "Made once by the producer; a repeat of it is the same event",
+      "description": "Made once by the producer; a repeat of it is the same event; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Event Id",
       "type": "string"
     },
     "user_id": {
-      "description": "The business whose integrations are used (the tenant)",
+      "description": "The business whose integrations are used (the tenant); neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "User Id",
       "type": "string"
     },
@@ -835,9 +849,10 @@ const intelligence: Schema = {
     "customer_id": {
       "anyOf": [
         {
-          "description": "The tenant's own customer, 1 to 128 characters; pseudonymised on arrival",
+          "description": "The tenant's own customer, 1 to 128 characters, not only blanks; pseudonymised on arrival",
           "maxLength": 128,
           "minLength": 1,
+          "pattern": "[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]",
           "type": "string"
         },
         {
@@ -886,8 +901,9 @@ const intelligence: Schema = {
       "title": "Customer Segment"
     },
     "conversation_id": {
-      "description": "The conversation this belongs to",
+      "description": "The conversation this belongs to; neither all zeros nor all f",
       "format": "uuid",
+      "pattern": "[1-9a-eA-E]|0.*[fF]|[fF].*0",
       "title": "Conversation Id",
       "type": "string"
     },
