@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from api.access import BEARER, Caller, allowed
 from api.encoding import encoded, plain_rows
-from api.parameters import DashboardQuery
+from api.parameters import NAME_HELP, DashboardQuery
 from api.problems import ApiError, documented, wrong
 from api.roles import TABS, Action
 from api.services import Services, services_of
@@ -23,6 +23,7 @@ from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
 from kpis.scope import AllTenants, Scope
 from kpis.sql.dialect import Bound
 from storage.reading import ask_page, query_rows
+from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
 TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy wants the names written out
@@ -78,6 +79,7 @@ class DashboardAnswer(BaseModel):
     title: str
     about: str
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
+    tenant_name: Annotated[str | None, Field(description=NAME_HELP)]
     start: Annotated[datetime, Field(alias="from", description="As it is read: to the minute, from two days on hour")]
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
@@ -145,10 +147,11 @@ async def _answer(
     services: Services, name: str, panels: list[tuple[str, Panel]], scope: Scope, query: DashboardQuery
 ) -> bytes:
     asked = [(panel.id, ref, one) for _, panel in panels for ref, one in panel.asks.items()]
-    found, standing = await asyncio.gather(
+    found, told = await asyncio.gather(
         asyncio.gather(*(_rows(services, one, scope, query) for _, _, one in asked)),
-        services.pool.run(lambda client: query_rows(client, CONVERSATIONS_BEHIND, {})),
+        services.pool.run(lambda client: (query_rows(client, CONVERSATIONS_BEHIND, {}), tenant_names(client))),
     )
+    standing, names = told
     answers = {(id_, ref): rows for (id_, ref, _), rows in zip(asked, found, strict=True)}
     tab = TABS[name]
     answer = DashboardAnswer.model_construct(
@@ -156,6 +159,7 @@ async def _answer(
         title=tab.title,
         about=tab.about,
         tenant="all" if isinstance(scope.tenant, AllTenants) else str(scope.tenant),
+        tenant_name=None if isinstance(scope.tenant, AllTenants) else names.get(scope.tenant),
         start=scope.first,
         end=scope.limit,
         filters=query.filters,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
@@ -11,7 +13,7 @@ from pydantic import BaseModel, Field
 from api.access import BEARER, Caller, allowed
 from api.disconnect import unless_gone
 from api.encoding import plain
-from api.parameters import KpiQuery, NoQuery
+from api.parameters import NAME_HELP, KpiQuery, NoQuery
 from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
@@ -22,6 +24,7 @@ from kpis.registry import ALL
 from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
 from kpis.scope import AllTenants, Interval, Scope
 from storage.reading import ask_page, query_rows
+from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=30)
@@ -53,7 +56,12 @@ class Definition(BaseModel):
 class Value(BaseModel):
     """A figure of one part of the data; ``part`` says which, empty where it is the whole."""
 
-    part: Annotated[dict[str, Any], Field(description="The values of by, and time where it is a series")]
+    part: Annotated[
+        dict[str, Any],
+        Field(
+            description="The values of by, and time where it is a series; beside tenant tenant_name, null without one"
+        ),
+    ]
     value: Annotated[float | None, Field(description="null where there is nothing to compute it from")]
     n: Annotated[float | None, Field(description="How much data it is computed from")]
     low: Annotated[float | None, Field(description="95 % confidence: the value is at least")]
@@ -66,7 +74,8 @@ class KpiAnswer(BaseModel):
     """A figure over a range."""
 
     definition: Definition
-    tenant: str
+    tenant: Annotated[str, Field(description="The tenant's id, or all")]
+    tenant_name: Annotated[str | None, Field(description=NAME_HELP)]
     start: Annotated[datetime, Field(alias="from")]
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
@@ -108,19 +117,21 @@ async def figure(
         lambda client: (
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
             query_rows(client, CONVERSATIONS_BEHIND, {}),
+            tenant_names(client),
         )
     )
-    (rows, total), standing = await unless_gone(request, question)
+    (rows, total), standing, called = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
         {
             "definition": _definition(kpi),
             "tenant": "all" if isinstance(scope.tenant, AllTenants) else str(scope.tenant),
+            "tenant_name": None if isinstance(scope.tenant, AllTenants) else called.get(scope.tenant),
             "from": scope.first,
             "to": scope.limit,
             "filters": query.filters,
-            "values": [_value(kpi, row, keys, scope) for row in rows],
+            "values": [_value(kpi, row, _part(row, keys, called), scope) for row in rows],
             "uncounted": uncounted(int(standing[0]["seconds"])),
             "total": total,
             "next_offset": more if more < total else None,
@@ -151,10 +162,16 @@ def _definition(kpi: Kpi) -> Definition:
     )
 
 
-def _value(kpi: Kpi, row: dict[str, Any], keys: list[str], scope: Scope) -> Value:
+def _part(row: Mapping[str, Any], keys: Sequence[str], names: Mapping[UUID, str]) -> dict[str, Any]:
+    """Return what a row is about; people call a tenant by its name, and programs by its id."""
+    part = {key: plain(row[key]) for key in keys}
+    return part | ({"tenant_name": names.get(row["tenant"])} if "tenant" in part else {})
+
+
+def _value(kpi: Kpi, row: dict[str, Any], part: dict[str, Any], scope: Scope) -> Value:
     value, n = plain(row[kpi.id]), plain(row[f"{kpi.id}_n"])
     return Value(
-        part={key: plain(row[key]) for key in keys},
+        part=part,
         value=value,
         n=n,
         low=plain(row.get(f"{kpi.id}_low")),

@@ -15,32 +15,44 @@ from clickhouse_connect.driver.client import Client
 
 from cli.commands.dashboards import write_pages
 from cli.console import err, out, styled
-from cli.demo_traffic import DAYS, SHOWN
+from cli.demo_traffic import DAYS, NEWCOMERS, SHOWN, TENANTS
 from kpis.settings_model import new_entry
 from models.counting import counted
-from simulator.tenants import DEFAULT_TENANTS
+from simulator.tenants import DEFAULT_TENANTS, Tenant
 from storage.tenant_names import save_name
 from storage.tenant_settings import save
 
-# What the shown tenant says its costs are: without them there are no savings to show.
+# What tenants say their costs are: without them there are no savings to show. All in one currency, so that amounts
+# add up over tenants, too.
 _COSTS: Final = {
     "currency": "EUR",
     "cost_per_human_contact": "6.50",
     "loaded_rate_per_hour": "31.40",
     "handle_minutes_saved": "3.00",
-    "platform_cost_per_month": "9000.00",
-    "upkeep_cost_per_month": "4000.00",
-    **{f"integration_cost_per_month:{provider}": "800.00" for provider in SHOWN.providers},
 }
+# Of a tenant as busy as the shown one; others pay their share of it.
+_PLATFORM, _UPKEEP, _INTEGRATION = 9000.0, 4000.0, 800.0
 
 
 def set_costs(client: Client, now: datetime) -> None:
-    """Set the tenants' display names, and the shown tenant's costs from the beginning of the history on."""
+    """Set every tenant's display name, and its costs from the beginning of its history on."""
     for tenant in DEFAULT_TENANTS:
         save_name(client, tenant.id, tenant.name, now)
+    for tenant in NEWCOMERS:
+        save_name(client, tenant.id, f"{tenant.name} (new)", now)
     since = (now - timedelta(days=DAYS + 1)).date()
-    for name, value in _COSTS.items():
-        save(client, new_entry(SHOWN.id, name, value, since, now))
+    for tenant, first in (*((one, since) for one in TENANTS), *((one, now.date()) for one in NEWCOMERS)):
+        for name, value in _costs(tenant).items():
+            save(client, new_entry(tenant.id, name, value, first, now))
+
+
+def _costs(tenant: Tenant) -> dict[str, str]:
+    share = tenant.queries_per_minute / SHOWN.queries_per_minute
+    return _COSTS | {
+        "platform_cost_per_month": f"{_PLATFORM * share:.2f}",
+        "upkeep_cost_per_month": f"{_UPKEEP * share:.2f}",
+        **{f"integration_cost_per_month:{provider}": f"{_INTEGRATION * share:.2f}" for provider in tenant.providers},
+    }
 
 
 @contextmanager

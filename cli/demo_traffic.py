@@ -29,12 +29,13 @@ _LIVELY_RATE: Final = 10.0
 _LASTING: Final = timedelta(hours=3)
 # The last incident ends so long ago that it is over and told.
 _CALM: Final = timedelta(minutes=45)
-# Fewer, so that each has enough to show.
-_TENANTS: Final = DEFAULT_TENANTS[:4]
-# Whose dashboards are left at the end: money has one currency only within a tenant.
-SHOWN: Final = _TENANTS[0]
+# Fewer, so that each has enough to show. The sales of the last are in rupees, and amounts are to add up in euros.
+TENANTS: Final = (*DEFAULT_TENANTS[:3], replace(DEFAULT_TENANTS[3], order_value=19.0))
+# Whose pages about money are left at the end.
+SHOWN: Final = TENANTS[0]
 _STEP: Final = timedelta(hours=6)
 _NAMESPACE: Final = UUID("5d0c2c7e-6f0d-5d7e-9a55-3b0f6a1d9e21")
+NEWCOMERS: Final = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()) for one in TENANTS[:3])
 
 
 class Traffic(NamedTuple):
@@ -66,15 +67,14 @@ def traffic(now: datetime, *, seed: int, events: int) -> Traffic:
         seed=seed,
         start=now - span,
         end=now,
-        tenants=_TENANTS,
-        rate=rate_for(events, span, _TENANTS),
-        incidents=one_a_day(_TENANTS, now - _CALM, _LASTING),
+        tenants=TENANTS,
+        rate=rate_for(events, span, TENANTS),
+        incidents=one_a_day(TENANTS, now - _CALM, _LASTING),
         named_share=_NAMED_SHARE,
     )
     past = replace(month, start=now - timedelta(days=PAST_DAYS), end=month.start, incidents=())
-    newcomers = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()) for one in _TENANTS[:3])
     # Conversations take minutes: were it to begin now, there would be nothing to see yet.
-    lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=newcomers, rate=_LIVELY_RATE)
+    lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=NEWCOMERS, rate=_LIVELY_RATE)
     return Traffic(past, month, lively)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
 from dashboards.panel_queries import column, series, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_name, tile, together
+from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_and_id, tenant_columns, tile, together
 from kpis.analyses import attribution
 from kpis.kpi import Unit
 from kpis.registry import get
@@ -19,14 +19,14 @@ _IN_WORDS: Final = "replaceAll(replaceAll(s.setting, '_', ' '), ':', ', ')"
 
 
 _SHARED_OUT: Final = f"""
-SELECT {tenant_name("r.user_id")} AS tenant, if(r.provider = '', 'none', r.provider) AS provider,
+SELECT {tenant_and_id("r.user_id")}, if(r.provider = '', 'none', r.provider) AS provider,
     replaceAll(r.rule, '_', ' ') AS rule, r.sales AS sales, r.revenue AS revenue
 FROM {{rows}} AS r ORDER BY revenue DESC LIMIT 200"""
 
 
 def _notes(dialect: Dialect) -> str:
     return f"""
-SELECT {tenant_name("s.user_id")} AS tenant, {_IN_WORDS} AS setting,
+SELECT {tenant_and_id("s.user_id")}, {_IN_WORDS} AS setting,
     argMax(s.value, s.effective_from) AS value, max(s.effective_from) AS since
 FROM tenant_settings AS s FINAL
 WHERE {dialect.tenant("s.user_id")} AND s.effective_from <= toDate({dialect.end})
@@ -229,7 +229,7 @@ _PERIODS: Final = Row(
             width=9,
             height=10,
             columns=(
-                Column("tenant", "Tenant"),
+                *tenant_columns(names.BUSINESS),
                 Column("setting", "Setting", wrap=True),
                 Column("value", "Value", width=90),
                 Column("since", "Since", moment="day", width=110),
@@ -247,7 +247,7 @@ _PERIODS: Final = Row(
             width=24,
             height=8,
             columns=(
-                Column("tenant", "Tenant"),
+                *tenant_columns(names.BUSINESS),
                 Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
                 Column("rule", "Attributed by"),
                 Column("sales", "Sales", Unit.COUNT),

@@ -14,6 +14,8 @@ from dashboards.tabs.parts import (
     SYNC_COLUMNS,
     findings,
     of_links,
+    tenant_and_id,
+    tenant_columns,
     tenant_name,
     tile,
     together,
@@ -57,7 +59,7 @@ LIMIT 20000"""
 
 def _latest(dialect: Dialect) -> str:
     return f"""
-SELECT integration_provider, {tenant_name("user_id")} AS tenant, sync_status, last_sync_at,
+SELECT integration_provider, {tenant_and_id("user_id")}, sync_status, last_sync_at,
     round(dateDiff('minute', last_sync_at, {dialect.now}) / 60, 1) AS since_sync_hours,
     sync_success_rate, error_rate, data_freshness_score, api_rate_limit_usage
 FROM integration_health_metrics FINAL
@@ -137,7 +139,7 @@ _HEALTH: Final = Row(
                     "Integration",
                     link=Link("Live", names.REAL_TIME, {"provider": "integration_provider"}),
                 ),
-                Column("tenant", "Tenant"),
+                *tenant_columns(names.HEALTH),
                 Column("sync_status", "Reports", states=STATES),
                 Column("last_sync_at", "Last sync", moment="minute"),
                 Column("since_sync_hours", "Ago", Unit.HOURS),

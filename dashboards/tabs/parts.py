@@ -116,6 +116,17 @@ def tenant_name(column: str) -> str:
     return f"if({known}[{column}] = '', substring(toString({column}), 1, 8), {known}[{column}])"
 
 
+def tenant_and_id(column: str) -> str:
+    """Return the columns ``tenant``, what people call the tenant of a column, and ``tenant_id``, the id behind it."""
+    return f"{tenant_name(column)} AS tenant, toString({column}) AS tenant_id"
+
+
+def tenant_columns(tab: str, width: int | None = None) -> tuple[Column, Column]:
+    """Return how the columns of ``tenant_and_id`` are shown: a name that leads to the tab of that tenant alone."""
+    only = Link("Only this tenant", tab, {"tenant": "tenant_id"})
+    return Column("tenant", "Tenant", width=width, link=only), Column("tenant_id", "Tenant id", hidden=True)
+
+
 def of_links(dialect: Dialect) -> str:
     """Return the predicate of tenant and, where the dialect has it, provider, for tables with a row per link."""
     if "provider" not in dialect.filters:

@@ -11,7 +11,8 @@ from dashboards.tabs.parts import (
     SEVERITIES,
     findings,
     of_links,
-    tenant_name,
+    tenant_and_id,
+    tenant_columns,
     tile,
     together,
 )
@@ -19,6 +20,7 @@ from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.scope import Interval
+from kpis.sql.conditions import open_at_end
 from kpis.sql.dialect import Dialect
 from models.insights import TRAINED_KINDS
 
@@ -93,12 +95,12 @@ def _customers(insight_type: str) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT severity, title, {chance} AS chance, arrayStringConcat(contributing_factors, '; ') AS why,
-    arrayElement(recommended_actions, 1) AS action, {tenant_name("user_id")} AS tenant, started_at
+    arrayElement(recommended_actions, 1) AS action, {tenant_and_id("user_id")}, started_at
 FROM predictive_insights FINAL
-WHERE insight_type = '{insight_type}' AND status = 'open' AND {dialect.tenant("user_id")}
+WHERE insight_type = '{insight_type}' AND {open_at_end("predictive_insights", dialect)} AND {dialect.tenant("user_id")}
 ORDER BY severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULLS LAST,
     observed / nullIf(expected, 0) DESC NULLS LAST
-LIMIT 100"""
+LIMIT 1000"""
 
     return PanelQuery(frozenset(), render)
 
@@ -131,7 +133,7 @@ _CUSTOMER_COLUMNS: Final = (
     Column("chance", "Chance (of a trained model)", Unit.RATIO, width=120),
     Column("why", "Why", wrap=True),
     Column("action", "What to do", wrap=True, link=Link("Conversation Intelligence", names.CONVERSATIONS)),
-    Column("tenant", "Tenant", width=150),
+    *tenant_columns(names.PREDICTIVE, 150),
     Column("started_at", "Since", moment="minute"),
 )
 
@@ -161,7 +163,8 @@ _CUSTOMERS: Final = Row(
             title="Customers overdue or at risk",
             description="Who is overdue or may leave, and why? "
             "Open risks: what speaks for them, and what to do. A chance is shown only where a model was trained; "
-            "a customer who is overdue has none. Customers are pseudonyms; the tenant's own system knows who they are.",
+            "a customer who is overdue has none. A warning about many customers at once stands first. Customers are "
+            "pseudonyms; the tenant's own system knows who they are.",
             picture=PanelType.TABLE,
             asks={"A": _customers("churn_risk")},
             no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",

@@ -8,9 +8,8 @@ from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
 from kpis.sql.formulas import total
 
-
-def _customers(insight_type: str) -> str:
-    return f"uniqExactIf((user_id, customer_id), insight_type = '{insight_type}')"
+# A warning about many customers at once names none of them.
+_AT_RISK: Final = "uniqExactIf((user_id, customer_id), insight_type = 'churn_risk' AND customer_id != '')"
 
 
 def _count(insight_type: str) -> str:
@@ -49,21 +48,22 @@ KPIS: Final = (
     ),
     Kpi(
         id="churn_at_risk_customers",
-        title="Customers at risk",
-        meaning="Customers with a churn risk that was open at the end of the range.",
+        title="Customers overdue or at risk",
+        meaning="Customers who were overdue, or whom a trained model saw likely to leave, at the end of the range.",
         unit=Unit.COUNT,
         good="down",
         area=Area.PREDICTIVE,
-        computed=total(_customers("churn_risk"), "count()").over(OPEN),
+        computed=total(_AT_RISK, "count()").over(OPEN),
     ),
     Kpi(
         id="upsell_opportunities",
         title="Upsell opportunities",
-        meaning="Customers with an upsell opportunity that was open at the end of the range.",
+        meaning="Opportunities that were open at the end of the range: of customers, and of the tenant as a whole (a "
+        "larger plan, an integration that is not connected).",
         unit=Unit.COUNT,
         good="up",
         area=Area.PREDICTIVE,
-        computed=total(_customers("upsell_opportunity"), "count()").over(OPEN),
+        computed=total(_count("upsell_opportunity"), "count()").over(OPEN),
     ),
     Kpi(
         id="integration_needs",

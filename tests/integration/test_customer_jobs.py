@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from benchmarks.detection.churn_simulated import store
-from detectors.customers.churn import CHURN
+from dashboards.tabs import predictive
+from detectors.customers.churn import CHURN, wave
 from detectors.customers.customer_features import CustomerFacts, facts_query
 from jobs import customer_scoring
 from jobs.customers import JOBS, find_churn, find_upsells
 from jobs.needs import expired, find_needs, make_forecasts
-from models.insights import Insight
+from kpis.query import build_query
+from kpis.scope import Scope
+from kpis.sql.dialect import Bound
+from models.insights import Insight, insight_id
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS, Tenant
 from sinks.clickhouse import ClickHouseSink
@@ -154,6 +159,53 @@ def test_what_conversations_ask_for_and_the_tenant_lacks_is_found_and_ends_with_
     closed = expired(client, ("missing_provider", "missing_data"), found[0].started_at + 7 * DAY)
     assert {insight.id for insight in closed} == {insight.id for insight in found}
     assert {(insight.status, insight.ended_at) for insight in closed} == {("closed", found[0].started_at + 7 * DAY)}
+
+
+def test_the_tile_of_customers_at_risk_counts_the_customers_of_the_list(
+    client: Client, database: ClickHouseAddress
+) -> None:
+    tenant = DEFAULT_TENANTS[0].id
+    open_ = _risk("a", NOW - 3 * DAY, kind="overdue_customer")
+    made = [
+        open_,
+        _risk("b", NOW - 2 * DAY),
+        # Ended after the range: open at its end, though closed by now.
+        _risk("c", NOW - 2 * DAY, status="closed", ended_at=NOW + DAY),
+        _risk("d", NOW - 5 * DAY, status="closed", ended_at=NOW - DAY),
+        wave(tenant, 30, 100, 0.02, NOW - DAY),
+        _risk("", NOW - 2 * DAY, insight_type="upsell_opportunity", kind="larger_plan"),
+        _risk("", NOW - 2 * DAY, insight_type="upsell_opportunity", kind="unconnected_provider"),
+    ]
+    ClickHouseSink(database).write("predictive_insights", insight_rows([one for one in made if one is not None]))
+    scope = Scope(NOW - 7 * DAY, NOW, tenant)
+    counted = ("churn_at_risk_customers", "upsell_opportunities")
+    asked = build_query(list(counted), scope)
+    (tiles,) = query_rows(client, asked.sql, asked.parameters)
+    panels = {panel.id: panel for panel in predictive.TAB.panels}
+    lists = [
+        query_rows(client, panels[id_].asks["A"].render(dialect := Bound(scope)), dialect.parameters)
+        for id_ in (10, 11)
+    ]
+    of_customers = [row for row in lists[0] if "at risk at once" not in row["title"]]
+    assert "at risk at once" in lists[0][0]["title"]
+    assert (tiles[counted[0]], tiles[counted[1]]) == (len(of_customers), len(lists[1])) == (3, 2)
+
+
+def _risk(customer: str, since: datetime, **other: Any) -> Insight:
+    about: dict[str, Any] = {"insight_type": "churn_risk", "kind": "churn_risk", "status": "open", "ended_at": None}
+    about |= other
+    return Insight(
+        id=insight_id(about["insight_type"], DEFAULT_TENANTS[0].id, f"{customer} {about['kind']}", since),
+        user_id=DEFAULT_TENANTS[0].id,
+        severity="info",
+        started_at=since,
+        updated_at=since,
+        title=f"Customer {customer}",
+        summary="",
+        confidence_score=None,
+        customer_id=customer,
+        **about,
+    )
 
 
 def test_an_empty_database_has_nothing_to_say(client: Client) -> None:

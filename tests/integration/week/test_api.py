@@ -43,6 +43,7 @@ from reports.export_tables import EXPORTABLE, Exportable
 from storage.audit import OPENED, audit_key, newest, stored_rows, verify
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
+from storage.tenant_names import save_name
 from streams.kafka import KafkaAddress
 from tests.api_server import SECRET, SignIn, serving, sign_in, stored
 from tests.simulated_week import TENANTS, Week
@@ -229,6 +230,23 @@ def test_an_answer_that_is_known_already_is_not_sent_again(api: Api) -> None:
         "GET", "/v1/dashboards/executive", api.admin, params=times, headers={"If-None-Match": first.headers["etag"]}
     )
     assert other.status_code == 200
+
+
+def test_a_tenant_is_named_beside_its_id_and_nothing_stands_for_a_name_that_is_not_set(api: Api) -> None:
+    times = {"from": api.week.start.isoformat(), "to": api.week.end.isoformat()}
+    with connect(api.week.address) as client:
+        save_name(client, _OURS, "Acme GmbH", api.week.end)
+    ours = api.get("/v1/kpis/csat", api.admin, **times, tenant=str(_OURS)).json()
+    assert (ours["tenant"], ours["tenant_name"]) == (str(_OURS), "Acme GmbH")
+    split = api.get("/v1/kpis/csat", api.admin, **times, tenant="all", by="tenant").json()
+    assert (split["tenant"], split["tenant_name"]) == ("all", None)
+    names = {value["part"]["tenant"]: value["part"]["tenant_name"] for value in split["values"]}
+    assert names[str(_OURS)] == "Acme GmbH"
+    assert names[str(_THEIRS)] is None
+    tab = api.get("/v1/dashboards/health", api.admin, **times, tenant=str(_OURS), panel=11).json()
+    assert (tab["tenant"], tab["tenant_name"]) == (str(_OURS), "Acme GmbH")
+    rows = tab["panels"][0]["answers"]["A"]["rows"]
+    assert {(row["tenant"], row["tenant_id"]) for row in rows} == {("Acme GmbH", str(_OURS))}
 
 
 def test_rows_come_in_pages_that_make_up_the_whole(api: Api) -> None:
