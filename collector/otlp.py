@@ -21,6 +21,7 @@ from starlette.responses import Response
 
 from api.problems import ApiError
 from collector.body import JSON_TYPE, Item
+from models.measures import QUERY_MEASURES
 from models.topics import QUERIES
 
 PROTOBUF_TYPE: Final = "application/x-protobuf"
@@ -31,14 +32,8 @@ _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 _HEX_IDS: Final = ("traceId", "spanId", "parentSpanId")
 # Attributes that carry a field as it is.
 _PLAIN: Final[Mapping[str, str]] = {
-    "romashka.data_freshness_hours": "data_freshness_hours",
-    "romashka.ai_confidence_score": "ai_confidence_score",
-    "romashka.customer_satisfaction_impact": "customer_satisfaction_impact",
-    "romashka.data_type": "data_type",
-    "romashka.customer_id": "customer_id",
-    "romashka.customer_segment": "customer_segment",
-    "romashka.channel": "channel",
-    "romashka.country": "country",
+    f"romashka.{name}": name
+    for name in (*QUERY_MEASURES, "data_type", "customer_id", "customer_segment", "channel", "country")
 }
 _TENANT: Final = ("romashka.user_id", "tenant.id")
 _PROVIDER: Final = ("romashka.integration_provider", "peer.service", "service.peer.name")

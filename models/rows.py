@@ -10,6 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from models.measures import QUERY_MEASURES, count_of, sum_of
+
 UUID: Final = pa.binary(16)
 UUIDS: Final = pa.list_(UUID)
 LABEL: Final = pa.string()
@@ -34,6 +36,11 @@ _EVENT: Final[_Columns] = [
 _KAFKA: Final[_Columns] = [("topic_epoch", pa.uint64()), ("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())]
 
 
+_QUERY_SUMS: Final[_Columns] = [
+    column for name in QUERY_MEASURES for column in ((sum_of(name), SCORE), (count_of(name), pa.uint64()))
+]
+
+
 def _schema(columns: _Columns) -> pa.Schema:
     return pa.schema(columns)
 
@@ -46,9 +53,7 @@ QUERY_METRICS: Final = _schema(
         ("query_type", LABEL),
         ("query_success", pa.bool_()),
         ("response_time_ms", pa.uint32()),
-        ("data_freshness_hours", SCORE),
-        ("ai_confidence_score", SCORE),
-        ("customer_satisfaction_impact", SCORE),
+        *((name, SCORE) for name in QUERY_MEASURES),
         ("data_type", LABEL),
         ("error_kind", LABEL),
         *_KAFKA,
@@ -119,12 +124,7 @@ QUERY_WINDOWS: Final = _schema(
         ("successes", pa.uint64()),
         ("response_time_ms_sum", pa.uint64()),
         ("response_time_histogram", HISTOGRAM),
-        ("data_freshness_hours_sum", SCORE),
-        ("data_freshness_hours_count", pa.uint64()),
-        ("ai_confidence_score_sum", SCORE),
-        ("ai_confidence_score_count", pa.uint64()),
-        ("customer_satisfaction_impact_sum", SCORE),
-        ("customer_satisfaction_impact_count", pa.uint64()),
+        *_QUERY_SUMS,
     ]
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from models.errors import SettingsError
+from models.measures import QUERY_MEASURES, WINDOW_SUMS
 
 # What tells a customer from another. Left out unless asked for, and then only shown in a large enough group.
 CUSTOMER: Final = "customer_id"
@@ -47,23 +48,9 @@ class Exportable:
 
 _EVENT: Final = ("event_id", "user_id", "created_at", CUSTOMER, "channel", "country", "customer_segment")
 _DESCRIBED: Final = ("user_id", "channel", "country", "customer_segment")
-_WINDOWS: Final = (
-    "user_id",
-    "integration_provider",
-    "query_type",
-    "window_start",
-    "queries",
-    "successes",
-    "response_time_ms_sum",
-    "data_freshness_hours_sum",
-    "data_freshness_hours_count",
-    "ai_confidence_score_sum",
-    "ai_confidence_score_count",
-    "customer_satisfaction_impact_sum",
-    "customer_satisfaction_impact_count",
-)
-_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in _WINDOWS[4:])
-_KEYS: Final = ", ".join(_WINDOWS[:4])
+_WINDOW: Final = ("user_id", "integration_provider", "query_type", "window_start")
+_KEYS: Final = ", ".join(_WINDOW)
+_SUMS: Final = ", ".join(f"sum({name}) AS {name}" for name in WINDOW_SUMS)
 
 EXPORTABLE: Final[dict[str, Exportable]] = {
     "queries": Exportable(
@@ -77,9 +64,7 @@ EXPORTABLE: Final[dict[str, Exportable]] = {
             "query_type",
             "query_success",
             "response_time_ms",
-            "data_freshness_hours",
-            "ai_confidence_score",
-            "customer_satisfaction_impact",
+            *QUERY_MEASURES,
             "data_type",
             "error_kind",
         ),
@@ -148,7 +133,7 @@ EXPORTABLE: Final[dict[str, Exportable]] = {
         "Queries by minute",
         f"(SELECT {_KEYS}, {_SUMS} FROM query_windows FINAL GROUP BY {_KEYS})",  # noqa: S608 - our own constants
         "window_start",
-        _WINDOWS,
+        (*_WINDOW, *WINDOW_SUMS),
     ),
     "insights": Exportable(
         "What the detectors found",

@@ -48,9 +48,8 @@ class Encoder:
         order = np.argsort(queries.at, kind="stable")
         at, conversation, entry = queries.at[order], queries.conversation[order], queries.entry[order]
         success, error, response = queries.success[order], queries.error_kind[order], queries.response_ms[order]
-        freshness, freshness_given = np.round(queries.freshness[order], 4), queries.freshness_given[order]
-        confidence, confidence_given = np.round(queries.confidence[order], 4), queries.confidence_given[order]
-        impact, impact_given = np.round(queries.impact[order], 4), queries.impact_given[order]
+        measures = [(np.round(one.values[order], 4), one.given[order]) for one in queries.measures.values()]
+        measure_fields = ",".join(f'"{name}":%s' for name in queries.measures)
         event_ids, fields, user, offset = uuids(ids, len(at)), self._table.fields, self._user, self._offset
         errors = _texts(ERROR_KINDS)
 
@@ -63,17 +62,15 @@ class Encoder:
                 entry[rows].tolist(),
                 success[rows].tolist(),
                 response[rows].tolist(),
-                _or_null(freshness[rows], freshness_given[rows]),
-                _or_null(confidence[rows], confidence_given[rows]),
-                _or_null(impact[rows], impact_given[rows]),
+                zip(*(_or_null(values[rows], given[rows]) for values, given in measures), strict=True),
                 error[rows].tolist(),
             )
             return [
                 f'{{"event_id":"{event_id}",{user}{time}{offset}",{conversations.context[row]},'
                 f'"conversation_id":"{conversations.ids[row]}",{fields[question]},"query_success":{_BOOLEANS[good]},'
-                f'"response_time_ms":{ms},"data_freshness_hours":{fresh},"ai_confidence_score":{sure},'
-                f'"customer_satisfaction_impact":{felt},"error_kind":{errors[kind]}}}'
-                for event_id, time, row, question, good, ms, fresh, sure, felt, kind in zip(*columns, strict=True)
+                f'"response_time_ms":{ms},{measure_fields % measured},'
+                f'"error_kind":{errors[kind]}}}'
+                for event_id, time, row, question, good, ms, measured, kind in zip(*columns, strict=True)
             ]
 
         return Rows(QUERIES.name, self._key, at, encode)

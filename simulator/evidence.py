@@ -39,7 +39,9 @@ def gather(
     answered = np.bincount(queries.conversation, weights=queries.success, minlength=count)
     asked = np.bincount(queries.conversation, minlength=count)
     hours = np.bincount(
-        queries.conversation, weights=np.where(queries.success, queries.freshness, 0.0), minlength=count
+        queries.conversation,
+        weights=np.where(queries.success, queries.measures["data_freshness_hours"].values, 0.0),
+        minlength=count,
     )
     used = answered > 0
     last_at = conversations.start.copy()

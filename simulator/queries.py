@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -36,12 +37,19 @@ _REFUSALS: Final = {
 }
 
 
+class Measured(NamedTuple):
+    """Values of one measure, and which of them are sent."""
+
+    values: Floats
+    given: Bools
+
+
 @dataclass(frozen=True)
 class Queries:
     """Queries of one tenant, one row each, by conversation.
 
     ``conversation`` is a row of ``Conversations``, ``entry`` one of ``QueryTable``, ``error_kind`` a position in
-    ``ERROR_KINDS`` or ``NO_ERROR``. A ``_given`` column says where the value beside it is sent at all.
+    ``ERROR_KINDS`` or ``NO_ERROR``. ``measures`` has a column for each of ``QUERY_MEASURES``.
     """
 
     conversation: Ints
@@ -51,12 +59,7 @@ class Queries:
     success: Bools
     error_kind: Ints
     response_ms: Ints
-    freshness: Floats
-    freshness_given: Bools
-    confidence: Floats
-    confidence_given: Bools
-    impact: Floats
-    impact_given: Bools
+    measures: Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,17 @@ def draw(
         success=success,
         error_kind=error_kind,
         response_ms=_response_ms(logs, error_kind, noise[0], rng.random(count)),
-        freshness=freshness,
-        freshness_given=success | (error_kind == _NOT_FOUND),
-        confidence=np.clip(np.where(success, 0.90 - 0.012 * stale, 0.46) + 0.06 * noise[1], 0.02, 0.995),
-        confidence_given=rng.random(count) < 0.98,
-        impact=np.clip(np.where(success, 0.45 - 0.015 * stale, -0.35) + 0.2 * noise[2], -1.0, 1.0),
-        impact_given=rng.random(count) < 0.7,
+        measures={
+            "data_freshness_hours": Measured(freshness, success | (error_kind == _NOT_FOUND)),
+            "ai_confidence_score": Measured(
+                np.clip(np.where(success, 0.90 - 0.012 * stale, 0.46) + 0.06 * noise[1], 0.02, 0.995),
+                rng.random(count) < 0.98,
+            ),
+            "customer_satisfaction_impact": Measured(
+                np.clip(np.where(success, 0.45 - 0.015 * stale, -0.35) + 0.2 * noise[2], -1.0, 1.0),
+                rng.random(count) < 0.7,
+            ),
+        },
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from models.measures import QUERY_MEASURES
 from models.topics import OUTCOMES, QUERIES
 from simulator.rows import Message
 
@@ -46,9 +47,7 @@ class QueryTotals:
     successes: int = 0
     response_time_ms: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    data_freshness_hours: Sum = field(default_factory=Sum)
-    ai_confidence_score: Sum = field(default_factory=Sum)
-    customer_satisfaction_impact: Sum = field(default_factory=Sum)
+    measures: dict[str, Sum] = field(default_factory=lambda: {name: Sum() for name in QUERY_MEASURES})
 
     def add(self, event: dict[str, Any]) -> None:
         """Count one event."""
@@ -57,9 +56,8 @@ class QueryTotals:
         self.response_time_ms += event["response_time_ms"]
         if event["error_kind"] is not None:
             self.errors[event["error_kind"]] += 1
-        self.data_freshness_hours.add(event["data_freshness_hours"])
-        self.ai_confidence_score.add(event["ai_confidence_score"])
-        self.customer_satisfaction_impact.add(event["customer_satisfaction_impact"])
+        for name, measure in self.measures.items():
+            measure.add(event[name])
 
     def merge(self, other: QueryTotals) -> None:
         """Add other totals."""
@@ -67,9 +65,8 @@ class QueryTotals:
         self.successes += other.successes
         self.response_time_ms += other.response_time_ms
         self.errors.update(other.errors)
-        self.data_freshness_hours.merge(other.data_freshness_hours)
-        self.ai_confidence_score.merge(other.ai_confidence_score)
-        self.customer_satisfaction_impact.merge(other.customer_satisfaction_impact)
+        for name, measure in self.measures.items():
+            measure.merge(other.measures[name])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -78,9 +75,7 @@ class QueryTotals:
             "successes": self.successes,
             "response_time_ms": self.response_time_ms,
             "errors": dict(sorted(self.errors.items())),
-            "data_freshness_hours": self.data_freshness_hours.as_dict(),
-            "ai_confidence_score": self.ai_confidence_score.as_dict(),
-            "customer_satisfaction_impact": self.customer_satisfaction_impact.as_dict(),
+            **{name: measure.as_dict() for name, measure in self.measures.items()},
         }
 
 

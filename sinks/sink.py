@@ -8,6 +8,8 @@ from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from models.measures import QUERY_MEASURES
+
 # What a resuming partition is given back: enough to recognise repeats and to rebuild the head of a chunk.
 STORED_QUERY_COLUMNS: Final = (
     "event_id",
@@ -17,9 +19,7 @@ STORED_QUERY_COLUMNS: Final = (
     "created_at",
     "query_success",
     "response_time_ms",
-    "data_freshness_hours",
-    "ai_confidence_score",
-    "customer_satisfaction_impact",
+    *QUERY_MEASURES,
     "kafka_offset",
 )
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from models.histogram import buckets_of
+from models.measures import QUERY_MEASURES, count_of, sum_of
 from models.rows import HISTOGRAM, QUERY_WINDOWS, SCORE, UUID
 from streams.arrow_batches import decimal_column, decimals_scaled
 from streams.decode import Source
@@ -24,7 +25,6 @@ CHUNK_SIZE: Final = 32_768
 REMEMBERED_CHUNKS: Final = 4
 
 _SERIES: Final = ("user_id", "integration_provider", "query_type")
-_MEASURES: Final = ("data_freshness_hours", "ai_confidence_score", "customer_satisfaction_impact")
 _MINUTE_MS: Final = 60_000
 _MINUTE_BITS: Final = 32
 
@@ -38,8 +38,8 @@ class _Rows(NamedTuple):
     offset: _Int64s
     success: _Int64s
     response_time: _Int64s
-    measures: _Int64s  # shape (3, n): the scores as integers, 0 where not given
-    given: _Int64s  # shape (3, n): 1 where given
+    measures: _Int64s  # shape (measures, n): the values as integers, 0 where not given
+    given: _Int64s  # shape (measures, n): 1 where given
 
 
 class Chunk:
@@ -55,7 +55,7 @@ class Chunk:
     def add(self, batch: pa.RecordBatch) -> None:
         """Fold in events (rows of ``models.rows.QUERY_METRICS`` or at least the columns used here)."""
         minutes = batch["created_at"].cast(pa.int64()).to_numpy() // _MINUTE_MS
-        scores = [decimals_scaled(batch[name]) for name in _MEASURES]
+        scores = [decimals_scaled(batch[name]) for name in QUERY_MEASURES]
         rows = _Rows(
             window=self._series(batch) << _MINUTE_BITS | minutes,
             offset=batch["kafka_offset"].to_numpy(),
@@ -106,9 +106,9 @@ class Chunk:
             "response_time_ms_sum": _sums(group, response_time, n).astype(np.uint64),
             "response_time_histogram": _histograms(group, response_time, n),
         }
-        for i, name in enumerate(_MEASURES):
-            columns[f"{name}_sum"] = decimal_column(_sums(group, measures[i], n), SCORE)
-            columns[f"{name}_count"] = _sums(group, given[i], n).astype(np.uint64)
+        for i, name in enumerate(QUERY_MEASURES):
+            columns[sum_of(name)] = decimal_column(_sums(group, measures[i], n), SCORE)
+            columns[count_of(name)] = _sums(group, given[i], n).astype(np.uint64)
         return pa.RecordBatch.from_arrays(
             [pa.array(columns[f.name], f.type) for f in QUERY_WINDOWS], schema=QUERY_WINDOWS
         )

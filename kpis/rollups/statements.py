@@ -18,24 +18,14 @@ from kpis.rollups.conversation_rollups import (
 )
 from kpis.rollups.roll_up import VERSION, RollUp, in_week, weeks
 from kpis.sources.queries import windows
+from models.measures import WINDOW_SUMS
 
 _TOUCHES: Final = "touched_query_hours"
 _KEYS: Final = "user_id, integration_provider, query_type"
-_SUMS: Final = (
-    "queries",
-    "successes",
-    "response_time_ms_sum",
-    "data_freshness_hours_sum",
-    "data_freshness_hours_count",
-    "ai_confidence_score_sum",
-    "ai_confidence_score_count",
-    "customer_satisfaction_impact_sum",
-    "customer_satisfaction_impact_count",
-)
-_MEASURES: Final = ", ".join((*_SUMS, "response_time_histogram"))
+_MEASURES: Final = ", ".join((*WINDOW_SUMS, "response_time_histogram"))
 _ADDED_UP: Final = ", ".join(
     [
-        *(f"sum(w.{name}) AS {name}" for name in _SUMS),
+        *(f"sum(w.{name}) AS {name}" for name in WINDOW_SUMS),
         "sumMap(w.response_time_histogram.1, w.response_time_histogram.2) AS response_time_histogram",
     ]
 )

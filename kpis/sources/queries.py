@@ -9,6 +9,7 @@ from kpis.kpi import Source
 from kpis.rollups import freshness
 from kpis.scope import Interval
 from kpis.sql.query_context import QueryContext
+from models.measures import QUERY_MEASURES, WINDOW_SUMS, count_of, sum_of
 
 _KEYS: Final = "user_id, integration_provider, query_type"
 DIMENSIONS: Final = {
@@ -23,16 +24,14 @@ DIMENSIONS: Final = {
 }
 # Windows and roll-ups have these; the others are asked of the events.
 _IN_WINDOWS: Final = frozenset({"tenant", "provider", "query_type"})
-_SUMS: Final = (
-    "queries, successes, response_time_ms_sum, data_freshness_hours_sum, data_freshness_hours_count, "
-    "ai_confidence_score_sum, ai_confidence_score_count, customer_satisfaction_impact_sum, "
-    "customer_satisfaction_impact_count"
-)
-_SCORES: Final = ("data_freshness_hours", "ai_confidence_score", "customer_satisfaction_impact")
+_SUMS: Final = ", ".join(WINDOW_SUMS)
 # An event as a window of one. The bucket is that of models/histogram.py.
 _EVENT_SUMS: Final = (
     "toUInt64(1) AS queries, toUInt64(query_success) AS successes, toUInt64(response_time_ms) AS response_time_ms_sum, "
-    + ", ".join(f"ifNull({name}, 0) AS {name}_sum, toUInt64(isNotNull({name})) AS {name}_count" for name in _SCORES)
+    + ", ".join(
+        f"ifNull({name}, 0) AS {sum_of(name)}, toUInt64(isNotNull({name})) AS {count_of(name)}"
+        for name in QUERY_MEASURES
+    )
 )
 _EVENT_HISTOGRAM: Final = (
     "([if(response_time_ms = 0, toInt16(-1), toInt16(ceil(log(response_time_ms) / log(1.01) - 1e-9)))], "

@@ -26,8 +26,8 @@ def test_totals_equal_a_plain_recount(messages: list[Message], events: Events) -
         assert found.successes == sum(query["query_success"] for query in queries)
         assert found.response_time_ms == sum(query["response_time_ms"] for query in queries)
         assert found.errors == Counter(query["error_kind"] for query in queries if query["error_kind"])
-        assert found.ai_confidence_score.count == len(sure)
-        assert found.ai_confidence_score.total == sum(Decimal(repr(score)) for score in sure)
+        assert found.measures["ai_confidence_score"].count == len(sure)
+        assert found.measures["ai_confidence_score"].total == sum(Decimal(repr(score)) for score in sure)
 
     for tenant in {end["user_id"] for end in events("outcomes")}:
         own = [end for end in events("outcomes") if end["user_id"] == tenant]
