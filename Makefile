@@ -68,6 +68,7 @@ check: setup ## formatting, lint, types, architecture, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/romashka schema --check
+	@$(BIN)/romashka schema --sql --check
 	@$(BIN)/romashka dashboards --check
 	@$(BIN)/romashka kpi docs --check
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
+from models.measures import QUERY_MEASURES, sum_of
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 from simulator.totals import Totals
 from storage.reading import query_rows
@@ -24,12 +25,11 @@ SELECT min(passed) AS reached, countIf(partition >= 0) AS partitions, countIf(pa
 FROM (SELECT partition, max(scored_through) AS passed FROM detector_states GROUP BY partition)
 """
 _COUNT: Final = "SELECT uniqExact(event_id) AS events FROM {table}"
-_WINDOWS: Final = """
-SELECT user_id, integration_provider, query_type,
-       sum(queries) AS n, sum(successes) AS ok, sum(response_time_ms_sum) AS ms,
-       sum(ai_confidence_score_sum) AS confidence, sum(customer_satisfaction_impact_sum) AS impact
+_SUMS: Final = ("queries", "successes", "response_time_ms_sum", *map(sum_of, QUERY_MEASURES))
+_WINDOWS: Final = f"""
+SELECT user_id, integration_provider, query_type, {", ".join(f"sum({name}) AS {name}" for name in _SUMS)}
 FROM query_windows FINAL GROUP BY ALL
-"""
+"""  # noqa: S608 - our own columns
 _OUTCOMES: Final = """
 SELECT user_id, outcome_type, count() AS n,
        sum(business_value_generated) AS value, sum(customer_satisfaction_score) AS stars
@@ -72,8 +72,7 @@ def _sent_queries(truth: Totals) -> dict[Any, Any]:
             one.queries,
             one.successes,
             one.response_time_ms,
-            one.ai_confidence_score.total,
-            one.customer_satisfaction_impact.total,
+            *(measure.total for measure in one.measures.values()),
         )
         for key, one in truth.queries.items()
     }
@@ -81,13 +80,7 @@ def _sent_queries(truth: Totals) -> dict[Any, Any]:
 
 def _stored_queries(client: Client) -> dict[Any, Any]:
     return {
-        (str(row["user_id"]), row["integration_provider"], row["query_type"]): (
-            row["n"],
-            row["ok"],
-            row["ms"],
-            row["confidence"],
-            row["impact"],
-        )
+        (str(row["user_id"]), row["integration_provider"], row["query_type"]): tuple(row[name] for name in _SUMS)
         for row in query_rows(client, _WINDOWS, {})
     }
 

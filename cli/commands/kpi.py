@@ -20,7 +20,7 @@ from kpis.display import interval, notes
 from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
 from kpis.registry import ALL, get
-from models.errors import SettingsError, Unreachable
+from models.errors import SettingsError
 from models.tenant_names import name_of
 from storage.connection import connect
 from storage.reading import query_rows
@@ -107,13 +107,9 @@ def show(
 
 
 def _formatted(sql: str) -> str:
-    """Return a statement as ClickHouse itself lays it out, or as it is where ClickHouse does not answer."""
-    try:
-        with connect(settings().clickhouse) as client:
-            return str(query_rows(client, "SELECT formatQuery({sql:String}) AS sql", {"sql": sql})[0]["sql"])
-    except Unreachable:
-        err.print("ClickHouse does not answer: the statement is not laid out in lines.", style="dim")
-        return sql
+    from embedded.formatting import format_sql  # noqa: PLC0415 - the engine, half a gigabyte
+
+    return format_sql(sql)
 
 
 @app.command("get")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kpis.settings_model import SETTINGS
+from kpis.sql.templates import Templates
 
 REFUND_DAYS: Final = 90
 MAX_CONVERSATIONS: Final = 1000
@@ -31,45 +32,15 @@ SALE: Final = (
 MATTERS: Final = "data_used OR sales > 0 OR refunds > 0"
 """Whether a row of facts must be known of its customer."""
 
-_SALES: Final = f"""(
-SELECT
-    sale.user_id AS user_id,
-    sale.entered_at AS entered_at,
-    sale.conversation_id AS conversation_id,
-    sale.customer AS customer,
-    sale.channel AS channel,
-    sale.country AS country,
-    sale.customer_segment AS customer_segment,
-    sale.sales AS sales,
-    sale.refunds + arraySum(one -> one.3, arrayFilter(
-        one -> one.1 = sale.conversation_id AND one.2 < sale.entered_at + INTERVAL {REFUND_DAYS} DAY, person.paid_back
-    )) AS refunds,
-    arrayConcat(
-        arrayMap(one -> (one.1, one.4), arrayFilter(
-            one -> one.3 AND one.2 != sale.conversation_id AND one.1 <= sale.entered_at
-                AND one.1 >= sale.entered_at - INTERVAL {SETTINGS["attribution_window_days"].highest} DAY,
-            person.known)),
-        if(sale.data_used, [(sale.entered_at, sale.providers)], [])
-    ) AS touches
-FROM (SELECT * FROM {{rows}} WHERE sales > 0) AS sale
-LEFT JOIN
-(
-    SELECT
-        user_id,
-        customer,
-        arraySort(groupArray((entered_at, conversation_id, data_used, providers, sales, refunds))) AS known,
-        arrayMap(
-            back -> (arrayLast(one -> one.5 > 0 AND one.1 <= back.1, known).2, back.1, back.6),
-            arrayFilter(one -> one.5 = 0 AND one.6 > 0, known)
-        ) AS paid_back
-    FROM {{rows}}
-    GROUP BY user_id, customer
-    HAVING count() <= {MAX_CONVERSATIONS}
-) AS person ON sale.user_id = person.user_id AND sale.customer = person.customer
-)"""
-_ON_ONE_LINE: Final = " ".join(_SALES.split())
+_SQL: Final = Templates("kpis.analyses", "sales.sql")
 
 
 def sales_of(rows: str) -> str:
     """Return the subquery of ``SALE`` of all sales among ``rows``: a subquery of all ``CONVERSATION`` of customers."""
-    return _ON_ONE_LINE.format(rows=rows)
+    return _SQL.render(
+        "sales",
+        rows=rows,
+        refund_days=str(REFUND_DAYS),
+        window_days=f"{SETTINGS['attribution_window_days'].highest}",
+        max_conversations=str(MAX_CONVERSATIONS),
+    )

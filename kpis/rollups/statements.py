@@ -18,8 +18,10 @@ from kpis.rollups.conversation_rollups import (
 )
 from kpis.rollups.roll_up import VERSION, RollUp, in_week, weeks
 from kpis.sources.queries import windows
+from kpis.sql.templates import Templates
 from models.measures import WINDOW_SUMS
 
+_SQL: Final = Templates("kpis.rollups", "query_rollups.sql")
 _TOUCHES: Final = "touched_query_hours"
 _KEYS: Final = "user_id, integration_provider, query_type"
 _MEASURES: Final = ", ".join((*WINDOW_SUMS, "response_time_histogram"))
@@ -29,27 +31,19 @@ _ADDED_UP: Final = ", ".join(
         "sumMap(w.response_time_histogram.1, w.response_time_histogram.2) AS response_time_histogram",
     ]
 )
+_COLUMNS: Final = {"keys": _KEYS, "measures": _MEASURES, "version": VERSION, "added_up": _ADDED_UP}
 
 
 def _query_hours() -> RollUp:
     touched = freshness.query_hours("true", "query_hours")
-    where = f"{in_week('window_start')} AND (user_id, toStartOfHour(window_start)) IN {touched}"
-    insert = (
-        f"INSERT INTO query_hours ({_KEYS}, hour_start, version, {_MEASURES}) "
-        f"SELECT {_KEYS}, toStartOfHour(w.at) AS hour_start, {VERSION} AS version, {_ADDED_UP} "
-        f"FROM ({windows(_MEASURES, where)}) AS w GROUP BY {_KEYS}, hour_start"
-    )
+    where = _SQL.render("touched_windows", in_week=in_week("window_start"), touched=touched)
+    insert = _SQL.render("hours", windows=windows(_MEASURES, where), **_COLUMNS)
     return RollUp("query_hours", weeks("query_hours", _TOUCHES), (insert,))
 
 
 def _query_days() -> RollUp:
     touched = freshness.query_days("true", "query_days")
-    where = f"{in_week('hour_start')} AND (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {touched}"
-    insert = (
-        f"INSERT INTO query_days ({_KEYS}, day_start, version, {_MEASURES}) "
-        f"SELECT {_KEYS}, toStartOfDay(w.hour_start) AS day_start, {VERSION} AS version, {_ADDED_UP} "
-        f"FROM (SELECT * FROM query_hours FINAL WHERE {where}) AS w GROUP BY {_KEYS}, day_start"
-    )
+    insert = _SQL.render("days", in_week=in_week("hour_start"), touched=touched, **_COLUMNS)
     return RollUp("query_days", weeks("query_days", _TOUCHES), (insert,))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, SCORE, TIME, UUID, UUID
 from sinks.clickhouse import ClickHouseSink
 from sinks.migrations import known, migrate, missing, require_current
 from storage.connection import ClickHouseAddress, connect
+from storage.schema_sql import schema_sql
 from streams.windows import Chunk
 from tests.examples.queries import SOURCE, START_MS, Query, batch_of
 
@@ -114,6 +116,11 @@ def test_migrating_applies_everything_once(empty_database: ClickHouseAddress) ->
     assert migrate(empty_database) == []
     assert missing(empty_database) == []
     require_current(empty_database)
+
+
+def test_the_schema_that_is_written_down_is_that_of_the_migrations(client: Client) -> None:
+    written = (Path(__file__).parents[2] / "docs" / "schema.sql").read_text(encoding="utf-8")
+    assert written.endswith(schema_sql(client)), "run 'romashka schema --sql' and commit docs/schema.sql"
 
 
 def test_what_was_applied_is_recorded_with_its_checksum(client: Client) -> None:
