@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from api.problems import wrong
-from kpis.period import PATTERN, instant, is_day, period
+from kpis.period import PATTERN, YEARS, instant, is_day, period
 from kpis.scope import FILTERS, AllTenants, Interval, Scope, up_to_now
 from models.errors import InvalidRequest, SettingsError
-from models.fields import EARLIEST, LATEST, Country, Label, Provider
+from models.fields import Country, Label, Provider
 from models.insights import InsightType
 from models.pages import PATTERN as CURSOR
 from models.pages import Part, parts_of
@@ -33,8 +33,8 @@ def _named(text: object) -> datetime | date:
         found = date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(_EXPECTED) from None
-    if not EARLIEST.year <= found.year <= LATEST.year:
-        raise ValueError(f"expected a time between {EARLIEST.year} and {LATEST.year}")
+    if found.year not in YEARS:
+        raise ValueError(f"expected a time of the years {YEARS[0]} to {YEARS[-1]}")
     return found
 
 
@@ -71,9 +71,9 @@ class TimesQuery(Strict):
             There is no such time zone.
         """
         try:
-            return None if named is None else instant(named, self.time_zone)
+            return None if named is None else instant(named, self.time_zone, name)
         except InvalidRequest as error:
-            raise wrong(name if error.field == "from" else error.field, error.message) from None
+            raise wrong(error.field, error.message) from None
 
 
 class RangeQuery(TimesQuery):

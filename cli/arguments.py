@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
 
 from cli.console import err
-from kpis.period import instant, is_day, is_period, period
-from kpis.scope import up_to_now
+from kpis.period import YEARS, instant, is_day, is_period, period
+from kpis.scope import up_to_now, zone
 from models.errors import SettingsError
 from models.fields import is_placeholder
 from models.pages import Part, parts_of
 
+MOMENT: Final = "<time>"
+"""What stands behind an option that takes a time; its command has --time-zone, and it is read by ``moment``."""
+DAY: Final = "<day>"
+"""What stands behind an option that takes a day of UTC; it is read by ``day``."""
+Zone = Annotated[
+    str,
+    typer.Option(
+        "--time-zone", metavar="<zone>", help="On whose clocks times, ranges and steps are, for example Europe/Berlin"
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")]
 After = Annotated[str, typer.Option("--after", help="Go on after a page: what its end said")]
 
@@ -44,29 +54,37 @@ def tenant_id(name: str, text: str) -> UUID:
 def day(name: str, text: str) -> date:
     """Return a day."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{name} is '{text}'; expected a day such as 2026-01-01") from None
+    if found.year not in YEARS:
+        raise SettingsError(f"{name} is '{text}'; expected a day of the years {YEARS[0]} to {YEARS[-1]}")
+    return found
 
 
-def moment(name: str, text: str, time_zone: str = "UTC") -> datetime:
+def moment(name: str, text: str, time_zone: str) -> datetime:
     """Return a moment in UTC; without an offset it is on the zone's clocks, and a day is its beginning there."""
-    try:
-        return instant(date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text), time_zone)
-    except ValueError:
-        raise SettingsError(
-            f"{name} is '{text}'; expected ISO-8601, for example 2026-11-01T08:00+01:00 or 2026-11-01"
-        ) from None
+    return _moment(name, text, time_zone, "for example 2026-11-01T08:00+01:00 or 2026-11-01")
 
 
-def moment_or_span(name: str, text: str, now: datetime, time_zone: str = "UTC") -> datetime:
+def moment_or_span(name: str, text: str, now: datetime, time_zone: str) -> datetime:
     """Return a moment, or the beginning of a range up to now, for example 90m, 24h, 7d, 1w, 1M, 1Q, 1y or last-week."""
     if is_period(text):
         return period(text, now, time_zone, name)[0]
+    return _moment(name, text, time_zone, "or for example 90m, 24h, 7d or 1M")
+
+
+def _moment(name: str, text: str, time_zone: str, example: str) -> datetime:
     try:
-        return moment(name, text, time_zone)
-    except SettingsError:
-        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, or for example 90m, 24h, 7d or 1M") from None
+        named = date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name} is '{text}'; expected ISO-8601, {example}") from None
+    return instant(named, time_zone, name)
+
+
+def said(when: datetime, time_zone: str) -> str:
+    """Return a moment as people say it: on a zone's clocks, with its name."""
+    return f"{when.astimezone(zone(time_zone)):%Y-%m-%d %H:%M} {time_zone}"
 
 
 def time_range(start: str, end: str, range_: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:

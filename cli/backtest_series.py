@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain, islice, pairwise
 from statistics import median
 from typing import Any, Final, NamedTuple
@@ -132,6 +132,6 @@ def _on_grid(rows: Iterator[Row], interval: timedelta) -> Iterator[Row]:
         yield row._replace(x={"time": (index + 0.5) * seconds, **row.x})
 
 
-def parsed_moment(time: float) -> datetime:
-    """Return epoch seconds as a moment."""
-    return datetime.fromtimestamp(time, UTC)
+def parsed_moment(time: float, clocks: tzinfo = UTC) -> datetime:
+    """Return epoch seconds as a moment on a zone's clocks."""
+    return datetime.fromtimestamp(time, clocks)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 
+from kpis.scope import zone
 from models.errors import SettingsError
 
 # Epoch units: how many in a second, and the range in which a number of this unit is a likely time. Nanoseconds begin
@@ -26,11 +28,13 @@ _SPACED_OFFSET: Final = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}:?\d{2}$)", re.ASCII)
 # Two digits of a year: 69 to 99 are of the last century, as in POSIX.
 _CENTURY_BREAK: Final = 69
 _SERIAL_ZEROS: Final = {
-    "excel": datetime(1899, 12, 30, tzinfo=UTC),
-    "excel1904": datetime(1904, 1, 1, tzinfo=UTC),
+    "excel": datetime(1899, 12, 30),  # noqa: DTZ001 - on the clocks of the file
+    "excel1904": datetime(1904, 1, 1),  # noqa: DTZ001
 }
 _EXCEL_LAST: Final = 2_958_466  # the day after 9999-12-31
-_DAY_SECONDS: Final = 86_400.0
+# From the year 1 to 9999, which datetime can show on every clock.
+_FIRST_SECOND: Final = -6.2e10
+_LAST_SECOND: Final = 2.5e11
 _EXPECTED: Final = (
     "expected a time: ISO-8601 such as 2026-11-01T08:00:00Z, a date such as 20261101, or seconds, milli-, micro- or "
     "nanoseconds since 1970; --time-format says another format"
@@ -42,15 +46,17 @@ class TimeFormat(NamedTuple):
 
     ``pattern`` is ``s``, ``ms``, ``us`` or ``ns`` (since 1970, or elapsed), ``excel`` (days since 1899-12-30),
     ``excel1904`` (days since 1904-01-01, as old workbooks of Macintosh have), or strptime's directives, such as
-    ``%d.%m.%Y %H:%M``. ``decimal`` is the decimal sign of numbers, a point where nothing is said.
+    ``%d.%m.%Y %H:%M``. ``decimal`` is the decimal sign of numbers, a point where nothing is said. ``time_zone`` is on
+    whose clocks times without an offset are.
     """
 
     pattern: str = ""
     day_first: bool = False
     decimal: str = ""
+    time_zone: str = "UTC"
 
 
-def checked_format(pattern: str, *, day_first: bool, decimal: str) -> TimeFormat:
+def checked_format(pattern: str, *, day_first: bool, decimal: str, time_zone: str = "UTC") -> TimeFormat:
     """Return the format that the options describe.
 
     Raises
@@ -64,7 +70,8 @@ def checked_format(pattern: str, *, day_first: bool, decimal: str) -> TimeFormat
         _check_directives(pattern)
         if day_first:
             raise SettingsError("--time-format already says where the day stands; leave out --day-first")
-    return TimeFormat(pattern, day_first, decimal)
+    zone(time_zone)
+    return TimeFormat(pattern, day_first, decimal, time_zone)
 
 
 def _check_directives(pattern: str) -> None:
@@ -92,6 +99,8 @@ class TimeReader:
 
     def __init__(self, format_: TimeFormat) -> None:
         self._format = format_
+        self._zone = zone(format_.time_zone)
+        self._last = -math.inf
         self._unit = ""
         self._otherwise: TimeReader | None = None
 
@@ -101,7 +110,9 @@ class TimeReader:
         self._otherwise = TimeReader(self._format._replace(pattern=""))
 
     def read(self, text: str) -> float:
-        """Return epoch seconds; a time without an offset is in UTC.
+        """Return epoch seconds; a time without an offset is on the clocks of the format's zone.
+
+        Of an hour that these have twice it is the first; the second where the first is not after what was read last.
 
         Raises
         ------
@@ -109,16 +120,28 @@ class TimeReader:
             It is no time, or may mean several; the message says what is expected.
         """
         try:
-            return self._read(text)
+            found = self._read(text)
         except ValueError:
             if self._otherwise is None:
                 raise
-        return self._otherwise.read(text)
+            return self._otherwise.read(text)
+        self._last = found if isinstance(found, float) else self._seconds(found)
+        return self._last
 
-    def _read(self, text: str) -> float:
+    def _seconds(self, moment: datetime) -> float:
+        if moment.tzinfo is None:
+            first, second = (moment.replace(tzinfo=self._zone, fold=fold).timestamp() for fold in (0, 1))
+            found = second if first <= self._last < second else first
+        else:
+            found = moment.timestamp()
+        if not _FIRST_SECOND <= found <= _LAST_SECOND:
+            raise ValueError(_EXPECTED)
+        return found
+
+    def _read(self, text: str) -> float | datetime:
         pattern = self._format.pattern
         if "%" in pattern:
-            return self._by_pattern(text, pattern)
+            return _by_pattern(text, pattern)
         number = self._number(text)
         if pattern in _SERIAL_ZEROS:
             return _serial(number, pattern)
@@ -128,13 +151,6 @@ class TimeReader:
             return _written(text, day_first=self._format.day_first)
         return self._recognised(text, number)
 
-    def _by_pattern(self, text: str, pattern: str) -> float:
-        try:
-            moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - UTC where the pattern has no offset
-        except ValueError:
-            raise ValueError(f"expected a time such as --time-format '{pattern}' says") from None
-        return _timestamp(moment)
-
     def _number(self, text: str) -> float | None:
         plain = text.replace(",", ".") if self._format.decimal == "," else text
         try:
@@ -142,7 +158,7 @@ class TimeReader:
         except ValueError:
             return None
 
-    def _recognised(self, text: str, number: float) -> float:
+    def _recognised(self, text: str, number: float) -> float | datetime:
         if self._unit == "":
             self._unit = _unit_of(text, number)
         if self._unit in _UNITS:
@@ -155,7 +171,14 @@ class TimeReader:
         moment = _compact(text, self._unit)
         if moment is None:
             raise ValueError("expected a date like those above, without separators")
-        return _timestamp(moment)
+        return moment
+
+
+def _by_pattern(text: str, pattern: str) -> datetime:
+    try:
+        return datetime.strptime(text, pattern)  # noqa: DTZ007 - on the file's clocks where the pattern has no offset
+    except ValueError:
+        raise ValueError(f"expected a time such as --time-format '{pattern}' says") from None
 
 
 def _unit_of(text: str, number: float) -> str:
@@ -181,7 +204,7 @@ def _compact(text: str, pattern: str) -> datetime | None:
     if not (text.isascii() and text.isdigit()):
         return None
     try:
-        moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - UTC
+        moment = datetime.strptime(text, pattern)  # noqa: DTZ007 - on the file's clocks
     except ValueError:
         return None
     # strptime reads fewer digits, too.
@@ -191,27 +214,26 @@ def _compact(text: str, pattern: str) -> datetime | None:
 def _scaled(number: float | None, unit: str) -> float:
     if number is not None:
         seconds = number / _UNITS[unit][0]
-        # From the year 1 to 9999, which datetime can show.
-        if -6.2e10 <= seconds <= 2.5e11:
+        if _FIRST_SECOND <= seconds <= _LAST_SECOND:
             return seconds
     raise ValueError(f"expected a number, as --time-format {unit} says")
 
 
-def _serial(number: float | None, pattern: str) -> float:
-    zero = _SERIAL_ZEROS[pattern].timestamp()
-    last = _EXCEL_LAST - (zero - _SERIAL_ZEROS["excel"].timestamp()) / _DAY_SECONDS
+def _serial(number: float | None, pattern: str) -> datetime:
+    zero = _SERIAL_ZEROS[pattern]
+    last = _EXCEL_LAST - (zero - _SERIAL_ZEROS["excel"]).days
     if number is None or not 0.0 <= number < last:
-        raise ValueError(f"expected a serial number of days from 0 to {last:.0f}, as --time-format {pattern} says")
+        raise ValueError(f"expected a serial number of days from 0 to {last}, as --time-format {pattern} says")
     # Serial numbers hold a moment to about a millisecond.
-    return zero + round(number * _DAY_SECONDS, 3)
+    return zero + timedelta(milliseconds=round(number * 86_400_000))
 
 
-def _written(text: str, *, day_first: bool) -> float:
+def _written(text: str, *, day_first: bool) -> datetime:
     found = _DAY_OR_MONTH_FIRST.fullmatch(text)
     if found is None:
         try:
-            return _timestamp(datetime.fromisoformat(_with_offset(text).replace("/", "-")))
-        except (ValueError, OverflowError):
+            return datetime.fromisoformat(_with_offset(text).replace("/", "-"))
+        except ValueError:
             raise ValueError(_EXPECTED) from None
     if not day_first:
         raise ValueError(
@@ -222,8 +244,8 @@ def _written(text: str, *, day_first: bool) -> float:
     try:
         on = date(_century(year), int(month), int(day))
         at = time.fromisoformat(_with_offset(clock.strip())) if clock else time()
-        return _timestamp(datetime.combine(on, at))
-    except (ValueError, OverflowError):
+        return datetime.combine(on, at)
+    except ValueError:
         raise ValueError("expected a day, a month and a year, then a time of 24 hours, as --day-first says") from None
 
 
@@ -238,7 +260,3 @@ def _century(year: str) -> int:
     if len(year) == 4:
         return number
     return number + (1900 if number >= _CENTURY_BREAK else 2000)
-
-
-def _timestamp(moment: datetime) -> float:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -10,6 +10,8 @@ from typing import Final
 from kpis.scope import zone
 from models.errors import InvalidRequest
 
+YEARS: Final = range(2000, 2100)
+"""The years that are asked about: events are no older, and the database's shorter times end in 2106."""
 _COUNTED: Final = re.compile(r"([1-9][0-9]{0,3})([mhdwMQy])")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
@@ -72,7 +74,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     return start.replace(fold=local.fold).astimezone(UTC), end.astimezone(UTC)
 
 
-def instant(named: datetime | date, time_zone: str) -> datetime:
+def instant(named: datetime | date, time_zone: str, name: str = "from") -> datetime:
     """Return a moment as people name it, in UTC: without an offset it is on the zone's clocks, a day is its beginning.
 
     Of an hour that the clocks have twice it is the first; one that they skip is where they went on.
@@ -80,15 +82,14 @@ def instant(named: datetime | date, time_zone: str) -> datetime:
     Raises
     ------
     SettingsError
-        There is no such zone, or the moment is before or after any calendar.
+        There is no such zone, or the moment is of no year of ``YEARS``.
     """
-    try:
-        if not isinstance(named, datetime):
-            return midnight(named, time_zone)
-        aware = named if named.tzinfo is not None else named.replace(tzinfo=zone(time_zone))
-        return aware.astimezone(UTC)
-    except OverflowError:
-        raise InvalidRequest("from", f"{named} is before or after any calendar") from None
+    local = zone(time_zone)
+    if named.year not in YEARS:
+        raise InvalidRequest(name, f"'{named}' is given; expected a time of the years {YEARS[0]} to {YEARS[-1]}")
+    if not isinstance(named, datetime):
+        return midnight(named, time_zone)
+    return (named if named.tzinfo is not None else named.replace(tzinfo=local)).astimezone(UTC)
 
 
 def midnight(day: date, time_zone: str) -> datetime:

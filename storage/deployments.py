@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -32,6 +32,8 @@ class Deployment(NamedTuple):
     user_id: UUID = ALL_TENANTS_ID
 
 
+KEPT: Final = timedelta(days=400)
+"""How long the table keeps them, by its TTL."""
 NEWEST: Final = Deployment("", "", datetime(2261, 1, 1, tzinfo=UTC))
 
 

@@ -58,18 +58,27 @@ def of_alerts(start: datetime, end: datetime) -> list[str]:
     return list(dict.fromkeys(expanded(sql, {}, start, end) for sql in found))
 
 
-def of_figures(scope: Scope) -> Iterator[tuple[str, Query]]:
-    """Yield all figures together: in total, by each dimension that some have, and in steps of each length."""
-    dimensions = {name for kpi in FIGURES.values() for name in kpi.dimensions}
-    for every in (None, *Interval):
-        if every is Interval.MINUTE and (scope.end - scope.start).days > 2:
-            continue
-        for by in [None, *sorted(dimensions)] if every is None else [None]:
+def of_figures(scope: Scope, *, each_once: bool = False) -> Iterator[tuple[str, Query]]:
+    """Yield the figures together: in total, by each dimension that some have, and in steps of each length.
+
+    With ``each_once`` every figure is in one of these statements only, each in another than its neighbours.
+    """
+    dimensions = sorted({name for kpi in FIGURES.values() for name in kpi.dimensions})
+    steps = [one for one in Interval if one is not Interval.MINUTE or (scope.end - scope.start).days <= 2]
+    ways = [(None, None), *((by, None) for by in dimensions), *((None, every) for every in steps)]
+    having = {way: [one for one in FIGURES if _is_there(one, scope, *way)] for way in ways}
+    if each_once:
+        dealt = {one: [way for way in ways if one in having[way]] for one in FIGURES}
+        dealt_to = {one: ways_of[number % len(ways_of)] for number, (one, ways_of) in enumerate(dealt.items())}
+        having = {way: [one for one in ids if dealt_to[one] == way] for way, ids in having.items()}
+    for (by, every), ids in having.items():
+        if ids:
             split = [] if by is None else [by]
-            ids = [
-                one for one, kpi in FIGURES.items() if set(split) <= kpi.dimensions.keys() and _has(one, scope, every)
-            ]
             yield f"figures by {by} every {every}", build_query(ids, scope, split, every, rolled_up=every is None)
+
+
+def _is_there(id_: str, scope: Scope, by: str | None, every: Interval | None) -> bool:
+    return (by is None or by in FIGURES[id_].dimensions) and _has(id_, scope, every)
 
 
 def _has(id_: str, scope: Scope, every: Interval | None) -> bool:

@@ -11,12 +11,13 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from clickhouse_connect.driver.client import Client
 from rich.text import Text
 
-from cli.arguments import moment
+from cli.arguments import MOMENT, Zone, moment, said
 from cli.commands.simulate import progress
 from cli.console import out, table
 from cli.settings import settings
@@ -25,6 +26,7 @@ from dashboards.alerts.replay import Evaluated, Firing, Labelled, matched, read,
 from dashboards.alerts.rule import Shown
 from dashboards.alerts.rules import RULES
 from dashboards.files import FOLDER
+from kpis.scope import zone
 from models.counting import counted
 from models.errors import SettingsError
 from storage.connection import connect
@@ -73,8 +75,11 @@ def list_() -> None:
 
 @app.command()
 def backtest(
-    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601; the last day if not given")] = "",
-    end: Annotated[str, typer.Option("--to", help="Up to this time; now if not given")] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar=MOMENT, help="From this time on, ISO-8601; the last day if not given")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time; now if not given")] = "",
+    time_zone: Zone = "UTC",
     every: Annotated[int, typer.Option(min=1, help="Minutes between evaluations; Grafana evaluates every minute")] = 5,
     truth: Annotated[Path | None, typer.Option(help="Labelled incidents, from romashka simulate --truth")] = None,
     rules: Annotated[Path, typer.Option(help="The generated rule file")] = FOLDER / files.FILE,
@@ -84,10 +89,13 @@ def backtest(
 
     Example: `romashka alerts backtest --from 2026-11-20 --truth truth.json`
     """
-    until = moment("--to", end) if end else datetime.now(UTC)
-    since = moment("--from", start) if start else until - timedelta(days=1)
+    until = moment("--to", end, time_zone) if end else datetime.now(UTC)
+    since = moment("--from", start, time_zone) if start else until - timedelta(days=1)
+    clocks = zone(time_zone)
     if since >= until:
-        raise SettingsError(f"the range is empty: --to {until} is not after --from {since}")
+        raise SettingsError(
+            f"the range is empty: --to {said(until, time_zone)} is not after --from {said(since, time_zone)}"
+        )
     known = read(_text(rules, "run 'romashka dashboards' to write it"))
     incidents = [] if truth is None else read_truth(_text(truth, "'romashka simulate --truth FILE' writes one"))
     incidents = [one for one in incidents if one.start < until and one.end > since]
@@ -96,7 +104,7 @@ def backtest(
     if format_ is Format.JSON:
         out.print_json(json.dumps(_as_json(fired, incidents), default=str))
         return
-    _print(fired, incidents, labelled=truth is not None)
+    _print(fired, incidents, clocks, labelled=truth is not None)
 
 
 def run_all(
@@ -128,10 +136,10 @@ def run_all(
     return sorted(fired, key=lambda one: one.began)
 
 
-def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], *, labelled: bool) -> None:
+def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], clocks: ZoneInfo, *, labelled: bool) -> None:
     rows = [
         (
-            f"{one.began:%m-%d %H:%M}",
+            f"{one.began.astimezone(clocks):%m-%d %H:%M}",
             "still" if one.ended is None else f"{(one.ended - one.began).total_seconds() / 60:.0f} min",
             one.title,
             _whom(one),
@@ -140,7 +148,11 @@ def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], *, labelled: 
         for one in fired
     ]
     if rows:
-        out.print(table("Would have fired", ("when", "for", "rule", "about", "worst"), rows, right=("for", "worst")))
+        out.print(
+            table(
+                f"Would have fired ({clocks})", ("when", "for", "rule", "about", "worst"), rows, right=("for", "worst")
+            )
+        )
     else:
         out.print("No rule would have fired in this range.")
     if not labelled:
@@ -150,13 +162,15 @@ def _print(fired: Sequence[Firing], incidents: Sequence[Labelled], *, labelled: 
         (
             one.kind,
             one.provider,
-            f"{one.start:%m-%d %H:%M}",
+            f"{one.start.astimezone(clocks):%m-%d %H:%M}",
             f"{(min(alert.began for alert in alerts) - one.start).total_seconds() / 60:.0f} min" if alerts else "-",
             ", ".join(sorted({alert.title for alert in alerts})) or Text("not alerted", style="red"),
         )
         for one, alerts in judged
     ]
-    out.print(table("Labelled incidents", ("incident", "provider", "began", "alert after", "by"), shown, right=()))
+    out.print(
+        table(f"Labelled incidents ({clocks})", ("incident", "provider", "began", "alert after", "by"), shown, right=())
+    )
     false = unexplained(fired, incidents)
     out.print(
         f"{sum(1 for _, alerts in judged if alerts)} of {counted(len(judged), 'incident')} alerted; "

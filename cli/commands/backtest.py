@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, TextIO
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cli import console
-from cli.arguments import moment, tenant_id
+from cli.arguments import MOMENT, Zone, moment, said, tenant_id
 from cli.backtest_series import Series, counts, history, parsed_moment, values
 from cli.console import table
 from cli.series_csv import CsvRows, parsed_interval
@@ -23,6 +24,7 @@ from cli.series_labels import LabelColumn, read_incidents
 from cli.series_times import checked_format
 from cli.settings import settings
 from detectors.series.backtest import THRESHOLD, Backtest, Episode, Incident, Quality
+from kpis.scope import zone
 from models.counting import agreeing, counted
 from models.errors import SettingsError
 from storage.clickhouse_detectors import ClickHouseDetectors
@@ -59,8 +61,11 @@ def run(
     out: Annotated[str, typer.Option(help="Write the scored rows here; - is standard output")] = "",
     tenant: Annotated[str, typer.Option(help="Instead of FILE: the stored history of this tenant (its user_id)")] = "",
     provider: Annotated[str, typer.Option(help="... and this integration, minute by minute")] = "",
-    start: Annotated[str, typer.Option("--from", help="... from this time on; 14 days before --to if not given")] = "",
-    end: Annotated[str, typer.Option("--to", help="... up to this time; now if not given")] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar=MOMENT, help="... from this time on; 14 days before --to if not given")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="... up to this time; now if not given")] = "",
+    time_zone: Zone = "UTC",
 ) -> None:
     """Run a detector over a series, as it would have judged it live, and show what it finds.
 
@@ -76,12 +81,12 @@ def run(
     Example: `romashka backtest --tenant 6f1c… --provider hubspot --from 2026-11-01 --to 2026-11-15`
     """
     printer = console.err if out == "-" else console.out
-    format_ = checked_format(time_format, day_first=day_first, decimal=decimal)
+    format_ = checked_format(time_format, day_first=day_first, decimal=decimal, time_zone=time_zone)
     incidents: list[Incident] | None = None
     if file is None:
         if not (tenant and provider):
             raise SettingsError("give a CSV file, or --tenant and --provider for what is stored")
-        series = _stored(tenant, provider, start, end)
+        series = _stored(tenant, provider, start, end, time_zone)
         if labels:
             incidents = read_incidents(labels, format_, encoding, None)
         test, _ = _judge(series, None, out, lambda: 0, None)
@@ -98,7 +103,7 @@ def run(
         if labelled is not None:
             incidents = [*(incidents or []), *labelled]
         _check(test, file)
-    _show(printer, test, incidents, out)
+    _show(printer, test, incidents, out, zone(time_zone))
 
 
 def _from_file(
@@ -124,17 +129,18 @@ def _from_file(
     raise SettingsError(f"--value or --count is missing: name a column, one of {', '.join(source.columns)}")
 
 
-def _stored(tenant: str, provider: str, start: str, end: str) -> Series:
-    until = moment("--to", end) if end else datetime.now(UTC).replace(second=0, microsecond=0)
-    since = moment("--from", start) if start else until - timedelta(days=_HISTORY_DAYS)
+def _stored(tenant: str, provider: str, start: str, end: str, time_zone: str) -> Series:
+    until = moment("--to", end, time_zone) if end else datetime.now(UTC).replace(second=0, microsecond=0)
+    since = moment("--from", start, time_zone) if start else until - timedelta(days=_HISTORY_DAYS)
+    first, limit = said(since, time_zone), said(until, time_zone)
     if until <= since:
-        raise SettingsError(f"the range is empty: --to {until} is not after --from {since}")
+        raise SettingsError(f"the range is empty: --to {limit} is not after --from {first}")
     series = (tenant_id("--tenant", tenant).bytes, provider)
     found = ClickHouseDetectors(settings().clickhouse).history([series], since, until).minutes.get(series)
     if not found:
         raise SettingsError(
-            f"no queries of tenant {tenant} to {provider} are stored between {since:%Y-%m-%d %H:%M} and "
-            f"{until:%Y-%m-%d %H:%M} UTC; check --tenant, --provider, --from and --to"
+            f"no queries of tenant {tenant} to {provider} are stored between {first} and {limit}; "
+            "check --tenant, --provider, --from and --to"
         )
     return history(dict(found), until)
 
@@ -212,8 +218,8 @@ def _check(test: Backtest, file: str) -> None:
         )
 
 
-def _show(printer: Console, test: Backtest, incidents: Sequence[Incident] | None, out: str) -> None:
-    printer.print(_episodes(test.episodes) if test.episodes else "no anomalies")
+def _show(printer: Console, test: Backtest, incidents: Sequence[Incident] | None, out: str, clocks: ZoneInfo) -> None:
+    printer.print(_episodes(test.episodes, clocks) if test.episodes else "no anomalies")
     if len(test.episodes) > _SHOWN_EPISODES:
         printer.print(f"... and {len(test.episodes) - _SHOWN_EPISODES} more")
     printer.print(
@@ -227,7 +233,7 @@ def _show(printer: Console, test: Backtest, incidents: Sequence[Incident] | None
         printer.print(_quality(test.quality(incidents)))
 
 
-def _episodes(episodes: Sequence[Episode]) -> Any:
+def _episodes(episodes: Sequence[Episode], clocks: ZoneInfo) -> Any:
     rows = []
     for episode in episodes[:_SHOWN_EPISODES]:
         seen = episode.worst
@@ -235,14 +241,14 @@ def _episodes(episodes: Sequence[Episode]) -> Any:
         rows.append(
             (
                 episode.number,
-                f"{parsed_moment(episode.start):%Y-%m-%d %H:%M:%S}",
-                f"{parsed_moment(episode.end):%Y-%m-%d %H:%M:%S}",
+                f"{parsed_moment(episode.start, clocks):%Y-%m-%d %H:%M:%S}",
+                f"{parsed_moment(episode.end, clocks):%Y-%m-%d %H:%M:%S}",
                 seen.channel.replace("_", " ") if seen else "",
                 f"{seen.observed:.5g}{unit}" if seen else "",
                 f"{seen.expected:.5g} ({seen.lower:.5g} to {seen.upper:.5g}){unit}" if seen else "",
             )
         )
-    return table("Episodes (UTC)", ("#", "start", "end", "what", "seen", "expected"), rows, right=("#",))
+    return table(f"Episodes ({clocks})", ("#", "start", "end", "what", "seen", "expected"), rows, right=("#",))
 
 
 def _quality(found: Quality) -> Any:

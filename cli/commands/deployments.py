@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
 
-from cli.arguments import After, Limit, after, moment, say_next, tenant_id
+from cli.arguments import MOMENT, After, Limit, Zone, after, moment, said, say_next, tenant_id
 from cli.console import out, table
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
 from storage.connection import connect
-from storage.deployments import NEWEST, Deployment, deployments, note
+from storage.deployments import KEPT, NEWEST, Deployment, deployments, note
+
+# A mark may be of what is planned.
+_AHEAD: Final = timedelta(days=366)
 
 app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)
 
@@ -23,8 +26,12 @@ app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_
 def add(
     service: Annotated[str, typer.Argument(help="What was deployed, for example assistant")],
     version: Annotated[str, typer.Argument(help="Which version of it")],
-    at: Annotated[str, typer.Option("--at", help="When, ISO-8601; now if not given")] = "",
+    at: Annotated[
+        str,
+        typer.Option("--at", metavar=MOMENT, help="When, ISO-8601; without an offset in --time-zone; now if not given"),
+    ] = "",
     tenant: Annotated[str, typer.Option(help="For this tenant only (its user_id); for all if not given")] = "",
+    time_zone: Zone = "UTC",
 ) -> None:
     """Note a deployment; call it at the end of yours. Noting the same twice is one mark.
 
@@ -34,10 +41,14 @@ def add(
         if not text.strip():
             raise SettingsError(f"{name} is empty; expected a name, for example assistant or 2.14.0")
     whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS_ID
-    deployed = Deployment(service, version, moment("--at", at) if at else datetime.now(UTC), whose)
+    now = datetime.now(UTC)
+    when = moment("--at", at, time_zone) if at else now
+    if not KEPT >= now - when >= -_AHEAD:
+        raise SettingsError(f"--at is '{at}'; expected a time of the last {KEPT.days} days, or at most a year ahead")
+    deployed = Deployment(service, version, when, whose)
     with connect(settings().clickhouse) as client:
         note(client, deployed)
-    out.print(f"noted: {service} {version} at {deployed.deployed_at:%Y-%m-%d %H:%M} UTC", highlight=False)
+    out.print(f"noted: {service} {version} at {said(when, time_zone)}", highlight=False)
 
 
 @app.command("list")

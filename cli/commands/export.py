@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.arguments import tenant_id, time_range
+from cli.arguments import MOMENT, Zone, tenant_id, time_range
 from cli.command_audit import audited
 from cli.console import err, styled
 from cli.settings import settings
@@ -42,17 +42,22 @@ def run(
     tenant: Annotated[str, typer.Option(help="Whose data: a user_id, or 'all' for every tenant")],
     target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="File to write; - for standard output")],
     start: Annotated[
-        str, typer.Option("--from", help="From this time on, ISO-8601, or a day. Default: 30 days before --to")
+        str,
+        typer.Option(
+            "--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day. Default: 30 days before --to"
+        ),
     ] = "",
     range_: Annotated[
         str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
     ] = "",
-    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")] = "",
+    end: Annotated[
+        str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it. Default: now")
+    ] = "",
     provider: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     format_: Annotated[ExportFormat | None, typer.Option("--format", help="csv, or what --out ends in")] = None,
     by: Annotated[list[str] | None, typer.Option(help="Split a key figure by this; may be given again")] = None,
     every: Annotated[Interval | None, typer.Option(help="Make a key figure a time series in such steps")] = None,
-    time_zone: Annotated[str, typer.Option(help="On whose clocks ranges and steps are")] = "UTC",
+    time_zone: Zone = "UTC",
     for_: Annotated[
         For, typer.Option("--for", help="CSV for programs, or for Excel: byte order mark, UTC times")
     ] = For.PROGRAMS,

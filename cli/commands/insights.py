@@ -13,7 +13,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.arguments import After, Limit, after, moment_or_span, say_next, tenant_id
+from cli.arguments import MOMENT, After, Limit, Zone, after, moment_or_span, say_next, tenant_id
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -50,8 +50,10 @@ def list_(
     tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
     is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over")] = False,
     type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
-    since: Annotated[str, typer.Option(help="Going on since then: ISO-8601, a day, 24h, 7d, 1M or last-week")] = "7d",
-    time_zone: Annotated[str, typer.Option(help="On whose clocks --since is, for example Europe/Berlin")] = "UTC",
+    since: Annotated[
+        str, typer.Option(metavar=MOMENT, help="Going on since then: ISO-8601, a day, 24h, 7d, 1M or last-week")
+    ] = "7d",
+    time_zone: Zone = "UTC",
     limit: Limit = 10_000,
     after_: After = "",
     format_: Printed = Format.TABLE,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cli.arguments import tenant_id, time_range
+from cli.arguments import MOMENT, Zone, tenant_id, time_range
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.freshness import say_if_behind
@@ -57,16 +57,16 @@ Channel = Annotated[str, typer.Option(help="Only this channel")]
 Country = Annotated[str, typer.Option(help="Only this country")]
 Segment = Annotated[str, typer.Option(help="Only this customer segment")]
 Start = Annotated[
-    str, typer.Option("--from", help="From this time on, ISO-8601, or a day; without an offset in --time-zone")
+    str,
+    typer.Option(
+        "--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day; without an offset in --time-zone"
+    ),
 ]
-End = Annotated[str, typer.Option("--to", help="Up to this time, not including it. Default: now")]
+End = Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it. Default: now")]
 Range = Annotated[
     str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ... [30d]")
 ]
 By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
-Zone = Annotated[
-    str, typer.Option("--time-zone", help="On whose clocks ranges and steps are, for example Europe/Berlin")
-]
 
 
 @app.command("list")

@@ -12,8 +12,8 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import tenant_id, time_range
-from cli.commands.kpi import Range, Zone, app, shown_range
+from cli.arguments import MOMENT, Zone, tenant_id, time_range
+from cli.commands.kpi import Range, app, shown_range
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.freshness import say_if_behind
@@ -31,8 +31,8 @@ from storage.reading import query_rows
 def analyse(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
     tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
-    start: Annotated[str, typer.Option("--from", help="From this time on, ISO-8601, or a day")] = "",
-    end: Annotated[str, typer.Option("--to", help="Up to this time, not including it")] = "",
+    start: Annotated[str, typer.Option("--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day")] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it")] = "",
     range_: Range = "",
     provider: Annotated[str, typer.Option(help="Only conversations with this integration; whose fault it was")] = "",
     channel: Annotated[str, typer.Option(help="Only this channel")] = "",
@@ -48,11 +48,11 @@ def analyse(
     """
     analysis = get(name)
     now = datetime.now(UTC)
+    first, limit = time_range(start, end, range_, time_zone, now)
     with connect(settings().clickhouse) as client:
         if insight:
             scope = _of_insight(client, insight, now)
         else:
-            first, limit = time_range(start, end, range_, time_zone, now)
             scope = Scope(first, limit, _who(tenant), provider=provider or None)
         scope = replace(
             scope,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import After, Limit, after, moment, say_next, tenant_id
+from cli.arguments import MOMENT, After, Limit, Zone, after, moment, say_next, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -40,9 +40,12 @@ def generate(
         str, typer.Option("--range", help="Range up to --to (24h, 30d, 1M, 1Q, 1y) or last-week, last-month, ...")
     ] = "30d",
     end: Annotated[
-        str, typer.Option("--to", help="End of the range, ISO-8601, or a day of --time-zone; now if not given")
+        str,
+        typer.Option(
+            "--to", metavar=MOMENT, help="End of the range, ISO-8601, or a day of --time-zone; now if not given"
+        ),
     ] = "",
-    time_zone: Annotated[str, typer.Option(help="Zone of days and times, for example Europe/Berlin")] = "UTC",
+    time_zone: Zone = "UTC",
     integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
     name: Annotated[str, typer.Option(help="Its title")] = "",
     summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import After, Limit, after, say_next, tenant_id
+from cli.arguments import After, Limit, Zone, after, say_next, tenant_id
 from cli.command_audit import audited
 from cli.console import err, out, styled, table
 from cli.formats import Format, Printed, print_rows
@@ -49,7 +49,7 @@ def add(
     ],
     type_: Annotated[ReportType, typer.Option("--type", help="What it is about")] = ReportType.EXECUTIVE,
     format_: Annotated[ReportFormat, typer.Option("--format", help="What file it is")] = ReportFormat.PDF,
-    time_zone: Annotated[str, typer.Option(help="On whose clocks, for example Europe/Berlin")] = "UTC",
+    time_zone: Zone = "UTC",
     covers: Annotated[
         str, typer.Option("--range", help="What each report covers: 24h, 7d, 1M, 1Q, 1y, or last-week, last-month, ...")
     ] = "7d",

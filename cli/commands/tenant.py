@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import day, tenant_id
+from cli.arguments import DAY, day, tenant_id
 from cli.console import out, table
 from cli.formats import Format, Printed, print_rows
 from cli.settings import settings
@@ -60,7 +60,7 @@ def set_(
     tenant: Tenant,
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(SETTINGS)}")],
     value: Annotated[str, typer.Argument(help="For example 6.50")],
-    start: Annotated[str, typer.Option("--from", help="From this day on (UTC), for example 2026-01-01")],
+    start: Annotated[str, typer.Option("--from", metavar=DAY, help="From this day on (UTC), for example 2026-01-01")],
     provider: Annotated[str, typer.Option(help="For this integration only; for integration_cost_per_month")] = "",
 ) -> None:
     """Set a value from a day on; days before keep the value that they had.
@@ -95,7 +95,7 @@ def list_(tenant: Tenant, format_: Printed = Format.TABLE) -> None:
 @settings_app.command()
 def show(
     tenant: Tenant,
-    on: Annotated[str, typer.Option("--on", help="On this day (UTC); today if not given")] = "",
+    on: Annotated[str, typer.Option("--on", metavar=DAY, help="On this day (UTC); today if not given")] = "",
     format_: Printed = Format.TABLE,
 ) -> None:
     """Show what is in force on a day, and what is not set.

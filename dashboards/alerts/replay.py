@@ -81,8 +81,8 @@ def read_truth(text: str) -> list[Labelled]:
                 one["kind"],
                 one["provider"],
                 one["tenant"] or "",
-                datetime.fromisoformat(one["start"]),
-                datetime.fromisoformat(one["end"]),
+                _aware(one["start"]),
+                _aware(one["end"]),
             )
             for one in json.loads(text)["incidents"]
         ]
@@ -90,6 +90,13 @@ def read_truth(text: str) -> list[Labelled]:
         raise SettingsError(
             "this is not a ground truth: expected the JSON that 'romashka simulate --truth FILE' writes"
         ) from error
+
+
+def _aware(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return moment
 
 
 def replay(rule: Evaluated, start: datetime, end: datetime, every: timedelta, ask: AskAt) -> list[Firing]:

@@ -43,3 +43,15 @@ def test_a_deployment_without_a_name_or_of_no_tenant_is_a_clear_error() -> None:
         romashka("add", " ", "1")
     with pytest.raises(SettingsError, match="--tenant is 'nobody'; expected a UUID"):
         romashka("add", "assistant", "1", "--tenant", "nobody")
+
+
+def test_when_is_on_the_clocks_of_the_zone_and_no_longer_ago_than_marks_are_kept(database: ClickHouseAddress) -> None:
+    day = (AT - timedelta(days=2)).date()
+    printed = romashka("add", "assistant", "1", "--at", f"{day}T08:00", "--time-zone", "Asia/Kathmandu")
+    assert f"{day} 08:00 Asia/Kathmandu" in printed
+    with connect(database) as client:
+        (noted,) = stored(client, AT - timedelta(days=9)).rows
+    assert noted.deployed_at == datetime(day.year, day.month, day.day, 2, 15, tzinfo=UTC)
+    for wrong in (AT - timedelta(days=401), AT + timedelta(days=367)):
+        with pytest.raises(SettingsError, match="of the last 400 days, or at most a year ahead"):
+            romashka("add", "assistant", "1", "--at", wrong.isoformat())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,20 @@ def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any
 
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= known
+
+
+def test_every_address_that_takes_a_time_takes_the_zone_of_its_clocks(document: dict[str, Any]) -> None:
+    taking = 0
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            parameters = {one["name"]: json.dumps(one["schema"]) for one in operation.get("parameters", [])}
+            if any('"date-time"' in schema or '"date"' in schema for schema in parameters.values()):
+                taking += 1
+                assert "time_zone" in parameters, path
+            assert not {"from", "to", "since", "until", "at", "before"} & {
+                name for name, schema in parameters.items() if '"date-time"' not in schema
+            }, path
+    assert taking >= 4
 
 
 @pytest.mark.parametrize("url", ["http://login.example.com/keys", "file:///etc/passwd", "ftp://127.0.0.1/keys", "keys"])

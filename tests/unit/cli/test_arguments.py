@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.arguments import moment, moment_or_span, tenant_id, time_range
+from cli.arguments import day, moment, moment_or_span, tenant_id, time_range
 from models.errors import SettingsError
 from tests.examples.events import NOW
 from tests.examples.insights import STARTED
@@ -14,7 +14,7 @@ from tests.examples.insights import STARTED
 
 @pytest.mark.parametrize(("text", "ago"), [("90m", 90), ("24h", 24 * 60), ("7d", 7 * 24 * 60)])
 def test_a_span_is_counted_back_from_now(text: str, ago: int) -> None:
-    assert moment_or_span("--since", text, NOW) == NOW - timedelta(minutes=ago)
+    assert moment_or_span("--since", text, NOW, "UTC") == NOW - timedelta(minutes=ago)
 
 
 @pytest.mark.parametrize("text", ["0" * 32, "00000000-0000-0000-0000-000000000000", "F" * 32])
@@ -24,7 +24,7 @@ def test_a_tenant_of_zeros_or_f_is_none(text: str) -> None:
 
 
 def test_a_moment_is_taken_with_its_offset() -> None:
-    assert moment_or_span("--since", "2026-01-15T12:00+01:00", NOW) == STARTED
+    assert moment_or_span("--since", "2026-01-15T12:00+01:00", NOW, "Asia/Tokyo") == STARTED
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_moment_is_taken_with_its_offset() -> None:
 )
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SettingsError, match=r"--since is .* for example 90m, 24h, 7d or 1M"):
-        moment_or_span("--since", text, NOW)
+        moment_or_span("--since", text, NOW, "UTC")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,17 @@ def test_a_beginning_and_a_length_are_not_both_given() -> None:
         time_range("2026-01-01", "", "7d", "UTC", NOW)
 
 
-@pytest.mark.parametrize(("text", "zone"), [("0001-01-01", "Asia/Tokyo"), ("9999-12-31T23:59", "America/Anchorage")])
-def test_a_moment_outside_any_calendar_is_refused_in_words(text: str, zone: str) -> None:
-    with pytest.raises(SettingsError, match="before or after any calendar"):
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("0001-01-01", "Asia/Tokyo"),
+        ("9999-12-31T23:59", "America/Anchorage"),
+        ("1999-12-31", "UTC"),
+        ("2100-01-01T00:00Z", "UTC"),
+    ],
+)
+def test_a_moment_of_no_event_is_refused_in_words(text: str, zone: str) -> None:
+    with pytest.raises(SettingsError, match=r"--from: .* the years 2000 to 2099"):
         moment("--from", text, zone)
+    with pytest.raises(SettingsError, match="the years 2000 to 2099"):
+        day("--from", text[:10])

@@ -167,3 +167,53 @@ def test_any_text_is_a_time_or_refused(text: str, day_first: bool) -> None:
     except ValueError:
         return
     assert isinstance(datetime.fromtimestamp(found, UTC), datetime)
+
+
+def in_zone(texts: list[str], name: str, pattern: str = "", *, day_first: bool = False) -> list[str]:
+    reader = TimeReader(checked_format(pattern, day_first=day_first, decimal="", time_zone=name))
+    return [f"{datetime.fromtimestamp(reader.read(text), UTC):%m-%d %H:%M}" for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("2026-01-05 14:15", ""),
+        ("202601051415", ""),
+        ("5.1.2026 14:15", ""),
+        ("05/01/2026 14:15", "%d/%m/%Y %H:%M"),
+        ("46027.59375", "excel"),
+        ("2026-01-05 08:30 UTC", ""),
+        ("2026-01-05T09:30+01:00", ""),
+        ("1767601800", ""),
+    ],
+)
+def test_a_time_without_an_offset_is_on_the_clocks_of_the_zone(text: str, pattern: str) -> None:
+    assert in_zone([text], "Asia/Kathmandu", pattern, day_first=not pattern) == ["01-05 08:30"]
+
+
+def test_an_hour_that_the_clocks_have_twice_is_read_in_the_order_of_the_rows() -> None:
+    twice = ["2026-10-25 01:30", "2026-10-25 02:30", "2026-10-25 02:30", "2026-10-25 03:30"]
+    assert in_zone(twice, "Europe/Berlin") == ["10-24 23:30", "10-25 00:30", "10-25 01:30", "10-25 02:30"]
+    by_quarter = [f"2026-04-05 01:{minute}" for minute in ("15", "30", "45")]  # half an hour twice, on Lord Howe
+    assert in_zone([*by_quarter, *by_quarter[1:], "2026-04-05 02:00"], "Australia/Lord_Howe") == [
+        "04-04 14:15",
+        "04-04 14:30",
+        "04-04 14:45",
+        "04-04 15:00",
+        "04-04 15:15",
+        "04-04 15:30",
+    ]
+
+
+def test_an_hour_that_the_clocks_skip_is_where_they_went_on() -> None:
+    assert in_zone(["2026-03-29 01:59", "2026-03-29 02:30", "2026-03-29 03:30"], "Europe/Berlin") == [
+        "03-29 00:59",
+        "03-29 01:30",
+        "03-29 01:30",
+    ]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31 23:59", "9999-12-31T23:59-12:00"])
+def test_a_time_that_no_clock_can_show_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time"):
+        in_zone([text], "America/Anchorage")

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -221,3 +222,29 @@ def test_stored_minutes_without_a_query_are_minutes_with_none() -> None:
     ]
     assert [row.time - START.timestamp() for row in rows] == [0.0, 60.0, 120.0, 180.0, 240.0]
     assert rows[3].x["log_latency_squares"] == counts.log_latency_squares
+
+
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 23, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 3, tzinfo=UTC)),
+        ("Asia/Kathmandu", datetime(2026, 10, 1, tzinfo=UTC)),
+    ],
+)
+def test_times_without_an_offset_are_on_the_clocks_of_the_zone_over_their_change(
+    tmp_path: Path, zone: str, start: datetime
+) -> None:
+    """Quarter hours as a local clock shows them, over a night when it is set back: none is late."""
+    clock, at = ZoneInfo(zone), [start + n * timedelta(minutes=15) for n in range(385)]
+    rows = [(f"{one.astimezone(clock):%Y-%m-%d %H:%M}", value) for one, value in zip(at, values(385), strict=True)]
+    result = run(write(tmp_path / "local.csv", "time,value", rows), "--value", "value", "--time-zone", zone)
+    assert result.exit_code == 0, result.output
+    assert "not judged" not in result.output
+    assert "over 4.0 days" in result.output
+    assert f"Episodes ({zone})" in result.output
+    assert f"{at[300].astimezone(clock):%Y-%m-%d %H:%M:%S}" in result.output
+
+
+def test_a_zone_that_does_not_exist_is_refused(cpu: Path) -> None:
+    assert "no time zone 'Mars/Base'" in complaint(cpu, "--value", "value", "--time-zone", "Mars/Base")
