@@ -1,4 +1,4 @@
-"""What is kept of a message that is not a valid event."""
+"""A rejected message as it is stored and published."""
 
 from __future__ import annotations
 

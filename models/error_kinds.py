@@ -1,4 +1,4 @@
-"""What the words mean that connectors use for the kind of an error: an open list."""
+"""Maps the error words of connectors to error kinds; the list is open."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ _KINDS: Final = {squashed(word): kind for kind, words in _WORDS.items() for word
 
 
 def error_kind_of(word: str) -> str:
-    """Return the kind that a word means; a word that this list does not have stays as it is, shown by its name."""
+    """Return the error kind of a word; a word that is not in the list is returned unchanged."""
     return _KINDS.get(squashed(word), word)

@@ -1,17 +1,17 @@
 """The exception tree.
 
-RomashkaError                 anything this system raises on purpose; its message is meant for people
-├── SettingsError             something that was given is missing or wrong
+RomashkaError                 any expected error; its message is meant for people
+├── SettingsError             an input is missing or wrong
 │   ├── ConfigurationError    a setting of the installation
 │   └── InvalidRequest        a value in a request: names the field and what was expected
 ├── DecryptionFailed          sealed bytes do not open with the keys that are set
 ├── Unreachable               a server did not answer
-│   └── SinkUnavailable       ClickHouse did not take a batch this time; the same batch is tried again
+│   └── SinkUnavailable       ClickHouse did not accept a batch now; the same batch is retried
 ├── PortInUse                 the embedded stack was asked for a port that is taken
-├── SchemaMismatch            the database is not at the version this program needs
-├── SinkRejected              ClickHouse answered, and will never take this batch
+├── SchemaMismatch            the database does not have the schema version this program needs
+├── SinkRejected              ClickHouse rejects a batch for a permanent reason
 ├── StateRefused              a detector's saved state is torn, corrupt, unsigned or of another format
-├── DlqLimitExceeded          nearly everything that arrives is rejected: stop rather than drain the topic
+├── DlqLimitExceeded          too large a share of messages is rejected: the worker stops
 └── EventRejected             one message is not a valid event; it becomes a dead letter
 """
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 
 class RomashkaError(Exception):
-    """Base of every error raised on purpose: says what happened and what to do next."""
+    """Base class of every expected error: the message says what happened and what to do next."""
 
 
 class SettingsError(RomashkaError):
@@ -27,7 +27,7 @@ class SettingsError(RomashkaError):
 
 
 class ConfigurationError(SettingsError):
-    """A setting of the installation is missing, wrong, or does not fit the others; says what to do."""
+    """A setting of the installation is missing, invalid, or conflicts with another one; says what to do."""
 
 
 class InvalidRequest(SettingsError):
@@ -36,9 +36,9 @@ class InvalidRequest(SettingsError):
     Parameters
     ----------
     field
-        Its name as the API has it, for example ``time_zone``; the command line shows its option instead.
+        The API's name of the field, for example ``time_zone``; the command line shows its option instead.
     message
-        What it is and what was expected.
+        The value that was given and what was expected.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -48,7 +48,7 @@ class InvalidRequest(SettingsError):
 
 
 class DecryptionFailed(RomashkaError):
-    """Sealed bytes do not open: another key sealed them, or they were changed."""
+    """Encrypted bytes cannot be decrypted: wrong key, or the bytes were changed."""
 
 
 class Unreachable(RomashkaError):
@@ -56,27 +56,27 @@ class Unreachable(RomashkaError):
 
 
 class SinkUnavailable(Unreachable):
-    """ClickHouse could not take a batch now; trying the identical batch again is safe and right."""
+    """ClickHouse could not accept a batch now; retrying the identical batch is safe."""
 
 
 class PortInUse(RomashkaError):
-    """A port the embedded stack was told to listen on is taken; names the port and the option."""
+    """A port of the embedded stack is already in use; names the port and the option."""
 
 
 class SchemaMismatch(RomashkaError):
-    """The live schema is not the one this program was built for; says which migrations are missing."""
+    """The live schema differs from the one this program needs; names the missing migrations."""
 
 
 class SinkRejected(RomashkaError):
-    """ClickHouse refuses a batch for a reason that time does not cure (a wrong schema, no permission)."""
+    """ClickHouse rejects a batch for a permanent reason (wrong schema, no permission)."""
 
 
 class StateRefused(RomashkaError):
-    """A detector's saved state cannot be trusted: torn, corrupt, signed with another secret, or of another format."""
+    """A detector's saved state cannot be used: truncated, corrupt, signed with another secret, or of another format."""
 
 
 class DlqLimitExceeded(RomashkaError):
-    """So many messages are rejected that the producers, or this program, must be at fault."""
+    """The share of rejected messages is so high that the producers, or this program, must be at fault."""
 
 
 class EventRejected(RomashkaError):
@@ -85,7 +85,7 @@ class EventRejected(RomashkaError):
     Parameters
     ----------
     stage
-        Where it failed: one of ``models.dead_letters.STAGES``.
+        The stage that rejected it: one of ``models.dead_letters.STAGES``.
     reason
         A short code that metrics count by, for example ``out_of_range``.
     detail

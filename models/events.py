@@ -1,7 +1,7 @@
 """The four events that producers publish, as validated dictionaries.
 
-They are ``TypedDict`` rather than classes because the hot path turns them into columns at once: a dictionary is what
-it takes columns from, and no object is built to be taken apart again (docs/adr/0002-decoding.md).
+They are ``TypedDict`` rather than classes because the hot path turns them into columns at once; building an object for
+each event would only cost time (docs/adr/0002-decoding.md).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from models.fields import (
 
 MAX_EVENT_BYTES: Final = 64 * 1024
 
-# Strict: "true" is not true and 1.0 is not 1. Unknown fields are kept aside so that they can be counted.
+# Strict: "true" is not true and 1.0 is not 1. Unknown fields are kept separately and counted.
 _CONTRACT: Final = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 _Providers = Annotated[list[Provider], Field(max_length=64, description="At most 64 integrations")]
@@ -44,7 +44,7 @@ _Labels = Annotated[list[Label], Field(max_length=256, description="At most 256 
 
 
 class Event(TypedDict, total=False):
-    """What every event carries."""
+    """Fields common to all events."""
 
     event_id: Required[EventId]
     user_id: Required[TenantId]
@@ -121,5 +121,5 @@ class IntelligenceEvent(Event, total=False):
     conversion_probability: Ratio | None
 
 
-# What any of the four looks like to code that does not care which one it is.
+# Any of the four events.
 AnyEvent = dict[str, Any]

@@ -1,4 +1,4 @@
-"""The kinds of value that events are made of, each with its range."""
+"""The field types of events, each with its range."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pydantic_core import PydanticCustomError
 
 MAX_INT32: Final = 2**31 - 1
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-# Later is a mistake, and what an offset carries past the year 9999 could not be stored.
+# A later time is a mistake; one that its offset moves past the year 9999 could not be stored.
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-# Text that becomes a label in dashboards: short, and free of control characters (C0 and C1), which would break a legend
-# or a CSV and steer a terminal.
+# Text that becomes a label in dashboards: short, without control characters (C0 and C1), which would break legends and
+# CSV files and control a terminal.
 LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"
 
-# Something that can be seen: neither a space of any kind, nor a character of no width, nor a control character.
+# A visible character: no white space, no zero-width character, no control character.
 VISIBLE: Final = r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 JOB_ID_PATTERN: Final = rf"^[^\x00-\x1f\x7f-\x9f]*{VISIBLE}[^\x00-\x1f\x7f-\x9f]*$"
 
-# The nil and the max UUID (RFC 9562) are what a program sends that has no id. As ids they would make one tenant,
-# conversation or event of many; and in our tables nil stands for all tenants.
+# Programs without an id send the nil or the max UUID (RFC 9562). Accepted as ids, they would merge many tenants,
+# conversations or events into one; in our tables nil stands for all tenants.
 _PLACEHOLDERS: Final = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
-# The same for JSON Schema: some digit is neither 0 nor f, or there are both.
+# The same for JSON Schema: a digit is neither 0 nor f, or both occur.
 _ID_PATTERN: Final = r"[1-9a-eA-E]|0.*[fF]|[fF].*0"
 
 

@@ -23,13 +23,13 @@ _LOG_GAMMA: Final = math.log(GAMMA)
 def buckets_of(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
     """Return the bucket of every value; values are whole and not negative."""
     logs = np.log(np.maximum(values, 1)) / _LOG_GAMMA
-    # GAMMA**i computed back and forth can land a hair above i; without the slack the value moves up a bucket.
+    # log(GAMMA**i) / log(GAMMA) can come out slightly above i; without the slack the value would move up a bucket.
     ceiled = np.ceil(logs - 1e-9).astype(np.int16)
     return np.where(values == 0, np.int16(ZERO_BUCKET), ceiled)
 
 
 def value_of(bucket: int) -> float:
-    """Return the value a bucket stands for."""
+    """Return the value that represents a bucket."""
     return 0.0 if bucket == ZERO_BUCKET else 2.0 * GAMMA**bucket / (GAMMA + 1.0)
 
 

@@ -1,8 +1,8 @@
-"""What detectors find: one insight is one thing a person should know, from its beginning to its end.
+"""Insights: one insight is one finding of a detector, from its start to its end.
 
 An insight keeps its ``id`` and ``started_at`` while it develops and is written again with a newer ``updated_at``; the
-newest row counts. Both follow from what happened, never from when it was computed, so that working through the same
-events again, after a restart or a repeat, writes the same insights.
+newest row counts. Id and times are derived from event times, never from the time of computation, so that processing the
+same events again, after a restart or a repeat, writes the same insights.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ Severity = Literal["info", "warning", "critical"]
 Status = Literal["open", "closed"]
 
 TYPES: Final[tuple[InsightType, ...]] = get_args(InsightType)
-# The tenant of what is about a provider across its tenants.
 TRAINED_KINDS: Final = frozenset({"churn_risk", "likely_upsell"})
-"""Kinds whose confidence is the probability of a trained model; that of others is no chance of anything."""
+"""Kinds whose confidence is the probability of a trained model; the confidence of other kinds is no probability."""
 
 ALL_TENANTS_ID: Final = UUID(int=0)
 
@@ -28,11 +27,10 @@ _NAMESPACE: Final = UUID("6b1f4f0e-0f0b-5c1e-9a53-8d6a0f7f2c11")
 class Insight(NamedTuple):
     """One finding.
 
-    ``kind`` says what it is within its ``insight_type``, for example ``provider_outage`` or ``stale_sync``;
-    ``confidence_score`` is 0 to 1, for a risk its calibrated probability, ``None`` where no model says any.
-    ``predicted_value`` is what the document calls so: the figure that is forecast, in ``unit``. ``observed`` stands
-    against ``expected``, which lies between ``lower`` and ``upper``. ``members`` are the ids of the insights that this
-    one sums up.
+    ``kind`` is the sub-type within ``insight_type``, for example ``provider_outage`` or ``stale_sync``;
+    ``confidence_score`` is 0 to 1: for a risk its calibrated probability, ``None`` where no model states one.
+    ``predicted_value`` is the forecast value in ``unit``. ``observed`` is compared with ``expected``, whose range is
+    ``lower`` to ``upper``. ``members`` are the ids of the insights that this one summarises.
     """
 
     id: UUID
@@ -62,5 +60,8 @@ class Insight(NamedTuple):
 
 
 def insight_id(insight_type: InsightType, user_id: UUID, subject: str, started_at: datetime) -> UUID:
-    """Return the id of what began at a moment at a tenant; ``subject`` is the provider, the customer or the figure."""
+    """Return the id of a finding of a tenant that began at ``started_at``.
+
+    ``subject`` is the provider, customer or figure.
+    """
     return uuid5(_NAMESPACE, f"{insight_type}/{user_id}/{subject}/{started_at.isoformat()}")

@@ -1,4 +1,4 @@
-"""The key of an event's message: which tenant it is of."""
+"""The Kafka key of an event: its tenant."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from uuid import UUID
 
 
 def key_of(tenant: UUID) -> bytes:
-    """Return the key of a tenant's messages: its UUID in lower case with dashes, the only spelling there is."""
+    """Return the key of a tenant's messages: its UUID in lower case with dashes, the only accepted spelling."""
     return str(tenant).encode()

@@ -1,4 +1,4 @@
-"""What happened at one tenant and provider in one minute: what detectors are fed with."""
+"""One minute of one tenant and provider: the input of the detectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Series = tuple[bytes, str]
 
 @dataclass(slots=True)
 class MinuteCounts:
-    """Queries, how many of them failed and of which kind, and the moments of ln(1 + response time in ms)."""
+    """Queries, failures by kind, and the sums of ln(1 + response time in ms) and of its square."""
 
     queries: int = 0
     errors: int = 0
@@ -21,5 +21,5 @@ class MinuteCounts:
 
 
 def place_of(series: Series) -> str:
-    """Return a series in words: what its state is signed for, and what logs call it."""
+    """Return the name of a series, which its state is signed for and which logs show."""
     return f"{UUID(bytes=series[0])}/{series[1]}"

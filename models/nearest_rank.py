@@ -1,4 +1,7 @@
-"""Quantiles by nearest rank as SQL; apart from ``models.histogram``, so that who writes SQL loads no numpy."""
+"""Quantiles by nearest rank as SQL.
+
+Apart from ``models.histogram``, so that modules that build SQL do not import numpy.
+"""
 
 from __future__ import annotations
 

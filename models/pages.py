@@ -1,4 +1,4 @@
-"""Pages of a list that grows while it is read: each begins after the last row of the one before."""
+"""Keyset pagination: each page begins after the last row of the previous one."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from models.errors import SettingsError
 
 Part = datetime | UUID | int | str
 LONGEST_CURSOR: Final = 1_200
-"""Characters that a cursor may have."""
+"""Maximum length of a cursor in characters."""
 PATTERN: Final = r"^[A-Za-z0-9_-]{1,1200}$"
 _WRONG: Final = "expected the cursor that the page before ended with"
 Row = TypeVar("Row")
 
 
 class Page(NamedTuple, Generic[Row]):
-    """Rows of a list, and the cursor of the page after them; ``None`` on the last one."""
+    """Rows of a list and the cursor of the next page; ``None`` on the last page."""
 
     rows: list[Row]
     next: str | None = None
 
 
 def cursor(*parts: Part) -> str:
-    """Return the cursor that stands for a row: the columns that its list is ordered by, times to the millisecond."""
+    """Return the cursor of a row: its sort columns, times to the millisecond."""
     plain = [_plain(part) for part in parts]
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def parts_of(text: str, name: str, *kinds: type[Part]) -> list[Any]:
-    """Return the columns that a cursor stands for.
+    """Return the sort columns of a cursor.
 
     Parameters
     ----------
     name
-        What the cursor was given as; an error names it.
+        The name of the parameter, for errors.
     kinds
-        What each column is.
+        The type of each column.
 
     Raises
     ------
     SettingsError
-        It is no cursor of such a list.
+        It is not a cursor of this list.
     """
     try:
         found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
@@ -59,7 +59,7 @@ def parts_of(text: str, name: str, *kinds: type[Part]) -> list[Any]:
 
 
 def page_of(rows: Sequence[Row], limit: int, mark: Callable[[Row], str]) -> Page[Row]:
-    """Return the page of ``limit`` rows of a list that was asked for one more; ``mark`` returns a row's cursor."""
+    """Return the page of ``limit`` rows from ``limit + 1`` that were read; ``mark`` returns a row's cursor."""
     return Page(list(rows[:limit]), mark(rows[limit - 1]) if len(rows) > limit else None)
 
 

@@ -1,4 +1,4 @@
-"""A question to ClickHouse: what is pure builds one, what has a connection asks it."""
+"""A parametrised SQL statement: pure code builds it, code with a connection runs it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The columns that the stream writes, as Arrow schemas: the one list that inserts, fakes and tests go by.
+"""The columns that the stream writes, as Arrow schemas; inserts, fakes and tests use this list.
 
 Types follow ClickHouse's reading of Arrow: ``binary(16)`` is a UUID, ``decimal128`` a Decimal, a struct of two lists
-the histogram tuple. Label strings that were not given are ``''``; numbers that were not given are null.
+the histogram tuple. A missing label is ``''``; a missing number is null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UUIDS: Final = pa.list_(UUID)
 LABEL: Final = pa.string()
 LABELS: Final = pa.list_(pa.string())
 TIME: Final = pa.timestamp("ms", "UTC")
-# Four decimals as integers underneath: a sum of them is the same in whatever order it is taken.
+# Fixed point with four decimals, so that a sum does not depend on the order.
 SCORE: Final = pa.decimal128(18, 4)
 MONEY: Final = pa.decimal128(18, 2)
 HISTOGRAM: Final = pa.struct([("buckets", pa.list_(pa.int16())), ("counts", pa.list_(pa.uint64()))])
@@ -187,7 +187,7 @@ DETECTOR_STATES: Final = _schema(
 
 KNOWN_TENANTS: Final = _schema([("user_id", UUID), ("first_seen", pa.timestamp("s", "UTC"))])
 
-# Table → what is written to it. Health goes to two: the latest state, and the history behind it.
+# Table → schema of its rows. Health events go to two tables: the latest state and the history.
 WRITTEN: Final[dict[str, pa.Schema]] = {
     "integration_query_metrics": QUERY_METRICS,
     "conversation_outcomes": OUTCOMES,

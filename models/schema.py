@@ -13,7 +13,7 @@ from models.topics import ALL, DEAD_LETTERS, INGEST, INSIGHTS, Topic
 
 VERSION: Final = "1.0.0"
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-# Topic → the contract of its values. Dead letters have none: they are whatever arrived, sealed.
+# Topic → the contract of its values. Dead letters have none: they are the encrypted bytes that arrived.
 _VALUES: Final[dict[Topic, Any]] = {topic: topic.event for topic in INGEST} | {INSIGHTS: InsightMessage}
 _TENANT_KEY: Final = {
     "type": "string",
@@ -40,7 +40,7 @@ def file_name(topic: Topic) -> str:
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document: every topic, its key, its value, and who sends and receives it."""
+    """Return the AsyncAPI 3 document: every topic, its key, its value, its sender and its receiver."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -74,7 +74,7 @@ def _message_name(topic: Topic) -> str:
 
 
 def _action(topic: Topic) -> str:
-    # The document speaks for this application: it receives what the chat system publishes, and sends the rest.
+    # From the point of view of this application: it receives the ingest topics and sends the others.
     return "receive" if topic.event is not None else "send"
 
 

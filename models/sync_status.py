@@ -1,7 +1,7 @@
-"""What the words mean that connectors use for the state of a sync: an open list.
+"""Maps the status words of connectors to sync conditions; the list is open.
 
-What is in no list is *unknown*: neither a success nor up, and shown by its name. An operator can say what a connector's
-words mean (``Vocabulary``, ROMASHKA_SYNC_WORDS).
+A word in no list is *unknown*: neither a success nor up, and shown unchanged. An operator can map further words
+(``Vocabulary``, ROMASHKA_SYNC_WORDS).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.words import squashed
 
 
 class Condition(Enum):
-    """What a status word means."""
+    """Conditions of a sync."""
 
     HEALTHY = "healthy"
     RUNNING = "running"
@@ -47,18 +47,18 @@ _SQUASHED: Final = {squashed(word): condition for word, condition in _CONDITIONS
 
 
 def words_of(*conditions: Condition) -> tuple[str, ...]:
-    """Return the words that mean one of some conditions: lower case, with ``_`` for spaces and dashes."""
+    """Return the words of some conditions: lower case, with ``_`` for spaces and dashes."""
     return tuple(word for word, condition in _CONDITIONS.items() if condition in conditions)
 
 
 def condition_of(status: str) -> Condition:
-    """Return what a status word means, ``UNKNOWN`` for one that no list has; its spelling does not matter."""
+    """Return the condition of a status word, ``UNKNOWN`` if it is in no list; case and separators are ignored."""
     return _SQUASHED.get(squashed(status), Condition.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What an operator says that connectors' words mean; words that are not named keep their meaning.
+    """An operator's own mapping of status and error words; words that are not named keep their meaning.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ class Vocabulary:
     Raises
     ------
     ValueError
-        A meaning is none of those.
+        A meaning is not in the list.
     """
 
     sync_words: Mapping[str, str] = field(default_factory=dict)
     error_words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse meanings that there are not."""
+        """Reject unknown meanings."""
         meanings = [one.value for one in Condition if one is not Condition.UNKNOWN]
         for words, allowed in ((self.sync_words, meanings), (self.error_words, KNOWN)):
             for word, meaning in words.items():
@@ -87,12 +87,12 @@ class Vocabulary:
         object.__setattr__(self, "_errors", {squashed(word): meaning for word, meaning in self.error_words.items()})
 
     def sync_status(self, word: str) -> str:
-        """Return what is stored for a status: the operator's meaning, or the word itself."""
+        """Return the value to store for a status: the operator's meaning, or the word itself."""
         sync: Mapping[str, str] = self.__dict__["_sync"]
         return sync.get(squashed(word), word) if sync else word
 
     def error_kind(self, word: str) -> str:
-        """Return what is stored for an error: the operator's meaning, a known kind, or the word itself."""
+        """Return the value to store for an error: the operator's meaning, a known kind, or the word itself."""
         errors: Mapping[str, str] = self.__dict__["_errors"]
         return errors[key] if errors and (key := squashed(word)) in errors else error_kind_of(word)
 

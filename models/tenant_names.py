@@ -1,4 +1,4 @@
-"""Display names of tenants: what people read where the program knows an id."""
+"""Display names of tenants."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from models.errors import SettingsError
 MAX_LENGTH: Final = 80
 _ID_DIGITS: Final = 8
 _NOT_PRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-# Several scripts and emoji need these two to be written at all.
+# Zero-width joiners: several scripts and emoji need them.
 _JOINERS: Final = frozenset("\u200c\u200d")
 
 
 def checked_name(text: str) -> str:
-    """Return a display name as it is stored: composed (NFC), with single spaces.
+    """Return a display name in its stored form: composed (NFC), with single spaces.
 
     Raises
     ------

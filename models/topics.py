@@ -1,4 +1,4 @@
-"""The Kafka topics: their names, what they carry, and how they are laid out."""
+"""The Kafka topics: names, contracts and partitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Topic(NamedTuple):
     about: str
 
 
-# A tenant's events share one partition (the key is the tenant): partitions bound how many workers share the load.
+# A tenant's events share one partition (the key is the tenant); the number of partitions limits the number of workers.
 QUERIES: Final = Topic(
     "integration.queries.v1", QueryEvent, 8, 14, "Queries of the AI to integrations (trackIntegrationQuery)"
 )

@@ -1,4 +1,4 @@
-"""How words of an open list are compared: their spelling does not matter."""
+"""Normalisation of words before they are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def squashed(word: str) -> str:
 
 
 def squashed_sql(column: str) -> str:
-    """Return the same of a column, as an expression of ClickHouse."""
+    """Return the same for a column, as a ClickHouse expression."""
     text = f"replaceRegexpAll(lower({column}), '[^a-z0-9]', '')"
     for british, american in _BRITISH:
         text = f"replaceAll({text}, '{british}', '{american}')"

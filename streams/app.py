@@ -24,13 +24,13 @@ from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Record
 
 log = logging.getLogger(__name__)
 
-# A worker that is told to stop is gone within ten seconds, whether or not the database takes its last batch.
+# A worker stops within ten seconds of a signal, whether or not the database accepts its last batch.
 _MAX_DRAIN_SECONDS: Final = 5.0
 _LOG_START_SECONDS: Final = 10.0
 
 
 class AnalyticsApp(faust.App):
-    """Faust's app, whose ingest topics are committed by what the pipeline says is durable."""
+    """Faust's app; offsets of ingest topics are committed as far as the pipeline reports them durable."""
 
     mundane_level = "debug"
     pipeline: Pipeline
@@ -39,7 +39,7 @@ class AnalyticsApp(faust.App):
 
     @property
     def batches(self) -> BatchConsumer:
-        """The consumer, by its own type."""
+        """The consumer with its concrete type."""
         return cast("BatchConsumer", self.consumer)
 
     @property
@@ -52,11 +52,11 @@ class AnalyticsApp(faust.App):
         return None
 
     def safe_offset(self, tp: TP) -> int | None:
-        """Return what may be committed (see ``Pipeline.safe_offset``)."""
+        """Return the committable offset (see ``Pipeline.safe_offset``)."""
         return self.pipeline.safe_offset((tp.topic, tp.partition))
 
     async def drain(self) -> None:
-        """Make what was taken in durable, unless the database is away: then it is read again later."""
+        """Flush pending rows, unless the database is unavailable: then they are read again later."""
         await self.pipeline.delivery.drain(self.drain_seconds)
 
     def _new_transport(self) -> TransportT:
@@ -74,7 +74,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         broker_heartbeat_interval=timing.heartbeat,
         consumer_group_instance_id=timing.instance_id or None,
         broker_commit_interval=1.0,
-        # A poll may wait as long as the database is away; only the heartbeat says whether this worker is alive.
+        # A poll may wait as long as the database is unavailable; only the heartbeat shows that this worker is alive.
         broker_max_poll_interval=86_400.0,
         broker_max_poll_records=5_000,
         consumer_max_fetch_size=4 * 1024 * 1024,
@@ -95,7 +95,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
 
 
 def attach(app: AnalyticsApp, pipeline: Pipeline) -> None:
-    """Give the app its pipeline, an agent per ingest topic, and what a rebalance means to it."""
+    """Attach the pipeline, an agent per ingest topic, and the rebalance handlers."""
     app.pipeline = pipeline
     for topic in INGEST:
         app.agent(app.topic(topic.name, schema=BatchSchema()), name=f"ingest {topic.name}")(_agent(app))
@@ -111,7 +111,8 @@ def _agent(app: AnalyticsApp) -> Any:
             try:
                 await _handle(app, event.message, event.value)
             except Exception as error:  # noqa: BLE001 - handed to the worker, which ends the process with it
-                # Going on would let Faust treat these messages as done; the worker stops before anything is committed.
+                # Continuing would let Faust treat these messages as processed; the worker stops before anything is
+                # committed.
                 app.failure.set_exception(error)
                 await asyncio.Event().wait()
             event.ack()
@@ -142,16 +143,18 @@ async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None
 async def _trimmed(
     app: AnalyticsApp, tp: TP, skipped: OffsetRange, still_ours: Callable[[], bool]
 ) -> OffsetRange | None:
-    """Return which of the offsets that the consumer skipped were deleted by the broker, if any were.
+    """Return the skipped offsets that the broker deleted, if there are any.
 
-    Others have no message of ours: markers of transactions and what was aborted.
+    Other gaps hold no messages: transaction markers and aborted transactions.
     """
     while skipped.first < skipped.end and still_ours():
         try:
             async with asyncio.timeout(_LOG_START_SECONDS):
                 log_start = (await app.batches.earliest_offsets(tp))[tp]
         except (TimeoutError, KafkaError) as error:
-            log.warning("Kafka does not say where the log of %s begins (%s); asking again", tp, type(error).__name__)
+            log.warning(
+                "the start offset of %s could not be read from Kafka (%s); trying again", tp, type(error).__name__
+            )
             await asyncio.sleep(1)
             continue
         end = min(log_start, skipped.end)
@@ -160,7 +163,7 @@ async def _trimmed(
 
 
 def sender(app: AnalyticsApp) -> Send:
-    """Return what publishes a message through the app's producer."""
+    """Return a function that publishes a message through the app's producer."""
 
     async def send(topic: Topic, message: Outgoing) -> None:
         raw = app.topic(topic.name, value_serializer="raw", key_serializer="raw")

@@ -41,7 +41,7 @@ def to_batch(
 
 
 def with_meanings(rows: pa.RecordBatch, vocabulary: Vocabulary) -> pa.RecordBatch:
-    """Return rows with the words for states and errors replaced by what they mean; words without a meaning stay."""
+    """Return rows with status and error words replaced by their meanings; unmapped words stay."""
     meanings = {"sync_status": vocabulary.sync_status, "error_kind": vocabulary.error_kind}
     for name in rows.schema.names:
         if name in meanings:
@@ -89,7 +89,7 @@ def decimal_column(
     """Return integers, already multiplied by the scale, as a decimal column without going through Python objects."""
     words = np.empty((len(scaled), 2), dtype=np.int64)
     words[:, 0] = scaled
-    words[:, 1] = scaled >> 63  # the sign, carried into the upper half of the 128 bits
+    words[:, 1] = scaled >> 63  # sign extension into the upper half of the 128 bits
     validity = None
     if missing is not None and missing.any():
         validity = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
@@ -97,7 +97,7 @@ def decimal_column(
 
 
 def decimals_scaled(column: pa.Array[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return what ``decimal_column`` was given: the integers (0 where null) and which of them are null."""
+    """Return the inverse of ``decimal_column``: the scaled integers (0 where null) and the null mask."""
     data = cast("memoryview", column.buffers()[1])
     words = np.frombuffer(data, dtype=np.int64).reshape(-1, 2)[column.offset : column.offset + len(column), 0]
     missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False))

@@ -29,7 +29,7 @@ class Message(NamedTuple):
 
 
 def tenant_key(value: bytes) -> bytes | None:
-    """Return the key of an event's JSON, however its tenant is spelled; ``None`` where it holds none."""
+    """Return the key for an event's JSON, whatever the spelling of its tenant; ``None`` where it has no tenant."""
     try:
         return key_of(UUID(json.loads(value)["user_id"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -37,20 +37,21 @@ def tenant_key(value: bytes) -> bytes | None:
 
 
 class BulkProducer:
-    """Publishes in order and in large batches; leaving its context publishes what is left.
+    """Publishes in order and in large batches; leaving the context flushes the queue.
 
     Raises
     ------
     SettingsError
         The settings cannot be used.
     Unreachable
-        Kafka does not answer, or from ``send``, ``flush`` or on leaving: it did not take everything within a minute.
+        Kafka does not answer, or ``send``, ``flush`` or leaving the context: not everything was accepted within a
+        minute.
     """
 
     def __init__(self, address: KafkaAddress) -> None:
         self._address = address
         self._heard = Heard()
-        Admin(address).topics()  # why it does not answer is known in seconds, not when the first message gives up
+        Admin(address).topics()  # reports the reason within seconds, not only when the first message times out
         self._producer = Producer(
             {
                 **client_settings(address),
@@ -59,7 +60,7 @@ class BulkProducer:
                 "acks": "all",
                 "linger.ms": 20,
                 "compression.type": "lz4",
-                # As Kafka's Java client and the tracker: librdkafka's own default places keys elsewhere.
+                # The partitioner of Kafka's Java client and of the tracker; librdkafka's default maps keys differently.
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 200_000,
                 "message.timeout.ms": _DELIVERY_SECONDS * 1000,
@@ -83,7 +84,7 @@ class BulkProducer:
                 return
 
     def flush(self) -> None:
-        """Wait until Kafka has everything."""
+        """Wait until Kafka has acknowledged everything."""
         left = self._producer.flush(_DELIVERY_SECONDS)
         self._check()
         if left:

@@ -1,12 +1,12 @@
-"""Clean batches become columns at once, without a Python object for each event.
+"""The fast path: decodes clean batches column by column, without a Python object for each event.
 
-``streams.decode`` is the definition of a valid event. This is the same meaning, computed a column at a time by Arrow's
-JSON reader, for batches in which nothing is unusual: one JSON object a message, known fields, canonical UUIDs, ISO-8601
-times, values in range. Whatever is unusual is not judged here: ``to_batch`` returns ``None``, and the caller takes the
-batch apart until the unusual messages are alone, which the decoder then judges (docs/adr/0021-columnar-path.md).
+``streams.decode`` is the definition of a valid event. This module applies the same rules column by column with Arrow's
+JSON reader, for batches in which every message is one JSON object with known fields, canonical UUIDs, ISO-8601 times
+and values in range. For any other batch ``to_batch`` returns ``None``; the caller halves the batch until the unusual
+messages are isolated and passes those to the decoder (docs/adr/0021-columnar-path.md).
 
-Texts are never compared with a pattern of our own: every distinct text of a column goes once through the contract's own
-validator. A differential test (tests/properties/test_columnar.py) holds both ways to the same rows.
+Every distinct text of a column is validated once by the contract's own validator. A differential test
+(tests/properties/test_columnar.py) checks that both paths give the same rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from streams.pseudonyms import Pseudonymiser
 
 _Bytes = npt.NDArray[np.uint8]
 
-# Money with at most six decimals is the same number as text and as a float (15 significant digits); more is unusual.
+# Up to six decimals, a float represents money exactly (15 significant digits); more decimals are unusual.
 _EXACT_MONEY: Final = pa.decimal128(38, 6)
 _READ_AS: Final[dict[pa.DataType, pa.DataType]] = {
     UUID: pa.string(),
@@ -58,11 +58,11 @@ _REMEMBERED_TEXTS: Final = 65_536
 
 
 class _Unusual(Exception):
-    """Something in the batch is for the decoder to judge."""
+    """The batch needs the decoder."""
 
 
 class _Field(NamedTuple):
-    """One field of the contract as the columns need it."""
+    """One field of the contract: column type, bounds and validator."""
 
     name: str
     kind: pa.DataType
@@ -79,7 +79,7 @@ class ColumnarReader:
     Parameters
     ----------
     topic
-        Whose contract holds.
+        Defines the contract.
     schema
         The rows to make, one of ``models.rows``.
     """
@@ -113,7 +113,7 @@ class ColumnarReader:
         values: list[bytes] = []
         for record in records:
             value = record.value
-            # Every message one object by itself: then as many rows as messages means one row each, in order.
+            # Each message must be one object: then equal numbers of rows and messages mean one row each, in order.
             if not value or len(value) > MAX_EVENT_BYTES or value[0] != 0x7B or value[-1] != 0x7D:
                 raise _Unusual
             values.append(value)
@@ -147,7 +147,7 @@ class ColumnarReader:
         """Return the pseudonyms: one for each distinct customer of each tenant."""
         tenants = users.dictionary_encode()
         customers = column.dictionary_encode()
-        width = len(customers.dictionary) + 1  # the last is: not given
+        width = len(customers.dictionary) + 1  # the last index means: not given
         which = customers.indices.fill_null(width - 1).to_numpy().astype(np.int64)
         pairs, inverse = np.unique(tenants.indices.to_numpy().astype(np.int64) * width + which, return_inverse=True)
         tenant_ids = tenants.dictionary.to_pylist()
@@ -161,7 +161,7 @@ class ColumnarReader:
 
 
 def _field(name: str, kind: pa.DataType, hint: Any, required: bool) -> _Field:
-    """Return what the contract says of a field: its bounds, and the validator of its texts."""
+    """Return a field with its bounds and the validator of its texts, from the contract."""
     inner = _bare(hint)
     limits = _limits(inner)
     text = _element(inner) if kind == LABELS else inner
@@ -215,15 +215,18 @@ def _validator(hint: Any) -> Callable[[str], str]:
 
 
 def _keyed_by_tenant(records: Sequence[Record], users: pa.ChunkedArray[Any]) -> bool:
-    """Whether every key is the tenant as it is written in the message, which is then canonical in both."""
+    """Whether every key equals the tenant in the message, in canonical spelling."""
     keys = pa.array([record.key for record in records], pa.binary())
     same = pc.all(pc.equal(keys, users.cast(pa.binary())), skip_nulls=False).as_py()
     return bool(same) and all(text == text.lower() for text in map(str, users.unique().to_pylist()))
 
 
 def _check_bytes(joined: bytes, messages: int) -> None:
-    """Refuse what JSON readers differ in: line breaks within a message, NUL, escapes by number, other encodings."""
-    # Arrow's reader refuses every other control character within a text itself; outside of texts, both readers do.
+    """Reject input that JSON readers treat differently.
+
+    These are line breaks within a message, NUL, numeric escapes and other encodings.
+    """
+    # Arrow's reader rejects other control characters within a text; outside of texts both readers do.
     if joined.count(b"\n") != messages - 1 or b"\0" in joined or b"\\u" in joined:
         raise _Unusual
     if not joined.isascii():
@@ -257,7 +260,7 @@ def _check_range(column: pa.Array[Any], field: _Field) -> None:
 
 
 def _check_between(column: pa.Array[Any], low: Any, high: Any) -> None:
-    """Refuse a column with any value outside its bounds; NaN is outside of all."""
+    """Reject a column with a value outside its bounds; NaN is always outside."""
     inside = pc.and_(
         pc.greater_equal(column, pa.scalar(low, column.type)),
         pc.less_equal(column, pa.scalar(high, column.type)),

@@ -1,4 +1,4 @@
-"""Bytes in, valid events or rejections out."""
+"""Decodes and validates message bytes: valid events, or rejections with a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.keys import key_of
 from models.retention import EVENT_RETENTION, MAX_AHEAD, MAX_SYNC_AGE
 from models.topics import Topic
 
-# How old each time of an event may be.
+# Maximum age of each time field.
 MAX_AGES: Final[dict[str, timedelta]] = {
     "created_at": EVENT_RETENTION,
     "opened_at": EVENT_RETENTION,
@@ -44,32 +44,32 @@ _REASONS: Final = {
 }
 
 
-# The name of a time, and the earliest and the latest that it may be.
+# Name of a time field, its earliest and its latest value.
 _Bounds = tuple[str, datetime, datetime]
 
 
 class Record(Protocol):
-    """What is needed of a Kafka record."""
+    """The parts of a Kafka record that are used here."""
 
     @property
     def offset(self) -> int:
-        """Its place in the partition."""
+        """Offset in the partition."""
 
     @property
     def key(self) -> bytes | None:
-        """The bytes of its key."""
+        """Key bytes."""
 
     @property
     def value(self) -> bytes | None:
-        """The bytes of its value, ``None`` for a tombstone."""
+        """Value bytes, ``None`` for a tombstone."""
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Its headers."""
+        """Headers."""
 
 
 class Source(NamedTuple):
-    """Where records come from. ``topic_epoch`` tells apart two topics that had the same name at different times."""
+    """The origin of records. ``topic_epoch`` distinguishes a topic from an earlier one of the same name."""
 
     topic: str
     topic_epoch: int
@@ -86,12 +86,12 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Validates the values of one topic. Never raises on input: what is not an event becomes a dead letter.
+    """Validates the values of one topic. Never raises on input: an invalid message becomes a dead letter.
 
     Parameters
     ----------
     keyed
-        Whether the records have their keys already: ``False`` where they are yet to be given them.
+        Whether the records have their keys already; ``False`` skips the check of the key.
     """
 
     def __init__(self, topic: Topic, *, keyed: bool = True) -> None:
@@ -168,7 +168,7 @@ class Decoder:
 
 
 def time_bounds(names: Iterable[str], now: datetime) -> list[_Bounds]:
-    """Return the earliest and the latest that each of some times of an event may be."""
+    """Return the earliest and the latest allowed value of some time fields."""
     return [(name, now - MAX_AGES[name], now + MAX_AHEAD) for name in names]
 
 
@@ -183,7 +183,7 @@ def _out_of_time(name: str, *, ahead: bool) -> EventRejected:
 
 
 def _expectation(schema: dict[str, Any]) -> str:
-    """Return in words what a field takes, from its JSON Schema."""
+    """Return a description of a field's valid values, from its JSON Schema."""
     if "description" in schema:
         words = _lowered(schema["description"])
         if schema.get("format") == "uuid":
@@ -197,7 +197,7 @@ def _expectation(schema: dict[str, Any]) -> str:
 
 
 def _lowered(sentence: str) -> str:
-    # "Whole milliseconds" goes on a sentence in lower case, "ISO-8601" stays what it is.
+    # "Whole milliseconds" is lower-cased within a sentence, "ISO-8601" is not.
     return sentence if sentence[1:2].isupper() else sentence[0].lower() + sentence[1:]
 
 

@@ -1,8 +1,9 @@
-"""Hands rows to the sink in batches, retries until they are durable, and says what may be committed.
+"""Writes rows to the sink in batches, retries until they are durable, and reports the committable offsets.
 
-A flush takes everything that waits, writes it table by table and only then marks its offsets safe. Rows wait at most
-``flush_seconds`` and at most ``flush_rows`` of them; when ``max_rows`` wait, ``capacity`` holds the caller back, which
-stops the polling of Kafka. While the database is away the identical batch is tried again and again; nothing is dropped.
+A flush writes all pending rows table by table and only then marks their offsets safe. Rows wait at most
+``flush_seconds`` and at most ``flush_rows`` of them; when ``max_rows`` are pending, ``capacity`` blocks the caller,
+which stops the polling of Kafka (backpressure). While the database is unavailable the identical batch is retried;
+nothing is dropped.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from streams.placement import Moved
 from streams.retry_policy import RetryPolicy
 from streams.topic_processor import Prepared
 
-# Rows wait this long where the database is quick: a few inserts a second, which it merges with ease ...
+# Minimum time between flushes while inserts are fast: a few inserts a second, which ClickHouse merges easily ...
 _MIN_PAUSE_SECONDS: Final = 0.25
-# ... and so many times as long as the flush before took.
+# ... and this multiple of the previous flush's duration.
 _REST: Final = 4.0
 
 Partition = tuple[str, int]
 
 
 class Limits(NamedTuple):
-    """How much may wait, and how long."""
+    """Limits of pending rows and of their waiting time."""
 
     flush_rows: int = 50_000
     flush_seconds: float = 1.0
@@ -44,15 +45,15 @@ class Limits(NamedTuple):
     def pause_after(self, flush_seconds: float) -> float:
         """Return how long rows may wait for the next flush, in seconds, after one that took ``flush_seconds``.
 
-        A flush that took long gets larger ones after it, so that the database is at rest most of the time; where it is
-        quick, rows are visible soon.
+        After a slow flush the next one waits longer and is larger, so that the database is idle most of the time; while
+        flushes are fast, rows become visible soon.
         """
         return min(self.flush_seconds, max(_MIN_PAUSE_SECONDS, _REST * flush_seconds))
 
 
 @dataclass
 class _Waiting:
-    """What the next flush takes."""
+    """The content of the next flush."""
 
     rows: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -62,18 +63,19 @@ class _Waiting:
 
 
 class Delivery:
-    """The one way from the agents to the sink.
+    """Buffers rows of all agents and flushes them to the sink.
 
     Parameters
     ----------
     take_windows
         Returns the window rows that changed since it was last called.
     publish
-        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``) for other consumers; returns when Kafka has them.
+        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has acknowledged them.
     move
-        Publishes messages to the partitions they belong to; returns when Kafka has them. ``None``: there are none.
+        Publishes messages to their home partitions; returns when Kafka has acknowledged them. ``None``: no messages are
+        moved.
     clock
-        Returns now, in UTC; only stamps ``received_at``.
+        Returns the current time in UTC, for ``received_at`` only.
     """
 
     def __init__(
@@ -107,12 +109,12 @@ class Delivery:
         self._pause = limits.pause_after(0.0)
 
     async def capacity(self) -> None:
-        """Wait while too much is waiting to be written."""
+        """Wait while the number of pending rows exceeds the limit."""
         async with self._flushed:
             await self._flushed.wait_for(lambda: self._waiting.count < self._limits.max_rows)
 
     def put(self, partition: Partition, last_offset: int, prepared: Prepared) -> None:
-        """Take over a batch that ends in ``last_offset``."""
+        """Add a batch whose last offset is ``last_offset``."""
         waiting = self._waiting
         self._offsets.setdefault(partition, SafeOffsets()).take_in(last_offset)
         waiting.spans.append((partition, last_offset))
@@ -131,7 +133,7 @@ class Delivery:
         """Flush for ever; cancel to stop."""
         while True:
             await self._arrived.wait()
-            with contextlib.suppress(TimeoutError):  # then what waits is old enough
+            with contextlib.suppress(TimeoutError):  # the pending rows are old enough
                 # Not wait_for: Python 3.11's loses a cancellation that comes as the event is set.
                 async with asyncio.timeout(self._pause):
                     await self._full.wait()
@@ -140,7 +142,7 @@ class Delivery:
             self._pause = self._limits.pause_after(asyncio.get_running_loop().time() - began)
 
     async def drain(self, seconds: float) -> bool:
-        """Flush what waits now; return whether all of it became durable within ``seconds``."""
+        """Flush all pending rows; return whether they became durable within ``seconds``."""
         self._full.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._flushed:
@@ -148,13 +150,13 @@ class Delivery:
         return self._idle()
 
     def safe(self, partition: Partition) -> int | None:
-        """Return the offset before which everything of a partition is durable, ``None`` where nothing new is."""
+        """Return the committable offset of a partition, ``None`` where there is nothing new to commit."""
         offsets = self._offsets.get(partition)
         return None if offsets is None else offsets.safe
 
     def forget(self) -> None:
-        """Drop what is known of every partition: after a rebalance they start again from what was committed."""
-        self._offsets = {}  # another one: a flush under way still holds the old one and must not vouch for what is new
+        """Drop the state of every partition: after a rebalance they restart from the committed offsets."""
+        self._offsets = {}  # a new dict: a flush in progress must not mark new offsets safe
         self._waiting = _Waiting()
 
     def _idle(self) -> bool:

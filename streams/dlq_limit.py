@@ -1,4 +1,4 @@
-"""Tells a few bad messages from a bad deploy."""
+"""Stops the worker when the share of rejected messages shows a bad deploy rather than a few bad messages."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SHARE: Final = 0.9
 class DlqLimit:
     """Watches the share of rejected messages among the last ``window`` of a topic.
 
-    A producer or a worker deployed with the wrong contract makes nearly every message fail. Going on would drain the
-    topic into the dead letters, so the worker stops, and while the share is that high nothing is committed: after the
-    fix the same messages are read again.
+    A producer or a worker deployed with the wrong contract makes nearly every message fail. Continuing would drain the
+    topic into the dead letters, so the worker stops and commits nothing while the share is that high: after the fix the
+    same messages are read again.
     """
 
     def __init__(self, topic: str, *, window: int = WINDOW, share: float = SHARE) -> None:
@@ -53,5 +53,5 @@ class DlqLimit:
 
     @property
     def suspicious(self) -> bool:
-        """Whether so much is being rejected that nothing may be committed for now."""
+        """Whether the share of rejected messages is too high to commit."""
         return self._seen > 0 and self._rejected >= self._share * self._seen

@@ -1,7 +1,7 @@
-"""Pushes figures of the last minutes to Grafana Live, so that a panel moves without asking ClickHouse.
+"""Pushes figures of the last minutes to Grafana Live, so that a panel updates without a ClickHouse query.
 
-Optional: the monitor's own refresh shows the same a few seconds later. What cannot be sent is lost and not sent again,
-because the next figures are only seconds away.
+Optional: the dashboard's own refresh shows the same a few seconds later. A failed push is not retried, because the next
+one follows within seconds.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ _EVERY: Final = timedelta(seconds=5)
 # Whole minutes and the running one: long enough for a share and a quantile, short enough to follow.
 _OVER: Final = timedelta(minutes=5)
 _ANSWER_SECONDS: Final = 3.0
-# Of all tenants together: whoever may look at the stream sees no single one's traffic.
+# Totals over all tenants: a viewer of the stream does not see the traffic of a single tenant.
 _FIGURES: Final = ("query_count", "error_rate", "latency_p95_ms")
 _ESCAPED: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ "})
 
 
 class LivePush:
-    """The leader's job that pushes.
+    """The leader's job that pushes figures to Grafana Live.
 
     Parameters
     ----------
     url
-        Where Grafana is, for example ``http://grafana:3000``.
+        Grafana's address, for example ``http://grafana:3000``.
     token
-        Of a service account that may publish to Live (role Editor or Admin).
+        Token of a service account that may publish to Live (role Editor or Admin).
 
     Raises
     ------
@@ -63,11 +63,11 @@ class LivePush:
         self.failures = 0
 
     def job(self) -> Job:
-        """Return it as a job of the leader."""
+        """Return the job."""
         return Job("grafana-live", _EVERY, self.run, stays=True)
 
     def run(self, client: Client, now: datetime) -> Sequence[Insight]:
-        """Push the figures of the minutes before ``now``; a Grafana that is away is no failure of the worker."""
+        """Push the figures of the minutes before ``now``; an unavailable Grafana is not a failure of the job."""
         running = now.replace(second=0, microsecond=0)
         scope = Scope(running + timedelta(minutes=1) - _OVER, now, ALL_TENANTS)
         rows = query_rows(client, *build_query(_FIGURES, scope, by=("provider",)))
@@ -79,7 +79,7 @@ class LivePush:
         """Send lines; where that fails, count it, and say so the first time."""
         if (wrong := self._sent(text)) is not None:
             self.failures += 1
-            if self.failures == 1:  # it is tried every few seconds: once is enough
+            if self.failures == 1:  # the push repeats every few seconds: log once
                 log.warning("Grafana Live does not take figures: %s", wrong)
         elif self.failures:
             log.info("Grafana Live takes figures again, after %d that were lost", self.failures)
@@ -101,7 +101,7 @@ class LivePush:
 
 
 def lines(rows: Iterable[Mapping[str, Any]], minutes: float, now: datetime) -> str:
-    """Return figures of so many minutes in InfluxDB's line protocol: a line for each integration that was asked."""
+    """Return figures of the last minutes in InfluxDB's line protocol, one line for each integration."""
     at = int(now.astimezone(UTC).timestamp() * 1000) * 1_000_000
     return "\n".join(
         f"{MEASUREMENT},integration={str(row['provider']).translate(_ESCAPED)} "

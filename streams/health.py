@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _BEAT_SECONDS: Final = 1.0
-# Longer than any pause of the loop in good order; a restart costs more than a wait.
+# Longer than any normal pause of the loop; a restart costs more than waiting.
 BLOCKED_SECONDS: Final = 60.0
 
 
 class Health:
-    """What a worker says of itself; asked from the threads of the HTTP server.
+    """Liveness and readiness of a worker; read from the threads of the HTTP server.
 
     Parameters
     ----------
@@ -39,26 +39,26 @@ class Health:
         self._stopping = False
 
     def started(self, checks: Mapping[str, Callable[[], bool]]) -> None:
-        """Say that the worker reads; ``checks`` tell, by what is wrong otherwise, whether it does its work."""
+        """Mark the worker as ready; ``checks`` maps each problem to a function that says whether it is absent."""
         self._checks = checks
 
     def stopping(self) -> None:
-        """Say that the worker is leaving: it stays alive, and is ready no more."""
+        """Mark the worker as stopping: still alive, but not ready."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Beat for ever, which is what shows that the event loop turns; cancel to stop."""
+        """Record a heartbeat of the event loop regularly; cancel to stop."""
         while True:
             self._beat = self._clock()
             await asyncio.sleep(_BEAT_SECONDS)
 
     def live(self) -> str:
-        """Return what is wrong with the process, or nothing. While it starts, nothing is."""
+        """Return the problem of the process, or an empty text; there is none during startup."""
         blocked = 0.0 if self._beat is None else self._clock() - self._beat
         return f"the event loop has been blocked for {blocked:.0f} s" if blocked > BLOCKED_SECONDS else ""
 
     def ready(self) -> str:
-        """Return why the worker does no work, or nothing."""
+        """Return why the worker is not ready, or an empty text."""
         if self._stopping:
             return "stopping"
         if self._checks is None:
@@ -67,19 +67,19 @@ class Health:
 
 
 class HealthServer(ThreadingMixIn, WSGIServer):
-    """The HTTP server of metrics, ``/live`` and ``/ready``; a slow client holds up nobody else."""
+    """The HTTP server of metrics, ``/live`` and ``/ready``; a slow client does not delay others."""
 
     daemon_threads = True
 
     def stop(self) -> None:
-        """Answer no more and free the port."""
+        """Stop the server and free the port."""
         self.shutdown()
         self.server_close()
 
 
 class _Silent(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
-        """Log nothing: it is asked every few seconds."""
+        """Log nothing: there is a request every few seconds."""
 
 
 def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> HealthServer:

@@ -1,4 +1,4 @@
-"""Insights on their way out: into ClickHouse, then onto the insights topic, then into the metrics."""
+"""Publishes insights: to ClickHouse, then to the insights topic, then to the metrics."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _REMEMBERED: Final = 20_000
 
 
 class InsightPublisher:
-    """Makes insights durable and public, at least once; saying the same again changes nothing.
+    """Writes and publishes insights at least once; a repeat changes nothing.
 
     Parameters
     ----------
     publish
-        Publishes insights; returns when Kafka has them.
+        Publishes insights; returns when Kafka has acknowledged them.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class InsightPublisher:
         self._told: OrderedDict[UUID, None] = OrderedDict()
 
     async def announce(self, insights: Sequence[Insight]) -> None:
-        """Write and publish the newest word on each insight; returns when both are done."""
+        """Write and publish the newest version of each insight; returns when both are done."""
         newest = latest(insights)
         if not newest:
             return

@@ -1,4 +1,4 @@
-"""Where Kafka's Java client places a key: the partition that a tenant's queries belong to."""
+"""The default partitioner of Kafka's Java client, which defines the home partition of a tenant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REMEMBERED_KEYS: Final = 65_536
 
 
 def home_partitions(count: int) -> Callable[[bytes], int]:
-    """Return the function from a key to its partition, of a topic with ``count`` partitions."""
+    """Return the function from a key to its partition, for a topic with ``count`` partitions."""
     partitions = list(range(count))
     choose = DefaultPartitioner()
 

@@ -1,4 +1,4 @@
-"""Periodic work over what is stored: one worker, the leader, does it."""
+"""Periodic jobs over stored data; one worker, the leader, runs them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ EndReason = Literal["memory", "time", "died", "stopped"]
 
 
 class Job(NamedTuple):
-    """Something to do every so often.
+    """A periodic job.
 
-    ``run`` blocks and is called with a connection of its own and with now; what it writes itself is idempotent, and
-    the insights that it returns are written and published for it. ``confirm``, where there is one, is called once that
-    is done: a job that keeps state moves it on there, so that nothing it found is ever lost. ``stays`` says that the
-    process of the job lives on between runs, for a job that runs every few seconds or remembers something; else each
-    run has a fresh one and its memory is free afterwards.
+    ``run`` blocks and receives its own connection and the current time; its own writes are idempotent, and the insights
+    that it returns are written and published by the runner. ``confirm``, if given, is called after that: a stateful job
+    advances its state there, so that no insight is lost. ``stays`` keeps the job's process between runs, for a job that
+    runs every few seconds or caches something; otherwise each run has a new process.
     """
 
     name: str
@@ -32,19 +31,19 @@ class Job(NamedTuple):
 
 
 class JobLimits(NamedTuple):
-    """What one run of a job may take: memory of its process in bytes, and time in seconds."""
+    """Limits of one run of a job: memory of its process in bytes, and time in seconds."""
 
     memory_bytes: int = 512 * 1_048_576
     seconds: float = 1_800.0
 
 
 class JobEnded(RomashkaError):
-    """A run of a job was ended, or ended by itself.
+    """A run of a job was terminated, or its process died.
 
     Parameters
     ----------
     reason
-        What metrics count by.
+        The reason label of the metric.
     """
 
     def __init__(self, reason: EndReason, message: str) -> None:

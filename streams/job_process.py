@@ -1,7 +1,7 @@
-"""A job in a process of its own: whatever it takes, the worker goes on reading.
+"""Runs a job in a separate process, so that it cannot stop the worker.
 
 The process is forked from a server that has the modules loaded already (``forkserver`` of the standard library), so a
-start costs milliseconds. It is ended when it takes more memory or time than it may; the next run starts another.
+start costs milliseconds. It is terminated when it exceeds its memory or time limit; the next run starts a new one.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from streams.job import Job, JobEnded, JobLimits
 
 log = logging.getLogger(__name__)
 
-# Called in the process of a job; both have to be picklable: functions of a module with their arguments.
+# Called in the job's process; both have to be picklable: module functions with their arguments.
 JobFactory = Callable[[], Sequence[Job]]
 Connect = Callable[[], Client]
 
 _LOOK_SECONDS: Final = 0.25
 _MEGABYTE: Final = 1_048_576
-# The kernel's killer takes a process with this first (of -1000 to 1000), and the worker only after it.
+# OOM score adjustment (-1000 to 1000): the kernel kills this process before the worker.
 _KILLED_FIRST: Final = "900"
 _SERVER: Final = multiprocessing.get_context("forkserver")
 
 
 class _Asked(NamedTuple):
-    """What the worker asks of the process of a job."""
+    """A request of the worker to the job's process."""
 
     what: Literal["run", "confirm"]
     now: datetime | None = None
 
 
 class _Answer(NamedTuple):
-    """What came of it; ``error`` is empty where it went well, ``memory_bytes`` the most that the process ever had."""
+    """The result of a run; ``error`` is empty on success, ``memory_bytes`` is the peak memory of the process."""
 
     insights: Sequence[Insight] = ()
     error: str = ""
@@ -59,12 +59,12 @@ class _Answer(NamedTuple):
 
 
 class JobProcess:
-    """Runs one job, once at a time. Its methods block and are called from one thread at a time, ``stop`` from any.
+    """Runs one job, one run at a time. Its methods block and are called from one thread at a time, ``stop`` from any.
 
     Parameters
     ----------
     name
-        Which job of those that ``factory`` makes.
+        Name of the job among those that ``factory`` makes.
     connect
         Opens a connection; each run has its own.
     """
@@ -85,18 +85,18 @@ class JobProcess:
         Raises
         ------
         JobEnded
-            It was ended: it took too much memory or time, or its process died.
+            The run was terminated: it exceeded its memory or time limit, or its process died.
         RomashkaError
-            It failed; says why.
+            The job failed; says why.
         """
         return self._ask(_Asked("run", now)).insights
 
     def confirm(self) -> None:
-        """Tell the job that what it found is kept; raises as ``run`` does."""
+        """Tell the job that its insights are durable; raises as ``run`` does."""
         self._ask(_Asked("confirm"))
 
     def release(self) -> None:
-        """End the process, so that its memory is free until the next run."""
+        """Stop the process, so that its memory is free until the next run."""
         process, connection = self._process, self._connection
         self._process = self._connection = None
         if connection is not None:
@@ -109,7 +109,7 @@ class JobProcess:
             process.close()
 
     def stop(self) -> None:
-        """End the job, whatever it is doing; the worker stops."""
+        """Terminate the job at once; the worker is stopping."""
         self._stopped.set()
 
     def _ask(self, asked: _Asked) -> _Answer:
@@ -121,7 +121,7 @@ class JobProcess:
         except (EOFError, OSError) as error:
             code = self._exit_code()
             self.release()
-            raise JobEnded("died", f"its process ended by itself (exit code {code})") from error
+            raise JobEnded("died", f"its process died (exit code {code})") from error
         except JobEnded:
             self.release()
             raise
@@ -146,11 +146,11 @@ class JobProcess:
         return ours
 
     def _wait(self, connection: Connection) -> None:
-        """Wait for the answer, with an eye on memory and time."""
+        """Wait for the result while checking memory and time."""
         began = time.monotonic()
         process = psutil.Process(self._process.pid)
         while not connection.poll(_LOOK_SECONDS):
-            with contextlib.suppress(psutil.NoSuchProcess):  # the pipe tells
+            with contextlib.suppress(psutil.NoSuchProcess):  # the pipe reports the end
                 self.memory_bytes = process.memory_info().rss
             if self.memory_bytes > self._limits.memory_bytes:
                 raise JobEnded("memory", f"it took {self.memory_bytes // _MEGABYTE} MB")
@@ -166,17 +166,17 @@ class JobProcess:
 
 
 class _Unexpected(Exception):
-    """A failure that nobody foresaw; the text is the traceback in the process of the job."""
+    """An unexpected exception; the text is the traceback of the job's process."""
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Say which modules the processes of jobs have from their start."""
+    """Set the modules that job processes have loaded from their start."""
     _SERVER.set_forkserver_preload(list(modules))
 
 
 def serve(connection: Connection, name: str, factory: JobFactory, connect: Connect, limits: JobLimits) -> None:
-    """Do what is asked through a connection until it is closed: what runs in the process of a job."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the worker, which ends this process in its own time
+    """Serve requests from a connection until it is closed: the main function of a job's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the worker, which then stops this process
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     _limit_memory(limits.memory_bytes)
     job = next(one for one in factory() if one.name == name)
@@ -200,20 +200,20 @@ def _done(job: Job, asked: _Asked, connect: Connect) -> _Answer:
         return _Answer(out_of_memory=True, memory_bytes=_most_memory())
     except RomashkaError as error:
         return _Answer(error=str(error), expected=True, memory_bytes=_most_memory())
-    except Exception:  # noqa: BLE001 - told to the worker, which logs it
+    except Exception:  # noqa: BLE001 - reported to the worker, which logs it
         return _Answer(error=traceback.format_exc(), memory_bytes=_most_memory())
 
 
 def _most_memory() -> int:
-    """Return the most memory that this process had, in bytes."""
+    """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _limit_memory(most: int) -> None:
-    """Let allocations beyond the bound fail here, and let the kernel take this process before the worker.
+    """Make allocations beyond the limit fail, and make the kernel kill this process before the worker.
 
-    Counted is what the process has for itself: its address space holds gigabytes that nobody uses. Elsewhere than on
-    Linux the worker's look at the resident size is all there is.
+    The limit is on data, because the address space includes unused gigabytes. Without Linux only the worker's check of
+    the resident size applies.
     """
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
@@ -224,7 +224,7 @@ def _limit_memory(most: int) -> None:
 
 
 def _end_with_the_worker() -> None:
-    """End this process when the worker is gone, killed for example: two leaders' jobs must not run side by side."""
+    """Exit when the worker is gone, for example killed: jobs of two leaders must not run at the same time."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""Runs the leader's jobs: at the start and then every so often, each by itself; none of them can stop a worker."""
+"""Runs the leader's jobs: at startup and then periodically, independently of each other; no job can stop the worker."""
 
 from __future__ import annotations
 
@@ -26,43 +26,42 @@ T = TypeVar("T")
 _LOOK_SECONDS: Final = 1.0
 _LONGEST_PAUSE_AFTER_FAILURE: Final = 60.0
 _COUNT_SECONDS: Final = 15.0
-# A job that was ended waits twice as long each time, up to this, or to its own period where that is longer.
+# Back-off of a job that was terminated: doubles up to this, or to the job's own period where that is longer.
 _MAX_BACKOFF_SECONDS: Final = 900.0
 
 
 class Execution(Protocol):
-    """Where a job runs. Its methods block; ``memory_bytes`` is what the last run took, 0 where that is not known."""
+    """The executor of a job. Its methods block; ``memory_bytes`` is the memory of the last run, 0 where unknown."""
 
     memory_bytes: int
 
     def run(self, now: datetime) -> Sequence[Insight]:
-        """Run the job once; return what it found."""
+        """Run the job once; return its insights."""
 
     def confirm(self) -> None:
-        """Tell the job that what it found is kept."""
+        """Tell the job that its insights are durable."""
 
     def release(self) -> None:
-        """Give back what it holds until the next run."""
+        """Release resources until the next run."""
 
     def stop(self) -> None:
-        """End the run that goes on, if one does; called from any thread."""
+        """Terminate a run in progress; called from any thread."""
 
 
 class JobRunner:
-    """Does the jobs for as long as this worker leads.
+    """Runs the jobs while this worker is the leader.
 
     Parameters
     ----------
     execution
-        Returns where a job runs: in the worker a process of its own.
+        Returns the execution of a job; in a worker, a separate process.
     connect
-        Opens a connection for what the leader counts itself.
+        Opens a connection for the leader's own gauges.
     leads
         Whether this worker is the leader now.
     clock
-        Returns now, in UTC.
-    executor
-        Whose threads wait for the jobs, one for each; ``None``: the event loop's.
+        Returns the current time in UTC. executor Threads that wait for the jobs, one for each; ``None``: those of the
+        event loop.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class JobRunner:
         self._clock = clock
 
     async def run(self) -> None:
-        """Go on for ever; cancel to stop. A job runs once at a time, different jobs side by side."""
+        """Go on for ever; cancel to stop. Each job runs one at a time; different jobs run concurrently."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for job, execution in self._executions.items():
@@ -110,7 +109,7 @@ class JobRunner:
             await self._pause(pause)
 
     def _pause_after_failure(self, job: Job) -> float:
-        """Return for how many seconds a job waits that failed; one that was ended waits longer each time."""
+        """Return the back-off of a failed job in seconds; it grows for a job that was terminated."""
         every = job.every.total_seconds()
         pause = min(every, _LONGEST_PAUSE_AFTER_FAILURE)
         times = self._ended[job.name]
@@ -121,18 +120,18 @@ class JobRunner:
         started = time.perf_counter()
         try:
             insights = await self._in_thread(execution.run, self._clock())
-            if self._leads():  # else another worker does it now, and tells the same
+            if self._leads():  # otherwise the new leader runs it and finds the same
                 await self._insight_publisher.announce(insights)
                 if job.confirm is not None:
                     await self._in_thread(execution.confirm)
         except JobEnded as error:
             self._ended[job.name] += 1
-            log.error("job %s was ended after %.0f s: %s", job.name, time.perf_counter() - started, error)  # noqa: TRY400
+            log.error("job %s was terminated after %.0f s: %s", job.name, time.perf_counter() - started, error)  # noqa: TRY400
             self._metrics.jobs_ended.labels(job.name, error.reason).inc()
             self._metrics.job_failures.labels(job.name).inc()
             return False
         except Exception:
-            # Jobs look at what is stored and may fail for any reason; ingestion goes on, and the metric tells.
+            # A job may fail for any reason; ingestion continues, and a metric counts the failure.
             log.exception("job %s failed", job.name)
             self._metrics.job_failures.labels(job.name).inc()
             return False
@@ -151,7 +150,7 @@ class JobRunner:
         self._metrics.leader.set(1)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the leadership: the next one begins with a run."""
+        """Wait until the next run is due or leadership ends; a new leadership begins with a run."""
         while seconds > 0 and self._leads():
             await asyncio.sleep(min(seconds, _LOOK_SECONDS))
             seconds -= _LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""Reaching Kafka for everything but the event stream itself: topics, their epochs, and bulk producing."""
+"""Kafka administration: topics, their epochs and their retention."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ __all__ = [
 ]
 
 _ANSWER_SECONDS: Final = 5.0
-_ATTEMPT_SECONDS: Final = 0.5  # librdkafka's reasons are looked at after each
+_ATTEMPT_SECONDS: Final = 0.5  # librdkafka's errors are checked after each attempt
 _REFUSALS: Final = {"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"}
 _TOPIC_ALREADY_EXISTS: Final = 36
 
 
 class GroupTiming(NamedTuple):
-    """How the consumer group notices a dead member, in seconds; the embedded broker wants a session of 6.
+    """Session time-out and heartbeat of the consumer group, in seconds; the embedded broker needs a session of 6.
 
-    With an ``instance_id``, which no other member may have, a restart within the session time-out moves no partition.
+    With a unique ``instance_id`` (static membership) a restart within the session time-out moves no partition.
     """
 
     session: float
@@ -48,7 +48,7 @@ class GroupTiming(NamedTuple):
 
 
 class Admin:
-    """An administrator's connection, which says why it fails.
+    """An admin client that reports why it fails.
 
     Raises
     ------
@@ -66,20 +66,20 @@ class Admin:
             raise SettingsError(f"Kafka's client does not take the settings: {refused_settings(error)}") from error
 
     def topics(self) -> dict[str, TopicMetadata]:
-        """Return the topics that we may see; raises ``Unreachable``, early where trying again cannot help."""
+        """Return the visible topics; raises ``Unreachable``, without retries where they cannot help."""
         attempts = round(_ANSWER_SECONDS / _ATTEMPT_SECONDS)
         for attempt in range(attempts):
             try:
                 return dict(self.client.list_topics(timeout=_ATTEMPT_SECONDS).topics)
             except KafkaException as error:
                 self.client.poll(0)
-                # Twice: one broker of several may be ill while another takes its time.
+                # Twice: one of several brokers may be down while another is slow.
                 if (self._heard.decisive and attempt > 0) or attempt == attempts - 1:
                     raise self.failure(error) from error
         raise AssertionError("the last attempt returns or raises")
 
     def failure(self, error: KafkaException) -> RomashkaError:
-        """Return what to raise for an error: whether Kafka refused, or was not reached."""
+        """Return the exception for a Kafka error: a refusal, or ``Unreachable``."""
         self.client.poll(0)
         if error.args[0].name() in _REFUSALS:
             who = f"user '{self._address.user}'" if self._address.user else "this client"
@@ -90,7 +90,7 @@ class Admin:
         return unreachable(self._address, self._heard, error)
 
     def existing(self, topics: Iterable[Topic]) -> list[str]:
-        """Return the names of the topics; raises ``RomashkaError`` where one is not to be seen."""
+        """Return the names of the topics; raises ``RomashkaError`` where a topic is missing or hidden."""
         there = self.topics()
         names = [topic.name for topic in topics]
         if lacking := [name for name in names if name not in there]:
@@ -133,7 +133,7 @@ def missing_topics(address: KafkaAddress) -> list[Topic]:
 
 
 def topic_retention(address: KafkaAddress) -> dict[str, timedelta]:
-    """Return for how long Kafka keeps the messages of each topic; topics of which it does not say so are left out.
+    """Return Kafka's retention of each topic; topics without a known retention are left out.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def topic_retention(address: KafkaAddress) -> dict[str, timedelta]:
     wanted = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in ALL if topic.name in there]
     kept: dict[str, timedelta] = {}
     for resource, future in admin.client.describe_configs(wanted, request_timeout=_ANSWER_SECONDS).items():
-        with contextlib.suppress(KafkaException):  # a broker that does not tell leaves the topic out
+        with contextlib.suppress(KafkaException):  # a broker without this API: the topic is left out
             entry = future.result().get("retention.ms")
             if entry is not None and int(entry.value or -1) >= 0:
                 kept[resource.name] = timedelta(milliseconds=int(entry.value))
@@ -153,9 +153,9 @@ def topic_retention(address: KafkaAddress) -> dict[str, timedelta]:
 
 
 def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dict[str, int]:
-    """Return topic name → a number that is another one when the topic was deleted and made again.
+    """Return topic name → epoch, a number that changes when a topic is deleted and recreated.
 
-    Offsets start at 0 in a topic made again; without the epoch its chunks would overwrite those of the old one. It is
+    Offsets of a recreated topic start at 0; without the epoch its chunks would overwrite those of the old topic. It is
     the upper half of Kafka's topic id (KIP-516).
 
     Raises
@@ -176,7 +176,7 @@ def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dic
 
 
 def partition_count(address: KafkaAddress, topic: Topic) -> int:
-    """Return how many partitions a topic has, as Kafka says.
+    """Return the number of partitions of a topic.
 
     Raises
     ------

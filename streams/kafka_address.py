@@ -1,4 +1,4 @@
-"""Where Kafka is and who we are there, and the same in the words of librdkafka and of Python's ssl."""
+"""Kafka's address and credentials, and their translation for librdkafka and Python's ssl."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_PORT: Final = 65_535
 
 
 class KafkaAddress(NamedTuple):
-    """Where Kafka is and who we are there.
+    """Kafka's address and our credentials.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class KafkaAddress(NamedTuple):
     sasl_mechanism, user, password
         Used where the protocol has SASL in its name.
     ca_file
-        Authorities that are trusted, in PEM; empty: the system's.
+        Trusted certificate authorities in PEM; empty: those of the system.
     certificate_file, key_file, key_password
         Our own certificate and its private key, in PEM, for brokers that ask for one (mTLS).
     """
@@ -44,12 +44,12 @@ class KafkaAddress(NamedTuple):
 
     @property
     def encrypted(self) -> bool:
-        """Whether the connection is to be TLS."""
+        """Whether the connection uses TLS."""
         return self.security_protocol.endswith("SSL")
 
     @property
     def with_password(self) -> bool:
-        """Whether we sign in with SASL."""
+        """Whether SASL is used."""
         return self.security_protocol.startswith("SASL")
 
 
@@ -75,12 +75,12 @@ def servers(address: KafkaAddress) -> list[tuple[str, int]]:
 
 
 def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool]:
-    """Return librdkafka's settings for a client at this address; it logs nothing by itself.
+    """Return librdkafka's settings for a client at this address, with its own logging off.
 
     Raises
     ------
     SettingsError
-        The settings cannot work: names the one at fault, and why.
+        The settings are inconsistent: names the setting and the reason.
     """
     check(address)
     settings: dict[str, str | int | float | bool] = {
@@ -106,7 +106,7 @@ def client_settings(address: KafkaAddress) -> dict[str, str | int | float | bool
 
 
 def check(address: KafkaAddress) -> None:
-    """Raise ``SettingsError`` where the settings cannot work, whatever the broker is like."""
+    """Raise ``SettingsError`` where the settings cannot work with any broker."""
     servers(address)
     if address.with_password and not (address.user and address.password):
         lacking = "PASSWORD" if address.user else "USER"
@@ -119,7 +119,7 @@ def check(address: KafkaAddress) -> None:
 
 
 def tls_context(address: KafkaAddress) -> ssl.SSLContext:
-    """Return what Python encrypts with: the authorities trusted, and our own certificate.
+    """Return the TLS context for Python: trusted authorities and our own certificate.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def tls_context(address: KafkaAddress) -> ssl.SSLContext:
         raise SettingsError("ROMASHKA_KAFKA_KEY_FILE is set, and ROMASHKA_KAFKA_CERTIFICATE_FILE is not")
     key = address.key_file or address.certificate_file
     try:
-        # A password that is always given: OpenSSL would ask for one at the terminal.
+        # Always pass a password: OpenSSL would prompt for one at the terminal.
         context.load_cert_chain(address.certificate_file, key, password=address.key_password)
     except (ssl.SSLError, ValueError) as error:
         hint = (

@@ -1,4 +1,4 @@
-"""Why Kafka does not answer: what librdkafka, aiokafka and OpenSSL say, and what to do about it."""
+"""Diagnoses why Kafka does not answer, from errors of librdkafka, aiokafka and OpenSSL, and says what to do."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from streams.kafka_address import KafkaAddress, servers, tls_context
 _PROBE_SECONDS: Final = 3.0
 _QUIET_SECONDS: Final = 60.0
 _ALL_DOWN: Final = "_ALL_BROKERS_DOWN"
-# What trying again does not cure.
+# Errors that a retry does not cure.
 _DECISIVE: Final = {"_AUTHENTICATION", "_SSL"}
-# Ends of OpenSSL's verification: of dates, and of names.
+# OpenSSL verification errors: expired or not yet valid, and wrong host name.
 _EXPIRED, _NOT_YET, _OTHER_NAMES = 10, 9, {62, 64}
 # "ssl://host:9093/bootstrap: reason (after 5ms in state CONNECT)"
 _HEARD: Final = re.compile(r"(?:\w+://)?(?P<host>[^/\s]+):(?P<port>\d+)/\w+: (?P<reason>.*?)(?: \(after \d+ms.*\))?")
@@ -40,7 +40,7 @@ _CLIENT_CERTIFICATE: Final = (
 
 
 class Heard:
-    """Listens to librdkafka's ``error_cb``: what it reports beside the time-outs of single calls."""
+    """Collects the errors that librdkafka reports to ``error_cb``."""
 
     def __init__(self) -> None:
         self._errors: list[tuple[str, str]] = []
@@ -53,12 +53,12 @@ class Heard:
 
     @property
     def decisive(self) -> bool:
-        """Whether trying again cannot help."""
+        """Whether a retry cannot help."""
         return any(name in _DECISIVE for name, _ in self._errors)
 
     @property
     def last(self) -> tuple[str, str, str] | None:
-        """Name, text and ``host:port`` of the error that says most, ``None`` where nothing was heard."""
+        """Name, text and ``host:port`` of the most specific error, ``None`` where there was none."""
         if not self._errors:
             return None
         name, text = next((one for one in self._errors if one[0] in _DECISIVE), self._errors[-1])
@@ -72,7 +72,7 @@ class FailureLog:
     Parameters
     ----------
     log
-        Takes the sentence; called in a thread of its own.
+        Receives the sentence, in a separate thread.
     clock
         Seconds of any clock that only goes forward.
     """
@@ -87,7 +87,7 @@ class FailureLog:
     def __call__(self, error: KafkaError) -> None:
         """Take one error."""
         self._heard(error)
-        # A single connection that ends is nothing to tell of.
+        # A single closed connection is not reported.
         if error.name() not in {*_DECISIVE, _ALL_DOWN}:
             return
         now = self._clock()
@@ -101,7 +101,7 @@ class FailureLog:
 
 
 def unreachable(address: KafkaAddress, heard: Heard, error: KafkaException | None = None) -> Unreachable:
-    """Return the error that says why Kafka does not answer, and what to do; connects to it once more to find out."""
+    """Return an error with the reason why Kafka does not answer and what to do; connects once more to find out."""
     last = heard.last
     name, reason, at = last if last is not None else ("", "", "")
     if not reason and error is not None and error.args[0].name() not in {"_TRANSPORT", "_TIMED_OUT"}:
@@ -120,7 +120,7 @@ def _place(address: KafkaAddress, at: str) -> tuple[str, int]:
 
 
 def _from_librdkafka(address: KafkaAddress, name: str, reason: str, at: str) -> tuple[str, str]:
-    """Judge what librdkafka said, the network being in order as far as it can be seen from here."""
+    """Interpret librdkafka's error; the network itself was found to work."""
     if name == "_AUTHENTICATION":
         return reason, _about_credentials(address, reason, at)
     if "alert" in reason:
@@ -147,7 +147,7 @@ def _about_credentials(address: KafkaAddress, reason: str, at: str) -> str:
 
 
 def _from_the_network(address: KafkaAddress, host: str, port: int) -> tuple[str, str] | None:
-    """Return what a connection of our own shows, ``None`` where nothing is wrong with it."""
+    """Return the problem that a test connection shows, ``None`` where it succeeds."""
     at = f"{host}:{port}"
     try:
         with socket.create_connection((host, port), _PROBE_SECONDS) as connection:
@@ -170,7 +170,7 @@ def _from_tls(address: KafkaAddress, connection: socket.socket, host: str, at: s
     try:
         with tls_context(address).wrap_socket(connection, server_hostname=host) as encrypted:
             encrypted.settimeout(0.5)
-            with suppress(TimeoutError):  # it waits for us: it has nothing against us
+            with suppress(TimeoutError):  # it waits for our request: the connection works
                 encrypted.recv(1)
     except ssl.SSLError as error:
         return judged(error, at)
@@ -181,7 +181,7 @@ def _from_tls(address: KafkaAddress, connection: socket.socket, host: str, at: s
 
 
 def judged(error: ssl.SSLError, at: str) -> tuple[str, str]:
-    """Return OpenSSL's reason in words, and what to do; ``at`` is the broker's ``host:port``."""
+    """Return OpenSSL's reason and what to do; ``at`` is the broker's ``host:port``."""
     if not isinstance(error, ssl.SSLCertVerificationError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         if "alert" in reason:
@@ -206,9 +206,9 @@ def _speaks_tls(connection: socket.socket) -> bool:
 
 
 async def check_worker_client(address: KafkaAddress) -> None:
-    """Connect once as the worker's own client (aiokafka, Python's TLS) does.
+    """Connect once as the worker's consumer does: aiokafka with Python's TLS.
 
-    librdkafka, which asks for the topics, and aiokafka do not accept quite the same certificates.
+    librdkafka and aiokafka do not accept exactly the same certificates.
 
     Raises
     ------
@@ -246,5 +246,5 @@ def _aiokafka_reason(error: Exception, at: str) -> str:
 
 
 def refused_settings(error: KafkaException) -> str:
-    """Return why librdkafka does not take the settings of a client."""
+    """Return why librdkafka rejects the settings of a client."""
     return str(error.args[0].str()).removeprefix("Failed to create admin client: ")

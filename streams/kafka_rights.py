@@ -1,4 +1,4 @@
-"""What this user may do in Kafka, asked before it is needed: a client that may not fetch or join only waits."""
+"""Checks this user's Kafka ACLs at startup: a client that may not fetch or join would wait without an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GROUP_REFUSED: Final = "GROUP_AUTHORIZATION_FAILED"
 
 
 def check_worker_rights(address: KafkaAddress, group: str) -> None:
-    """Raise where this user lacks a right that a worker needs; a broker that tells no rights is believed.
+    """Raise where this user lacks a right that a worker needs; a broker that reports no rights is accepted.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def check_worker_rights(address: KafkaAddress, group: str) -> None:
             allowed = future.result().authorized_operations
         except KafkaException as error:
             raise admin.failure(error) from error
-        # None or nothing: the broker has no such answer (a user who saw the topic may at least describe it).
+        # None or empty: the broker does not report rights (a user who sees the topic may at least describe it).
         if allowed:
             wanted = [AclOperation.READ] * (name in _READ) + [AclOperation.WRITE] * (name in _WRITTEN)
             lacking += [f"{right.name} on topic {name}" for right in wanted if right not in allowed]
@@ -57,6 +57,6 @@ def _may_join(admin: Admin, group: str) -> bool:
     try:
         asked[group].result()
     except KafkaException as error:
-        # Everything else (a group that is not there yet, a broker that describes none) is no matter of rights.
+        # Any other answer (no such group yet, a broker without this API) does not concern rights.
         return str(error.args[0].name()) != _GROUP_REFUSED
     return True

@@ -1,4 +1,4 @@
-"""Every metric the worker exports: the one list that dashboards, alerts and the runbook go by."""
+"""Every metric of the worker; dashboards, alerts and the runbook use these names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which offset of a partition may be committed: the one before which everything is durable."""
+"""Tracks the committable offset of a partition: everything before it is durable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 
 class SafeOffsets:
-    """Tracks the spans of one partition in the order they were taken in, and finishes them in any order.
+    """Tracks spans of offsets of one partition: added in order, finished in any order.
 
     Kafka's commit says "everything before this offset is done". Work finishes out of order, fails and is repeated, so
     the only offset that may be committed is the end of the unbroken run of finished spans from the start.
@@ -23,14 +23,14 @@ class SafeOffsets:
         return self._safe
 
     def take_in(self, last: int) -> None:
-        """Note that the span ending in ``last`` is being worked on; spans are taken in in the log's order."""
+        """Add the span that ends in ``last``; spans are added in the log's order."""
         newest = next(reversed(self._open), None)
         if (newest is not None and last <= newest) or (self._safe is not None and last < self._safe):
             raise ValueError(f"offset {last} was taken in before")
         self._open[last] = last + 1
 
     def finish(self, last: int) -> None:
-        """Note that the span ending in ``last`` is durable. Finishing a span twice changes nothing."""
+        """Mark the span that ends in ``last`` as durable; idempotent."""
         if last not in self._open:
             return
         self._done.add(last)

@@ -22,17 +22,16 @@ class OffsetRange(NamedTuple):
 
 
 def remembered_range(first_offset: int) -> OffsetRange:
-    """Return which stored rows a partition that resumes at ``first_offset`` must be given.
+    """Return the offsets whose stored rows a partition that resumes at ``first_offset`` needs.
 
-    They are the chunks before, for the ids that count as repeats, and the head of its own chunk, which the log may no
-    longer hold.
+    They are the chunks before, for their event ids, and the start of its own chunk, which Kafka may have deleted.
     """
     chunk = first_offset // CHUNK_SIZE
     return OffsetRange(max(0, chunk - REMEMBERED_CHUNKS) * CHUNK_SIZE, first_offset)
 
 
 class QueryPartition:
-    """Windows and remembered ids of one partition, from where it resumed.
+    """Windows and remembered event ids of one partition since it resumed.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class QueryPartition:
         return [self._fold_chunk(chunk_id, rows) for chunk_id, rows in _by_chunk(batch)]
 
     def take_changed(self) -> list[pa.RecordBatch]:
-        """Return the window rows that changed since the last call; chunks that are complete are let go."""
+        """Return the window rows that changed since the last call; complete chunks are dropped."""
         changed = [rows for chunk in self._chunks if (rows := chunk.take_changed()) is not None]
         del self._chunks[:-1]
         return changed
@@ -77,7 +76,8 @@ class QueryPartition:
         self._head = None
         if not self._ids or self._ids[-1][0] != chunk_id:
             self._ids.append((chunk_id, set()))
-        # By distance, not by number: a chunk without valid events leaves no entry, and a restart would not see further.
+        # By distance, not by count: a chunk without valid events has no entry, and after a restart no more would be
+        # known.
         while self._ids[0][0] < chunk_id - REMEMBERED_CHUNKS:
             self._ids.popleft()
         self._chunks.append(chunk)
@@ -103,7 +103,7 @@ def _ids_of(rows: pa.RecordBatch) -> list[bytes]:
 
 
 def _by_chunk(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Cut rows that ascend by offset at the boundaries of chunks."""
+    """Split rows, ascending by offset, at chunk boundaries."""
     chunks = batch["kafka_offset"].to_numpy() // CHUNK_SIZE
     distinct, starts = np.unique(chunks, return_index=True)
     bounds = [*starts.tolist(), batch.num_rows]

@@ -1,4 +1,4 @@
-"""The path of a batch inside the worker: resume its partition, prepare it, hand it to delivery."""
+"""The path of a batch inside the worker: resume the partition, decode the batch, pass the rows to delivery."""
 
 from __future__ import annotations
 
@@ -38,21 +38,19 @@ class Pipeline:
     Parameters
     ----------
     epochs
-        Topic name → which incarnation of the topic this is.
+        Topic name → topic epoch.
     publish
-        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has them.
+        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has acknowledged them.
     clock
         Returns now, in UTC.
     moving
-        How queries get to the partition of their tenant; ``None``: they count where they lie.
+        Moves queries to their home partition; ``None``: they count in the partition where they are.
     vocabulary
-        What connectors' words for states and errors mean.
-    new_tenants_per_hour
-        How many tenants may be new within an hour; 0: any number, and nobody notes them.
+        Mapping of status and error words. new_tenants_per_hour Limit of new tenants per hour; 0: no limit, and tenants
+        are not recorded.
     screen
-        What replaces personal data in labels; ``None``: nothing does.
-
-    ``handled`` counts messages, ``assignments`` how often every partition was let go.
+        Replaces personal data in labels; ``None``: off. ``handled`` counts messages, ``assignments`` counts how often
+        all partitions were dropped.
     """
 
     def __init__(
@@ -121,15 +119,15 @@ class Pipeline:
         Parameters
         ----------
         trimmed
-            Offsets that the broker deleted before they were committed, if it did. Those that are not in ClickHouse
-            either are lost, and counted as such.
+            Offsets that the broker deleted before they were committed. Those that are not in ClickHouse are lost and
+            counted.
         still_ours
-            Whether the assignment that the first record came with has not ended meanwhile.
+            Whether the assignment of the first record is still valid.
 
         Raises
         ------
         SinkRejected
-            ClickHouse will not give back what is needed to resume.
+            ClickHouse refuses the read that is needed to resume.
         """
         topic, number = partition
         source = Source(topic, self._epochs[topic], number)
@@ -149,7 +147,7 @@ class Pipeline:
             self.count_lost(partition, OffsetRange(max(trimmed.first, durable_to), trimmed.end))
 
     def count_lost(self, partition: Partition, deleted: OffsetRange) -> None:
-        """Count offsets that the broker deleted before they were read, and say so."""
+        """Count and log offsets that the broker deleted before they were read."""
         topic, number = partition
         if (lost := deleted.end - deleted.first) <= 0:
             return
@@ -165,17 +163,17 @@ class Pipeline:
         )
 
     async def _counted_here(self, wanted: StoredRange) -> list[int]:
-        """Return the offsets that are to be read again and are in the database already: they count where they lie."""
+        """Return the offsets that are read again although they are stored already: they count in this partition."""
         if self._placement is None:
             return []
         stored = await self.retry_policy.until_done(self._sink.stored_queries, wanted)
         return cast("list[int]", stored["kafka_offset"].to_pylist())
 
     async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
-        """Take in the records of a resumed partition, in the log's order; returns when they wait to be written.
+        """Process the records of a resumed partition, in the log's order; returns when their rows are pending.
 
-        What was taken in before, and what belongs to an assignment that has ended meanwhile, is left out: the first is
-        on its way already, the second is read again by whoever holds the partition now.
+        Records that were processed before, and records of an assignment that has ended, are skipped: the latter are
+        read again by the partition's new owner.
 
         Raises
         ------
@@ -209,7 +207,7 @@ class Pipeline:
         return records if records[0].offset > taken else [record for record in records if record.offset > taken]
 
     def safe_offset(self, partition: Partition) -> int | None:
-        """Return the offset that may be committed, ``None`` where nothing may.
+        """Return the committable offset, ``None`` where there is none.
 
         A partition of queries is committed at the start of a chunk only, so that a restart rebuilds whole chunks.
         """
@@ -220,7 +218,7 @@ class Pipeline:
         return (commit_point(safe, CHUNK_SIZE) or None) if topic == QUERIES.name else safe
 
     def durable_offset(self, partition: Partition) -> int | None:
-        """Return the offset before which everything is in ClickHouse, ``None`` where nothing was read yet."""
+        """Return the offset before which everything is durable in ClickHouse, ``None`` where nothing was read yet."""
         return self.delivery.safe(partition)
 
     def close_minutes(self) -> dict[int, list[ClosedMinute]]:
@@ -231,16 +229,16 @@ class Pipeline:
         return self._queries.close_minutes(now)
 
     def take_health(self) -> dict[int, list[pa.RecordBatch]]:
-        """Return by partition the health events (rows of ``models.rows.HEALTH``) that came since the last call."""
+        """Return by partition the health events (rows of ``models.rows.HEALTH``) received since the last call."""
         taken, self._health = self._health, {}
         return taken
 
     def taken(self, partition: Partition) -> int | None:
-        """Return the last offset that was taken in, ``None`` where the partition is not ours."""
+        """Return the last processed offset, ``None`` where the partition is not assigned."""
         return self._taken.get(partition)
 
     def forget(self) -> None:
-        """Let go of every partition: they start again from what was committed, here or elsewhere."""
+        """Drop every partition: they restart from the committed offsets, here or on another worker."""
         self.assignments += 1
         self._metrics.rebalances.inc()
         self._taken.clear()

@@ -1,9 +1,9 @@
-"""Which partition an event belongs to, and what to do with one that lies in another.
+"""Moves queries to their tenant's home partition.
 
-Every producer keys by tenant, but not every client library places a key in the same partition. The same event from two
-of them lies in two partitions, whose windows know nothing of each other. So a query counts in its tenant's home
-partition alone, the one that Kafka's Java client would choose; one that lies elsewhere is moved there before
-it is counted (docs/adr/0020-one-count-per-event.md).
+Every producer keys by tenant, but client libraries map keys to partitions differently. The same event from two of them
+would be in two partitions and count twice. So a query counts only in its tenant's home partition, the one that Kafka's
+Java client chooses; a query in another partition is moved there before it is counted
+(docs/adr/0020-one-count-per-event.md).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 from streams.decode import Record
 
-# On a message that was moved: where it was. It is never moved again, whatever another worker takes for its home.
+# Header of a moved message: its origin. It is never moved again, even if another worker computes another home.
 MOVED_HEADER: Final = "romashka-moved-from"
 
 
 class Moved(NamedTuple):
-    """A message on its way to its tenant's home partition; ``origin`` is where it was: topic/partition/offset."""
+    """A message to publish to its tenant's home partition; ``origin`` is topic/partition/offset."""
 
     topic: str
     partition: int
@@ -33,9 +33,7 @@ class Moving(NamedTuple):
     Parameters
     ----------
     home_of
-        Returns the partition that a key belongs to.
-    send
-        Publishes moved messages; returns when Kafka has them.
+        Returns the home partition of a key. send Publishes moved messages; returns when Kafka has acknowledged them.
     """
 
     home_of: Callable[[bytes], int]
@@ -43,12 +41,12 @@ class Moving(NamedTuple):
 
 
 class Placement:
-    """Tells the records of a partition that belong there from those that do not.
+    """Separates the records that belong in a partition from the others.
 
     Parameters
     ----------
     home_of
-        Returns the partition that a key belongs to.
+        Returns the home partition of a key.
     """
 
     def __init__(self, home_of: Callable[[bytes], int]) -> None:
@@ -80,6 +78,6 @@ class Placement:
         return [record for record in records if record.offset not in places], elsewhere
 
     def moved(self, record: Record, topic: str, partition: int) -> Moved:
-        """Return a record of a partition as the message that is sent to its home; it has a key and a value."""
+        """Return a record as the message for its home partition; it has a key and a value."""
         key = record.key or b""
         return Moved(topic, self._home_of(key), key, record.value or b"", f"{topic}/{partition}/{record.offset}")

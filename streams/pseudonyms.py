@@ -1,9 +1,9 @@
-"""Customers' ids become pseudonyms before anything is written, windowed or logged.
+"""Replaces customer ids by pseudonyms before anything is written, windowed or logged.
 
-HMAC-SHA256 under a key of the tenant's own, which is derived from one secret: the same customer of the same tenant is
-always the same pseudonym, two tenants' customers are never comparable, and without the secret nothing leads back.
-Replacing the secret and its key id cuts every link made under the old one, unless the old one is named beside it: then
-pseudonyms are made under both, one after the other, and stored ones are given the new key (``romashka privacy rekey``).
+HMAC-SHA256 with a key per tenant, derived from one secret: the same customer of the same tenant always has the same
+pseudonym, customers of different tenants cannot be linked, and without the secret the pseudonym cannot be reversed. A
+new secret and key id cut every link to older pseudonyms, unless the old secret is configured as well: then pseudonyms
+are computed with both in sequence, and stored ones are given the new key (``romashka privacy rekey``).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Pseudonymiser:
     secret
         At least 16 random bytes.
     key_id
-        Names the secret in every pseudonym it makes, so that they can be told apart after a change of secret.
+        Identifies the secret in every pseudonym, so that pseudonyms of different secrets can be distinguished.
     old_keys
-        Ids and secrets that pseudonyms were made under before, oldest first. A pseudonym is then made under the oldest,
-        and under each newer key from the one before, so that stored ones can be given the new key without their owner.
+        Earlier key ids and secrets, oldest first. A pseudonym is computed with the oldest, and then with each newer key
+        from the previous result, so that stored ones can be re-keyed without the original id.
     remembered
-        How many pseudonyms are kept in memory; customers come back, and an HMAC costs more than a look-up.
+        Size of the cache of pseudonyms.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class Pseudonymiser:
         self.pseudonym = lru_cache(maxsize=remembered)(self._pseudonym)
 
     def under_every_key(self, tenant: bytes, customer_id: str) -> list[str]:
-        """Return the pseudonyms that a customer has or had, oldest key first."""
-        # One person typed in two ways is one person: composed form, no surrounding space, no case.
+        """Return the current and the earlier pseudonyms of a customer, oldest key first."""
+        # Normalise the id: composed form (NFC), no surrounding space, case-folded.
         made: list[str] = []
         text = unicodedata.normalize("NFKC", customer_id).strip().casefold()
         for key_id, _ in self._keys:
@@ -51,7 +51,7 @@ class Pseudonymiser:
         return made
 
     def rekeyed(self, tenant: bytes, pseudonym: str) -> str:
-        """Return a pseudonym that was made under an old key under the newest; others as they are."""
+        """Return a pseudonym of an old key re-keyed to the newest; others unchanged."""
         ids = [key_id for key_id, _ in self._keys]
         own = pseudonym.partition(".")[0]
         for key_id in ids[ids.index(own) + 1 :] if own in ids else ():
@@ -60,7 +60,7 @@ class Pseudonymiser:
 
     @property
     def old_key_ids(self) -> list[str]:
-        """The ids of the keys before the newest."""
+        """Ids of the old keys."""
         return [key_id for key_id, _ in self._keys[:-1]]
 
     def _derive(self, key_id: str, tenant: bytes) -> bytes:

@@ -27,7 +27,7 @@ from streams.placement import MOVED_HEADER, Moved
 
 log = logging.getLogger(__name__)
 
-# Bytes of sealed input that still fit a Kafka message of the default size; larger ones are in ClickHouse only.
+# Maximum size of an encrypted dead letter in a Kafka message of default size; larger ones are in ClickHouse only.
 _MAX_PUBLISHED_BYTES: Final = 900_000
 _DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
 _ATTEMPT_SECONDS: Final = 10.0
@@ -49,17 +49,17 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-# Publishes one message and returns when Kafka has it.
+# Publishes one message and returns when Kafka has acknowledged it.
 Send = Callable[[Topic, Outgoing], Awaitable[None]]
 
 
 class Publisher:
-    """Publishes dead letters, insights and moved queries; tries again until Kafka has them.
+    """Publishes dead letters, insights and moved queries; retries until Kafka has acknowledged them.
 
     Parameters
     ----------
     send
-        Publishes one message; returns when Kafka has it.
+        Publishes one message; returns when Kafka has acknowledged it.
     """
 
     def __init__(self, send: Send, metrics: Metrics) -> None:
@@ -72,7 +72,7 @@ class Publisher:
         Raises
         ------
         RomashkaError
-            Kafka refuses them for a reason that time does not cure.
+            Kafka rejects them for a permanent reason.
         """
         messages = []
         for row in letters.to_pylist():
@@ -88,7 +88,7 @@ class Publisher:
         await self._publish(INSIGHTS, [Outgoing(key_of(one).encode(), value_of(one), {}) for one in insights])
 
     async def moved(self, messages: Sequence[Moved]) -> None:
-        """Publish queries to the partitions they belong to; raises as ``dead_letters``."""
+        """Publish queries to their home partitions; raises as ``dead_letters``."""
         await self._publish(
             QUERIES,
             [Outgoing(one.key, one.value, {MOVED_HEADER: one.origin.encode()}, one.partition) for one in messages],

@@ -1,4 +1,4 @@
-"""What the query topic has besides rows: windows, and the minute series that detectors watch."""
+"""State of the query topic: windows, and the minute series of the detectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.partition import QueryPartition
 
 
 class QueryTopicState:
-    """The partitions of the query topic that this worker holds."""
+    """The assigned partitions of the query topic."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -30,7 +30,7 @@ class QueryTopicState:
         self._minutes[source.partition] = MinuteSeries()
 
     def forget(self) -> None:
-        """Drop every partition: after a rebalance they may go on elsewhere."""
+        """Drop every partition: after a rebalance another worker may own them."""
         self._partitions.clear()
         self._minutes.clear()
 
@@ -49,7 +49,7 @@ class QueryTopicState:
         return [rows for partition in self._partitions.values() for rows in partition.take_changed()]
 
     def keep_open(self, now: datetime) -> None:
-        """Let no minute close by the wall clock: nothing is read at the moment."""
+        """Keep minutes from closing by the wall clock while reading is paused."""
         for minutes in self._minutes.values():
             minutes.keep_open(now)
 

@@ -1,4 +1,4 @@
-"""Records become rows the fast way where they are clean, and one by one where they are not, with one meaning."""
+"""Turns records into rows: by the fast path where a batch is clean, one by one where it is not."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from streams.decode import Decoder, Record, Source
 from streams.pseudonyms import Pseudonymiser
 from streams.screening import LabelScreen
 
-# Fewer records are decoded one by one: to look for the unusual one among them costs more.
+# Below this number, records are decoded one by one: searching for the unusual one costs more.
 _MIN_COLUMNAR: Final = 16
-# Where more than this share of a batch is unusual, looking for what is not costs more than it saves ...
+# Above this share of unusual records the fast path costs more than it saves ...
 _MAX_UNUSUAL: Final = 0.25
-# ... so as many batches are decoded one by one before the fast way is tried again.
+# ... so this many batches are decoded one by one before the fast path is tried again.
 _BATCHES_ONE_BY_ONE: Final = 20
 
 
 class ReadBatch(NamedTuple):
-    """What the records of one batch are: rows in the log's order, and what was rejected."""
+    """The result of one batch: rows in the log's order, and rejections."""
 
     rows: pa.RecordBatch | None
     rejected: list[DeadLetter]
@@ -42,16 +42,14 @@ class _Part(NamedTuple):
 
 
 class RecordReader:
-    """Reads the records of one topic; what comes out depends on the records alone, how fast on what they look like.
+    """Reads the records of one topic; both paths give the same result.
 
     Parameters
     ----------
     schema
         The rows to make, one of ``models.rows``.
     vocabulary
-        What connectors' words for states and errors mean.
-    screen
-        What replaces personal data in labels; ``None``: nothing does.
+        Mapping of status and error words. screen Replaces personal data in labels; ``None``: off.
     """
 
     def __init__(
@@ -92,7 +90,7 @@ class RecordReader:
         )
 
     def _parts(self, records: Sequence[Record], source: Source, now: datetime) -> Iterator[_Part]:
-        """Halve a batch until what is unusual is alone."""
+        """Halve a batch until the unusual records are isolated."""
         if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
             yield self._one_by_one(records, source, now)
         elif (rows := self._columnar.to_batch(records, source, now=now)) is not None:

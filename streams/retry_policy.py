@@ -1,4 +1,4 @@
-"""Waiting for the database: the identical call again, ever more slowly, until it works."""
+"""Retries a database call with exponential back-off until it succeeds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class RetryPolicy:
-    """Repeats calls to the sink; ``waiting`` is true while the database is away."""
+    """Retries calls to the sink; ``waiting`` is true while the database is unavailable."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.waiting = False
 
     async def until_done(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a blocking call in a thread until it does not raise ``SinkUnavailable``; other errors pass."""
+        """Run a blocking call in a thread, retrying on ``SinkUnavailable``; other errors propagate."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:

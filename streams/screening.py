@@ -1,7 +1,7 @@
 """Personal data in labels: e-mail addresses, phone numbers and card numbers are replaced before anything is stored.
 
-Labels are chosen by producers, and now and then one holds what a person wrote. Phone numbers are found by Google's
-libphonenumber (with their country code), card numbers by their check digit. Every distinct text is looked at once.
+Labels are chosen by producers and sometimes contain text that a person wrote. Phone numbers are found by Google's
+libphonenumber (with their country code), card numbers by their check digit. Every distinct text is checked once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from stdnum import luhn
 
 from models.rows import LABEL, LABELS
 
-# Texts without an @ and without seven digits near each other, which is nearly all, hold nothing that is looked for.
+# Pre-filter: a text without an @ and without seven digits near each other has no personal data of these kinds.
 _SUSPICIOUS: Final = re.compile(r"@|\d(?:[^\da-zA-Z]{0,3}\d){6}")
 _EMAIL: Final = re.compile(r"[^\s@<>()\[\]{}:;,\"']+@[^\s@<>()\[\]{}:;,\"']+\.[^\s@<>()\[\]{}:;,\"'.]{2,}")
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _DIGITS: Final = re.compile(r"[ -]")
-# What is no label of the producer's choice: pseudonyms, and what has a pattern that leaves no room.
+# Columns that are not free text: pseudonyms, and values with a strict pattern.
 _NOT_FREE: Final = frozenset({"customer_id", "integration_provider", "country"})
 _REMEMBERED: Final = 65_536
 
@@ -35,7 +35,7 @@ class LabelScreen:
         self.screened = lru_cache(maxsize=_REMEMBERED)(screened)
 
     def rows(self, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Counter[str]]:
-        """Return rows whose labels hold no personal data that is known as such, and how many labels did, by kind."""
+        """Return rows with personal data in labels replaced, and the number of such labels by kind."""
         found: Counter[str] = Counter()
         for place, field in enumerate(rows.schema):
             if field.type == LABEL and field.name not in _NOT_FREE:
@@ -51,7 +51,7 @@ class LabelScreen:
         return rows, found
 
     def _labels(self, column: Any, found: Counter[str]) -> pa.Array[Any] | None:
-        """Return a column without personal data; ``None`` where it had none."""
+        """Return a column with personal data replaced; ``None`` where there was none."""
         encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         clean = [self.screened(text) for text in texts]
@@ -89,5 +89,5 @@ def _card(found: re.Match[str]) -> str:
 
 
 def _offsets(lists: Any) -> list[int]:
-    """Return where each list begins in the flattened column."""
+    """Return the offset of each list in the flattened column."""
     return [0, *accumulate(0 if one is None else len(one) for one in lists.to_pylist())]

@@ -1,8 +1,8 @@
-"""A tenant is known before its events count, and only so many may be new within an hour.
+"""Limits the number of new tenants per hour.
 
-A producer that makes up tenants would else make rows, windows, series and states without bound. Who is new is noted in
-ClickHouse before anything of theirs counts, so all workers share one bound and a restart changes nothing. Messages of
-tenants beyond it become dead letters: nothing is lost, they can be replayed once the bound allows it.
+A faulty producer that invents tenants would otherwise create rows, windows, series and states without bound. New
+tenants are recorded in ClickHouse before their events count, so all workers share one limit and a restart changes
+nothing. Messages of tenants beyond the limit become dead letters and can be replayed later.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _REMEMBERED: Final = 100_000
 
 
 class TenantLimit:
-    """Tells the messages of tenants that may count from those that may not.
+    """Separates messages of accepted tenants from those beyond the limit.
 
     Parameters
     ----------
     sink
-        Where known tenants are noted.
+        Stores known tenants.
     most
-        How many tenants may be new within an hour, over all workers.
+        Maximum number of new tenants per hour, over all workers.
     remembered
-        How many known tenants are kept in memory; the others are looked up.
+        Size of the cache of known tenants; others are looked up.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class TenantLimit:
     async def split(
         self, records: Sequence[Record], source: Source, now: datetime
     ) -> tuple[Sequence[Record], list[DeadLetter]]:
-        """Return the records that may count, in their order, and the dead letters of the others.
+        """Return the accepted records, in order, and dead letters for the others.
 
         Records without a key that can be a tenant's are left to the decoder, which rejects them.
 
         Raises
         ------
         SinkRejected
-            ClickHouse will not say who is known, or not note who is new.
+            ClickHouse refuses to read or record tenants.
         """
         keys = {record.key for record in records} - {None}
         strangers = [key for key in keys if key is not None and not self._remembers(key) and _tenant(key) is not None]
@@ -76,7 +76,7 @@ class TenantLimit:
         return [record for record in records if record.key not in refused], letters
 
     async def _refused(self, keys: Sequence[bytes], now: datetime) -> set[bytes]:
-        """Note tenants that are new as far as the bound allows; return the keys of the others."""
+        """Record new tenants up to the limit; return the keys of the others."""
         tenants = {key: UUID(key.decode()).bytes for key in sorted(keys)}
         found = await self._retry_policy.until_done(self._sink.known_tenants, list(tenants.values()), now - WITHIN)
         new = [key for key, tenant in tenants.items() if tenant not in found.known]
@@ -118,7 +118,7 @@ class TenantLimit:
 
 
 def _tenant(key: bytes) -> UUID | None:
-    """Return the tenant of a key, ``None`` where it is not the one spelling of a UUID."""
+    """Return the tenant of a key, ``None`` where it is not a UUID in canonical spelling."""
     try:
         tenant = UUID(key.decode("ascii"))
     except ValueError:

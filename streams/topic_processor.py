@@ -1,4 +1,4 @@
-"""One topic's part of the pipeline: raw records of a partition in, rows to write out. No I/O."""
+"""Processing of one topic: turns raw records of a partition into rows. No I/O."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TABLES: Final[dict[Topic, tuple[str, ...]]] = {
 
 
 class Prepared(NamedTuple):
-    """What one batch of records amounts to."""
+    """The result of one batch of records."""
 
     rows: list[tuple[str, pa.RecordBatch]]
     dead_letters: list[DeadLetter]
@@ -47,11 +47,9 @@ class TopicProcessor:
     queries
         Where the topic's events are folded into windows and minute series; only queries are.
     placement
-        Tells which records belong in another partition; ``None`` where rows count once whatever their partition.
+        Finds records that belong in another partition; ``None`` where rows count once in any partition.
     vocabulary
-        What connectors' words mean.
-    screen
-        What replaces personal data in labels; ``None``: nothing does.
+        Mapping of status and error words. screen Replaces personal data in labels; ``None``: off.
     """
 
     def __init__(
@@ -80,12 +78,12 @@ class TopicProcessor:
         Parameters
         ----------
         refused
-            Dead letters of the same batch that say nothing of the producers' contract.
+            Dead letters of the same batch that do not count towards the DLQ limit.
 
         Raises
         ------
         DlqLimitExceeded
-            Nearly everything is being rejected; nothing of this batch may be written or committed.
+            The DLQ limit is exceeded; nothing of this batch may be written or committed.
         """
         here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
         read = self._reader.read(here, source, now=now)

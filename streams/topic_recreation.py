@@ -1,4 +1,4 @@
-"""Notices that a topic was deleted and made again under a running worker (docs/adr/0008-topic-epoch.md)."""
+"""Detects that a topic was deleted and recreated while a worker runs (docs/adr/0008-topic-epoch.md)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ LOOK_SECONDS: Final = 30.0
 
 
 async def watch_epochs(read: Callable[[], Mapping[str, int]], epochs: Mapping[str, int]) -> None:
-    """Go on for as long as the topics are those of ``epochs``; ``read`` blocks and returns what they are now.
+    """Run while the topics have the given ``epochs``; ``read`` blocks and returns the present ones.
 
     Raises
     ------
     RomashkaError
-        A topic is another one, or gone: what this worker counts would be taken for the old topic's.
+        A topic was recreated or deleted: its events would be counted under the old topic.
     """
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
             found = await asyncio.to_thread(read)
         except Unreachable:
-            continue  # the watchdog knows what to do about that
+            continue  # the watchdog handles an unreachable broker
         if other := sorted(name for name, epoch in epochs.items() if found[name] != epoch):
             raise RomashkaError(
                 f"{', '.join(other)} was deleted and made again while this worker ran; what it read in the last "

@@ -1,9 +1,8 @@
 """Faust with one event per poll and partition instead of one per message.
 
-Stock Faust takes a lock, two tasks and an Event for every message. Here the consumer hands an agent all records that
-a poll returned for a partition as one Faust message, and what may be committed is asked of our own tracker of safe
-offsets rather than of Faust's acknowledgements (docs/adr/0004-commits.md). Topics other than the ingest topics stay as
-Faust has them.
+Stock Faust takes a lock, two tasks and an Event for every message. Here the consumer passes all records that a poll
+returned for a partition to an agent as one Faust message, and committable offsets come from our own tracker rather than
+from Faust's acknowledgements (docs/adr/0004-commits.md). Other topics use Faust's own behaviour.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ _INGEST_NAMES = frozenset(topic.name for topic in INGEST)
 
 Records = list[ConsumerRecord[bytes, bytes]]
 
-# aiokafka has one fetch in flight per broker: one that asks for idle partitions only holds up the busy ones this long.
+# aiokafka has one fetch in flight per broker: a fetch for idle partitions delays busy ones by this at most.
 _FETCH_WAIT_MS: Final = 100
-# Less than this is waited for as long: at a thousand events a second many tiny fetches would cost half a core.
+# Minimum bytes of a fetch: at a thousand events a second many tiny fetches would cost half a core.
 _FETCH_MIN_BYTES: Final = 64 * 1024
 
 
 class LogState(NamedTuple):
-    """The log of a partition: where it ends for its readers, and the offset that the consumer fetches next.
+    """The end of a partition for readers, and the offset that the consumer fetches next.
 
-    Between the last message and the position lie only offsets without one: markers and aborted transactions.
+    Offsets between the last message and the position hold no messages: transaction markers and aborted transactions.
     """
 
     end: int
@@ -44,20 +43,20 @@ class LogState(NamedTuple):
 
 
 class BatchOwner(Protocol):
-    """What the consumer asks of the app that owns it."""
+    """The interface of the app towards its consumer."""
 
     async def drain(self) -> None:
-        """Make durable what was taken in, if that is possible in good time."""
+        """Flush pending rows, if that is possible in time."""
 
     def safe_offset(self, tp: TP) -> int | None:
-        """Return the offset that may be committed for a partition, ``None`` where nothing may."""
+        """Return the committable offset of a partition, ``None`` where there is none."""
 
 
 class BatchSchema(faust.Schema[None, Records]):
-    """Passes a batch through undecoded: decoding is ours, because a bad message must not hold up its neighbours."""
+    """Passes a batch on without decoding: the pipeline decodes, so that a bad message does not affect others."""
 
     def loads_key(self, app: Any, message: Message, **_: Any) -> Any:
-        """Return no key: a batch has many."""
+        """Return no key."""
         return None
 
     def loads_value(self, app: Any, message: Message, **_: Any) -> Any:
@@ -66,42 +65,39 @@ class BatchSchema(faust.Schema[None, Records]):
 
 
 async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> dict[TP, LogState]:
-    """Return the log of each partition that is still the consumer's; to be run in the consumer's loop."""
+    """Return the log of each partition that is still assigned; runs in the consumer's loop."""
     untyped: Any = consumer  # aiokafka annotates few of its methods
     asked = await untyped.end_offsets(partitions)
     states = {}
     for tp, end in asked.items():
-        # A rebalance may have taken partitions away while we waited.
+        # A rebalance may have revoked partitions meanwhile.
         if tp not in untyped.assignment():
             continue
-        # Some brokers answer a question for the end late; what they send with the messages is never behind.
+        # Some brokers report the end late; the one sent with messages is always current.
         stable = untyped.last_stable_offset(tp) or 0
         try:
             states[tp] = LogState(max(end, stable), await untyped.position(tp))
-        except IllegalStateError:  # taken away while its position was looked up
+        except IllegalStateError:  # revoked while its position was looked up
             continue
     return states
 
 
 class SteadyRoundRobin(RoundRobinPartitionAssignor):
-    """aiokafka's own assignor, whose members always say the same of themselves.
+    """aiokafka's own assignor with sorted topic names.
 
-    A set of names has another order in every process: Kafka would take a worker that was restarted in place for one
-    that subscribes to something else, and move partitions.
+    A set has another order in every process: Kafka would take the subscription of a restarted worker for a changed one
+    and move partitions.
     """
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> Any:
-        """Return what a member tells of itself."""
+        """Return the member metadata."""
         untyped: Any = super()
         return untyped.metadata(sorted(topics))
 
 
 class CommittedReader(driver.AIOKafkaConsumerThread):
-    """Reads committed messages only, and does not let idle partitions hold up busy ones.
-
-    Faust offers a setting for neither.
-    """
+    """Reads committed messages only, and limits the delay by idle partitions. Faust has no settings for either."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -134,14 +130,14 @@ class CommittedReader(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Groups what a poll returns by partition, and commits only what is durable."""
+    """Groups the records of a poll by partition, and commits only durable offsets."""
 
     mundane_level = "debug"
     handed: dict[TP, int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.handed = {}  # the offset of the last message that was handed on, by partition
+        self.handed = {}  # offset of the last message passed on, by partition
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return CommittedReader(self, loop=self.loop, beacon=self.beacon)
@@ -168,7 +164,7 @@ class BatchConsumer(driver.Consumer):
         return not self.flow_active or self.app.consumer_generation_id != generation
 
     async def _seek_back(self) -> None:
-        # A rebalance began while we were polling: what was fetched is read again from what is committed.
+        # A rebalance began during the poll: the fetched records are read again from the committed offsets.
         try:
             await self.perform_seek()
         except KafkaError as error:
@@ -184,16 +180,16 @@ class BatchConsumer(driver.Consumer):
         yield message
 
     async def wait_empty(self) -> None:
-        """Make what was taken in durable and commit it: Faust asks for this before a rebalance and before it stops."""
+        """Flush and commit; Faust calls this before a rebalance and before it stops."""
         await cast("BatchOwner", self.app).drain()
         await self.commit_and_end_transactions()
 
     def committed(self, tp: TP) -> int | None:
-        """Return the offset that was last committed for a partition, ``None`` where there is none."""
+        """Return the last committed offset of a partition, ``None`` where there is none."""
         return self._committed_offset[tp]
 
     async def log_states(self, partitions: Collection[TP]) -> dict[TP, LogState]:
-        """Return the log of each partition, without those that another worker has meanwhile."""
+        """Return the log of each partition that is still assigned."""
         thread = self._thread
         return cast("dict[TP, LogState]", await thread.call_thread(log_states, thread._ensure_consumer(), partitions))
 
@@ -209,7 +205,7 @@ class BatchConsumer(driver.Consumer):
                 yield tp
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # Between the last offsets of two batches lie their own records, not a gap.
+        # The offsets between two batches are those of their own records, not a gap.
         if tp.topic not in _INGEST_NAMES:
             await super()._add_gap(tp, offset_from, offset_to)
 

@@ -1,7 +1,7 @@
-"""Ends a worker that has silently stopped, so that its supervisor starts it again.
+"""Ends a stalled worker, so that its supervisor restarts it.
 
 Kafka clients have been seen to stop consuming without an error (faust #175, #523, #640; aiokafka #1154). The watchdog
-lives in a thread of its own, because a blocked event loop is one of the ways to stop.
+runs in its own thread, because the event loop may be what is blocked.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _CHECK_SECONDS: Final = 1.0
 
 
 class Progress(NamedTuple):
-    """What the worker says of itself.
+    """Progress of the worker.
 
-    ``progress`` is any number that changes when work is done; ``behind`` whether there is work to do; ``excused``
-    whether it knows why it does none (the database is away).
+    ``progress`` is a number that changes when work is done; ``behind`` says whether there is work; ``excused`` whether
+    there is a known reason for no progress (the database is unavailable).
     """
 
     progress: int
@@ -33,7 +33,7 @@ class Progress(NamedTuple):
 
 
 class StallDetector:
-    """Decides when a worker has stopped; ``now`` is in seconds of any clock that only goes forward."""
+    """Decides whether a worker has stalled; ``now`` is in seconds of a monotonic clock."""
 
     def __init__(self, now: float, *, patience: float = STALL_SECONDS) -> None:
         self._patience = patience
@@ -62,7 +62,7 @@ def watch(standing: Callable[[], Progress], stop: threading.Event) -> threading.
                     EXIT_CODE,
                 )
                 logging.shutdown()
-                os._exit(EXIT_CODE)  # a worker that hangs may not be able to leave any other way
+                os._exit(EXIT_CODE)  # a worker that hangs may not be able to exit normally
 
     thread = threading.Thread(target=guard, name="watchdog", daemon=True)
     thread.start()

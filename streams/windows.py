@@ -21,7 +21,7 @@ from streams.arrow_batches import decimal_column, decimals_scaled
 from streams.decode import Source
 
 CHUNK_SIZE: Final = 32_768
-# An event counts once if its repeat is at most this many chunks away; the design promises one.
+# A repeated event is recognised within this many chunks; the design promises one.
 REMEMBERED_CHUNKS: Final = 4
 
 _SERIES: Final = ("user_id", "integration_provider", "query_type")
@@ -77,7 +77,7 @@ class Chunk:
         return self._rows(changed, self._batches[0])
 
     def _series(self, batch: pa.RecordBatch) -> _Int64s:
-        """Return each row's series code; Python sees every distinct series of the batch once, not every event."""
+        """Return each row's series code; Python code runs once per distinct series, not per event."""
         columns = [batch[name].dictionary_encode() for name in _SERIES]
         combined = np.zeros(len(batch), dtype=np.int64)
         for column in columns:
@@ -132,7 +132,7 @@ def _sums(group: _Int64s, values: _Int64s, n: int) -> _Int64s:
 
 
 def _histograms(group: _Int64s, values: _Int64s, n: int) -> pa.StructArray:
-    """Return a histogram per group: ascending buckets and how many values each holds."""
+    """Return a histogram per group: ascending buckets and their counts."""
     buckets = buckets_of(values).astype(np.int64)
     shifted = group << 16 | (buckets - np.iinfo(np.int16).min)
     cells, counts = np.unique(shifted, return_counts=True)

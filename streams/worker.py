@@ -1,4 +1,4 @@
-"""Runs a worker: starts its parts, waits, and stops them so that nothing is lost or done twice."""
+"""Runs a worker: starts its parts, waits, and stops them so that nothing is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ log = logging.getLogger(__name__)
 
 _GAUGE_SECONDS: Final = 2.0
 _CRASH_CHECK_SECONDS: Final = 0.5
-# The broker was not heard of for this long: gauges are stale, and the watchdog counts it as work not done.
+# Without contact to the broker for this long, gauges are stale and the watchdog counts no progress.
 _SILENCE_SECONDS: Final = 10.0
-# Told to stop while Kafka is away, a worker does not wait for it: supervisors kill after ten seconds.
+# A stopping worker does not wait for an unavailable Kafka: supervisors kill after ten seconds.
 _MAX_STOP_SECONDS: Final = 8.0
 
 
@@ -65,15 +65,15 @@ _LEADS: Final = TP(QUERIES.name, 0)
 _JOB_ANSWER_SECONDS: Final = 300
 
 
-# Work that goes on beside the agents for as long as the worker runs; where it raises, the worker ends.
+# Background tasks of the worker; an exception in one ends the worker.
 Beside = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WorkerConfig(NamedTuple):
-    """What a worker needs to know.
+    """Configuration of a worker.
 
-    ``jobs`` makes those of the leader, here and in their processes, which have ``job_modules`` loaded from their start;
-    ``metrics_port`` 0 picks a free one.
+    ``jobs`` makes the leader's jobs, here and in their processes, which load ``job_modules`` at startup;
+    ``metrics_port`` 0 picks a free port.
     """
 
     kafka: KafkaAddress
@@ -100,9 +100,9 @@ async def run_worker(config: WorkerConfig) -> None:
     Raises
     ------
     RomashkaError
-        Something is missing or wrong, at the start or on the way; nothing that was not durable has been committed.
+        Startup failed or the worker cannot continue; only durable offsets have been committed.
     """
-    # Of every topic, those it writes to as well: without one of them it would stall later.
+    # Including the topics it writes to: without one of them it would stall later.
     epochs = await asyncio.to_thread(topic_epochs, config.kafka, ALL)
     await check_worker_client(config.kafka)
     await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
@@ -162,8 +162,8 @@ def _require_secrets(config: WorkerConfig) -> None:
 def _detection(
     config: WorkerConfig, app: AnalyticsApp, pipeline: Pipeline, publisher: Publisher, metrics: Metrics
 ) -> tuple[Detection, JobRunner]:
-    """Put together what finds: the detectors of this worker's partitions, and the leader's jobs."""
-    sink = ClickHouseSink(config.clickhouse)  # of its own: a long insert of events must not hold up a finding
+    """Create the detectors of this worker's partitions and the leader's jobs."""
+    sink = ClickHouseSink(config.clickhouse)  # a separate connection: a long insert of events must not delay insights
     insight_publisher = InsightPublisher(sink, pipeline.retry_policy, metrics, publisher.insights)
     detection = Detection(
         pipeline,
@@ -225,7 +225,7 @@ async def _run(
     await asyncio.wait([stopping, *vital], return_when=asyncio.FIRST_COMPLETED)
     for task in vital:
         if task.done():
-            # Something cannot go on. Leave the offsets as they are: what was not made durable is read again.
+            # Fatal error. Commit nothing more: rows that are not durable are read again.
             task.result()
     health.stopping()
     log.info("stopping: writing what was taken in, then committing")
@@ -243,7 +243,7 @@ async def _run(
 
 
 async def _tell_silence(gauges: Gauges, ask: Callable[[], object]) -> None:
-    """Say why Kafka is not heard of, once for each silence: its client, which tries again, keeps that to itself."""
+    """Log why Kafka does not answer, once for each outage; its client retries silently."""
     while True:
         await asyncio.sleep(_GAUGE_SECONDS)
         if not gauges.silent:
@@ -257,7 +257,7 @@ async def _tell_silence(gauges: Gauges, ask: Callable[[], object]) -> None:
 
 
 async def _crash_of(app: AnalyticsApp) -> None:
-    """Raise when one of Faust's own services has given up; it offers no event to wait for."""
+    """Raise when one of Faust's own services has crashed; Faust has no event to wait for."""
     while (reason := app.given_up) is None:  # noqa: ASYNC110
         await asyncio.sleep(_CRASH_CHECK_SECONDS)
     raise RomashkaError(
@@ -267,7 +267,7 @@ async def _crash_of(app: AnalyticsApp) -> None:
 
 
 class Gauges:
-    """Lag, commits and the watermark, measured every few seconds; and what the watchdog is told."""
+    """Measures lag, commits and the watermark every few seconds, and reports progress to the watchdog."""
 
     def __init__(self, app: AnalyticsApp, metrics: Metrics) -> None:
         self._app = app
@@ -286,11 +286,11 @@ class Gauges:
 
     @property
     def silent(self) -> bool:
-        """Whether Kafka was not heard of for long."""
+        """Whether Kafka has not answered for long."""
         return time.monotonic() - self._heard > _SILENCE_SECONDS
 
     def standing(self) -> Progress:
-        """Return what the watchdog needs; called from its thread."""
+        """Return the worker's progress; called from the watchdog's thread."""
         pipeline = self._app.pipeline
         return Progress(pipeline.handled, self._behind or self.silent, pipeline.retry_policy.waiting)
 
@@ -316,10 +316,10 @@ class Gauges:
         self._behind = behind
 
     def _done(self, tp: TP, committed: int | None, position: int) -> int:
-        """Return the offset before which nothing is left to do.
+        """Return the offset up to which everything is done.
 
-        Where all that was handed on is durable it is the consumer's own position: behind the last message may lie
-        markers and aborted transactions, which nobody ever gets.
+        Where all records are durable it is the consumer's position, because transaction markers and aborted
+        transactions may follow the last message.
         """
         pipeline, partition = self._app.pipeline, (tp.topic, tp.partition)
         durable, taken = pipeline.durable_offset(partition), pipeline.taken(partition)
@@ -332,7 +332,7 @@ class Gauges:
         return max(durable, position)
 
     def _hide(self, partitions: set[TP]) -> None:
-        """Remove the gauges of partitions that another worker has now: it tells of them."""
+        """Remove the gauges of partitions that another worker owns now."""
         for tp in partitions:
             self._metrics.lag.remove(tp.topic, str(tp.partition))
             self._metrics.committed.remove(tp.topic, str(tp.partition))

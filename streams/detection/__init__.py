@@ -1,1 +1,1 @@
-"""Detection inside the worker: closed minutes and health events of its partitions in, insights out."""
+"""Detection inside the worker: turns closed minutes and health events of its partitions into insights."""

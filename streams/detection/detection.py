@@ -1,9 +1,9 @@
-"""Detection inside the worker: closed minutes and health events of its partitions in, insights out.
+"""Detection inside the worker: turns closed minutes and health events of its partitions into insights.
 
-It runs beside the ingestion: minutes are judged in a thread, slice by slice, once the rows behind them are in
-ClickHouse. What this worker did not see (the minutes around a restart, or more than may wait here) is read back from
-there, so a kill at any moment changes nothing: states are saved after the insights that they led to, and judging a
-minute again tells the same insights.
+It runs beside ingestion: a thread evaluates minutes slice by slice, once their rows are in ClickHouse. Minutes that
+this worker did not see (around a restart, or beyond the buffer) are read back from ClickHouse, so a kill at any moment
+changes nothing: states are saved after the insights that they led to, and evaluating a minute again gives the same
+insights.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ T = TypeVar("T")
 
 STEP_SECONDS: Final = 2.0
 _SAVE_SECONDS: Final = 5.0
-# A series that was never seen before learns from this much of its history.
+# A new series learns from this much of its history.
 _HISTORY: Final = timedelta(days=28)
 _SERIES_PER_QUESTION: Final = 4
 _SLICE: Final = 4_000
-# After an outage the topics catch up at different speeds. Judged without the health events of its time, a minute would
-# look as if no sync had happened; so it waits while they are further behind than this, and still coming.
+# After an outage the topics catch up at different speeds. Without its health events a minute would look as if no sync
+# had happened; so it waits while the health topic lags by more than this and is still making progress.
 _HEALTH_BEHIND: Final = timedelta(hours=1)
 _SILENT_SECONDS: Final = 30.0
 
 
 class Bounds(NamedTuple):
-    """How much detection holds in memory.
+    """Memory limits of detection.
 
-    ``waiting_minutes`` of single series may wait; beyond that they are read back from ClickHouse. ``series`` are
-    watched in a partition, ``all_series`` by the worker.
+    ``waiting_minutes`` is the number of buffered minutes of single series; beyond it they are read back from
+    ClickHouse. ``series`` is the number of monitored series per partition, ``all_series`` that of the worker.
     """
 
     waiting_minutes: int = 100_000
@@ -68,10 +68,10 @@ DEFAULT_BOUNDS: Final = Bounds()
 
 @dataclass
 class _Partition:
-    """One partition since it was assigned."""
+    """State of one partition since its assignment."""
 
     watch: PartitionMonitor
-    # What closed, with the last offset that had been taken in by then: once that is durable, so is all of it.
+    # Closed minutes, with the last offset taken in by then: once that is durable, so are all their rows.
     closed: deque[tuple[int, list[ClosedMinute]]] = field(default_factory=deque)
     health: list[pa.RecordBatch] = field(default_factory=list)
     health_through: datetime | None = None
@@ -80,11 +80,11 @@ class _Partition:
 
     @property
     def waiting(self) -> int:
-        """How many minutes of single series wait."""
+        """Number of buffered minutes of single series."""
         return sum(len(minute.series) for _, minutes in self.closed for minute in minutes)
 
     def add_health(self, batches: Sequence[pa.RecordBatch], moment: float) -> None:
-        """Take health events that were heard of at a ``moment``."""
+        """Add health events that were received at a ``moment``."""
         self.health += batches
         self.health_heard = moment
         newest = [pc.max(batch["created_at"]).as_py() for batch in batches if len(batch)]
@@ -106,7 +106,7 @@ class _Partition:
 
 
 class Detection:
-    """Watches every series of the partitions that this worker holds."""
+    """Monitors every series of the partitions assigned to this worker."""
 
     def __init__(
         self,
@@ -133,13 +133,13 @@ class Detection:
         self._saved_at = monotonic()
 
     async def run(self) -> None:
-        """Go on for ever; cancel to stop."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(STEP_SECONDS)
             await self.step()
 
     async def step(self) -> None:
-        """Take what closed, judge what is durable, and tell what was found."""
+        """Collect closed minutes, evaluate the durable ones and publish insights."""
         if self._assignments != self._pipeline.assignments:
             self._assignments = self._pipeline.assignments
             self._partitions.clear()
@@ -154,7 +154,7 @@ class Detection:
             await self.save()
 
     async def save(self) -> None:
-        """Keep the states of every series that changed."""
+        """Save the states of every series that changed."""
         self._saved_at = self._monotonic()
         for number, partition in list(self._partitions.items()):
             changed = partition.watch.take_changed()

@@ -1,6 +1,6 @@
 """Minute series for the detectors: per tenant and provider, closed once by a watermark.
 
-Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
+Unlike a window of ``streams.windows``, which can always change, a closed minute is final: detectors learn from it.
 The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
 silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock
 is fast must not make everyone else's events late.
@@ -19,9 +19,9 @@ from models.minutes import MinuteCounts, Series
 _MINUTE_MS: Final = 60_000
 # A series of a minute takes about half a kilobyte.
 MAX_SERIES: Final = 20_000
-# After a jump in event time (history, a long silence) only this many silent minutes are told one by one.
+# After a jump in event time (history, a long silence) only this many silent minutes are emitted one by one.
 _MAX_SILENT_MINUTES: Final = 1_440
-# Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
+# The event time at which a partition resumed is the newest of this many events: any single one may be days late.
 _RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,14 +44,12 @@ class MinuteSeries:
     Parameters
     ----------
     lateness
-        How far an event may lag behind the newest one and still be counted here.
+        Allowed lateness: how far an event may lag behind the newest one and still be counted here.
     idle_after
         How long the partition must be silent before the wall clock moves its watermark.
     most_series
-        How many series of all open minutes are held. A minute beyond it is let go and closes as incomplete: who watches
-        a series reads it back from ClickHouse.
-
-    ``overfull`` counts the minutes that were let go.
+        Maximum number of series over all open minutes. A minute beyond it is dropped and closes as incomplete; its
+        series are read back from ClickHouse. ``overfull`` counts the dropped minutes.
     """
 
     def __init__(
@@ -75,11 +73,11 @@ class MinuteSeries:
 
     @property
     def watermark(self) -> datetime | None:
-        """The event time up to which everything is believed to have arrived."""
+        """The watermark: event time up to which events are assumed to be complete."""
         return None if self._watermark_ms is None else _EPOCH + timedelta(milliseconds=self._watermark_ms)
 
     def add(self, batch: pa.RecordBatch, now: datetime) -> int:
-        """Count events (rows of ``QUERY_METRICS``); return how many came too late for a minute already closed."""
+        """Count events (rows of ``QUERY_METRICS``); return the number of events too late for their minute."""
         if batch.num_rows == 0:
             return 0
         times = batch["created_at"].cast(pa.int64()).to_numpy()
@@ -96,7 +94,7 @@ class MinuteSeries:
         return int(late.sum())
 
     def keep_open(self, now: datetime) -> None:
-        """Take ``now`` for an arrival: nothing is read at the moment, which says nothing about what happens."""
+        """Treat ``now`` as an arrival: reading is paused, so silence carries no information."""
         if self._last_arrival is not None:
             self._last_arrival = now
 
@@ -125,7 +123,7 @@ class MinuteSeries:
         return closed
 
     def _let_go(self) -> None:
-        """Let go of the minutes with the most series while there are too many."""
+        """Drop the minutes with the most series while there are too many."""
         while sum(map(len, self._open.values())) > self._most_series:
             fullest = max(self._open, key=lambda minute: len(self._open[minute]))
             del self._open[fullest]

@@ -1,4 +1,4 @@
-"""The series of one partition as detectors see them. Pure: what it lacks, it names."""
+"""The monitored series of one partition. Pure: it names the series whose history has to be read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MAX_EVICTED = 500
 
 
 class PartitionMonitor:
-    """Judges the closed minutes of a partition, series by series.
+    """Evaluates the closed minutes of a partition, series by series.
 
     Parameters
     ----------
     most
-        How many series are watched at once; the one that had no queries for longest makes room for another.
+        Maximum number of monitored series; the one without queries for longest is evicted first.
     """
 
     def __init__(self, *, most: int) -> None:
@@ -42,47 +42,48 @@ class PartitionMonitor:
         return series in self._series
 
     def take_changed(self) -> list[SeriesMonitor]:
-        """Return the watches whose state is to be kept; those that made room for others are let go with it."""
+        """Return the monitors whose state is to be saved, evicted ones included."""
         evicted, self._evicted = self._evicted, []
         return [watch for watch in (*evicted, *self._series.values()) if watch.changed]
 
     def unknown(self, minutes: Sequence[ClosedMinute], others: Iterable[Series]) -> list[Series]:
-        """Return the series of these minutes, and the others, that are not watched yet, each once."""
+        """Return the series of these minutes, and of ``others``, that are not monitored yet, each once."""
         seen = dict.fromkeys(series for minute in minutes for series in minute.series) | dict.fromkeys(others)
         return [series for series in seen if series not in self._series]
 
     def behind(self, first: datetime) -> list[SeriesMonitor]:
-        """Return the watches that have not seen the minutes before ``first``; none where minutes follow each other."""
+        """Return the monitors that have not seen the minutes before ``first``; none where minutes are consecutive."""
         if self._through is not None and first - self._through <= MINUTE:
             return []
         watches = self._series.values()
         return [one for one in watches if one.scored_through is not None and first - one.scored_through > MINUTE]
 
     def add(self, watches: Iterable[SeriesMonitor]) -> int:
-        """Watch these, too; return how many others had to make room."""
+        """Add monitors; return how many others were evicted."""
         for watch in watches:
             self._series[watch.series] = watch
         return self.evict(len(self._series) - self._most)
 
     def evict(self, count: int) -> int:
-        """Let go of the series that had no queries for longest; return how many. Their state is kept first.
+        """Evict the series without queries for longest; return how many.
 
-        Of very many that go at once the last hundreds are kept; the others go on later from their state before, and
-        read back what came since.
+        Their state is saved first; if very many are evicted at once, only that of the last few hundred. The others
+        continue later from an older state and read back the minutes since.
         """
         evicted = [self._series.popitem(last=False)[1] for _ in range(min(count, len(self._series)))]
         self._evicted = [*self._evicted, *evicted][-_MAX_EVICTED:]
         return len(evicted)
 
     def add_health(self, series: Series, events: Sequence[HealthFacts]) -> None:
-        """Take health events of a series, if it is watched."""
+        """Add health events of a series, if it is monitored."""
         if series in self._series:
             self._series[series].add_health(events)
 
     def advance(self, minutes: Sequence[ClosedMinute]) -> list[Insight]:
-        """Judge minutes in order; return what is news. A series that is not mentioned in a minute was silent.
+        """Evaluate minutes in order; return new insights.
 
-        A series at which a detector fails begins anew, and is counted in ``failures``; the others do not notice.
+        A series that is absent from a minute was silent. A series whose detector fails is reset and counted in
+        ``failures``; the others are not affected.
         """
         news: list[Insight] = []
         for minute in minutes:
@@ -93,8 +94,8 @@ class PartitionMonitor:
                 try:
                     news += watch.minute(minute.start, minute.series.get(series))
                 except Exception:
-                    # Whatever it is, it must stop neither the other series nor the ingestion, again at each restart.
-                    log.exception("the detectors of %s failed and begin anew", place_of(series))
+                    # No failure may stop the other series or the ingestion, again at each restart.
+                    log.exception("the detectors of %s failed and were reset", place_of(series))
                     self.failures += 1
                     self._series[series] = SeriesMonitor(series, begins_after=minute.start)
             self._through = minute.start
@@ -102,7 +103,7 @@ class PartitionMonitor:
 
 
 def replayed(watch: SeriesMonitor, history: History) -> list[Insight]:
-    """Let a watch go through what is stored of its series; return what is news."""
+    """Let a monitor process the stored events of its series; return new insights."""
     watch.add_health(history.health.get(watch.series, ()))
     return [
         insight for start, counts in history.minutes.get(watch.series, ()) for insight in watch.minute(start, counts)
@@ -110,7 +111,7 @@ def replayed(watch: SeriesMonitor, history: History) -> list[Insight]:
 
 
 def sliced(minutes: Sequence[ClosedMinute], series: int, most: int) -> Iterator[Sequence[ClosedMinute]]:
-    """Cut minutes so that each slice makes at most about ``most`` judgements of ``series`` series."""
+    """Cut minutes into slices of at most about ``most`` evaluations of ``series`` series."""
     step = max(most // max(series, 1), 1)
     for start in range(0, len(minutes), step):
         yield minutes[start : start + step]

@@ -1,4 +1,4 @@
-"""One tenant and provider as detectors see it: minutes and health events in, findings out. Pure."""
+"""The detectors of one tenant and provider: turns minutes and health events into insights. Pure."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from models.insights import Insight
 from models.minutes import MinuteCounts, Series
 
 MINUTE: Final = timedelta(minutes=1)
-# After a long silence of everything, such as a stopped producer, only so many silent minutes are judged one by one.
+# After a long gap without any events, such as a stopped producer, at most this many silent minutes are evaluated.
 MAX_SILENT_MINUTES: Final = 1_440
-# Health events that are ahead of the minutes wait for them; more than this do not.
+# Maximum number of buffered health events that are ahead of the minutes.
 _MAX_WAITING: Final = 20_000
-# While all is calm, data grows stale over hours, not minutes: the health of a series is looked at this often, and at
-# once when a health event comes.
+# Data becomes stale over hours, not minutes: the health of a calm series is checked this often, and at once when a
+# health event arrives.
 _CALM_MINUTES: Final = 5
 _NOTHING: Final = MinuteCounts()
 
 
 class SeriesMonitor:
-    """Judges one series minute by minute, in order; every minute counts once, however often it is told.
+    """Evaluates one series minute by minute, in order; a repeated minute is ignored.
 
-    ``scored_through`` is the start of the last minute that was judged, ``saved_through`` the one at which its state
-    was last kept, and ``saved`` how often it was.
+    ``scored_through`` is the start of the last evaluated minute, ``saved_through`` the one at which the state was last
+    saved, ``saved`` the number of saves.
 
     Parameters
     ----------
     begins_after
-        The minute after which it begins; the first one that it is told where not given.
+        The minute after which it begins; the first minute it receives where not given.
     """
 
     def __init__(self, series: Series, begins_after: datetime | None = None) -> None:
@@ -52,14 +52,14 @@ class SeriesMonitor:
         self._unseen = MinuteCounts()
 
     def add_health(self, events: Iterable[HealthFacts]) -> None:
-        """Take health events, in any order; each is judged with the minute that it falls in."""
+        """Add health events, in any order; each is evaluated with its minute."""
         for event in events:
             insort(self._waiting, event, key=_moment)
         while len(self._waiting) > _MAX_WAITING:
             self._health.observe(self._waiting.pop(0))
 
     def minute(self, start: datetime, counts: MinuteCounts | None) -> list[Insight]:
-        """Judge a minute (``None``: nothing happened in it) and the silent ones before it; return what is news."""
+        """Evaluate a minute (``None``: no events) and the silent ones before it; return new insights."""
         if self.scored_through is None:
             return self._judge(start, counts or _NOTHING)
         silent = (start - self.scored_through) // MINUTE - 1
@@ -74,7 +74,7 @@ class SeriesMonitor:
 
     @property
     def changed(self) -> bool:
-        """Whether it has judged something since its state was last kept."""
+        """Whether it has evaluated a minute since its state was last saved."""
         return self.scored_through != self.saved_through
 
     def _judge(self, start: datetime, counts: MinuteCounts) -> list[Insight]:
@@ -92,7 +92,7 @@ class SeriesMonitor:
         return self._incidents.update(start, signals, counts.error_kinds)
 
     def _health_at(self, end: datetime, counts: MinuteCounts, *, calm: bool) -> tuple[Signal, ...]:
-        """Return what stands out in the health at the end of a minute."""
+        """Return the health signals at the end of a minute."""
         unseen = self._unseen
         if counts.queries:
             unseen.queries += counts.queries
@@ -111,7 +111,7 @@ class SeriesMonitor:
         return standing
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything but the waiting health events as plain JSON values; those are in ClickHouse."""
+        """Return the state as plain JSON values, without the buffered health events, which are in ClickHouse."""
         return {
             "through": None if self.scored_through is None else int(self.scored_through.timestamp()),
             "saved": self.saved,
@@ -124,7 +124,7 @@ class SeriesMonitor:
 
     @classmethod
     def from_state(cls, series: Series, state: dict[str, Any]) -> SeriesMonitor:
-        """Return a watch that goes on where the one that gave this state stopped."""
+        """Return a monitor restored from this state."""
         watch = cls(series)
         through = state["through"]
         watch.scored_through = None if through is None else datetime.fromtimestamp(through, UTC)

@@ -1,4 +1,4 @@
-"""From saved states to watches and back. A state that cannot be trusted is never used, and never silently missing."""
+"""Loads and saves the states of monitors. An invalid state is never used, and its absence is always logged."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class SeriesStates:
-    """Opens and seals the states of series; for one thread at a time."""
+    """Verifies and signs the states of series; for one thread at a time."""
 
     def __init__(self, seal: StateSigner, metrics: Metrics) -> None:
         self._seal = seal
         self._metrics = metrics
 
     def opened(self, stored: Iterable[StoredState]) -> dict[Series, SeriesMonitor]:
-        """Return a watch for each series that has a state which can be trusted: the newest of its generations."""
+        """Return a monitor for each series with a valid state: the newest valid generation."""
         watches: dict[Series, SeriesMonitor] = {}
         refused: dict[Series, StateRefused] = {}
         for one in sorted(stored, key=lambda state: -state.version):
@@ -38,7 +38,7 @@ class SeriesStates:
         return watches
 
     def sealed(self, watches: Iterable[SeriesMonitor], partition: int) -> list[SavedState]:
-        """Return the states to keep; each counts as saved. A broken one is dropped, the others are as ever."""
+        """Return the states to save, each marked as saved; a broken one is left out."""
         states = []
         for watch in watches:
             if watch.scored_through is None:
@@ -49,7 +49,7 @@ class SeriesStates:
                 sealed = self._seal.seal(watch.to_state(), place_of(watch.series))
             except ValueError as error:
                 self._metrics.states_broken.inc()
-                log.error("the state of %s is broken and is not kept: %s", place_of(watch.series), error)  # noqa: TRY400
+                log.error("the state of %s is broken and is not saved: %s", place_of(watch.series), error)  # noqa: TRY400
                 continue
             states.append(SavedState(watch.series, partition, watch.scored_through, watch.saved, sealed))
         return states
@@ -59,7 +59,7 @@ class SeriesStates:
         try:
             return SeriesMonitor.from_state(stored.series, state)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            # Signed by us, but not what these detectors keep: another version of the program wrote it.
+            # Signed correctly, but with other content: another version of the program wrote it.
             raise StateRefused(
                 f"the state of {place_of(stored.series)} is of other detectors than these ({error!r})"
             ) from error

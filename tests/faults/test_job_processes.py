@@ -35,7 +35,7 @@ def test_jobs_that_take_too_long_are_ended_while_every_event_arrives(
         wait_for(lambda: _ended(worker, "time") >= 3, 60, worker.log)
         publish(topics, sent)
         wait_for(lambda: stored_events(client) == _EVENTS, 60, worker.log)
-        assert "was ended after" in worker.log()
+        assert "was terminated after" in worker.log()
         assert worker.metric("romashka_leader") == 1
         assert worker.terminate() == 0
 
