@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -58,23 +58,34 @@ def of_alerts(start: datetime, end: datetime) -> list[str]:
     return list(dict.fromkeys(expanded(sql, {}, start, end) for sql in found))
 
 
-def of_figures(scope: Scope, *, each_once: bool = False) -> Iterator[tuple[str, Query]]:
-    """Yield the figures together: in total, by each dimension that some have, and in steps of each length.
-
-    With ``each_once`` every figure is in one of these statements only, each in another than its neighbours.
-    """
+def ways(scope: Scope) -> list[tuple[str | None, Interval | None]]:
+    """Return how figures can be asked: in total, by each dimension that some have, and in steps of each length."""
     dimensions = sorted({name for kpi in FIGURES.values() for name in kpi.dimensions})
     steps = [one for one in Interval if one is not Interval.MINUTE or (scope.end - scope.start).days <= 2]
-    ways = [(None, None), *((by, None) for by in dimensions), *((None, every) for every in steps)]
-    having = {way: [one for one in FIGURES if _is_there(one, scope, *way)] for way in ways}
-    if each_once:
-        dealt = {one: [way for way in ways if one in having[way]] for one in FIGURES}
-        dealt_to = {one: ways_of[number % len(ways_of)] for number, (one, ways_of) in enumerate(dealt.items())}
-        having = {way: [one for one in ids if dealt_to[one] == way] for way, ids in having.items()}
-    for (by, every), ids in having.items():
-        if ids:
-            split = [] if by is None else [by]
-            yield f"figures by {by} every {every}", build_query(ids, scope, split, every, rolled_up=every is None)
+    return [(None, None), *((by, None) for by in dimensions), *((None, every) for every in steps)]
+
+
+def of_figures(scope: Scope) -> Iterator[tuple[str, Query]]:
+    """Yield all figures together, in each way that they can be asked."""
+    for by, every in ways(scope):
+        yield f"figures by {by} every {every}", figures(scope, by, every, list(FIGURES))
+
+
+def of_figures_once(scope: Scope) -> Iterator[tuple[str, Query]]:
+    """Yield every figure in one way only, each in another than its neighbours."""
+    asked: defaultdict[tuple[str | None, Interval | None], list[str]] = defaultdict(list)
+    for number, one in enumerate(FIGURES):
+        possible = [way for way in ways(scope) if _is_there(one, scope, *way)]
+        asked[possible[number % len(possible)]].append(one)
+    for (by, every), ids in asked.items():
+        yield f"figures by {by} every {every}", figures(scope, by, every, ids)
+
+
+def figures(scope: Scope, by: str | None, every: Interval | None, ids: Sequence[str]) -> Query:
+    """Return the statement of those of some figures that can be asked so."""
+    split = [] if by is None else [by]
+    asked = [one for one in ids if _is_there(one, scope, by, every)]
+    return build_query(asked, scope, split, every, rolled_up=every is None)
 
 
 def _is_there(id_: str, scope: Scope, by: str | None, every: Interval | None) -> bool:
