@@ -1,1 +1,1 @@
-"""Periodic work over what is stored, done by the leading worker: one module a job, and one registry."""
+"""The leader's periodic jobs: one module for each job, and one registry."""

@@ -1,4 +1,4 @@
-"""Keeps ``business_impact_metrics`` up to date: the running months and weeks, and those before that changed late."""
+"""Updates ``business_impact_metrics``: current months and weeks, and earlier ones that late events changed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from streams.job import Job
 
 
 def refresh(client: Client, now: datetime) -> Sequence[Insight]:
-    """Compute every period again and write what is not yet stored so; running it twice writes nothing the second time.
+    """Recompute every period and write the rows that changed; idempotent.
 
     Raises
     ------
     Unreachable
-        ClickHouse does not answer or take the rows.
+        ClickHouse does not answer or rejects the rows.
     """
     for period in periods(now):
         refresh_period(client, period, now)
@@ -33,7 +33,7 @@ def refresh(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def refresh_period(client: Client, period: Period, now: datetime) -> None:
-    """Compute one period again; see ``refresh``."""
+    """Recompute one period; see ``refresh``."""
     dialect = Bound(Scope(period.start, period.end, ALL_TENANTS, as_of=now))
     found = query_rows(client, measured(QueryContext(dialect)), dialect.parameters)
     there = query_rows(client, stored(QueryContext(dialect)), dialect.parameters)

@@ -1,7 +1,7 @@
-"""One run over a model's customers: queue snapshots, let labels arrive, learn, score, and say who stands out.
+"""One run of a customer model: queue snapshots, resolve labels, learn, score, and report customers above the threshold.
 
-Every step finds again what an earlier run did, so a run that was cut short or done twice changes nothing. History is no
-special case: the snapshots of its weeks are queued like those of the present, each from events before its moment.
+Every step is idempotent, so a run that was interrupted or repeated changes nothing. History is no special case: its
+weekly snapshots are queued like those of the present, each from events before its time.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from storage.label_store import LabelStore
 from storage.reading import query_rows
 
 EVERY: Final = timedelta(days=7)
-# Half a year of weeks: what is older says little of today's customers.
+# Weeks of history to learn from: half a year.
 MAX_MOMENTS: Final = 26
-# The newest labels decide; a hundred thousand take a few seconds and are months even for a large tenant.
+# Maximum number of labels, newest first: learning from them takes a few seconds.
 MAX_LABELS: Final = 100_000
-# The challenger sees every so manieth label, of all moments.
+# The challenger model learns from every n-th label.
 _CHALLENGED_LABELS: Final = 1_000
-# An episode that ended is told again for so long, in case the run that ended it could not tell.
+# An ended episode is reported again for this long, in case the run that ended it was interrupted.
 _TELL_AGAIN: Final = timedelta(days=7)
 
 _FIRST: Final = "SELECT count() AS outcomes, min(created_at) AS first FROM conversation_outcomes"
 
 
 class Subject(NamedTuple):
-    """What is particular to a model: what it predicts, what it looks at, and how its findings are told."""
+    """Definition of a customer model: its task, its features, and the insights it makes."""
 
     task: Task
     features: Callable[[CustomerFacts, datetime], Features]
     opened: Callable[[CustomerScore, CustomerFacts, Mapping[str, float]], Insight]
     closed: Callable[[CustomerScore], Insight]
-    # Who stands out while there are too few labels, and how that is told.
+    # The rule and the insight used while there are too few labels for a model.
     unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
     unlearned_opened: Callable[[CustomerScore, CustomerFacts, Counts], Insight] | None = None
-    # Whether nothing is told before predictions that met their labels were better than always saying the usual share.
+    # Whether insights need a model whose predictions were better than the base rate.
     must_prove: bool = False
 
 
 class Scored(NamedTuple):
-    """What a run found."""
+    """The result of a run."""
 
     insights: list[Insight]
     model: DelayedModel
@@ -58,7 +58,7 @@ class Scored(NamedTuple):
 
 
 def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
-    """Do one run; ``None`` where there is nothing to look at yet."""
+    """Run once; ``None`` where there is no data yet."""
     first = query_rows(client, _FIRST, {}, aware=True)[0]
     if first["outcomes"] == 0:
         return None
@@ -123,7 +123,7 @@ def _ready(
 def _unlearned(
     store: LabelStore, subject: Subject, counts: Counts, facts: Mapping[Key, CustomerFacts], at: datetime
 ) -> list[Insight]:
-    """Return those who stand out by the rule that needs no labels; there is no probability."""
+    """Return the customers selected by the rule that needs no labels, without a probability."""
     if subject.unlearned is None or subject.unlearned_opened is None:
         return []
     known = counts.prior if counts.labels >= MIN_LABELS else store.known_share()
@@ -139,12 +139,12 @@ def _unlearned(
 def _withheld(
     store: LabelStore, subject: Subject, prior: float, facts: Mapping[Key, CustomerFacts], at: datetime
 ) -> list[Insight]:
-    """End what is open of a model that foretells no better than the usual share, and begin nothing."""
+    """Close the open episodes of a model that is no better than the base rate, and open none."""
     return _ended(subject, _unscored(store, dict.fromkeys(facts, False), prior, at), at)
 
 
 def _unscored(store: LabelStore, stands_out: Mapping[Key, bool], prior: float, at: datetime) -> list[CustomerScore]:
-    """Keep and return where those stand who had or have an episode, without a probability."""
+    """Store and return the scores of customers with a past or present episode, without a probability."""
     scores = {key: prior if out else 0.0 for key, out in stands_out.items()}
     standings = [
         one._replace(probability=None)

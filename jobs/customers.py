@@ -1,4 +1,4 @@
-"""The leader's periodic work about customers and needs: churn, upsell, forecasts, what tenants lack."""
+"""Jobs about customers and needs: churn, upsell, forecasts, missing integrations and data."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from models.insights import Insight
 from storage.reading import query_rows
 from streams.job import Job
 
-# Weeks that the share at risk is set against, and how many there must be.
+# Weeks that the share at risk is compared with, and the minimum number of them.
 _WEEKS, _MIN_WEEKS = 8, 3
 
 
 def find_churn(client: Client, now: datetime) -> Sequence[Insight]:
-    """Return the customers who may leave, and the tenants where many do at once."""
+    """Return churn insights: customers at risk, and tenants with unusually many of them."""
     subject = Subject(CHURN, churn.churn_features, churn.risk, churn.closed, churn.overdue, churn.unlearned)
     scored = score(client, subject, now)
     found = [] if scored is None else scored.insights + _waves(scored, now)
@@ -32,7 +32,7 @@ def find_churn(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
-    """Return the customers who may buy more, and the tenants that could use more."""
+    """Return upsell insights of customers and of tenants."""
     values = {
         row["user_id"]: upsell.Typical(row["typical"], row["sales"])
         for row in query_rows(client, *upsell.values_query(now))
@@ -57,7 +57,7 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def _waves(scored: Scored, now: datetime) -> list[Insight]:
-    """Return the tenants where more customers were at risk at the last snapshot than in the weeks before."""
+    """Return insights for tenants with more customers at risk at the last snapshot than in the weeks before."""
     if scored.bounds is None:
         return []
     at_risk: dict[tuple[UUID, datetime], int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Significant changes of key figures against their own past, looked for every quarter of an hour."""
+"""Detects significant changes of key figures against their own history, every quarter of an hour."""
 
 from __future__ import annotations
 
@@ -31,29 +31,27 @@ FIGURES: Final = (
 EVERY: Final = timedelta(minutes=15)
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
-# Until then a day's value still moves in one direction: conversations may come back. Judged only when it is final.
+# Days until a value is final: conversations may still be reopened. Only final values are tested.
 _FINAL_AFTER: Final = {"durable_resolution_rate": 7 * _DAY}
-# Complete days that are judged, so that a change keeps the day it began on.
+# Number of complete days that are tested, so that a change keeps its first day.
 _JUDGED_DAYS: Final = 14
-# Days before it that a part of a day is compared with, and after how many hours it is looked at.
+# Days that a part of a day is compared with, and the hours after which it is tested.
 _PARTIAL_HISTORY_DAYS: Final = 27
 _HOURS: Final = (6, 12, 18)
-# Tenants whose series are in memory at once.
+# Number of tenants per batch.
 _TENANTS_AT_ONCE: Final = 100
-# Events may still come for an hour that just ended.
+# Allowed lateness of events of an hour that just ended.
 _SETTLED_AFTER: Final = timedelta(minutes=10)
 
 
 def kpi_change_job(ids: Sequence[str] = FIGURES) -> Job:
-    """Return the job that looks for changes of these key figures, per tenant and in days of UTC."""
+    """Return the job that detects changes of these key figures, per tenant and UTC day."""
     kpis = [get(id_) for id_ in ids]
     return Job("kpi-changes", EVERY, lambda client, now: kpi_changes(client, now, kpis))
 
 
 def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insight]:
-    """Return the changes that the stored figures show; the same data gives the same insights.
-
-    Only tenants with enough volume are read, some at a time.
+    """Return the changes in the stored figures; deterministic. Only tenants with enough volume are read, in batches.
 
     Raises
     ------
@@ -83,7 +81,7 @@ class _Table:
         self.counts = {kpi.id: np.zeros((len(tenants), days)) for kpi in kpis}
 
     def put(self, tenant: UUID, day: int, id_: str, value: Any, count: Any) -> None:
-        """Put one value in its place, if there is one and the day is in the table."""
+        """Set one value, if it is not NULL and its day is in the table."""
         if value is not None and 0 <= day < self._days:
             row = self._rows[tenant]
             self.values[id_][row, day] = float(value)
@@ -98,7 +96,7 @@ class _Table:
 def _complete(
     client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
 ) -> Iterator[Look]:
-    """Yield a look at each of the last complete days."""
+    """Yield one test for each of the last complete days."""
     start = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
     days = (today - start) // _DAY
     table = _Table(kpis, tenants, days)
@@ -115,11 +113,11 @@ def _complete(
 def _partial(
     client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
 ) -> Iterator[Look]:
-    """Yield looks at the first quarters of yesterday and of today, as far as they are over."""
+    """Yield tests of the completed quarters of yesterday and of today."""
     start, end = today - (_PARTIAL_HISTORY_DAYS + 1) * _DAY, today + _DAY
     days = (end - start) // _DAY
     tables = {hours: _Table(kpis, tenants, days) for hours in _HOURS}
-    # Whole hours only: the running one still moves.
+    # Whole hours only: the current one is incomplete.
     final = {kpi.id: start + (_final(kpi, settled) - start) // _HOUR * _HOUR for kpi in kpis}
     for row in query_rows(client, *first_hours_of(kpis, start, end, tenants, hours=_HOURS, final=final)):
         day = (_aware(row["day"]) - start) // _DAY
@@ -136,10 +134,10 @@ def _partial(
 
 
 def _final(kpi: Kpi, settled: datetime) -> datetime:
-    """Return the moment up to which the values of a figure are final."""
+    """Return the time up to which the values of a figure are final."""
     return settled - _FINAL_AFTER.get(kpi.id, timedelta())
 
 
 def _aware(moment: datetime) -> datetime:
-    """Return a moment of ClickHouse, which tells UTC without saying so."""
+    """Return a naive time of ClickHouse as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The leader's periodic work about integrations: forecasts of the next seven days, and what tenants will need."""
+"""Jobs about integrations: forecasts of the next seven days, and needs of tenants."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ SELECT DISTINCT user_id FROM (
 )
 ORDER BY user_id
 """
-# Tenants whose series are in memory at once.
+# Number of tenants per batch.
 _TENANTS_AT_ONCE: Final = 100
-# What was said of an earlier week and is still open: the week is over.
+# Open insights of an earlier week, which is over.
 _EXPIRED: Final = """
 SELECT {columns} FROM predictive_insights FINAL
 WHERE status = 'open' AND kind IN {{kinds:Array(String)}} AND started_at < {{since:DateTime64(3, 'UTC')}}
@@ -55,7 +55,7 @@ WHERE status = 'open' AND kind IN {{kinds:Array(String)}} AND started_at < {{sin
 
 
 class Series(NamedTuple):
-    """Counts an hour of one integration up to the moment of the forecast, oldest first."""
+    """Hourly counts of one integration up to the time of the forecast, oldest first."""
 
     link: needs.Link
     queries: Floats
@@ -63,7 +63,7 @@ class Series(NamedTuple):
 
 
 def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
-    """Write the forecast of every integration, made at midnight, and return who outgrows its plan or its limit."""
+    """Write the forecast of every integration as of midnight; return insights about growth and rate limits."""
     made_at = now.replace(hour=0, minute=0, second=0, microsecond=0)
     week = week_of(now)
     usage = {
@@ -87,7 +87,7 @@ def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def find_needs(client: Client, now: datetime) -> Sequence[Insight]:
-    """Return the data and the providers that tenants' conversations ask for and that they lack."""
+    """Return insights about data and providers that conversations asked for and the tenant lacks."""
     asked: dict[UUID, list[needs.Asked]] = defaultdict(list)
     for row in query_rows(client, *needs.gaps_query(now)):
         asked[row["user_id"]].append(needs.Asked(row["label"], row["conversations"], row["before"]))
@@ -105,21 +105,21 @@ def find_needs(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def expired(client: Client, kinds: Sequence[str], week: datetime) -> list[Insight]:
-    """Return the open insights of earlier weeks, closed at the end of theirs; those found again are new ones."""
+    """Return the open insights of earlier weeks as closed; an insight found again this week is a new one."""
     sql = _EXPIRED.format(columns=", ".join(Insight._fields))
     rows = query_rows(client, sql, {"kinds": list(kinds), "since": week}, aware=True)
     return [_closed(insight_from_row(row), week) for row in rows]
 
 
 def week_of(now: datetime) -> datetime:
-    """Return the Monday 00:00 UTC before a moment."""
+    """Return the Monday 00:00 UTC on or before a time."""
     return slots(now - 2 * _WEEK, now, _WEEK, 1)[0]
 
 
 def read_series(client: Client, until: datetime) -> Iterator[list[Series]]:
-    """Yield the hours of integrations from their first up to a moment, at most eight weeks, some tenants at a time.
+    """Yield hourly series of integrations up to a time, at most eight weeks, in batches of tenants.
 
-    Left out are tenants whose integrations are all too young for a forecast.
+    Tenants whose integrations are all too new for a forecast are left out.
     """
     span = {"since": until - MAX_HOURS * _HOUR, "until": until}
     old = query_rows(client, _OLD_ENOUGH, {**span, "old": until - MIN_HOURS * _HOUR})

@@ -1,4 +1,4 @@
-"""The leader's work for privacy: erasures are repeated while Kafka may undo them, old pseudonyms get the new key."""
+"""Privacy jobs: repeat erasures while Kafka may bring rows back, and re-key old pseudonyms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE: Final = 50_000
 
 
 def repeat_erasures(client: Client, now: datetime) -> Sequence[Insight]:
-    """Erase again what a restarted worker read again from Kafka; where nothing came back nothing is done."""
+    """Erase again rows that a restarted worker read back from Kafka; does nothing where there are none."""
     store = PrivacyStore(client)
     for erasure in store.unfinished(now):
         store.erase(erasure)
@@ -26,7 +26,7 @@ def repeat_erasures(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def rekey(client: Client, pseudonymiser: Pseudonymiser) -> int:
-    """Give every pseudonym that was made under an old key the newest; return how many there were."""
+    """Re-key every pseudonym of an old key; return their number."""
     store = PrivacyStore(client)
     if not pseudonymiser.old_key_ids:
         return 0
@@ -38,7 +38,7 @@ def rekey(client: Client, pseudonymiser: Pseudonymiser) -> int:
 
 
 def privacy_jobs(pseudonymiser: Pseudonymiser) -> tuple[Job, ...]:
-    """Return the jobs; that of new keys only where there are old ones."""
+    """Return the jobs; re-keying only where old keys are configured."""
 
     def rekeying(client: Client, _now: datetime) -> Sequence[Insight]:
         rekey(client, pseudonymiser)

@@ -1,8 +1,8 @@
-"""Providers across their tenants: one outage is one finding, whoever it strikes.
+"""Detects outages of a provider over all tenants and groups their incidents into one insight.
 
-The leader follows each provider's minutes over all tenants, and puts the tenants' open incidents together. It works in
-event time, up to the minute that the detectors of every partition have passed, so that it finds the same in history
-that comes in a burst as in live traffic. Between two runs everything it knows is in ``detector_states``.
+It evaluates each provider's minutes over all tenants and correlates the tenants' open incidents. It works in event
+time, up to the minute that the detectors of every partition have passed, so that a bulk load of history gives the same
+result as live traffic. Its state between runs is in ``detector_states``.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ log = logging.getLogger(__name__)
 
 _EVERY: Final = timedelta(seconds=5)
 _HISTORY: Final = timedelta(days=28)
-# History is gone through in slices, so that neither rows nor time grow without bound.
+# History is processed in slices, so that memory and time are bounded.
 _SLICE: Final = timedelta(days=1)
-# The row that holds what is known of all providers.
+# The row with the state of all providers.
 _PLACE: Final[Series] = (ALL_TENANTS_ID.bytes, "")
 
-# What every partition's detectors have passed; a partition that nobody watches any more does not hold up the others.
+# The minute that the detectors of every partition have passed; abandoned partitions are ignored.
 _PASSED: Final = """
 SELECT min(passed) AS passed, count() AS partitions FROM (
     SELECT partition, max(scored_through) AS passed FROM detector_states FINAL
     WHERE partition >= 0 GROUP BY partition HAVING max(saved_at) > now() - INTERVAL 10 MINUTE
 )
 """
-# Partitions of which queries are stored and no detector has said anything yet: their incidents are still to come.
+# Partitions with stored queries and without detector states yet: their incidents are pending.
 _AWAITED: Final = """
 SELECT count() AS partitions FROM (
     SELECT DISTINCT partition FROM query_windows WHERE window_start >= now() - INTERVAL 28 DAY
@@ -71,9 +71,9 @@ _SILENT: Final[dict[str, Any]] = {"queries": 0, "errors": 0, "log_sum": 0.0, "lo
 
 
 class ProviderWatch:
-    """Everything known of the providers: a detector for each, and the groups of tenants' incidents.
+    """State of all providers: a detector for each, and the groups of tenants' incidents.
 
-    ``through`` is the start of the last minute that was judged.
+    ``through`` is the start of the last evaluated minute.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class ProviderWatch:
     def minute(
         self, start: datetime, counts: dict[str, dict[str, Any]], incidents: Sequence[Insight], tenants: dict[str, int]
     ) -> list[Insight]:
-        """Judge a minute: each provider's ``counts``, and the tenants' ``incidents`` that are open at its end."""
+        """Evaluate a minute: each provider's ``counts``, and the tenants' ``incidents`` that are open at its end."""
         for provider in counts:
             self.detectors.setdefault(provider, PerformanceDetector())
         pulses = {}
@@ -106,12 +106,12 @@ class ProviderWatch:
 
 
 class ProviderJob:
-    """The leader's job; see the module.
+    """The job; see the module.
 
     Parameters
     ----------
     detectors
-        Where states are read, ``sink`` where they are written.
+        Reads states; ``sink`` writes them.
     """
 
     def __init__(self, detectors: DetectorStore, sink: Sink, seal: StateSigner) -> None:
@@ -121,11 +121,11 @@ class ProviderJob:
         self._judged: ProviderWatch | None = None
 
     def job(self) -> Job:
-        """Return it as a job of the leader."""
+        """Return the job."""
         return Job("providers", _EVERY, self.run, self.confirm, stays=True)
 
     def run(self, client: Client, _now: datetime) -> list[Insight]:
-        """Judge every minute that all partitions have passed; return the groups that are new, changed or over."""
+        """Evaluate every minute that all partitions have passed; return the groups that are new, changed or closed."""
         self._judged = None
         passed = _passed(client)
         if passed is None:
@@ -142,7 +142,7 @@ class ProviderJob:
         return latest(news)
 
     def confirm(self) -> None:
-        """Keep what the last run learned: what it found has been told."""
+        """Save the state of the last run, after its insights were published."""
         watch, self._judged = self._judged, None
         if watch is None or watch.through is None:
             return
@@ -158,7 +158,7 @@ class ProviderJob:
         self._sink.write("detector_states", state_rows(states))
 
     def _loaded(self) -> ProviderWatch:
-        """Return the newest generation of which everything can be trusted; an empty one where there is none."""
+        """Return the newest valid generation of the state; an empty state where there is none."""
         generations: dict[int, dict[str, dict[str, Any]]] = {}
         for stored in self._detectors.states(NO_PARTITION):
             self._open(stored, generations.setdefault(stored.version, {}))
@@ -168,7 +168,7 @@ class ProviderJob:
             try:
                 return _restored(found)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
-                # Signed by us, but not what these detectors keep: another version of the program wrote it.
+                # Signed correctly, but with other content: another version of the program wrote it.
                 log.error("the state of the providers is of other detectors than these (%r)", error)  # noqa: TRY400
         return ProviderWatch()
 
@@ -190,7 +190,7 @@ def _restored(found: dict[str, dict[str, Any]]) -> ProviderWatch:
 
 
 def _judge(client: Client, watch: ProviderWatch, since: datetime, until: datetime) -> list[Insight]:
-    """Judge the minutes from ``since`` up to, not including, ``until``."""
+    """Evaluate the minutes in [``since``, ``until``)."""
     span = {"since": since, "until": until}
     counts: dict[int, dict[str, dict[str, Any]]] = {}
     for row in query_rows(client, _MINUTES, span):
@@ -225,7 +225,7 @@ def _passed(client: Client) -> datetime | None:
 
 
 def _first_minute(client: Client, since: datetime) -> datetime:
-    """Return the minute in which what is stored begins, ``since`` where that is earlier."""
+    """Return the first stored minute, or ``since`` where that is earlier."""
     (row,) = query_rows(client, _FIRST, {"since": since})
     first: datetime = row["first"].replace(tzinfo=UTC, second=0, microsecond=0)
     return max(first, since)

@@ -1,4 +1,4 @@
-"""Every job of the leader, put together."""
+"""The registry of the leader's jobs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from streams.job import Job
 
 
 def leader_jobs(address: ClickHouseAddress, secret: bytes) -> tuple[Job, ...]:
-    """Return the jobs in the order of ``romashka jobs run --all``: what others build on comes first."""
+    """Return the jobs in the order of ``romashka jobs run --all``: dependencies first."""
     providers = ProviderJob(ClickHouseDetectors(address), ClickHouseSink(address), StateSigner(secret))
     return (ROLLUPS, providers.job(), kpi_change_job(), *business_impact.JOBS, *customers.JOBS)

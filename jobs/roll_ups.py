@@ -1,4 +1,4 @@
-"""The job "roll-ups": brings hours, days and facts of conversations up to date with what was touched."""
+"""The job "roll-ups": recomputes the hours, days and conversation facts whose events changed."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _DONE: Final = (
     "INSERT INTO rollup_progress (rollup, reflects, took_ms) "
     "VALUES ({rollup:String}, {reflects:DateTime64(3, 'UTC')}, {took_ms:UInt64})"
 )
-# Touches that every roll-up has worked off, with a day to spare.
+# Change notes that every roll-up has processed, with a day to spare.
 _WORKED_OFF: Final = """
 SELECT DISTINCT toDate(touched_at) AS day FROM touched_conversations
 WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress WHERE rollup = {facts:String})
 """
-# Conversations that one run touched may have begun in any month.
+# Conversations of one run may have begun in any month.
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 
 def refresh(client: Client, *, only_due: bool = False) -> None:
-    """Bring every roll-up up to date, or those that are due.
+    """Update every roll-up, or those that are due.
 
-    The moment that a roll-up reflects is the database's own, which notes the touches by the same clock, and it is
-    written only when all of its rows are in place: whoever dies before begins again.
+    The time that a roll-up reflects is taken from the database's clock, as in the change notes, and written only when
+    all of its rows are stored: an interrupted run starts again.
 
     Raises
     ------
     Unreachable
-        ClickHouse did not do it; the next run does what is left.
+        ClickHouse failed; the next run continues.
     """
     last = {row["rollup"]: row["last"] for row in query_rows(client, _LAST, {})}
     for group in rollups.GROUPS:

@@ -1,1 +1,1 @@
-"""What the numbers mean: figures as SQL over deduplicated data, every value a bound parameter. No I/O."""
+"""Key figures as SQL over deduplicated data; every value is a bound parameter. No I/O."""

@@ -1,4 +1,4 @@
-"""What open incidents put at risk: conversations that met their errors, at what a conversation usually brings."""
+"""Revenue at risk by open incidents: affected conversations times the usual revenue per conversation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NOBODY: Final = "toUUID('00000000-0000-0000-0000-000000000000')"
 def value_at_risk(dialect: Dialect) -> str:
     """Return a scalar statement: money at risk by the incidents that are open at the end of the range.
 
-    Conversations in which a query to an integration failed since an incident of it began, times what a conversation of
-    the tenant brought in the 28 days before, as reported. An estimate of what is at stake, not of what was lost. NULL
-    where the currencies of several tenants do not add up.
+    Conversations with a failed query since the integration's incident began, times the reported mean revenue per
+    conversation of the tenant in the 28 days before. An estimate of revenue at risk, not of losses. NULL for tenants
+    with different currencies.
     """
     usual = RangeOverride(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
     worth = counts(QueryContext(usual, by=("tenant",), used="conversations value_sum"))

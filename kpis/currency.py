@@ -1,4 +1,4 @@
-"""The currency of amounts: a tenant's own, from its settings. Amounts of one currency add up, others do not."""
+"""The currency of amounts, from the tenant's settings. Only amounts of one currency are added up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kpis.sql.dialect import Dialect
 SEVERAL: Final = (
     "choose a tenant, or split by tenant: amounts of several tenants add up only where all have set the same currency"
 )
-"""What is said in place of a sum of amounts that do not add up."""
+"""The note shown instead of a sum over different currencies."""
 
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł ", "CHF": "CHF "}
 
@@ -24,20 +24,20 @@ def of_tenants(dialect: Dialect) -> str:
 
 
 def do_not_add_up(tenants: str, currency: str) -> str:
-    """Return the condition that amounts of a group must not be added up.
+    """Return the condition that a group has several currencies.
 
     Parameters
     ----------
     tenants
-        The aggregate that counts the group's tenants.
+        Aggregate expression for the number of tenants.
     currency
-        The column of their currencies, empty where none is set.
+        The column of currencies, empty where none is set.
     """
     return f"({tenants} > 1 AND (uniqExact({currency}) > 1 OR min({currency}) = ''))"
 
 
 def symbol(dialect: Dialect) -> str:
-    """Return a scalar subquery: what to write before an amount, empty where the tenants have no one currency."""
+    """Return a scalar subquery: the currency prefix of an amount, empty where tenants have different currencies."""
     known = ", ".join(f"'{code}'" for code in _SYMBOLS), ", ".join(f"'{sign}'" for sign in _SYMBOLS.values())
     return (
         f"(SELECT if(uniqExact(currency) = 1, transform(any(currency), [{known[0]}], [{known[1]}], "

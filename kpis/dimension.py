@@ -1,4 +1,4 @@
-"""What figures can be split by and narrowed to."""
+"""Dimensions: what figures can be split and filtered by."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Dimension:
     """A column of a source's relation, or an expression over its columns.
 
-    ``many`` marks an array: a row counts for each of its elements, so the parts may add up to more than the whole.
+    ``many`` marks an array: a row counts under each of its elements, so the parts may add up to more than the total.
     """
 
     column: str

@@ -1,4 +1,4 @@
-"""How people read a figure: its value with its unit, and in words what to make of it."""
+"""Formatting of figures: value with unit, and notes on how to read it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FORMATS: Final = {
 
 
 def shown(unit: Unit, value: float | Decimal | None) -> str:
-    """Return a value as people read it; a dash where there is none."""
+    """Return a formatted value; a dash where there is none."""
     return NOTHING if value is None else _FORMATS[unit].format(value)
 
 
 def cell(value: Any, unit: Unit | None) -> str:
-    """Return any cell of an answer as people read it: a number with its unit, a time, a list, a text."""
+    """Return a formatted cell: a number with its unit, a time, a list or a text."""
     match value:
         case None:
             return NOTHING
@@ -57,7 +57,7 @@ def _number(value: float | Decimal, unit: Unit | None) -> str:
 
 
 def local(moment: datetime, time_zone: str, form: str = "%Y-%m-%d %H:%M") -> str:
-    """Return a moment on the clocks of a zone, with the zone's name."""
+    """Return a time in a time zone, with the zone's name."""
     return f"{moment.astimezone(zone(time_zone)):{form}} {time_zone}"
 
 
@@ -70,7 +70,7 @@ def interval(kpi: Kpi, row: Mapping[str, Any]) -> str:
 
 
 def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
-    """Return what a reader of a figure has to know: too little data, a definition that changed, mixed currencies."""
+    """Return notes on a figure: too little data, a changed definition, mixed currencies."""
     value, n = row[kpi.id], row[f"{kpi.id}_n"]
     found = [str(row[name])] if row.get(name := f"{kpi.id}_note") else []
     if value is None and not found:
@@ -83,7 +83,7 @@ def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
 
 
 def changes(kpi: Kpi, scope: Scope) -> list[str]:
-    """Return the changes of a definition that lie within the range."""
+    """Return the changes of a definition within the range."""
     return [
         f"defined anew on {change.since} (version {change.version}) and computed so for the whole range; "
         f"before, {change.what}"

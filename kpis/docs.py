@@ -39,7 +39,7 @@ def markdown() -> str:
 
 
 def facts(kpi: Kpi) -> dict[str, str]:
-    """Return what there is to say about a definition, beside its meaning, by what it is."""
+    """Return the properties of a definition by name, without its meaning."""
     lines = {
         "unit": kpi.unit.value,
         "better": {"up": "higher", "down": "lower", "neutral": "neither"}[kpi.good],

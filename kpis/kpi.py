@@ -1,4 +1,4 @@
-"""What a key figure is: one definition from which the command line, panels, alerts, reports and docs are made."""
+"""The definition of a key figure, from which command line, panels, alerts, reports and docs are made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ThresholdStatus = Literal["ok", "warning", "critical"]
 
 
 class Unit(StrEnum):
-    """What a value is measured in; the words are those that docs and JSON use."""
+    """The unit of a value; docs and JSON use these words."""
 
     COUNT = "count"
     RATIO = "ratio"
@@ -24,7 +24,7 @@ class Unit(StrEnum):
     MONEY_RATIO = "money ratio"
     """Money by money, for example a return of 1.8 for every 1 spent, shown in percent (180 %)."""
     SCORE = "score"
-    """A number without a unit, for example the AI's own judgement from -1 to 1."""
+    """A number without a unit, for example a score from -1 to 1."""
     MILLISECONDS = "ms"
     MINUTES = "minutes"
     HOURS = "hours"
@@ -60,10 +60,10 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Aggregate:
-    """Computed by aggregating the rows of a source.
+    """A figure that aggregates the rows of a source.
 
-    ``value`` and ``n`` are SQL aggregates over the source's columns; ``value`` is NULL where there is nothing to divide
-    by. ``low`` and ``high`` bound the value with 95 % confidence, where that means something.
+    ``value`` and ``n`` are SQL aggregates over the source's columns; ``value`` is NULL where the denominator is zero.
+    ``low`` and ``high`` are 95 % confidence bounds, where there are any.
     """
 
     source: Source
@@ -75,15 +75,15 @@ class Aggregate:
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """Computed by a statement of its own, where one aggregate does not do.
+    """A figure with its own statement, where one aggregate is not enough.
 
-    ``render`` returns a SELECT with exactly the columns that ``Asked.columns`` names (the dimensions of ``by``, then
-    ``time`` if ``every``) followed by ``value, n, low, high, note``; ``note`` is text, empty where all is well, that
-    says in plain words why a value is missing or to be taken with care. Without ``by`` and ``every`` there is one row.
+    ``render`` returns a SELECT with exactly the columns of ``QueryContext.columns`` (the dimensions of ``by``, then
+    ``time`` if ``every``) followed by ``value, n, low, high, note``; ``note`` is text, usually empty, that says why a
+    value is missing or uncertain. Without ``by`` and ``every`` there is one row.
 
     ``together`` renders several figures of one family at once, by their ids: for each figure the columns ``<id>``,
     ``<id>_n``, ``<id>_low``, ``<id>_high`` and ``<id>_note`` instead. ``has_total`` is false where the figure of a
-    range is no aggregate of what its steps are made of (``Asked.total``).
+    range is not an aggregate over its steps (``QueryContext.total``).
     """
 
     dimensions: Mapping[str, Dimension]
@@ -93,7 +93,7 @@ class Statement:
 
 
 class Change(NamedTuple):
-    """A definition's new version: since when it holds, and what was different before."""
+    """A new version of a definition: its date, and the previous definition."""
 
     version: int
     since: date
@@ -107,18 +107,18 @@ class Kpi:
     Parameters
     ----------
     id
-        Stable: stored results, links and alerts name it.
+        Stable identifier, used by stored results, links and alerts.
     title, meaning
-        For people; the meaning in plain language, with what is left out.
+        Title, and a description in plain language that names exclusions.
     good
         Which direction is better.
     minimum_volume
         Below this ``n`` the value is shown with "too little data", and no alert fires.
     warning, critical
-        Where the value becomes a worry, in the bad direction; ``None`` where there is no such line.
+        Thresholds in the bad direction; ``None`` where there is none.
     changes
-        How the definition came to be, oldest first. Figures are computed from what happened, so the present definition
-        is the one that counts for every range; numbers that were noted down before a change may differ.
+        History of the definition, oldest first. Figures are computed from events, so the present definition applies to
+        every range; numbers recorded before a change may differ.
     """
 
     id: str
@@ -140,17 +140,17 @@ class Kpi:
 
     @property
     def dimensions(self) -> Mapping[str, Dimension]:
-        """What it can be split by and narrowed to."""
+        """The dimensions it can be split and filtered by."""
         return self.computed.source.dimensions if isinstance(self.computed, Aggregate) else self.computed.dimensions
 
     @property
     def has_interval(self) -> bool:
-        """Whether it comes with bounds."""
+        """Whether it has bounds."""
         return isinstance(self.computed, Statement) or bool(self.computed.low)
 
     @property
     def has_total(self) -> bool:
-        """Whether a series can come with the figure of its whole range (``Asked.total``)."""
+        """Whether a series can include the figure of its whole range (``QueryContext.total``)."""
         return isinstance(self.computed, Aggregate) or self.computed.has_total
 
     def is_thin(self, n: float | None) -> bool:
@@ -158,14 +158,14 @@ class Kpi:
         return n is None or n < self.minimum_volume
 
     def state(self, value: float | None, n: float | None) -> ThresholdStatus | Literal["unknown"]:
-        """Return how worrying a value is; ``unknown`` where there is none, or too little data."""
+        """Return the threshold status of a value; ``unknown`` where there is none, or too little data."""
         if value is None or self.is_thin(n):
             return "unknown"
         return threshold_status(value, self.good, self.warning, self.critical)
 
 
 def threshold_status(value: float, good: Good, warning: float | None, critical: float | None) -> ThresholdStatus:
-    """Return how worrying a value is: ``warning`` and ``critical`` begin at their lines, in the bad direction."""
+    """Return the status: ``warning`` and ``critical`` begin at their thresholds, in the bad direction."""
 
     def beyond(line: float | None) -> bool:
         return line is not None and (value >= line if good == "down" else value <= line)

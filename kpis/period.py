@@ -1,4 +1,4 @@
-"""Ranges as people say them, on the clocks of a zone: ``7d``, ``1w``, ``1M``, ``1Q``, ``1y``, ``last-month``. Pure."""
+"""Relative ranges in a time zone: ``7d``, ``1w``, ``1M``, ``1Q``, ``1y``, ``last-month``. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kpis.scope import zone
 from models.errors import InvalidRequest
 
 YEARS: Final = range(2000, 2100)
-"""The years that are asked about: events are no older, and the database's shorter times end in 2106."""
+"""The supported years: events are not older, and the database's DateTime ends in 2106."""
 _COUNTED: Final = re.compile(r"([1-9][0-9]{0,3})([mhdwMQy])")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
@@ -27,7 +27,7 @@ EXPECTED: Final = (
 
 
 def is_day(text: str) -> bool:
-    """Whether a text is a day, such as 2026-11-01, and no moment of one."""
+    """Whether a text is a date without a time, such as 2026-11-01."""
     return bool(_DAY.fullmatch(text))
 
 
@@ -42,11 +42,11 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     Parameters
     ----------
     text
-        ``24h`` is so many hours. ``7d``, ``1w``, ``1M``, ``1Q`` and ``1y`` begin at the same time of day on the zone's
-        clocks, whatever these did meanwhile; in a month without that day on its last. ``last-week`` and so on is the
-        last whole one: weeks begin on Mondays (ISO 8601), days at midnight.
+        ``24h`` is so many hours. ``7d``, ``1w``, ``1M``, ``1Q`` and ``1y`` begin at the same local time of day, also
+        across clock changes; in a month without that day on its last day. ``last-week`` and so on is the last whole
+        one: weeks begin on Mondays (ISO 8601), days at midnight.
     end
-        When a counted range ends, and when a last one has ended by; aware.
+        The end of a counted range, and the latest end of a ``last-`` range; aware.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
 
 
 def instant(named: datetime | date, time_zone: str, name: str = "from") -> datetime:
-    """Return a moment as people name it, in UTC: without an offset it is on the zone's clocks, a day is its beginning.
+    """Return a time in UTC: without an offset it is local to the zone, a date means its start.
 
-    Of an hour that the clocks have twice it is the first; one that they skip is where they went on.
+    A repeated hour means the first one; a skipped one the time after the change.
 
     Raises
     ------
     SettingsError
-        There is no such zone, or the moment is of no year of ``YEARS``.
+        There is no such zone, or the year is not in ``YEARS``.
     """
     local = zone(time_zone)
     if named.year not in YEARS:
@@ -93,7 +93,7 @@ def instant(named: datetime | date, time_zone: str, name: str = "from") -> datet
 
 
 def midnight(day: date, time_zone: str) -> datetime:
-    """Return when a day begins on the zone's clocks, in UTC; where they skip midnight, when they went on."""
+    """Return the start of a local day in UTC; where midnight is skipped, the time after the change."""
     return datetime(day.year, day.month, day.day, tzinfo=zone(time_zone)).astimezone(UTC)
 
 

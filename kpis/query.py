@@ -1,4 +1,4 @@
-"""The query layer: ids, a scope and a split in, one statement out. The only way to a figure.
+"""The query layer: builds one statement from ids, a scope and a split. Every figure is read through it.
 
 Rows have the columns of the split, ``time`` where it is a series, and for each id its value (``<id>``), its volume
 (``<id>_n``) and, where it has them, its bounds (``<id>_low``, ``<id>_high``) and a note (``<id>_note``). Without a
@@ -21,7 +21,7 @@ from models.query import Query
 
 __all__ = ["ALL_TENANTS", "Interval", "Scope", "build_query", "columns_of", "last_days", "select"]
 
-# The columns of a statement of a figure's own, in the order of ``columns_of``.
+# The columns of a figure's own statement, in the order of ``columns_of``.
 _STATEMENT: Final = ("value", "n", "low", "high", "note")
 
 
@@ -68,7 +68,7 @@ def select(
     Parameters
     ----------
     bounds
-        ``False`` leaves bounds NULL, for whoever does not show them.
+        ``False`` leaves bounds NULL, for callers that do not show them.
     total
         Adds a row of the whole range to a series, with 1970 as its time.
     """
@@ -112,7 +112,7 @@ def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregat
 
 
 def _parts(kpis: Sequence[Kpi], asked: QueryContext) -> Iterator[tuple[list[Kpi], str]]:
-    """Yield the figures that are computed together, and the statement that does it."""
+    """Yield groups of figures that are computed together, with their statement."""
     for source, group in _by_source(kpis):
         columns = ", ".join(_aggregate(kpi, computed, asked) for kpi, computed in group.items())
         rows = f"{source.relation(replace(asked, used=columns))} {asked.grouping}"
@@ -126,7 +126,7 @@ def _parts(kpis: Sequence[Kpi], asked: QueryContext) -> Iterator[tuple[list[Kpi]
 
 
 def _families(kpis: Sequence[Kpi]) -> Iterator[list[Kpi]]:
-    """Yield figures with a statement of their own, those together that one statement answers."""
+    """Yield figures with their own statement, grouped where one statement computes several."""
     families: dict[object, list[Kpi]] = {}
     for kpi in kpis:
         if isinstance(kpi.computed, Statement):
@@ -135,7 +135,7 @@ def _families(kpis: Sequence[Kpi]) -> Iterator[list[Kpi]]:
 
 
 def _rows(family: Sequence[Kpi], names: Sequence[str], asked: QueryContext) -> tuple[Sequence[str], str]:
-    """Return the statement of a family, and what it calls the columns ``names``."""
+    """Return the statement of a family, and its expressions for the columns ``names``."""
     for kpi in family:
         if isinstance(kpi.computed, Statement) and kpi.computed.together is not None:
             return names, kpi.computed.together(asked, [one.id for one in family])
@@ -151,7 +151,7 @@ def _aggregate(kpi: Kpi, computed: Aggregate, asked: QueryContext) -> str:
 
 
 def _inner(name: str) -> str:
-    """Return a column's name inside, where an id must not be taken for a column of the source of that name."""
+    """Return the inner name of a column, which cannot collide with a column of the source."""
     return f"kpi_{name}"
 
 
@@ -161,7 +161,7 @@ def _renamed(statement: str, kpis: Sequence[Kpi], asked: QueryContext) -> str:
 
 
 def _joined(parts: Sequence[tuple[list[Kpi], str]], kpis: Sequence[Kpi], asked: QueryContext) -> str:
-    """Return one statement of several: each fills its columns of a row, whoever asked first."""
+    """Return one statement of several: each fills its columns of a row."""
     union = " UNION ALL ".join(
         f"SELECT {', '.join([*asked.columns, *(_own(kpi, kpi in mine) for kpi in kpis)])} FROM ({statement})"
         for mine, statement in parts
@@ -177,7 +177,7 @@ def _own(kpi: Kpi, mine: bool) -> str:
 
 
 def _filled(kpi: Kpi, name: str) -> str:
-    """Return the one value among NULLs; where a part has no row, there were none of what it counts."""
+    """Return the one value among NULLs; a count without a row is 0."""
     counts = name == f"{kpi.id}_n" or (name == kpi.id and kpi.unit is Unit.COUNT)
     return f"ifNull(any({_inner(name)}), 0) AS {name}" if counts else f"any({_inner(name)}) AS {name}"
 

@@ -1,4 +1,4 @@
-"""Every key figure by its id. Whoever shows a figure takes it from here and computes nothing by itself."""
+"""The registry of key figures by id. Every output takes figures from here and computes none itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFINED: Final = (
 )
 
 ALL: Final[Mapping[str, Kpi]] = MappingProxyType({kpi.id: kpi for kpi in _DEFINED})
-"""Id → definition, in the order in which people read them."""
+"""Id → definition, in display order."""
 
 
 def get(id_: str) -> Kpi:
@@ -32,7 +32,7 @@ def get(id_: str) -> Kpi:
     Raises
     ------
     SettingsError
-        There is none of that id; names those that look alike.
+        There is no figure of that id; suggests similar ids.
     """
     if id_ in ALL:
         return ALL[id_]

@@ -1,4 +1,4 @@
-"""Which part of the data a question is about."""
+"""The scope of a query: tenant, time range and filters."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from models.errors import InvalidRequest
 
-# From this length on, a range is read to the hour.
+# Ranges of at least this length end on a whole hour.
 LONG_HOURS: Final = 48
-# A look at every day of the longest range that is kept; clock changes are weeks apart.
+# Number of days checked for clock changes: the longest range that is kept.
 _MAX_LOOKS: Final = 1_000
-# In the system's list, but no zone of the database of time zones.
+# In the system's list, but not in the IANA database.
 _NOT_IN_CLICKHOUSE: Final = frozenset({"localtime", "posixrules", "Factory"})
 FILTERS: Final = ("provider", "query_type", "channel", "country", "segment")
 
 
 class AllTenants(Enum):
-    """The type of ``ALL_TENANTS``: asking across tenants is said aloud, never an omission."""
+    """The type of ``ALL_TENANTS``: a query over all tenants must be explicit."""
 
     TENANTS = "all"
 
@@ -41,19 +41,19 @@ class Interval(StrEnum):
 
 @dataclass(frozen=True)
 class Scope:
-    """A range of one tenant, or of all, narrowed by filters: to a value, or to any of several (``None``: not narrowed).
+    """A range of one tenant, or of all, with filters on one or several values (``None``: no filter).
 
     Parameters
     ----------
     start, end
-        Aware. The range is ``[start, end)``, to the minute: both ends move up to the next whole minute, each by itself,
-        so ranges that touch neither overlap nor leave a gap, however long each is.
+        Aware. The range is ``[start, end)``, to the minute: both ends are rounded up to the next whole minute, so
+        adjacent ranges neither overlap nor leave a gap.
     time_zone
-        Whose days and weeks a time series has; a name of the IANA database.
+        The time zone of the days and weeks of a series; an IANA name.
     durable_days
-        For how many days after its end a conversation must not come back to count as durably resolved.
+        Days after its end without a return that make a resolution durable.
     as_of
-        The moment at which that is judged; ``None``: the database's now.
+        The time at which durability is evaluated; ``None``: the database's current time.
 
     Raises
     ------
@@ -74,7 +74,7 @@ class Scope:
     as_of: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be asked."""
+        """Reject an invalid scope."""
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise InvalidRequest("from", "a range needs times with an offset, for example 2026-11-01T08:00+01:00")
         if self.end < self.start:
@@ -85,12 +85,12 @@ class Scope:
 
     @property
     def first(self) -> datetime:
-        """The first moment of the range as it is read, in UTC."""
+        """The rounded start of the range, in UTC."""
         return _up(self.start, 60)
 
     @property
     def limit(self) -> datetime:
-        """The first moment after the range as it is read, in UTC."""
+        """The rounded end of the range, in UTC."""
         return _up(self.end, 60)
 
     @property
@@ -100,7 +100,7 @@ class Scope:
 
     @property
     def filters(self) -> dict[str, str | tuple[str, ...]]:
-        """What the scope is narrowed to, by dimension."""
+        """The filters by dimension."""
         given = {name: getattr(self, name) for name in FILTERS}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -116,7 +116,7 @@ def zone(name: str) -> ZoneInfo:
     Raises
     ------
     SettingsError
-        There is none of that name.
+        There is no zone of that name.
     """
     if name not in time_zones():
         raise InvalidRequest("time_zone", f"there is no time zone '{name}'; expected a name such as Europe/Berlin")
@@ -135,10 +135,10 @@ def whole_hours(scope: Scope) -> bool:
 
 
 def up_to_now(now: datetime, start: datetime, time_zone: str = "UTC") -> datetime:
-    """Return the end that stands for now in a range that nobody gave an end: the next whole minute.
+    """Return the end of a range up to now: the next whole minute.
 
-    From two days on it is the next whole hour, where the zone's hours are UTC's: what is kept by the hour answers then,
-    and the same question has the same answer until the hour is over.
+    From two days on it is the next whole hour, where the zone's hours are those of UTC: hourly roll-ups suffice then,
+    and the result is stable until the hour is over.
     """
     hours = int(now.timestamp()) // 3600 - int(start.timestamp()) // 3600
     long = hours >= LONG_HOURS and _whole_hours(time_zone, start.astimezone(UTC), now.astimezone(UTC))
@@ -148,7 +148,7 @@ def up_to_now(now: datetime, start: datetime, time_zone: str = "UTC") -> datetim
 @lru_cache(maxsize=4096)
 def _whole_hours(name: str, start: datetime, end: datetime) -> bool:
     local, whole = zone(name), timedelta(hours=1)
-    # Lord Howe Island's clocks change by half an hour: both ends may fit where the summer between them does not.
+    # Lord Howe Island's clocks change by half an hour: both ends may be aligned when a time between them is not.
     days = min((end - start) // timedelta(days=1) + 1, _MAX_LOOKS)
     looks = [start + (end - start) * step / days for step in range(days + 1)]
     return all(not (moment.astimezone(local).utcoffset() or timedelta()) % whole for moment in looks)

@@ -1,7 +1,7 @@
-"""What a tenant can set: costs and attribution, each with a unit, a range and the day from which it holds.
+"""Settings of a tenant: costs and attribution, each with a unit, a range and a first day of validity.
 
-Money has no defaults. A figure whose inputs are not set is not shown, and says what is missing: an invented cost would
-read like a fact. The rules that only define a figure (``attribution_rule``) do have defaults.
+Amounts of money have no defaults: a figure with missing inputs has no value and names them. Settings that only define a
+figure (``attribution_rule``) have defaults.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from models.errors import SettingsError
 Kind = Literal["money", "number", "whole", "choice", "currency"]
 
 PER_PROVIDER: Final = ":"
-"""Separates a setting from the integration that it is for, as in ``integration_cost_per_month:hubspot``."""
+"""Separates a setting from its integration, as in ``integration_cost_per_month:hubspot``."""
 _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 _CURRENCY: Final = re.compile(r"^[A-Z]{3}$")
 
 
 class Setting(NamedTuple):
-    """One thing that can be set. ``default`` is used where a tenant set nothing; ``None``: the input is missing."""
+    """One setting. ``default`` applies where a tenant has no entry; ``None``: the input is missing."""
 
     name: str
     kind: Kind
@@ -83,7 +83,7 @@ SETTINGS: Final[dict[str, Setting]] = {
 
 
 class Entry(NamedTuple):
-    """One value of one tenant and the day (UTC) from which it holds, until the next entry of the same setting."""
+    """One value of one tenant, valid from a day (UTC) until the next entry of the same setting."""
 
     user_id: UUID
     setting: str
@@ -93,12 +93,14 @@ class Entry(NamedTuple):
 
 
 def definition(name: str) -> Setting:
-    """Return what a setting is; ``name`` may be for one integration, as in ``integration_cost_per_month:hubspot``.
+    """Return the definition of a setting.
+
+    ``name`` may be for one integration, as in ``integration_cost_per_month:hubspot``.
 
     Raises
     ------
     SettingsError
-        There is no such setting, or it is not one per integration.
+        There is no such setting, or it cannot be set per integration.
     """
     base, _, provider = name.partition(PER_PROVIDER)
     found = SETTINGS.get(base)
@@ -112,12 +114,12 @@ def definition(name: str) -> Setting:
 
 
 def parse(name: str, text: str) -> str:
-    """Return a value as it is stored, or say what is wrong with it.
+    """Return a value in its stored form.
 
     Raises
     ------
     SettingsError
-        Not a setting, or not a value of its kind; says what is expected.
+        Unknown setting or invalid value; says what is expected.
     """
     setting = definition(name)
     if setting.kind == "choice":
@@ -137,7 +139,7 @@ def new_entry(user_id: UUID, name: str, text: str, effective_from: date, now: da
 
 
 def in_force(entries: Iterable[Entry], day: date) -> dict[str, str]:
-    """Return one tenant's settings on a day: the newest entry not after it, else the default, else nothing."""
+    """Return one tenant's settings on a day: the newest valid entry, else the default, else no entry."""
     values = {name: one.default for name, one in SETTINGS.items() if one.default is not None}
     for entry in sorted(entries, key=lambda one: (one.effective_from, one.entered_at)):
         if entry.effective_from <= day:
@@ -146,7 +148,7 @@ def in_force(entries: Iterable[Entry], day: date) -> dict[str, str]:
 
 
 def missing_note(names: Iterable[str]) -> str:
-    """Return what to tell whoever asks for a figure whose inputs are not set; '' where none is missing."""
+    """Return the note on missing inputs of a figure; '' where none is missing."""
     listed = list(names)
     if not listed:
         return ""
@@ -174,7 +176,7 @@ def _expected(setting: Setting) -> str:
 
 
 def row(entry: Entry) -> dict[str, Any]:
-    """Return an entry as people and programs read it."""
+    """Return an entry as a row for display."""
     setting = definition(entry.setting)
     return {
         "setting": entry.setting,

@@ -1,7 +1,7 @@
-"""How sure a figure is: 95 % intervals from counts and sums, so that ClickHouse adds up and this only finishes.
+"""95 % intervals from counts and sums that ClickHouse aggregates.
 
-Everything works on an ``Arm``: how many, the sum, the sum of squares; for a yes/no outcome both are the number of yes.
-Nothing is resampled, so the same rows give the same interval every time.
+Everything works on an ``Arm``: count, sum and sum of squares; for a yes/no outcome both sums are the number of yes.
+There is no resampling: intervals are deterministic.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from models.counting import counted
 
 Z_95: Final = 1.959963984540054
-# Below this in either group a difference is not shown: its interval would pretend to know more than it does.
+# Minimum size of each group: below it a difference is not shown, because its interval would be unreliable.
 ENOUGH: Final = 30
-# A stratum with fewer says little about its own spread.
+# Below this size a stratum's own variance is unreliable.
 OWN_SPREAD: Final = 10
 
 
@@ -46,7 +46,7 @@ def yes_no(count: int, successes: int) -> Arm:
 
 
 class Stratum(NamedTuple):
-    """Two groups that are alike but for what is compared, for example one stage in one channel."""
+    """Two groups within one stratum, for example one stage in one channel."""
 
     treated: Arm
     control: Arm
@@ -55,8 +55,7 @@ class Stratum(NamedTuple):
 class Estimate(NamedTuple):
     """A value between two bounds (95 %); all ``None`` where there is too little data, and ``note`` says so.
 
-    ``treated`` and ``control`` count what the estimate rests on; ``left_out`` the treated for whom there was nobody
-    to compare with.
+    ``treated`` and ``control`` are sample sizes; ``left_out`` is the number of treated without a comparable control.
     """
 
     value: float | None
@@ -94,17 +93,17 @@ def mean_interval(arm: Arm) -> Interval:
 
 
 def difference(strata: Iterable[Stratum], *, enough: int = ENOUGH) -> Estimate:
-    """Return the mean of treated less that of control, as it would be if both had the treated's mix of strata.
+    """Return the mean of treated less that of control, standardised to the strata of the treated.
 
-    Every stratum's difference counts by its treated observations (direct standardisation), which answers what the
-    treatment did to those who had it. A stratum without two of each is left out and counted in ``left_out``.
+    The difference of each stratum is weighted by its treated observations (direct standardisation): the effect on the
+    treated. A stratum with fewer than two of either is left out and counted in ``left_out``.
 
     Parameters
     ----------
     strata
-        Groups alike but for the treatment; one stratum makes it the plain difference.
+        Strata with both groups; with one stratum it is the plain difference.
     enough
-        Fewest observations of each group, over all strata that count.
+        Minimum number of observations of each group, over all used strata.
     """
     every = list(strata)
     kept = [one for one in every if one.treated.n >= 2 and one.control.n >= 2]
@@ -164,9 +163,9 @@ def _pooled(arms: Iterable[Arm]) -> float:
 
 
 def _variance_of_mean(arm: Arm, pooled: float) -> float:
-    """Return it without believing few observations that happen to agree.
+    """Return a regularised arm.
 
-    A yes/no arm gets another yes and another no; any other with few observations borrows the spread of all strata.
+    A yes/no arm gets one more yes and one more no; another arm with few observations uses the pooled variance.
     """
     if arm.yes_no:
         share = (arm.total + 1) / (arm.n + 2)

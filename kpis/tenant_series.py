@@ -1,4 +1,4 @@
-"""Daily series of figures for many tenants: first who has enough of them, then the series of some tenants at a time."""
+"""Daily series of figures for many tenants: first the tenants with enough data, then their series in batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.query import Query
 
 @dataclass(frozen=True)
 class OfTenants(Bound):
-    """The values of a question about some tenants."""
+    """A dialect for a set of tenants."""
 
     tenants: tuple[UUID, ...] = ()
 
@@ -27,12 +27,12 @@ class OfTenants(Bound):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every value that a statement may name."""
+        """All parameters."""
         return {**super().parameters, "tenants": [str(one) for one in self.tenants]}
 
 
 def tenants_with_volume(kpis: Sequence[Kpi], start: datetime, end: datetime, days: int) -> Query:
-    """Return the query of tenants that have, on so many days of UTC, the volume that one of the figures asks for.
+    """Return the query of tenants with the minimum volume of a figure on enough UTC days.
 
     Rows have one column, ``tenant``.
     """
@@ -65,7 +65,7 @@ def first_hours_of(
     hours
         How many hours of each day; each makes columns ``<id>_<hours>`` and ``<id>_<hours>_n`` of a row.
     final
-        The moment from which on the values of a figure are not final, and left out; by id.
+        By figure id, the time from which values are not final and left out.
     """
     dialect = OfTenants(Scope(start, end, ALL_TENANTS), tenants=tuple(tenants))
     series = select([kpi.id for kpi in kpis], dialect, ("tenant",), Interval.HOUR)

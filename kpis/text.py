@@ -1,4 +1,4 @@
-"""Texts from outside as they are shown: without what cannot be printed, cut between graphemes, with places to wrap."""
+"""Display of external texts: non-printable characters replaced, cut between graphemes, with break opportunities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wcwidth import iter_graphemes, width
 _ELLIPSIS: Final = "…"
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 # Controls (C0, DEL, C1), line separators, overrides of the direction, halves of surrogate pairs and noncharacters:
-# no font has them, XML has no place for the last, and terminals and readers of the next line suffer from the others.
+# fonts lack them, XML does not allow the last, and terminals or log readers misinterpret the others.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Return how wide a text is, in columns: one for a Latin letter, two for a Chinese one or an emoji."""
+    """Return the display width of a text in columns: one for a Latin letter, two for a Chinese one or an emoji."""
     return sum(_columns(grapheme) for grapheme in iter_graphemes(text))
 
 
@@ -46,7 +46,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def distinct(texts: Iterable[str], limit: int) -> dict[str, str]:
-    """Return each text shortened; those that would be the same then are numbered, so that they stay apart."""
+    """Return each text shortened; duplicates after shortening are numbered."""
     short: dict[str, str] = {}
     taken: set[str] = set()
     for text in dict.fromkeys(texts):

@@ -1,1 +1,1 @@
-"""To ClickHouse and back: writing batches, migrations, dead letters, and a fake that keeps the same contract."""
+"""What the stream writes to ClickHouse, its migrations, and an in-memory fake with the same contract."""

@@ -18,10 +18,10 @@ from models.rows import QUERY_METRICS
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
 from storage.connection import ClickHouseAddress, connect
 
-# Errors that trying again cannot cure: wrong statement, table, column, type or permission.
+# Permanent errors: wrong statement, table, column, type or permission.
 _PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62, 70, 81, 192, 193, 194, 497, 516})
 
-# Back-filled events may be years apart: one insert may touch any number of monthly partitions.
+# Back-filled events may span years: one insert may touch any number of monthly partitions.
 _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 # Not FINAL, which would have to merge the whole table: the index on offsets finds the few granules that matter, and
@@ -34,7 +34,7 @@ WHERE topic_epoch = {{epoch:UInt64}} AND kafka_partition = {{partition:Int32}}
 ORDER BY kafka_offset
 LIMIT 1 BY event_id
 """  # noqa: S608 - the columns are our own constants; every value is a bound parameter
-# In the statement's body: an address has no room for thousands of them. They are written from bytes.
+# In the statement's body, because a URL cannot hold thousands of them. The literals are made from bytes.
 _KNOWN_SQL: Final = "SELECT DISTINCT user_id FROM known_tenants WHERE user_id IN ({some})"
 _NEW_SQL: Final = "SELECT uniqExact(user_id) FROM known_tenants WHERE first_seen >= {since:DateTime('UTC')}"
 _TENANTS_PER_STATEMENT: Final = 4_000
@@ -44,7 +44,7 @@ _STORED_SCHEMA: Final = pa.schema([QUERY_METRICS.field(name) for name in STORED_
 class ClickHouseSink:
     """Writes to one database, one statement at a time whatever the threads that call it.
 
-    It connects at the first use and again after a failure, so a worker can start before its database.
+    It connects at first use and reconnects after a failure, so a worker can start before its database.
     """
 
     def __init__(self, address: ClickHouseAddress) -> None:
@@ -66,7 +66,7 @@ class ClickHouseSink:
         try:
             with self._lock:
                 found = self._connected().query_arrow(_STORED_SQL, parameters=parameters)
-        except (ClickHouseError, Unreachable, pa.ArrowInvalid) as error:  # the last: an answer that was cut off
+        except (ClickHouseError, Unreachable, pa.ArrowInvalid) as error:  # the last: a truncated response
             raise self._failure(error, "read back stored queries") from error
         batches = found.cast(_STORED_SCHEMA).combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=_STORED_SCHEMA)

@@ -1,4 +1,4 @@
-"""Rejected messages as rows: sealed, and keyed by their place in Kafka."""
+"""Rejected messages as rows: encrypted, and keyed by their Kafka coordinates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DeadLetterRows:
         self._sealer = cipher
 
     def rows(self, letters: Sequence[DeadLetter], *, received_at: datetime) -> pa.RecordBatch:
-        """Return one row per letter; key and value are sealed."""
+        """Return one row per dead letter; key and value are encrypted."""
         return pa.RecordBatch.from_pylist([self._row(letter, received_at) for letter in letters], schema=DEAD_LETTERS)
 
     def _row(self, letter: DeadLetter, received_at: datetime) -> dict[str, object]:

@@ -22,7 +22,7 @@ def insight_rows(insights: Sequence[Insight]) -> pa.RecordBatch:
 
 
 def latest(insights: Iterable[Insight]) -> list[Insight]:
-    """Return the newest word on each id, in the order in which they were first heard of; of equals the last counts."""
+    """Return the newest version of each insight, in order of first occurrence; of equal versions the last one."""
     newest: dict[Any, Insight] = {}
     for insight in insights:
         known = newest.get(insight.id)
@@ -51,5 +51,5 @@ def _decimal(value: float, step: Decimal) -> Decimal:
 
 
 def _whole(moment: datetime) -> datetime:
-    """Return a moment in whole milliseconds, as the table keeps it."""
+    """Return a time in whole milliseconds, as the table stores it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

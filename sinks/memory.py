@@ -1,4 +1,4 @@
-"""A sink in memory: the fake that unit tests use, held to the same contract as ClickHouse."""
+"""An in-memory sink for unit tests, tested against the same contract as ClickHouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.errors import SinkRejected
 from models.rows import QUERY_METRICS, WRITTEN
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
 
-# Table → its sorting key, by which rows collapse, and the column whose highest value stays (none: the last written).
+# Table → its sorting key and its version column (none: the last row written wins).
 _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
     "integration_query_metrics": (
         ("user_id", "integration_provider", "query_type", "created_at", "event_id"),
@@ -35,7 +35,7 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
 
 
 class MemorySink:
-    """Keeps what is written, collapses it as ClickHouse's tables do, and fails when told to."""
+    """Stores rows, deduplicates them as ClickHouse's tables do, and fails on demand."""
 
     def __init__(self) -> None:
         self._batches: defaultdict[str, list[pa.RecordBatch]] = defaultdict(list)
@@ -85,12 +85,12 @@ class MemorySink:
         return KnownTenants(known, sum(row["first_seen"] >= since.replace(microsecond=0) for row in rows))
 
     def forget(self, *tables: str) -> None:
-        """Lose what was written to these tables."""
+        """Delete the rows of these tables."""
         for table in tables:
             self._batches.pop(table, None)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Return the rows a reader of ClickHouse would see with FINAL."""
+        """Return the rows that ClickHouse would return with FINAL."""
         key_columns, version = _KEYS[table]
         seen: dict[tuple[Any, ...], dict[str, Any]] = {}
         for batch in self._batches[table]:

@@ -1,4 +1,4 @@
-"""The fake of ``storage.clickhouse_detectors``: reads what a ``MemorySink`` was given."""
+"""The fake of ``storage.clickhouse_detectors``: reads from a ``MemorySink``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Numbered, forward-only SQL migrations.
 
-Each file ``schema/NNNN_name.sql`` holds statements that may be run twice without harm, so two migrators at once, or one
-that died half way, end in the same schema. What was applied is kept in ``schema_migrations`` with the file's checksum:
-a migration that was edited after it was applied is an error, not a surprise.
+Each file ``schema/NNNN_name.sql`` holds idempotent statements, so concurrent or interrupted runs end in the same
+schema. Applied migrations are recorded in ``schema_migrations`` with the file's checksum: editing an applied migration
+is an error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """Changes when the file does."""
+        """Checksum of the file."""
         return sha256(self.sql.encode()).hexdigest()
 
     @property
@@ -54,7 +54,7 @@ def known() -> list[Migration]:
 
 
 def migrate(address: ClickHouseAddress) -> list[Migration]:
-    """Create the database if need be and apply what it lacks; return what was applied.
+    """Create the database if necessary and apply the missing migrations; return them.
 
     Raises
     ------
@@ -82,12 +82,12 @@ def migrate(address: ClickHouseAddress) -> list[Migration]:
 
 
 def missing(address: ClickHouseAddress) -> list[Migration]:
-    """Return what the database lacks; raises as ``migrate`` does."""
+    """Return the missing migrations; raises as ``migrate`` does."""
     with connect(address) as client:
         try:
             return _missing(client)
         except DatabaseError as error:
-            if error.code == 60:  # the log itself is not there yet
+            if error.code == 60:  # the table of migrations does not exist yet
                 return known()
             raise
 

@@ -1,4 +1,4 @@
-"""What the stream needs of a database, kept by the real one and by the fake alike (tests/contracts)."""
+"""The interface between the stream and the database; tests/contracts checks the real sink and the fake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from models.measures import QUERY_MEASURES
 
-# What a resuming partition is given back: enough to recognise repeats and to rebuild the head of a chunk.
+# Columns read back for a resuming partition: to recognise repeats and to rebuild the start of a chunk.
 STORED_QUERY_COLUMNS: Final = (
     "event_id",
     "user_id",
@@ -25,7 +25,7 @@ STORED_QUERY_COLUMNS: Final = (
 
 
 class StoredRange(NamedTuple):
-    """Offsets of one partition of one incarnation of the query topic: from ``first`` up to, not including, ``end``."""
+    """Offsets [``first``, ``end``) of one partition of the query topic in one topic epoch."""
 
     topic_epoch: int
     partition: int
@@ -34,14 +34,14 @@ class StoredRange(NamedTuple):
 
 
 class KnownTenants(NamedTuple):
-    """Which tenants (bytes of their UUIDs) of those that were asked about are known, and how many are new of late."""
+    """The known ones among some tenants (bytes of their UUIDs), and the number of recently new tenants."""
 
     known: frozenset[bytes]
     new: int
 
 
 class Sink(Protocol):
-    """Takes rows durably. Every call blocks; writing the same batch again changes nothing that a reader sees."""
+    """Writes rows durably. Every call blocks; writing the same batch again changes nothing for readers."""
 
     def write(self, table: str, batch: pa.RecordBatch) -> None:
         """Make every row of ``batch`` (a schema of ``models.rows.WRITTEN``) durable, or raise.
@@ -49,9 +49,9 @@ class Sink(Protocol):
         Raises
         ------
         SinkUnavailable
-            Not now; the identical batch may be written again.
+            Temporary failure; the identical batch may be retried.
         SinkRejected
-            Never; a person has to look at it.
+            Permanent failure; it needs an operator.
         """
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
@@ -64,7 +64,7 @@ class Sink(Protocol):
         """
 
     def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
-        """Return which of some tenants are in ``known_tenants``, and how many there were new ``since`` a moment.
+        """Return which of some tenants are in ``known_tenants``, and how many were new since ``since``.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""Reading and managing ClickHouse: one connection, the stores, the audit log, and who may read what."""
+"""Reading and managing ClickHouse: the connection, the stores, the audit log, and access control."""

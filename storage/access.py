@@ -1,8 +1,8 @@
-"""Who may read what in ClickHouse: users, roles, row policies, limits and quotas, as statements for a server.
+"""Access control in ClickHouse: users, roles, row policies, limits and quotas, as statements for a server.
 
-The embedded engine has no access management, so these statements are not migrations. They follow from the tables that
-are there: run them after every migration, as often as you like. A table that has ``user_id`` holds rows of tenants and
-gets row policies; what a role may not see is not granted to it.
+The embedded engine has no access management, so these statements are not migrations. They depend on the existing
+tables: run them after every migration; they are idempotent. A table with ``user_id`` holds rows of tenants and gets row
+policies; a role is granted only the columns it may read.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ WORKER: Final = "romashka_worker"
 COLLECTOR: Final = "romashka_collector"
 API: Final = "romashka_api"
 
-# Addresses of the people who get reports are for the program alone.
+# Addresses of report recipients are for the program only.
 _HIDDEN_COLUMNS: Final = frozenset({"recipients"})
-# What is predicted of single customers is for those who follow them up. Pseudonyms elsewhere are for every role:
-# by them money is attributed and customers are counted.
+# Predictions about single customers are for the roles that follow them up. Pseudonyms in other tables are readable by
+# every role: attribution and customer counts need them.
 _FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
-# Of tenants, and for the program alone: the sealed states of its models, who was sent which report, and what only the
-# job "roll-ups" looks at.
+# Tenant tables for the program only: signed model states, report deliveries, and work tables of the job "roll-ups".
 _INTERNAL: Final = frozenset(
     {
         "conversation_places",
@@ -46,18 +45,18 @@ _INTERNAL: Final = frozenset(
         "touched_conversations",
     }
 )
-# Of no tenant, and for every reader.
+# Tables without tenants, for every reader.
 _SHARED: Final = frozenset({"rollup_progress", "customer_model_quality", "customer_model_deciles"})
-# Of the pipeline itself, for operations, without what was sealed.
+# Pipeline tables for operations, without encrypted columns.
 _PIPELINE: Final[Mapping[str, frozenset[str]]] = {
     "dead_letters": frozenset({"message_key", "raw"}),
     "schema_migrations": frozenset(),
 }
-# Lists of what is still to do, from which the worker drops what is done.
+# Work lists, from which the worker drops completed partitions.
 EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
-# Whoever can write these could let themselves in, or out of the log: not for the worker.
+# Write access to these would allow privilege escalation or hiding from the log: not for the worker.
 NOT_FOR_THE_WORKER: Final = frozenset({"api_keys", "api_key_uses", "producer_scopes", "schema_migrations"})
-# What the collector needs: who may send what, whether the schema is present, and to note what it refused.
+# Rights of the collector: read API keys and the schema version, write refused events.
 _READ_BY_THE_COLLECTOR: Final = (
     "api_keys",
     "api_key_uses",
@@ -66,11 +65,11 @@ _READ_BY_THE_COLLECTOR: Final = (
     "schema_migrations",
 )
 _WRITTEN_BY_THE_COLLECTOR: Final = "producer_rejections"
-# What the API writes: who did what, when a key was used, schedules, and the lists of reports and of refused events.
+# Tables the API writes: audit log, uses of keys, schedules, lists of reports and of refused events.
 WRITTEN_BY_THE_API: Final = frozenset(
     {"api_key_uses", "audit_log", "generated_reports", "producer_rejections", "scheduled_reports"}
 )
-# What the API has no business with: states of models, records of erasures, and the work lists of jobs.
+# Tables the API may not read: model states, records of erasures, work lists of jobs.
 _NOT_FOR_THE_API: Final = frozenset(
     {
         "detector_states",
@@ -82,9 +81,9 @@ _NOT_FOR_THE_API: Final = frozenset(
         "touched_conversation_hours",
     }
 )
-# What clients ask when they connect, and editors to complete names; a server may want a grant for it.
+# System tables that clients read on connect and editors for completion; a server may require a grant.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
-# How long statements took, without their text, for the people who keep the dashboards quick.
+# Durations of statements, without their text, for dashboard maintainers.
 _STATEMENT_TIMES: Final = "SELECT(type, user, event_date, event_time, query_duration_ms) ON system.query_log"
 _NEEDS_ACCESS_MANAGEMENT: Final = frozenset({497, 514})
 
@@ -110,7 +109,7 @@ _QUOTA: Final = "FOR INTERVAL 1 minute MAX queries = 6000, execution_time = 1200
 
 
 class Reader(NamedTuple):
-    """Somebody who may read. ``tenants`` empty: every tenant, and what is about all of them together."""
+    """A reading user. ``tenants`` empty: every tenant, and rows about all tenants."""
 
     name: str
     role: Role
@@ -132,7 +131,7 @@ class Table(NamedTuple):
 
     @property
     def keeps_tenants_apart(self) -> bool:
-        """Whether it gets row policies; those of the tables behind a view hold for who asks the view."""
+        """Whether it gets row policies; a view uses those of its tables."""
         return self.of_tenants and not self.is_view
 
 
@@ -166,18 +165,18 @@ def statements(
     collector_password: str = "",
     api_password: str = "",
 ) -> list[str]:
-    """Return what to run, in order; running it again changes nothing but the salts of the passwords.
+    """Return the statements, in order; running them again changes only the salts of the passwords.
 
     Parameters
     ----------
     tables
         Every table of the database.
     admin
-        Who runs the statements and the migrations; keeps seeing every row.
+        The user who runs the statements and the migrations; keeps access to every row.
     collector_password
-        Of the user of a collector that runs alone; without one there is no such user.
+        Password of the separate collector's user; without it the user is not created.
     api_password
-        Of the API's user; without one there is no such user.
+        Password of the API's user; without it the user is not created.
     """
     known = [admin, WORKER, *([API] if api_password else []), *(reader.name for reader in readers)]
     return [
@@ -272,7 +271,7 @@ def _roles(database: str, tables: Sequence[Table]) -> list[str]:
         times = f", {_STATEMENT_TIMES}" if role == "operations" else ""
         made += [
             f"CREATE ROLE IF NOT EXISTS romashka_{role}",
-            # One statement that replaces: at no moment does the role have less than it should, or more.
+            # One atomic statement: the role never has fewer or more rights than intended.
             f"GRANT {columns}, {_server_grants()}{times} TO romashka_{role} WITH REPLACE OPTION",
         ]
     return made
@@ -283,7 +282,7 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
         f"SELECT ON {_name(database)}.*",
         *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if _written_by_the_worker(t)),
         *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
-        # What was erased is erased again where Kafka brings it back, and pseudonyms get new keys.
+        # For repeated erasures and for re-keying of pseudonyms.
         *(
             f"ALTER UPDATE, ALTER DELETE ON {_name(database)}.{_name(t.name)}"
             for t in tables
@@ -295,7 +294,7 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
 
 
 def api_columns(tables: Iterable[Table]) -> dict[str, list[str]]:
-    """Return the columns that the API may read, by table: all but what is sealed and what is for jobs."""
+    """Return the columns that the API may read, by table: all except encrypted ones and those of jobs."""
     return {
         table.name: [column for column in table.columns if column not in _PIPELINE.get(table.name, ())]
         for table in tables
@@ -316,7 +315,7 @@ def _api_grants(database: str, tables: Sequence[Table]) -> list[str]:
         ),
         *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in WRITTEN_BY_THE_API),
         _server_grants(),
-        # To end the statements of those who no longer wait: a user may kill its own.
+        # To cancel statements of disconnected clients: a user may kill its own.
         "SELECT ON system.processes",
     ]
 
@@ -346,14 +345,14 @@ def _user(name: str, password: str) -> list[str]:
 def _reader(reader: Reader) -> list[str]:
     return [
         *_user(reader.name, reader.password),
-        # On the user, not on the role: a role can be put down with SET ROLE NONE.
+        # On the user, not on the role: a role can be dropped with SET ROLE NONE.
         f"ALTER USER {_name(reader.name)} SETTINGS PROFILE 'romashka_reader'",
         f"GRANT romashka_{reader.role} TO {_name(reader.name)} WITH REPLACE OPTION",
     ]
 
 
 def _policies(table: str, readers: Sequence[Reader], known: Collection[str]) -> list[str]:
-    """Return a table's policies: permissive ones are joined by OR, so what keeps tenants apart is restrictive."""
+    """Return a table's policies: permissive ones are combined with OR, so tenant isolation is restrictive."""
     policy = "CREATE ROW POLICY OR REPLACE {} ON {} AS {} FOR SELECT USING {} TO {}"
     return [
         policy.format("romashka_known", table, "PERMISSIVE", "1", _names(known)),
@@ -369,7 +368,7 @@ def _policies(table: str, readers: Sequence[Reader], known: Collection[str]) -> 
 
 
 def _identified(password: str) -> str:
-    """Return how a user proves to be itself; the password itself never travels and is in no log."""
+    """Return the authentication clause of a user; it has a hash, so the password is neither sent nor logged."""
     salt = secrets.token_hex(16)
     return f"IDENTIFIED WITH sha256_hash BY '{hashlib.sha256((password + salt).encode()).hexdigest()}' SALT '{salt}'"
 

@@ -1,13 +1,13 @@
-"""The audit log: who did what to what, and how it ended, in chains that show what was changed afterwards.
+"""The audit log: actor, action, object and outcome, in hash chains that reveal later changes.
 
 Each process that writes has a chain of its own, named by a random id in every row's ``details``, so several processes
-never wait for each other and never fork a chain. In a chain the rows are numbered from 1, and each row's hash is an
-HMAC of its content and of the hash before it. The first row of a chain (``audit.open``) names the heads of all chains
-that were there and that no other chain names: what is cut off an older chain is missed as soon as a newer one has
-begun. A process that runs on names the others' ends again and again (``audit.heads``), so that the short chain of a
-command is vouched for within a minute. The ends are also published outside the database (``storage.audit_heads``): who
-may empty the table can empty all of it. The key of the HMAC is derived from the program's secret, so who can write to
-the database still cannot make hashes that hold.
+never wait for each other and cannot fork a chain. In a chain the rows are numbered from 1, and each row's hash is an
+HMAC of its content and of the hash before it. The first row of a chain (``audit.open``) references the heads of all
+existing chains that no other chain references, so a truncation of an older chain is detected once a newer one exists. A
+long-running process references new heads regularly (``audit.heads``), so that the short chain of a command is covered
+within a minute. The heads are also published outside the database (``storage.audit_heads``), because a user who may
+empty the table can remove all of it. The HMAC key is derived from the program's secret, so write access to the database
+is not enough to forge hashes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _COLUMNS: Final = (
 )
 _WRITER: Final = "JSONExtractString(details, 'writer')"
 _ALL: Final = f"SELECT {', '.join(_COLUMNS)} FROM audit_log ORDER BY {_WRITER}, sequence, hash"  # noqa: S608 - our own
-# The heads that no later chain has named yet: a chain that ended is named once, not by every chain after it.
+# Heads that no later chain references yet: an ended chain is referenced once, not by every later chain.
 _HEADS: Final = f"""
 SELECT writer, sequence, hash
 FROM (
@@ -74,7 +74,7 @@ NEWEST: Final = (datetime(2261, 1, 1, tzinfo=UTC), 0, "")
 
 
 class Entry(NamedTuple):
-    """Something that somebody did. ``details`` are plain JSON values; never secrets, never personal data."""
+    """One entry of the log. ``details`` are plain JSON values without secrets and personal data."""
 
     happened_at: datetime
     actor: str
@@ -107,7 +107,7 @@ class Head(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A place where the log is not as it was written."""
+    """A place where the log was changed."""
 
     writer: str
     sequence: int
@@ -115,19 +115,19 @@ class Fault(NamedTuple):
 
 
 def audit_key(secret: bytes) -> bytes:
-    """Return the key of the hashes, derived from the program's secret for this purpose alone."""
+    """Return the HMAC key, derived from the program's secret for this purpose only."""
     return HKDF(SHA256(), 32, salt=None, info=b"romashka audit log").derive(secret)
 
 
 def hash_of(key: bytes, row: Row) -> str:
-    """Return the hash that a row must have, from everything else in it."""
+    """Return the expected hash of a row from its other columns."""
     moment = row.happened_at.replace(tzinfo=row.happened_at.tzinfo or UTC).astimezone(UTC)
     content = [row.previous_hash, row.sequence, moment.isoformat(timespec="milliseconds"), *row[2:7]]
     return hmac.new(key, json.dumps(content).encode(), sha256).hexdigest()
 
 
 class Chain:
-    """One writer's chain: gives each entry its place and its hash. Safe to use from several threads."""
+    """The chain of one writer: numbers and hashes entries. Thread-safe."""
 
     def __init__(self, key: bytes, heads: Iterable[Head], now: datetime, writer: str = "") -> None:
         self._key = key
@@ -161,7 +161,7 @@ class Chain:
             self._pending.append(row)
 
     def name(self, heads: Iterable[Head], now: datetime) -> None:
-        """Vouch for the ends of other chains, where there are any."""
+        """Append a reference to the heads of other chains, if there are any."""
         if others := [list(head) for head in heads if head.writer != self._writer]:
             self.add(Entry(now, "system", HEADS, self._writer, "ok", {"heads": others}))
 
@@ -175,14 +175,14 @@ class Chain:
         return len(self._pending)
 
     def flush(self, client: Client) -> None:
-        """Write what waits, in one insert; where that fails, it goes on waiting and the same rows are sent again.
+        """Write pending entries in one insert; after a failure they stay pending and the same rows are sent again.
 
         Raises
         ------
         Unreachable
             ClickHouse did not take the rows.
         """
-        with self._flushing:  # two at once would both take out the rows that one has written
+        with self._flushing:  # concurrent flushes would both remove the written rows
             with self._lock:
                 rows = list(self._pending)
             insert_rows(client, "audit_log", _COLUMNS, rows)
@@ -193,18 +193,18 @@ class Chain:
 
 
 def open_chain(client: Client, secret: bytes, now: datetime) -> Chain:
-    """Begin a chain that vouches for those that are there; raises ``Unreachable``."""
+    """Begin a chain that references the existing ones; raises ``Unreachable``."""
     return Chain(audit_key(secret), unnamed_heads(client), now)
 
 
 def unnamed_heads(client: Client) -> list[Head]:
-    """Return the ends of chains that no row names yet; raises ``Unreachable``."""
+    """Return the heads that no row references yet; raises ``Unreachable``."""
     return [Head(row["writer"], row["sequence"], _text(row["hash"])) for row in query_rows(client, _HEADS, {})]
 
 
 @dataclass
 class Verdict:
-    """What verification found. ``heads`` are the ends of the chains; noted elsewhere, they can be looked for later."""
+    """The result of a verification. ``heads`` are the ends of the chains, for comparison with a later verification."""
 
     rows: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -214,8 +214,8 @@ class Verdict:
 def verify(rows: Iterable[Row], key: bytes, published: Iterable[Head] = ()) -> Verdict:
     """Return every place where rows were changed, removed, added or moved.
 
-    ``rows`` are ordered by writer and sequence. The same row twice is one: an insert whose answer was lost is sent
-    again. ``published`` are ends of chains that were noted outside the database; each must still be there.
+    ``rows`` are ordered by writer and sequence. Identical rows count as one: an insert whose response was lost is
+    repeated. ``published`` are heads recorded outside the database; each must still exist.
     """
     verdict = Verdict()
     anchors: list[tuple[Row, Head]] = []
@@ -300,5 +300,5 @@ def _details(row: Row) -> dict[str, Any]:
     try:
         found = json.loads(row.details)
     except ValueError:
-        return {}  # its hash says that it was changed
+        return {}  # its hash shows the change
     return found if isinstance(found, dict) else {}

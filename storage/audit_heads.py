@@ -1,7 +1,7 @@
-"""The ends of the audit log's chains, published outside the database: who empties the table cannot empty these.
+"""Publishes the heads of the audit log's chains outside the database, where they survive a change of the table.
 
-A file of JSON Lines, only ever appended to: keep it on another machine's disk, or have it collected like a log. Without
-a file the log line alone says them.
+A file of JSON Lines, only ever appended to: keep it on another machine, or collect it like a log. Without a file the
+heads are only logged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class HeadsFile:
     Parameters
     ----------
     path
-        The file; made where it is not there. ``None``: they are logged alone.
+        The file; created if missing. ``None``: heads are only logged.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -44,14 +44,14 @@ class HeadsFile:
         line = json.dumps({"at": now.astimezone(UTC).isoformat(timespec="seconds"), **head._asdict()})
         try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")  # one write of a short line: processes that share the file do not mix them
+                file.write(line + "\n")  # one write of a short line: atomic between processes that share the file
         except OSError as error:
             raise SettingsError(
                 f"ROMASHKA_AUDIT_HEADS_FILE: {self._path} cannot be written ({error.strerror})"
             ) from error
 
     def heads(self) -> list[Head]:
-        """Return what was published, the oldest first; nothing where no file is set or none was written.
+        """Return the published heads, oldest first; empty without a file.
 
         Raises
         ------

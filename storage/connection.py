@@ -1,4 +1,4 @@
-"""One way to reach ClickHouse, with failures in plain words."""
+"""Connecting to ClickHouse, with readable errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ANSWER_SECONDS = 30
 
 
 class ClickHouseAddress(NamedTuple):
-    """Where ClickHouse is and who we are there. ``url`` is for example ``http://127.0.0.1:8123``."""
+    """ClickHouse's address and our credentials. ``url`` is for example ``http://127.0.0.1:8123``."""
 
     url: str
     database: str
@@ -33,14 +33,14 @@ def connect(
     Parameters
     ----------
     database
-        The default database of its statements; the address's own where not given.
+        The default database; that of the address where not given.
 
     Raises
     ------
     SettingsError
         The URL cannot be used.
     Unreachable
-        Nothing answers there, or it refuses us.
+        No server answers there, or it refuses the connection.
     """
     scheme, host, port = _parts(address.url)
     try:
@@ -54,8 +54,8 @@ def connect(
             connect_timeout=_CONNECT_SECONDS,
             send_receive_timeout=answer_seconds,
             compress="lz4",
-            query_retries=0,  # retrying is the caller's: only it knows what may be repeated
-            autogenerate_session_id=False,  # a session serialises what could run side by side
+            query_retries=0,  # the caller retries: only it knows what is idempotent
+            autogenerate_session_id=False,  # a session would serialise concurrent statements
         )
     except ClickHouseError as error:
         raise Unreachable(_why(address, error)) from error

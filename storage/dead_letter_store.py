@@ -1,4 +1,4 @@
-"""Reading dead letters back, and marking those that were replayed."""
+"""Stored dead letters: reading, marking as replayed, deleting."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ ALTER TABLE dead_letters DELETE
 WHERE topic = {topic:String} AND topic_epoch = {topic_epoch:UInt64} AND partition = {partition:Int32}
   AND offset IN {offsets:Array(Int64)}
 """
-_TOGETHER: Final = 1_000  # their offsets are part of the request's address, which may not grow too long
+_TOGETHER: Final = 1_000  # offsets are part of the request's URL, whose length is limited
 
 
 class Key(NamedTuple):
-    """What dead letters are ordered by; no two have the same."""
+    """The unique sort key of dead letters."""
 
     received_at: datetime
     topic: str
@@ -62,7 +62,10 @@ class Key(NamedTuple):
 
 
 class DeadLetterFilter(NamedTuple):
-    """Which dead letters; empty text and negative numbers mean any. ``after`` is the last one of the page before."""
+    """Filter of dead letters; empty text and negative numbers mean any.
+
+    ``after`` is the last one of the previous page.
+    """
 
     topic: str = ""
     reason: str = ""
@@ -77,7 +80,7 @@ _FIRST: Final = Key(datetime(1970, 1, 1, tzinfo=UTC), "", 0, 0, -1)
 
 
 class StoredLetter(NamedTuple):
-    """A dead letter as it was stored; ``raw`` and ``key`` are opened."""
+    """A stored dead letter; ``raw`` and ``key`` are decrypted."""
 
     received_at: datetime
     topic: str
@@ -93,7 +96,7 @@ class StoredLetter(NamedTuple):
 
     @property
     def place(self) -> Key:
-        """Where it stands in the order of dead letters."""
+        """Its sort key."""
         at = self.received_at.replace(tzinfo=self.received_at.tzinfo or UTC)
         return Key(at, self.topic, self.topic_epoch, self.partition, self.offset)
 
@@ -106,16 +109,16 @@ class DeadLetterStore:
         self._sealer = cipher
 
     def counts(self) -> list[dict[str, Any]]:
-        """Return how many there are by topic, stage and reason."""
+        """Return the number of dead letters by topic, stage and reason."""
         return query_rows(self._client, _COUNTS, {})
 
     def find(self, wanted: DeadLetterFilter) -> list[StoredLetter]:
-        """Return what is wanted, oldest first.
+        """Return the matching dead letters, oldest first.
 
         Raises
         ------
         DecryptionFailed
-            They were sealed with another secret.
+            They were encrypted with another secret.
         """
         after = wanted.after or _FIRST
         parameters = {
@@ -134,13 +137,13 @@ class DeadLetterStore:
         return [self._opened(row) for row in rows.named_results()]
 
     def page(self, wanted: DeadLetterFilter) -> Page[StoredLetter]:
-        """Return what is wanted and the cursor of the page after it; raises as ``find``."""
+        """Return a page of matching dead letters; raises as ``find``."""
         return page_of(
             self.find(wanted._replace(limit=wanted.limit + 1)), wanted.limit, lambda letter: cursor(*letter.place)
         )
 
     def mark_replayed(self, letters: Iterable[StoredLetter], now: datetime) -> None:
-        """Note that letters were published again: one insert for many of a partition."""
+        """Mark dead letters as replayed, with one insert per partition."""
         offsets: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
         for letter in letters:
             offsets[letter.topic, letter.topic_epoch, letter.partition].append(letter.offset)
@@ -151,7 +154,7 @@ class DeadLetterStore:
                 self._client.command(_MARK.format(columns=_COLUMNS), parameters={**place, "now": now})
 
     def matching(self, tells: Callable[[bytes, bytes], bool]) -> tuple[list[StoredLetter], int]:
-        """Return the letters of whose key and value something is true, and how many do not open."""
+        """Return the dead letters whose key and value match a predicate, and the number that cannot be decrypted."""
         found: list[StoredLetter] = []
         closed = 0
         formats: dict[str, str | dict[str, str]] = {"message_key": "bytes", "raw": "bytes"}
@@ -168,7 +171,7 @@ class DeadLetterStore:
         return found, closed
 
     def delete(self, letters: Iterable[StoredLetter]) -> None:
-        """Delete letters for good."""
+        """Delete dead letters permanently."""
         offsets: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
         for letter in letters:
             offsets[letter.topic, letter.topic_epoch, letter.partition].append(letter.offset)

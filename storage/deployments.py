@@ -1,4 +1,4 @@
-"""What was deployed when, as the dashboards mark it."""
+"""Deployments, shown as annotations on dashboards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT {limit:UInt32}
 
 
 class Deployment(NamedTuple):
-    """A version of a service that went live; ``user_id`` is ``ALL_TENANTS_ID`` where it did for every tenant."""
+    """A deployed version of a service; ``user_id`` is ``ALL_TENANTS_ID`` for a deployment for all tenants."""
 
     service: str
     version: str
@@ -33,19 +33,19 @@ class Deployment(NamedTuple):
 
 
 KEPT: Final = timedelta(days=400)
-"""How long the table keeps them, by its TTL."""
+"""Retention by the table's TTL."""
 NEWEST: Final = Deployment("", "", datetime(2261, 1, 1, tzinfo=UTC))
 
 
 def note(client: Client, deployment: Deployment) -> None:
-    """Store a deployment; the same again is one; raises as ``put`` does."""
+    """Store a deployment; idempotent; raises as ``insert_rows`` does."""
     insert_rows(client, "deployments", Deployment._fields, [deployment])
 
 
 def deployments(client: Client, since: datetime, limit: int = 1_000, before: Deployment = NEWEST) -> Page[Deployment]:
-    """Return the newest deployments since a moment, the newest first, and the cursor of the next page.
+    """Return deployments since a time, newest first, and the cursor of the next page.
 
-    ``before`` is the last one of the page before; raises as ``ask`` does.
+    ``before`` is the last one of the previous page; raises as ``query_rows`` does.
     """
     wanted = {
         "since": since,

@@ -1,4 +1,4 @@
-"""What detectors need of a database: their saved states, and the history behind them."""
+"""The interface of detectors to the database: saved states, and history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from detectors.health.detector import HealthFacts
 from models.minutes import MinuteCounts, Series
 from models.rows import DETECTOR_STATES
 
-# The partition of what a leader keeps about all tenants.
+# The partition number of the leader's states about all tenants.
 NO_PARTITION = -1
 _SLOTS = 2
 
@@ -26,14 +26,14 @@ class StoredState(NamedTuple):
 
 
 class History(NamedTuple):
-    """What happened to series: minutes that had queries, and health events, each ascending in time."""
+    """History of series: minutes with queries, and health events, each in time order."""
 
     minutes: Mapping[Series, Sequence[tuple[datetime, MinuteCounts]]]
     health: Mapping[Series, Sequence[HealthFacts]]
 
 
 class DetectorStore(Protocol):
-    """Gives back what was stored. Every call blocks, and raises ``SinkUnavailable`` where it may be tried again."""
+    """Reads stored states and history. Every call blocks, and raises ``SinkUnavailable`` for temporary failures."""
 
     def states(self, partition: int) -> list[StoredState]:
         """Return every generation of the states that were last saved for a partition."""
@@ -42,9 +42,9 @@ class DetectorStore(Protocol):
         """Return every generation of the states of these series."""
 
     def history(self, series: Sequence[Series], since: datetime, until: datetime) -> History:
-        """Return what is stored of these series from ``since`` on: minutes before ``until``, health events to the last.
+        """Return the history of series since ``since``: minutes before ``until``, and all health events.
 
-        Health events are read from Kafka ahead of the minutes that they belong to, and are not read again.
+        Health events are read from Kafka ahead of their minutes and are not read again.
         """
 
 
@@ -54,7 +54,7 @@ def version_of(scored_through: datetime, saved: int) -> int:
 
 
 class SavedState(NamedTuple):
-    """A state to be kept; ``saved`` counts how often this series was."""
+    """A state to save; ``saved`` is the number of saves of this series."""
 
     series: Series
     partition: int
@@ -64,7 +64,7 @@ class SavedState(NamedTuple):
 
 
 def state_rows(states: Sequence[SavedState]) -> pa.RecordBatch:
-    """Return rows of ``models.rows.DETECTOR_STATES``; successive saves take turns in the two slots."""
+    """Return rows of ``models.rows.DETECTOR_STATES``; successive saves alternate between the two slots."""
     rows = [
         {
             "user_id": one.series[0],

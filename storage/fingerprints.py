@@ -1,4 +1,4 @@
-"""Which secret is behind a key id: kept as a fingerprint, so that another under the same id is refused."""
+"""Fingerprints of secrets by key id, so that another secret under the same id is refused."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SELECT key_id, argMin(fingerprint, (noted_at, fingerprint)) AS fingerprint FROM 
 
 
 def fingerprint(key_id: str, secret: bytes) -> str:
-    """Return what stands for a secret: derived from it by HKDF, so that nothing leads back."""
+    """Return the fingerprint of a secret: derived by HKDF, not reversible."""
     info = b"romashka key fingerprint\x00" + key_id.encode()
     return HKDF(SHA256(), _BYTES, salt=None, info=info).derive(secret).hex()
 
 
 def check_secrets(client: Client, keys: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Compare keys (id and secret) with what the database knows; return the ids that it does not know yet.
+    """Compare keys (id and secret) with the stored fingerprints; return the ids without one.
 
     Raises
     ------
     ConfigurationError
-        The database knows one of the ids for another secret; says what to do.
+        The database has another secret's fingerprint for one of the ids; says what to do.
     Unreachable
         ClickHouse does not answer.
     """
@@ -50,10 +50,10 @@ def check_secrets(client: Client, keys: Iterable[tuple[str, bytes]]) -> list[str
 
 
 def require_secrets(client: Client, keys: Iterable[tuple[str, bytes]], now: datetime) -> None:
-    """Compare keys with what the database knows, and note those that are new; raises as ``check_secrets`` does."""
+    """Compare keys with the stored fingerprints and store new ones; raises as ``check_secrets`` does."""
     pairs = dict(keys)
     new = check_secrets(client, pairs.items())
     if new:
         rows = [(key_id, fingerprint(key_id, pairs[key_id]), now) for key_id in new]
         insert_rows(client, "key_fingerprints", ("key_id", "fingerprint", "noted_at"), rows)
-        check_secrets(client, pairs.items())  # another may have been quicker, with another secret
+        check_secrets(client, pairs.items())  # another process may have stored a different secret meanwhile

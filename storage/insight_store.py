@@ -40,9 +40,9 @@ _LISTS: Final = ("contributing_factors", "recommended_actions", "members")
 
 
 class InsightFilter(NamedTuple):
-    """Which insights: those that were going on at any time in [``since``, ``until``); empty means any.
+    """Filter of insights that were open at any time in [``since``, ``until``); empty means any.
 
-    ``after`` and ``after_id`` are the start and the id of the last insight of the page before.
+    ``after`` and ``after_id`` are the start and the id of the last insight of the previous page.
     """
 
     tenant: UUID | None = None
@@ -59,12 +59,12 @@ class InsightFilter(NamedTuple):
 
 
 def stored_insights(client: Client, wanted: InsightFilter) -> list[Insight]:
-    """Return the newest word on each insight that is wanted, by start.
+    """Return the newest version of each matching insight, by start.
 
     Raises
     ------
     Unreachable
-        ClickHouse does not answer the question.
+        ClickHouse does not answer the query.
     """
     parameters = {**wanted._asdict(), "types": list(wanted.types), "after": f"{wanted.after:%Y-%m-%d %H:%M:%S.%f}"[:-3]}
     return [insight_from_row(row) for row in query_rows(client, _FIND, parameters)]
@@ -77,7 +77,7 @@ def insight_page(client: Client, wanted: InsightFilter) -> Page[Insight]:
 
 
 def open_counts(client: Client) -> list[dict[str, Any]]:
-    """Return how many insights are open, by type, kind, severity and provider; raises ``Unreachable``."""
+    """Return the number of open insights by type, kind, severity and provider; raises ``Unreachable``."""
     return query_rows(client, _OPEN, {})
 
 

@@ -1,4 +1,4 @@
-"""The queue of delayed labels and the standing of customers, in ClickHouse.
+"""Delayed labels and customer scores in ClickHouse.
 
 Writing the same rows again changes nothing. Every call blocks, and raises ``Unreachable`` where
 ClickHouse does not answer.
@@ -75,18 +75,18 @@ FROM customer_scores FINAL WHERE model = {model:String}
 
 
 class LabelStore:
-    """The queue and the standings of one model."""
+    """Labels and scores of one model."""
 
     def __init__(self, client: Client, task: Task) -> None:
         self._client = client
         self._task = task
 
     def queued_moments(self) -> set[datetime]:
-        """Return the moments of which snapshots have been queued."""
+        """Return the times of the queued snapshots."""
         return {row["snapshot_at"] for row in self._ask(_QUEUED)}
 
     def queued(self, at: datetime) -> set[tuple[UUID, str, datetime]]:
-        """Return the snapshots of a moment that are queued already."""
+        """Return the queued snapshots of a time."""
         rows = self._ask(_KEYS, at=at)
         return {(row["user_id"], row["customer_id"], row["snapshot_at"]) for row in rows}
 
@@ -95,44 +95,44 @@ class LabelStore:
         insert_rows(self._client, "customer_snapshots", _SNAPSHOT, [self._row(one) for one in snapshots])
 
     def fates(self, now: datetime) -> list[LabelOutcome]:
-        """Return what has happened by now to everybody whose label has not arrived yet."""
+        """Return the outcomes so far of snapshots without a label."""
         rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now)
-        # minIf of nothing is the beginning of time.
+        # minIf over no rows is 1970.
         return [
             LabelOutcome(_snapshot(row), row["happened_at"] if row["happened_at"].year > 1970 else None, row["visits"])
             for row in rows
         ]
 
     def add_labels(self, labels: Sequence[Label]) -> None:
-        """Note that labels arrived."""
+        """Store labels."""
         rows = [[*self._row(one.snapshot), one.positive, one.arrived_at, 1] for one in labels]
         insert_rows(self._client, "customer_snapshots", _LABEL, rows)
 
     def labels(self, now: datetime, most: int) -> list[Label]:
-        """Return the labels that fell due last, the newest first, at most so many."""
+        """Return the most recent labels, newest first, up to a limit."""
         rows = self._ask(_LABELS, now=now, most=most)
         return [Label(_snapshot(row), row["positive"], row["arrived_at"]) for row in rows]
 
     def known_share(self) -> float:
-        """Return the share of all snapshots that are known to be positive; those that wait count as not."""
+        """Return the share of snapshots with a positive label; pending ones count as negative."""
         counted = self._ask(_COUNT)[0]
         return float((counted["positives"] + 1) / (counted["snapshots"] + 2))
 
     def snapshots(self, since: datetime) -> list[Snapshot]:
-        """Return the snapshots since a moment."""
+        """Return the snapshots since a time."""
         return [_snapshot(row) for row in self._ask(_SINCE, since=since)]
 
     def standings(self) -> dict[Key, CustomerScore]:
-        """Return where each customer stood last."""
+        """Return the latest score of each customer."""
         return {(row["user_id"], row["customer_id"]): CustomerScore(**row) for row in self._ask(_SCORES)}
 
     def add_standings(self, standings: Sequence[CustomerScore]) -> None:
-        """Keep where customers stand."""
+        """Store scores."""
         rows = [[self._task.model, *one] for one in standings]
         insert_rows(self._client, "customer_scores", ("model", *CustomerScore._fields), rows)
 
     def add_quality(self, role: str, quality: Quality, measured_at: datetime) -> None:
-        """Keep how good predictions were, as a whole and by tenths from the highest to the lowest."""
+        """Store the quality of predictions, overall and by deciles from the highest to the lowest."""
         figures = (quality.predictions, quality.positives, quality.auc, quality.brier, quality.brier_of_prior)
         row = [self._task.model, role, measured_at, *figures, quality.calibration_error]
         insert_rows(self._client, "customer_model_quality", _QUALITY, [row])

@@ -1,4 +1,4 @@
-"""The schema as it is, compared with what the last migration left and with what this program writes."""
+"""Compares the live schema with the one the last migration left and with the columns this program writes."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def live(client: Client) -> Columns:
 
 
 def note(client: Client, now: datetime) -> None:
-    """Keep the schema as it is now: every migration was just applied; raises ``Unreachable``."""
+    """Record the live schema after every migration was applied; raises ``Unreachable``."""
     rows = [(table, name, kind, now) for table, found in live(client).items() for name, kind in found.items()]
     insert_rows(client, "schema_columns", ("table_name", "column_name", "type", "revision"), rows)
 
 
 def differences(client: Client) -> list[str]:
-    """Return in words what is missing or of another type; empty where everything is as it should be."""
+    """Return descriptions of missing columns and wrong types; empty where there are none."""
     there, noted = live(client), _columns(client, _NOTED)
     found = [one for table, columns in noted.items() for one in _wrong(table, columns, there.get(table))]
     for table, schema in WRITTEN.items():
@@ -58,7 +58,7 @@ def differences(client: Client) -> list[str]:
 
 
 def full_disks(client: Client) -> list[str]:
-    """Return in words which disks of the database are nearly full; those that cannot be seen are left out."""
+    """Return descriptions of nearly full disks; hidden disks are left out."""
     try:
         rows = client.query(_DISKS).named_results()
         return [
@@ -67,7 +67,7 @@ def full_disks(client: Client) -> list[str]:
             for row in rows
             if row["free_space"] < max(MIN_FREE_BYTES, MIN_FREE_SHARE * row["total_space"])
         ]
-    except ClickHouseError:  # this user may not see them
+    except ClickHouseError:  # this user may not read system.disks
         return []
 
 
@@ -77,7 +77,7 @@ def probe(client: Client, now: datetime) -> None:
     Raises
     ------
     RomashkaError
-        It was not taken, or is not there; says why.
+        The row was rejected or is missing; says why.
     """
     id_ = uuid4()
     try:

@@ -1,4 +1,4 @@
-"""Seals what may hold personal data and was never parsed: AES-256-GCM, bound to the message's place in Kafka."""
+"""Encrypts rejected messages, which may hold personal data: AES-256-GCM, bound to their Kafka coordinates."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _NONCE_BYTES: Final = 12
 
 
 class PayloadCipher:
-    """Seals bytes under one secret, and opens those that were sealed under it or an older one.
+    """Encrypts bytes with one secret; decrypts bytes of it or of an older one.
 
-    ``place`` (topic, epoch, partition, offset) is authenticated with the bytes: a sealed value moved to another row
-    does not open.
+    ``place`` (topic, epoch, partition, offset) is authenticated data: a value moved to another row cannot be decrypted.
     """
 
     def __init__(self, secret: bytes, old_secrets: Sequence[bytes] = ()) -> None:
@@ -29,20 +28,20 @@ class PayloadCipher:
         self._old = [_cipher(old) for old in old_secrets]
 
     def seal(self, clear: bytes, place: str) -> bytes:
-        """Return the nonce and the sealed bytes."""
+        """Return the nonce and the encrypted bytes."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, clear, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Return the clear bytes.
+        """Return the decrypted bytes.
 
         Raises
         ------
         DecryptionFailed
-            The secret is not the one they were sealed with, or the bytes were changed.
+            Wrong secret, or the bytes were changed.
         """
         for cipher in (self._cipher, *self._old):
-            # The latter error where less than a nonce is left of it.
+            # ValueError: shorter than a nonce.
             with contextlib.suppress(InvalidTag, ValueError):
                 return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
         raise DecryptionFailed(
@@ -52,10 +51,10 @@ class PayloadCipher:
 
 
 def _cipher(secret: bytes) -> AESGCM:
-    # The secret also makes pseudonyms; a key derived for this purpose keeps the two uses apart.
+    # The secret is also used for pseudonyms; a derived key separates the two uses.
     return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"romashka dead letters").derive(secret))
 
 
 def place_of(topic: str, topic_epoch: int, partition: int, offset: int) -> str:
-    """Return a message's place in Kafka as text."""
+    """Return a message's Kafka coordinates as text."""
     return f"{topic}/{topic_epoch}/{partition}/{offset}"

@@ -1,8 +1,8 @@
 """Erasing a customer or a tenant from every table, and giving pseudonyms new keys.
 
-Which tables hold tenants and customers is read from the live schema, so no new table is forgotten. Of a customer the
-rows stay, with a random value in place of the pseudonym: every count, sum and return remains what it was, and nothing
-leads to the person. What says something of the person alone (snapshots, scores, insights) is deleted.
+Which tables hold tenants and customers is read from the live schema, so no new table is forgotten. A customer's rows
+are kept with a random value instead of the pseudonym: counts and sums stay the same, and the rows cannot be linked to
+the person. Rows about the person only (snapshots, scores, insights) are deleted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from storage.reading import query_rows
 from storage.writing import insert_rows
 
 CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
-# Rows that are about one person and nothing else.
+# Tables with rows about a single person.
 ABOUT_A_PERSON: Final = frozenset({"customer_scores", "customer_snapshots", "predictive_insights"})
-# The record of erasures itself, and what is emptied by the job that fills it.
+# The record of erasures itself, and work tables that their job empties.
 KEPT: Final = frozenset({"privacy_erasures", "pseudonym_mapping"})
 _TIMES: Final = ("created_at", "entered_at", "snapshot_at", "scored_at", "window_start", "hour_start", "day_start")
 _ERASURE: Final = ("id", "user_id", "whole_tenant", "pseudonyms", "replacement", "erased_at", "expires_at")
@@ -37,7 +37,7 @@ _STORED: Final = f"SELECT {', '.join(_ERASURE)} FROM privacy_erasures WHERE expi
 
 
 class Table(NamedTuple):
-    """A table with rows of tenants. ``customer`` is its column of pseudonyms, ``at`` of time; empty: it has none."""
+    """A table with rows of tenants. ``customer`` is its pseudonym column, ``at`` its time column; empty: none."""
 
     name: str
     customer: str
@@ -46,7 +46,7 @@ class Table(NamedTuple):
 
 
 class Erasure(NamedTuple):
-    """What was erased: some pseudonyms of a tenant, or the whole tenant."""
+    """An erasure: some pseudonyms of a tenant, or the whole tenant."""
 
     id: UUID
     user_id: UUID
@@ -68,7 +68,7 @@ class PrivacyStore:
         return [_table(row) for row in query_rows(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
 
     def erase(self, erasure: Erasure) -> dict[str, int]:
-        """Erase what was there at the erasure's moment; return how many rows by table. Doing it again finds nothing."""
+        """Erase the rows that existed at the time of the erasure; return their number by table. Idempotent."""
         given = {
             "tenant": str(erasure.user_id),
             "old": list(erasure.pseudonyms),
@@ -87,16 +87,16 @@ class PrivacyStore:
         return done
 
     def remember(self, erasure: Erasure) -> None:
-        """Keep an erasure, to be repeated while Kafka may bring back what it erased."""
+        """Store an erasure, to be repeated while Kafka may bring rows back."""
         insert_rows(self._client, "privacy_erasures", _ERASURE, [list(erasure)])
 
     def unfinished(self, now: datetime) -> list[Erasure]:
-        """Return the erasures that Kafka may still undo."""
+        """Return the erasures whose rows Kafka may still bring back."""
         rows = query_rows(self._client, _STORED, {"now": f"{now:%Y-%m-%d %H:%M:%S}"}, aware=True)
         return [Erasure(**row) for row in rows]
 
     def old_pseudonyms(self, key_ids: Iterable[str], limit: int) -> list[tuple[UUID, str]]:
-        """Return tenants' pseudonyms under some keys, at most so many."""
+        """Return tenants' pseudonyms of some keys, up to a limit."""
         parts = [
             f"SELECT DISTINCT user_id, {table.customer} AS pseudonym FROM {table.name} "  # noqa: S608 - names of the schema
             f"WHERE position({table.customer}, '.') > 0 "
@@ -109,7 +109,7 @@ class PrivacyStore:
         return [(row["user_id"], row["pseudonym"]) for row in found]
 
     def replace(self, mapping: Mapping[tuple[UUID, str], str]) -> None:
-        """Put new pseudonyms in place of old ones, in every table."""
+        """Replace old pseudonyms by new ones in every table."""
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
         rows = [(tenant, old, new) for (tenant, old), new in mapping.items()]
         insert_rows(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
@@ -131,7 +131,7 @@ class PrivacyStore:
             self._put_in_place(table, "{new:String}", where, given)
 
     def _put_in_place(self, table: Table, new: str, where: str, given: Mapping[str, Any]) -> None:
-        """Replace a table's pseudonyms; where they are part of its key, by copies of the rows."""
+        """Replace a table's pseudonyms; where they are part of the sorting key, rows are copied."""
         if not table.customer_is_key:
             self._command(f"ALTER TABLE {table.name} UPDATE {table.customer} = {new} WHERE {where}", given)
             return

@@ -1,4 +1,4 @@
-"""Asking ClickHouse, with failures in plain words."""
+"""Reading from ClickHouse, with readable errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.errors import Unreachable
 def ask_page(
     client: Client, sql: str, parameters: dict[str, Any], *, limit: int, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return some rows of a query, and how many it has: only those are fetched, and the others counted where they are.
+    """Return the first rows of a query and its total number of rows, which the database counts.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def ask_page(
 
 
 def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: bool = False) -> list[dict[str, Any]]:
-    """Return the rows of a query by column name; ``aware`` gives times their time zone, else UTC is understood.
+    """Return the rows of a query by column name; ``aware`` returns aware times, else naive ones in UTC.
 
     Raises
     ------

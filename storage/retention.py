@@ -1,4 +1,4 @@
-"""For how long tables keep their rows, where that is not the usual time."""
+"""Retention of tables, where it differs from the default."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _TABLES: Final = """
 SELECT name, create_table_query AS definition FROM system.tables
 WHERE database = currentDatabase() AND create_table_query LIKE '% TTL %' ORDER BY name
 """
-# The TTL of the rows, which stands after ORDER BY; a column may have one of its own.
+# The TTL of rows, after ORDER BY; columns may have their own.
 _TTL: Final = re.compile(r"ORDER BY .*? TTL (?P<at>.+?) \+ toIntervalDay\((?P<days>\d+)\)", re.DOTALL)
 
 
 def retention(client: Client) -> dict[str, int]:
-    """Return the days that each table keeps its rows, where that is not for ever; raises ``Unreachable``."""
+    """Return the retention in days of each table that has one; raises ``Unreachable``."""
     return {name: days for name, (_, days) in _ttls(client).items()}
 
 
 def apply_retention(client: Client, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Let tables keep their rows for so many days; return those that were changed.
+    """Set the retention of tables in days; return the changed tables.
 
     Raises
     ------
     SettingsError
-        A table is not there, or keeps its rows for ever.
+        A table does not exist or has no TTL.
     Unreachable
-        ClickHouse did not take it.
+        ClickHouse rejected the change.
     """
     there = _ttls(client)
     if unknown := sorted(set(wanted) - set(there)):

@@ -1,4 +1,4 @@
-"""The present schema as SQL: what ClickHouse would need to make every function, table and view anew."""
+"""The present schema as SQL: CREATE statements of every function, table and view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.reading import query_rows
 _FUNCTIONS: Final = """
 SELECT formatQuery(create_query) AS sql FROM system.functions WHERE origin = 'SQLUserDefined' ORDER BY name
 """
-# Tables first: views name them.
+# Tables first: views refer to them.
 _TABLES: Final = """
 SELECT formatQuery(replaceAll(create_table_query, concat(currentDatabase(), '.'), '')) AS sql
 FROM system.tables

@@ -1,4 +1,4 @@
-"""Tenants' settings in ClickHouse. An entry of the same setting and day replaces the one before."""
+"""Tenants' settings in ClickHouse. An entry of the same setting and day replaces the previous one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def save(client: Client, entry: Entry) -> None:
     Raises
     ------
     Unreachable
-        ClickHouse does not take it; says why.
+        ClickHouse rejects it; says why.
     """
     try:
         client.insert("tenant_settings", [entry], column_names=Entry._fields)
@@ -35,5 +35,5 @@ def save(client: Client, entry: Entry) -> None:
 
 
 def entries(client: Client, tenant: UUID) -> list[Entry]:
-    """Return what a tenant entered, by setting and day; raises as ``ask`` does."""
+    """Return a tenant's entries, by setting and day; raises as ``query_rows`` does."""
     return [Entry(**row) for row in query_rows(client, _ENTRIES, {"tenant": str(tenant)})]

@@ -1,4 +1,4 @@
-"""Inserting rows that a job computed, with failures in plain words."""
+"""Inserting rows, with readable errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 
 def insert_rows(client: Client, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows, none of them too.
+    """Insert rows; an empty list is allowed.
 
     Raises
     ------
     Unreachable
-        ClickHouse did not take them; says why.
+        ClickHouse rejected them; says why.
     """
     if not rows:
         return

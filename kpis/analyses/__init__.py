@@ -1,1 +1,1 @@
-"""Tables that answer one question each: SQL that adds up, and a pure function that finishes the rows. No I/O."""
+"""Analyses: one table each, from an SQL aggregation and a pure function that completes the rows. No I/O."""

@@ -1,9 +1,9 @@
-"""Whose revenue it was: sales that integration data had a part in, shared out by the tenant's rule.
+"""Revenue attribution: sales influenced by integration data, divided among touches by the tenant's rule.
 
 A *touch* is a conversation in which integration data was used. A sale is *influenced* if its own conversation is a
 touch, or if the same customer had one within the tenant's window (``attribution_window_days``) before the
 conversation came in. The rule (``attribution_rule``) says which touches share the amount: the last, the first, or all
-of them equally (linear); within a touch its integrations share equally. Amounts are sales less refunds
+of them equally (linear); a touch is divided equally among its integrations. Amounts are sales less refunds
 (``kpis.analyses.sales``). Window and rule are those in force on the day the conversation came in.
 """
 
@@ -23,9 +23,9 @@ from kpis.sql.query_context import QueryContext
 from kpis.statistics import Arm, Stratum, difference, scaled
 
 UNNAMED: Final = "unnamed"
-"""The integration of a touch that says it used data, and not which."""
+"""The label of a touch that used data without naming an integration."""
 
-# Splitting an amount keeps six decimals, so the parts add up to the whole to a hundredth of a cent.
+# Parts of an amount keep six decimals, so that they add up to the whole within a hundredth of a cent.
 _CHAINS: Final = """
 WITH rules AS
 (
@@ -69,7 +69,7 @@ chains AS
 
 
 def _chains(asked: QueryContext) -> str:
-    """Return common table expressions up to ``chains``: sales with the touches that share them."""
+    """Return common table expressions up to ``chains``: sales with their touches."""
     tenant = asked.dialect.tenant("user_id")
     if asked.rolled_up:
         sales = "conversation_sales FINAL"
@@ -87,7 +87,7 @@ def _chains(asked: QueryContext) -> str:
 
 
 def influenced(asked: QueryContext) -> str:
-    """Return the statement of the figure ``influenced_revenue``; by provider it is shared out, by all else whole."""
+    """Return the statement of the figure ``influenced_revenue``; divided when split by provider, whole otherwise."""
     by_provider = "provider" in asked.by or "provider" in asked.filters
     narrowed = [name for name in asked.filters if name != "provider"]
     kept = " AND ".join(["notEmpty(chain)", *(_predicate(asked, name) for name in narrowed)])
@@ -120,7 +120,7 @@ def _predicate(asked: QueryContext, name: str) -> str:
 
 
 def shared_out(asked: QueryContext) -> str:
-    """Return revenue by integration: what it influenced, in how many sales, by which rule; one row is the rest."""
+    """Return revenue by integration: influenced revenue, number of sales, rule; one row holds the rest."""
     return f"""{_chains(asked)}
 SELECT
     user_id,
@@ -135,7 +135,7 @@ ORDER BY user_id, revenue DESC, provider, rule
 
 
 def earnings(asked: QueryContext) -> str:
-    """Return what conversations earned, with and without data, one row per tenant, stage and channel."""
+    """Return the revenue of conversations with and without data, one row per tenant, stage and channel."""
     return f"""WITH {conversations_of(asked)}
 SELECT user_id, stage, channel, data_used, count() AS conversations,
     toFloat64(sum(value)) AS earned, sum(toFloat64(value) * toFloat64(value)) AS earned_squares
@@ -146,9 +146,10 @@ ORDER BY user_id, stage, channel, data_used
 
 
 def incremental(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return, per tenant, what data added: per conversation and over all that used it, with 95 % bounds.
+    """Return, per tenant, the revenue that data added, per conversation and in total, with 95 % bounds.
 
-    The comparison is within stage and channel. Conversations earn in lumps, so the bounds are wide for short ranges.
+    The comparison is within stage and channel. Revenue per conversation varies strongly, so bounds are wide for short
+    ranges.
     """
     tenants: dict[str, dict[tuple[str, str], dict[bool, Arm]]] = {}
     for row in rows:

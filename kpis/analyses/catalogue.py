@@ -1,4 +1,4 @@
-"""Every analysis by its name: the SQL, and what finishes its rows."""
+"""Registry of analyses by name: the SQL, and the function that completes the rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _as_they_are(rows: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 class Analysis(NamedTuple):
-    """A table: ``sql`` builds its statement (in any dialect), ``finish`` makes what people read of the rows."""
+    """A table: ``sql`` builds its statement (in any dialect), ``finish`` completes the rows for display."""
 
     name: str
     meaning: str
@@ -29,7 +29,7 @@ class Analysis(NamedTuple):
     finish: Callable[[Sequence[Mapping[str, Any]]], Rows] = _as_they_are
 
     def query(self, scope: Scope) -> Query:
-        """Return the question to ClickHouse; its rows go to ``finish``."""
+        """Return the query; its rows go to ``finish``."""
         dialect = Bound(scope)
         return Query(self.sql(QueryContext(dialect)), dialect.parameters)
 

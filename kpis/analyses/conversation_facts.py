@@ -1,8 +1,8 @@
-"""The conversations that an analysis is about.
+"""The conversations of an analysis.
 
-Facts and verdicts (durable, returned) are those of the figures (``kpis.sources.conversations``), so that a table and a
-card never disagree. A conversation belongs to the moment its demand came in, and so does all that is known of it: a
-refund that comes later lowers what the day of the conversation earned.
+Facts and derived states (durable, returned) are those of the figures (``kpis.sources.conversations``), so that a table
+and a tile agree. Everything about a conversation counts at its entry: a later refund lowers the revenue of the day of
+the conversation.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kpis.sql.query_context import QueryContext
 
 @dataclass(frozen=True)
 class RangeOverride:
-    """A dialect over another range than its own, for example with the period before.
+    """A dialect with another range, for example the previous period.
 
     Parameters
     ----------
     of
-        The question's dialect.
+        The original dialect.
     start, end
         The range, as SQL expressions.
     narrowed
-        Whether the question's filters hold.
+        Whether the original filters apply.
     """
 
     of: Dialect
@@ -101,8 +101,8 @@ def conversations_of(asked: QueryContext, over: Dialect | None = None, name: str
     Parameters
     ----------
     over
-        Other conversations than those the question is about.
+        A dialect with another range than that of the analysis.
     name
-        What the expression is called.
+        Name of the expression.
     """
     return f"{name} AS (SELECT * FROM {conversations.facts(replace(asked, dialect=over or asked.dialect))})"

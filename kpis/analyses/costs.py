@@ -1,6 +1,6 @@
-"""What conversations saved and what the system cost, per tenant and day, at the prices in force on that day.
+"""Savings and costs per tenant and day, at the prices in force on that day.
 
-Prices come from ``tenant_settings``: for each day (UTC) the newest entry that holds from that day or an earlier one. A
+Prices come from ``tenant_settings``: for each day (UTC) the newest entry valid from that day or earlier. A
 conversation counts for the day it came in. Monthly costs are spread evenly over the seconds of their month.
 """
 
@@ -14,7 +14,7 @@ from kpis.sources.conversations import DIMENSIONS
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import ENOUGH
 
-# What each price is called in the settings; a figure names those that it lacks.
+# Price → its name in the settings; a figure names the missing ones.
 GROSS_NEEDS: Final = ("cost_per_human_contact",)
 NET_NEEDS: Final = (
     "cost_per_human_contact",
@@ -80,7 +80,7 @@ prices AS
 """
 
 
-# How much sooner a person is done with data than without, where enough of both were handed over and resolved.
+# Handle time that data saves, where enough conversations of both kinds were handed over and resolved.
 _MEASURED: Final = """if(
             least(sum(with_n) OVER mine, sum(without_n) OVER mine) >= {enough},
             toDecimal128OrNull(toString(round(sum(without_sum) OVER mine / sum(without_n) OVER mine
@@ -123,7 +123,7 @@ _DAYS: Final = (
 
 
 def prices(asked: QueryContext) -> str:
-    """Return common table expressions up to ``prices``: a row per tenant that set anything and day; NULL: not set."""
+    """Return common table expressions up to ``prices``: one row per day and tenant with settings; NULL: not set."""
     return _PRICES.format(
         start=asked.dialect.start,
         end=asked.dialect.end,
@@ -132,9 +132,9 @@ def prices(asked: QueryContext) -> str:
 
 
 def ledger(asked: QueryContext) -> str:
-    """Return common table expressions up to ``ledger``, with the question's columns and amounts that can be added up.
+    """Return common table expressions up to ``ledger``: the columns of the split and additive amounts.
 
-    Costs are in it where the question is split by tenant and time at most: they are the tenant's as a whole.
+    Costs are included only where the split is by tenant and time: they apply to the tenant as a whole.
     """
     return _LEDGER.format(
         prices=prices(asked),
@@ -149,7 +149,7 @@ def ledger(asked: QueryContext) -> str:
 
 
 def _day_columns(asked: QueryContext) -> str:
-    # A day counts at its noon: on the day that most time zones agree on.
+    # A day counts at its noon, which most time zones assign to the same day.
     at = {"tenant": "user_id AS tenant, "}
     noon = "toDateTime(day, 'UTC') + INTERVAL 12 HOUR"
     time = f"{asked.bucket(noon)} AS time, " if asked.every else ""

@@ -1,10 +1,10 @@
-"""What the AI lacked: knowledge gaps typed, routed to an integration, ranked by what they touch, with their trend.
+"""Knowledge gaps of the AI: classified, assigned to an integration, ranked by affected conversations, with trend.
 
-A label reads ``provider: subject (reason)``, for example ``shopify: return_policy (missing content)``. Free text is
-taken as it is, of type ``other`` and without an integration.
+A label reads ``provider: subject (reason)``, for example ``shopify: return_policy (missing content)``. Free text has
+type ``other`` and no integration.
 
 What a gap costs is an estimate: conversations with it against conversations of the same tenant and stage without any
-gap. It is a ranking aid, not a forecast of what filling the gap will bring.
+gap. It is for ranking, not a forecast of the benefit.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ ORDER BY user_id, conversations DESC, lost_value DESC, label
 
 
 def gaps(asked: QueryContext) -> str:
-    """Return the gaps of the range, one row each, with how many conversations they touched in the period before."""
+    """Return the gaps of the range, one row each, with the number of affected conversations in the previous period."""
     dialect = asked.dialect
     known = conversations_of(asked, RangeOverride(dialect, period_before(dialect), dialect.end))
     return _GAPS.format(facts=known, since=dialect.start, label=_LABEL)
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return gaps with their trend and what to do, those that touch most conversations and then most money first."""
+    """Return gaps with trend and action, sorted by affected conversations and then by cost."""
     made: list[dict[str, Any]] = []
     for row in rows:
         where = row["integration"] or "the integration"
@@ -94,7 +94,7 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def trend(now: int, before: int) -> str:
-    """Return new, gone, rising, falling or steady; a change within twice its chance spread is steady."""
+    """Return new, gone, rising, falling or steady; a change within two standard errors is steady."""
     if before == 0 or now == 0:
         return "new" if now else "gone"
     if (now - before) ** 2 <= 4 * (now + before):  # two Poisson counts: the variance of their difference is their sum

@@ -8,10 +8,9 @@
 | ``upsell_opportunity`` | share of conversations that ended in an upsell | up |
 
 ``current_value`` is that of conversations in which the integration took part. ``baseline_value`` is that of the same
-tenant's conversations of the same period without any data, weighted to the same mix of stages and channels (of
-customer segments, for retention). A positive ``improvement_percentage`` is always better. Where fewer than ``ENOUGH``
-can be compared there is no row. A row of a period that is over changes only when late facts change it; it is then
-marked as restated.
+tenant's conversations of the same period without any data, weighted to the same mix of stages and channels (of customer
+segments, for retention). A positive ``improvement_percentage`` is always better. With fewer than ``ENOUGH`` comparable
+conversations there is no row. A row of a completed period changes only with late events; it is then marked as restated.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from kpis.statistics import ENOUGH
 
 LOWER_IS_BETTER: Final = frozenset({"support_efficiency"})
 MONTHS, WEEKS = 3, 6
-"""How many months and weeks, the running one included, are looked at again for late facts."""
+"""Number of months and weeks, including the current one, that are recomputed for late events."""
 
 _NAMESPACE: Final = UUID("c1d5a3b8-5f0f-5a86-9d31-4c7a4c7e9b52")
 _PLACES: Final = Decimal("0.0001")
@@ -142,7 +141,7 @@ def stored(asked: QueryContext) -> str:
 
 
 def periods(now: datetime) -> list[Period]:
-    """Return the months and weeks (from Monday) to look at, the running ones included."""
+    """Return the months and weeks (from Monday) to recompute, including the current ones."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     monday = today - timedelta(days=today.weekday())
     weeks = [Period(monday - timedelta(weeks=back), monday - timedelta(weeks=back - 1)) for back in range(WEEKS)]
@@ -152,7 +151,7 @@ def periods(now: datetime) -> list[Period]:
 def changed(
     found: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]], period: Period, now: datetime
 ) -> list[Impact]:
-    """Return the rows to write: new ones, and those whose values are no longer what is stored.
+    """Return the rows to write: new ones, and those whose stored values changed.
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ def _row(one: Mapping[str, Any], before: Mapping[str, Any] | None, period: Perio
         if _same(one, before, baseline, current):
             return None
         revision, restated_at = before["revision"], before["restated_at"]
-        if _utc(before["created_at"]) >= period.end:  # it was final when it was written
+        if _utc(before["created_at"]) >= period.end:  # it was already final when it was written
             revision, restated_at = revision + 1, now
     metric, provider = one["metric_type"], one["integration_provider"]
     subject = f"{one['user_id']}/{metric}/{provider}/{period.start.isoformat()}/{period.end.isoformat()}"
@@ -196,7 +195,7 @@ def _row(one: Mapping[str, Any], before: Mapping[str, Any] | None, period: Perio
 
 
 def _same(one: Mapping[str, Any], before: Mapping[str, Any], baseline: Decimal, current: Decimal) -> bool:
-    """Whether nothing changed; the last digit may differ with the order in which ClickHouse adds floats up."""
+    """Whether nothing changed, up to rounding in the last digit of floating-point sums."""
     return (
         (int(one["treated"]), int(one["control"])) == (before["treated"], before["control"])
         and abs(baseline - before["baseline_value"]) <= _PLACES
@@ -205,7 +204,7 @@ def _same(one: Mapping[str, Any], before: Mapping[str, Any], baseline: Decimal, 
 
 
 def _improvement(metric: str, baseline: Decimal, current: Decimal) -> Decimal | None:
-    """Return by how many percent it is better; nothing where there is no baseline to speak of."""
+    """Return the improvement in percent; ``None`` without a baseline."""
     if baseline == 0:
         return None
     gain = baseline - current if metric in LOWER_IS_BETTER else current - baseline

@@ -1,9 +1,9 @@
-"""What an integration's fault cost: failed answers, the conversations they were in, what did not come of those.
+"""Cost of an integration incident: failed queries, affected conversations, lost resolutions and revenue.
 
 *Affected* are conversations in which a query to the integration failed during the fault. They are compared with
-conversations of the ``BASELINE_DAYS`` before that asked the same integration and were answered every time, alike in
-tenant, stage and channel. Lost resolutions are durable resolutions that would have been expected; value at risk is the
-money (sales less refunds) that such conversations usually bring beyond what these brought.
+conversations of the ``BASELINE_DAYS`` before that queried the same integration without failures, within tenant, stage
+and channel. Lost resolutions are the expected durable resolutions that did not happen; value at risk is the revenue
+(sales less refunds) of such conversations less that of the affected ones.
 """
 
 from __future__ import annotations
@@ -71,23 +71,23 @@ ORDER BY user_id, stage, channel, affected
 
 
 def fault_of(insight: UUID) -> Query:
-    """Return the question for the fault that an insight tells of: tenant, integration, beginning, end if over."""
+    """Return the scope of an insight's incident: tenant, integration, start, and end if it is closed."""
     return Query(_INSIGHT, {"insight": str(insight)})
 
 
 def fault(asked: QueryContext) -> str:
-    """Return the counts of affected conversations and of their like before; the range is the fault's.
+    """Return the counts of affected conversations and of the baseline; the range is that of the incident.
 
     Raises
     ------
     SettingsError
-        The question does not name the integration (``provider``).
+        The scope does not name the integration (``provider``).
     """
     dialect = asked.dialect
     if "provider" not in dialect.filters:
         raise SettingsError("whose fault? give the integration with --provider")
     baseline = f"({dialect.start} - INTERVAL {BASELINE_DAYS} DAY)"
-    # A conversation is affected by when it asked, not by when it came in, and may have come in a while before.
+    # A conversation is affected by the time of its query; it may have started earlier.
     over = RangeOverride(dialect, baseline, dialect.end, narrowed=False)
     return _FAULT.format(
         wide=conversations_of(replace(asked, dialect=over), name="wide"),
@@ -102,7 +102,8 @@ def fault(asked: QueryContext) -> str:
 def cost(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return one row per tenant: affected answers and conversations, and what was lost, with 95 % bounds.
 
-    A loss below 0 says that the affected did better than their like; with bounds on both sides of 0 nothing is shown.
+    A negative loss means that affected conversations did better than the baseline; bounds that include 0 are
+    inconclusive.
     """
     tenants: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -115,7 +116,7 @@ def _cost(tenant: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     conversations = sum(row["conversations"] for row in hit)
     resolved = difference(_strata(rows, _durable))
     earned = difference(_strata(rows, _earned))
-    # The difference is affected less unaffected: what was lost has the other sign.
+    # The difference is affected less unaffected; a loss has the opposite sign.
     lost, risk = (scaled(one, -one.treated) for one in (resolved, earned))
     contact = hit[0]["contact_cost"]
     by_person = scaled(lost, float(contact)) if contact is not None else None

@@ -1,9 +1,9 @@
-"""How customers move from stage to stage, which integrations took part, and where they drop off.
+"""Customer journey: transitions between stages, integrations involved, and drop-off.
 
-A step is a conversation and the same customer's next one within ``WITHIN_DAYS``; an edge sums up the steps between two
-stages. A customer whose conversation was not followed by another in that time ``stopped``; it is a drop-off where the
-conversation had no good end either. Only conversations whose follow-up time is over by now count there, so that the
-newest days do not look like a loss. Conversations without a customer count as volume, never as a step.
+A step is a conversation and the same customer's next one within ``WITHIN_DAYS``; an edge aggregates the steps between
+two stages. A customer whose conversation was not followed by another in that time ``stopped``; it is a drop-off where
+the conversation had no good end either. Only conversations whose follow-up time is over count there, so that the newest
+days do not appear as drop-off. Conversations without a customer count as volume, never as a step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kpis.statistics import wilson
 
 WITHIN_DAYS: Final = 14
 
-# The last node of every path: where a customer ends who does not come back.
+# The final node of a path: the customer did not return.
 STOPPED, SATISFIED = "dropped off", "done"
 
 _STEPS: Final = """
@@ -82,17 +82,17 @@ ORDER BY user_id, conversations DESC, stage
 
 
 def edges(asked: QueryContext) -> str:
-    """Return the steps between stages: ``source``, ``target``, how many, and the integrations that took part."""
+    """Return the steps between stages: ``source``, ``target``, count, and the integrations involved."""
     return _sql(asked, _EDGES)
 
 
 def nodes(asked: QueryContext) -> str:
-    """Return the stages: how many conversations, how many went on, how many dropped off."""
+    """Return the stages: number of conversations, of those continued and of drop-offs."""
     return _sql(asked, _NODES)
 
 
 def sankey(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return edges with each integration's share of touches in words."""
+    """Return edges with each integration's share of touches as text."""
     made = []
     for row in rows:
         touches = ", ".join(f"{name} {count}" for name, count in zip(row["integrations"], row["touches"], strict=True))
@@ -103,7 +103,7 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def drop_off(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return stages with the share that dropped off of those whose follow-up time is over, and its interval."""
+    """Return stages with the drop-off rate of conversations whose follow-up time is over, and its interval."""
     made = []
     for row in rows:
         count = row["followed_up"]

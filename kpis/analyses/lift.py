@@ -1,8 +1,8 @@
-"""What integration data does: conversations with it against conversations without, alike in stage and channel.
+"""Lift of integration data: conversations with data compared with those without, within stage and channel.
 
-Early stages need less data and also convert less, so the plain difference would credit the data with the stage. Every
+Early stages need less data and also convert less, so the plain difference would be confounded by the stage. Every
 figure here compares within tenant, stage and channel and averages by where the data was used (direct standardisation).
-It is an association adjusted for what is known, not an experiment; conversations differ in more than that.
+It is an adjusted association, not an experiment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from kpis.statistics import (
 Row = dict[str, Any]
 Level = Literal["all", "stage", "data_type"]
 
-# One row per tenant, stage, channel and whether data was used; data_type '' is any (or none), others are one each.
+# One row per tenant, stage, channel and whether data was used; data_type '' is any or none; other values are single
+# types.
 STRATA: Final = """
 strata AS
 (
@@ -104,7 +105,7 @@ _MEASURED: Final = (
 
 
 class Outcome(NamedTuple):
-    """Columns of ``conversation_measures`` that a mean and its variance need: count, sum, sum of squares."""
+    """Columns of ``conversation_measures`` for a mean and its variance: count, sum, sum of squares."""
 
     counted: str
     added_up: str
@@ -135,14 +136,14 @@ def standardised(asked: QueryContext, dimensions: Mapping[str, Dimension], outco
 
 
 class _Group(NamedTuple):
-    """What is compared: all, one stage or one data type."""
+    """The group that is compared: all, one stage or one data type."""
 
     level: Level
     name: str
 
 
 def strata(asked: QueryContext) -> str:
-    """Return the counts behind conversion and satisfaction, one row per stratum, with and without data apart."""
+    """Return the counts for conversion and satisfaction, one row per stratum, separately with and without data."""
     return f"""WITH {conversations_of(asked)}, {STRATA}
 SELECT user_id, stage, channel, data_used, data_type, conversations, conversions, rated,
     coalesce(stars_sum, 0) AS stars_sum, coalesce(stars_squares, 0) AS stars_squares
@@ -157,7 +158,7 @@ def conversion(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def satisfaction(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return the mean rating (1 to 5) with and without data, and how far the two go together (``correlation``)."""
+    """Return the mean rating (1 to 5) with and without data, and their ``correlation``."""
     compared = _compared(rows, _stars, _mean)
     for row in compared:
         group = _Group(row["level"], row["name"])

@@ -1,4 +1,4 @@
-"""Where customers are and who they are: every country, channel and segment, for maps and tables."""
+"""Figures by country, channel and segment, for maps and tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def segments(asked: QueryContext) -> str:
 
 
 def with_bounds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with 95 % bounds of the durable resolution rate: a small place is not a bad one."""
+    """Return the rows with 95 % bounds of the durable resolution rate, so that small samples are recognisable."""
     made = []
     for row in rows:
         bounds = wilson(int(row["durable"]), int(row["conversations"]))

@@ -1,7 +1,7 @@
-"""Each sale with what came before and after it: the customer's uses of integration data, and what was paid back later.
+"""Sales with the customer's earlier touches of integration data and with later refunds.
 
-No verdicts: which of the uses share the amount is decided when it is asked (``attribution``). A refund in a
-conversation without a sale lowers the customer's latest sale before it, up to ``REFUND_DAYS`` later.
+The attribution rule is applied at query time (``attribution``). A refund in a conversation without a sale lowers the
+customer's latest sale before it, up to ``REFUND_DAYS`` later.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from kpis.sql.templates import Templates
 
 REFUND_DAYS: Final = 90
 MAX_CONVERSATIONS: Final = 1000
-"""Who has more of them is not taken for one person but for a label, such as "guest": each stands alone."""
+"""A customer id with more conversations is treated as a shared label, such as "guest": its conversations are not
+linked."""
 
 CUSTOMER: Final = "if(customer_id = '', toString(conversation_id), customer_id)"
-"""Whose a row of facts is; one that names nobody is its own customer."""
+"""The customer of a row of facts; a conversation without one is its own customer."""
 
 CONVERSATION: Final = (
     "user_id, customer, entered_at, conversation_id, channel, country, customer_segment, data_used, providers, sales, "
     "refunds"
 )
-"""What must be known of a customer's conversations: the columns of ``customer_conversations``."""
+"""The columns of ``customer_conversations``."""
 
 SALE: Final = (
     "user_id, entered_at, conversation_id, customer, channel, country, customer_segment, sales, refunds, touches"
@@ -30,7 +31,7 @@ SALE: Final = (
 """The columns of ``conversation_sales``."""
 
 MATTERS: Final = "data_used OR sales > 0 OR refunds > 0"
-"""Whether a row of facts must be known of its customer."""
+"""Whether a row of facts belongs in ``customer_conversations``."""
 
 _SQL: Final = Templates("kpis.analyses", "sales.sql")
 

@@ -1,4 +1,4 @@
-"""What was saved, shown apart: durable resolutions that are confirmed, those still assumed to last, and both."""
+"""Savings of durable resolutions: confirmed, assumed, and both."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ ORDER BY user_id
 
 
 def apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return three rows per tenant: ``confirmed`` (the days are over), ``assumed`` (not yet) and ``durable`` (both).
+    """Return three rows per tenant: ``confirmed``, ``assumed`` and ``durable``.
 
-    Rates are of all conversations that came in, with 95 % bounds. Money is ``None`` where the cost of a human contact
+    ``confirmed``: the waiting time is over; ``assumed``: not yet; ``durable``: both.
+
+    Rates are shares of all conversations, with 95 % bounds. Money is ``None`` where the cost of a human contact
     is not set for every day.
     """
     made = []

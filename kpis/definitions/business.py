@@ -25,7 +25,7 @@ _NOBODY: Final = "no conversations came in, and no costs are set"
 _NOT_SET: Final = "not set on every day of the range: "
 _HOW: Final = "; enter it with romashka tenant settings set"
 
-# Of an aggregated row of the ledger: durable resolutions more or fewer, by chance, in money.
+# Half-width in money of the interval of durable resolutions, for an aggregated row of the ledger.
 _BOUNDS: Final = share("durable", "conversations")
 _SUMS: Final = (
     "sum(l.conversations) AS conversations, sum(l.durable) AS durable, sum(l.gross) AS gross, "
@@ -65,7 +65,7 @@ _AMOUNTS: Final = {
 
 
 def _money(asked: QueryContext, ids: Sequence[str]) -> str:
-    """Return money figures of the ledger: no value where a price one needs is missing, and a note that says which."""
+    """Return money figures of the ledger: no value where a needed price is missing, and a note that names it."""
     if any(_AMOUNTS[id_].needs == costs.NET_NEEDS for id_ in ids):
         _check_costs(asked)
     columns = "".join(f"{name}, " for name in asked.columns)
@@ -106,7 +106,7 @@ def _check_costs(asked: QueryContext) -> None:
 
 
 def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
-    """Return a figure of the ledger by itself, and with its family."""
+    """Return a figure of the ledger, alone and with its family."""
 
     def render(asked: QueryContext) -> str:
         columns = "".join(f"{name}, " for name in asked.columns)

@@ -1,8 +1,8 @@
 """Conversations: one denominator, the conversations whose demand came in during the range.
 
 A conversation is counted at its entry, the earliest moment that any of its events tells of, so a range never changes
-its denominator when a conversation ends or comes back later. What happened is stored (``conversation_facts``); what it
-amounts to is decided here, at query time.
+its denominator when a conversation ends or comes back later. Facts are stored (``conversation_facts``); figures are
+derived from them here, at query time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What data did for conversations: use, confidence with and without it, what was missing."""
+"""Integration data in conversations: use, AI confidence with and without it, gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What detectors predict and notice. The insights themselves are in ``predictive_insights``; these count them."""
+"""Counts of insights. The insights themselves are in ``predictive_insights``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
 from kpis.sql.formulas import total
 
-# A warning about many customers at once names none of them.
+# A wave insight names no single customer.
 _AT_RISK: Final = "uniqExactIf((user_id, customer_id), insight_type = 'churn_risk' AND customer_id != '')"
 
 

@@ -1,1 +1,1 @@
-"""Roll-ups: what is kept by hour and day, the statements that bring it up to date, and what it lacks."""
+"""Roll-ups by hour and day: the statements that update them, and their freshness."""

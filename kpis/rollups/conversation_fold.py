@@ -1,8 +1,8 @@
-"""What happened to a conversation, folded from its events into one row of facts. No verdicts.
+"""Folds the events of a conversation into one row of facts.
 
 Every conversation is counted at ``entered_at``, the moment its demand came in: the earliest moment that any of its
-events tells of. ``seen`` orders the events of a conversation the same way whatever order they arrived in. Whether a
-resolution was durable follows from these facts and a number of days at query time (``kpis/sources``).
+events tells of. ``seen`` orders the events of a conversation independently of their arrival. Whether a resolution was
+durable is derived at query time from these facts and a number of days (``kpis/sources``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def folded(those: str) -> str:
     Parameters
     ----------
     those
-        Which, as a predicate over ``user_id`` and ``conversation_id``. It is applied before the events' other columns
-        are read; that is right in spite of FINAL, because all copies of an event share the sorting key.
+        Predicate over ``user_id`` and ``conversation_id``. It is used in PREWHERE, which is correct with FINAL because
+        all versions of an event share the sorting key.
     """
     return _SQL.render("fold", those=those)

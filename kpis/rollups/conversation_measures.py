@@ -1,6 +1,6 @@
-"""What is added up of conversations: the columns that the roll-ups keep, and their values for a single conversation.
+"""Additive measures of conversations: the columns of the roll-ups, and their values for a single conversation.
 
-Everything here adds up, so a sum over days, hours and single conversations is the figure itself.
+All are additive, so a sum over days, hours and single conversations is exact.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from kpis.sql.dialect import Dialect
 
-# Of one row of facts; each becomes a column of its own.
+# Conditions on a row of facts; each becomes a count column.
 _COUNTED: Final = {
     "conversations": "true",
     "ended_count": "ended",
@@ -22,7 +22,7 @@ _COUNTED: Final = {
     "converted_count": "converted",
     "gap_count": "notEmpty(gaps)",
 }
-# Numbers that may be missing; each becomes three columns: how many, their sum and the sum of their squares.
+# Nullable numbers; each becomes three columns: count, sum and sum of squares.
 _MEASURED: Final = {
     "satisfaction": "satisfaction",
     "minutes": "resolution_minutes",
@@ -32,20 +32,20 @@ _MEASURED: Final = {
     "gained": "confidence_with_data - confidence_without_data",
     "expected": "conversion_probability",
 }
-# How many of these came back after how many days, as a map in two arrays.
+# Map (two arrays) from days until the return to the number of such conversations.
 _RETURNED: Final = {"ended_returns": "ended", "autonomous_returns": "autonomous"}
 LONGEST: Final = 90
-"""The longest time, in days, for which it can be asked whether a conversation came back."""
+"""The maximum of the number of days within which a return counts."""
 
-# The smallest number of days within which it came back: on the second day is "within 2 days", and not within 1.
+# The smallest number of days within which it came back: the second day means within 2 days, not within 1.
 _DAYS_AWAY: Final = (
     f"toUInt8(least({LONGEST + 1}, intDiv(dateDiff('millisecond', assumeNotNull(ended_at), "
     "assumeNotNull(returned_at)), 86400000) + 1))"
 )
 
-# When those that the AI resolved ended, and whether they came back: another such map, of ``_ENDED``.
+# End hour and days until the return of conversations that the AI resolved: a map of ``_ENDED``.
 _ENDS: Final = "autonomous_ends"
-# Hours from the cell's start to the hour of the end, and days away (0: not come back), in one number.
+# Hours from the cell's start to the end hour, and days until the return (0: none), in one number.
 _HOUR_OF_END: Final = 128
 _ENDED: Final = (
     f"toUInt32({_HOUR_OF_END} * dateDiff('hour', entered_at, assumeNotNull(ended_at)) "
@@ -66,7 +66,7 @@ NOTHING: Final = ", ".join(
 )
 """The columns of no conversation."""
 
-# What is not kept but follows from what is kept, and from which columns.
+# Derived columns, and the stored columns they need.
 _DERIVED: Final = {
     "durable_count": ("autonomous_count", "autonomous_returns"),
     "confirmed_count": (_ENDS,),
@@ -75,7 +75,7 @@ _DERIVED: Final = {
 
 
 def named_in(sql: str) -> tuple[str, ...]:
-    """Return the columns that an expression needs: planning a statement with all of them takes twice as long."""
+    """Return the columns that an expression needs; a statement with all columns takes twice as long to plan."""
     needed = {kept for name, rest in _DERIVED.items() if name in sql for kept in rest}
     return tuple(name for name in NAMES if name in sql or name in needed)
 
@@ -116,7 +116,7 @@ def added_up(rows: str) -> str:
 
 
 def derived(dialect: Dialect, sql: str) -> list[str]:
-    """Return the columns that an expression needs and that depend on the days which a resolution must last."""
+    """Return the derived columns that an expression needs; they depend on the number of durable days."""
     days = dialect.durable_days
     came_back = "arraySum((day, many) -> if(day <= {days}, many, 0), {name}.1, {name}.2)"
     over = f"toStartOfHour(at) + 3600 * (intDiv(one, {_HOUR_OF_END}) + 1) + 86400 * {days} <= {dialect.now}"

@@ -1,7 +1,7 @@
-"""How facts, sales, hours and days of conversations are brought up to date: the statements.
+"""The statements that update facts, sales, hours and days of conversations.
 
-Everything follows the facts as those follow the events: a fact that is written anew tells its customer's sales and its
-hour (migration 0017) to be made again. A row that no longer holds is marked as deleted.
+A rewritten fact marks its customer's sales and its hour (migration 0017) for recomputation. An obsolete row is marked
+as deleted.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _SALE_KEY: Final = "user_id, entered_at, conversation_id, customer"
 _DAY_OF_HOUR: Final = "user_id, toDate(hour_start)"
 _CELL: Final = "part, value, channel, stage, data_used"
 _NAMES: Final = ", ".join(measures.NAMES)
-# Readers take conversations from these alone, so they are made again whenever the job runs.
+# Readers use only these roll-ups for conversations, so they are updated at every run of the job.
 _SOON: Final = timedelta(0)
-# Conversations, or customers, of one portion: each of a few hundred bytes while it is folded.
+# Conversations or customers per portion; each takes a few hundred bytes while it is folded.
 _AT_A_TIME: Final = 200_000
 
 
 def _conversation_places() -> RollUp:
-    """Return where the facts are that were written before anyone noted it: once, before they are folded anew."""
+    """Return the roll-up that records the places of facts written before places were recorded; it runs once."""
     insert = _SQL.render("places", key=_KEY, customer=CUSTOMER)
     return RollUp(_PLACES, _SQL.render("places_once", rollup=_PLACES), (insert,))
 
 
 def _conversation_facts() -> RollUp:
-    """Return facts, and where they are by conversation and by customer.
+    """Return the roll-up of facts, and of their places by conversation and by customer.
 
     A row at another place than the fact that was just written is deleted there, and only then is the place itself
     forgotten: a run that dies in between begins again.
@@ -63,7 +63,7 @@ def _conversation_facts() -> RollUp:
 
 
 def _conversation_sales() -> RollUp:
-    """Return the sales of customers of whom something was written anew."""
+    """Return the roll-up of the sales of customers with changed conversations."""
     since = freshness.since("conversation_sales")
     touched = _SQL.render("touched_customers", since=since, in_portion=in_portion("customer"))
     theirs = _SQL.render("conversations_of_touched_customers", touched=touched)
@@ -102,7 +102,7 @@ def _days_of_hours(rollup: str) -> str:
 
 
 def _cells_of_one() -> str:
-    """Return the cells that a conversation is in, as (part, value): that of all together, and one for each value."""
+    """Return the cells of a conversation as (part, value): the total, and one for each value."""
     parts = [
         f"arrayMap(one -> ('{part}', toString(one)), {column if DIMENSIONS[part].many else f'[{column}]'})"
         for part in PARTS

@@ -1,4 +1,4 @@
-"""What a roll-up is, and the pieces of SQL that all of them share."""
+"""The definition of a roll-up, and shared SQL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MONDAY: Final = "{monday:Date}"
 class RollUp(NamedTuple):
     """One roll-up.
 
-    ``slices`` returns in what portions to work, so that memory stays bounded after a long absence; each of
-    ``statements`` runs once for each row of it, with its columns and ``reflects`` (the moment that the work is up to)
-    as parameters. ``every`` is how long it may wait, once made, before it is made again.
+    ``slices`` selects the portions of the work, so that memory stays bounded after a long pause; each of ``statements``
+    runs once for each of its rows, with its columns and ``reflects`` (the time that the roll-up reflects) as
+    parameters. ``every`` is the minimum time between two updates.
     """
 
     name: str
@@ -26,7 +26,7 @@ class RollUp(NamedTuple):
 
 
 def weeks(rollup: str, touches: str) -> str:
-    """Return the query of the weeks in which hours were touched, as a table of touches notes them."""
+    """Return the query of the weeks with changed hours, from a table of changes."""
     return (
         f"SELECT DISTINCT toMonday(hour_start) AS monday FROM {touches} "
         f"WHERE touched_at >= {freshness.since(rollup)} ORDER BY monday"
@@ -34,13 +34,13 @@ def weeks(rollup: str, touches: str) -> str:
 
 
 def in_week(column: str) -> str:
-    """Return the predicate that a moment is in the week."""
+    """Return the predicate that a time is in the week."""
     monday = f"toDateTime({_MONDAY}, 'UTC')"
     return f"{column} >= {monday} AND {column} < {monday} + INTERVAL 7 DAY"
 
 
 def portions(count: str, at_a_time: int) -> str:
-    """Return the query of portions of about ``at_a_time`` of what a query counts; none where there is nothing."""
+    """Return the query of portions of about ``at_a_time`` items of a count query; none for a count of 0."""
     return (
         f"SELECT portions, arrayJoin(range(portions)) AS portion "
         f"FROM (SELECT toUInt32(ceil(({count}) / {at_a_time})) AS portions)"

@@ -1,7 +1,7 @@
-"""How roll-ups are brought up to date: the statements, without anyone to run them (that is jobs/roll_ups.py).
+"""The statements that update the roll-ups; jobs/roll_ups.py runs them.
 
-Each recomputes what was touched from deduplicated rows and writes it with a higher version: running one twice, or
-two at once, ends in the same rows.
+Each recomputes changed parts from deduplicated rows and writes them with a higher version: repeated or concurrent runs
+end in the same rows.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _query_days() -> RollUp:
 QUERY_HOURS: Final = _query_hours()
 QUERY_DAYS: Final = _query_days()
 
-# In this order: days are made of hours. Those of a group reflect the same moment; that of the second group is after the
-# first has written the facts which touch its hours.
+# Order of execution. Roll-ups of a group reflect the same time; the second group runs after the first has written the
+# facts that mark its hours as changed.
 GROUPS: Final = (
     (QUERY_HOURS, QUERY_DAYS, CONVERSATION_PLACES, CONVERSATION_FACTS, CONVERSATION_SALES),
     (CONVERSATION_HOURS, CONVERSATION_DAYS),

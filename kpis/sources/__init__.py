@@ -1,1 +1,1 @@
-"""What figures are aggregated from: rows that count each event once, from the coarsest roll-up that is exact."""
+"""Sources of figures: deduplicated rows, from the coarsest roll-up that is exact."""

@@ -1,7 +1,6 @@
-"""Conversations counted: days and hours of the roll-ups, single conversations only where those do not reach.
+"""Counts of conversations from days and hours of the roll-ups; single conversations only for the ends of a range.
 
-The roll-ups follow the events within half a minute (docs/adr/0011-roll-ups.md). Nothing here looks at events: what has
-to be looked up for every question had better be looked up once.
+The roll-ups follow the events within half a minute (docs/adr/0011-roll-ups.md). Events are never read here.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from kpis.scope import Interval
 from kpis.sources.conversations import DIMENSIONS, facts
 from kpis.sql.query_context import QueryContext
 
-# What a cell tells apart (migration 0017): these together, or one of the parts beside a few of them.
+# Dimensions of a cell (migration 0017): all of these, or one of the parts with a few of them.
 _BESIDE_A_PART: Final = frozenset({"tenant", "channel", "data_used"})
 _TOGETHER: Final = _BESIDE_A_PART | {"stage"}
 PARTS: Final = ("provider", "country", "segment", "data_type", "gap", "outcome", "handled_by", "handoff_reason")
 
-# A column of the dimensions -> what it is of a cell. Who asks for one of those that are "value" gets the cells of that
-# part, others do not ask for them.
+# Column of a dimension -> column of a cell. Columns that map to "value" are read only from cells of their part.
 _LABELS: Final = {
     "user_id": "user_id",
     "channel": "channel",
@@ -36,37 +34,37 @@ _LABELS: Final = {
     "handoff_reason": "value",
 }
 _NO_PART: Final = "none"
-# Days before this moment are read from days. Those are made once a minute; an hour leaves time for the last of a day.
+# Days before this time are read from the daily roll-up. It is updated once a minute; an hour leaves a margin.
 _DAYS_ARE_MADE: Final = "toStartOfDay(now('UTC') - INTERVAL 1 HOUR)"
 
 
 class _Columns(NamedTuple):
-    """What a question needs, and no more: planning a statement with every column takes twice as long."""
+    """The columns that a query needs; a statement with all columns takes twice as long to plan."""
 
     labels: tuple[str, ...]
     names: tuple[str, ...]
 
     @classmethod
     def of(cls, asked: QueryContext) -> Self:
-        """Return what ``asked.used``, the split and the filters name."""
+        """Return the columns named by ``asked.used``, the split and the filters."""
         named = f"{asked.used} {asked.split(DIMENSIONS)} {asked.where(DIMENSIONS)}"
         labels = tuple(label for label in _LABELS if label == "user_id" or label in named)
         return cls(labels, measures.named_in(asked.used))
 
     @property
     def of_one(self) -> str:
-        """Return them of a row of facts."""
+        """Return the columns of a row of facts."""
         return ", ".join([*self.labels, "toDateTime(entered_at, 'UTC') AS at", measures.of_one(self.names)])
 
     def of_cell(self, at: str) -> str:
-        """Return them of a row of a roll-up."""
+        """Return the columns of a row of a roll-up."""
         return ", ".join([*(f"{_LABELS[one]} AS {one}" for one in self.labels), f"{at} AS at", *self.names])
 
 
 def counts(asked: QueryContext) -> str:
-    """Return rows with ``at``, the columns of the dimensions, and what ``kpis.rollups.conversation_measures`` adds up.
+    """Return rows with ``at``, dimensions and the measures of ``kpis.rollups.conversation_measures``.
 
-    Of both only what ``asked.used``, the split and the filters name.
+    Columns that ``asked.used``, the split and the filters do not name are left out.
     """
     columns, part = _Columns.of(asked), _part(asked)
     ones = f"SELECT {columns.of_one} FROM {facts(asked)}"
@@ -80,7 +78,7 @@ def counts(asked: QueryContext) -> str:
 
 
 def _part(asked: QueryContext) -> str | None:
-    """Return the part whose cells answer the question, as a constant expression; ``None`` where it is certain: none."""
+    """Return the part whose cells can be used, as a constant expression; ``None`` where none can."""
     fits = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
     if not (asked.rolled_up and fits):
         return None
@@ -89,7 +87,9 @@ def _part(asked: QueryContext) -> str | None:
         if not set(asked.by) <= told_apart:
             continue
         conditions = [asked.dialect.unnarrowed(name) for name in asked.filters if name not in told_apart]
-        if part in asked.filters and DIMENSIONS[part].many:  # who has two of the values must not count twice
+        if (
+            part in asked.filters and DIMENSIONS[part].many
+        ):  # a conversation with two of the values must not count twice
             conditions.append(asked.dialect.by_one_value(part))
         if "false" not in conditions:
             choices.append((" AND ".join(one for one in conditions if one != "true") or "true", part))
@@ -101,7 +101,7 @@ def _part(asked: QueryContext) -> str | None:
 
 
 def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
-    """Return whole days, and the whole hours beside them; where the steps of a series are not days, hours alone."""
+    """Return whole days and the remaining whole hours; only hours where the steps of a series are shorter than days."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = _whole_hours(asked)
     first_day, last_day = f"toStartOfDay({start} + 86399)", f"least(toStartOfDay({end}), {_DAYS_ARE_MADE})"
@@ -119,9 +119,9 @@ def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
 
 
 def _beside(asked: QueryContext, part: str) -> str:
-    """Return the predicate of single conversations that no cell answers for.
+    """Return the predicate of single conversations that no cell covers.
 
-    Each end is constantly false where it is a whole hour: the index does not see that nothing is left.
+    Each end is constant false where it is a whole hour, because the index alone would not exclude it.
     """
     start, end = asked.dialect.start, asked.dialect.end
     first_hour, last_hour = _whole_hours(asked)

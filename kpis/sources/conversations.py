@@ -1,4 +1,4 @@
-"""Single conversations, one row of facts each, counted at the moment their demand came in."""
+"""Single conversations: one row of facts each, counted at their entry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FACTS: Final = (
 
 
 def facts(asked: QueryContext) -> str:
-    """Return the conversations that entered in the range: ``FACTS``, ``at`` and what follows at query time.
+    """Return the conversations of the range: ``FACTS``, ``at`` and columns derived at query time.
 
     ``durable``: autonomous, and did not return within N days of its end. ``returned``: it ended, and did.
     """

@@ -1,4 +1,4 @@
-"""What connectors report after each sync job."""
+"""Health reports of connectors after each sync job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LOOK_BACK: Final = "INTERVAL 1 DAY"
 def _states(asked: QueryContext) -> str:
     """Return how long each report's state lasted: until the next report, at most a day, within the range."""
     before = f"{asked.dialect.start} - {_LOOK_BACK}"
-    # A run says nothing of how it ends: until then the state before it holds.
+    # A running job has no result yet: the state before it still applies.
     judged = f"NOT {is_one_of('sync_status', Condition.RUNNING)}"
     reports = (
         "SELECT user_id, integration_provider, sync_status, created_at, leadInFrame(created_at, 1, "

@@ -1,4 +1,4 @@
-"""What detectors found: insights, each in its latest form."""
+"""Insights, each in its newest version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIMENSIONS: Final = {
     "kind": Dimension("kind"),
     "severity": Dimension("severity"),
 }
-# Insights about a provider across its tenants sum up others that are counted already.
+# Insights about a provider over all tenants summarise others that are counted already.
 _OF_TENANTS: Final = "user_id != toUUID('00000000-0000-0000-0000-000000000000')"
 
 
@@ -37,7 +37,7 @@ def _open(asked: QueryContext) -> str:
 
 def _attention(asked: QueryContext) -> str:
     if "tenant" in asked.by:
-        # Of an outage at many tenants each has its own part.
+        # For a single tenant its own part of a wider outage counts.
         predicate = f"{open_at_end('i', asked.dialect)} AND i.severity IN ('critical', 'warning') AND {_OF_TENANTS}"
     else:
         predicate = attention(asked.dialect, "i")

@@ -1,4 +1,4 @@
-"""Queries: days, hours and minutes, whichever covers a part of the range; events where the split needs them."""
+"""Queries: days, hours and minutes, the coarsest for each part of the range; events where the split needs them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DIMENSIONS: Final = {
     "data_type": Dimension("data_type"),
     "error_kind": Dimension("error_kind"),
 }
-# Windows and roll-ups have these; the others are asked of the events.
+# Dimensions of windows and roll-ups; the others are read from the events.
 _IN_WINDOWS: Final = frozenset({"tenant", "provider", "query_type"})
 _SUMS: Final = ", ".join(WINDOW_SUMS)
-# An event as a window of one. The bucket is that of models/histogram.py.
+# An event as a window with one query. The bucket is that of models/histogram.py.
 _EVENT_SUMS: Final = (
     "toUInt64(1) AS queries, toUInt64(query_success) AS successes, toUInt64(response_time_ms) AS response_time_ms_sum, "
     + ", ".join(
@@ -37,12 +37,12 @@ _EVENT_HISTOGRAM: Final = (
     "([if(response_time_ms = 0, toInt16(-1), toInt16(ceil(log(response_time_ms) / log(1.01) - 1e-9)))], "
     "[toUInt64(1)]) AS response_time_histogram"
 )
-# Up to here back, the windows are also kept in the order of time (sinks/schema/0008); a day less than the copy is fed.
+# Windows since this time are also stored in time order (sinks/schema/0008); the copy holds a day more.
 _RECENT: Final = "toStartOfHour(now('UTC')) - INTERVAL 2 DAY"
 
 
 def windows(columns: str, where: str) -> str:
-    """Return a SELECT of deduplicated windows, ``at`` being their minute; the newest lie by time elsewhere.
+    """Return a SELECT of deduplicated windows, ``at`` being their minute; recent ones come from a table in time order.
 
     PREWHERE, here and below: histograms are read only where the key matches. With FINAL that is right because every
     predicate is on columns of the sorting key, which all versions of a row share.
@@ -71,9 +71,9 @@ def _buckets(asked: QueryContext) -> str:
 
 
 def _rows(asked: QueryContext, columns: str, event_columns: str) -> str:
-    """Return windows and what is made of them; events, where a split or a filter is finer than those are."""
+    """Return windows and their roll-ups; events where a split or a filter needs other dimensions."""
     finer = [name for name in asked.filters if name not in _IN_WINDOWS]
-    # A panel's variable is there even while it lets everything through: what to read is decided when it is asked.
+    # A panel's variable is present even when it does not filter: the choice is made at query time.
     events_alone = not set(asked.by) <= _IN_WINDOWS or "false" in map(asked.dialect.unnarrowed, finer)
     if events_alone:
         return _events(asked, event_columns)
@@ -118,7 +118,7 @@ def _rolled_up(asked: QueryContext, columns: str, where: str) -> list[str]:
         f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days if with_days else ''} "
         f"AND (user_id, hour_start) NOT IN {stale_hours}"
     )
-    # Apart, because the index does not see through an OR of both.
+    # Separate, because the index does not support an OR of both.
     ends = windows(
         columns,
         f"{where} AND {asked.between('window_start')} AND (window_start < {first_hour} OR window_start >= {last_hour})",

@@ -1,4 +1,4 @@
-"""Predicates that several statements share: what connectors say of a sync, and which findings need attention."""
+"""Shared predicates: conditions of a sync, and insights that need attention."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from models.sync_status import Condition, words_of
 from models.words import squashed, squashed_sql
 
 ATTENTION: Final = ("performance_anomaly", "kpi_change")
-"""The types of findings that need attention: what went wrong, not what is predicted or could be better."""
+"""Types of insights that need attention: faults, not predictions or opportunities."""
 
 
 def is_one_of(column: str, *conditions: Condition) -> str:
-    """Return the predicate that a status means one of some conditions, however it is spelled."""
+    """Return the predicate that a status has one of some conditions, ignoring case and separators."""
     words = ", ".join(f"'{word}'" for word in sorted({squashed(word) for word in words_of(*conditions)}))
     return f"{squashed_sql(column)} IN ({words})"
 
 
 def needs_attention(table: str, is_open: Callable[[str], str]) -> str:
-    """Return the predicate of the findings that need attention: the same set in alerts, tiles, tables and reports.
+    """Return the predicate of insights that need attention; alerts, tiles, tables and reports share it.
 
     These are open findings of severity ``warning`` or ``critical`` that are not part of a wider one: an outage at many
     tenants is one finding, not one for each of them.
@@ -28,9 +28,9 @@ def needs_attention(table: str, is_open: Callable[[str], str]) -> str:
     Parameters
     ----------
     table
-        The name or alias of ``predictive_insights`` in the statement.
+        Name or alias of ``predictive_insights``.
     is_open
-        Returns the predicate that a finding of a table, by its name, is open at the end of the range.
+        Returns the predicate that an insight of a table is open at the end of the range.
     """
     return (
         f"{is_open(table)} AND {table}.severity IN ('critical', 'warning') AND {table}.id NOT IN (SELECT "
@@ -42,7 +42,7 @@ def needs_attention(table: str, is_open: Callable[[str], str]) -> str:
 def attention(dialect: Dialect, table: str) -> str:
     """Return the predicate of the findings that need attention at the end of a dialect's range, within its tenants.
 
-    Where only one tenant is asked for, a wider finding is not in sight, and the tenant's own part of it counts.
+    For a single tenant a wider finding is not visible, and the tenant's own part of it counts.
     """
     types = ", ".join(f"'{type_}'" for type_ in ATTENTION)
 
@@ -55,6 +55,6 @@ def attention(dialect: Dialect, table: str) -> str:
 
 
 def open_at_end(table: str, dialect: Dialect) -> str:
-    """Return the predicate that a finding is open at the end of the range, so that a look back sees what was open."""
+    """Return the predicate that an insight was open at the end of the range."""
     end = dialect.end
     return f"{table}.started_at < {end} AND ifNull({table}.ended_at >= {end}, {table}.status = 'open')"

@@ -1,6 +1,6 @@
-"""How a question's values enter its SQL: bound by ClickHouse, or as Grafana's macros and variables.
+"""SQL dialects: values as bound parameters of ClickHouse, or as Grafana's macros and variables.
 
-The definitions say ``dialect.start`` and never know which it is, so a panel and the command line share every predicate.
+Definitions use ``dialect.start`` in both cases, so a panel and the command line share every predicate.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 
 from kpis.scope import LONG_HOURS, AllTenants, Scope, whole_hours
 
-# How far a browser's clock may be from the database's.
+# Allowed difference between the clocks of browser and database.
 _NOW_SECONDS: Final = 300
 
 
 class Dialect(Protocol):
-    """Values of a question as SQL expressions and predicates."""
+    """Values of a query as SQL expressions and predicates."""
 
     @property
     def start(self) -> str:
@@ -28,7 +28,7 @@ class Dialect(Protocol):
 
     @property
     def now(self) -> str:
-        """The moment at which durability is judged."""
+        """The time at which durability is evaluated."""
 
     @property
     def time_zone(self) -> str:
@@ -48,16 +48,16 @@ class Dialect(Protocol):
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """Dimensions that the question is, or may be, narrowed by."""
+        """Dimensions that may be filtered."""
 
     def unnarrowed(self, name: str) -> str:
-        """Return the constant expression that a filter lets everything through; ``false`` where that is certain."""
+        """Return the constant expression that a filter is inactive; ``false`` where it is certainly active."""
 
     def by_one_value(self, name: str) -> str:
         """Return the constant expression that a filter has one value; ``false`` where that is certain."""
 
     def tenant(self, column: str) -> str:
-        """Return the predicate of the tenant. Every statement has it, if only to say that all are meant."""
+        """Return the predicate of the tenant; ``true`` for all tenants. Every statement has it."""
 
     def one_of(self, name: str, column: str) -> str:
         """Return the predicate that a column has the wanted value of a dimension."""
@@ -67,14 +67,14 @@ class Dialect(Protocol):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What is bound beside the statement."""
+        """The bound parameters."""
 
 
 def _up(moment: str, start: str, end: str) -> str:
-    """Return a moment moved up to the next whole minute (as ``Scope`` does).
+    """Return a time rounded up to the next whole minute (as ``Scope`` does).
 
-    It is the next whole hour in a long range of whole hours that ends now, such as Grafana's "Last 30 days": the range
-    that ``kpis.scope.last_days`` asks for, with the same answer until the hour is over.
+    In a long range of whole hours that ends now, such as Grafana's "Last 30 days", it is the next whole hour, as in
+    ``kpis.scope.last_days``.
     """
     ends_now = f"abs(dateDiff('second', {end}, now('UTC'))) < {_NOW_SECONDS}"
     of_hours = f"dateDiff('second', {start}, {end}) % 3600 = 0"
@@ -83,7 +83,7 @@ def _up(moment: str, start: str, end: str) -> str:
 
 
 def _text(moment: datetime) -> str:
-    """Return a moment for ClickHouse; as a datetime it would be sent without its milliseconds."""
+    """Return a time as text; as a datetime the client would drop its milliseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
@@ -118,7 +118,7 @@ class Bound:
         """Dimensions with a value."""
         return tuple(self.scope.filters)
 
-    def unnarrowed(self, name: str) -> str:  # noqa: ARG002 - a filter is there only where it narrows
+    def unnarrowed(self, name: str) -> str:  # noqa: ARG002 - a bound filter is always active
         """Return ``false``."""
         return "false"
 
@@ -144,7 +144,7 @@ class Bound:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every value that a statement may name; ClickHouse ignores those it does not."""
+        """All parameters; ClickHouse ignores unused ones."""
         scope = self.scope
         given: dict[str, Any] = {
             "start": f"{scope.first:%Y-%m-%d %H:%M:%S}",
@@ -164,12 +164,12 @@ class Bound:
 class Grafana:
     """Grafana's time range and dashboard variables.
 
-    ``variables`` names those that the dashboard has, of ``tenant`` and the filters; none in alert rules, which know no
-    variables. Each variable offers "All" with the custom value ``all``; the filters may be multi-value.
+    ``variables`` names the dashboard's variables among ``tenant`` and the filters; alert rules have none. Each variable
+    offers "All" with the custom value ``all``; the filters may be multi-value.
 
-    Values are written percent-encoded and decoded by ClickHouse. Nothing that a viewer puts into the address bar can
-    leave its string literal: the encoding has neither quotes nor backslashes, of which ``singlequote`` lets the latter
-    through. That keeps statements whole; who may see which tenant is decided by row policies.
+    Values are written percent-encoded and decoded by ClickHouse. A value from the address bar cannot leave its string
+    literal: the encoding contains neither quotes nor backslashes, which ``singlequote`` would let through. This
+    prevents SQL injection; access to tenants is enforced by row policies.
     """
 
     variables: tuple[str, ...] = ("tenant",)
@@ -220,7 +220,7 @@ class Grafana:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Nothing: Grafana fills in its own."""
+        """Empty: Grafana substitutes its own values."""
         return {}
 
 

@@ -42,7 +42,7 @@ def mean(column: str) -> Formula:
 
 
 def mean_of_sums(name: str) -> Formula:
-    """Return ``mean`` of what was added up before: ``<name>_count``, ``<name>_sum`` and ``<name>_squares``."""
+    """Return ``mean`` from the columns ``<name>_count``, ``<name>_sum`` and ``<name>_squares``."""
     n, total_, squares = (f"toFloat64(sum({name}_{what}))" for what in ("count", "sum", "squares"))
     value = f"{total_} / nullIf({n}, 0)"
     variance = f"greatest(0., {squares} - {total_} * {total_} / {n}) / ({n} - 1)"
@@ -51,5 +51,5 @@ def mean_of_sums(name: str) -> Formula:
 
 
 def quotient(numerator: str, denominator: str) -> Formula:
-    """Return the mean of what was summed and counted before, where single values are no longer known."""
+    """Return a mean from a sum and a count, without an interval."""
     return Formula(f"toFloat64({numerator}) / nullIf({denominator}, 0)", denominator)

@@ -1,4 +1,4 @@
-"""A question as the definitions see it: pieces of SQL for the range, the tenant, the filters and the split."""
+"""The context of a query for definitions: SQL for the range, the tenant, the filters and the split."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _BUCKETS: Final = {
 
 @dataclass(frozen=True)
 class QueryContext:
-    """One question: the dialect has its values, ``by`` and ``every`` say how it is split."""
+    """One query: the dialect has its values, ``by`` and ``every`` define the split."""
 
     dialect: Dialect
     by: tuple[str, ...] = ()
     every: Interval | None = None
     rolled_up: bool = True
-    """Whether roll-ups may be read; the answer is the same without them, only later."""
+    """Whether roll-ups may be read; without them the result is the same, but slower."""
     bounds: bool = True
-    """Whether bounds are wanted; without them they are NULL, which takes half as long to plan."""
+    """Whether bounds are computed; without them they are NULL and planning takes half as long."""
     total: bool = False
-    """Whether a series comes with the figure of the whole range, in a row whose time is 0."""
+    """Whether a series includes the figure of the whole range, in a row whose time is 0."""
     used: str = ""
-    """What is computed of a source's rows, as SQL: a source need not have columns that are not named here."""
+    """The SQL over the source's rows: a source may leave out columns that it does not name."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that say what a row is about: the dimensions, then ``time`` where it is a series."""
+        """Key columns of a row: the dimensions, then ``time`` for a series."""
         return (*self.by, "time") if self.every else self.by
 
     def split(self, dimensions: Mapping[str, Dimension], at: str = "at") -> str:
@@ -55,23 +55,23 @@ class QueryContext:
         return f"GROUP BY {names}" if names else ""
 
     def bucket(self, at: str) -> str:
-        """Return the start of the step of the series that a moment lies in (a DateTime in UTC)."""
+        """Return the start of the series step of a time (a DateTime in UTC)."""
         if self.every is None:
             raise ValueError("not a time series")
         return f"toTimeZone({_BUCKETS[self.every].format(at=at, zone=self.dialect.time_zone)}, 'UTC')"
 
     def where(self, dimensions: Mapping[str, Dimension], but: Collection[str] = ()) -> str:
-        """Return the predicate of tenant and filters, ``but`` some of those; there is always one for the tenant."""
+        """Return the predicate of the tenant and of the filters except ``but``."""
         filters = (self._filter(name, dimensions) for name in self.filters if name not in but)
         return " AND ".join([self.dialect.tenant("user_id"), *filters])
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """Dimensions that the question is narrowed by."""
+        """Filtered dimensions."""
         return self.dialect.filters
 
     def between(self, at: str) -> str:
-        """Return the predicate that a moment is in the range."""
+        """Return the predicate that a time is in the range."""
         return f"{at} >= {self.dialect.start} AND {at} < {self.dialect.end}"
 
     def _filter(self, name: str, dimensions: Mapping[str, Dimension]) -> str:
@@ -84,6 +84,6 @@ class QueryContext:
     def _part(self, dimension: Dimension, name: str) -> str:
         if not dimension.many:
             return dimension.column
-        if name in self.filters:  # a conversation with two providers counts under the one that was asked for
+        if name in self.filters:  # a conversation with two providers counts under the filtered one
             return f"arrayJoin(arrayFilter(one -> {self.dialect.one_of(name, 'one')}, {dimension.column}))"
         return f"arrayJoin({dimension.column})"
