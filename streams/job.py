@@ -29,6 +29,20 @@ class Job(NamedTuple):
     confirm: Callable[[], None] | None = None
     stays: bool = False
 
+    @property
+    def schedule(self) -> JobSchedule:
+        """When it runs, without what it does."""
+        return JobSchedule(self.name, self.every, self.stays, self.confirm is not None)
+
+
+class JobSchedule(NamedTuple):
+    """What the worker knows of a job of another process: fields of ``Job``, and whether it has a ``confirm``."""
+
+    name: str
+    every: timedelta
+    stays: bool = False
+    confirms: bool = False
+
 
 class JobLimits(NamedTuple):
     """Limits of one run of a job: memory of its process in bytes, and time in seconds."""

@@ -26,7 +26,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
-from streams.job import Job, JobEnded, JobLimits
+from streams.job import Job, JobEnded, JobLimits, JobSchedule
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +172,33 @@ class _Unexpected(Exception):
 def preload(modules: Sequence[str]) -> None:
     """Set the modules that job processes have loaded from their start."""
     _SERVER.set_forkserver_preload(list(modules))
+
+
+def schedules(factory: JobFactory) -> Sequence[JobSchedule]:
+    """Return which jobs a factory makes, asked of a process of its own: the worker never loads what they import.
+
+    Raises
+    ------
+    RomashkaError
+        The process ended without an answer; its reason is in the log.
+    """
+    ours, theirs = _SERVER.Pipe()
+    process = _SERVER.Process(target=_describe, args=(theirs, factory), name="jobs", daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        found: Sequence[JobSchedule] = ours.recv()
+    except EOFError as error:
+        raise RomashkaError("the process that loads the jobs ended by itself; its log says why") from error
+    finally:
+        ours.close()
+        process.join()
+        process.close()
+    return found
+
+
+def _describe(connection: Connection, factory: JobFactory) -> None:
+    connection.send([job.schedule for job in factory()])
 
 
 def serve(connection: Connection, name: str, factory: JobFactory, connect: Connect, limits: JobLimits) -> None:

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from models.insights import Insight
 from storage.insight_store import open_counts
 from streams.insight_publisher import InsightPublisher
-from streams.job import Job, JobEnded
+from streams.job import JobEnded, JobSchedule
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class JobRunner:
 
     Parameters
     ----------
+    schedules
+        Blocks and returns which jobs there are; asked once this worker leads, so the others never load them.
     execution
         Returns the execution of a job; in a worker, a separate process.
     connect
@@ -60,15 +62,16 @@ class JobRunner:
     leads
         Whether this worker is the leader now.
     clock
-        Returns the current time in UTC. executor Threads that wait for the jobs, one for each; ``None``: those of the
-        event loop.
+        Returns the current time in UTC.
+    executor
+        Threads that wait for the jobs, at least one for each; ``None``: those of the event loop.
     """
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        schedules: Callable[[], Sequence[JobSchedule]],
         *,
-        execution: Callable[[Job], Execution],
+        execution: Callable[[JobSchedule], Execution],
         connect: Callable[[], Client],
         leads: Callable[[], bool],
         insight_publisher: InsightPublisher,
@@ -76,7 +79,9 @@ class JobRunner:
         clock: Callable[[], datetime],
         executor: Executor | None = None,
     ) -> None:
-        self._executions = {job: execution(job) for job in jobs}
+        self._schedules = schedules
+        self._execution = execution
+        self._executions: dict[JobSchedule, Execution] = {}
         self._ended: Counter[str] = Counter()
         self._executor = executor
         self._connect = connect
@@ -89,14 +94,26 @@ class JobRunner:
         """Go on for ever; cancel to stop. Each job runs one at a time; different jobs run concurrently."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_counting())
+                self._executions = {job: self._execution(job) for job in await self._scheduled()}
                 for job, execution in self._executions.items():
                     tasks.create_task(self._keep(job, execution))
-                tasks.create_task(self._keep_counting())
         finally:
             for execution in self._executions.values():
                 execution.stop()
 
-    async def _keep(self, job: Job, execution: Execution) -> None:
+    async def _scheduled(self) -> Sequence[JobSchedule]:
+        """Return the jobs, once this worker leads."""
+        while True:
+            await self._until_leader()
+            try:
+                return await self._in_thread(self._schedules)
+            except Exception:
+                log.exception("the jobs could not be loaded; trying again in %.0f s", _LONGEST_PAUSE_AFTER_FAILURE)
+                self._metrics.job_failures.labels("all").inc()
+                await self._pause(_LONGEST_PAUSE_AFTER_FAILURE)
+
+    async def _keep(self, job: JobSchedule, execution: Execution) -> None:
         while True:
             await self._until_leader()
             pause = job.every.total_seconds()
@@ -108,21 +125,21 @@ class JobRunner:
                 pause = self._pause_after_failure(job)
             await self._pause(pause)
 
-    def _pause_after_failure(self, job: Job) -> float:
+    def _pause_after_failure(self, job: JobSchedule) -> float:
         """Return the back-off of a failed job in seconds; it grows for a job that was terminated."""
         every = job.every.total_seconds()
         pause = min(every, _LONGEST_PAUSE_AFTER_FAILURE)
         times = self._ended[job.name]
         return pause if times == 0 else min(pause * 2.0 ** min(times - 1, 20), max(every, _MAX_BACKOFF_SECONDS))
 
-    async def _done(self, job: Job, execution: Execution) -> bool:
+    async def _done(self, job: JobSchedule, execution: Execution) -> bool:
         """Run a job once; return whether it succeeded."""
         started = time.perf_counter()
         try:
             insights = await self._in_thread(execution.run, self._clock())
             if self._leads():  # otherwise the new leader runs it and finds the same
                 await self._insight_publisher.announce(insights)
-                if job.confirm is not None:
+                if job.confirms:
                     await self._in_thread(execution.confirm)
         except JobEnded as error:
             self._ended[job.name] += 1

@@ -46,11 +46,13 @@ class Pipeline:
     moving
         Moves queries to their home partition; ``None``: they count in the partition where they are.
     vocabulary
-        Mapping of status and error words. new_tenants_per_hour Limit of new tenants per hour; 0: no limit, and tenants
-        are not recorded.
+        Mapping of status and error words.
+    new_tenants_per_hour
+        Limit of new tenants per hour; 0: no limit, and tenants are not recorded.
     screen
-        Replaces personal data in labels; ``None``: off. ``handled`` counts messages, ``assignments`` counts how often
-        all partitions were dropped.
+        Replaces personal data in labels; ``None``: off.
+
+    ``handled`` counts messages, ``assignments`` counts how often all partitions were dropped.
     """
 
     def __init__(

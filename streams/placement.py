@@ -33,7 +33,9 @@ class Moving(NamedTuple):
     Parameters
     ----------
     home_of
-        Returns the home partition of a key. send Publishes moved messages; returns when Kafka has acknowledged them.
+        Returns the home partition of a key.
+    send
+        Publishes moved messages; returns when Kafka has acknowledged them.
     """
 
     home_of: Callable[[bytes], int]

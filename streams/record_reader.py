@@ -49,7 +49,9 @@ class RecordReader:
     schema
         The rows to make, one of ``models.rows``.
     vocabulary
-        Mapping of status and error words. screen Replaces personal data in labels; ``None``: off.
+        Mapping of status and error words.
+    screen
+        Replaces personal data in labels; ``None``: off.
     """
 
     def __init__(

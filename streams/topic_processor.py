@@ -49,7 +49,9 @@ class TopicProcessor:
     placement
         Finds records that belong in another partition; ``None`` where rows count once in any partition.
     vocabulary
-        Mapping of status and error words. screen Replaces personal data in labels; ``None``: off.
+        Mapping of status and error words.
+    screen
+        Replaces personal data in labels; ``None``: off.
     """
 
     def __init__(

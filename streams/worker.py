@@ -35,7 +35,7 @@ from streams.health import Health, serve
 from streams.insight_publisher import InsightPublisher
 from streams.java_partitioner import home_partitions
 from streams.job import JobLimits
-from streams.job_process import JobFactory, JobProcess, preload
+from streams.job_process import JobFactory, JobProcess, preload, schedules
 from streams.job_runner import JobRunner
 from streams.kafka import GroupTiming, KafkaAddress, missing_topics, partition_count, topic_epochs
 from streams.kafka_reasons import check_worker_client
@@ -63,6 +63,8 @@ _INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
 # The worker that holds this partition does the periodic jobs: there is always one, and one only.
 _LEADS: Final = TP(QUERIES.name, 0)
 _JOB_ANSWER_SECONDS: Final = 300
+# More than there are: a thread waits for each, and is made when its job first runs.
+_MAX_JOBS: Final = 64
 
 
 # Background tasks of the worker; an exception in one ends the worker.
@@ -72,7 +74,7 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 class WorkerConfig(NamedTuple):
     """Configuration of a worker.
 
-    ``jobs`` makes the leader's jobs, here and in their processes, which load ``job_modules`` at startup;
+    ``jobs`` makes the leader's jobs, in their own processes, which load ``job_modules`` at startup;
     ``metrics_port`` 0 picks a free port.
     """
 
@@ -173,18 +175,17 @@ def _detection(
         insight_publisher=insight_publisher,
         metrics=metrics,
     )
-    jobs = config.jobs()
     preload(config.job_modules)
     connection = partial(connect, config.clickhouse, answer_seconds=_JOB_ANSWER_SECONDS)
     runner = JobRunner(
-        jobs,
+        partial(schedules, config.jobs),
         execution=lambda job: JobProcess(job.name, config.jobs, connection, config.job_limits),
         connect=connection,
         leads=lambda: _LEADS in app.batches.assignment(),
         insight_publisher=insight_publisher,
         metrics=metrics,
         clock=lambda: datetime.now(UTC),
-        executor=ThreadPoolExecutor(max(len(jobs), 1), thread_name_prefix="job"),
+        executor=ThreadPoolExecutor(_MAX_JOBS, thread_name_prefix="job"),
     )
     return detection, runner
 

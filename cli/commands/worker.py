@@ -6,13 +6,17 @@ import asyncio
 import gc
 import logging
 import os
+from collections.abc import Sequence
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cli.console import log_to_stderr
 from cli.settings import Settings, settings
 from models.errors import RomashkaError
 from streams.watchdog import EXIT_CODE
+
+if TYPE_CHECKING:
+    from streams.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,6 @@ def run() -> None:
 
 async def _run(config: Settings) -> None:
     # Faust takes seconds to import, and every command imports this module.
-    from cli.leader_jobs import jobs_of_a_process  # noqa: PLC0415 - its imports take a second
     from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
 
     worker = WorkerConfig(
@@ -44,7 +47,7 @@ async def _run(config: Settings) -> None:
         group=config.kafka_group,
         timing=config.timing,
         limits=config.limits,
-        jobs=partial(jobs_of_a_process, config),
+        jobs=partial(_jobs, config),
         new_tenants_per_hour=config.new_tenants_per_hour,
         screen_labels=config.screen_labels,
         old_keys=config.old_keys,
@@ -67,6 +70,13 @@ async def _run(config: Settings) -> None:
         _leave(EXIT_CODE, f"unexpected {type(error).__name__}: {error}; run with ROMASHKA_DEBUG=1 and report it")
     log.info("stopped")
     _leave(0)
+
+
+def _jobs(config: Settings) -> Sequence[Job]:
+    """Return the leader's jobs; called in their processes alone, because what they import takes seconds and memory."""
+    from cli.leader_jobs import jobs_of_a_process  # noqa: PLC0415
+
+    return jobs_of_a_process(config)
 
 
 def _leave(code: int, message: str = "") -> NoReturn:

@@ -22,7 +22,7 @@ from tests.worker_process import WorkerProcess, environment, wait_for
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(scaled(600, 5_400))]
 
 OUTAGE_SECONDS = scaled(10.0, 300.0)
-EVENTS = 120_000
+EVENTS = scaled(30_000, 120_000)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tests.worker_process import WorkerProcess, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
-EVENTS = 200_000
-KILLS = scaled(5, 50)
+EVENTS = scaled(60_000, 200_000)
+KILLS = scaled(3, 50)
 
 
 def test_numbers_are_exact_when_one_of_two_workers_is_killed_again_and_again(

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from models.insights import Insight
 from sinks.memory import MemorySink
 from streams.insight_publisher import InsightPublisher
-from streams.job import Job, JobEnded
+from streams.job import Job, JobEnded, JobSchedule
 from streams.job_runner import JobRunner
 from streams.metrics import Metrics
 from streams.retry_policy import RetryPolicy
@@ -80,11 +80,13 @@ class _Place:
     async def run(self, *jobs: Job, seconds: float, ends: int = 0) -> None:
         """Let the jobs go on for so long; the first runs of each are ended."""
 
-        def execution(job: Job) -> _Here:
-            return self.executions.setdefault(job.name, _Here(job, ends))
+        by_name = {job.name: job for job in jobs}
+
+        def execution(job: JobSchedule) -> _Here:
+            return self.executions.setdefault(job.name, _Here(by_name[job.name], ends))
 
         runner = JobRunner(
-            jobs,
+            lambda: [job.schedule for job in jobs],
             execution=execution,
             connect=lambda: cast("Client", _Connection()),
             leads=lambda: self.leads,
