@@ -1,1 +1,1 @@
-"""Online detectors behind one contract: what happened in, findings out. Pure: no I/O, no clock, seeded."""
+"""Online detectors behind one contract: they turn observations into findings. Pure: no I/O, no clock, seeded."""

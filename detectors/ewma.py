@@ -1,4 +1,4 @@
-"""Mean and variance of a stream that slowly forgets."""
+"""Exponentially weighted mean and variance of a stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class EwmaMoments:
-    """Mean and variance; from ``memory`` values on each new one weighs ``1 / memory``."""
+    """Mean and variance; after ``memory`` values each new one has the weight ``1 / memory``."""
 
     count: float = 0.0
     mean: float = 0.0
@@ -20,7 +20,7 @@ class EwmaMoments:
         return math.sqrt(self.variance)
 
     def learn(self, value: float, memory: float) -> None:
-        """Take a value."""
+        """Add a value."""
         self.count = min(self.count + 1.0, memory)
         step = (value - self.mean) / self.count
         self.variance += ((value - self.mean) * (value - self.mean - step) - self.variance) / self.count

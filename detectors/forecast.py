@@ -1,8 +1,8 @@
-"""What the next seven days bring to an integration, hour by hour, with the range that holds nine times in ten.
+"""Hourly forecast of the next seven days of an integration, with a 90 % prediction interval.
 
-The mean of each hour of the week, recent weeks first and drawn towards its day and its hour of day, times half of how
-far the last week lay above or below it. The range comes from how far this very method was off on the series' own last
-two weeks. Measured against river's Holt-Winters and SNARIMAX and against last week's value (docs/models/forecast.md).
+It is the mean of each hour of the week, weighted towards recent weeks and shrunk towards its day and its hour of day,
+scaled by half of the last week's deviation. The interval comes from the errors of this method on the last two weeks of
+the series. Compared with river's Holt-Winters and SNARIMAX and with last week's value (docs/models/forecast.md).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy.typing as npt
 VERSION: Final = "week-profile-1"
 WEEK: Final = 168
 HOURS: Final = 7 * 24
-# Two weeks for a profile, and one to see how far it is off.
+# Two weeks for a profile, and one to measure its errors.
 MIN_HOURS: Final = 3 * WEEK
 MAX_HOURS: Final = 8 * WEEK
 
 _DAY: Final = 24
 _HALF_LIFE_WEEKS: Final = 2.0
-# A cell of the week counts as if seen this often more at the value of its day and its hour.
+# Weight of the prior (day and hour of day) for an hour of the week, in observations.
 _DRAWN: Final = 2.0
-# Hours beyond this multiple of the usual one at that time of day (and of a few events) are incidents, not the rhythm.
+# Hours above this multiple of the usual count are outliers and clipped.
 _WINSOR, _FEW = 4.0, 10.0
 _DAMPED: Final = 0.5
 _ORIGINS: Final = 14
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Forecast(NamedTuple):
-    """Expected counts of the coming hours, each with its range; shape (168,)."""
+    """Expected counts of the next hours with their intervals; shape (168,)."""
 
     value: Floats
     lower: Floats
@@ -41,9 +41,9 @@ class Forecast(NamedTuple):
 
 
 def forecast(history: Floats) -> Forecast | None:
-    """Return the forecast of the hours after ``history`` (counts an hour, oldest first).
+    """Return the forecast of the hours after ``history`` (hourly counts, oldest first).
 
-    ``None`` where there are less than three weeks: a range would be a guess.
+    ``None`` with less than three weeks of history: the interval would be unreliable.
     """
     if len(history) < MIN_HOURS:
         return None
@@ -56,7 +56,7 @@ def forecast(history: Floats) -> Forecast | None:
 
 
 def expected(history: Floats, hours: int) -> Floats:
-    """Return the expected counts of the ``hours`` after a history of two weeks and more."""
+    """Return the expected counts of the ``hours`` after a history of at least two weeks."""
     count = len(history)
     weights = 0.5 ** ((count - 1 - np.arange(count)) // WEEK / _HALF_LIFE_WEEKS)
     whole_days = history[: count - count % _DAY].reshape(-1, _DAY)
@@ -69,7 +69,7 @@ def expected(history: Floats, hours: int) -> Floats:
 
 
 def _profile(history: Floats, weights: Floats) -> Floats:
-    """Return the mean of each hour of the week (by position from the first hour), drawn towards day times hour."""
+    """Return the mean of each hour of the week (by position from the first hour), shrunk towards day times hour."""
     position = np.arange(len(history)) % WEEK
     total = np.bincount(position, weights * history, WEEK)
     weight = np.bincount(position, weights, WEEK)
@@ -83,7 +83,7 @@ def _profile(history: Floats, weights: Floats) -> Floats:
 
 
 def _errors(history: Floats) -> tuple[Floats, Floats]:
-    """Return the range of scaled errors for each of the seven days ahead, from forecasts of the past; shape (7,)."""
+    """Return the interval of scaled errors for each of the seven days ahead, from past forecasts; shape (7,)."""
     count = len(history)
     errors: list[list[Floats]] = [[] for _ in range(7)]
     for days_back in range(1, _ORIGINS + 1):
@@ -96,7 +96,7 @@ def _errors(history: Floats) -> tuple[Floats, Floats]:
         for day in range(ahead // _DAY):
             errors[day].append(scaled[day * _DAY : (day + 1) * _DAY])
     ranges = [np.quantile(np.concatenate(day), [_TAIL, 1.0 - _TAIL]) for day in errors]
-    # The further ahead the wider: a day that was off less by luck takes the range of the day before.
+    # Intervals do not shrink with the horizon: a day with smaller errors takes the interval of the day before.
     low = np.minimum.accumulate([one[0] for one in ranges])
     high = np.maximum.accumulate([one[1] for one in ranges])
     return low, high

@@ -11,7 +11,7 @@ from models.insights import Insight, InsightType, Severity, insight_id
 
 
 class Episode(NamedTuple):
-    """What an insight is about, and from when to when.
+    """The subject and the period of an insight.
 
     ``insight_type``, ``user_id``, ``subject`` and ``started_at`` make the id, so that the same episode found again
     replaces its insight. ``updated_at`` is ``ended_at`` or ``started_at`` where it is not given. An episode without

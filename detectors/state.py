@@ -1,8 +1,8 @@
-"""What a detector has learned, as bytes that can be kept and trusted: compact, versioned, and signed.
+"""Serialises the state of a detector: compact, versioned and signed.
 
-A state is plain JSON values (floats come back bit by bit through their repr), compressed, and authenticated with a key
-of its own together with its place: what was torn, changed, made without the secret or moved to another series is
-refused. Unsigned state never reaches a detector.
+A state is plain JSON values (floats come back bit by bit through their repr), compressed, and authenticated together
+with its series by a derived key: a state that was truncated, changed, made without the secret or moved to another
+series is refused.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from models.counting import counted
 from models.errors import StateRefused
 
-# Raised whenever what is inside could not be read by the program before.
+# Version of the format; raised when an older program could not read it.
 FORMAT: Final = 1
-# What one series may take; a state above it says that a detector forgets to forget.
+# Maximum size of the state of one series; a larger one means a detector that grows without bound.
 MAX_BYTES: Final = 4_096
 
 _SIGNATURE_BYTES: Final = 32
@@ -29,36 +29,36 @@ _LEVEL: Final = 9
 
 
 class StateSigner:
-    """Seals and opens states under one secret.
+    """Signs and verifies states with one secret.
 
     Layout: one byte of format, 32 of HMAC-SHA256 over format, place and payload, then the payload (zstd of JSON).
     """
 
     def __init__(self, secret: bytes) -> None:
-        # The secret also makes pseudonyms; a key derived for this purpose keeps the two uses apart.
+        # The secret is also used for pseudonyms; a derived key separates the two uses.
         self._key = HKDF(SHA256(), 32, salt=None, info=b"romashka detector states").derive(secret)
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
 
     def seal(self, state: dict[str, Any], place: str) -> bytes:
-        """Return the sealed state of what is kept at ``place``.
+        """Return the signed state for ``place``.
 
         Raises
         ------
         ValueError
-            The state holds NaN or infinity: whatever made it is broken and must not be kept.
+            The state holds NaN or infinity, so the detector is broken.
         """
         clear = json.dumps(state, separators=(",", ":"), allow_nan=False).encode()
         payload = self._compressor.compress(clear)
         return bytes([FORMAT]) + self._signature(FORMAT, place, payload) + payload
 
     def open(self, sealed: bytes, place: str) -> dict[str, Any]:
-        """Return the state that was sealed for ``place``.
+        """Return the state that was signed for ``place``.
 
         Raises
         ------
         StateRefused
-            It cannot be trusted; says why.
+            The state is invalid; says why.
         """
         if len(sealed) <= 1 + _SIGNATURE_BYTES:
             raise StateRefused(f"the state of {place} is cut off: only {counted(len(sealed), 'byte')} of it")

@@ -1,7 +1,7 @@
-"""How surprising a value is, as -log10 of the probability of one so extreme by chance.
+"""Tail probabilities as -log10 p ("surprise").
 
-Counts scatter more than Poisson, and no library gives a tail fast enough for every minute of every series: the signed
-root of the deviance is close to normal for counts of all sizes, and costs a few logarithms.
+Counts are overdispersed, and no library computes a tail fast enough for every minute of every series: the signed root
+of the deviance is nearly normal for counts of all sizes, and costs a few logarithms.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def deviation_of(score: float) -> float:
 
 
 def count_deviation(observed: float, expected: float, excess: float) -> float:
-    """Return how many standard deviations a count lies above (or, negative, below) what is expected.
+    """Return the number of standard deviations of a count above (or, negative, below) the expected one.
 
     Parameters
     ----------
@@ -52,10 +52,7 @@ def count_deviation(observed: float, expected: float, excess: float) -> float:
 
 
 def count_bound(expected: float, excess: float, z: float) -> float:
-    """Return the count that lies ``z`` deviations from what is expected: above it, or for a negative ``z`` below.
-
-    Never under 0: where not even silence is so surprising, it is 0.
-    """
+    """Return the count ``z`` deviations above the expected one (below for a negative ``z``), at least 0."""
     near, far = expected, 0.0
     if z > 0.0:
         far = 2.0 * expected + 1.0

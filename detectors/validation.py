@@ -1,22 +1,22 @@
-"""What a detector is told, taken with care: what is missing, not finite or absurd is not known."""
+"""Validation of observations: missing, non-finite and absurd values count as unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-# What is larger was not measured: it is a mistake. Times end with the year 9999, and no answer takes e^50 ms.
+# Upper bounds of plausible values: times end with the year 9999, and no response takes e^50 ms.
 _LARGEST: Final = 1e15
 _LATEST: Final = 253_402_300_800.0 - 86_400.0
 _LARGEST_LOG: Final = 50.0
 
 
 def known(value: Any) -> float | None:
-    """Return a value as a number, ``None`` where it is missing, NaN or out of all bounds."""
+    """Return a value as a number, ``None`` where it is missing, NaN or out of bounds."""
     if value is None:
         return None
     number = float(value)
-    return number if abs(number) <= _LARGEST else None  # nor is NaN
+    return number if abs(number) <= _LARGEST else None  # NaN compares false
 
 
 def index_of(x: Mapping[Any, Any], seconds: float) -> int | None:
@@ -26,15 +26,15 @@ def index_of(x: Mapping[Any, Any], seconds: float) -> int | None:
 
 
 def errors_of(x: Mapping[Any, Any], count: float) -> tuple[float, float]:
-    """Return how many of the calls say whether they failed (all or none), and how many did."""
+    """Return the number of calls with a known result (all or none), and the number of failures."""
     errors = known(x.get("errors"))
     return (0.0, 0.0) if errors is None else (count, min(max(errors, 0.0), count))
 
 
 def latency_of(x: Mapping[Any, Any], count: float, variance: float) -> tuple[float, float, float]:
-    """Return how many of the calls were timed (all or none), with the sum and the squares of their logarithms.
+    """Return the number of timed calls (all or none), with the sum and the sum of squares of their logarithms.
 
-    Where the squares are not told, the times scatter as they usually do: with ``variance``.
+    Missing squares are estimated from ``variance``.
     """
     log_sum = known(x.get("log_latency_sum"))
     if log_sum is None or abs(log_sum) > _LARGEST_LOG * count:

@@ -1,4 +1,4 @@
-"""How good probabilities are: ranking, error, and whether 20 % means one in five."""
+"""Quality of predicted probabilities: ranking (AUC), error (Brier score) and calibration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINS: Final = 10
 
 
 class Bin(NamedTuple):
-    """A tenth of the predictions, from the lowest to the highest: what was predicted and what came true."""
+    """A decile of the predictions: mean predicted probability, observed share, size."""
 
     predicted: float
     observed: float
@@ -29,14 +29,14 @@ class Bin(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Between which shares the true one lies, nine times of ten."""
+        """The 90 % confidence interval of the true share."""
         return share_interval(self.positives, self.size)
 
 
 class Quality(NamedTuple):
-    """Figures of a model over its judged predictions; ``auc`` is ``None`` where only one class came true.
+    """Quality of a model over its labelled predictions; ``auc`` is ``None`` where only one class occurred.
 
-    ``brier`` stands beside ``brier_of_prior``, that of always saying the share of positives seen so far;
+    ``brier_of_prior`` is the Brier score of always predicting the share of positives seen so far (the base rate);
     ``calibration_error`` is the mean distance of predicted and observed over ten bins of equal size.
     """
 
@@ -50,7 +50,7 @@ class Quality(NamedTuple):
 
     @property
     def improvement(self) -> float:
-        """How much smaller the Brier score is than that of the prior, as a share of it."""
+        """Brier skill score against the base rate."""
         return 1.0 - self.brier / self.brier_of_prior
 
 
@@ -59,7 +59,7 @@ _Z: Final = 1.6449
 
 
 def share_interval(count: int, size: int) -> tuple[float, float]:
-    """Return the interval (90 %, Wilson's) of a share of which ``count`` of ``size`` were seen; all of nothing."""
+    """Return the 90 % Wilson interval of ``count`` of ``size``; (0, 1) where ``size`` is 0."""
     if size == 0:
         return 0.0, 1.0
     share, square = count / size, _Z * _Z
@@ -68,15 +68,15 @@ def share_interval(count: int, size: int) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + square / size)), min(1.0, (middle + half) / (1 + square / size))
 
 
-# Of one customer, predictions of several weeks are nearly one: customers are what is counted, and there must be some.
+# Predictions of one customer in several weeks are correlated, so the sample size is the number of customers.
 _MIN_CUSTOMERS: Final = 50
 _MIN_PROBABILITY: Final = 1e-6
 
 
 def better_than_prior(judged: Sequence[Judged]) -> bool:
-    """Whether log loss is below that of always saying the share seen so far, by more than chance (one in twenty).
+    """Whether log loss is significantly below that of the base rate (5 % level).
 
-    A paired test over customers of what both said of the same snapshots at the same time.
+    A paired test over customers on the same snapshots.
     """
     gained: dict[tuple[UUID, str], float] = {}
     for one in judged:
@@ -122,7 +122,7 @@ def _auc(predicted: npt.NDArray[np.float64], true: npt.NDArray[np.float64], posi
     negatives = len(true) - positives
     if positives == 0 or negatives == 0:
         return None
-    # The mean rank of those that were predicted alike.
+    # The mean rank of ties.
     _, inverse, counts = np.unique(predicted, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
     return float((ranks[true == 1.0].sum() - positives * (positives + 1) / 2) / (positives * negatives))

@@ -1,8 +1,8 @@
-"""Which customers are likely to leave, why, and what to do about it.
+"""Churn: customers who are likely to leave, with reasons and actions.
 
-A customer has left who cancels, or who does not come within 30 days. Thirty days is the shortest horizon that is longer
-than the usual gap of nearly all customers of a chat (so silence means something) and short enough that a model has its
-first labels after a month.
+A customer has left who cancels, or who does not return within 30 days. Thirty days is the shortest horizon that is
+longer than the usual gap between visits of nearly all customers of a chat, and short enough that a model has its first
+labels after a month.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from models.insights import Insight, Severity
 
 CHURN: Final = Task("churn", timedelta(days=30), ("cancelled",), silence=True)
 
-# What a reader needs at most; further factors move the odds little.
+# Maximum number of factors shown; further ones change the odds little.
 _MAX_FACTORS: Final = 4
 _MIN_CONTRIBUTION: Final = 0.1
 _NEW_DAYS: Final = 60
-# Without a model: a silence that a customer of this pace would keep by chance once in two hundred times.
+# Without a model: the probability below which a silence is too long for the customer's usual gap.
 _OVERDUE_CHANCE: Final = 0.005
 _OVERDUE_VISITS: Final = 4
-# A wave: at least this many at once, half as many again as usual, and not by chance.
+# A wave: at least this many at once, 50 % above the usual number, and significant.
 _MIN_WAVE, _WAVE_RATIO, _WAVE_DEVIATIONS = 5, 1.5, 4.0
 
 _ACTIONS: Final = {
@@ -48,7 +48,7 @@ _ACTIONS: Final = {
 
 
 class Reason(NamedTuple):
-    """A group of features that say the same thing, and what it is in the words of this customer's facts."""
+    """A group of related features, and its text for this customer."""
 
     topic: str
     features: tuple[str, ...]
@@ -56,19 +56,19 @@ class Reason(NamedTuple):
 
 
 def churn_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
-    """Return what the model looks at (docs/models/churn.md)."""
+    """Return the features of the model (docs/models/churn.md)."""
     return common_features(facts, at)
 
 
 def factors(facts: CustomerFacts, contributions: Mapping[str, float], at: datetime) -> list[tuple[str, str]]:
-    """Return what raises this customer's risk, the strongest first: (topic, words)."""
+    """Return the factors that raise this customer's risk, strongest first: (topic, text)."""
     weighed = [(sum(contributions.get(name, 0.0) for name in one.features), one) for one in _reasons(facts, at)]
     found = sorted((pair for pair in weighed if pair[0] >= _MIN_CONTRIBUTION), key=lambda pair: -pair[0])
     return [(reason.topic, reason.words) for _, reason in found[:_MAX_FACTORS]]
 
 
 def overdue(facts: CustomerFacts, at: datetime) -> bool:
-    """Whether the silence is one that a customer of this pace would hardly keep by chance; needs no labels."""
+    """Whether the silence is improbably long for the customer's usual gap; needs no labels."""
     return facts.visits >= _OVERDUE_VISITS and exp(-facts.silent_days(at) / facts.usual_gap_days) < _OVERDUE_CHANCE
 
 
@@ -91,7 +91,7 @@ def risk(standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[s
 
 
 def unlearned(standing: CustomerScore, facts: CustomerFacts, counts: Counts) -> Insight:
-    """Return the insight of a customer who is overdue while there are too few labels for a model: no probability."""
+    """Return the insight of an overdue customer while there are too few labels for a model; without a probability."""
     at = standing.scored_at
     words = _silence(facts, at)
     return _insight(
@@ -122,7 +122,7 @@ def closed(standing: CustomerScore) -> Insight:
 
 
 def wave(user_id: UUID, at_risk: int, customers: int, usual_share: float, at: datetime) -> Insight | None:
-    """Return an insight where many more of a tenant's customers are at risk than usual, else ``None``.
+    """Return an insight where significantly more of a tenant's customers are at risk than usual, else ``None``.
 
     ``usual_share`` is the share at risk in the weeks before; ``at`` the beginning of this week.
     """

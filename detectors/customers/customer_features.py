@@ -1,4 +1,4 @@
-"""What is known of a customer at a moment, from events strictly before it: facts in SQL, features in Python."""
+"""Facts about a customer at a time, from events strictly before it (SQL), and features made of them (Python)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from uuid import UUID
 
 from models.query import Query
 
-# Who was silent for longer has left by the definition of the label (detectors.customers.churn): nobody to be predicted.
+# Customers who were silent for longer have left by the definition of the label and are not scored.
 ACTIVE: Final = timedelta(days=30)
-# With one visit there is no gap yet; the usual one of a customer is drawn towards this until there are more.
+# Prior of the usual gap between visits in days; a customer's own gaps replace it gradually.
 _TYPICAL_GAP_DAYS: Final = 30.0
 _TYPICAL_MINUTES: Final = 15.0
 _DAY: Final = timedelta(days=1)
 
-# Sums and means are of decimals and whole numbers: of floats they would differ in the last bit from run to run.
-# A tenant that never names a customer is one subject as a whole: its rows have an empty customer_id.
+# Sums and means use decimals and integers: floats would make runs differ in the last bit.
+# A tenant without customer ids is scored as a whole: its rows have an empty customer_id.
 _FACTS: Final = """
 WITH {at:DateTime64(3, 'UTC')} AS at,
 failed AS
@@ -70,10 +70,10 @@ ORDER BY user_id, customer_id
 
 
 class CustomerFacts(NamedTuple):
-    """What happened with a customer before a moment; columns of ``facts_query``.
+    """Facts about a customer before a time; columns of ``facts_query``.
 
     ``value`` is in the tenant's currency; ``satisfaction`` (of the last 30 days), ``satisfaction_before`` (1 to 5),
-    ``resolution_minutes`` and ``conversion_probability`` are ``None`` where nothing was said.
+    ``resolution_minutes`` and ``conversion_probability`` are ``None`` where not given.
     """
 
     user_id: UUID
@@ -97,14 +97,14 @@ class CustomerFacts(NamedTuple):
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> CustomerFacts:
-        """Return a row of ``facts_query``; a mean of nothing is nothing."""
+        """Return the facts of a row of ``facts_query``; a NaN mean becomes ``None``."""
         values = {name: row[name] for name in cls._fields}
         known: dict[str, Any] = {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124
         return cls(**known)
 
     @property
     def usual_gap_days(self) -> float:
-        """Days between visits, drawn towards 30 while there are few."""
+        """Days between visits, shrunk towards 30 while there are few."""
         return ((self.last_at - self.first_at) / _DAY + _TYPICAL_GAP_DAYS) / self.visits
 
     def silent_days(self, at: datetime) -> float:
@@ -113,12 +113,12 @@ class CustomerFacts(NamedTuple):
 
 
 def facts_query(at: datetime, active: timedelta = ACTIVE) -> Query:
-    """Return the facts of every customer known at a moment, seen within ``active`` before it and not cancelled."""
+    """Return the query of facts of customers at a time, seen within ``active`` before it and not cancelled."""
     return Query(_FACTS, {"at": at, "active": int(active.total_seconds())})
 
 
 def common_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
-    """Return what churn and upsell both look at: recency, frequency, age, value, satisfaction, trouble."""
+    """Return the features common to churn and upsell: recency, frequency, age, value, satisfaction, failures."""
     relative = facts.value / facts.visits / facts.usual_value_per_visit if facts.usual_value_per_visit > 0 else 0.0
     return {
         "recency": log1p(facts.silent_days(at)),

@@ -1,8 +1,7 @@
-"""Who stands out now, and since when: the few customers of a tenant whose probability is far above the usual.
+"""Episodes of customers: from scores to customers whose probability is far above the base rate.
 
-An episode begins when a probability passes ``enter`` and ends when it falls below ``leave`` or the customer is gone;
-between the two nothing flickers. What was is read from the stored standings and what is follows from scores alone, so
-doing a run again gives the same.
+An episode begins when a probability exceeds ``enter`` and ends when it falls below ``leave`` (hysteresis) or the
+customer is gone. The result depends only on stored scores and new probabilities, so a repeated run gives the same.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from models.insights import InsightType
 
 Key = tuple[UUID, str]
 Ended = Literal["", "recovered", "gone"]
-# An insight names this many customers of a tenant at most: nobody calls more.
+# Maximum number of open episodes per tenant: a team cannot contact more.
 MAX_PER_TENANT: Final = 20
-# By how much the odds must stand above those of the average customer.
+# Odds ratio to the average customer.
 _ENTER_ODDS, _LEAVE_ODDS = 3.0, 2.0
-# Below one in ten nearly every call would be for nothing, however rare the event is.
+# Minimum probability: below it nearly every contact would be a false alarm.
 _LEAST = 0.1
 
 
 class CustomerScore(NamedTuple):
-    """Where a customer stands: a row of ``customer_scores``. Without an episode both times are ``None``.
+    """A customer's score: a row of ``customer_scores``. Without an episode both times are ``None``.
 
     Without a trained model there is no ``probability``.
     """
@@ -42,7 +41,7 @@ class CustomerScore(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether an episode is going on."""
+        """Whether an episode is open."""
         return self.started_at is not None and self.ended_at is None
 
 
@@ -60,23 +59,23 @@ def episode_of(score: CustomerScore, insight_type: InsightType) -> Episode:
 
 
 class Bounds(NamedTuple):
-    """Probabilities at which an episode begins and ends."""
+    """Thresholds at which an episode begins and ends."""
 
     enter: float
     leave: float
 
 
 def bounds_for(prior: float) -> Bounds:
-    """Return the bounds for an event that happens to a share ``prior`` of customers."""
+    """Return the thresholds for a base rate ``prior``."""
     return Bounds(_raised(prior, _ENTER_ODDS), min(_raised(prior, _LEAVE_ODDS), 0.9 * _raised(prior, _ENTER_ODDS)))
 
 
 def advance(
     before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], prior: float, bounds: Bounds, at: datetime
 ) -> list[CustomerScore]:
-    """Return where everybody stands at ``at``, who was scored or had an episode open.
+    """Return the scores at ``at`` of customers that were scored or had an open episode.
 
-    ``before`` are the latest standings; those that are of ``at`` itself, because a run is repeated, stay what they are.
+    ``before`` are the latest scores; those of ``at`` itself, from an earlier run, are kept.
     """
     standings = []
     room = _room(before, scores, bounds)
@@ -114,5 +113,5 @@ def _raised(prior: float, by: float) -> float:
 
 
 def recently_ended(standings: Sequence[CustomerScore], since: datetime) -> list[CustomerScore]:
-    """Return those whose episode ended since a moment: said again, in case the run that ended them was cut short."""
+    """Return the scores whose episode ended since a time: reported again, in case that run was interrupted."""
     return [one for one in standings if one.ended_at is not None and one.ended_at >= since]

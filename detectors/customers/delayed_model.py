@@ -1,7 +1,7 @@
-"""The model behind churn and upsell: scaled logistic regression that learns labels in the order in which they are due.
+"""The model of churn and upsell: scaled logistic regression that learns labels in the order of their due dates.
 
-It is a function of the queue of labels: working through the same queue gives the same model bit by bit, so the queue is
-all that has to be kept. River's classifiers are compared on the same path (``replay`` takes any).
+It is a function of the queue of labels: the same queue gives the same model bit by bit, so only the queue is stored.
+River's classifiers are compared on the same path (``replay`` takes any).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from river import base, compose, forest, linear_model, optim, preprocessing
 from detectors.customers.labels import Label, Snapshot, in_order
 
 VERSION: Final = "logistic-1"
-# About twenty of the rarer class and ten labels for each feature: below that the weights are noise.
+# Minimum number of labels: about twenty of the rarer class and ten per feature; below that the weights are noise.
 MIN_LABELS: Final = 200
 MIN_OF_EACH: Final = 20
-# Labels of one moment tell nothing of what changes with time: a model of them fails a week later.
+# Minimum number of snapshot times: labels of one time do not generalise to the next week.
 MIN_MOMENTS: Final = 4
 
 Features = dict[str, float]
 
 
 class Classifier(Protocol):
-    """What ``replay`` needs of a river classifier."""
+    """The interface of a river classifier that ``replay`` needs."""
 
     def learn_one(self, x: Features, y: bool) -> None:
         """Learn one label."""
@@ -35,7 +35,7 @@ class Classifier(Protocol):
 
 
 class Judged(NamedTuple):
-    """A prediction beside what became true; ``prior`` is the share of positives learned by the time it was made."""
+    """A labelled prediction; ``prior`` is the share of positives learned by the time it was made."""
 
     snapshot: Snapshot
     probability: float
@@ -44,7 +44,7 @@ class Judged(NamedTuple):
 
 
 class Counts:
-    """How many labels have been learned, and of how many moments."""
+    """Numbers of learned labels and of their snapshot times."""
 
     def __init__(self) -> None:
         self.labels = 0
@@ -52,40 +52,40 @@ class Counts:
         self._moments: set[datetime] = set()
 
     def add(self, label: Label) -> None:
-        """Count one."""
+        """Count one label."""
         self.labels += 1
         self.positives += label.positive
         self._moments.add(label.snapshot.at)
 
     @property
     def moments(self) -> int:
-        """Of how many moments the labels are."""
+        """Number of snapshot times."""
         return len(self._moments)
 
     @property
     def ready(self) -> bool:
-        """Whether there are enough labels for a probability that can be trusted."""
+        """Whether there are enough labels for a reliable probability."""
         rarer = min(self.positives, self.labels - self.positives)
         return self.labels >= MIN_LABELS and rarer >= MIN_OF_EACH and self.moments >= MIN_MOMENTS
 
     @property
     def prior(self) -> float:
-        """The share of positives; one half of nothing."""
+        """The share of positives; 0.5 without labels."""
         return (self.positives + 1) / (self.labels + 2)
 
 
 class Replayed(NamedTuple):
-    """The predictions that were made once there were enough labels, and how many labels were learned in the end."""
+    """Predictions made after there were enough labels, and the final counts."""
 
     judged: list[Judged]
     counts: Counts
 
 
 class DelayedModel(base.Classifier):
-    """Scaled logistic regression that can say what moved it.
+    """Scaled logistic regression with feature contributions.
 
-    Steps shrink as labels come in (AdaGrad, and 0.3/√n for the intercept): measured to be better calibrated than
-    constant steps, with few labels and with many (benchmarks/detection/churn.py).
+    Learning rates shrink as labels arrive (AdaGrad, and 0.3/√n for the intercept): measured to be better calibrated
+    than constant steps, with few labels and with many (benchmarks/detection/churn.py).
     """
 
     def __init__(self) -> None:
@@ -105,20 +105,20 @@ class DelayedModel(base.Classifier):
         return found
 
     def contributions(self, x: Features) -> Features:
-        """Return how far each feature moves the log-odds from those of the average customer."""
+        """Return each feature's contribution to the log-odds, relative to the average customer."""
         scaled: Features = self._scaler.transform_one(x)  # type: ignore[no-untyped-call]  # river leaves it unannotated
         weights = self._regression.weights
         return {name: float(weights.get(name, 0.0) * value) for name, value in scaled.items()}
 
 
 def challenger() -> Classifier:
-    """Return the forest that is watched beside the model and never decides: it costs twenty times as much."""
+    """Return the challenger forest, which is evaluated but never used for decisions: it costs twenty times as much."""
     model: Classifier = forest.AMFClassifier(n_estimators=10, use_aggregation=True, seed=1)
     return model
 
 
 def replay(labels: Sequence[Label], model: Classifier) -> Replayed:
-    """Teach a model labels as they fell due, and return what it predicted of each snapshot at its moment."""
+    """Train a model on labels at their due dates; return its prediction for each snapshot at its time."""
     counts, judged = Counts(), []
     truth = {(one.snapshot.user_id, one.snapshot.customer_id, one.snapshot.at): one.positive for one in labels}
     for snapshot, label in in_order(labels):

@@ -1,8 +1,8 @@
-"""Delayed labels: what was seen of a customer at a moment, what became of them, and when that was known.
+"""Delayed labels: snapshots of customers, their outcomes, and when an outcome was known.
 
-A snapshot waits in a durable queue until its label arrives: at once when what it waits for happens, else at its due
-date. Models learn labels at their due date, also those that arrived before: positives that are learned early and
-negatives that are learned late make a young model believe that everybody leaves (docs/models/churn.md).
+A snapshot waits in a durable queue until its label arrives: when the outcome happens, else at its due date. Models
+learn labels at their due date, even those that arrived earlier: learning positives early and negatives late would bias
+a young model towards positives (docs/models/churn.md).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _EPOCH: Final = datetime(1970, 1, 5, tzinfo=UTC)  # a Monday
 
 
 class Task(NamedTuple):
-    """What is predicted.
+    """A prediction task.
 
-    A label is positive when one of ``outcomes`` comes within ``horizon`` of the snapshot, and also, where
-    ``silence`` says so, when the customer does not come at all; else it is negative, which is known at the horizon.
+    A label is positive when one of ``outcomes`` happens within ``horizon`` of the snapshot or, with ``silence``, when
+    the customer does not return at all; else it is negative, which is known at the horizon.
     """
 
     model: str
@@ -30,7 +30,7 @@ class Task(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What was known of a customer (of a tenant as a whole where ``customer_id`` is empty) at a moment."""
+    """The features of a customer (of a tenant as a whole where ``customer_id`` is empty) at a time."""
 
     user_id: UUID
     customer_id: str
@@ -40,7 +40,7 @@ class Snapshot(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What became of the customer of a snapshot, and when that was known."""
+    """The outcome of a snapshot, and when it was known."""
 
     snapshot: Snapshot
     positive: bool
@@ -48,7 +48,7 @@ class Label(NamedTuple):
 
 
 class LabelOutcome(NamedTuple):
-    """What happened from a snapshot until its due date or until now, whichever is earlier."""
+    """Events between a snapshot and its due date or now, whichever is earlier."""
 
     snapshot: Snapshot
     happened_at: datetime | None
@@ -56,9 +56,9 @@ class LabelOutcome(NamedTuple):
 
 
 def slots(first_event: datetime, now: datetime, every: timedelta, most: int) -> list[datetime]:
-    """Return the moments of snapshots after the first event up to now, at most the last ``most``, oldest first.
+    """Return the times of snapshots from the first event up to now, at most the last ``most``, oldest first.
 
-    They are multiples of ``every`` from a Monday 00:00 UTC on, so that every run finds the same ones.
+    They are multiples of ``every`` from a Monday 00:00 UTC on, so that every run uses the same ones.
     """
     last = _EPOCH + (now - _EPOCH) // every * every
     count = min(most, max(0, -(-(last - first_event) // every)))
@@ -66,13 +66,13 @@ def slots(first_event: datetime, now: datetime, every: timedelta, most: int) -> 
 
 
 def without(snapshots: Sequence[Snapshot], queued: Collection[tuple[UUID, str, datetime]]) -> list[Snapshot]:
-    """Return the snapshots that are not queued yet; a customer is in the queue once for each moment."""
+    """Return the snapshots that are not queued yet; a customer is queued once for each time."""
     fresh = {(one.user_id, one.customer_id, one.at): one for one in snapshots}
     return [one for key, one in fresh.items() if key not in queued]
 
 
 def resolve(task: Task, fates: Sequence[LabelOutcome], now: datetime) -> list[Label]:
-    """Return the labels that have arrived by now; the other snapshots go on waiting."""
+    """Return the labels known by now; the other snapshots stay queued."""
     labels = []
     for fate in fates:
         due = fate.snapshot.due_at
@@ -84,10 +84,10 @@ def resolve(task: Task, fates: Sequence[LabelOutcome], now: datetime) -> list[La
 
 
 def in_order(labels: Sequence[Label]) -> Iterator[tuple[Snapshot | None, Label | None]]:
-    """Yield snapshots at their moments and labels at their due dates: ``(snapshot, None)`` or ``(None, label)``.
+    """Yield snapshots at their times and labels at their due dates: ``(snapshot, None)`` or ``(None, label)``.
 
-    Labels that are due at the moment of a snapshot come before it. What happens at one moment is ordered by a hash:
-    by tenant or by age, a model that learns step by step would follow each tenant in turn.
+    Labels that are due at the time of a snapshot come before it. Items of equal time are ordered by a hash: ordered by
+    tenant, an online model would follow each tenant in turn.
     """
     events: list[tuple[datetime, bool, int, int]] = []
     for number, label in enumerate(labels):

@@ -1,6 +1,6 @@
-"""What a tenant will need next: data its customers ask for and it lacks, more capacity, a larger plan.
+"""Needs of tenants: missing data and integrations, more capacity, a larger plan.
 
-All findings are of a week: they begin on its Monday, and end with it unless the next week finds them again.
+Insights are per week: they begin on its Monday and end with it unless they are found again.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ VERSION: Final = "needs-1"
 
 MAX_PER_TENANT: Final = 5
 _MIN_CONVERSATIONS, _MIN_SHARE = 5, 0.01
-# How a label names what is missing; anything else is taken as it is.
+# Format of a gap label; other text is used unchanged.
 _LABEL: Final = re.compile(r"^(?P<provider>[a-z][a-z0-9_-]*):\s*(?P<subject>[^()]+?)\s*(?:\((?P<reason>[^)]+)\))?$")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_-]*")
-# Growth worth telling: a quarter more than the weeks before, and four of their deviations.
+# Minimum growth: 25 % above the mean of the weeks before, and four of their standard deviations.
 _GROWTH, _DEVIATIONS = 1.25, 4.0
 _MIN_WEEKLY: Final = 100.0
 _MIN_HOURLY: Final = 20.0
@@ -73,7 +73,7 @@ class Link(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """What one label asks for; ``provider`` is empty where the label names none."""
+    """A parsed gap label; ``provider`` is empty where the label names none."""
 
     provider: str
     subject: str
@@ -81,7 +81,7 @@ class Gap(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """How many conversations of the last 30 days met a label, and of the 30 days before."""
+    """Number of conversations with a label in the last 30 days, and in the 30 days before."""
 
     label: str
     conversations: int
@@ -89,9 +89,9 @@ class Asked(NamedTuple):
 
 
 class Tenant(NamedTuple):
-    """What a tenant has: providers that are connected, and data types that its conversations had access to.
+    """A tenant's connected providers, and the data types that its conversations had access to.
 
-    ``has_before`` says that its history covers 60 days, so that a trend means something.
+    ``has_before`` says that its history covers 60 days, so that there is a trend.
     """
 
     user_id: UUID
@@ -102,22 +102,22 @@ class Tenant(NamedTuple):
 
 
 def gaps_query(at: datetime) -> Query:
-    """Return how often each tenant's conversations met each knowledge gap in 30 days, and in the 30 before."""
+    """Return the query of conversations per tenant and knowledge gap in 30 days, and in the 30 before."""
     return Query(_GAPS, {"at": at})
 
 
 def conversations_query(at: datetime) -> Query:
-    """Return how many conversations each tenant had in 30 days, and which data types they had access to."""
+    """Return the query of conversations per tenant in 30 days, and of the data types they had access to."""
     return Query(_CONVERSATIONS, {"at": at})
 
 
 def usage_query(at: datetime) -> Query:
-    """Return the rate limit's usage that each integration stayed below in 95 % of its health events of two weeks."""
+    """Return the query of the 95th percentile of rate-limit usage per integration over two weeks."""
     return Query(_USAGE, {"at": at})
 
 
 def read(label: str, providers: Collection[str]) -> Gap:
-    """Return what a label asks for: ``provider: subject (reason)``, or free text that may name a known provider."""
+    """Return a parsed label: ``provider: subject (reason)``, or free text that may name a known provider."""
     text = " ".join(label.split())
     if found := _LABEL.match(text):
         return Gap(found["provider"], found["subject"].strip(), found["reason"] or "")
@@ -127,10 +127,10 @@ def read(label: str, providers: Collection[str]) -> Gap:
 
 
 def needs(tenant: Tenant, asked: Sequence[Asked], providers: Collection[str], at: datetime) -> list[Insight]:
-    """Return what a tenant lacks, that which most conversations ask for first; ``at`` is the beginning of the week.
+    """Return the needs of a tenant, by number of conversations; ``at`` is the start of the week.
 
-    Labels of a provider that is not connected are one need, whatever data they name. A data type that conversations
-    had access to is not lacking, even where a record of it was not found.
+    Labels of a provider that is not connected form one need. A data type that conversations had access to is not
+    missing, even where a single record was not found.
     """
     groups: dict[tuple[str, str], list[tuple[Gap, Asked]]] = defaultdict(list)
     for one in asked:
@@ -145,9 +145,9 @@ def needs(tenant: Tenant, asked: Sequence[Asked], providers: Collection[str], at
 
 
 def growth(link: Link, history: Floats, coming: Forecast, at: datetime) -> Insight | None:
-    """Return that an integration is used far more than in the weeks before, else ``None``.
+    """Return an insight where an integration is used far more than in the weeks before, else ``None``.
 
-    ``history`` are counts an hour, oldest first, of five weeks and more.
+    ``history`` has hourly counts, oldest first, of at least five weeks.
     """
     if len(history) < 5 * WEEK:
         return None
@@ -178,10 +178,10 @@ def growth(link: Link, history: Floats, coming: Forecast, at: datetime) -> Insig
 
 
 def capacity(link: Link, usage: float, history: Floats, coming: Forecast, at: datetime) -> Insight | None:
-    """Return that the rate limit will likely be reached within seven days, else ``None``.
+    """Return an insight where the rate limit will likely be reached within seven days, else ``None``.
 
-    ``usage`` is the share of the limit that was used in busy hours of the last two weeks. It is taken to grow in
-    proportion to the queries of busy hours.
+    ``usage`` is the share of the limit used in busy hours of the last two weeks. It is assumed to grow in proportion to
+    the queries of busy hours.
     """
     busy = float(np.quantile(history[-2 * WEEK :], 0.95))
     if busy < _MIN_HOURLY:
@@ -233,7 +233,7 @@ def _need(tenant: Tenant, key: tuple[str, str], members: Sequence[tuple[Gap, Ask
         severity="info",
         title=f"{counted(total, 'conversation')} needed {what}",
         summary=f"{share:.1%} of the conversations of 30 days met this gap{trend}.",
-        # How sure it is that more than a hundredth of conversations meet the gap, and not a few by chance.
+        # Confidence that more than 1 % of conversations meet the gap.
         confidence=NormalDist().cdf(count_deviation(total, max(_MIN_SHARE * tenant.conversations, 0.5), 0.0)),
         values=Values(
             float(total),
@@ -254,7 +254,7 @@ def _student(deviations: float) -> float:
 
 
 def _total(tenant: Tenant, members: Sequence[tuple[Gap, Asked]]) -> int:
-    # A conversation that meets two labels of a need is counted twice, but never more than there were.
+    # A conversation with two labels of a need counts twice; the sum is capped at the number of conversations.
     return min(sum(one.conversations for _, one in members), tenant.conversations)
 
 

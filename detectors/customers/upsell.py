@@ -1,4 +1,4 @@
-"""Which customers are likely to buy more, and which tenants could use another integration.
+"""Upsell: customers who are likely to buy more, and tenants that could use another integration.
 
 The label of a customer is an outcome ``upsold`` within 30 days; conversions are a feature, because a first sale is not
 yet more of it.
@@ -27,11 +27,11 @@ UPSELL: Final = Task("upsell", timedelta(days=30), ("upsold",), silence=False)
 
 _MAX_FACTORS: Final = 3
 _MIN_CONTRIBUTION: Final = 0.1
-# Another provider is worth proposing where so many tenants are alike, and half of all such would use it, as far as so
-# few can tell (the lower end of an interval of 90 %).
+# A provider is proposed with at least this many similar tenants, if the lower end of the 90 % interval of the share
+# that uses it is at least one half.
 _MIN_TENANTS, _MIN_SHARE, _MIN_ALIKE = 5, 0.5, 0.34
 _MAX_PROVIDERS: Final = 2
-# Busy hours this near to the rate limit, at a tenant that grows by so much in four weeks, are a case for more.
+# A larger plan is proposed above this share of the rate limit in busy hours and this growth in four weeks.
 _PRESSURE, _GROWTH = 0.8, 1.1
 
 _ACTIONS: Final = {
@@ -81,10 +81,9 @@ GROUP BY user_id, integration_provider
 
 
 class Use(NamedTuple):
-    """How much a tenant uses an integration: queries of four weeks and of the four before, and of its rate limit.
+    """A tenant's use of an integration: queries of four weeks and of the four before, and rate-limit usage.
 
-    ``limit_usage`` is the share that 95 % of two weeks' health events stayed below; ``covered`` says that the history
-    reaches back eight weeks.
+    ``limit_usage`` is the 95th percentile over two weeks; ``covered`` says that the history covers eight weeks.
     """
 
     user_id: UUID
@@ -96,29 +95,29 @@ class Use(NamedTuple):
 
 
 class Typical(NamedTuple):
-    """The median value of a tenant's own upsells, and of how many."""
+    """The median value of a tenant's own upsells, and their number."""
 
     value: float
     sales: int
 
 
 def values_query(at: datetime) -> Query:
-    """Return what an upsell is typically worth to each tenant, from its own sales before a moment."""
+    """Return the query of each tenant's median upsell value, from its own sales before a time."""
     return Query(_VALUES, {"at": at})
 
 
 def connected_query(at: datetime) -> Query:
-    """Return which providers each tenant used in the 30 days before a moment."""
+    """Return the query of the providers each tenant used in the 30 days before a time."""
     return Query(_CONNECTED, {"at": at})
 
 
 def use_query(at: datetime) -> Query:
-    """Return the columns of ``Use`` of each integration that has a rate limit."""
+    """Return the query of ``Use`` for each integration with a rate limit."""
     return Query(_USE, {"at": at})
 
 
 def upsell_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
-    """Return what the model looks at: the common features, growth, what was bought before, and shown intent."""
+    """Return the features of the model: the common ones, growth, earlier purchases, and intent."""
     intent = 0.1 if facts.conversion_probability is None else facts.conversion_probability
     return {
         **common_features(facts, at),
@@ -131,7 +130,7 @@ def upsell_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
 
 
 def factors(facts: CustomerFacts, contributions: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Return what raises this customer's chance, the strongest first: (topic, words)."""
+    """Return the factors that raise this customer's probability, strongest first: (topic, text)."""
     known = [
         (
             ("growth", "visits_30d", "visits_90d", "frequency"),
@@ -165,7 +164,7 @@ def factors(facts: CustomerFacts, contributions: Mapping[str, float]) -> list[tu
 def opportunity(
     standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[str, float], typical: Typical | None
 ) -> Insight:
-    """Return the insight of a customer whose episode is open; without sales of the tenant's own it has no value."""
+    """Return the insight of an open episode; without earlier upsells of the tenant it has no expected value."""
     found, probability = factors(facts, contributions), standing.probability or 0.0
     name = f"Customer {facts.customer_id.rpartition('.')[2][:8]}" if facts.customer_id else "This tenant"
     worth = "No upsell of yours has a value yet, so none is expected here."
@@ -189,7 +188,7 @@ def closed(standing: CustomerScore) -> Insight:
 
 
 def larger_plan(use: Use, at: datetime) -> Insight | None:
-    """Return that a tenant grows into the limit of an integration, else ``None``; ``at`` begins the period."""
+    """Return an insight where a tenant's use approaches a rate limit, else ``None``; ``at`` starts the period."""
     if not use.covered or use.limit_usage < _PRESSURE or use.queries < _GROWTH * max(use.queries_before, 1):
         return None
     growth = use.queries / max(use.queries_before, 1) - 1.0
@@ -199,7 +198,7 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
         severity="info",
         title=f"Use of {use.provider} grows into its rate limit",
         summary="A plan with a higher limit would carry the growth; nothing is known of what it is worth.",
-        confidence=None,  # a case for a plan, and no probability of anything
+        confidence=None,  # no model, so no probability
         model_version=VERSION,
         values=Values(use.limit_usage, _PRESSURE, unit="share of the rate limit"),
         factors=(
@@ -211,9 +210,9 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
 
 
 def unconnected(connected: Mapping[UUID, frozenset[str]], at: datetime) -> list[Insight]:
-    """Return which provider a tenant lacks that most tenants like it use; ``at`` is the beginning of the period.
+    """Return insights about providers that a tenant lacks and most similar tenants use; ``at`` starts the period.
 
-    Tenants are alike as far as the providers they use are the same (Jaccard index).
+    Similarity is the Jaccard index of the providers used.
     """
     found = []
     for user_id, own in connected.items():

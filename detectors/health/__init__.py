@@ -1,1 +1,1 @@
-"""Health anomalies: stale data, failing, interrupted or useless syncs, and quotas that run out."""
+"""Health anomalies: stale data, failing, interrupted or empty syncs, and exhausted quotas."""

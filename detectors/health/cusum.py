@@ -1,4 +1,4 @@
-"""Notices when jobs go bad more often than they usually do."""
+"""CUSUM chart: detects when jobs fail more often than usual."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-# Learn so much from a job while the chart says that something is wrong.
+# Learning rate while the chart is near its threshold.
 _WHILE_ALARMING: Final = 0.02
 _FORGET_AFTER: Final = 500.0
-# After a good job the chart stands at most so far above its threshold: one more good job says that it is over.
+# After a good job the chart is capped at this much above its threshold: one more good job ends the alarm.
 _MARGIN: Final = 0.3
-# How much one job moves ``recent_share``.
+# Weight of one job in ``recent_share``.
 _RECENT: Final = 0.3
-# What is believed before anything is seen: pseudo-counts (bad, good) after a good job, and how many after a bad one.
+# Prior pseudo-counts: (bad, good) after a good job, and the number after a bad one.
 _PRIOR_AFTER_GOOD: Final = (0.5, 19.5)
 _PRIOR_AFTER_BAD: Final = 8.0
 _RAREST: Final = 0.01
@@ -21,10 +21,10 @@ _RAREST: Final = 0.01
 
 @dataclass(slots=True)
 class Cusum:
-    """Notices when jobs go bad more than they usually do here: a CUSUM of log10 likelihood ratios.
+    """Detects when more jobs are bad than usual here: a CUSUM of log10 likelihood ratios.
 
-    How likely a bad job is depends on whether the one before was bad too: quiet nights, when job after job finds
-    nothing, are a habit that it learns and not a surprise.
+    The probability of a bad job depends on whether the previous one was bad: recurring runs of bad jobs, such as quiet
+    nights without records, are learned as normal.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Cusum:
     threshold
         ``surprise`` at which the chart alarms.
     bad_again
-        How likely a bad job follows a bad one in ordinary times, as long as this integration has not shown it.
+        Prior probability that a bad job follows a bad one in normal times.
     """
 
     alternative: float
@@ -49,17 +49,17 @@ class Cusum:
 
     @property
     def alarming(self) -> bool:
-        """Whether more jobs are bad than can be chance."""
+        """Whether significantly more jobs are bad than usual."""
         return self.surprise >= self.threshold
 
     @property
     def usual_share(self) -> float:
-        """The share of jobs that are bad in ordinary times."""
+        """The share of bad jobs in normal times."""
         bad = self.bad_after_good + self.bad_after_bad
         return bad / max(bad + self.good_after_good + self.good_after_bad, 1.0)
 
     def learn(self, bad: bool) -> None:
-        """Take the next job."""
+        """Add the next job."""
         chance = self._chance()
         if bad:
             self.surprise += math.log10(self.alternative / chance)
@@ -97,5 +97,5 @@ class Cusum:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Cusum:
-        """Return the chart that gave this state."""
+        """Return a chart restored from this state."""
         return cls(**state)

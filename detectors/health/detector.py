@@ -1,7 +1,7 @@
-"""What health events really say: "green but useless" syncs, failing and interrupted ones, and a quota running out.
+"""Detects silent sync failures, failing and interrupted syncs, and exhausted quotas from health events.
 
-A status is only a word; what counts is what moved. A sync that runs has not succeeded, and one that reports success
-while ``last_sync_at`` stands still or no record arrives is worse than one that fails, because nobody looks.
+It does not rely on the reported status. A running sync has not succeeded, and one that reports success while
+``last_sync_at`` does not advance or no records arrive is worse than a failing one, because nobody notices.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ EMPTY_THRESHOLD: Final = 3.5
 # Share of bad jobs while something is wrong.
 _FAILING_SHARE, _EMPTY_SHARE = 0.6, 0.9
 _FAILING_AGAIN, _EMPTY_AGAIN = 0.1, 0.25
-# A job that brings less than a twentieth of the usual, and far less than quiet hours do, is as good as empty.
+# A job counts as empty with less than a twentieth of the usual records, and far fewer than in quiet hours.
 _THIN, _THIN_DEVIATIONS = 0.05, 3.5
 _WARM_JOBS: Final = 8
 _JOB_MEMORY: Final = 200
-# Rejected records make a job bad where they are so many, and so many times the usual.
+# A job is bad above this share of rejected records, if it is also this multiple of the usual share.
 _REJECTED_SHARE, _REJECTED_TIMES, _MIN_REJECTED = 0.1, 5.0, 5
 _RATE_FALLEN, _RATE_DEVIATIONS = 0.15, 4.0
 _MAX_SEEN: Final = 8
 
 
 class HealthFacts(NamedTuple):
-    """One health event of one tenant and provider; ``None`` (or ``""`` for text) is what it did not say."""
+    """One health event of one tenant and provider; ``None`` (or ``""`` for text) means not given."""
 
     at: datetime
     sync_status: str
@@ -54,10 +54,10 @@ class HealthFacts(NamedTuple):
 
 
 class HealthDetector:
-    """Watches the health events of one tenant and provider; feed it in event-time order.
+    """Monitors the health events of one tenant and provider, in event-time order.
 
-    An event older than the newest one, or the same again, changes nothing (an older one may still end a running job).
-    Every channel is silent until it knows what is usual here: some eight syncs, and a day of quota reports.
+    An older or repeated event changes nothing (an older one may still end a running job). Every channel needs a
+    warm-up: about eight syncs, and a day of quota reports.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class HealthDetector:
         self._useful = Usefulness()
 
     def observe(self, event: HealthFacts) -> tuple[Signal, ...]:
-        """Take the next health event; return what stands out now."""
+        """Add the next health event; return the present signals."""
         at = event.at.timestamp()
         condition = condition_of(event.sync_status)
         job = event.sync_job_id or ""
@@ -100,10 +100,10 @@ class HealthDetector:
         return self._standing(event.at)
 
     def tick(self, at: datetime, queries: int, errors: int, error_kinds: Mapping[str, int]) -> tuple[Signal, ...]:
-        """Let time pass; return everything that stands out at ``at``, news or not.
+        """Advance time; return all signals at ``at``, new or not.
 
-        ``queries``, ``errors`` and ``error_kinds`` are those since the last tick: answers that nothing was found
-        support the suspicion that the data is not what it claims to be.
+        ``queries``, ``errors`` and ``error_kinds`` are those since the last tick: not-found errors support the
+        suspicion of stale data.
         """
         now = at.timestamp()
         self._running.give_up(now)
@@ -128,7 +128,7 @@ class HealthDetector:
             self._judge_records(event.records_synced)
 
     def _note_sync(self, event: HealthFacts, condition: Condition) -> None:
-        """Take when data was last brought up to date; where that is never told, a success is taken for it."""
+        """Update the time of the last sync; where it is never reported, a success counts as one."""
         at = event.at.timestamp()
         if event.last_sync_at is not None:
             self._tells_last_sync = True
@@ -149,7 +149,7 @@ class HealthDetector:
             level.learn(value, _JOB_MEMORY)
 
     def _claims_new_data(self, event: HealthFacts) -> bool:
-        """Whether the event says that data was brought up to date; where not, ``stale_sync`` is the channel for it."""
+        """Whether the event reports fresh data; otherwise ``stale_sync`` covers it."""
         last = self._cadence.last
         return event.last_sync_at is None or last is None or event.last_sync_at.timestamp() > last
 
@@ -164,7 +164,7 @@ class HealthDetector:
         return many
 
     def _rate_fell(self, event: HealthFacts) -> bool:
-        """Whether the success rate fell, where nothing is told of the job itself."""
+        """Whether the success rate fell, for events without job details."""
         rate, usual = event.sync_success_rate, self._success_rate
         if rate is None or event.sync_job_id or event.records_synced is not None:
             return False
@@ -185,7 +185,7 @@ class HealthDetector:
         return tuple(signal for signal in found if signal is not None)
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain JSON values."""
+        """Return the state as plain JSON values."""
         return {
             "newest": None if self._newest == float("-inf") else self._newest,
             "seen": list(self._seen),
@@ -207,7 +207,7 @@ class HealthDetector:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> HealthDetector:
-        """Return a detector that goes on where the one that gave this state stopped."""
+        """Return a detector restored from this state."""
         one = cls()
         one._newest = float("-inf") if state["newest"] is None else state["newest"]
         one._seen = list(state["seen"])

@@ -1,4 +1,4 @@
-"""Whether queries find what they look for: the witness that a sync's data is not what it claims to be."""
+"""The rate of queries that find nothing, as supporting evidence for stale data."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from detectors.tail_probability import count_deviation, surprise
 
-# The present forgets half in 20 minutes, what is usual in two days.
+# Half-lives: of the recent counts 20 minutes, of the usual ones two days.
 _RECENT_HALF_LIFE, _USUAL_HALF_LIFE = 20.0 * 60.0, 2.0 * 86_400.0
 _WHILE_SUSPECTED: Final = 0.02
-# Pseudo-counts: before anything is known one query in a hundred finds nothing.
+# Prior pseudo-counts: one query in a hundred finds nothing.
 _PRIOR_MISSED, _PRIOR_QUERIES = 2.0, 200.0
-# Blips and other causes make queries miss too: they support a suspicion and cannot replace it.
+# Misses also have other causes: they support a suspicion but cannot raise an alarm alone.
 _MAX_SUPPORT: Final = 2.0
 
 
 @dataclass(slots=True)
 class Usefulness:
-    """Counts of queries, and of those that found nothing: recent ones and usual ones; ``at`` in seconds since 1970."""
+    """Decayed counts of queries and of those that found nothing: recent and usual; ``at`` in seconds since 1970."""
 
     at: float | None = None
     recent_queries: float = 0.0
@@ -28,7 +28,7 @@ class Usefulness:
 
     @property
     def support(self) -> float:
-        """-log10 of the chance of so many misses, at most 2; 0 where there are no more than usual."""
+        """-log10 of the probability of so many misses, at most 2; 0 where there are no more than usual."""
         usual = (self.usual_missed + _PRIOR_MISSED) / (self.usual_queries + _PRIOR_QUERIES)
         expected = self.recent_queries * usual
         if self.recent_missed <= expected:
@@ -36,7 +36,7 @@ class Usefulness:
         return min(surprise(count_deviation(self.recent_missed, expected, 0.0)), _MAX_SUPPORT)
 
     def learn(self, at: float, queries: int, missed: int, *, suspected: bool) -> None:
-        """Take what happened until ``at``; it hardly counts as usual while the data is ``suspected``."""
+        """Add counts up to ``at``; the usual rate learns little while the data is ``suspected``."""
         elapsed = 0.0 if self.at is None else max(at - self.at, 0.0)
         self.at = at
         weight = _WHILE_SUSPECTED if suspected else 1.0
@@ -52,5 +52,5 @@ class Usefulness:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Usefulness:
-        """Return what gave this state."""
+        """Return an object restored from this state."""
         return cls(**state)

@@ -1,6 +1,6 @@
-"""When the quota of an API will be used up, told before it is.
+"""Predicts when the quota of an API will be exhausted.
 
-Moments are seconds since 1970; usage is 0 to 1 and falls back whenever the provider's window begins anew.
+Times are seconds since 1970; usage is 0 to 1 and resets with each window of the provider.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 
 HORIZON_MINUTES: Final = 60.0
 NEARLY_FULL: Final = 0.98
-"""From here on nothing of the quota is left."""
-# Below this a steep rise is a small number, not a danger.
+"""Usage at which the quota counts as exhausted."""
+# Below this usage a steep rise is ignored.
 _NOTABLE: Final = 0.6
-# The quota counts as ordinarily used up where that is nearly so on ordinary days.
+# Above this usage on normal days, exhaustion counts as normal.
 _ORDINARILY_FULL: Final = 0.9
 _FALLEN: Final = 0.05
 _POINTS: Final = 4
-# Higher and steeper than ordinary days, or so much steeper that the height does not matter.
+# Usage and slope above those of normal days, or a slope so high that usage does not matter.
 _STEEPER, _MUCH_STEEPER = 1.2, 2.0
 _BAR_FACTOR, _BAR_MARGIN = 1.1, 0.05
-# A peak that does not come back fades: 3 % a day.
+# Decay of a learned peak: 3 % a day.
 _FADING_PER_DAY: Final = 0.97
 _WARM_AFTER: Final = _DAY
-# How much one report above all before raises what is ordinary: at first, later, and while an alarm doubts it.
+# Learning rate of a new peak: at first, later, and during an alarm.
 _WEIGHT_COLD, _WEIGHT, _WEIGHT_ALARMING = 1.0, 0.2, 0.02
 _COLD_BAR: Final = 0.8
 _SILENT_AFTER: Final = 3 * _HOUR
 
 
 class Forecast(NamedTuple):
-    """``minutes_left`` until the quota is used up (0 when it is), at ``usage``; ordinary days stay below ``bar``."""
+    """``minutes_left`` until the quota is exhausted (0 when it is), at ``usage``; normal days stay below ``bar``."""
 
     usage: float
     bar: float
@@ -41,7 +41,7 @@ class Forecast(NamedTuple):
 
 @dataclass(slots=True)
 class QuotaWatch:
-    """Follows how fast the quota is used in the present window, and remembers how high and fast ordinary days go."""
+    """Tracks the slope of usage in the present window, and the peaks and slopes of normal days."""
 
     first_at: float | None = None
     ramp: list[list[float]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class QuotaWatch:
     forecast: Forecast | None = None
 
     def observe(self, at: float, usage: float) -> None:
-        """Take a report of the usage."""
+        """Add a usage report."""
         if self.first_at is None:
             self.first_at = at
         since = at - self.ramp[-1][0] if self.ramp else 0.0
@@ -67,7 +67,7 @@ class QuotaWatch:
         self.steepest += weight * max(slope - self.steepest, 0.0)
 
     def standing(self, now: float) -> Forecast | None:
-        """Return what the last report foretells, ``None`` where there is nothing to fear or reports have ceased."""
+        """Return the prediction from the last report, ``None`` where there is no danger or reports have stopped."""
         if self.forecast is None or now - self.ramp[-1][0] > _SILENT_AFTER:
             return None
         elapsed = (now - self.ramp[-1][0]) / _MINUTE
@@ -97,6 +97,6 @@ class QuotaWatch:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> QuotaWatch:
-        """Return the watch that gave this state."""
+        """Return an object restored from this state."""
         forecast = state["forecast"]
         return cls(**{**state, "forecast": None if forecast is None else Forecast(*forecast)})

@@ -1,7 +1,4 @@
-"""Whether data keeps coming at its usual pace, and whether what was started is ever finished.
-
-Moments are seconds since 1970.
-"""
+"""Cadence of syncs and unfinished sync jobs. Times are seconds since 1970."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ _DAY: Final = 86_400.0
 
 _MEMORY: Final = 200
 _WARM_INTERVALS: Final = 8
-# No sync is so punctual that a tenth of its interval would matter.
+# Minimum relative deviation of intervals.
 _MIN_SPREAD: Final = 0.25
-# Longer than so many usual intervals is an exception, and three alike within four weeks are a habit.
+# Intervals longer than this multiple are exceptions; three similar ones within four weeks are learned as normal.
 _EXCEPTIONAL: Final = 2.5
 _EXCEPTIONS, _HABIT, _HABIT_MARGIN, _REMEMBERED = 8, 3, 1.25, 28 * _DAY
 STALE_THRESHOLD: Final = 4.0
@@ -30,16 +27,16 @@ _WARM_DURATIONS: Final = 3
 _MIN_DURATION_SPREAD: Final = 0.4
 _DURATION_DEVIATIONS: Final = 4.0
 _SHORTEST_LIMIT: Final = 900.0
-# Where no such job ever ended: so many usual intervals and at least an hour, or this where those are not known either.
+# Overdue without known durations: this many usual intervals and at least an hour, or this where intervals are unknown.
 _INTERVALS_WHEN_NEW, _MIN_WHEN_NEW, _LIMIT_WHEN_NEW = 4.0, 3_600.0, 6 * 3_600.0
 _GIVEN_UP_AFTER: Final = _DAY
 
 
 @dataclass(slots=True)
 class Cadence:
-    """How often the data of an integration is brought up to date, and how unusual its present age is.
+    """Sync interval of an integration, and the anomaly score of the present data age.
 
-    Intervals are taken as lognormal. Long ones that come again and again (nights, weekends) are learned as a habit.
+    Intervals are modelled as lognormal. Recurring long ones (nights, weekends) are learned as normal.
     """
 
     last: float | None = None
@@ -48,12 +45,12 @@ class Cadence:
 
     @property
     def warm(self) -> bool:
-        """Whether enough intervals are known to say what is usual."""
+        """Whether enough intervals are known."""
         return self.intervals.count >= _WARM_INTERVALS
 
     @property
     def usual(self) -> float:
-        """The usual seconds from one sync to the next."""
+        """The usual interval between syncs in seconds."""
         return math.exp(self.intervals.mean)
 
     @property
@@ -63,7 +60,7 @@ class Cadence:
         return max(by_spread, self._habit())
 
     def advance(self, synced_at: float) -> None:
-        """Take what an event says is the last sync; nothing changes where that stands still."""
+        """Update the time of the last sync; an unchanged time is ignored."""
         if self.last is None or synced_at <= self.last:
             self.last = synced_at if self.last is None else self.last
             return
@@ -79,7 +76,7 @@ class Cadence:
         return 0.0 if self.last is None else max(now - self.last, 0.0)
 
     def score(self, now: float) -> float | None:
-        """Return -log10 of the chance that data gets as old as it is; ``None`` until what is usual is known."""
+        """Return -log10 of the probability of the present data age; ``None`` until intervals are known."""
         age = self.age(now)
         if not self.warm:
             return None
@@ -102,29 +99,29 @@ class Cadence:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Cadence:
-        """Return the cadence that gave this state."""
+        """Return a cadence restored from this state."""
         return cls(**{**state, "intervals": EwmaMoments(**state["intervals"])})
 
 
 @dataclass(slots=True)
 class RunningJobs:
-    """Sync jobs that said that they run and have not said that they ended.
+    """Sync jobs that reported a start and no end yet.
 
-    A job is overdue when it runs far longer than such jobs do here. It stays so until it ends, until a later job that
-    also announced itself ends, or for a day.
+    A job is overdue when it runs far longer than usual. It stays so until it ends, until a later job that reported its
+    start ends, or for a day.
     """
 
     started: dict[str, float] = field(default_factory=dict)
     durations: EwmaMoments = field(default_factory=EwmaMoments)
 
     def begin(self, job: str, at: float) -> None:
-        """Take that a job runs."""
+        """Record that a job runs."""
         self.started.setdefault(job, at)
         while len(self.started) > _MAX_RUNNING:
             del self.started[min(self.started, key=lambda name: self.started[name])]
 
     def end(self, job: str, at: float) -> None:
-        """Take that a job ended, well or badly; one that was never announced changes nothing."""
+        """Record that a job ended; a job without a reported start is ignored."""
         begun = self.started.pop(job, None)
         if begun is None:
             return
@@ -132,7 +129,7 @@ class RunningJobs:
         self.started = {name: start for name, start in self.started.items() if start > begun}
 
     def limit(self, cadence: Cadence) -> float:
-        """Return after how many seconds a running job is overdue."""
+        """Return the seconds after which a running job is overdue."""
         if self.durations.count >= _WARM_DURATIONS:
             spread = max(self.durations.deviation, _MIN_DURATION_SPREAD)
             return max(math.exp(self.durations.mean + _DURATION_DEVIATIONS * spread), _SHORTEST_LIMIT)
@@ -143,11 +140,11 @@ class RunningJobs:
         self.started = {name: start for name, start in self.started.items() if now - start < _GIVEN_UP_AFTER}
 
     def longest(self, now: float) -> float:
-        """Return for how many seconds the longest-running job has been running, 0 where none is."""
+        """Return the run time of the longest-running job in seconds, 0 where none runs."""
         return max((now - start for start in self.started.values()), default=0.0)
 
     def usual(self) -> float:
-        """Return how many seconds such jobs take, 0 where none is known."""
+        """Return the usual duration of jobs in seconds, 0 where unknown."""
         return math.exp(self.durations.mean) if self.durations.count else 0.0
 
     def to_state(self) -> dict[str, Any]:
@@ -156,5 +153,5 @@ class RunningJobs:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> RunningJobs:
-        """Return the jobs that gave this state."""
+        """Return an object restored from this state."""
         return cls(dict(state["started"]), EwmaMoments(**state["durations"]))

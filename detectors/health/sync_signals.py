@@ -1,4 +1,4 @@
-"""The signals of the sync and quota channels: what each channel says, in numbers and their units."""
+"""Signals of the sync and quota channels, with their values and units."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from detectors.incidents.signals import Signal
 from models.sync_status import Condition
 
 _HOUR: Final = 3_600.0
-# What claims to be well, or does not say: a sync that says that it fails or is paused is not "green but useless".
+# Conditions of a silent failure: reported as healthy or unknown, not as failing or paused.
 _GREEN: Final = {Condition.HEALTHY, Condition.DEGRADED, Condition.UNKNOWN}
-# Queries that find nothing count only where the sync itself looks odd.
+# Not-found queries count only where the sync itself is suspicious.
 _ODD_AGE, _ODD_RUN = 1.75, 2
 _QUOTA_THRESHOLD: Final = 3.0
 _HIGHEST_QUOTA_SCORE: Final = 6.0
 
 
 def stale_signal(at: datetime, condition: Condition, cadence: Cadence, missing: float) -> Signal | None:
-    """Return that data is far older than usual while the status says nothing of it; ``missing`` supports it."""
+    """Return the signal of data far older than usual with a healthy status; ``missing`` is supporting evidence."""
     now = at.timestamp()
     score = cadence.score(now)
     if score is None or condition not in _GREEN:
@@ -38,9 +38,9 @@ def stale_signal(at: datetime, condition: Condition, cadence: Cadence, missing: 
 
 
 def empty_signal(at: datetime, chart: Cusum, records: EwmaMoments, brought: int, missing: float) -> Signal | None:
-    """Return that jobs succeed one after another and bring (nearly) nothing; ``detail`` is how many jobs.
+    """Return the signal of successive successful jobs with (nearly) no records; ``detail`` is their number.
 
-    ``records`` are moments of ln(1 + records) of ordinary jobs, ``brought`` is what the last job brought.
+    ``records`` is the mean and variance of ln(1 + records) of normal jobs, ``brought`` the records of the last one.
     """
     score = chart.surprise + (missing if chart.run >= _ODD_RUN else 0.0)
     if score < chart.threshold:
@@ -53,7 +53,7 @@ def empty_signal(at: datetime, chart: Cusum, records: EwmaMoments, brought: int,
 
 
 def failing_signal(at: datetime, chart: Cusum, error_kind: str) -> Signal | None:
-    """Return that jobs fail more than usual; ``detail`` is the kind of error of the last one that failed."""
+    """Return the signal of more failed jobs than usual; ``detail`` is the error kind of the last failed one."""
     if not chart.alarming:
         return None
     usual = 100.0 * chart.usual_share
@@ -63,7 +63,7 @@ def failing_signal(at: datetime, chart: Cusum, error_kind: str) -> Signal | None
 
 
 def interrupted_signal(at: datetime, running: RunningJobs, cadence: Cadence) -> Signal | None:
-    """Return that a job began and should have ended long ago."""
+    """Return the signal of an overdue job."""
     hours = running.longest(at.timestamp()) / _HOUR
     limit = running.limit(cadence) / _HOUR
     if hours <= limit:
@@ -73,7 +73,10 @@ def interrupted_signal(at: datetime, running: RunningJobs, cadence: Cadence) -> 
 
 
 def quota_signal(at: datetime, quota: QuotaWatch) -> Signal | None:
-    """Return that the quota is used up, or will be; ``detail`` is the minutes left, ``0`` when it is."""
+    """Return the signal of an exhausted or soon exhausted quota.
+
+    ``detail`` is the minutes left, ``0`` when exhausted.
+    """
     forecast = quota.standing(at.timestamp())
     if forecast is None:
         return None

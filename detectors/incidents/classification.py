@@ -1,4 +1,4 @@
-"""Which kind of incident it is, from the channels that spoke and from how queries fail."""
+"""Classifies an incident by its channels and by the kinds of errors."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 
 from detectors.incidents.evidence import Evidence, ratio
 
-# Below this share of failing queries, timeouts are what slow answers look like; above, nobody answers.
+# Below this share of failing queries timeouts mean slowness; above it, an outage.
 _MOSTLY_FAILING: Final = 30.0
 _HALF: Final = 0.5
 _SOME: Final = 0.15
-# A step has reached its height when the longest window holds nothing older; a creep is still rising then. Until that
-# shows, a jump of this size is taken for a step.
+# A step is complete when the longest window holds nothing older; a gradual degradation still rises then. Until then, a
+# jump of this size counts as a step.
 _JUMP: Final = 1.8
 _STILL_RISING: Final = 1.12
 _TIME_TO_RISE: Final = timedelta(minutes=25)
 
-# What the remaining channels mean, the first that spoke decides.
+# Kinds of the remaining channels; the first channel with a signal decides.
 _BY_CHANNEL: Final = {
     "stale_sync": "stale_sync",
     "empty_sync": "empty_sync",

@@ -1,7 +1,7 @@
-"""One outage is one finding: incidents of several tenants at one provider, put together.
+"""Correlates incidents of several tenants at one provider into one insight.
 
-Two tenants with trouble at the same provider can be chance where thousands use it, and hardly is where six do: a group
-needs more tenants at once than chance would bring together. One tenant's incident never becomes the provider's.
+Two affected tenants can be a coincidence among thousands, but hardly among six: a group needs significantly more
+tenants than expected by chance. One tenant's incident alone is never attributed to the provider.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from detectors.incidents.provider_group import TOGETHER, ProviderGroup, in_famil
 from detectors.incidents.signals import Signal
 from models.insights import ALL_TENANTS_ID, Insight
 
-# In ordinary times so many tenants have an incident of one provider at a time; a group of tenants that this would
-# bring together more rarely than by the chance below is no coincidence.
+# Base rate of tenants with an incident at one provider at a time, and the significance level of a group.
 _ORDINARY_SHARE: Final = 0.005
 _CHANCE: Final = 1e-3
 _FEWEST: Final = 2
 
 
 class ProviderPulse(NamedTuple):
-    """A provider across its tenants: how many are active, and the signals of all their queries taken together."""
+    """A provider over all tenants: number of active tenants, and the signals of their combined queries."""
 
     active_tenants: int = 0
     signals: tuple[Signal, ...] = ()
@@ -31,22 +30,22 @@ class ProviderPulse(NamedTuple):
 def group(
     open_insights: Sequence[Insight], provider_signals: Mapping[str, ProviderPulse], now: datetime
 ) -> list[Insight]:
-    """Return one insight for each provider and cause that strikes more tenants at once than chance would.
+    """Return one insight for each provider and cause that affects significantly many tenants at once.
 
     Parameters
     ----------
     open_insights
-        Open incidents of tenants; other insights are not looked at.
+        Open incidents of tenants; other insights are ignored.
     provider_signals
-        By provider. Two tenants are enough where none is given, or where the provider as a whole stands out too.
+        By provider. Two tenants are enough where none is given, or where the provider as a whole has signals too.
     now
-        The end of the minute that was closed last.
+        The end of the last closed minute.
     """
     return [found.insight(now) for found in _found(_groupable(open_insights), provider_signals)]
 
 
 class ProviderGroups:
-    """Groups that keep their id, their start and their members while they develop."""
+    """Groups of incidents, with stable id, start and members."""
 
     def __init__(self) -> None:
         self._groups: list[ProviderGroup] = []
@@ -54,7 +53,7 @@ class ProviderGroups:
     def update(
         self, open_insights: Sequence[Insight], provider_signals: Mapping[str, ProviderPulse], now: datetime
     ) -> list[Insight]:
-        """Take the incidents that are open now; return the groups that are new, changed or over."""
+        """Update with the open incidents; return the groups that are new, changed or closed."""
         rest = _groupable(open_insights)
         told, going_on = [], []
         for known in self._groups:
@@ -75,19 +74,19 @@ class ProviderGroups:
         return [known.insight(now) for known in self._groups]
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain JSON values."""
+        """Return the state as plain JSON values."""
         return {"groups": [known.to_state() for known in self._groups]}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ProviderGroups:
-        """Return groups that go on where those that gave this state stopped."""
+        """Return groups restored from this state."""
         one = cls()
         one._groups = [ProviderGroup.from_state(known) for known in state["groups"]]
         return one
 
 
 def tenants_needed(active: int) -> int:
-    """Return how many of ``active`` tenants must be struck at once so that it is no coincidence (2 or more)."""
+    """Return the number of affected tenants among ``active`` that is significant (2 or more)."""
     tail, chance, needed = 1.0, (1.0 - _ORDINARY_SHARE) ** active, 0
     while tail > _CHANCE and needed < active:
         tail -= chance
@@ -120,7 +119,7 @@ def _found(incidents: Sequence[Insight], pulses: Mapping[str, ProviderPulse]) ->
 
 
 def _begun_together(incidents: Sequence[Insight]) -> list[list[Insight]]:
-    """Return them in runs, each begun within half an hour of its first."""
+    """Return the incidents in runs, each within half an hour of its first one."""
     runs: list[list[Insight]] = []
     for one in sorted(incidents, key=lambda one: (one.started_at, one.id)):
         if runs and one.started_at - runs[-1][0].started_at <= TOGETHER:

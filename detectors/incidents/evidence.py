@@ -1,4 +1,4 @@
-"""What an incident showed so far: the material that its name, severity and explanation follow from."""
+"""Evidence of an incident, from which its kind, severity and explanation are derived."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final, NamedTuple
 
 from detectors.incidents.signals import Signal
 
-# A range narrower than this share of what is expected would make every deviation look enormous.
+# Minimum width of a range, as a share of the expected value.
 _NARROWEST: Final = 0.05
 
 
 class Evidence(NamedTuple):
-    """What one incident showed.
+    """Evidence of one incident.
 
-    ``worst`` has the strongest signal of each channel that spoke, ``first`` the first one. ``error_kinds`` are failed
-    queries beyond what is usual; ``settled`` is the ratio of latency to what was expected a quarter of an hour after
-    latency first stood out, ``None`` before.
+    ``worst`` has the strongest signal of each channel, ``first`` the first one. ``error_kinds`` are failed queries
+    beyond what is usual; ``settled`` is the ratio of latency to what was expected a quarter of an hour after latency
+    first stood out, ``None`` before.
     """
 
     started_at: datetime
@@ -29,22 +29,22 @@ class Evidence(NamedTuple):
 
     @property
     def dominant_error(self) -> str:
-        """The kind of error that most of the additional failures have, ``""`` where none was named."""
+        """The most frequent error kind among the additional failures, ``""`` where none is known."""
         return max(self.error_kinds, key=lambda kind: self.error_kinds[kind], default="")
 
     def error_share(self, *kinds: str) -> float:
-        """Return the share of the additional failures that are of these kinds."""
+        """Return the share of these kinds among the additional failures."""
         total = sum(self.error_kinds.values())
         return sum(self.error_kinds.get(kind, 0.0) for kind in kinds) / total if total > 0 else 0.0
 
 
 def distance(signal: Signal) -> float:
-    """Return how far what was observed is from what was expected, where 1 is the edge of the range around it."""
+    """Return the distance of observed from expected, in units of the range."""
     above = signal.observed >= signal.expected
     room = signal.upper - signal.expected if above else signal.expected - signal.lower
     return abs(signal.observed - signal.expected) / max(room, _NARROWEST * abs(signal.expected), 1e-9)
 
 
 def ratio(signal: Signal) -> float:
-    """Return what was observed as a multiple of what was expected."""
+    """Return observed divided by expected."""
     return signal.observed / max(signal.expected, 1e-9)

@@ -1,4 +1,4 @@
-"""An incident in words: title, summary, what else moved, and what to do."""
+"""Builds the text of an incident: title, summary, contributing factors, actions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.counting import counted
 from models.insights import Insight
 
 MODEL_VERSION: Final = "incidents-1"
-# A kind of error that makes up less of the additional failures is noise.
+# Error kinds with a smaller share of the additional failures are left out.
 _NOTABLE_SHARE: Final = 0.05
 
 
@@ -29,7 +29,7 @@ def explained(
     provider: str,
     ended_at: datetime | None,
 ) -> Insight:
-    """Return the insight that an incident's evidence makes."""
+    """Return the insight for an incident's evidence."""
     kind = name(evidence)
     shown = provider_name(provider)
     error_kind = evidence.dominant_error if "errors" in evidence.worst else ""
@@ -73,7 +73,7 @@ def _title(kind: str, error_kind: str, headline: Signal, shown: str) -> str:
 
 
 def _factors(evidence: Evidence, headline: str, shown: str) -> tuple[str, ...]:
-    """Return what else moved, how queries fail, and on how much the headline rests."""
+    """Return the contributing factors: other channels, error kinds, and the sample size."""
     factors = []
     headline_signal = evidence.worst[headline]
     if headline in {"errors", "latency", "volume"} and headline_signal.detail:

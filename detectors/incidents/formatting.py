@@ -1,4 +1,4 @@
-"""Numbers, spans of time and names of providers as people read them."""
+"""Formats numbers, durations and provider names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPELLED: Final = {"hubspot": "HubSpot", "bigcommerce": "BigCommerce", "woocomme
 
 
 def provider_name(provider: str) -> str:
-    """Return how a provider is written in a sentence."""
+    """Return the display name of a provider."""
     return _SPELLED.get(provider) or provider.replace("_", " ").replace("-", " ").title()
 
 
@@ -24,7 +24,7 @@ def number(value: float) -> str:
 
 
 def span(hours: float) -> str:
-    """Return a span of time."""
+    """Return a formatted duration."""
     if hours >= 48:
         return counted(hours / 24, "day", shown=number(hours / 24))
     if hours >= 1.5:
@@ -33,12 +33,12 @@ def span(hours: float) -> str:
 
 
 def spread(lower: float, upper: float) -> str:
-    """Return a range."""
+    """Return a formatted range."""
     return f"{number(max(lower, 0.0))} to {number(upper)}"
 
 
 def when(started_at: datetime, ended_at: datetime | None) -> str:
-    """Return since when, or from when to when; the day is named where it is not the same."""
+    """Return a formatted period; the end has its day where it differs."""
     if ended_at is None:
         return f"since {started_at:%Y-%m-%d %H:%M} UTC"
     end = f"{ended_at:%H:%M}" if ended_at.date() == started_at.date() else f"{ended_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""Every kind of incident, one entry each: what tells it, how bad it is, what it is called, and what to do about it.
+"""The table of incident kinds: channels, severity, title and actions of each.
 
 A new kind is an entry here, and a line of ``classification`` that decides when an incident is of that kind.
 """
@@ -11,16 +11,16 @@ from typing import Final, Literal
 
 from detectors.incidents.evidence import Evidence, ratio
 
-# Critical: half of the queries fail; answers take four times as long; hardly any traffic is left; data is as old as
-# 24 syncs, or a day. In ordinary words: the AI answers customers without this integration, or wrongly.
+# Thresholds of critical: half of the queries fail; responses take four times as long; hardly any traffic is left; data
+# is 24 sync intervals or a day old. The AI then answers customers without this integration, or wrongly.
 _CRITICAL_LATENCY: Final = 4.0
 _CRITICAL_VOLUME: Final = 0.1
 _CRITICAL_SYNCS, _CRITICAL_HOURS = 24.0, 24.0
-# Information: answers less than one and a half times as slow.
+# Information: response times below 1.5 times the usual.
 _MILD_LATENCY: Final = 1.5
 
 Family = Literal["failing", "slow", "silent", "busy", "stale", "limited"]
-"""What can have one cause at the provider: incidents of one family at several tenants are put together."""
+"""Groups of kinds with a common cause at the provider: incidents of one family at several tenants are correlated."""
 
 
 def _never(_: Evidence) -> bool:
@@ -38,16 +38,16 @@ class IncidentKind:
     Parameters
     ----------
     channels
-        The channels that an incident of this kind is told by; the first that spoke is its headline.
+        The channels of this kind; the first one with a signal is the headline.
     title
         With ``{name}`` (the provider), ``{observed}``, ``{expected}``, ``{observed_queries}`` (a number of queries) and
         ``{observed_span}`` (hours in words).
     shared_title
-        What it is called, after the provider's name, when several tenants have it at once.
+        Title after the provider's name when several tenants are affected.
     actions
-        What to do next, with ``{provider}``.
+        Recommended actions, with ``{provider}``.
     is_critical, is_mild
-        Whether the evidence makes it critical beyond what errors do, or a mere piece of information.
+        Whether the evidence makes it critical (beyond the error rate), or information only.
     """
 
     id: str
@@ -62,7 +62,7 @@ class IncidentKind:
 
 @dataclass(frozen=True)
 class ErrorCause:
-    """What an ``error_burst`` is called, and what to do about it, where one kind of error dominates."""
+    """Title and actions of an ``error_burst`` with a dominant error kind."""
 
     title: str
     actions: tuple[str, ...]
@@ -277,11 +277,11 @@ KINDS: Final = {kind.id: kind for kind in _ALL}
 
 
 def title_of(kind: str, error_kind: str) -> str:
-    """Return the template of an incident's title; ``error_kind`` is what makes up most of its failures, or empty."""
+    """Return the template of an incident's title; ``error_kind`` is its dominant error kind, or empty."""
     return ERROR_CAUSES.get(error_kind, _ANY_ERROR).title if kind == "error_burst" else KINDS[kind].title
 
 
 def actions_for(kind: str, error_kind: str, provider: str) -> tuple[str, ...]:
-    """Return what to do next about an incident; ``provider`` as it is written in a sentence."""
+    """Return the recommended actions; ``provider`` is the display name."""
     found = ERROR_CAUSES.get(error_kind, _ANY_ERROR).actions if kind == "error_burst" else KINDS[kind].actions
     return tuple(action.format(provider=provider) for action in found)

@@ -1,4 +1,4 @@
-"""Incidents of several tenants that have one cause at their provider, as one finding."""
+"""A group of incidents of several tenants with a common cause at their provider."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from models.insights import ALL_TENANTS_ID, Insight, Severity
 
 MODEL_VERSION: Final = "groups-1"
 TOGETHER: Final = timedelta(minutes=30)
-"""Incidents that begin within so long of each other can have one cause: few queries show it later than many."""
+"""Maximum time between the starts of incidents with a common cause: tenants with few queries show it later."""
 
-# An outage shows as slowness or silence where queries are few or give up early.
+# With few queries or short time-outs an outage appears as slowness or silence.
 _OUTAGE: Final = "provider_outage"
 _OUTAGE_TAKES_IN: Final = {"failing", "slow", "silent"}
 
@@ -30,12 +30,12 @@ _SUREST: Final = 0.99
 
 
 def family(incident: Insight) -> str:
-    """Return what kind of cause an incident can have."""
+    """Return the family of an incident."""
     return KINDS[incident.kind].family
 
 
 def in_families(incidents: Sequence[Insight]) -> list[list[Insight]]:
-    """Return the incidents of one provider by what cause they can have."""
+    """Return the incidents of one provider by family."""
     outage = any(one.kind == _OUTAGE for one in incidents)
     found: dict[str, list[Insight]] = {}
     for one in incidents:
@@ -60,7 +60,7 @@ class ProviderGroup:
 
     @classmethod
     def of(cls, incidents: Sequence[Insight]) -> ProviderGroup:
-        """Return the group that these incidents of one provider make."""
+        """Return a group of these incidents of one provider."""
         families = {family(one) for one in incidents}
         if any(one.kind == _OUTAGE for one in incidents):
             families |= _OUTAGE_TAKES_IN
@@ -70,14 +70,14 @@ class ProviderGroup:
         return one
 
     def takes(self, incident: Insight) -> bool:
-        """Whether an incident belongs to it: its own, or one of the same cause that began no earlier."""
+        """Whether an incident belongs to it: a member, or one of the same family that began no earlier."""
         if str(incident.id) in self.members:
             return True
         began_with_it = incident.started_at >= datetime.fromisoformat(self.started_at) - TOGETHER
         return incident.integration_provider == self.provider and family(incident) in self.families and began_with_it
 
     def develop(self, incidents: Sequence[Insight]) -> bool:
-        """Take its incidents as they are now; return whether it says anything new."""
+        """Update with its incidents; return whether the insight changed."""
         before = (len(self.members), self.kind, self.severity)
         self.members.update({str(one.id): str(one.user_id) for one in incidents})
         kinds = Counter(one.kind for one in incidents)
@@ -94,7 +94,7 @@ class ProviderGroup:
         return before != (len(self.members), self.kind, self.severity)
 
     def insight(self, now: datetime, ended_at: datetime | None = None) -> Insight:
-        """Return it as a finding."""
+        """Return the insight of the group."""
         started_at = datetime.fromisoformat(self.started_at)
         shown, tenants = provider_name(self.provider), len(set(self.members.values()))
         observed, expected, lower, upper = self.figures
@@ -125,12 +125,12 @@ class ProviderGroup:
         )
 
     def to_state(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return the state as plain values."""
         return asdict(self)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ProviderGroup:
-        """Return the group that gave this state."""
+        """Return a group restored from this state."""
         return cls(**{**state, "members": dict(state["members"])})
 
 

@@ -1,4 +1,4 @@
-"""How bad an incident is, and how sure we are that it is one."""
+"""Severity and confidence of an incident."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUREST: Final = 0.99
 
 
 def severity(kind: str, evidence: Evidence) -> Severity:
-    """Return the severity of an incident of a kind, from the worst that each channel showed."""
+    """Return the severity of an incident of a kind, from the worst signal of each channel."""
     worst, rule = evidence.worst, KINDS[kind]
     if ("errors" in worst and worst["errors"].observed >= _CRITICAL_ERRORS) or rule.is_critical(evidence):
         return "critical"
@@ -22,7 +22,7 @@ def severity(kind: str, evidence: Evidence) -> Severity:
 
 
 def confidence(evidence: Evidence) -> float:
-    """Return 0.5 to 0.99: half for a signal at its threshold, more the further beyond and the more channels agree."""
+    """Return the confidence, 0.5 to 0.99: 0.5 at the threshold, more with higher scores and more channels."""
     doubt = 1.0
     for signal in evidence.worst.values():
         doubt *= 0.5 * 10.0 ** (-0.5 * max(signal.score - signal.threshold, 0.0))

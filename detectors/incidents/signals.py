@@ -1,4 +1,4 @@
-"""What every detector says about a moment: one channel of one series is out of the ordinary."""
+"""The output of detectors: an anomalous channel of a series at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Signal(NamedTuple):
-    """One channel that is anomalous at a moment; several make an incident (``detectors.incidents.tracker``).
+    """An anomalous channel at a time; several make an incident (``detectors.incidents.tracker``).
 
     ``channel`` is its name, for example ``errors``, ``volume``, ``latency`` or ``stale_sync``. ``score`` (-log10 of
     the probability of seeing this by chance, or a channel's own scale) is above ``threshold``. ``observed`` lies

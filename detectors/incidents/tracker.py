@@ -1,4 +1,4 @@
-"""From signals to incidents: everything concurrent at one tenant and provider is one finding, named and explained."""
+"""Turns signals into incidents: concurrent signals of one tenant and provider form one insight."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from detectors.performance.error_mix import ErrorMix
 from models.insights import Insight
 
 QUIET_MINUTES: Final = 10
-"""An incident is over when no channel spoke for so long."""
+"""An incident ends after this time without a signal."""
 REOPEN_MINUTES: Final = 30
-"""Where one of its channels speaks again so soon after it last did, it goes on: the same finding, open again."""
-# The detectors' longest window: after that a step in latency shows its full height.
+"""If one of its channels has a signal again within this time, the same incident is reopened."""
+# The detectors' longest window: after it a step in latency has its full height.
 _SETTLING: Final = timedelta(minutes=15)
-# What is already known is told again when it got half as bad again, and not more often than this.
+# An unchanged incident is published again when it is 50 % worse, and not more often than this.
 _WORSE: Final = 1.5
 _PAUSE: Final = timedelta(minutes=5)
 
 
 class IncidentTracker:
-    """Follows one tenant and provider; feed it once per closed minute, in order.
+    """Tracks the incidents of one tenant and provider, minute by minute in order.
 
-    A minute that is not newer than the last one changes nothing, so that repeats give no second finding.
+    A minute that is not newer than the last one is ignored, so that repeats give no second insight.
     """
 
     def __init__(self, tenant: UUID, provider: str) -> None:
@@ -38,7 +38,7 @@ class IncidentTracker:
         self._incident: _Incident | None = None
 
     def update(self, at: datetime, signals: Sequence[Signal], error_kinds: Mapping[str, int]) -> list[Insight]:
-        """Take what stood out in a minute, and how queries failed in it; return what is new or has changed."""
+        """Add the signals and error kinds of a minute; return new or changed insights."""
         if self._newest is not None and at <= self._newest:
             return []
         self._newest = at
@@ -70,7 +70,7 @@ class IncidentTracker:
         )
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain JSON values."""
+        """Return the state as plain JSON values."""
         return {
             "tenant": str(self._tenant),
             "provider": self._provider,
@@ -81,7 +81,7 @@ class IncidentTracker:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> IncidentTracker:
-        """Return a tracker that goes on where the one that gave this state stopped."""
+        """Return a tracker restored from this state."""
         one = cls(UUID(state["tenant"]), state["provider"])
         one._newest = None if state["newest"] is None else datetime.fromisoformat(state["newest"])
         one._failures = ErrorMix.from_state(state["failures"])
@@ -91,7 +91,7 @@ class IncidentTracker:
 
 
 class _Incident:
-    """The present incident, or the last one."""
+    """The current or the last incident."""
 
     def __init__(self, started_at: datetime) -> None:
         self.started_at = started_at
@@ -100,7 +100,7 @@ class _Incident:
         self._first: dict[str, Signal] = {}
         self._worst: dict[str, Signal] = {}
         self._settled: float | None = None
-        # What was told last: when, (kind, severity, status, channels), and how far the worst was from what is usual.
+        # Last published: time, (kind, severity, status, channels), and the distance of the worst signal.
         self._told_at: datetime | None = None
         self._told: list[str] = []
         self._told_distance = 0.0
@@ -120,16 +120,16 @@ class _Incident:
                 self._settled = None if settling else ratio(signal)
 
     def goes_on(self, at: datetime, signals: Sequence[Signal]) -> bool:
-        """Whether these signals, after it seemed over, are still the same incident."""
+        """Whether these signals reopen the incident."""
         known = any(signal.channel in self._worst for signal in signals)
         return known and at - self.last <= timedelta(minutes=REOPEN_MINUTES)
 
     def evidence(self, at: datetime, error_kinds: Mapping[str, float]) -> Evidence:
-        """Return what it showed so far."""
+        """Return its evidence."""
         return Evidence(self.started_at, at, self._first, self._worst, error_kinds, self._settled)
 
     def has_news(self, at: datetime, insight: Insight) -> bool:
-        """Whether the insight says more than what was told last; if so, it counts as told."""
+        """Whether the insight differs from the last published one; if so, it is marked as published."""
         said = [insight.kind, insight.severity, insight.status, *sorted(self._worst)]
         far = max(distance(signal) for signal in self._worst.values())
         worse = far >= _WORSE * self._told_distance and (self._told_at is None or at - self._told_at >= _PAUSE)

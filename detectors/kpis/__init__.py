@@ -1,1 +1,1 @@
-"""Changes of key figures against their own past."""
+"""Significant changes of key figures."""

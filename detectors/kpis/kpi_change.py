@@ -1,7 +1,7 @@
-"""Which key figures changed, each against its own past: the same weekday, and the days before.
+"""Tests key figures for changes against their own history: the same weekday, and the days before.
 
-Many figures of many tenants are looked at every day, so that a rare coincidence somewhere is certain: what counts is
-significant among all of them together (Benjamini-Hochberg), large enough to matter, and rests on enough data.
+Many figures of many tenants are tested every day, so the false discovery rate is controlled over all of them
+(Benjamini-Hochberg); a change must also be large enough and based on enough data.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 HISTORY_DAYS: Final = 56
-"""Days of history that a day is compared with."""
+"""Days of history in the comparison."""
 LOOKS_PER_DAY: Final = 4
-"""How often a day is looked at: its first quarters, and when it is complete. Each look gets a share of the rate."""
+"""Number of tests of a day: after each of its first quarters, and when it is complete. Each gets a share of the
+rate."""
 
 FALSE_DISCOVERY_RATE: Final = 0.02
 DISCOVERY_RATE: Final = FALSE_DISCOVERY_RATE / LOOKS_PER_DAY
-"""The rate of one look."""
+"""The false discovery rate of one test."""
 FEWEST_DAYS: Final = 14
-"""Days of history with enough volume that a figure needs before its changes are tested."""
-# The level is the median of two weeks: a change is news for about one, then it is the new normal.
+"""Minimum number of days of history with enough volume."""
+# The level is the median of two weeks: a lasting change is significant for about one week.
 _LEVEL_DAYS, _AROUND_DAYS, _WEEK = 14, 7, 7
-# A median is less exact than a mean: by this factor in variance.
+# Variance of a median relative to that of a mean.
 _MEDIAN_VARIANCE: Final = 1.57
-# From the median absolute deviation to a standard deviation, and how much data that estimate is worth.
+# Factor from the median absolute deviation to a standard deviation, and the efficiency of that estimate.
 _MAD_TO_DEVIATION, _MAD_EFFICIENCY = 1.4826, 0.37
 _WEEKDAYS_ESTIMATED: Final = 4.0
 _MAX_FREEDOM: Final = 30.0
 _ORDINARY_DEVIATIONS: Final = 2.58
-# No figure is steadier than this share of itself.
+# Minimum relative standard deviation.
 _MIN_DEVIATION: Final = 0.005
-# Smaller changes are not worth a person's time, however certain.
+# Minimum relevant change.
 _RELATIVE_CHANGE, _SHARE_CHANGE, _SHARE_RELATIVE = 0.05, 0.01, 0.10
 
 
 class Judged(NamedTuple):
     """The last day of each series against the days before it; arrays of shape (series,).
 
-    ``observed`` stands against ``expected``; ordinary days lie between ``lower`` and ``upper``; ``deviation`` is one
-    standard deviation, ``p`` the two-sided probability of such a day by chance: 1 where too little is known to say.
+    ``observed`` is compared with ``expected``; normal days lie between ``lower`` and ``upper``; ``deviation`` is one
+    standard deviation, ``p`` the two-sided p-value: 1 where there is too little data.
     """
 
     observed: Floats
@@ -56,25 +57,25 @@ class Judged(NamedTuple):
 
 
 def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float) -> Judged:
-    """Judge the last day of daily series of one figure.
+    """Test the last day of daily series of one figure.
 
     Parameters
     ----------
     values
-        Shape (series, days), oldest first, consecutive days, NaN where there is none; the last column is the day in
-        question.
+        Shape (series, days), oldest first, consecutive days, NaN where there is none; the last column is the tested
+        day.
     counts
-        What each value rests on (the figure's ``n``), same shape.
+        The sample size of each value (the figure's ``n``), same shape.
     share
-        Whether values are shares, 0 to 1: they scatter at least as a share of ``counts`` must.
+        Whether values are shares, 0 to 1: their variance is at least binomial.
     minimum_volume
-        Days with a smaller count are as good as missing.
+        Days with a smaller count are treated as missing.
     """
     usable = np.where(counts >= minimum_volume, values, np.nan)[:, -HISTORY_DAYS - 1 :]
     past, observed = usable[:, :-1], usable[:, -1]
     offsets = _weekday_offsets(past)
     flat = past - _by_day(offsets, past.shape[1])
-    # The day in question is the weekday of seven days ago.
+    # The tested day has the weekday of seven days ago.
     level = _median(flat[:, -_LEVEL_DAYS:])
     expected = level + offsets[:, (past.shape[1]) % _WEEK]
     deviation, freedom = _scatter(flat, counts[:, -HISTORY_DAYS - 1 :])
@@ -94,7 +95,7 @@ def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float)
 
 
 def matters(judged: Judged, *, share: bool) -> Bools:
-    """Return which changes are large enough to be worth telling."""
+    """Return which changes are large enough to report."""
     size = np.abs(judged.observed - judged.expected)
     if share:
         rarer = np.clip(np.minimum(judged.expected, 1.0 - judged.expected), 0.0, 1.0)
@@ -105,14 +106,14 @@ def matters(judged: Judged, *, share: bool) -> Bools:
 def significant_below(rare: Floats, tests: int, rate: float = DISCOVERY_RATE) -> float:
     """Return the probability up to which the tests of one look are significant (Benjamini and Hochberg, 1995).
 
-    Of what it calls significant, at most ``rate`` is expected to be chance.
+    The expected share of false positives is at most ``rate``.
 
     Parameters
     ----------
     rare
-        Every probability of the look that is at most ``rate``; others never are significant.
+        Every p-value of the test that is at most ``rate``; others are never significant.
     tests
-        How many tests were made. Where nothing is significant, the answer is below 0.
+        Number of tests. The result is negative where nothing is significant.
     """
     ordered = np.sort(rare)
     under = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / max(tests, 1))
@@ -120,12 +121,12 @@ def significant_below(rare: Floats, tests: int, rate: float = DISCOVERY_RATE) ->
 
 
 def discoveries(p: Floats, rate: float = DISCOVERY_RATE) -> Bools:
-    """Return which of all the tests of one look are significant; tests with p = 1 were not made."""
+    """Return the significant ones among all tests of one time; p = 1 means not tested."""
     return np.asarray(p <= significant_below(p[p <= rate], int((p < 1.0).sum()), rate))
 
 
 def _weekday_offsets(past: Floats) -> Floats:
-    """Return how much each place in the week differs from the days around it; shape (series, 7).
+    """Return the weekday effect relative to the surrounding days; shape (series, 7).
 
     Place 0 is that of the first column.
     """
@@ -139,7 +140,7 @@ def _weekday_offsets(past: Floats) -> Floats:
         own = beside[:, place::_WEEK]
         known = np.isfinite(own).sum(axis=1)
         offset = np.nan_to_num(_median(own))
-        # Shrunk by how much of it chance explains (James and Stein): most weekdays are like any other.
+        # James-Stein shrinkage: most weekdays do not differ.
         by_chance = _MEDIAN_VARIANCE * noise / np.maximum(known, 1) / np.maximum(offset**2, 1e-300)
         offsets[:, place] = offset * np.maximum(1.0 - by_chance, 0.0)
     return offsets
@@ -150,7 +151,7 @@ def _by_day(offsets: Floats, days: int) -> Floats:
 
 
 def _scatter(flat: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Return the standard deviation of a day around the level before it, and how many degrees of freedom it has."""
+    """Return the standard deviation of a day around the previous level, and its degrees of freedom."""
     days = flat.shape[1]
     if days <= _LEVEL_DAYS:
         before = np.broadcast_to(_median(flat)[:, None], flat.shape)
@@ -161,14 +162,14 @@ def _scatter(flat: Floats, counts: Floats) -> tuple[Floats, Floats]:
     known = np.isfinite(ahead).sum(axis=1)
     spread = _MAD_TO_DEVIATION * _median(np.abs(ahead))
     spread = spread * np.sqrt(known / np.maximum(known - _WEEKDAYS_ESTIMATED, 1.0))
-    # A day with less data than usual scatters more.
+    # A day with less data has a larger variance.
     usual = _median(np.where(np.isfinite(flat), counts[:, :-1], np.nan))
     thin = np.sqrt(np.maximum(usual / np.maximum(counts[:, -1], 1.0), 1.0))
     return spread * thin, np.clip(_MAD_EFFICIENCY * known, 2.0, _MAX_FREEDOM)
 
 
 def _median(values: Floats) -> Floats:
-    """Return the median of the last axis, NaN left out and NaN where nothing is left."""
+    """Return the median over the last axis, ignoring NaN; NaN where all are."""
     ordered = np.sort(values, axis=-1)
     known = np.isfinite(values).sum(axis=-1, keepdims=True)
     low = np.take_along_axis(ordered, np.maximum((known - 1) // 2, 0), axis=-1)

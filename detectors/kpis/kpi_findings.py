@@ -30,10 +30,10 @@ _SUFFIX: Final = {
 
 
 class Look(NamedTuple):
-    """Daily series of every figure as they were at a moment, for all tenants.
+    """Daily series of every figure as of a time, for all tenants.
 
-    ``day`` is the day in question, the last column; of every day only what came until the same time counts. ``at`` is
-    the end of what was looked at. Values and counts have shape (tenants, days), by figure.
+    ``day`` is the tested day, the last column; every day is cut at the same time of day. ``at`` is the end of the data.
+    Values and counts have shape (tenants, days), by figure.
     """
 
     day: datetime
@@ -43,7 +43,7 @@ class Look(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """One series of one look that may be a finding: significant by itself, perhaps not among all of them."""
+    """A candidate: a series that is significant by itself, before the correction for multiple tests."""
 
     look: int
     observed: float
@@ -56,7 +56,7 @@ class _Verdict(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Consecutive days on which a figure is off in one direction; ``last`` is the newest verdict that says so."""
+    """Consecutive days with a change in one direction; ``last`` is the newest significant result."""
 
     began: datetime
     last: _Verdict
@@ -65,10 +65,9 @@ class _Run(NamedTuple):
 
 
 class ChangeSearch:
-    """Looks for changes, some tenants at a time; what is significant is decided among all of them at the end.
+    """Searches for changes in batches of tenants; significance is decided over all of them at the end.
 
-    Of a tenant nothing is kept but what may become a finding: a probability below the rate that is asked for, which is
-    one in a few hundred.
+    Only candidates are kept in memory: series with a p-value below the rate, about one in a few hundred.
 
     Parameters
     ----------
@@ -81,17 +80,17 @@ class ChangeSearch:
         self._times: list[tuple[datetime, datetime]] = []
         self._tests: list[int] = []
         self._p: list[list[Floats]] = []
-        # By figure and tenant: what may be a finding, and the last look at which there was enough to judge.
+        # By figure and tenant: candidates, and the last test with enough data.
         self._verdicts: dict[tuple[str, UUID], list[_Verdict]] = {}
         self._last: dict[tuple[str, UUID], int] = {}
 
     def add(self, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
-        """Judge more tenants.
+        """Test more tenants.
 
         Parameters
         ----------
         looks
-            Oldest first, of the same moments at each call.
+            Oldest first, of the same times at each call.
         """
         if not self._times:
             self._times = [(look.day, look.at) for look in looks]
@@ -117,7 +116,7 @@ class ChangeSearch:
             self._verdicts.setdefault((kpi.id, tenants[place]), []).append(verdict)
 
     def _note_last(self, kpi: Kpi, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
-        """Keep, for the series that may be findings, the number of the last look that could be judged."""
+        """Keep, for candidates, the number of the last test with enough data."""
         places = {place for place, tenant in enumerate(tenants) if (kpi.id, tenant) in self._verdicts}
         for nth in range(len(looks) - 1, -1, -1):
             if not places:
@@ -136,10 +135,10 @@ class ChangeSearch:
                     places.remove(place)
 
     def findings(self) -> list[Insight]:
-        """Return the changes among all tenants that were added.
+        """Return the changes of all added tenants.
 
-        A change that is there at the newest look is open. One that was there at the very first look began earlier than
-        is looked at; it was told then and is left out.
+        A change in the newest test is open. One that was there in the very first test began before the tested range; it
+        was reported then and is left out.
         """
         bounds = [significant_below(np.concatenate(p), tests) for p, tests in zip(self._p, self._tests, strict=True)]
         return [
@@ -150,7 +149,7 @@ class ChangeSearch:
         ]
 
     def _runs(self, verdicts: Sequence[_Verdict], bounds: Sequence[float], last: int) -> Iterator[tuple[_Run, bool]]:
-        """Yield the runs of one series, and whether each still goes on."""
+        """Yield the runs of one series, and whether each is still open."""
         run: _Run | None = None
         first = self._times[0][0]
         for verdict in verdicts:
@@ -168,7 +167,7 @@ class ChangeSearch:
 
 
 def findings(kpis: Sequence[Kpi], tenants: Sequence[UUID], looks: Sequence[Look]) -> list[Insight]:
-    """Return the changes that the looks show, oldest look first; see ``ChangeSearch``."""
+    """Return the changes in a sequence of tests, oldest first; see ``ChangeSearch``."""
     search = ChangeSearch(kpis)
     search.add(tenants, looks)
     return search.findings()
@@ -205,7 +204,7 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
 
 
 def _severity(kpi: Kpi, upward: bool, observed: float, n: float) -> Severity:
-    """Return ``critical`` for a change for the worse beyond the figure's own critical line, else ``warning``."""
+    """Return ``critical`` for a change for the worse beyond the figure's critical threshold, else ``warning``."""
     if not _is_worse(kpi, upward):
         return "info"
     return "critical" if kpi.state(observed, n) == "critical" else "warning"

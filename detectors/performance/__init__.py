@@ -1,1 +1,1 @@
-"""Performance anomalies: errors, latency and volume of each integration against its own past."""
+"""Performance anomalies: errors, latency and volume of each integration against its own history."""

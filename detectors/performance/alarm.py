@@ -1,23 +1,23 @@
-"""The alarm of a series over time: it holds on for a while, casts doubt on what it touches, and ends in acceptance."""
+"""Alarm state of a channel: hold time, hysteresis, and acceptance of a new normal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-# An alarm that is quiet for up to so many intervals is still the same, and so long this share of a threshold is enough
-# to go on: what hovers around the threshold is one episode, not ten.
+# Hold time in intervals, and hysteresis: the share of the threshold that keeps an alarm going, so that a score around
+# the threshold is one episode.
 _QUIET: Final = 10
 _HOLD: Final = 0.7
 
 
 class Alarm:
-    """When it began and when it last sounded, in numbers of intervals.
+    """Start and last time of an alarm, in numbers of intervals.
 
     Parameters
     ----------
     patience
-        After so many intervals what alarms is the new normal.
+        Number of intervals after which the anomaly is accepted as the new normal.
     """
 
     __slots__ = ("_accepted", "_last", "_patience", "_since")
@@ -29,15 +29,15 @@ class Alarm:
         self._accepted = False
 
     def bar(self, index: int) -> float:
-        """Return what share of a threshold is enough to alarm."""
+        """Return the share of the threshold that is needed now."""
         return _HOLD if self._last is not None and index - self._last <= _QUIET else 1.0
 
     def doubts(self, index: int) -> bool:
-        """Return whether it sounded since this interval came in, and is not taken for normal."""
+        """Return whether it was active since this interval and is not accepted as normal."""
         return self._last is not None and self._last >= index and not self._accepted
 
     def sound(self, index: int) -> bool:
-        """Take note that it sounds; return whether what alarms has just become the new normal."""
+        """Record an alarm; return whether the anomaly has just been accepted as the new normal."""
         if self._last is None or index - self._last > _QUIET:
             self._since = index
             self._accepted = False
@@ -48,9 +48,9 @@ class Alarm:
         return True
 
     def to_state(self) -> list[Any]:
-        """Return everything it knows as plain values."""
+        """Return the state as plain values."""
         return [self._since, self._last, self._accepted]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._since, self._last, self._accepted = state

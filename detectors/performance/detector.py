@@ -1,4 +1,4 @@
-"""Performance anomalies of one series: errors, volume and latency per interval, each against its own past.
+"""Performance anomalies of one series: errors, volume and latency per interval, each against its own history.
 
 Use it like any river detector, or in one pass::
 
@@ -8,8 +8,8 @@ Use it like any river detector, or in one pass::
     )
     for signal in verdict.signals: ...
 
-A value that is missing, ``None`` or not finite is not known, which is not the same as 0; an interval that is never
-told was not observed. Feed the silent intervals of a series too, with a count of 0: only then is silence noticed.
+A value that is missing, ``None`` or not finite is unknown, which differs from 0; an interval that is not passed was not
+observed. Pass the silent intervals of a series too, with a count of 0, so that silence is detected.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from detectors.validation import errors_of, index_of, known, latency_of
 from models.counting import counted
 
 THRESHOLDS: Final[dict[str, float]] = {"errors": 4.7, "volume": 5.0, "latency": 5.5}
-"""By channel: the -log10 p beyond which it is anomalous, from a budget of 0.05 false alarms per series and day."""
+"""By channel: the threshold of -log10 p, from a budget of 0.05 false alarms per series and day."""
 
 _UNITS: Final = {"errors": "%", "volume": "per minute", "latency": "ms"}
 _DETAILS: Final = {
@@ -49,14 +49,14 @@ _DETAILS: Final = {
 _SHORT_MINUTES: Final = 5.0
 _LONG_IN_SHORT: Final = 3
 _MAX_SHORT: Final = 5
-# How much is learned from what an alarm casts doubt on, and after how long it is taken for the new normal.
+# Learning rate during an alarm, and the time after which an anomaly is accepted as the new normal.
 _DOUBTED_WEIGHT: Final = 0.02
 _PATIENCE_HOURS: Final = 12.0
 _PATIENCE_WINDOWS: Final = 8
 
 
 class Verdict(NamedTuple):
-    """What the detector says about one interval.
+    """The result for one interval.
 
     Attributes
     ----------
@@ -65,11 +65,11 @@ class Verdict(NamedTuple):
     is_anomaly
         Whether it is.
     signals
-        One for each channel beyond its threshold.
+        One for each channel above its threshold.
     scores
-        By channel, its -log10 p over its threshold; empty where nothing at all is remarkable.
+        By channel, -log10 p divided by its threshold; empty where nothing is unusual.
     warm
-        Whether the baselines have seen enough; before that a score of 0 says nothing.
+        Whether the baselines are warm; before that a score of 0 has no meaning.
     """
 
     score: float
@@ -92,7 +92,7 @@ class _Finding(NamedTuple):
 class _Assessment(NamedTuple):
     verdict: Verdict
     windows: tuple[Window, Window] | None
-    loud: Sequence[str]  # channels beyond their threshold, whether or not that is a habit
+    loud: Sequence[str]  # channels above their threshold, recurring alarms included
 
 
 class PerformanceDetector(AnomalyDetector):
@@ -100,16 +100,16 @@ class PerformanceDetector(AnomalyDetector):
 
     Errors are judged by an overdispersed Poisson tail against a slow error rate, volume (in both directions) against
     the profile of the week times a fast level, and the mean of ln(1 + ms) against its usual value at this hour; each
-    over the last 5 and the last 15 minutes. Baselines learn only what has left both windows, and hardly anything
-    while an alarm lasts.
+    over the last 5 and the last 15 minutes. Baselines learn only intervals that have left both windows, and hardly
+    anything during an alarm.
 
-    ``score_one`` returns 0 or more, above 1 means anomalous. Cold, it is quiet and scores 0 (``Verdict.warm`` tells):
-    errors and latency need 150 events, volume a day.
+    ``score_one`` returns 0 or more, above 1 means anomalous. While cold it scores 0 (see ``Verdict.warm``): errors and
+    latency need 150 events, volume a day.
 
     Parameters
     ----------
     interval
-        Length of what one observation sums up; ``None`` is a minute. The windows are 5 and 15 minutes, at most 5 and 15
+        Length of an interval; ``None`` is a minute. The windows are 5 and 15 minutes, at most 5 and 15
         intervals, at least 1 and 3.
 
     Examples
@@ -135,7 +135,7 @@ class PerformanceDetector(AnomalyDetector):
         self._habits = RecurringAlarms(THRESHOLDS)
 
         def decay(half_life_hours: float) -> float:
-            # A level that follows faster than a few long windows would follow what it is there to notice.
+            # A level that adapts faster than a few long windows would follow the anomaly itself.
             return float(0.5 ** (hours / max(half_life_hours, 4.0 * long_hours)))
 
         self._errors = ErrorChannel(decay(ERRORS_HALF_LIFE))
@@ -155,7 +155,7 @@ class PerformanceDetector(AnomalyDetector):
         self.process_one(x)
 
     def process_one(self, x: Mapping[Any, Any]) -> Verdict:
-        """Judge an interval, then learn from it; one that is not newer than the last is ignored."""
+        """Score an interval, then learn from it; one that is not newer than the last is ignored."""
         interval = self._interval(x)
         if interval is None:
             return _COLD_VERDICT
@@ -164,7 +164,7 @@ class PerformanceDetector(AnomalyDetector):
         return assessment.verdict
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything learned as plain JSON values; floats survive JSON exactly."""
+        """Return the state as plain JSON values; floats survive JSON exactly."""
         return {
             "interval": self._seconds,
             "recent": self._recent.to_state(),
@@ -179,7 +179,7 @@ class PerformanceDetector(AnomalyDetector):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PerformanceDetector:
-        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped."""
+        """Return a detector restored exactly from ``to_state``."""
         detector = cls(timedelta(seconds=state["interval"]))
         detector._recent.restore(state["recent"])
         detector._errors.restore(state["errors"])
@@ -271,7 +271,7 @@ class PerformanceDetector(AnomalyDetector):
     def _calibrate(self, interval: Interval, windows: tuple[Window, Window], weight: float) -> None:
         for which, window in enumerate(windows):
             length = self._lengths[which]
-            # Windows that do not overlap, and miss nothing.
+            # Non-overlapping windows without gaps.
             if interval.number % length == 0 and window.intervals == length:
                 self._errors.calibrate(window, which, weight)
                 self._latency.calibrate(window, which, interval.hour, weight)
@@ -309,7 +309,7 @@ class PerformanceDetector(AnomalyDetector):
         )
 
     def _range(self, channel: str, which: int, hour: int, window: Window, z: float) -> tuple[float, ...]:
-        """Return what was observed, what is expected, and the range of ``z`` around it, in the channel's unit."""
+        """Return the observed and expected value and the range of ``z`` deviations, in the channel's unit."""
         if channel == "errors":
             low, high = self._errors.bounds(window, which, z)
             percent = 100.0 / window.known

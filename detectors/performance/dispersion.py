@@ -1,8 +1,7 @@
-"""How much more than pure chance a series scatters, learned from its own windows.
+"""Estimates overdispersion of a series from its own windows.
 
-A count with mean ``m`` that is Poisson at heart, but comes in clusters and around a level that is never known exactly,
-has the variance ``within * m + between * m²``. Rates of errors and means of latencies obey the same law with their own
-measure of size, so one estimator serves every channel.
+A clustered Poisson count with mean ``m`` and an uncertain level has the variance ``within * m + between * m²``. Error
+rates and mean latencies follow the same law with their own measure of size, so one estimator serves every channel.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-# Half of what is known comes from the latest of this many windows.
+# Half-life in windows.
 _HALF_LIFE: Final = 400
 _DECAY: Final = 0.5 ** (1.0 / _HALF_LIFE)
-# One wild window counts as this many times what was expected of it, at most.
+# Cap of one window's squared deviation, as a multiple of the expected one.
 _MOST: Final = 12.0
-# What is believed beforehand weighs as much as so many windows of each of these sizes.
+# Weight of the prior: this many windows of each of these sizes.
 _PRIOR_WINDOWS: Final = 12.0
 _PRIOR_SIZES: Final = (1.0, 100.0)
 _LESS_BY_SIZE: Final = 0.05
@@ -27,7 +26,7 @@ class Dispersion:
     Parameters
     ----------
     within, between
-        What is believed before anything was seen; ``within`` is never taken for less than 1.
+        The prior; ``within`` is at least 1.
     """
 
     __slots__ = ("_sums", "between", "within")
@@ -47,7 +46,7 @@ class Dispersion:
         self._solve()
 
     def _add(self, size: float, squared: float, weight: float) -> None:
-        # The larger a window the more its squared deviation scatters itself.
+        # The variance of a squared deviation grows with the window.
         weight /= (1.0 + _LESS_BY_SIZE * size) ** 2
         sums = self._sums
         sums[0] += weight
@@ -68,9 +67,9 @@ class Dispersion:
         self.within, self.between = within, between
 
     def to_state(self) -> list[float]:
-        """Return everything it knows as plain numbers."""
+        """Return the state as plain numbers."""
         return [self.within, self.between, *self._sums]
 
     def restore(self, state: Sequence[float]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self.within, self.between, *self._sums = state

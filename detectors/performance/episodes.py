@@ -1,4 +1,4 @@
-"""From single anomalous intervals to episodes: one for as long as it lasts, however it flickers."""
+"""Groups anomalous intervals into episodes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 QUIET: Final = timedelta(minutes=10)
-"""So long nothing must be anomalous for an episode to be over."""
+"""Time without an anomaly after which an episode ends."""
 
 
 class Episode(NamedTuple):
-    """A stretch of anomalous intervals with no longer quiet between them than ``QUIET``.
+    """A sequence of anomalous intervals with gaps of at most ``QUIET``.
 
     It lasts from the start of its first anomalous interval to the end of its last one so far; ``peak`` is the highest
     score, reached in the interval that starts at ``peak_at``.
@@ -25,14 +25,14 @@ class Episode(NamedTuple):
 
 
 class EpisodeTracker:
-    """Follows one series, interval by interval.
+    """Tracks one series, interval by interval.
 
     Parameters
     ----------
     interval
         Length of an interval.
     quiet
-        How long nothing must be anomalous for an episode to be over.
+        Time without an anomaly after which an episode ends.
     """
 
     def __init__(self, interval: timedelta = timedelta(minutes=1), quiet: timedelta = QUIET) -> None:
@@ -42,14 +42,14 @@ class EpisodeTracker:
 
     @property
     def current(self) -> Episode | None:
-        """The episode that is open."""
+        """The open episode."""
         return self._open
 
     def observe(self, at: datetime, score: float) -> tuple[Episode, ...]:
-        """Take the score of the interval that starts at ``at``, above 1 for anomalous; return what changed.
+        """Add the score of the interval that starts at ``at``, above 1 for anomalous; return the changed episodes.
 
-        An episode that opens or goes on is returned open, one that is over closed; one of each where a gap in time
-        lies between them. Intervals come in order of time.
+        An episode that opens or continues is returned open, an ended one closed; both where there is a gap in time.
+        Intervals come in order of time.
         """
         closed = self.pass_time(at if score > 1.0 else at + self._interval)
         if score <= 1.0:
@@ -64,7 +64,7 @@ class EpisodeTracker:
         return (*closed, self._open)
 
     def pass_time(self, until: datetime) -> tuple[Episode, ...]:
-        """Let time pass in which nothing anomalous was seen; return the episode that is over by then, if any."""
+        """Advance time without an anomaly; return the episode that has ended, if any."""
         if self._open is None or until - self._open.end < self._quiet:
             return ()
         closed = self._open._replace(is_open=False)
@@ -79,7 +79,7 @@ class EpisodeTracker:
         return {"start": start.isoformat(), "end": end.isoformat(), "peak": peak, "peak_at": peak_at.isoformat()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._open = (
             Episode(
                 datetime.fromisoformat(state["start"]),

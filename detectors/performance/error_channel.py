@@ -1,4 +1,4 @@
-"""Do more calls fail than usual: errors against a slow error rate."""
+"""The error channel: errors against a slow error rate."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from detectors.tail_probability import count_bound, count_deviation, surprise
 
 HALF_LIFE_HOURS: Final = 48.0
 _MIN_EVENTS, _MIN_ERRORS = 5.0, 3.0
-# Before anything was seen: 2 % of calls fail, known as well as from so many calls.
+# Prior: 2 % of calls fail, with the weight of this many calls.
 _PRIOR_ERRORS, _PRIOR_CALLS = 0.6, 30.0
 _WARM_CALLS: Final = 150.0
-# An interval is learned with at most so many deviations more errors than expected.
+# Cap of an interval's errors when learning, in standard deviations.
 _WINSOR: Final = 4.0
-# What has to be reached in the short and the long window: (times the usual rate, or so much more than it).
+# Minimum effect in the short and the long window: (multiple of the usual rate, or increase over it).
 _GATES: Final = ((2.0, 0.08), (2.0, 0.02))
 
 
@@ -26,7 +26,7 @@ class ErrorChannel:
     Parameters
     ----------
     decay
-        What is left of the memory after one interval.
+        Decay factor of the memory per interval.
     """
 
     __slots__ = ("_calls", "_decay", "_errors", "_scatter")
@@ -39,12 +39,12 @@ class ErrorChannel:
 
     @property
     def warm(self) -> bool:
-        """Whether it has seen enough to be taken at its word."""
+        """Whether it is warm."""
         return self._calls >= _WARM_CALLS
 
     @property
     def rate(self) -> float:
-        """The usual share of calls that fail."""
+        """The usual error rate."""
         return (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
 
     def score(self, window: Window, which: int) -> float:
@@ -56,7 +56,7 @@ class ErrorChannel:
         return surprise(count_deviation(window.errors / within, expected / within, excess * within))
 
     def bounds(self, window: Window, which: int, z: float) -> tuple[float, float]:
-        """Return between which numbers of errors the window would not be remarkable."""
+        """Return the normal range of the window's number of errors."""
         expected = self.rate * window.known
         within, excess = self._spread(which)
         above = within * count_bound(expected / within, excess * within, z)
@@ -74,23 +74,23 @@ class ErrorChannel:
             self._errors += weight * min(interval.errors, most)
 
     def calibrate(self, window: Window, which: int, weight: float) -> None:
-        """Learn how much windows scatter around what is expected."""
+        """Learn the dispersion of windows."""
         expected = self.rate * window.known
         if window.known >= _MIN_EVENTS and self.warm:
             self._scatter[which].learn(expected, (window.errors - expected) ** 2 / expected, weight)
 
     def forget(self) -> None:
-        """Take what comes for the new normal: keep only little of what was."""
+        """Accept a new normal: forget most of the old baseline."""
         keep = min(_PRIOR_CALLS / (self._calls + 1e-9), 1.0)
         self._calls *= keep
         self._errors *= keep
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain values."""
+        """Return the state as plain values."""
         return {"errors": self._errors, "calls": self._calls, "scatter": [one.to_state() for one in self._scatter]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._errors = float(state["errors"])
         self._calls = float(state["calls"])
         _restore(self._scatter, state["scatter"])

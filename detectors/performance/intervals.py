@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """What one interval brought.
+    """Counts of one interval.
 
-    ``number`` counts intervals from 1970 and ``hour`` hours; ``events`` came, of which ``known`` say whether
-    they failed (``errors`` did) and ``timed`` how long they took. ``usual`` is the count that the profile of the week
-    expects, give or take ``doubt``. What was not told counts as 0 in ``known`` or ``timed``.
+    ``number`` counts intervals from 1970 and ``hour`` hours; ``events`` came, of which ``known`` say whether they
+    failed (``errors`` did) and ``timed`` how long they took. ``usual`` is the count that the profile of the week
+    expects, with the uncertainty ``doubt``. Missing values count as 0 in ``known`` or ``timed``.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Interval(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Sums over the latest intervals, ``intervals`` of which were seen at all."""
+    """Sums over the latest intervals; ``intervals`` is the number of observed ones."""
 
     intervals: int
     events: float
@@ -42,7 +42,7 @@ class Window(NamedTuple):
 
 
 class Recent:
-    """Intervals that are still inside the longest window; older ones are ripe to be learned from.
+    """The intervals of the longest window; older ones are passed on to learning.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Recent:
         return self._intervals[-1].number if self._intervals else None
 
     def windows(self, newest: Interval) -> tuple[Window, Window]:
-        """Return the short and the long window that end with ``newest``, which need not be added yet."""
+        """Return the short and the long window that end with ``newest``, which may not be added yet."""
         index, _, count, known, errors, timed, log_sum, log_squares, usual, doubt = newest
         intervals = 1
         short: Window | None = None
@@ -86,7 +86,7 @@ class Recent:
         return short or long, long
 
     def add(self, newest: Interval) -> list[Interval]:
-        """Add an interval; return those that no window holds any more, oldest first."""
+        """Add an interval; return those that have left every window, oldest first."""
         intervals = self._intervals
         after_long = newest.number - self._long
         ripe = []
@@ -100,5 +100,5 @@ class Recent:
         return [list(one) for one in self._intervals]
 
     def restore(self, state: Sequence[Sequence[float]]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._intervals = deque(Interval(int(one[0]), int(one[1]), *one[2:]) for one in state)

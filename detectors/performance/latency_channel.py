@@ -1,4 +1,4 @@
-"""Are answers slower than usual: mean log latency against its usual value at this hour."""
+"""The latency channel: mean log latency against its usual value at this hour."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HALF_LIFE_HOURS: Final = 48.0
 FAST_HALF_LIFE_HOURS: Final = 3.0
 _MIN_EVENTS: Final = 5.0
 _WARM_EVENTS: Final = 150.0
-# How much slower than usual, as a logarithm: the short and the long window.
+# Minimum effect as a logarithm: the short and the long window.
 _GATES: Final = (math.log(1.5), math.log(1.2))
-# Before anything was seen: the variance of the logarithm of one answer's time, known as from so many answers.
+# Prior variance of a log response time, and its weight in responses.
 _PRIOR_VARIANCE, _PRIOR_EVENTS = 0.4, 20.0
 _MIN_VARIANCE: Final = 1e-4
-# The recent level is believed only as far as more events than these support it.
+# Weight of the prior for the recent level, in events.
 _FAST_PRIOR: Final = 150.0
 _HOUR_PRIOR: Final = 30.0
 _DAYS: Final = 6
@@ -31,7 +31,7 @@ class LatencyChannel:
     Parameters
     ----------
     decay, fast_decay
-        What is left of the slow and the fast memory after one interval.
+        Decay factors of the slow and the fast memory per interval.
     """
 
     __slots__ = (
@@ -65,17 +65,17 @@ class LatencyChannel:
 
     @property
     def warm(self) -> bool:
-        """Whether it has seen enough to be taken at its word."""
+        """Whether it is warm."""
         return self._events >= _WARM_EVENTS
 
     @property
     def variance(self) -> float:
-        """The variance of one answer around the mean of its interval."""
+        """The variance of one response around the mean of its interval."""
         pooled = (self._squares + _PRIOR_VARIANCE * _PRIOR_EVENTS) / (self._freedom + _PRIOR_EVENTS)
         return max(pooled, _MIN_VARIANCE)
 
     def expected(self, hour: int) -> float:
-        """Return the mean of ln(1 + ms) that is usual now."""
+        """Return the usual mean of ln(1 + ms) at this time."""
         return self._mean + self._hours[hour % 24] + self._fast[0] / (self._fast[1] + _FAST_PRIOR)
 
     def score(self, window: Window, which: int, hour: int) -> float:
@@ -88,7 +88,7 @@ class LatencyChannel:
         return surprise(slower / self._deviation(window, which))
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
-        """Return between which means the window would not be remarkable."""
+        """Return the normal range of the window's mean."""
         expected, deviation = self.expected(hour), self._deviation(window, which)
         return expected - z * deviation, expected + max(z * deviation, _GATES[which])
 
@@ -139,19 +139,19 @@ class LatencyChannel:
         self._open = [0.0, 0.0]
 
     def calibrate(self, window: Window, which: int, hour: int, weight: float) -> None:
-        """Learn how much windows scatter around what is expected."""
+        """Learn the dispersion of windows."""
         count = window.timed
         if count >= _MIN_EVENTS and self.warm:
             off = window.log_sum / count - self.expected(hour)
             self._scatter[which].learn(count, off * off * count / self.variance, weight)
 
     def forget(self) -> None:
-        """Take what comes for the new normal: keep only little of what was."""
+        """Accept a new normal: forget most of the old baseline."""
         self._events = min(self._events, _PRIOR_EVENTS)
         self._fast = [0.0, 0.0]
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain values."""
+        """Return the state as plain values."""
         return {
             "mean": [self._mean, self._events, self._squares, self._freedom],
             "hours": self._hours,
@@ -163,7 +163,7 @@ class LatencyChannel:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._mean, self._events, self._squares, self._freedom = map(float, state["mean"])
         self._hours = [float(value) for value in state["hours"]]
         self._seen = [int(digit) for digit in state["seen"]]
@@ -176,7 +176,7 @@ class LatencyChannel:
     def _deviation(self, window: Window, which: int) -> float:
         scatter = self._scatter[which]
         count = window.timed
-        # A few answers that time out lift the mean too, but they scatter; when all are slower, they scatter as ever.
+        # A few time-outs raise the mean and the variance; when all responses are slower, the variance stays the same.
         own = (window.log_squares - window.log_sum * window.log_sum / count) / (count - 1.0)
         doubt = 1.0 / (self._events + 1.0)
         return math.sqrt(max(self.variance, own) * (scatter.within / count + scatter.between + doubt))

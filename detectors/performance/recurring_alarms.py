@@ -1,18 +1,18 @@
-"""What alarms at the same hour day after day is a habit: a nightly batch, a backup, a rush when the shop opens."""
+"""Learns alarms that recur at the same hour every day, such as a nightly batch or a backup."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-# How far one day moves the share of days on which an hour alarms, and from what share on it is a habit: after two days
-# in a row, and until three have passed without.
+# Weight of one day in the share of days with an alarm at an hour, and the share from which on it is recurring: after
+# two days in a row, until three without.
 _GAIN: Final = 0.3
 _HABIT: Final = 0.45
 
 
 class RecurringAlarms:
-    """Share of the latest days on which a channel alarmed, by hour of the day.
+    """Share of recent days on which a channel alarmed, by hour of the day.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class RecurringAlarms:
         self._loud: set[str] = set()
 
     def has(self, channel: str, hour: int) -> bool:
-        """Return whether a channel is used to alarm at this hour."""
+        """Return whether a channel's alarm at this hour is recurring."""
         return self._shares[channel][hour % 24] > _HABIT
 
     def note(self, hour: int, loud: Collection[str]) -> None:
-        """Take note of the channels that would alarm now."""
+        """Record the channels with an alarm now."""
         if hour != self._hour:
             self._close()
             self._hour = hour
@@ -50,7 +50,7 @@ class RecurringAlarms:
         self._loud = set()
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain values: only what is not 0."""
+        """Return the state as plain values; zeros are left out."""
         shares = {
             channel: {str(hour): share for hour, share in enumerate(shares) if share > 0.0}
             for channel, shares in self._shares.items()
@@ -58,7 +58,7 @@ class RecurringAlarms:
         return {"shares": shares, "hour": self._hour, "loud": sorted(self._loud)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         for channel, shares in state["shares"].items():
             self._shares[channel] = [float(shares.get(str(hour), 0.0)) for hour in range(24)]
         self._hour = state["hour"]

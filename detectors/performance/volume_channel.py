@@ -1,4 +1,4 @@
-"""Do more or fewer calls come than usual: counts against the profile of the week and the level of the last hours."""
+"""The volume channel: counts against the profile of the week and the level of the last hours."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from detectors.tail_probability import count_bound, count_deviation, surprise
 SLOW_HALF_LIFE_HOURS: Final = 24.0
 FAST_HALF_LIFE_HOURS: Final = 1.0
 _MIN_EXPECTED: Final = 8.0
-# Observed over expected that has to be reached, in the short and the long window.
+# Minimum effect as observed over expected, in the short and the long window.
 _SURGES: Final = (2.2, 1.6)
 _DROPS: Final = (0.4, 0.6)
-# The level of the last hour is believed only as far as more events than these, and more intervals, support it.
+# Weight of the prior for the level of the last hour, in events and in intervals.
 _LEVEL_EVENTS, _LEVEL_INTERVALS = 30.0, 10.0
-# A day of the week that was never seen, or once, may be quite unlike what the others tell.
+# Uncertainty of a weekday that was never observed, or once.
 _UNSEEN: Final = (0.08, 0.005)
 _WINSOR: Final = 4.0
 
@@ -28,7 +28,7 @@ class VolumeChannel:
     Parameters
     ----------
     slow_decay, fast_decay
-        What is left of the slow and the fast level's memory after one interval.
+        Decay factors of the slow and the fast level per interval.
     """
 
     __slots__ = ("_fast", "_fast_decay", "_hour", "_open", "_profile", "_scatter", "_slow", "_slow_decay", "_usual")
@@ -45,20 +45,20 @@ class VolumeChannel:
         self._scatter = (Dispersion(2.0, 0.05), Dispersion(2.0, 0.05))
 
     def warm(self, hour: int) -> bool:
-        """Whether it has seen this hour of the day before."""
+        """Whether it is warm: this hour of the day was observed before."""
         return self._profile.sightings(hour)[0] > 0
 
     def level(self, hour: int) -> float:
-        """Return how busy the last hours were, in terms of the profile."""
+        """Return the level of the last hours relative to the profile."""
         learned = self._hour
         if learned is not None and learned // 24 != hour // 24 and not self._profile.knows_weekday(learned):
-            return 1.0  # what seemed to be a level was a day of the week that is over
+            return 1.0  # the apparent level was that of a weekday that is over
         prior = _LEVEL_EVENTS + _LEVEL_INTERVALS * self._usual
         slow = (self._slow[0] + prior) / (self._slow[1] + prior)
         return slow * (self._fast[0] + prior) / (slow * self._fast[1] + prior)
 
     def usual(self, hour: int, part: float) -> tuple[float, float]:
-        """Return what the profile expects of an interval, ``part`` (0 to 1) into an hour, and its doubt."""
+        """Return the expected count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty."""
         known = self._profile.usual(hour, part)
         if known is not None:
             return known
@@ -66,7 +66,7 @@ class VolumeChannel:
         return (total / count if count > 0.0 else 0.0), 0.0
 
     def expected(self, window: Window, hour: int) -> tuple[float, float, float]:
-        """Return the count that is expected of a window, with the least and the most that it may be."""
+        """Return the expected count of a window with its lower and upper bound."""
         level = self.level(hour)
         expected, doubt = level * window.usual, level * window.doubt
         return expected, expected - doubt, expected + doubt
@@ -81,7 +81,7 @@ class VolumeChannel:
         return surprise(abs(count_deviation(window.events / within, expected / within, excess * within)))
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
-        """Return between which counts the window would not be remarkable."""
+        """Return the normal range of the window's count."""
         _, least, most = self.expected(window, hour)
         within, excess = self._spread(which, hour)
         below = within * count_bound(least / within, excess * within, -z)
@@ -119,18 +119,18 @@ class VolumeChannel:
         self._open = [0.0, 0.0, 0.0]
 
     def calibrate(self, window: Window, which: int, hour: int, weight: float) -> None:
-        """Learn how much windows scatter around what is expected."""
+        """Learn the dispersion of windows."""
         expected, _, _ = self.expected(window, hour)
         if expected >= 1.0 and self.warm(hour):
             self._scatter[which].learn(expected, (window.events - expected) ** 2 / expected, weight)
 
     def forget(self) -> None:
-        """Take what comes for the new normal: keep only little of what was."""
+        """Accept a new normal: forget most of the old baseline."""
         self._fast = [0.0, 0.0]
         self._slow = [0.0, 0.0]
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain values."""
+        """Return the state as plain values."""
         return {
             "profile": self._profile.to_state(),
             "slow": self._slow,
@@ -142,7 +142,7 @@ class VolumeChannel:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._profile.restore(state["profile"])
         self._slow = [float(value) for value in state["slow"]]
         self._fast = [float(value) for value in state["fast"]]

@@ -1,7 +1,7 @@
-"""What is usual at each hour of the day and the week, learned hour by hour.
+"""Usual counts by hour of the day and of the week, learned hour by hour.
 
-A cell for each of the 168 hours of a UTC week leans on the hour of the day, scaled by the day of the week, until it has
-been seen often enough itself. Daylight saving moves everything by an hour: the level above the profile follows.
+Each of the 168 hours of a UTC week is shrunk towards the hour of the day, scaled by the day of the week, until it has
+enough observations. Daylight saving shifts the profile by an hour; the level on top of it adapts.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Final
 _HOURS: Final = 168
 # 1970-01-01 was a Thursday; the week begins on Monday.
 _SHIFT: Final = 72
-# A cell forgets so that about this many weeks count; an hour of the day so many days.
+# Memory of an hour of the week in weeks, and of an hour of the day in days.
 _WEEKS: Final = 4
 _DAYS: Final = 6
-# The hour of the day weighs as much as this many sightings of the cell itself.
+# Weight of the hour of the day as a prior, in observations.
 _LEAN: Final = 0.5
-# One strange day moves what is usual by this factor at most.
+# Maximum factor by which one day changes the profile.
 _CLIP: Final = 2.5
 
 
@@ -50,19 +50,19 @@ class WeekProfile:
         self._nodes_hour: int | None = None
 
     def sightings(self, hour: int) -> tuple[int, int]:
-        """Return how often this hour of the day, and this hour of the week, was seen."""
+        """Return the number of observations of this hour of the day and of the week."""
         cell = (hour + _SHIFT) % _HOURS
         return self._sightings[cell % 24], self._seen[cell]
 
     def knows_weekday(self, hour: int) -> bool:
-        """Return whether a whole day like this hour's was seen before."""
+        """Return whether a whole day of this weekday was observed before."""
         return self._days[(hour + _SHIFT) % _HOURS // 24] > 0
 
     def usual(self, hour: int, part: float) -> tuple[float, float] | None:
-        """Return the usual count of an interval, ``part`` (0 to 1) into an hour, and how far it is in doubt.
+        """Return the usual count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty.
 
-        Between hours it goes straight from the middle of one to that of the next; whether it really does, or jumps
-        at the full hour, is what is in doubt. ``None`` where nothing is known.
+        It is interpolated linearly between the middles of hours; the uncertainty covers a jump at the full hour.
+        ``None`` where nothing is known.
         """
         if hour != self._nodes_hour:
             self._nodes = (self._node(hour - 1, hour), self._node(hour, hour), self._node(hour + 1, hour))
@@ -74,7 +74,7 @@ class WeekProfile:
         return usual, abs(usual - here)
 
     def learn(self, hour: int, mean: float, weight: float) -> None:
-        """Learn the mean count of the intervals of an hour that is over; ``weight`` is 0 to 1."""
+        """Learn the mean count of the intervals of a completed hour; ``weight`` is 0 to 1."""
         cell = (hour + _SHIFT) % _HOURS
         of_day, weekday = cell % 24, cell // 24
         daily = self._hours[of_day]
@@ -127,7 +127,7 @@ class WeekProfile:
         return (self._cells[cell] * seen + _LEAN * daily) / (seen + _LEAN)
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything it knows as plain values."""
+        """Return the state as plain values."""
         return {
             "cells": self._cells,
             "seen": "".join(map(str, self._seen)),
@@ -140,7 +140,7 @@ class WeekProfile:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._cells = [float(value) for value in state["cells"]]
         self._seen = _digits(state["seen"])
         self._hours = [float(value) for value in state["hours"]]
@@ -153,7 +153,7 @@ class WeekProfile:
 
 
 def _short(value: float) -> float:
-    """Round to what four digits hold: the state is small, and what is kept in memory is what is stored."""
+    """Round to four digits: the state stays small, and memory equals the stored state."""
     return float(f"{value:.4g}")
 
 

@@ -1,6 +1,6 @@
-"""A detector over a series that is already there: judged row by row, as it would have been live, and measured.
+"""Backtest of a detector on a stored series, row by row as in live operation, with quality measures.
 
-Strictly causal: what is said about a row depends on it and on the rows before it, never on a later one.
+Strictly causal: the result for a row depends on it and on earlier rows only.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from detectors.performance.detector import Verdict
 from detectors.performance.episodes import EpisodeTracker
 
 THRESHOLD: Final = 1.0
-"""Scores above this are anomalous, whichever the detector."""
+"""Scores above this are anomalous, for every detector."""
 QUIET_INTERVALS: Final = 10
-"""An episode is over after so many intervals without an anomaly."""
+"""Number of intervals without an anomaly after which an episode ends."""
 
 _DAY: Final = 86_400.0
 
 
 class Detector(Protocol):
-    """What can be backtested."""
+    """The interface of a detector that can be backtested."""
 
     def process_one(self, x: Mapping[Any, Any]) -> Verdict:
-        """Judge an observation, then learn from it."""
+        """Score an observation, then learn from it."""
         ...
 
 
 class Judged(NamedTuple):
-    """What was said about a row; ``episode`` is the running number of the episode it belongs to, if any."""
+    """The result for a row; ``episode`` is the number of its episode, if any."""
 
     score: float
     is_anomaly: bool
@@ -39,7 +39,7 @@ class Judged(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """Anomalous rows with no longer quiet between them than ``QUIET_INTERVALS``, and the worst that was seen."""
+    """Anomalous rows with gaps of at most ``QUIET_INTERVALS``, and the highest score."""
 
     number: int
     start: float
@@ -49,18 +49,18 @@ class Episode(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """What a label says was wrong, from ``start`` to ``end`` inclusive, in epoch seconds."""
+    """A labelled incident, from ``start`` to ``end`` inclusive, in epoch seconds."""
 
     start: float
     end: float
 
 
 class Quality(NamedTuple):
-    """How well alarms and labels agree.
+    """Agreement of alarms and labels.
 
     ``recall`` is the share of incidents with an anomalous row in them, ``precision`` the share of episodes with an
     anomalous row in an incident, ``false_alarms_per_day`` counts the other episodes; ``delay`` is the median of the
-    seconds from an incident's start to its first anomalous row. ``None`` where there is nothing to divide by.
+    seconds from an incident's start to its first anomalous row. ``None`` where the denominator is 0.
     """
 
     incidents: int
@@ -78,9 +78,9 @@ _UNJUDGED: Final = Judged(0.0, False, None)
 
 
 class Backtest:
-    """Feeds a detector row by row, numbers the episodes and keeps what is needed to measure it.
+    """Runs a detector row by row, numbers the episodes and collects the data for the measures.
 
-    A row whose time is not after that of the row before is not judged; ``late`` counts them.
+    A row that is not later than the previous one is skipped; ``late`` counts them.
 
     Parameters
     ----------
@@ -101,11 +101,11 @@ class Backtest:
 
     @property
     def days(self) -> float:
-        """How long the series is."""
+        """Length of the series."""
         return 0.0 if self._first is None or self._newest is None else (self._newest - self._first) / _DAY
 
     def judge(self, time: float, x: Mapping[Any, Any]) -> Judged:
-        """Judge the next row. ``time`` is in epoch seconds, ``x`` the observation that the detector takes."""
+        """Score the next row. ``time`` is in epoch seconds, ``x`` the observation that the detector takes."""
         self.rows += 1
         if self._newest is not None and time <= self._newest:
             self.late += 1
@@ -128,12 +128,12 @@ class Backtest:
         return Judged(verdict.score, True, number)
 
     def quality(self, incidents: Sequence[Incident]) -> Quality:
-        """Return how well what was found agrees with ``incidents``."""
+        """Return the agreement of the alarms with ``incidents``."""
         return quality(self.alarms, incidents, self.days)
 
 
 def quality(alarms: Sequence[tuple[float, int]], incidents: Sequence[Incident], days: float) -> Quality:
-    """Return how well alarms, each a time and the number of its episode, agree with incidents."""
+    """Return the agreement of alarms, each a time and the number of its episode, with incidents."""
     delays = []
     right: set[int] = set()
     for incident in incidents:

@@ -1,4 +1,4 @@
-"""How far apart the values of a series are, told by its first ones."""
+"""The interval of a series, from its first values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Cadence:
     Parameters
     ----------
     interval
-        Where it is known beforehand.
+        The interval, if known.
     """
 
     __slots__ = ("_first", "_known", "interval")
@@ -26,7 +26,7 @@ class Cadence:
         self._first: list[float] = []
 
     def learn(self, elapsed: float) -> None:
-        """Take in the time since the value before."""
+        """Add the time since the previous value."""
         if not self._known:
             self._first.append(elapsed)
             self.interval = float(median(self._first))
@@ -34,10 +34,10 @@ class Cadence:
                 self._known, self._first = True, []
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self.interval, self._known, list(self._first)]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self.interval, self._known, first = state
         self._first = list(first)

@@ -1,4 +1,4 @@
-"""One way of looking at a series: how far it is from where it was expected, against how far it usually is."""
+"""A channel of the series detector: a deviation from an expectation, relative to the usual deviations."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from detectors.series.tail import MARGIN, ValueTail
 
 _MEMORY_POINTS: Final = 400
 _TRUSTED: Final = 10
-# After a constant stretch any change is further than can be told.
+# Cap of a deviation after a constant stretch.
 _FAR: Final = 1e3
-# Where few deviations are large and most are nearly 0, the tail is of few values, and bursts differ more.
+# With few large deviations and most near 0 the tail has few values, and bursts vary more.
 _SPARSE_TARGET: Final = 1.3
 _SPARSE_MARGIN: Final = 1.5
-# What is smaller, relative to the values, is rounding: a constant must not seem to move by it.
+# Relative size below which a deviation is rounding.
 _ROUNDING: Final = 1e-12
 
 
 class Look(NamedTuple):
-    """One way of looking at a value: what is seen, what was expected, how far apart, and how much noise is due.
+    """One view of a value: observed, expected, deviation, and relative noise.
 
-    ``sparse`` says that most values are one and the same, so that a tail is of few.
+    ``sparse`` says that most values are equal, so that the tail has few values.
     """
 
     observed: float
@@ -33,7 +33,7 @@ class Look(NamedTuple):
 
 
 def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Look:
-    """Return a look; the deviation is 0 where it may be but rounding of what both were made from (``size``)."""
+    """Return a view; the deviation is 0 where it may be rounding of the inputs (``size``)."""
     apart = observed - expected
     if abs(apart) <= _ROUNDING * max(size, abs(observed)):
         apart = 0.0
@@ -41,9 +41,9 @@ def look_at(observed: float, expected: float, factor: float, size: float, *, spa
 
 
 class ValueChannel:
-    """Deviations in units of their own running mean size, and how rare each is by what went before.
+    """Deviations in units of their running mean size, and their tail probability by earlier ones.
 
-    ``target`` is the -log10 p that is an alarm.
+    ``target`` is the -log10 p of an alarm.
     """
 
     __slots__ = ("_above", "_below", "_scale", "_seen", "scale")
@@ -56,7 +56,7 @@ class ValueChannel:
         self._below = ValueTail()
 
     def score(self, look: Look, shown: float, target: float) -> float:
-        """Return how rare a deviation is, of which the share ``shown`` counts; the alarm is at 1."""
+        """Return the score of a deviation, scaled by ``shown``; the alarm is at 1."""
         z = self._standardised(shown * look.deviation, look.factor)
         target, margin = self._asked(target, sparse=look.sparse)
         return self._above.score(z, target, margin) if z >= 0.0 else self._below.score(-z, target, margin)
@@ -68,11 +68,11 @@ class ValueChannel:
         return -self._below.alarm_at(target, margin) * unit, self._above.alarm_at(target, margin) * unit
 
     def _asked(self, target: float, *, sparse: bool) -> tuple[float, float]:
-        """Return the -log10 p and the margin beyond known bursts that are asked for."""
+        """Return the required -log10 p and the margin above known bursts."""
         return (_SPARSE_TARGET * target, _SPARSE_MARGIN) if sparse or self._scale.is_sparse else (target, MARGIN)
 
     def learn(self, look: Look, target: float) -> None:
-        """Take in a deviation after it was scored."""
+        """Learn a deviation after it was scored."""
         deviation, factor = look.deviation, look.factor
         self._seen += 1
         if self._seen > _TRUSTED:
@@ -89,11 +89,11 @@ class ValueChannel:
         return 0.0 if deviation == 0.0 else (_FAR if deviation > 0.0 else -_FAR)
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self._scale.to_state(), self._seen, self._above.to_state(), self._below.to_state()]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._scale.restore(state[0])
         self.scale = self._scale.unit
         self._seen = state[1]

@@ -1,24 +1,24 @@
-"""Counters: series that only grow, but for a reset to the beginning. What they say is how fast they grow."""
+"""Counters: series that only grow, except for resets. They are analysed by their increase."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-# So many rises without a fall make a counter; this many falls for each rise end it.
+# Number of rises without a fall that make a counter; share of falls that ends it.
 _RISES: Final = 60
 _FALL_WEIGHT: Final = 20
 _MAX_RISES: Final = 400
-# A fall to at most this share of where it was, or to what it usually grows by in one interval, is a reset.
+# A fall to at most this share of the last value, or to the usual increase of one interval, is a reset.
 _RESET_SHARE: Final = 0.05
 _RESET_INCREMENTS: Final = 3.0
 _MEMORY: Final = 200
 
 
 class Counter:
-    """Tells whether a series is a counter, and by how much it grew.
+    """Detects whether a series is a counter, and its increase.
 
-    A value below the last one is a reset where it is near 0: the counter began anew, and grew by that value.
+    A value below the last one and near 0 is a reset; the increase is then that value.
     """
 
     __slots__ = ("_last", "_rises", "_seen", "_usual", "is_counter")
@@ -31,13 +31,13 @@ class Counter:
         self.is_counter = False
 
     def growth(self, value: float) -> float | None:
-        """Return how much a counter grew; ``None`` at its first value and where it was reset."""
+        """Return the increase of a counter; ``None`` at its first value and after a reset."""
         if self._last is None or self._is_reset(value):
             return None
         return value - self._last
 
     def learn(self, value: float) -> bool:
-        """Take in a value; return whether the series turned out to be a counter, or to be none, by it."""
+        """Add a value; return whether the series became a counter or ceased to be one."""
         before = self._last
         if before is None:
             self._last = value
@@ -68,9 +68,9 @@ class Counter:
         return value <= max(_RESET_SHARE * last, min(_RESET_INCREMENTS * self._usual, 0.5 * last))
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self._last, self._rises, self._seen, self._usual, self.is_counter]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._last, self._rises, self._seen, self._usual, self.is_counter = state

@@ -1,4 +1,4 @@
-"""Anomalies of any single numeric series: what stands out against its own past, whatever its scale and interval.
+"""Anomalies of any single numeric series against its own history, for any scale and interval.
 
 Use it like any river detector, or in one pass::
 
@@ -30,35 +30,35 @@ from detectors.series.season_profile import DAY, SeasonProfile
 from detectors.series.signals import CHANNELS, value_signal
 from detectors.series.state import VERSION, upgraded
 
-# False alarms that tails are asked for: one in so many values, and not more than this a day; half of what is allowed,
-# because a tail that was learned is mostly too thin.
+# False alarm budget of the tails: one in this many values, and at most this many a day; half of the allowed rate,
+# because learned tails are mostly too thin.
 _PER_VALUE: Final = 1e-4
 _PER_DAY: Final = 0.025
 _DENSE: Final = 288.0
-# Running means against longer ones, by their rates; and what share of the budget each way of looking has. Means move
-# slowly, so that several values in a row are beyond together: they may be rare less often than a single value.
+# Rates of the short and long running means, and the share of the budget of each channel. Running means are correlated
+# in time, so their share is smaller than that of single values.
 _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
 _SHARES: Final = (0.4, 0.3, 0.2)
-# Nothing is said about the first values.
+# Number of warm-up values.
 _COLD: Final = 40
-# Of what happens once in n values, n values tell: beyond that a tail is a guess, believed for so many powers of ten.
+# A tail is an extrapolation beyond the number of values seen; it is trusted for this many powers of ten.
 _BEYOND: Final = 3.5
-# A step back to where the series mostly is counts as so much smaller.
+# Factor of a step back towards the usual level.
 _RETURN: Final = 2.0
-# How far, in usual deviations, one value may move a short and a long running mean.
+# Cap of one value in the short and the long running mean, in usual deviations.
 _MAX_SHORT: Final = 12.5
 _MAX_LONG: Final = 3.0
 _TRUSTED: Final = 20
 _GAP: Final = 1.5
 _MAX_AFTER_GAP: Final = 10.0
-# By so much of itself that doubt falls with each value after the gap.
+# Decay of the uncertainty after a gap, per value.
 _SETTLES: Final = 0.1
 
 _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
 
 
 class _Sight(NamedTuple):
-    """A value as all ways of looking see it; ``season`` and ``noise`` are those of its time."""
+    """Views of a value by all channels; ``season`` and ``noise`` are those of its time."""
 
     season: float
     noise: float
@@ -68,18 +68,18 @@ class _Sight(NamedTuple):
 class ValueDetector(AnomalyDetector):
     """Robust seasonal detector with causally calibrated tails, for one series of numbers.
 
-    The season of day and week, as far as it helps, is taken off. What is left is looked at in four ways: the next value
-    against the foretold one, two short running means against longer ones, and how long it stays the same. Each has
-    its own scale and its own tail on either side, learned online, so that what this series often does is no alarm,
-    whatever its distribution. After a level shift it alarms, then takes the new level for normal.
+    The daily and weekly season is removed as far as it improves the forecast. The remainder has four channels: the
+    value against its forecast, two short running means against longer ones, and the length of constant runs. Each has
+    its own scale and its own tails, learned online, so that no distribution is assumed. After a level shift it alarms,
+    then accepts the new level.
 
-    ``score_one`` returns 0 or more, above 1 means anomalous. Cold (40 values), it is quiet and scores 0
-    (``Verdict.warm`` tells). Strictly causal: nothing, not even a scale, comes from later values.
+    ``score_one`` returns 0 or more, above 1 means anomalous. While cold (40 values) it scores 0 (see ``Verdict.warm``).
+    Strictly causal: nothing, not even a scale, comes from later values.
 
     Parameters
     ----------
     interval
-        Time between values; told from the first of them if not given.
+        Time between values; estimated from the first ones if not given.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class ValueDetector(AnomalyDetector):
         self._begin()
 
     def _begin(self) -> None:
-        """Know nothing of how the values are, as at first and where they turn out to be a counter's."""
+        """Reset everything learned, at first and when the series turns out to be a counter."""
         self._season = SeasonProfile()
         self._next = NextValue()
         self._contrasts = [Contrast(short, long) for short, long in _CONTRASTS]
@@ -130,7 +130,7 @@ class ValueDetector(AnomalyDetector):
         self.process_one(x)
 
     def process_one(self, x: Mapping[Any, Any]) -> Verdict:
-        """Judge a value, then learn from it; one that is not newer than the last is ignored."""
+        """Score a value, then learn from it; one that is not newer than the last is ignored."""
         known = self._known(x)
         if known is None:
             return _COLD_VERDICT
@@ -145,7 +145,7 @@ class ValueDetector(AnomalyDetector):
         return verdict
 
     def to_state(self) -> dict[str, Any]:
-        """Return everything learned as plain JSON values; floats survive JSON exactly."""
+        """Return the state as plain JSON values; floats survive JSON exactly."""
         return {
             "version": VERSION,
             "interval": None if self.interval is None else self.interval.total_seconds(),
@@ -164,9 +164,9 @@ class ValueDetector(AnomalyDetector):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ValueDetector:
-        """Return a detector that goes on exactly where the one that gave ``to_state`` stopped.
+        """Return a detector restored exactly from ``to_state``.
 
-        States of earlier versions are taken over as far as they go (``detectors.series.state``).
+        States of earlier versions are converted (``detectors.series.state``).
 
         Raises
         ------
@@ -191,7 +191,7 @@ class ValueDetector(AnomalyDetector):
         return detector
 
     def _known(self, x: Mapping[Any, Any]) -> tuple[float, float] | None:
-        """Return time and value, or nothing where there is no value or its time has gone by."""
+        """Return time and value, or ``None`` where there is no value or its time is not new."""
         time, value = x.get("time"), x.get("value")
         if time is None or value is None or not math.isfinite(time) or not math.isfinite(value):
             return None
@@ -200,11 +200,11 @@ class ValueDetector(AnomalyDetector):
         return float(time), float(value)
 
     def _shown(self, raw: float) -> float | None:
-        """Return what is judged: the value, or by how much a counter grew, nothing where it began anew."""
+        """Return the analysed value: the value itself, or the increase of a counter; ``None`` after a reset."""
         return self._counter.growth(raw) if self._counter.is_counter else raw
 
     def _pass(self, time: float, raw: float) -> None:
-        """Take note of a value's time, and of what it says about the kind of series."""
+        """Learn a value's time, and whether the series is a counter."""
         doubt = max(self._doubt, self._after_gap(time))
         self._doubt = 1.0 + (doubt - 1.0) * (1.0 - _SETTLES)
         if self._counter.learn(raw):
@@ -219,7 +219,7 @@ class ValueDetector(AnomalyDetector):
         interval = self._cadence.interval
         per_day = self._per_day = 0.0 if interval is None else DAY / interval
         budget = self._allowed = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
-        # The denser the values, the further a tail that was learned from some hundred of them is a guess.
+        # The more values a day, the further the tail is extrapolated.
         budget *= min(1.0, _DENSE / per_day) if per_day > 0.0 else 1.0
         self._target_of_all = -math.log10(budget)
         self._targets = [-math.log10(budget * share) for share in _SHARES]
@@ -232,7 +232,7 @@ class ValueDetector(AnomalyDetector):
         common = self._flatline.common
         expected = self._next.expected(value, season, common, after_gap=gap > 1.0)
         if value == common:
-            expected = value  # back to what it mostly is
+            expected = value  # back towards the usual level
         back = _RETURN if self._next.returns(value, expected, season) else 1.0
         doubt = max(gap, self._doubt)
         size, sparse = abs(raw), common is not None
@@ -247,7 +247,7 @@ class ValueDetector(AnomalyDetector):
         return _Sight(season, noise, looks)
 
     def _after_gap(self, time: float) -> float:
-        """Return how much less certain the next value is for the time that went by without one."""
+        """Return the added uncertainty of the next value after a gap."""
         if self._time is None or self._cadence.interval is None:
             return 1.0
         intervals = (time - self._time) / self._cadence.interval

@@ -1,4 +1,4 @@
-"""A measurement that is stuck: the same value for far longer than this series ever stays the same."""
+"""The flatline channel: the same value for far longer than usual."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _SHORTEST: Final = 6
 _LONGER: Final = 2.0
 _MEMORY_POINTS: Final = 4000
 _FORGET: Final = 0.99995
-# Where values mostly repeat, a night must have been seen: it may be one long run.
+# Where values mostly repeat, a full day is needed first: a night may be one long run.
 _USUAL: Final = 0.5
 _DAYS: Final = 2.0
 _MAX_VOTES: Final = 300
-# Runs depend on each other more than coin flips do: their surprise counts for less.
+# Repeats are correlated: their surprise is scaled down.
 _DISCOUNT: Final = 0.6
 
 
 class Flatline:
-    """The length of the present run of equal values, against how often values repeat and the longest run of late."""
+    """The present run of equal values, against the repeat rate and the longest recent run."""
 
     __slots__ = ("_common", "_longest", "_points", "_previous", "_repeats", "_run", "_votes")
 
     def __init__(self) -> None:
         self._previous: float | None = None
-        # Which value repeats most often (a majority by votes), and by how many votes.
+        # The value that repeats most often (majority vote), and its votes.
         self._common: float | None = None
         self._votes = 0
         self._run = 0
@@ -34,7 +34,7 @@ class Flatline:
         self._points = 0
 
     def surprise(self, value: float, per_day: float) -> float:
-        """Return -log10 of the probability of so long a run by chance; 0 where it is nothing special."""
+        """Return -log10 of the probability of so long a run; 0 where it is normal."""
         run = self._run + 1 if value == self._previous else 0
         if run < _SHORTEST or run <= _LONGER * self._longest + _SHORTEST:
             return 0.0
@@ -45,16 +45,16 @@ class Flatline:
 
     @property
     def common(self) -> float | None:
-        """The value that mostly repeats, if values mostly do: 0, say, of counts of what is rare."""
+        """The most frequent value, if values mostly repeat, for example 0."""
         return self._common if self._repeats > _USUAL * self._points else None
 
     def learn(self, value: float) -> None:
-        """Take in a value."""
+        """Add a value."""
         if value == self._previous:
             self._run += 1
             self._vote(value)
         elif self._previous is not None:
-            # A stuck stretch is not what is usual: it raises the bar, but not to where it was.
+            # A stuck stretch raises the longest run only partly.
             known = self._longest * _FORGET ** (self._run + 1)
             self._longest = max(known, min(float(self._run), _LONGER * known + 20.0))
             self._run = 0
@@ -74,10 +74,10 @@ class Flatline:
             self._common, self._votes = value, 1
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self._previous, self._common, self._votes, self._run, self._longest, self._repeats, self._points]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._previous, self._common, self._votes, *runs = state
         self._run, self._longest, self._repeats, self._points = runs

@@ -1,4 +1,4 @@
-"""Where a series is now and was of late: running means of different memories, and the one that foretells best."""
+"""Levels of a series: running means of different memories, and the best predictor among them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any, Final
 _RATES: Final = (1.0, 0.4, 0.1, 0.02)
 _MEMORY_POINTS: Final = 500
 _DRIFT_MEMORY: Final = 60
-# Foretold without the season: the last value, that and the drift, and what mostly repeats.
+# Predictors without the season: the last value, the last value plus drift, the most frequent value.
 _OTHERS: Final = 3
-# Errors count as at most this many usual ones, so that one outlier does not decide who foretells best.
+# Cap of an error in usual errors, so that one outlier does not decide the best predictor.
 _MOST: Final = 5.0
 _TRUSTED: Final = 20
 
 
 class NextValue:
-    """Foretells the next value: the last one or a running mean, whichever was nearest of late.
+    """Predicts the next value by the last one or a running mean, whichever had the smallest recent errors.
 
-    They are of what the season leaves. Beside them stand the last value itself, the last one and as much again as
-    values moved on average, and the value that mostly repeats: where they were nearer, a season that comes in steps
-    does not help.
+    They are of the deseasonalised series. Further predictors are the last value itself, the last value plus the mean
+    drift, and the most frequent value: they win where a stepwise season does not help.
     """
 
     __slots__ = ("_drift", "_errors", "_last", "_levels", "_seen")
@@ -33,9 +32,10 @@ class NextValue:
         self._seen = 0
 
     def expected(self, value: float, season: float, common: float | None, *, after_gap: bool) -> float:
-        """Return the foretold value; at the very first it is ``value`` itself. ``common`` is what mostly repeats.
+        """Return the predicted value; for the very first one ``value`` itself.
 
-        After a gap only the season tells: the last value is of another time of day.
+        ``common`` is the most frequent value. After a gap only the season is used: the last value is of another time of
+        day.
         """
         if self._seen == 0:
             return value
@@ -47,12 +47,12 @@ class NextValue:
         return (last, last + self._drift, last if common is None else common)[best - len(_RATES)]
 
     def returns(self, value: float, expected: float, season: float) -> bool:
-        """Whether a value is on its way back to the long running mean, and not beyond it."""
+        """Whether a value returns towards the long running mean without passing it."""
         usual = self._levels[-1] + season
         return expected < value < usual or usual < value < expected
 
     def learn(self, value: float, season: float, common: float | None, usual_error: float) -> None:
-        """Take in a value; ``common`` as before it."""
+        """Learn a value; ``common`` as before it."""
         rest = value - season
         levels, errors = self._levels, self._errors
         if self._seen == 0:
@@ -73,22 +73,22 @@ class NextValue:
         self._last = value
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [list(self._levels), self._last, self._drift, list(self._errors), self._seen]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         levels, self._last, self._drift, errors, self._seen = state
         self._levels, self._errors = list(levels), list(errors)
 
 
 class Contrast:
-    """A short running mean against a long one: what no single value shows.
+    """A short running mean against a long one, for shifts that no single value shows.
 
     Parameters
     ----------
     short, long
-        The rates at which the two follow.
+        Rates of the two means.
     """
 
     __slots__ = ("_long", "_long_rate", "_seen", "_short", "_short_rate")
@@ -100,13 +100,13 @@ class Contrast:
         self._seen = 0
 
     def with_next(self, value: float, most: float) -> tuple[float, float]:
-        """Return the short mean with ``value`` (at most ``most`` away counted) in it, and the long one before it."""
+        """Return the short mean including ``value`` (clipped to ``most``), and the long one before it."""
         if self._seen == 0:
             return value, value
         return self._short + self._short_rate * min(max(value - self._short, -most), most), self._long
 
     def learn(self, value: float, most_short: float, most_long: float) -> None:
-        """Take in a value; the long mean follows it by at most ``most_long``."""
+        """Learn a value; the long mean moves by at most ``most_long``."""
         if self._seen == 0:
             self._short = self._long = value
         self._short = self.with_next(value, most_short)[0]
@@ -115,9 +115,9 @@ class Contrast:
         self._long += rate * min(max(value - self._long, -most_long), most_long)
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self._short, self._long, self._seen]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._short, self._long, self._seen = state

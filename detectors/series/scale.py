@@ -6,22 +6,20 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-# One wild size counts as at most this many means, or large ones, once there are some.
+# Cap of one size, in means, or in large sizes once there are some.
 _MOST, _MAX_LARGE = 6.0, 3.0
-# The mean of the sizes above the mean is 1.8 means of a normal distribution, and more than this of a sparse one.
+# The mean of sizes above the mean is 1.8 means for a normal distribution, and more than this for a sparse one.
 _SPARSE: Final = 2.5
 _MEMORY: Final = 100
 _TRUSTED: Final = 10
 
 
 class RunningScale:
-    """Running mean of sizes, cut at a multiple of the typical *large* size: the mean of those above the mean.
+    """Running mean of sizes, clipped at a multiple of the typical *large* size: the mean of those above the mean.
 
-    Cut at a multiple of the mean itself, the mean of a series that is 0 five times of six would shrink to nothing.
-
-    ``unit`` is what sizes are measured in: the mean, or more where few are large and most are 0 or nearly so, because
-    what one event is worth must not depend on how many came of late. ``most`` is the size at which one is cut, infinite
-    before anything is known.
+    Clipped at a multiple of the mean itself, a series that is 0 five times of six would shrink to 0. ``unit`` is the
+    unit of sizes: the mean, or more for sparse series, because the weight of one event must not depend on the number of
+    recent events. ``most`` is the clipping size, infinite at first.
     """
 
     __slots__ = ("_large", "_seen", "_typical", "mean", "most", "unit")
@@ -41,11 +39,11 @@ class RunningScale:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether few sizes are large and most are 0 or nearly so."""
+        """Whether the series is sparse: few large sizes, most near 0."""
         return self._typical > _SPARSE * self.mean
 
     def learn(self, size: float, memory: float) -> None:
-        """Take in a size (0 or more); from ``memory`` sizes on each new one weighs ``1 / memory``."""
+        """Add a size (0 or more); after ``memory`` sizes each new one has the weight ``1 / memory``."""
         size = min(size, self.most)
         self._seen += 1
         if size > self.mean:
@@ -55,10 +53,10 @@ class RunningScale:
         self._settle()
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         return [self.mean, self._seen, self._typical, self._large]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self.mean, self._seen, self._typical, self._large = state
         self._settle()

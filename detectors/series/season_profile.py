@@ -1,4 +1,4 @@
-"""What the time of day and of the week explains of a series: learned online, used as far as it has proved itself."""
+"""Daily and weekly season of a series: learned online, weighted by its measured benefit."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from detectors.series.scale import RunningScale
 DAY: Final = 86_400.0
 _SLOTS: Final = 96
 _HOURS: Final = 168
-# Fewer values a day than this, and a day has no shape to learn.
+# Minimum number of values per day for a daily profile.
 _MIN_PER_DAY: Final = 8.0
-# A profile comes in little by little, between these days: all at once would look like a change of the series.
+# A profile is phased in between these days: at once it would look like a change of the series.
 _DAY_FROM, _DAY_TO = 1.5, 3.0
 _WEEK_FROM, _WEEK_TO = 8.0, 12.0
 _VISITS: Final = 8.0
 _WEEK_VISITS: Final = 5.0
 _SKILL_GAIN: Final = 4.0
-# One value moves a profile by at most this share of the largest size that counts.
+# Cap of one value's effect on a profile, as a share of the clipping size.
 _CUT: Final = 0.5
-# So many errors above the usual size, and an hour's own noise counts by half.
+# Number of observations at which an hour's own noise has half the weight.
 _LARGE_TOLD: Final = 10.0
 _TREND: Final = 0.05
 _LARGEST: Final = 1e37  # the profile is kept in single precision
@@ -32,7 +32,7 @@ _MAX_COUNT: Final = 65_535
 class SeasonProfile:
     """Additive profile over 96 slots of the day and 168 hours of the week, around a level that follows within a day.
 
-    A day's and a week's profile each count only as far as the errors with it are smaller than those without it.
+    Each profile is used only as far as errors with it are smaller than without it.
     Times are epoch seconds; days begin at midnight UTC, which for a profile of differences is as good as any.
     """
 
@@ -46,15 +46,15 @@ class SeasonProfile:
         self._noise_large = array("H", [0]) * 24
         self._usual_noise = 0.0
         self._level = 0.0
-        # What is left on average without a season, with the day's, and with both: a trend keeps the level behind, and
-        # that is no season.
+        # Mean errors without season, with the daily one, and with both; the lag of the level behind a trend is not a
+        # season.
         self._centres = [0.0, 0.0, 0.0]
         self._scatter = RunningScale()
         self._errors = [0.0, 0.0, 0.0]
         self._seen = 0
 
     def expected(self, time: float, per_day: float) -> float:
-        """Return how far above its level the series usually is at this time."""
+        """Return the seasonal offset at this time."""
         day, week = self._parts(time, per_day)
         days = self._seen / per_day if per_day > 0.0 else 0.0
         by_day = self._skill(0) * _ramp(days, _DAY_FROM, _DAY_TO)
@@ -65,17 +65,17 @@ class SeasonProfile:
         return by_day * (day - (nothing - with_day) + by_week * (week - (with_day - with_both)))
 
     def noise(self, time: float, per_day: float) -> float:
-        """Return how much noisier than usual the series is at this hour, 0.25 to 4."""
+        """Return the relative noise at this hour, 0.25 to 4."""
         if per_day < _MIN_PER_DAY or self._seen < _DAY_FROM * per_day or self._usual_noise <= 0.0:
             return 1.0
         hour = int(time // 3600) % 24
-        # An hour is believed as far as it was seen itself; where most errors are 0, the others tell.
+        # An hour's estimate is shrunk by its number of observations; for sparse errors only the others are used.
         told = self._noise_large[hour] / _LARGE_TOLD
         ratio = (told * self._noise[hour] / self._usual_noise + 1.0) / (told + 1.0)
         return min(4.0, max(0.25, (ratio + 0.15) / 1.15))
 
     def learn(self, time: float, value: float, error: float, per_day: float) -> None:
-        """Take in a value; ``error`` is the size of what was not expected of it, for the noise of the hour."""
+        """Learn a value; ``error`` is the size of its prediction error, for the noise of the hour."""
         if per_day < _MIN_PER_DAY:
             return
         if self._seen == 0:
@@ -92,13 +92,13 @@ class SeasonProfile:
             self._centres[which] += (one - self._centres[which]) / min(self._seen, 2.0 * per_day)
         if settled:
             self._judge(left, per_day)
-        # What the profiles say on average is the level's: else they would take over what a trend leaves it behind by.
+        # The mean of the profiles belongs to the level: otherwise they would absorb its lag behind a trend.
         middle = self._centres[0] - self._centres[2]
         self._level += (clipped + middle if settled else above) / min(self._seen, per_day)
         self._scatter.learn(abs(rest), 2.0 * per_day)
         slot, hour = int(time % DAY / DAY * _SLOTS) % _SLOTS, int(time // 3600) % _HOURS
         _learn(self._day, self._day_seen, slot, clipped, _VISITS * max(1.0, per_day / _SLOTS))
-        # The hour of the week explains what the time of day leaves: it learns more slowly.
+        # The hour of the week models the remainder of the time of day and learns more slowly.
         _learn(self._week, self._week_seen, hour, 0.7 * clipped, _WEEK_VISITS * max(1.0, per_day / 24.0))
         self._learn_noise(hour % 24, error, per_day)
 
@@ -110,9 +110,9 @@ class SeasonProfile:
         return day, self._week[hour] * week_visits / (week_visits + 1.5)
 
     def _skill(self, which: int) -> float:
-        """Return how far a profile is trusted, 0 to 1: 0 the day's, 1 the week's."""
+        """Return the weight of a profile, 0 to 1; ``which`` is 0 for the day, 1 for the week."""
         without, with_ = self._errors[which], self._errors[which + 1]
-        if which == 0:  # a profile of a trend is what the level is behind by; so little must explain more than that
+        if which == 0:  # the profile of a trend is only the lag of the level; it must explain more than that
             with_ += _TREND * abs(self._centres[0])
         return min(1.0, max(0.0, _SKILL_GAIN * (1.0 - with_ / without))) if without > 0.0 else 0.0
 
@@ -131,7 +131,7 @@ class SeasonProfile:
         self._noise[hour] = min(_LARGEST, here + (error - here) / min(seen, 4.0 * max(1.0, per_day / 24.0)))
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         packed = [base64.b64encode(one.tobytes()).decode() for one in self._arrays()]
         centres = list(self._centres)
         return [
@@ -145,7 +145,7 @@ class SeasonProfile:
         ]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         arrays = self._arrays()
         for one, packed in zip(arrays, state, strict=False):
             del one[:]

@@ -1,4 +1,4 @@
-"""What ``ValueDetector`` says of a value, in words and figures."""
+"""Signals of ``ValueDetector`` and their texts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from detectors.incidents.signals import Signal
 
 _DETAILS: Final = {
-    "spike": "far from what the values before foretold",
+    "spike": "far from the value predicted from earlier ones",
     "shift": "the mean of the last few values has moved",
     "slow_shift": "the mean of the last dozen values has moved",
-    "flatline": "the same value for longer than ever of late",
+    "flatline": "the same value for longer than at any time recently",
 }
 
 CHANNELS: Final = tuple(_DETAILS)
-"""The ways of looking at a value."""
+"""The channels."""
 
 
 def value_signal(

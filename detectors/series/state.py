@@ -1,4 +1,4 @@
-"""States of ``ValueDetector`` that earlier versions kept, as the present one reads them."""
+"""Converts states of earlier versions of ``ValueDetector``."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 VERSION: Final = 2
-"""Raised whenever what is inside could not be read by the program before."""
+"""Version of the state format; raised when an older program could not read it."""
 
 _HOURS: Final = 24
 _MAX_COUNT: Final = 65_535
-# Of sizes like those of a normal distribution the mean of the large ones is this many means, and two in five are large.
+# For a normal distribution the mean of the large sizes is this many means, and two in five are large.
 _LARGE, _LARGE_SHARE, _LARGE_MEMORY = 1.8, 0.4, 100
 
 
 def upgraded(state: Mapping[str, Any], counter: Sequence[Any], trust: Sequence[Any]) -> dict[str, Any]:
-    """Return a state of any version in the form of the present one; what was not kept then is as of a new detector.
+    """Return a state of any version in the present format; missing parts are those of a new detector.
 
     Parameters
     ----------
     state
-        What ``to_state`` returned; without ``version`` it is the first.
+        A result of ``to_state``; without ``version`` it is version 1.
     counter, trust
-        What a new detector knows of counters and of its own alarms.
+        The parts of a new detector's state about counters and alarms.
 
     Raises
     ------
     ValueError
-        A later version of the program made it.
+        It was made by a later version of the program.
     """
     version = state.get("version", 1)
     if version == VERSION:
@@ -38,7 +38,7 @@ def upgraded(state: Mapping[str, Any], counter: Sequence[Any], trust: Sequence[A
         raise ValueError(f"the state has version {version}; this program reads 1 to {VERSION}")
     season, value = state["season"], state["flatline"]
     levels, errors, seen = state["next"]
-    # The last value itself and the drift were not among those that foretold: they come last until they prove better.
+    # The predictors "last value" and "drift" did not exist: they get the worst error until they prove better.
     behind = 2.0 * max(errors)
     return {
         **state,

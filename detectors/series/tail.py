@@ -1,8 +1,8 @@
-"""How rare a deviation is, learned from the deviations before it, whatever their distribution.
+"""Tail probability of a deviation, learned from earlier ones without an assumed distribution.
 
-Peaks over threshold: beyond a high quantile that is followed online, excesses are taken for generalised Pareto, fitted
-by their moments (Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017). A fitted tail is
-a guess beyond what was seen, so a deviation must besides clearly surpass what was seen more than once of late.
+Peaks over threshold: excesses over a high quantile, tracked online, are modelled as generalised Pareto, fitted by
+moments (Siffer et al., "Anomaly detection in streams with extreme value theory", KDD 2017). A fitted tail is an
+extrapolation, so a deviation must also clearly exceed recent bursts.
 """
 
 from __future__ import annotations
@@ -16,32 +16,29 @@ _LN10: Final = math.log(10.0)
 # mean absolute deviations; a normal distribution has it at 2.35).
 _SHARE: Final = 0.03
 _START: Final = 2.3
-# Tail believed beforehand: its mean excess and shape, and what that is worth in observations.
+# Prior of the tail: mean excess and shape, and its weight in observations.
 _PRIOR_MEAN: Final = 0.7
 _PRIOR_SHAPE: Final = 0.2
 _PRIOR_WEIGHT: Final = 12.0
 _MEMORY_EXCESSES: Final = 150.0
-# From a tail that ends at three times its mean excess to one whose variance is all but infinite.
+# Range of the shape: from a bounded tail to one with nearly infinite variance.
 _MIN_SHAPE, _MAX_SHAPE = -0.5, 0.45
 _MAX_SURPRISE: Final = 230.0
 _MEMORY_POINTS: Final = 3000.0
-# Of the highest bursts of late, the one that a deviation must surpass, and by what factor.
+# The rank of the recent burst that a deviation must exceed, and the factor.
 _PEAKS: Final = 4
 _RANK: Final = 1
 MARGIN: Final = 1.3
 _PEAK_DECAY: Final = 1.0 - 1.0 / 20_000.0
-# Values beyond that are no further apart are one burst; only its first say how often values are beyond.
+# Exceedances within this distance form one burst; only its first values count for the exceedance rate.
 _SAME_BURST: Final = 12
 _MAX_OF_BURST: Final = 3
-# An excess counts at most as this many times what would be an alarm: an outage must not become the measure of things.
+# Cap of an excess, as a multiple of the alarm level: an outage must not set the scale.
 _MAX_EXCESS: Final = 1.0
 
 
 class ValueTail:
-    """One side of the distribution of a channel's deviations, in units of its scale.
-
-    ``target`` is the -log10 p that is an alarm.
-    """
+    """One tail of a channel's deviations, in units of its scale. ``target`` is the -log10 p of an alarm."""
 
     __slots__ = (
         "_burst",
@@ -71,7 +68,10 @@ class ValueTail:
         self._length = 0
 
     def score(self, z: float, target: float, margin: float = MARGIN) -> float:
-        """Return how rare a deviation of ``z`` (0 or more) is; the alarm is at 1, ``margin`` times a known burst."""
+        """Return the score of a deviation ``z`` (0 or more).
+
+        The alarm is at 1, and at ``margin`` times a known burst.
+        """
         floor = -math.log10(max(self._rate, 1e-3))
         if z <= self._start:
             return min(floor / target, 1.0) * 0.9 * z / self._start
@@ -86,7 +86,7 @@ class ValueTail:
         return max(self._start + self._excess_of(max(0.0, target - floor) * _LN10), known)
 
     def learn(self, z: float, target: float) -> None:
-        """Take in a deviation; 0 where it was on the other side."""
+        """Learn a deviation; 0 where it was on the other side."""
         self._seen += 1
         within = self._seen - self._last <= _SAME_BURST
         if not within and self._burst > 0.0:
@@ -103,7 +103,7 @@ class ValueTail:
             self._start = min(1e6, max(0.7, self._start * math.exp(step * (over - _SHARE))))
 
     def _end_burst(self, target: float) -> None:
-        """Learn the highest of a burst: values beyond in a row are one event, not many."""
+        """Learn the peak of a burst: consecutive exceedances are one event."""
         peak, self._burst = self._burst, 0.0
         most = _MAX_EXCESS * self._excess_of(target * _LN10)
         excess = min(max(peak - self._start, 0.0), most)
@@ -133,11 +133,11 @@ class ValueTail:
         return scale * math.expm1(shape * log_survival) / shape if abs(shape) > 1e-3 else scale * log_survival
 
     def to_state(self) -> list[Any]:
-        """Return everything learned as plain JSON values."""
+        """Return the state as plain JSON values."""
         moments = [self._start, self._rate, self._mean, self._variance, self._weight]
         return [*moments, self._seen, self._decayed_at, self._last, self._burst, self._length, *self._peaks]
 
     def restore(self, state: Sequence[Any]) -> None:
-        """Take over what ``to_state`` returned."""
+        """Restore the state of ``to_state``."""
         self._start, self._rate, self._mean, self._variance, self._weight, *rest = state
         self._seen, self._decayed_at, self._last, self._burst, self._length, *self._peaks = rest
