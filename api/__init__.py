@@ -1,1 +1,1 @@
-"""The HTTP API: who may ask is checked here, what is answered comes from kpis, dashboards and reports."""
+"""The HTTP API: authentication, authorisation and limits; the data comes from kpis, dashboards and reports."""

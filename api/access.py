@@ -1,4 +1,4 @@
-"""What a route needs to know about who asks: one dependency, with the action that the route is."""
+"""The dependency that checks the identity of a request for the action of a route."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ BEARER: Final = HTTPBearer(
     scheme_name="bearer",
     description="An OpenID Connect token, or an API key (rmk_..., from 'romashka api key add')",
 )
-"""For the OpenAPI document; the check itself is the gate's."""
+"""For the OpenAPI document only; AuthMiddleware does the check."""
 
 
 class Caller:
-    """Who asks, in one request; remembers for the audit log whose data was meant."""
+    """The identity of one request; records for the audit log which tenant's data was requested."""
 
     def __init__(self, identity: Identity, state: dict[str, Any]) -> None:
         self.identity = identity
         self._state = state
 
     def tenant(self, asked: str | None) -> UUID | AllTenants:
-        """Return the tenant whose data is meant, after the check; see ``Identity.tenant``."""
+        """Return the requested tenant after the check; see ``Identity.tenant``."""
         self._state["tenant"] = asked or ""
         tenant = self.identity.tenant(asked)
         self._state["tenant"] = ALL if isinstance(tenant, AllTenants) else str(tenant)
@@ -40,7 +40,7 @@ class Caller:
 
 
 def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection], Awaitable[Caller]]:
-    """Return the dependency of a route that does this; ``heavy`` ones are limited more strictly."""
+    """Return the dependency for an action; ``heavy`` ones have a stricter rate limit."""
 
     async def check(connection: HTTPConnection) -> Caller:
         state = connection.scope["state"]

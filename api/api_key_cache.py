@@ -1,4 +1,4 @@
-"""The API keys that hold at the moment, read from ClickHouse every few seconds."""
+"""A cache of the valid API keys, read from ClickHouse every few seconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from api.keys import StoredKey, parted
 from api.problems import ApiError
 from models.insights import ALL_TENANTS_ID
 
-# A revoked key is refused after so long at the latest.
+# A revoked key is refused within this time.
 _FRESH_SECONDS: Final = 5.0
-# Keys that nobody knows yet have the table read again, but no more often than this, however many are made up.
+# An unknown key causes a read of the table, but at most this often, to bound the load by invalid keys.
 _BETWEEN_SECONDS: Final = 1.0
 
 
 class ApiKeyCache:
-    """Knows every key; all made-up ones together cost the database one question a second.
+    """Caches every key; invalid keys together cause at most one query a second.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class ApiKeyCache:
     clock
         Seconds since 1970.
     pause
-        Waits for some seconds.
+        Sleeps for some seconds.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class ApiKeyCache:
         self._uses: dict[str, datetime] = {}
 
     async def identity(self, text: str) -> Identity:
-        """Return whose key this is; one that was made a moment ago counts, after a second at most.
+        """Return the identity of a key; a new key is accepted within a second.
 
         Raises
         ------
-        Refused
-            It is no key of ours, or was revoked.
+        ApiError
+            It is unknown or revoked.
         Unreachable
-            The keys cannot be read; an old list would let in whom it must not.
+            The keys cannot be read; an outdated cache is not used.
         """
         asked_at = self._clock()
         await self._refresh(asked_at - _FRESH_SECONDS)
@@ -70,7 +70,7 @@ class ApiKeyCache:
         return Identity(f"key:{key.id}", key.label, frozenset({key.role}), tenants)
 
     def take_uses(self) -> dict[str, datetime]:
-        """Return which keys were used since this was asked last, and when."""
+        """Return the keys used since the last call, with times."""
         uses, self._uses = self._uses, {}
         return uses
 

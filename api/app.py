@@ -1,4 +1,4 @@
-"""The application: routes, what is around them, and what runs beside them."""
+"""The application: routes, middleware and background tasks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ the token as a second protocol: `new WebSocket(url, ["romashka.v1", "bearer." + 
 
 
 def create_app(configuration: Configuration) -> FastAPI:
-    """Return the application; nothing is connected before it starts."""
+    """Return the application; connections are opened at startup."""
     app = FastAPI(
         title="ROMASHKA integration analytics",
         version=VERSION,
         description=_ABOUT,
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # the pages would load scripts from elsewhere
+        docs_url=None,  # the documentation pages would load external scripts
         redoc_url=None,
         lifespan=_lifespan,
         strict_content_type=True,
@@ -78,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Put the problems' schema into the OpenAPI document, where every route's errors refer to it."""
+    """Add the schema of problems to the OpenAPI document."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -90,4 +90,4 @@ def _describe_problems(app: FastAPI) -> None:
             schemas["Problem"] = problem
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's own way to extend the document
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend the document

@@ -1,4 +1,4 @@
-"""The API's part of the audit log: noted at once, written every second, in order."""
+"""Writes the API's audit log: entries are queued at once and written in order every second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_WAITING: Final = 20_000
 
 
 class AuditWriter:
-    """Keeps one chain of the audit log, and notes beside it when keys were used."""
+    """Writes one chain of the audit log, and the last uses of keys."""
 
     def __init__(self, pool: Pool, ring: ApiKeyCache, secret: bytes, published: HeadsFile) -> None:
         self._pool = pool
@@ -36,29 +36,29 @@ class AuditWriter:
         self._writing = asyncio.Lock()
 
     def note(self, entry: Entry) -> None:
-        """Add an entry to the chain; it is written within a second or so."""
+        """Add an entry; it is written within about a second."""
         self._opened().add(entry)
 
     def require_room(self) -> None:
-        """Raise ``ApiError`` while so much waits to be written that nobody may do anything that would not be noted."""
+        """Raise ``ApiError`` while too many entries are pending: nothing may be done without an audit entry."""
         if len(self._opened()) > _MAX_WAITING:
             detail = "the audit log cannot be written; nothing is answered until it can"
             raise ApiError(503, "unavailable", detail, headers={"Retry-After": "5"})
 
     async def flush(self) -> None:
-        """Write what waits; raises ``Unreachable``."""
+        """Write pending entries; raises ``Unreachable``."""
         async with self._writing:
             await self._pool.run(self._opened().flush)
 
     async def open(self) -> None:
-        """Begin the chain; raises ``Unreachable``."""
+        """Open the chain; raises ``Unreachable``."""
         now = datetime.now(UTC)
         self._chain = await self._pool.run(lambda client: open_chain(client, self._secret, now))
         await self.flush()
         self._publish()
 
     async def run(self) -> None:
-        """Write for ever; what cannot be written now is tried again."""
+        """Write until cancelled; failed writes are retried."""
         ticks = 0
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
@@ -73,7 +73,7 @@ class AuditWriter:
                 _LOG.warning("the audit log cannot be written: %s", error)
 
     async def close(self) -> None:
-        """Write the rest; raises ``Unreachable``."""
+        """Write the remaining entries; raises ``Unreachable``."""
         await self.flush()
         await self._write_uses()
         self._publish()
@@ -84,7 +84,7 @@ class AuditWriter:
         await self.flush()
 
     def _publish(self) -> None:
-        """Say outside the database how far the chain has come, where that is news; raises ``SettingsError``."""
+        """Publish the head of the chain outside the database, if it changed; raises ``SettingsError``."""
         head = self._opened().head
         if head != self._last_published:
             self._published.publish(head, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Nobody comes further without saying who they are, and whatever they do is noted in the audit log."""
+"""Authentication of every request, rate limits, and the audit log."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from api.shares import HOLDERS, holders_of
 from storage.audit import Entry
 
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
-"""Addresses that need no token: for load balancers, and the description of the API."""
+"""Paths without authentication: health checks and the OpenAPI document."""
 _PROTOCOL: Final = "bearer."
 _LONGEST: Final = 500
 
 
 class AuthMiddleware:
-    """The middleware that checks tokens and keys, limits how often somebody asks, and notes it."""
+    """The middleware that checks tokens and keys, applies rate limits, and writes the audit log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request through, or raise ``ApiError``."""
+        """Pass one request on, or raise ``ApiError``."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -60,7 +60,7 @@ class AuthMiddleware:
         counted = False
 
         async def stranger() -> None:
-            """Count the request as one of somebody whom nobody knows, once."""
+            """Count a request without a valid token against its address, once."""
             nonlocal counted
             if counted:
                 return
@@ -83,7 +83,7 @@ class AuthMiddleware:
 
 
 class _Outcome:
-    """Remembers how it ended."""
+    """Records the status of the response."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -98,7 +98,7 @@ class _Outcome:
 
 
 def credentials(scope: Scope) -> str:
-    """Return the token or key of a request: of its header, or, as browsers must, of a WebSocket's protocols."""
+    """Return the token or key of a request: from its header, or from a WebSocket's subprotocols, as browsers need."""
     headers = Headers(scope=scope)
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
@@ -112,12 +112,12 @@ def credentials(scope: Scope) -> str:
 
 
 async def authenticate(services: Services, token: str, admit: Callable[[], Awaitable[None]]) -> Identity:
-    """Return who a token or a key stands for; ``admit`` may refuse before anything is fetched for it.
+    """Return the identity of a token or a key; ``admit`` may refuse before keys are fetched for it.
 
     Raises
     ------
-    Refused
-        There is none, or it is not good.
+    ApiError
+        There is none, or it is invalid.
     """
     if not token:
         raise ApiError(

@@ -1,4 +1,4 @@
-"""One poller for all who watch: asks ClickHouse, and hands out what changed. Who does not keep up is let go."""
+"""Polls ClickHouse once for all live views and sends them the changes. Slow clients are disconnected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.snapshot import Event, Snapshot, changes, standing, take
 from models.errors import Unreachable
 
 _LOG: Final = logging.getLogger(__name__)
-# The worker writes within a second; half of another leaves room in the two seconds after which a change must be seen.
+# Poll interval: the worker writes within a second, and a change must be visible within two.
 _EVERY_SECONDS: Final = 0.5
 _MAX_WATCHERS: Final = 500
 _MAX_WAITING: Final = 256
@@ -25,7 +25,7 @@ _PER_TENANT: Final = 50
 
 
 class Watcher:
-    """Somebody who watches: what is for them waits in a queue of limited length."""
+    """A subscriber with a bounded queue of messages."""
 
     def __init__(self, wants: Callable[[Event], bool]) -> None:
         self._wants = wants
@@ -33,7 +33,7 @@ class Watcher:
         self.too_slow = asyncio.Event()
 
     def tell(self, events: Iterable[tuple[Event, str]]) -> None:
-        """Put what is for them into the queue; where it is full they are too slow."""
+        """Queue the messages for this subscriber; a full queue marks it as too slow."""
         for event, text in events:
             if self._wants(event):
                 try:
@@ -44,7 +44,7 @@ class Watcher:
 
 
 class Broadcaster:
-    """Polls while anybody watches."""
+    """Polls while there are subscribers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -55,12 +55,12 @@ class Broadcaster:
         self._now: Snapshot | None = None
 
     def join(self, watcher: Watcher, holders: tuple[str, ...]) -> None:
-        """Add a watcher, on the account of its identity and tenant, and tell it how everything stands.
+        """Add a subscriber, counted for its identity and tenant, and send it the present state.
 
         Raises
         ------
-        Refused
-            Too many watch already, or too many of this identity or tenant.
+        ApiError
+            Too many subscribers in total, of this identity or of this tenant.
         """
         if len(self._watchers) >= _MAX_WATCHERS:
             raise ApiError(503, "busy", "too many watch already; try again later", headers={"Retry-After": "60"})
@@ -72,11 +72,11 @@ class Broadcaster:
             raise _too_many(f"your tenant has {_PER_TENANT} live views open")
         self._watchers[watcher] = holders
         self._somebody.set()
-        if self._now is not None:  # otherwise the first snapshot tells everybody
+        if self._now is not None:  # otherwise the first snapshot is sent to all
             watcher.tell(_texts(standing(self._now)))
 
     def leave(self, watcher: Watcher) -> None:
-        """Let a watcher go; without any nothing is asked."""
+        """Remove a subscriber; without any there is no polling."""
         holders = self._watchers.pop(watcher, ())
         self._identities.give_back(holders[:1])
         self._tenants.give_back(holders[1:])
@@ -85,7 +85,7 @@ class Broadcaster:
             self._now = None
 
     async def run(self) -> None:
-        """Poll for ever; while ClickHouse does not answer nothing changes."""
+        """Poll until cancelled; while ClickHouse does not answer nothing is sent."""
         while True:
             await self._somebody.wait()
             began = asyncio.get_running_loop().time()
@@ -96,7 +96,7 @@ class Broadcaster:
             await asyncio.sleep(max(0.05, _EVERY_SECONDS - (asyncio.get_running_loop().time() - began)))
 
     def show(self, snapshot: Snapshot) -> None:
-        """Tell everybody what is new in a snapshot."""
+        """Send the changes of a snapshot to all subscribers."""
         if not self._watchers:
             return
         events = _texts(standing(snapshot) if self._now is None else changes(self._now, snapshot))

@@ -1,4 +1,4 @@
-"""Answers that are kept for a while, in this process or in Redis, and made once however many ask for them."""
+"""Response cache in this process or in Redis, with a single computation for concurrent requests."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from redis.exceptions import RedisError
 
 _LOG: Final = logging.getLogger(__name__)
 _HEADER: Final = 24
-# For so long after it has gone stale an answer is still given, while a new one is made: who asks twice a minute never
-# waits, and who asks after a minute is not told what was so at first.
+# A stale response is served for this long while a new one is computed (stale-while-revalidate).
 _GRACE_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer's bytes, and when they were made (seconds since 1970)."""
+    """The bytes of a response, and their time (seconds since 1970)."""
 
     body: bytes
     made_at: float
 
     @cached_property
     def etag(self) -> str:
-        """Names the content: the same answer made again has the same."""
+        """Hash of the content."""
         return f'W/"{sha256(self.body).hexdigest()[:32]}"'
 
 
 class Store(Protocol):
-    """Where answers are kept."""
+    """The interface of a cache store."""
 
     async def get(self, key: str) -> Kept | None:
-        """Return what is kept, however old."""
+        """Return the cached response, of any age."""
 
     async def put(self, key: str, kept: Kept, seconds: float) -> None:
-        """Keep an answer for so long."""
+        """Store a response for a number of seconds."""
 
 
 class MemoryStore:
-    """Keeps answers in this process: those used last, up to a number of bytes."""
+    """Caches responses in this process: least recently used, up to a number of bytes."""
 
     def __init__(self, clock: Callable[[], float], most_bytes: int = 64_000_000) -> None:
         self._clock = clock
@@ -63,7 +62,7 @@ class MemoryStore:
         return found[0]
 
     async def put(self, key: str, kept: Kept, seconds: float) -> None:
-        """Keep an answer; forget others where there are too many bytes."""
+        """Store a response; evict others above the limit of bytes."""
         if key in self._kept:
             self._bytes -= len(self._kept.pop(key)[0].body)
         self._kept[key] = (kept, self._clock() + seconds)
@@ -74,7 +73,7 @@ class MemoryStore:
 
 
 class RedisStore:
-    """Keeps answers in Redis, so that several processes share them. While Redis is away nothing is kept."""
+    """Caches responses in Redis, shared by several processes. While Redis is unavailable nothing is cached."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -106,9 +105,9 @@ class RedisStore:
 
 
 class Cache:
-    """Gives a kept answer where there is one, and has a new one made where it is stale.
+    """Serves cached responses and refreshes stale ones.
 
-    A stale answer is given at once while one task makes the next, so nobody waits but the first who asks.
+    A stale response is served at once while one task computes the next, so only the first request waits.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
@@ -117,7 +116,7 @@ class Cache:
         self._making: dict[str, asyncio.Task[Kept]] = {}
 
     async def get(self, key: str, fresh_seconds: float, make: Callable[[], Awaitable[bytes]]) -> Kept:
-        """Return an answer; raises what ``make`` raises where there is none to give."""
+        """Return a response; raises the exception of ``make`` where there is none."""
         kept = await self._store.get(key)
         if kept is not None and self._clock() - kept.made_at < fresh_seconds:
             return kept

@@ -1,4 +1,4 @@
-"""``GET /v1/dashboards/{tab}``: everything that a tab shows, the document's ``getDashboardData``."""
+"""``GET /v1/dashboards/{tab}``: all data of a tab, the document's ``getDashboardData``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from storage.reading import ask_page, query_rows
 from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
-TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy wants the names written out
+TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy needs literal names
 _LONGEST_FRESH: Final = 30.0
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Lines(BaseModel):
-    """Where a number becomes a worry."""
+    """Thresholds of a number."""
 
     good: Annotated[str, Field(description="The direction that is better: up, down or neutral")]
     warning: float | None
@@ -40,7 +40,7 @@ class Lines(BaseModel):
 
 
 class Shown(BaseModel):
-    """How a column of an answer is shown."""
+    """Display of a column."""
 
     name: str
     title: str
@@ -220,5 +220,5 @@ def _seconds(text: str) -> float:
 
 
 def _duration(text: str) -> timedelta:
-    """Return a time as Grafana writes it: ``30d``, ``5m``, ``5s``."""
+    """Return a duration in Grafana's notation: ``30d``, ``5m``, ``5s``."""
     return timedelta(**{{**_UNITS, "s": "seconds"}[text[-1]]: int(text[:-1])})

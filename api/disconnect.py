@@ -1,4 +1,4 @@
-"""Who has gone keeps nothing running."""
+"""Cancels work when the client disconnects."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LOOK_EVERY_SECONDS: Final = 0.25
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what ``work`` returns; cancel it as soon as the client has gone.
+    """Return the result of ``work``; cancel it when the client disconnects.
 
     Raises
     ------
-    Refused
-        The client has gone; the audit log has it as 499.
+    ApiError
+        The client disconnected; the audit log has status 499.
     """
     task = asyncio.create_task(work)
     try:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 
 def plain(cell: Any) -> Any:
-    """Return a cell as JSON has it: numbers as numbers, times with their offset, nothing for what is no number."""
+    """Return a cell as a JSON value: numbers as numbers, times with their offset, null for NaN."""
     if isinstance(cell, Decimal):
         return float(cell)
     if isinstance(cell, float):
@@ -25,7 +25,7 @@ def plain(cell: Any) -> Any:
 
 
 def plain_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows as JSON has them."""
+    """Return rows with JSON values."""
     return [{name: plain(cell) for name, cell in row.items()} for row in rows]
 
 

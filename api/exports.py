@@ -1,4 +1,4 @@
-"""``GET /v1/exports/{what}``: rows of a table or of a key figure, streamed as they come from ClickHouse."""
+"""``GET /v1/exports/{what}``: rows of a table or of a key figure, streamed from ClickHouse."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ router: Final = APIRouter(tags=["exports"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=30)
 _PIECE_BYTES: Final = 256 * 1024
 _PIECES_WAITING: Final = 8
-# A client that takes nothing for so long has gone.
+# A client that reads nothing for this long counts as disconnected.
 _PATIENCE_SECONDS: Final = 60.0
 _TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
@@ -95,7 +95,7 @@ async def rows(
 
 
 class _Pipe(io.RawIOBase):
-    """What the export writes into, in a thread; a few pieces wait for the client, never the whole."""
+    """The stream that the export writes to in a thread, with a bounded queue of chunks."""
 
     def __init__(self) -> None:
         self._waiting: Queue[bytes] = Queue(_PIECES_WAITING)
@@ -122,25 +122,25 @@ class _Pipe(io.RawIOBase):
             self._piece.clear()
 
     def abandon(self) -> None:
-        """Let the export fail at its next piece."""
+        """Make the export fail at its next chunk."""
         self._abandoned = True
         while not self._waiting.empty():
             self._waiting.get_nowait()
 
     def take(self, seconds: float) -> bytes:
-        """Return the next piece; empty where there is none in that time."""
+        """Return the next chunk; empty after the time-out."""
         try:
             return self._waiting.get(timeout=seconds)
         except Empty:
             return b""
 
     def rest(self) -> bytes:
-        """Return what has not made a piece yet, after the export has ended."""
+        """Return the last partial chunk, after the export has ended."""
         return bytes(self._piece)
 
 
 async def _piece(pipe: _Pipe, made: asyncio.Task[Exported]) -> bytes:
-    """Return the next piece, empty at the end; raises what the export raised."""
+    """Return the next chunk, empty at the end; raises the exception of the export."""
     while not made.done():
         if piece := await asyncio.to_thread(pipe.take, 0.1):
             return piece
@@ -163,10 +163,10 @@ async def _pieces(first: bytes, pipe: _Pipe, made: asyncio.Task[Exported]) -> As
 
 
 def _seen(made: asyncio.Task[Exported]) -> None:
-    """Take note of a failure also where nobody waits for it any more: the client has gone."""
+    """Retrieve the exception of an export whose client has disconnected."""
     if not made.cancelled():
         made.exception()
 
 
 def _nobody(_: int, __: int) -> None:
-    """Nobody watches the progress: the bytes arrive."""
+    """Ignore progress."""

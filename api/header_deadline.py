@@ -1,7 +1,7 @@
-"""The heads of requests: those that do not come, and those that ask for HTTP/2.
+"""A deadline for request headers, and a fix for HTTP/2 upgrade offers.
 
-uvicorn by itself waits for a head without end, and loses the body of a request that offers an upgrade to HTTP/2, as
-Java's client does on plain HTTP.
+By itself uvicorn waits for headers without a limit, and loses the body of a request that offers an upgrade to HTTP/2,
+as Java's client does on plain HTTP.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _ANSWER: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-
 
 
 class HeaderDeadlineProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, with ``header_seconds`` for the head of each request, from when it may begin."""
+    """uvicorn's HTTP protocol with a deadline of ``header_seconds`` for the headers of each request."""
 
     header_seconds = HEADER_SECONDS
     _deadline: asyncio.TimerHandle | None = None
     _first_head: bytes | None = b""
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request."""
+        """Start the deadline of the first request."""
         super().connection_made(transport)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; an offer of HTTP/2, which stands in a connection's first head, is left out."""
+        """Receive bytes; an offer of HTTP/2 in the first headers of a connection is removed."""
         if self._first_head is not None:
             self._first_head += data
             end = self._first_head.find(_END) + len(_END)
@@ -43,18 +43,18 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Stop waiting: from here on the application has its own limits."""
+        """Stop the deadline: the application has its own limits."""
         self._stop_waiting()
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Start the deadline of the next request."""
         super().on_response_complete()
         if not self.transport.is_closing():
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop the deadline."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -74,5 +74,5 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
 
 
 def http_protocol(header_seconds: float = HEADER_SECONDS) -> type[HeaderDeadlineProtocol]:
-    """Return the protocol with a time limit of its own, in seconds, as uvicorn takes it."""
+    """Return the protocol class with a time limit in seconds."""
     return type("HttpProtocol", (HeaderDeadlineProtocol,), {"header_seconds": header_seconds})

@@ -21,7 +21,7 @@ _APPLIED: Final = "SELECT count(DISTINCT version) FROM schema_migrations"
 
 
 class Health(BaseModel):
-    """How the API is."""
+    """The state of the API."""
 
     status: Annotated[str, Field(description="ok, or what is wrong")]
     database: Annotated[str, Field(description="ok, unreachable, or not migrated; empty where it was not asked")]
@@ -32,14 +32,14 @@ _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Health, "de
 
 @router.get("/live", summary="Whether the process answers")
 async def live(_: Annotated[NoQuery, Query()]) -> Health:
-    """Whether this process answers; asks nothing of the database."""
+    """Whether this process answers; makes no database query."""
     return Health(status="ok", database="")
 
 
 @router.get("/ready", response_model=Health, responses=_NOT_READY, summary="Whether it can answer questions")
 @router.get("", response_model=Health, responses=_NOT_READY, summary="The same as /ready")
 async def ready(request: Request, _: Annotated[NoQuery, Query()]) -> Response:
-    """Whether the database answers and has every migration: as long as not, send no requests here."""
+    """Whether the database answers and has every migration."""
     database = await _database(services_of(request))
     healthy = database == "ok"
     body = Health(status="ok" if healthy else "not ready", database=database).model_dump()

@@ -1,4 +1,4 @@
-"""Who is asking, and for which tenants."""
+"""The identity of a caller and its tenants."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ALL: Final = "all"
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody whose token or key was checked.
+    """An authenticated caller.
 
-    ``name`` is stable and unique: rate limits and the audit log go by it. ``label`` is for people.
+    ``name`` is stable and unique: rate limits and the audit log use it. ``label`` is for display.
     """
 
     name: str
@@ -35,30 +35,30 @@ class Identity:
 
     @property
     def sees_all_tenants(self) -> bool:
-        """Whether it may ask across tenants, and for any one of them."""
+        """Whether it may access all tenants."""
         return Role.ADMIN in self.roles
 
     def require(self, action: Action) -> None:
-        """Raise ``ApiError`` unless one of its roles may do this."""
+        """Raise ``ApiError`` unless one of its roles allows the action."""
         if not any(action in RIGHTS[role].actions for role in self.roles):
             raise ApiError(403, "wrong-role", f"{_roles(self.roles)} may not do this ({action})")
 
     def require_tab(self, tabs: Collection[str], what: str) -> None:
-        """Raise ``ApiError`` unless it may open one of the tabs; ``what`` is what they show."""
+        """Raise ``ApiError`` unless it may open one of the tabs; ``what`` names their content."""
         if self.tabs.isdisjoint(tabs):
             raise ApiError(403, "wrong-role", f"{_roles(self.roles)} may not see {what}")
 
     def tenant(self, asked: str | None) -> UUID | AllTenants:
-        """Return the tenant whose data is meant: never what the client says without this check.
+        """Return the requested tenant after checking access to it.
 
         Parameters
         ----------
         asked
-            A tenant's id, ``all``, or ``None`` for the only one there is: its own, or all of an administrator.
+            A tenant's id, ``all``, or ``None`` for the default: its only tenant, or all for an administrator.
 
         Raises
         ------
-        Refused
+        ApiError
             The tenant is not one of the identity's, or it has several and named none.
         """
         if asked is None:
@@ -78,7 +78,7 @@ class Identity:
         return tenant
 
     def may_see(self, tenant: UUID) -> bool:
-        """Whether rows of this tenant are for it."""
+        """Whether it may read rows of this tenant."""
         return self.sees_all_tenants or tenant in self.tenants
 
     def _own(self) -> UUID | AllTenants:

@@ -1,4 +1,4 @@
-"""``GET /v1/insights``: what the detectors found."""
+"""``GET /v1/insights``: insights of the detectors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def insights(
     query: Annotated[InsightQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_INSIGHTS))],
 ) -> InsightAnswer:
-    """Insights that went on at any time of the range; of the types that your roles may see. Page by cursor."""
+    """Insights that were open at any time of the range, of the types that your roles may see. Page by cursor."""
     seen = seen_types(caller)
     if query.type is not None:
         caller.identity.require_tab(INSIGHT_TABS[query.type], f"insights of type {query.type}")
@@ -68,5 +68,5 @@ async def insights(
 
 
 def seen_types(caller: Caller) -> frozenset[InsightType]:
-    """Return the types that its roles may see."""
+    """Return the insight types that its roles may see."""
     return frozenset(one for one in TYPES if not caller.identity.tabs.isdisjoint(INSIGHT_TABS[one]))

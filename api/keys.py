@@ -1,7 +1,7 @@
 """API keys: made once, shown once, kept as hashes in ClickHouse.
 
-Each row carries a MAC under a key derived from the program's secret, so a row that somebody else put into the table, or
-changed there, opens nothing.
+Each row carries a MAC under a key derived from the program's secret, so a row that was inserted or changed by anyone
+else is not accepted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SETTINGS join_use_nulls = 1
 
 
 class StoredKey(NamedTuple):
-    """A key as it is kept: without its secret. ``tenant`` is ``ALL_TENANTS_ID`` for administrators."""
+    """A stored key, without its secret. ``tenant`` is ``ALL_TENANTS_ID`` for administrators."""
 
     id: str
     hash: str
@@ -60,7 +60,7 @@ class StoredKey(NamedTuple):
     used_at: datetime | None = None
 
     def opens_with(self, secret: str) -> bool:
-        """Whether the secret is this key's; takes the same time wherever it differs."""
+        """Whether the secret is this key's; compares in constant time."""
         return hmac.compare_digest(self.hash, _hash(secret))
 
 
@@ -77,13 +77,13 @@ class KeySigner:
         self._key = HKDF(SHA256(), 32, salt=None, info=b"romashka api keys").derive(secret)
 
     def mac(self, key: StoredKey) -> str:
-        """Return the MAC of everything that decides what a key opens."""
+        """Return the MAC of every field that affects a key's rights."""
         moments = [None if one is None else _milliseconds(one) for one in (key.created_at, key.revoked_at)]
         content = [key.id, key.hash, str(key.tenant), key.role.value, key.label, *moments]
         return hmac.new(self._key, json.dumps(content).encode(), sha256).hexdigest()
 
     def signed(self, key: StoredKey, mac: str) -> bool:
-        """Whether a row was written by who knows the secret."""
+        """Whether a row has a valid MAC."""
         return hmac.compare_digest(self.mac(key).encode(), mac.encode())
 
 
@@ -94,28 +94,28 @@ class KeyRows(NamedTuple):
     unsigned: list[StoredKey]
     unreadable: dict[str, str]
     next: str | None = None
-    """The cursor of the page after these."""
+    """The cursor of the next page."""
 
     @property
     def skipped(self) -> dict[str, str]:
-        """Why a row does not count, by its id."""
+        """Reasons for ignored rows, by id."""
         unsigned = {key.id: "it is not signed with this secret" for key in self.unsigned}
         return {**unsigned, **self.unreadable}
 
 
 def parted(text: str) -> tuple[str, str] | None:
-    """Return the id and the secret of a key as it is shown; ``None`` where it is not one."""
+    """Return the id and the secret of a key text; ``None`` where it is not a key."""
     found = _FORM.match(text)
     return (found[1], found[2]) if found else None
 
 
 def new_key(role: Role, tenant: UUID | None, label: str, now: datetime) -> tuple[StoredKey, str]:
-    """Return a new key as it is kept, and as it is shown this once.
+    """Return a new key in its stored form, and its text, which is shown once.
 
     Raises
     ------
     SettingsError
-        A key of an administrator was given a tenant, or another none.
+        An administrator's key was given a tenant, or another key none.
     """
     if (tenant is None) != (role is Role.ADMIN):
         raise SettingsError("a key needs --tenant, except for the role admin, which is for all tenants")
@@ -126,7 +126,7 @@ def new_key(role: Role, tenant: UUID | None, label: str, now: datetime) -> tuple
 
 
 def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
-    """Write a new key, or that it was revoked; raises ``Unreachable``."""
+    """Write a new or revoked key; raises ``Unreachable``."""
     revision = 0 if key.revoked_at is None else 1
     row = (key.id, key.hash, key.tenant, key.role.value, key.label, key.created_at, key.revoked_at, revision)
     insert_rows(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
@@ -135,7 +135,7 @@ def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
 def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tuple[datetime, str] = FIRST) -> KeyRows:
     """Return rows of the table, revoked keys too, the oldest first: all, or a page; raises ``Unreachable``.
 
-    ``after`` is the last row of the page before: when it was made, and its id.
+    ``after`` is the last row of the previous page: its creation time and id.
     """
     moment = f"{after[0].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
     stored = query_rows(client, _STORED, {"limit": limit + 1, "after": moment, "after_id": after[1]}, aware=True)
@@ -152,7 +152,7 @@ def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tupl
 
 
 def stored_keys(client: Client, signer: KeySigner) -> list[StoredKey]:
-    """Return the keys that count, revoked ones too, the oldest first; the log says which rows do not.
+    """Return the valid keys, revoked ones included, oldest first; ignored rows are logged.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def stored_keys(client: Client, signer: KeySigner) -> list[StoredKey]:
     return rows.keys
 
 
-@lru_cache(maxsize=1_000)  # once a process: the table is read every few seconds
+@lru_cache(maxsize=1_000)  # once per process: the table is read every few seconds
 def _tell(id_: str, why: str) -> None:
     _LOG.warning("the row '%s' of api_keys is skipped: %s; see 'romashka api key list'", id_, why)
 
@@ -190,7 +190,7 @@ def _stored(row: dict[str, Any]) -> StoredKey:
 
 
 def _milliseconds(moment: datetime) -> int:
-    """Return a moment as the table keeps it: what is finer is cut off, not rounded."""
+    """Return a time truncated to the precision of the table."""
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 

@@ -38,7 +38,7 @@ _STEPS: Final = {
 
 
 class Definition(BaseModel):
-    """What a figure means."""
+    """The definition of a figure."""
 
     id: str
     title: str
@@ -54,7 +54,7 @@ class Definition(BaseModel):
 
 
 class Value(BaseModel):
-    """A figure of one part of the data; ``part`` says which, empty where it is the whole."""
+    """A figure of one part of the data; ``part`` is empty for the total."""
 
     part: Annotated[
         dict[str, Any],
@@ -163,7 +163,7 @@ def _definition(kpi: Kpi) -> Definition:
 
 
 def _part(row: Mapping[str, Any], keys: Sequence[str], names: Mapping[UUID, str]) -> dict[str, Any]:
-    """Return what a row is about; people call a tenant by its name, and programs by its id."""
+    """Return the keys of a row, with the tenant's id and name."""
     part = {key: plain(row[key]) for key in keys}
     return part | ({"tenant_name": names.get(row["tenant"])} if "tenant" in part else {})
 

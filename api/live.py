@@ -1,4 +1,4 @@
-"""``/v1/live``: a WebSocket that says what changes, as it changes."""
+"""``/v1/live``: a WebSocket that sends changes as they happen."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CLOSE_SECONDS: Final = 5.0
 
 
 class LiveQuery(Strict):
-    """What to watch."""
+    """Parameters of the live view."""
 
     tenant: TenantText | None = None
 
@@ -44,9 +44,9 @@ async def live(
     query: Annotated[LiveQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.WATCH))],
 ) -> None:
-    """Send how everything stands, then each change.
+    """Send the present state, then each change.
 
-    Closed with 1013 where the client does not keep up, and with 1008 where its token or key does not hold any more.
+    Closed with 1013 where the client is too slow, and with 1008 where its token or key is no longer valid.
     """
     services = services_of(websocket)
     watcher = Watcher(_wants(caller, query))
@@ -76,7 +76,7 @@ def _wants(caller: Caller, query: LiveQuery) -> Callable[[Event], bool]:
 
 
 async def _until_over(websocket: WebSocket, watcher: Watcher, services: Services, identity: Identity) -> int | None:
-    """Serve a client; return the code to close with, ``None`` where it has gone by itself."""
+    """Serve a client; return the close code, ``None`` where the client disconnected."""
     sending = asyncio.create_task(_send(websocket, watcher))
     listening = asyncio.create_task(_listen(websocket))
     slow = asyncio.create_task(watcher.too_slow.wait())
@@ -98,16 +98,16 @@ async def _send(websocket: WebSocket, watcher: Watcher) -> None:
 
 
 async def _listen(websocket: WebSocket) -> None:
-    """Wait until the client leaves; what it says is not for us."""
+    """Wait until the client disconnects; its messages are ignored."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
 
 
 async def _until_expired(websocket: WebSocket, services: Services, identity: Identity) -> None:
-    """Return once the token or key does not stand for the same any more."""
+    """Return once the token or key is no longer valid or has other rights."""
     while True:
         await asyncio.sleep(_CHECK_SECONDS)
-        with suppress(Unreachable):  # nothing is sent either while the database is away
+        with suppress(Unreachable):  # while the database is unavailable nothing is sent either
             try:
                 if await authenticate(services, credentials(websocket.scope), _let_in) != identity:
                     return
@@ -117,4 +117,4 @@ async def _until_expired(websocket: WebSocket, services: Services, identity: Ide
 
 
 async def _let_in() -> None:
-    """Refuse nothing: who watches was let in once."""
+    """Admit: the client was authenticated at the start."""

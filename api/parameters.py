@@ -1,4 +1,4 @@
-"""What may stand behind the question mark. Unknown names are refused: a filter with a slip would filter nothing."""
+"""Query parameters. Unknown names are refused, because a misspelt filter would have no effect."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ Named = Annotated[
         {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}, mode="validation"
     ),
 ]
-"""A moment as people name it: ISO-8601, or a day; without an offset on the clocks of ``time_zone``."""
+"""A time: ISO-8601 or a date; without an offset in ``time_zone``."""
 ZoneName = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="On whose clocks ranges and steps are (IANA)")
 ]
 
 
 class Strict(BaseModel):
-    """Parameters, none beside them."""
+    """Base class of parameters; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
 
 
 class TimesQuery(Strict):
-    """On whose clocks the times of a question are."""
+    """The time zone of a request."""
 
     time_zone: ZoneName = "UTC"
 
     def local(self, name: str, named: datetime | date | None) -> datetime | None:
-        """Return a named moment in UTC; ``None`` where none is given.
+        """Return a time in UTC; ``None`` where none is given.
 
         Raises
         ------
-        Refused
+        ApiError
             There is no such time zone.
         """
         try:
@@ -77,7 +77,7 @@ class TimesQuery(Strict):
 
 
 class RangeQuery(TimesQuery):
-    """Whose data, of when, and narrowed to what."""
+    """Tenant, range and filters."""
 
     tenant: TenantText | None = None
     start: Annotated[
@@ -95,12 +95,12 @@ class RangeQuery(TimesQuery):
 
     @property
     def filters(self) -> dict[str, str]:
-        """What it is narrowed to, by dimension."""
+        """The filters by dimension."""
         given = {name: getattr(self, name) for name in FILTERS}
         return {name: value for name, value in given.items() if value is not None}
 
     def scope(self, start: datetime, end: datetime, tenant: UUID | AllTenants, durable_days: int = 7) -> Scope:
-        """Return what the question is about."""
+        """Return the scope."""
         return Scope(
             start,
             end,
@@ -115,12 +115,12 @@ class RangeQuery(TimesQuery):
         )
 
     def times(self, now: datetime, span: timedelta) -> tuple[datetime, datetime]:
-        """Return the range; ``span`` is its length where no beginning is given.
+        """Return the range; ``span`` is its length where no start is given.
 
         Raises
         ------
-        Refused
-            It ends before it begins, or is longer than events are kept.
+        ApiError
+            It ends before it begins, or is longer than the retention.
         """
         if self.start is not None and self.range is not None:
             raise wrong("range", "expected a range or from, not both")
@@ -159,7 +159,7 @@ class KpiQuery(RangeQuery):
 
 
 class PagedQuery(Strict):
-    """A list that grows while it is read: by cursor, so that no row stands on two pages or on none."""
+    """Parameters of a list, paged by cursor so that no row is skipped or repeated."""
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=100_000, description="Rows that come meanwhile move it: take cursor")] = 0
@@ -168,12 +168,12 @@ class PagedQuery(Strict):
     ] = None
 
     def after(self, *kinds: type[Part]) -> list[Any] | None:
-        """Return what the page before ended with: the columns that the list is ordered by, of these kinds.
+        """Return the sort columns of the last row of the previous page.
 
         Raises
         ------
-        Refused
-            The cursor is none of this list, or an offset is given too.
+        ApiError
+            The cursor is not of this list, or an offset is given too.
         """
         if self.cursor is None:
             return None
@@ -185,12 +185,12 @@ class PagedQuery(Strict):
             raise wrong("cursor", "expected next_cursor of the page before") from None
 
     def next_offset(self, cursor: str | None) -> int | None:
-        """Return the next page's offset, where there is a page after this one and offsets are used."""
+        """Return the offset of the next page, if there is one and offsets are used."""
         return None if cursor is None or self.cursor is not None else self.offset + self.limit
 
 
 class InsightQuery(TimesQuery, PagedQuery):
-    """Which insights."""
+    """Filters of insights."""
 
     tenant: TenantText | None = None
     type: Annotated[InsightType | None, Field(description="Only those of this type")] = None
@@ -201,10 +201,10 @@ class InsightQuery(TimesQuery, PagedQuery):
 
 
 class ListQuery(PagedQuery):
-    """A list of what belongs to a tenant."""
+    """Parameters of a list of a tenant."""
 
     tenant: TenantText | None = None
 
 
 class NoQuery(Strict):
-    """No parameters at all."""
+    """No parameters."""

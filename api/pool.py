@@ -1,4 +1,4 @@
-"""Connections to ClickHouse that requests share: as many as there are threads, each used by one at a time."""
+"""A pool of ClickHouse connections and threads, shared by requests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from storage.connection import ClickHouseAddress, connect
 
 Answer = TypeVar("Answer")
 _LOG: Final = logging.getLogger(__name__)
-# One tab alone asks more than there are connections: a slow database must not make its own questions give up.
+# Time limit for a free connection: one tab has more queries than there are connections.
 _PATIENCE: Final = 20.0
 _KILL_EVERY_SECONDS: Final = 0.5
-# Our own statements only, so no privilege is needed; they are known by the setting that a log's reader finds them by.
+# Only our own statements, so no privilege is needed; they are identified by log_comment.
 _KILL: Final = "KILL QUERY WHERE Settings['log_comment'] = {mark:String} ASYNC"
 
 
@@ -33,11 +33,11 @@ class Pool:
     Parameters
     ----------
     size
-        How many questions are asked at once. Who comes then waits, for twenty seconds at most.
+        Number of concurrent queries. Further ones wait, for twenty seconds at most.
     share
-        How many of them one identity, and one tenant, may ask at once; half where not given.
+        Number of concurrent queries of one identity or tenant; half of ``size`` where not given.
     seconds
-        How long ClickHouse may work on one statement, and how long we wait for its answer.
+        Time limit of one statement, and of waiting for its response.
     """
 
     def __init__(self, address: ClickHouseAddress, size: int = 8, seconds: int = 20, share: int = 0) -> None:
@@ -50,14 +50,14 @@ class Pool:
         self._killing: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Client], Answer]) -> Answer:
-        """Return what ``work`` returns; it gets a connection of its own for the time.
+        """Return the result of ``work``, which gets a connection of its own.
 
-        Where the caller is cancelled, ClickHouse is told to stop working on the statement.
+        If the caller is cancelled, the statement is killed.
 
         Raises
         ------
-        Refused
-            Every connection was taken for too long, or the caller had its share of them.
+        ApiError
+            Every connection was busy for too long, or the caller used up its share.
         Unreachable
             ClickHouse does not answer.
         """
@@ -67,7 +67,7 @@ class Pool:
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._connected, work, mark)
         future.add_done_callback(lambda done: self._done(done, holders))
         try:
-            return await asyncio.shield(future)  # who stops waiting does not free a thread that still works
+            return await asyncio.shield(future)  # a cancelled caller does not free a busy thread
         except asyncio.CancelledError:
             task = asyncio.create_task(self._kill(mark, future))
             self._killing.add(task)
@@ -75,13 +75,13 @@ class Pool:
             raise
 
     async def _kill(self, mark: str, future: asyncio.Future[Any]) -> None:
-        """End what a thread is doing that nobody waits for: again and again, as it may be between two statements."""
+        """Kill the statement of a cancelled caller, repeatedly, because its thread may be between two statements."""
         while not future.done():
             try:
                 await asyncio.to_thread(self._kill_now, mark)
             except (Unreachable, ClickHouseError) as error:
                 _LOG.warning("a statement that nobody waits for could not be stopped: %s", error)
-                return  # its time limit ends it
+                return  # its time limit will end it
             await asyncio.wait({future}, timeout=_KILL_EVERY_SECONDS)
 
     def _kill_now(self, mark: str) -> None:
@@ -89,7 +89,7 @@ class Pool:
             client.query(_KILL, parameters={"mark": mark})
 
     async def _acquire(self, holders: tuple[str, ...]) -> None:
-        """Wait for a connection: first for the caller's own share, then for one that is free."""
+        """Wait for a connection: first for the caller's share, then for a free one."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._shares.wait(holders)
@@ -110,7 +110,7 @@ class Pool:
         self._free.release()
         self._shares.give_back(holders)
         if not future.cancelled():
-            future.exception()  # seen, also where nobody waits for it any more
+            future.exception()  # retrieve the exception of an abandoned task
 
     def _connected(self, work: Callable[[Client], Answer], mark: str) -> Answer:
         try:
@@ -121,7 +121,7 @@ class Pool:
         try:
             answer = work(client)
         except Unreachable:
-            client.close()  # it may be in the middle of an answer
+            client.close()  # its response may be incomplete
             raise
         except BaseException:
             self._idle.put(client)

@@ -1,4 +1,4 @@
-"""What went wrong, for programs and people: RFC 9457 ``application/problem+json``."""
+"""Error responses: RFC 9457 ``application/problem+json``."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from models.errors import InvalidRequest, SettingsError, Unreachable
 MEDIA_TYPE: Final = "application/problem+json"
 _LOG: Final = logging.getLogger(__name__)
 _TITLES: Final[Mapping[int, str]] = {
-    400: "This cannot be asked",
-    401: "Say who you are",
-    403: "You may not do this",
-    404: "There is no such thing here",
-    405: "This address takes another method",
-    408: "The request took too long",
-    409: "This does not fit what is there",
-    410: "It is not kept any more",
-    413: "The request is too large",
-    415: "This kind of body is not taken",
-    422: "A value cannot be used",
+    400: "Bad request",
+    401: "Authentication required",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Request timeout",
+    409: "Conflict",
+    410: "Gone",
+    413: "Content too large",
+    415: "Unsupported media type",
+    422: "Unprocessable content",
     429: "Too many requests",
-    500: "This is a fault of ours",
-    503: "Not possible at the moment",
-    504: "The answer took too long",
+    500: "Internal server error",
+    503: "Service unavailable",
+    504: "Gateway timeout",
 }
 
 
 class WrongField(BaseModel):
-    """One value that cannot be used."""
+    """An invalid value."""
 
     field: Annotated[str, Field(description="Where it is: a parameter, or a path into the body")]
     message: Annotated[str, Field(description="What was expected")]
 
 
 class Problem(BaseModel):
-    """What every answer with a status of 400 or more says."""
+    """The body of every response with a status of 400 or more."""
 
     type: Annotated[str, Field(description="Names the kind of problem; stays the same")]
     title: Annotated[str, Field(description="The kind in a few words")]
@@ -54,7 +54,7 @@ class Problem(BaseModel):
 
 
 class ApiError(Exception):
-    """A request that is not answered; ``kind`` names the problem for programs."""
+    """An error response; ``kind`` identifies the problem for programs."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class ApiError(Exception):
         self.errors = list(errors)
 
     def response(self, request_id: str) -> Response:
-        """Return the answer that says so."""
+        """Return the response."""
         problem = Problem(
             type=f"urn:romashka:problem:{self.kind}",
-            title=_TITLES.get(self.status, "This cannot be answered"),
+            title=_TITLES.get(self.status, "Error"),
             status=self.status,
             detail=self.detail,
             request_id=request_id,
@@ -86,12 +86,12 @@ class ApiError(Exception):
 
 
 def wrong(field: str, message: str) -> ApiError:
-    """Return the refusal of one value."""
+    """Return the error for one invalid value."""
     return ApiError(422, "wrong-value", f"{field}: {message}", errors=[WrongField(field=field, message=message)])
 
 
 def unreachable(error: Unreachable) -> ApiError:
-    """Return what to say where ClickHouse did not answer; its own words are for the log, not for strangers."""
+    """Return the error for a ClickHouse failure, without its message, which is only logged."""
     _LOG.warning("%s", error)
     if "TIMEOUT_EXCEEDED" in str(error) or "code 159" in str(error):
         return ApiError(504, "too-slow", "the database took too long; ask for a shorter range, or for fewer parts")
@@ -100,7 +100,7 @@ def unreachable(error: Unreachable) -> ApiError:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return OpenAPI's description of the problems that a route may answer with, beside those that all may."""
+    """Return the OpenAPI description of the errors of a route, in addition to the common ones."""
     example = {
         "type": "urn:romashka:problem:wrong-value",
         "title": _TITLES[422],
@@ -124,7 +124,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Make the app answer every error as a problem."""
+    """Register the handlers that answer every error as a problem."""
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _invalid_handshake)
@@ -134,14 +134,14 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def request_id(request: Request) -> str:
-    """Return the id that the shell gave the request."""
+    """Return the request id, set by RequestContextMiddleware."""
     return str(request.scope["state"]["request_id"])
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     error = cast(ApiError, error)  # registered for this class only
     if request.scope["type"] == "websocket":
-        raise error  # the shell refuses the handshake
+        raise error  # RequestContextMiddleware refuses the handshake
     return error.response(request_id(request))
 
 

@@ -1,4 +1,4 @@
-"""How often somebody may ask: token buckets, in this process or in Redis."""
+"""Rate limits: token buckets, in this process or in Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 _LOG: Final = logging.getLogger(__name__)
 _MAX_BUCKETS: Final = 10_000
-# The clock is Redis's, so that several processes agree. Returns milliseconds to wait, 0 where a token was there.
+# Uses Redis's clock, so that several processes agree. Returns milliseconds to wait, 0 where a token was taken.
 _TAKE: Final = """
 local now = redis.call('TIME')
 local at = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -32,21 +32,21 @@ return wait
 
 
 class Rate(NamedTuple):
-    """So many a minute on average, and so many at once after a pause."""
+    """A rate per minute, and a burst size."""
 
     per_minute: float
     burst: int
 
 
 class Limiter(Protocol):
-    """Counts what is taken."""
+    """The interface of a rate limiter."""
 
     async def take(self, who: str, rate: Rate) -> float:
-        """Take a token of somebody's; return 0, or after how many seconds there will be one."""
+        """Take a token for a name; return 0, or the seconds until the next one."""
 
 
 class MemoryLimiter:
-    """Buckets of this process; the ones that were not used for longest are forgotten, which is to say full."""
+    """Buckets of this process; the least recently used ones are dropped, which resets them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -65,7 +65,7 @@ class MemoryLimiter:
 
 
 class RedisLimiter:
-    """Buckets that several processes share. While Redis is away each process counts for itself."""
+    """Buckets shared by several processes. While Redis is unavailable each process counts for itself."""
 
     def __init__(self, redis: Redis, otherwise: Limiter) -> None:
         self._redis = redis
@@ -86,5 +86,5 @@ class RedisLimiter:
 
 
 def seconds(wait: float) -> str:
-    """Return a wait as ``Retry-After`` has it."""
+    """Return a wait as the value of ``Retry-After``."""
     return str(max(1, math.ceil(wait)))

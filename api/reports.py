@@ -1,4 +1,4 @@
-"""``/v1/reports``: have a report made, list those that were made, fetch one."""
+"""``/v1/reports``: create a report, list reports, download one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Body(BaseModel):
 
 
 class Filters(_Body):
-    """What a report is narrowed to."""
+    """Range and filters of a report."""
 
     time_range: Annotated[
         str, Field(pattern=PATTERN, description="24h, 30d, 4w, 1M, 1Q, 1y up to now, or last-month")
@@ -50,7 +50,7 @@ class Filters(_Body):
 
 
 class Template(_Body):
-    """Which parts it has."""
+    """Parts of a report."""
 
     include_executive_summary: bool = True
     include_charts: bool = True
@@ -60,7 +60,7 @@ class Template(_Body):
 
 
 class ReportOptions(_Body):
-    """What report to make."""
+    """The request to create a report."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -78,7 +78,7 @@ class ReportOptions(_Body):
 
 
 class MadeReport(BaseModel):
-    """A report that was made."""
+    """A created report."""
 
     id: UUID
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
@@ -110,7 +110,7 @@ async def make(
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.MAKE_REPORTS, heavy=True))],
 ) -> MadeReport:
-    """Make a report and keep it; answers when it is there, which takes up to ten seconds or so."""
+    """Create and store a report; responds when it is complete, which takes up to about ten seconds."""
     caller.identity.require_tab(REPORT_TABS[options.type], f"reports of type {options.type}")
     tenant = caller.tenant(options.tenant)
     now = datetime.now(UTC)
@@ -173,7 +173,7 @@ async def file(
 
 
 def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDisk) -> dict[str, Any]:
-    """Make a report and its file, and return its row of the list."""
+    """Create a report and its file; return its row of the list."""
     began = time.monotonic()
     report = compose(client, wanted, now)
     content = render(report)
@@ -191,7 +191,7 @@ def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDi
 
 
 def _kept(url: str, folder: PathOnDisk) -> PathOnDisk | None:
-    """Return where a report's file is; ``None`` where it is not in our folder, or not there any more."""
+    """Return the path of a report's file; ``None`` where it is outside our folder or deleted."""
     path = PathOnDisk(unquote(urlsplit(url).path)).resolve()
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
@@ -201,7 +201,7 @@ def _may_see(caller: Caller, row: dict[str, Any]) -> bool:
 
 
 def _seen_types(caller: Caller) -> tuple[str, ...]:
-    """Return the types of report that the caller may see; one of no known type is for who sees all."""
+    """Return the report types that the caller may see; reports of unknown type need access to all."""
     seen = [one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one])]
     return (*seen, "") if caller.identity.tabs == TABS.keys() else tuple(seen)
 

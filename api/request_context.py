@@ -1,4 +1,4 @@
-"""Around every request: an id, security headers, a limit to its size, and an answer whatever goes wrong inside."""
+"""The outermost middleware: request id, security headers, body size limit, and a response for unexpected errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RequestContextMiddleware:
             await self._refuse(refused, answer, scope, receive)
         except Unreachable as error:
             await self._refuse(unreachable(error), answer, scope, receive)
-        except Exception:  # noqa: BLE001 - the outermost frame: whoever asked gets an id, the log gets the traceback
+        except Exception:  # noqa: BLE001 - the outermost frame: the client gets a request id, the log the traceback
             _LOG.exception("request %s failed", request_id)
             detail = f"something failed that should not; tell us the request id {request_id}"
             await self._refuse(ApiError(500, "fault", detail), answer, scope, receive)
@@ -64,7 +64,7 @@ class RequestContextMiddleware:
 
 
 class _Answer:
-    """Adds headers to an answer, and knows whether it has begun."""
+    """Adds headers to a response, and records whether it has started."""
 
     def __init__(self, send: Send, request_id: str, *, secure: bool) -> None:
         self._send = send
@@ -92,7 +92,7 @@ def _check_length(scope: Scope) -> None:
 
 
 def _counted(receive: Receive) -> Receive:
-    """Return a ``receive`` that stops where a body without a length grows too large."""
+    """Return a ``receive`` that fails where a body without a length exceeds the limit."""
     seen = 0
 
     async def counted() -> Message:

@@ -1,4 +1,4 @@
-"""Who may do what: the one table of roles. Whatever a role sees follows from the tabs it may open."""
+"""The table of roles and their rights. A role's read access follows from the tabs it may open."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from reports.request import ReportType
 
 _NAMES: Final = ("executive", "health", "ai", "business", "conversations", "predictive", "realtime")
 TABS: Final[Mapping[str, Tab]] = {name: next(tab for tab in ALL if tab.uid == f"romashka-{name}") for name in _NAMES}
-"""The tabs of the business by the names that the API has for them; what watches the program itself stays in Grafana."""
+"""The business tabs by their API names; tabs about the pipeline itself are in Grafana only."""
 
 
 class Role(StrEnum):
-    """What somebody is; an identity may have several."""
+    """The roles; an identity may have several."""
 
     VIEWER = "viewer"
     OPERATIONS = "operations"
@@ -29,7 +29,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done; the audit log has these words."""
+    """The actions; the audit log uses these names."""
 
     READ_DASHBOARDS = "dashboards.read"
     READ_KPIS = "kpis.read"
@@ -44,7 +44,7 @@ class Action(StrEnum):
 
 
 class Rights(NamedTuple):
-    """What a role may open and do."""
+    """Rights of a role."""
 
     tabs: frozenset[str]
     actions: frozenset[Action]
@@ -62,11 +62,11 @@ RIGHTS: Final[Mapping[Role, Rights]] = {
     ),
     Role.ANALYST: Rights(frozenset(TABS), _READ | _REPORT | {Action.CHANGE_SCHEDULES, Action.EXPORT}),
     Role.ADMIN: Rights(frozenset(TABS), frozenset(Action) - {Action.SEND_EVENTS}),
-    # Programs that send events to the collector; they read nothing.
+    # Programs that send events to the collector; without read access.
     Role.PRODUCER: Rights(frozenset(), frozenset({Action.SEND_EVENTS})),
 }
 
-# Figures, insights and reports are open to whoever may open one of the tabs that show them.
+# Access to figures, insights and reports follows from access to one of the tabs that show them.
 AREA_TABS: Final[Mapping[Area, frozenset[str]]] = {
     Area.MONITORING: frozenset({"health", "realtime"}),
     Area.AI_PERFORMANCE: frozenset({"ai"}),

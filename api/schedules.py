@@ -1,4 +1,4 @@
-"""``/v1/schedules``: reports that are made and sent again and again."""
+"""``/v1/schedules``: recurring reports."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class NewSchedule(_Body):
 
 
 class Change(_Body):
-    """What to change of a schedule."""
+    """Changes to a schedule."""
 
     active: Annotated[bool, Field(description="false pauses it; true sends again from now on")]
 
@@ -162,7 +162,7 @@ async def change(
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
 ) -> ListedSchedule:
-    """Pause or resume it; what was due while it was paused is not caught up."""
+    """Pause or resume it; reports due while it was paused are not sent later."""
     now = datetime.now(UTC)
 
     def work(client: Client) -> tuple[Schedule, str]:
@@ -183,7 +183,7 @@ async def remove(
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
 ) -> None:
-    """Remove it; its reports stay."""
+    """Delete it; its reports are kept."""
     now = datetime.now(UTC)
     await services_of(request).pool.run(
         lambda client: put_schedule(client, _found(client, id_, caller), now, removed=True)
@@ -191,7 +191,7 @@ async def remove(
 
 
 def _add(client: Client, schedule: Schedule, now: datetime, limits: ScheduleLimits) -> str:
-    """Add a schedule that keeps to the limits, replacing one of the same name; return how it is doing."""
+    """Add a schedule within the limits, replacing one of the same name; return its state."""
     try:
         limits.check(schedule, schedules(client, schedule.tenant))
     except TooManySchedules as error:

@@ -1,4 +1,4 @@
-"""What the routes work with: made when the app starts, reached from every request."""
+"""Shared services of the routes: created at startup, available to every request."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _HEAVY_SECONDS: Final = 300
 
 @dataclass(frozen=True)
 class Configuration:
-    """What an operator decides.
+    """Configuration of the API.
 
     Parameters
     ----------
     secret
-        From which the key of the audit log is derived.
+        The secret that the audit log's key is derived from.
     provider
-        Whose bearer tokens are taken; API keys alone where ``None``.
+        The OpenID Connect provider; ``None``: API keys only.
     reports
-        The folder that reports made by the API are kept in.
+        The folder of reports made by the API.
     heavy_per_minute
-        How often one identity may have a report or an export made.
+        Rate limit of reports and exports per identity.
     schedule_limits
-        How many schedules there may be, how often one may fire, and whom it may send to.
+        Limits of schedules: number, frequency and recipients.
     audit_heads
-        The file that ends of the audit log's chains are noted in; the log alone has them where ``None``.
+        The file for heads of the audit log's chains; ``None``: they are only logged.
     """
 
     clickhouse: ClickHouseAddress
@@ -66,13 +66,13 @@ class Configuration:
 
 
 class Services:
-    """Everything that outlives a request."""
+    """The services of the application."""
 
     def __init__(self, configuration: Configuration) -> None:
         clock = configuration.clock
         self.configuration = configuration
         self.pool = Pool(configuration.clickhouse, configuration.connections)
-        # Reports and exports take long: they never keep questions from being answered.
+        # A separate pool for reports and exports, so that they do not delay queries.
         self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS, _HEAVY_SHARE)
         self.redis = redis_client(configuration.redis_url) if configuration.redis_url else None
         in_process = MemoryLimiter(time.monotonic)
@@ -86,21 +86,21 @@ class Services:
 
     @property
     def reading(self) -> Rate:
-        """How often one identity may ask."""
+        """Rate limit per identity."""
         return Rate(self.configuration.requests_per_minute, max(1, self.configuration.requests_per_minute // 5))
 
     @property
     def strangers(self) -> Rate:
-        """How often one address may come with a wrong token: against guessing, and for the size of the audit log."""
+        """Rate limit of invalid tokens per address: against guessing, and to bound the audit log."""
         return Rate(self.configuration.requests_per_minute / 10, max(1, self.configuration.requests_per_minute // 20))
 
     @property
     def heavy(self) -> Rate:
-        """How often one identity may have something made that takes long."""
+        """Rate limit of expensive requests per identity."""
         return Rate(self.configuration.heavy_per_minute, max(1, self.configuration.heavy_per_minute // 2))
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         if self.tokens is not None:
             await self.tokens.close()
         if self.redis is not None:
@@ -110,7 +110,7 @@ class Services:
 
 
 def redis_client(url: str) -> Redis:
-    """Return a client; nothing is connected yet.
+    """Return a client that is not connected yet.
 
     Raises
     ------
@@ -122,12 +122,12 @@ def redis_client(url: str) -> Redis:
             url,
             socket_timeout=1,
             socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 0),  # its default keeps every request waiting for seconds while Redis is away
+            retry=Retry(NoBackoff(), 0),  # its default makes every request wait for seconds while Redis is unavailable
         )
     except (ValueError, TypeError) as error:
         raise SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0") from error
 
 
 def services_of(connection: HTTPConnection) -> Services:
-    """Return the services of the app that a request came to."""
+    """Return the services of the request's app."""
     return cast("Services", connection.app.state.services)

@@ -10,22 +10,22 @@ from typing import Final
 from api.identity import Identity
 
 HOLDERS: Final[ContextVar[tuple[str, ...]]] = ContextVar("HOLDERS", default=())
-"""On whose account the present request works: its identity, and its tenant where it has one alone."""
+"""The holders that the current request counts for: its identity, and its tenant where it has only one."""
 
 
 def holders_of(identity: Identity) -> tuple[str, ...]:
-    """Return on whose account somebody's requests work."""
+    """Return the holders that an identity's requests count for."""
     own = [f"tenant:{tenant}" for tenant in identity.tenants] if len(identity.tenants) == 1 else []
     return (identity.name, *own)
 
 
 class Shares:
-    """Counts what each holder has, up to a limit.
+    """Counts the places of each holder, up to a limit.
 
     Parameters
     ----------
     limit
-        How many places one holder may have at a time; 1 or more.
+        Maximum number of places of one holder; 1 or more.
     """
 
     def __init__(self, limit: int) -> None:
@@ -34,14 +34,14 @@ class Shares:
         self._waiting: set[asyncio.Future[None]] = set()
 
     def take(self, holders: tuple[str, ...]) -> bool:
-        """Take a place on the account of each holder; whether they had room."""
+        """Take a place for each holder; return whether all were below their limit."""
         if any(self._held[one] >= self._limit for one in holders):
             return False
         self._held.update(holders)
         return True
 
     async def wait(self, holders: tuple[str, ...]) -> None:
-        """Take a place as soon as there is room."""
+        """Take a place as soon as one is free."""
         while not self.take(holders):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.add(turn)
@@ -51,7 +51,7 @@ class Shares:
                 self._waiting.discard(turn)
 
     def give_back(self, holders: tuple[str, ...]) -> None:
-        """Give a place back."""
+        """Release a place."""
         self._held.subtract(holders)
         for one in holders:
             if self._held[one] <= 0:

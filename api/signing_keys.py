@@ -1,8 +1,8 @@
-"""The sign-in service's public keys: kept, and fetched again beside the requests, never by one that holds up others.
+"""Cache of the sign-in service's public keys, refreshed in the background.
 
-A key that is known is given at once, whatever the service does. One that is not known starts a fetch, at most one at a
-time and one a second; who asks waits for it, up to three seconds. After a fetch that failed nothing is fetched for five
-seconds and unknown keys are answered with 503 at once.
+A known key is returned at once. An unknown one starts a fetch, at most one at a time and one a second; the request
+waits for it, up to three seconds. After a failed fetch there is none for five seconds, and unknown keys get 503 at
+once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models.errors import SettingsError, Unreachable
 
 _LOG: Final = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 300.0
-# A service that is away must not lock everybody out; one that took a key back has said so by then.
+# Maximum age of the cache while the service is unavailable.
 _KEPT_SECONDS: Final = 3600.0
 _FETCH_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.5
@@ -32,14 +32,14 @@ _MAX_BYTES: Final = 1_000_000
 
 
 class SigningKeys:
-    """Knows keys by their id (``kid``).
+    """Caches keys by their id (``kid``).
 
     Parameters
     ----------
     fetch
-        Returns the service's keys, or raises ``Unreachable``; takes as long as it likes.
+        Returns the service's keys, or raises ``Unreachable``; may be slow.
     clock
-        Seconds that only ever grow.
+        Seconds of a monotonic clock.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[Mapping[str, PyJWK]]], clock: Callable[[], float]) -> None:
@@ -57,11 +57,11 @@ class SigningKeys:
         Parameters
         ----------
         admit
-            Is awaited before anything is fetched for a key that is not known; may refuse.
+            Awaited before a fetch for an unknown key; may refuse.
 
         Raises
         ------
-        Refused
+        ApiError
             The service does not answer, or ``admit`` refused.
         """
         age = self._clock() - self._fetched_at
@@ -71,7 +71,7 @@ class SigningKeys:
             return known
         await admit()
         deadline = asyncio.get_running_loop().time() + _FETCH_SECONDS
-        # What is being fetched may have been on its way before the key was there: the one after it has not.
+        # A fetch in progress may have started before the key was published: wait for the next one too.
         for _ in range(2):
             await self._fetched(deadline)
             if self._clock() - self._fetched_at < _KEPT_SECONDS and (known := self._keys.get(kid)) is not None:
@@ -79,13 +79,13 @@ class SigningKeys:
         return None
 
     async def close(self) -> None:
-        """End a fetch that is going on."""
+        """Cancel a fetch in progress."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
 
     async def _fetched(self, deadline: float) -> None:
-        """Wait until the keys were fetched once more."""
+        """Wait for the next completed fetch."""
         if self._failed and self._clock() < self._not_before:
             raise _away()
         try:
@@ -120,7 +120,7 @@ class SigningKeys:
 
 
 def check_url(url: str) -> None:
-    """Refuse an address that keys must not be fetched from; raises ``SettingsError``."""
+    """Raise ``SettingsError`` for an address that keys must not be fetched from."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -132,12 +132,12 @@ def check_url(url: str) -> None:
 
 
 async def fetched(url: str) -> Mapping[str, PyJWK]:
-    """Return the keys that a service publishes, those that we can use.
+    """Return the usable keys that a service publishes.
 
     Raises
     ------
     Unreachable
-        It does not answer, or with something else.
+        It does not answer, or the response is not a key set.
     """
     limit = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
     try:
@@ -161,7 +161,7 @@ def _usable(document: Any) -> dict[str, PyJWK]:
         if isinstance(kid, str) and one.get("use", "sig") == "sig":
             try:
                 keys[kid] = PyJWK(one)
-            except PyJWTError:  # of a kind that no token of ours may be signed with
+            except PyJWTError:  # of a type that is not accepted for signatures
                 _LOG.info("the sign-in service's key %s cannot be used", kid[:100])
     return keys
 

@@ -1,4 +1,4 @@
-"""How everything stands at one moment, and what changed between two: what the live view tells."""
+"""Snapshots for the live view, and the changes between two of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Link = tuple[UUID, str]
 
 
 class Window(NamedTuple):
-    """One minute of one integration of one tenant, so far."""
+    """Figures of the current minute of one integration of one tenant."""
 
     queries: int
     successes: int
@@ -43,14 +43,14 @@ class Window(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How a tenant's integration is: healthy, degraded or critical; and what its sync last said."""
+    """Status of a tenant's integration (healthy, degraded or critical), and its last sync status."""
 
     state: str
     sync_status: str
 
 
 class Snapshot(NamedTuple):
-    """Everything at one moment."""
+    """The state at one time."""
 
     at: datetime
     windows: Mapping[tuple[UUID, str, datetime], Window]
@@ -59,7 +59,7 @@ class Snapshot(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that changed, for those who may see the tenant, and the type of insight where it is one."""
+    """A change message with its tenant, and with the type of the insight if it is about one."""
 
     tenant: UUID
     body: dict[str, Any]
@@ -67,7 +67,7 @@ class Event(NamedTuple):
 
 
 def take(client: Client, now: datetime) -> Snapshot:
-    """Return how everything stands; raises ``Unreachable``."""
+    """Return the present state; raises ``Unreachable``."""
     rows = query_rows(client, _WINDOWS, {"since": f"{now.astimezone(UTC) - _MINUTES:%Y-%m-%d %H:%M:00}"})
     windows = {
         (row["user_id"], row["provider"], row["window_start"].replace(tzinfo=UTC)): Window(
@@ -81,7 +81,7 @@ def take(client: Client, now: datetime) -> Snapshot:
 
 
 def changes(before: Snapshot, after: Snapshot) -> Iterator[Event]:
-    """Yield what is different, statuses first."""
+    """Yield the changes, statuses first."""
     for (tenant, provider), status in after.statuses.items():
         old = before.statuses.get((tenant, provider))
         if old != status:
@@ -95,7 +95,7 @@ def changes(before: Snapshot, after: Snapshot) -> Iterator[Event]:
 
 
 def standing(snapshot: Snapshot) -> Iterator[Event]:
-    """Yield what somebody has to know who has just come: every status, and every episode that is going on."""
+    """Yield the initial messages of a subscriber: every status, and every open episode."""
     for (tenant, provider), status in snapshot.statuses.items():
         yield status_event(tenant, provider, status, None, snapshot.at)
     for insight in snapshot.episodes.values():
@@ -104,7 +104,7 @@ def standing(snapshot: Snapshot) -> Iterator[Event]:
 
 
 def status_event(tenant: UUID, provider: str, status: Status, old: Status | None, at: datetime) -> Event:
-    """Return the message that an integration is well, or is not."""
+    """Return the message about an integration's status."""
     body = {
         "type": "status",
         "tenant": str(tenant),
@@ -118,7 +118,7 @@ def status_event(tenant: UUID, provider: str, status: Status, old: Status | None
 
 
 def episode_event(insight: Insight) -> Event:
-    """Return the message that an episode began, went on or ended."""
+    """Return the message about an episode that began, continued or ended."""
     body = {"type": "episode", "insight": MESSAGE.dump_python(message_of(insight), mode="json")}
     return Event(insight.user_id, body, insight.insight_type)
 

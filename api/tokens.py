@@ -1,4 +1,4 @@
-"""Bearer tokens of an OpenID Connect provider: signed by it, for us, and not expired."""
+"""Validation of bearer tokens of an OpenID Connect provider."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KID: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
 
 
 class Provider(NamedTuple):
-    """Whose tokens are taken, and whom they must be for."""
+    """The accepted issuer and audience."""
 
     issuer: str
     audience: str
@@ -44,9 +44,9 @@ class Provider(NamedTuple):
 
 
 class Tokens:
-    """Checks tokens, with the provider's keys as ``api.signing_keys`` has them.
+    """Validates tokens with the provider's keys of ``api.signing_keys``.
 
-    A token that was good is taken again for half a minute without checking its signature, never past its end.
+    A valid token is cached for half a minute, never beyond its expiry.
     """
 
     def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
@@ -57,12 +57,12 @@ class Tokens:
         self._checked: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
     async def identity(self, token: str, admit: Callable[[], Awaitable[None]]) -> Identity:
-        """Return who the token is about; ``admit`` may refuse before keys are fetched for it.
+        """Return the identity of a token; ``admit`` may refuse before keys are fetched for it.
 
         Raises
         ------
-        Refused
-            It is not a token of this provider for us that holds now; says what is wrong with it.
+        ApiError
+            The token is invalid; says why.
         """
         name = sha256(token.encode()).hexdigest()
         known = self._checked.get(name)
@@ -76,7 +76,7 @@ class Tokens:
         return identity
 
     async def close(self) -> None:
-        """End what goes on beside the requests."""
+        """Stop background work."""
         await self._keys.close()
 
     async def _claims(self, token: str, admit: Callable[[], Awaitable[None]]) -> dict[str, Any]:

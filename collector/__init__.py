@@ -1,1 +1,1 @@
-"""The HTTP collector: events of programs that do not reach Kafka themselves."""
+"""The HTTP collector, for programs without access to Kafka."""

@@ -1,4 +1,4 @@
-"""Keys of the role ``producer``: the tenants and topics that each may send for."""
+"""API keys of the role ``producer``, with their tenants and topics."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from storage.writing import insert_rows
 
 _LOG: Final = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 5.0
-# While ClickHouse is away, who was known lately is let in: its outage must not stop events from reaching Kafka.
+# While ClickHouse is unavailable, recently checked keys are accepted, so that events still reach Kafka.
 REMEMBERED_SECONDS: Final = 600.0
 _MAX_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a key may send for besides its own tenant."""
+    """Further tenants and the topics of a key."""
 
     all_tenants: bool
     tenants: frozenset[UUID]
     topics: frozenset[str]
 
 
-# Of a row that somebody else wrote, or wrote with another secret: no topic has this name.
+# Topic of a row with an invalid MAC: it matches no topic.
 _UNSIGNED: Final = Scope(False, frozenset(), frozenset({""}))
 
 
 @dataclass(frozen=True)
 class Producer:
-    """Somebody who may send events. ``tenants`` is ``None`` for all of them; no ``topics`` means every one."""
+    """A producer. ``tenants`` is ``None`` for all of them; empty ``topics`` means every topic."""
 
     name: str
     tenants: frozenset[UUID] | None
     topics: frozenset[str]
 
     def may_send_for(self, tenant: UUID) -> bool:
-        """Whether events of this tenant are its to send."""
+        """Whether it may send events of this tenant."""
         return self.tenants is None or tenant in self.tenants
 
     def may_send_to(self, topic: str) -> bool:
@@ -65,12 +65,12 @@ class Producer:
 
 
 class Access:
-    """Turns tokens into producers.
+    """Authenticates producers by their tokens.
 
     Parameters
     ----------
     authenticate
-        Returns whose token or key it is; the API's own check.
+        Returns the identity of a token or key; the API's own check.
     read_scopes
         Returns the scopes by key id.
     clock
@@ -91,11 +91,11 @@ class Access:
         self._remembered: OrderedDict[bytes, tuple[float, Producer]] = OrderedDict()
 
     async def producer(self, token: str) -> Producer:
-        """Return who sends.
+        """Return the producer.
 
         Raises
         ------
-        Refused
+        ApiError
             401 for a wrong key, 403 for another role.
         Unreachable
             The keys cannot be read, and this one was not seen in the last ten minutes.
@@ -140,7 +140,7 @@ class Access:
 
 
 class ScopeSigner:
-    """Makes and checks the MAC of a row of ``producer_scopes``: one that somebody else wrote widens nothing.
+    """Makes and checks the MAC of a row of ``producer_scopes``, so that a foreign row grants nothing.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class ScopeSigner:
 
 
 def stored_scopes(client: Client, signer: ScopeSigner) -> dict[str, Scope]:
-    """Return the scopes of all keys by key id; one that is not signed lets nothing through. Raises ``Unreachable``."""
+    """Return the scopes of all keys by key id; one without a valid MAC allows nothing. Raises ``Unreachable``."""
     scopes = {}
     for row in query_rows(client, "SELECT id, all_tenants, tenants, topics, mac FROM producer_scopes FINAL", {}):
         id_ = str(row["id"])
@@ -178,12 +178,12 @@ def add_producer_key(
     label: str,
     now: datetime,
 ) -> tuple[StoredKey, str]:
-    """Make and store a key of the role ``producer``; return it as it is kept, and as it is shown this once.
+    """Make and store a key of the role ``producer``; return its stored form, and its text, which is shown once.
 
     Raises
     ------
     SettingsError
-        No tenant, or both some and all, or a topic that there is not.
+        No tenant, or both some and all, or an unknown topic.
     Unreachable
         ClickHouse did not take it.
     """

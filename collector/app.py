@@ -1,4 +1,4 @@
-"""The collector as an ASGI application: alone, or within the process of the API."""
+"""The collector as an ASGI application: standalone, or within the API process."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Database(Protocol):
     """Runs blocking work with a connection to ClickHouse; the API's pool is one."""
 
     async def run(self, work: Callable[[Client], Answer]) -> Answer:
-        """Return what ``work`` returns; raises ``Unreachable``."""
+        """Return the result of ``work``; raises ``Unreachable``."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process takes on.
+    """Limits of one process.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Limits:
 
 
 class Collector:
-    """Takes events over HTTP and answers once Kafka has them.
+    """Accepts events over HTTP and responds once Kafka has acknowledged them.
 
     Parameters
     ----------
@@ -113,17 +113,17 @@ class Collector:
 
     @property
     def paths(self) -> frozenset[str]:
-        """The addresses that it answers."""
+        """The paths that it serves."""
         return frozenset(self._routes)
 
     async def run(self) -> None:
-        """Write the counts of rejections, until cancelled; what cannot be written now is tried again."""
+        """Write the counts of rejections until cancelled; failed writes are retried."""
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             await self._write_rejections()
 
     async def close(self) -> None:
-        """Deliver what waits and write the last counts."""
+        """Deliver pending events and write the last counts."""
         await asyncio.to_thread(self._publisher.close)
         await self._write_rejections()
 
@@ -268,7 +268,7 @@ class Collector:
 
 
 def _error_response(request: Request, refused: ApiError, request_id: str) -> Response:
-    """Return a refusal as the address promises it: a problem (RFC 9457), or what OTLP's exporters read."""
+    """Return an error in the format of the path: a problem (RFC 9457), or an OTLP status."""
     if request.url.path == _TRACES:
         return status_response(refused, _media_type(request))
     return refused.response(request_id)
@@ -279,7 +279,7 @@ def _media_type(request: Request) -> str:
 
 
 def _declared(request: Request) -> int:
-    """Return how much room a body needs; one without a length may need all that is allowed."""
+    """Return the bytes to reserve for a body; without a length the maximum."""
     text = request.headers.get("content-length")
     if text is None:
         return MAX_BODY_BYTES

@@ -1,4 +1,4 @@
-"""A request's body as single events: JSON or NDJSON, one or many, gzip or not, within limits."""
+"""Splits a request's body into events: JSON or NDJSON, one or many, optional gzip, within limits."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class Item(NamedTuple):
-    """One event as it came. ``topic`` is what the producer called it."""
+    """One event as received. ``topic`` is the producer's name of it."""
 
     topic: str | None
     value: bytes
 
 
 def plain_body(body: bytes, encoding: str) -> bytes:
-    """Return a body without its compression.
+    """Return the decompressed body.
 
     Raises
     ------
-    Refused
-        413 where it unpacks to too much, 415 for another encoding, 400 where it is no gzip.
+    ApiError
+        413 where the result is too large, 415 for another encoding, 400 for invalid gzip.
     """
     if encoding in {"", "identity"}:
         return body
@@ -66,11 +66,11 @@ def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
     Parameters
     ----------
     topic
-        Of every event; where ``None``, each is an object with ``topic`` and ``event``.
+        Topic of every event; where ``None``, each is an object with ``topic`` and ``event``.
 
     Raises
     ------
-    Refused
+    ApiError
         400 where the body as a whole cannot be read, 413 for too many events, 415 for another media type.
     """
     if media_type in NDJSON_TYPES:
@@ -91,7 +91,7 @@ def _check_count(count: int) -> None:
 
 
 def _elements(text: str) -> Iterator[tuple[Any, str]]:
-    """Yield each event of a JSON text with the very characters that it is written in."""
+    """Yield each event of a JSON text as its original substring."""
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
         value, end = _DECODER.raw_decode(text, at)
@@ -125,7 +125,7 @@ def _require(holds: bool) -> None:
 
 def _line(line: bytes, topic: str | None) -> Item:
     if topic is not None:
-        return Item(topic, line)  # the one who validates it reads it
+        return Item(topic, line)  # the decoder parses it
     try:
         return _item(json.loads(line), "", topic)
     except (ValueError, RecursionError):
@@ -144,4 +144,4 @@ def _item(value: Any, text: str, topic: str | None) -> Item:
     except UnicodeEncodeError:
         return Item(
             topic, json.dumps(value, separators=(",", ":")).encode()
-        )  # half a surrogate pair: the decoder says so
+        )  # half a surrogate pair: the decoder rejects it

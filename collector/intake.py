@@ -1,4 +1,4 @@
-"""Events in, a verdict on each out: the pipeline's own validation, the producer's scope, then Kafka."""
+"""Validates events with the pipeline's own decoder and the producer's scope, and publishes the valid ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNACKNOWLEDGED: Final = "not_acknowledged"
 
 
 class Verdict(NamedTuple):
-    """What became of one event. Without a ``reason`` it was accepted: Kafka has it."""
+    """The result for one event. Without a ``reason`` it was accepted: Kafka has acknowledged it."""
 
     topic: str = ""
     event_id: str | None = None
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     detail: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return this as the answer has it."""
+        """Return the result as part of the response."""
         if not self.reason:
             return {"status": "accepted", "event_id": self.event_id}
         answer = {"status": "rejected", "stage": self.stage, "reason": self.reason, "detail": self.detail}
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """An event as the decoder takes it: ``offset`` is its position in the request; it has no key yet."""
+    """An event as a record for the decoder: ``offset`` is its position in the request; it has no key yet."""
 
     offset: int
     value: bytes | None
@@ -46,7 +46,7 @@ class _Record(NamedTuple):
 
 
 class Intake:
-    """Judges events and publishes those that are good."""
+    """Validates events and publishes the valid ones."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -54,7 +54,7 @@ class Intake:
     async def take(
         self, producer: Producer, items: Sequence[Item], headers: Headers, *, now: datetime
     ) -> list[Verdict]:
-        """Return a verdict for each event, in their order, once Kafka has acknowledged the good ones or given up."""
+        """Return a result for each event, in order, once Kafka has acknowledged the valid ones or failed."""
         verdicts: list[Verdict] = [Verdict()] * len(items)
         records: defaultdict[str, list[_Record]] = defaultdict(list)
         for position, item in enumerate(items):
@@ -68,7 +68,7 @@ class Intake:
         good: list[tuple[int, Message]] = []
         for name, of_topic in records.items():
             good += self._judge(name, of_topic, producer, verdicts, now)
-        good.sort(key=lambda one: one[0])  # a tenant's events keep their order
+        good.sort(key=lambda one: one[0])  # preserves the order of a tenant's events
         acknowledged = await self._publisher.publish([message for _, message in good], headers)
         for (position, _), delivered in zip(good, acknowledged, strict=True):
             if not delivered:

@@ -29,12 +29,12 @@ class EventQuota:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, who: str, events: int) -> None:
-        """Take tokens for a request's events; it may leave a debt, so that no batch is too large for the bucket.
+        """Take tokens for a request's events; the bucket may become negative, so that no batch is too large for it.
 
         Raises
         ------
-        Refused
-            429 while there is a debt; says after how many seconds there is none.
+        ApiError
+            429 while the bucket is negative; says after how many seconds to retry.
         """
         now, burst = self._clock(), 2 * self._per_second
         tokens, at = self._buckets.pop(who, (burst, now))
@@ -51,7 +51,7 @@ class EventQuota:
 
 
 class InFlight:
-    """Bounds the bytes of requests that are being worked on."""
+    """Bounds the bytes of requests in progress."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -59,7 +59,7 @@ class InFlight:
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
-        """Hold room for a body; raises ``ApiError`` (503) where there is none."""
+        """Reserve bytes for a body; raises ``ApiError`` (503) where there is none."""
         if self._bytes + size > self._max_bytes:
             raise ApiError(
                 503, "busy", "too much is under way; send the same again shortly", headers={"Retry-After": "1"}

@@ -1,4 +1,4 @@
-"""What the collector counts, for Prometheus."""
+"""Prometheus metrics of the collector."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Metrics:
         )
         self._rejected = Counter(
             "romashka_collector_rejected_events",
-            "Events that were not accepted, by reason",
+            "Rejected events, by reason",
             ["topic", "stage", "reason"],
             registry=self.registry,
         )
@@ -31,24 +31,26 @@ class Metrics:
         )
         self.seconds = Histogram(
             "romashka_collector_request_seconds",
-            "Time until the answer, Kafka's acknowledgement included",
+            "Response time, including Kafka's acknowledgement",
             ["path"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.unmapped_spans = Counter(
             "romashka_collector_unmapped_spans",
-            "Spans that became no event, by reason",
+            "Spans without an event, by reason",
             ["reason"],
             registry=self.registry,
         )
         self.kafka_up = Gauge(
-            "romashka_collector_kafka_up", "0 while Kafka does not acknowledge events", registry=self.registry
+            "romashka_collector_kafka_up",
+            "0 while Kafka does not acknowledge events, otherwise 1",
+            registry=self.registry,
         )
         self.kafka_up.set(1)
 
     def count(self, verdicts: Iterable[Verdict]) -> None:
-        """Count what became of a request's events."""
+        """Count the results of a request's events."""
         for (topic, stage, reason), count in Counts((one.topic, one.stage, one.reason) for one in verdicts).items():
             if reason:
                 self._rejected.labels(topic, stage, reason).inc(count)

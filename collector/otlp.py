@@ -30,7 +30,7 @@ _IDS: Final = UUID("5a1d3c0e-6f0b-4d0e-9b51-0c5f3f6a7e11")
 _SPLIT: Final = re.compile(r"[./:]")
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 _HEX_IDS: Final = ("traceId", "spanId", "parentSpanId")
-# Attributes that carry a field as it is.
+# Attributes that are copied to a field unchanged.
 _PLAIN: Final[Mapping[str, str]] = {
     f"romashka.{name}": name
     for name in (*QUERY_MEASURES, "data_type", "customer_id", "customer_segment", "channel", "country")
@@ -56,7 +56,7 @@ _WORDS: Final = (
 
 
 class Mapped(NamedTuple):
-    """The events of a request, and how many spans became none, by reason."""
+    """The events of a request, and the number of spans without an event, by reason."""
 
     items: list[Item]
     unmapped: Counter[str]
@@ -67,7 +67,7 @@ def trace_request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
 
     Raises
     ------
-    Refused
+    ApiError
         400 where the body cannot be read, 415 for another media type.
     """
     try:
@@ -83,7 +83,7 @@ def trace_request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
 
 
 def status_response(refused: ApiError, media_type: str) -> Response:
-    """Return an error as OTLP has it: a ``google.rpc.Status`` in the encoding of the request."""
+    """Return an OTLP error: a ``google.rpc.Status`` in the encoding of the request."""
     status = RpcStatus(code=_RPC_CODES.get(refused.status, _RPC_UNKNOWN), message=refused.detail)
     if media_type == PROTOBUF_TYPE:
         return Response(status.SerializeToString(), refused.status, refused.headers, PROTOBUF_TYPE)
@@ -91,7 +91,7 @@ def status_response(refused: ApiError, media_type: str) -> Response:
 
 
 def mapped(request: ExportTraceServiceRequest) -> Mapped:
-    """Return the query events that the spans of tool calls stand for."""
+    """Return the query events for spans of tool calls."""
     items: list[Item] = []
     unmapped: Counter[str] = Counter()
     for of_resource in request.resource_spans:
@@ -108,7 +108,7 @@ def mapped(request: ExportTraceServiceRequest) -> Mapped:
 
 
 def _event(span: Span, attributes: Mapping[str, Any]) -> dict[str, Any] | str:
-    """Return a span's event, or the reason why it has none."""
+    """Return a span's event, or the reason for having none."""
     tool = str(attributes.get("gen_ai.tool.name", "") or span.name.removeprefix(_TOOL).strip())
     tenant = _uuid(_first(attributes, _TENANT))
     named = attributes.get("gen_ai.conversation.id")
@@ -121,7 +121,7 @@ def _event(span: Span, attributes: Mapping[str, Any]) -> dict[str, Any] | str:
         return "not_a_tool_call"
     if tenant is None:
         return "no_tenant"
-    if not any(span.span_id) or not conversation:  # an id of zeros is none (W3C trace context)
+    if not any(span.span_id) or not conversation:  # an id of zeros is invalid (W3C trace context)
         return "no_conversation"
     if not provider or not query_type:
         return "no_provider"
@@ -153,7 +153,7 @@ def _ended(span: Span) -> datetime | None:
 
 
 def _provider_and_type(attributes: Mapping[str, Any], tool: str) -> tuple[str, str]:
-    """Return provider and query type: from attributes of their own, or from a tool named ``hubspot.contact_lookup``."""
+    """Return provider and query type: from their attributes, or from a tool named ``hubspot.contact_lookup``."""
     provider = str(_first(attributes, _PROVIDER) or "")
     query_type = str(attributes.get("romashka.query_type", ""))
     parts = _SPLIT.split(tool, maxsplit=1)

@@ -1,4 +1,4 @@
-"""Events on their way to Kafka: acknowledged by every in-sync replica, or said not to be."""
+"""Publishes events to Kafka and reports which were acknowledged by every in-sync replica."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
 
 class Publisher(Protocol):
-    """Where accepted events go."""
+    """The interface of a publisher."""
 
     async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
         """Return for each message whether it was acknowledged."""
@@ -49,12 +49,12 @@ class KafkaPublisher:
     Parameters
     ----------
     delivery_seconds
-        After how long a message that Kafka does not acknowledge is given up.
+        Time limit of an unacknowledged message.
 
     Raises
     ------
     SettingsError
-        The settings cannot be used. That Kafka does not answer is logged with the reason.
+        The settings cannot be used. An unavailable Kafka is logged with the reason.
     """
 
     def __init__(self, address: KafkaAddress, *, delivery_seconds: float = DELIVERY_SECONDS) -> None:
@@ -77,7 +77,7 @@ class KafkaPublisher:
         self._thread.start()
 
     async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
-        """Return for each message whether every in-sync replica has it."""
+        """Return for each message whether every in-sync replica acknowledged it."""
         delivery = _Delivery(len(messages), asyncio.get_running_loop())
         producer = self._producer
         for position, message in enumerate(messages):
@@ -114,7 +114,7 @@ class KafkaPublisher:
                 self._replace()
 
     def _replace(self) -> None:
-        """Begin anew: after a fatal error an idempotent producer takes nothing any more."""
+        """Replace the producer: after a fatal error an idempotent producer accepts nothing more."""
         log.error("Kafka's client failed for good and is replaced; what it held is not acknowledged")
         failed, self._producer, self._failed = self._producer, self._new_producer(), False
         failed.purge()
@@ -122,7 +122,7 @@ class KafkaPublisher:
 
 
 class _Delivery:
-    """Waits until every message of one request is settled; callbacks come from the producer's thread."""
+    """Waits until every message of one request is acknowledged or failed; callbacks run in the producer's thread."""
 
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
         self.outcome: asyncio.Future[list[bool]] = loop.create_future()
@@ -154,17 +154,17 @@ class _Delivery:
 
 
 class MemoryPublisher:
-    """Keeps what is published; ``down`` plays a Kafka that acknowledges nothing. For tests."""
+    """In-memory publisher for tests; ``down`` simulates a Kafka that acknowledges nothing."""
 
     def __init__(self) -> None:
         self.down = False
         self.published: list[tuple[Message, tuple[tuple[str, str | bytes | None], ...]]] = []
 
     async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
-        """Keep the messages, or say that none was acknowledged."""
+        """Store the messages, or report none as acknowledged."""
         if not self.down:
             self.published.extend((message, tuple(headers)) for message in messages)
         return [not self.down] * len(messages)
 
     def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""

@@ -16,7 +16,7 @@ from storage.reading import query_rows
 from storage.writing import insert_rows
 
 _LOG: Final = logging.getLogger(__name__)
-# Reasons and topics are few; keys are not, and one that is stolen must not fill the memory.
+# Maximum number of counters: the number of keys is unbounded, and a stolen one must not exhaust memory.
 _MAX_COUNTS: Final = 50_000
 _COLUMNS: Final = (
     "day",
@@ -55,14 +55,14 @@ class _Count:
 
 
 class Rejections:
-    """Counts in memory; ``write`` puts what changed into ClickHouse, where writing again changes nothing."""
+    """Counts in memory; ``write`` stores changed counts in ClickHouse, idempotently."""
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(8)
         self._counts: dict[_Kind, _Count] = {}
 
     def note(self, producer: str, verdicts: Iterable[Verdict], now: datetime) -> None:
-        """Count what was refused for good; what Kafka did not acknowledge is sent again and is no rejection."""
+        """Count permanent rejections; events that Kafka did not acknowledge are sent again and do not count."""
         for verdict in verdicts:
             if verdict.reason and verdict.reason != UNACKNOWLEDGED:
                 kind = _Kind(now.date(), producer, verdict.topic, verdict.stage, verdict.reason)
@@ -79,7 +79,7 @@ class Rejections:
             _LOG.warning("too many kinds of rejections are counted; one more is left out")
 
     def write(self, client: Client) -> None:
-        """Write the counts that changed; raises ``Unreachable``, and they stay to be written."""
+        """Write the changed counts; raises ``Unreachable`` and keeps them pending."""
         changed = {kind: (count, count.events) for kind, count in list(self._counts.items()) if count.changed}
         rows = [
             (*kind, self._process, count.detail, events, count.latest_at, events)
@@ -90,7 +90,7 @@ class Rejections:
             count.changed = count.events != events
 
     def forget_before(self, day: date) -> None:
-        """Forget the counts of earlier days that are written."""
+        """Drop written counts of earlier days."""
         for kind in [kind for kind, count in self._counts.items() if kind.day < day and not count.changed]:
             del self._counts[kind]
 

@@ -1,1 +1,1 @@
-"""Reports made from ClickHouse: what to ask, what to say about it, and how to put it on paper or into a file."""
+"""Reports and exports: queries, narrative, rendering and delivery."""

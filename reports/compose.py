@@ -1,4 +1,4 @@
-"""Making a report: ask ClickHouse, compare with the period before, put it into words."""
+"""Composes a report: runs the queries, compares with the previous period, adds the narrative."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reports.request import ReportRequest
 from storage.reading import query_rows
 
 _NAMESPACE: Final = UUID("5b1b4c55-4c0e-5c0a-8a57-0d8a4a1f6f3e")
-# ClickHouse spends most of its time on planning these statements, each on one core.
+# Number of concurrent statements: most of the time is planning, on one core each.
 _AT_ONCE: Final = 4
 _NODES: Final = (
     Column("node", "Stage"),
@@ -50,14 +50,14 @@ Answers = Mapping[str, list[Row]]
 
 
 def compose(client: Client, request: ReportRequest, now: datetime) -> Report:
-    """Ask for everything that a report holds, and return the report.
+    """Run the queries of a report and return the report.
 
     Parameters
     ----------
     client
-        It must have no session: several statements are asked at once.
+        It must have no session: several statements run concurrently.
     now
-        When the report is made.
+        The time of the report.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def compose(client: Client, request: ReportRequest, now: datetime) -> Report:
 
 
 def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answers, hashes: dict[str, str]) -> Report:
-    """Return the report that answers make. Pure."""
+    """Return the report for query results. Pure."""
     contents = CONTENTS[request.type]
     figures = tuple(_figures(request, scope, answers))
     found = tuple(_findings(answers[report_queries.FINDINGS]))
@@ -119,7 +119,7 @@ def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator
 
 
 def _values(name: str, answers: Answers) -> Row:
-    """Return the figures of a period: those over the wanted integrations, and those that know no integrations."""
+    """Return the figures of a period: those filtered by integration, and those without that dimension."""
     row: Row = {}
     for part in report_queries.names_of(name):
         row |= answers[part][0] if part in answers else {}
@@ -155,7 +155,7 @@ def _exhibits(panels: Iterable[Panel], answers: Answers, time_zone: str) -> Iter
 
 
 def _nodes(rows: list[Row]) -> list[Row]:
-    """Return the nodes of a graph as a table: Grafana's names and texts are for its pictures."""
+    """Return the nodes of a graph as a table, without the columns that only Grafana needs."""
     return [
         {
             "node": row["title"],
@@ -167,7 +167,7 @@ def _nodes(rows: list[Row]) -> list[Row]:
 
 
 def _at_home(rows: list[Row], time_zone: str) -> list[Row]:
-    """Return rows with their times on the clocks of a zone."""
+    """Return rows with their times in a time zone."""
     clocks = zone(time_zone)
     return [
         {name: one.astimezone(clocks) if isinstance(one, datetime) else one for name, one in row.items()}

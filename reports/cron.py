@@ -1,4 +1,4 @@
-"""When a cron expression fires, in a time zone, also on the days when its clocks change."""
+"""Firing times of a cron expression in a time zone, with defined behaviour at clock changes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cronsim import CronSim, CronSimError
 
 from models.errors import InvalidRequest
 
-# No zone's clock is further than this from where it was a day before.
+# Largest change of a zone's offset within a day.
 _AROUND: Final = timedelta(hours=26)
 _LOOK_AHEAD: Final = (timedelta(hours=2), timedelta(days=2), timedelta(days=40), timedelta(days=366 * 9))
 _FIELDS: Final = 5
-_ANY: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - only whether it can be read
-# Digits, names of months and days, and * , - / L #. Whatever else a library may know, a firing depends on nothing but
-# expression, zone and time: no field is drawn at random.
+_ANY: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - for validation only
+# Allowed characters: digits, names of months and days, and * , - / L #. Random or hashed fields are excluded, so that
+# firing times depend only on expression, zone and time.
 _FIELD: Final = re.compile(
     r"(?:[0-9*,/L#-]|(?<![A-Z])(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT))+",
     re.IGNORECASE | re.ASCII,
@@ -26,7 +26,7 @@ _FIELD: Final = re.compile(
 
 
 def check_cron(cron: str) -> None:
-    """Refuse what is not a cron expression of five fields, or never fires.
+    """Check a cron expression of five fields.
 
     Raises
     ------
@@ -52,11 +52,11 @@ def check_cron(cron: str) -> None:
 
 
 def firings(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> list[datetime]:
-    """Return the moments in ``(after, until]`` at which it fires, ascending, in UTC.
+    """Return the firing times in ``(after, until]``, ascending, in UTC.
 
-    The expression is read on the clocks of the zone. An hour that is left out in spring moves what is due in it to as
-    much later (02:30 becomes 03:30). An hour that comes twice in autumn fires a fixed time once, at its first coming;
-    where the hour is ``*`` or ``*/n``, each coming counts, so that "every quarter of an hour" has no gap.
+    The expression is local to the zone. In an hour that is skipped in spring, times move by the length of the gap
+    (02:30 becomes 03:30). In an hour that is repeated in autumn, a fixed time fires once, the first time; where the
+    hour is ``*`` or ``*/n`` it fires both times, so that "every quarter of an hour" has no gap.
     """
     every_hour = cron.split()[1].startswith("*")
     found: set[datetime] = set()
@@ -66,7 +66,7 @@ def firings(cron: str, zone: ZoneInfo, after: datetime, until: datetime) -> list
 
 
 def next_firing(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
-    """Return when it fires next; ``None``: not in the next years."""
+    """Return the next firing time; ``None``: none in the next years."""
     for span in _LOOK_AHEAD:
         if found := firings(cron, zone, after, after + span):
             return found[0]
@@ -74,7 +74,7 @@ def next_firing(cron: str, zone: ZoneInfo, after: datetime) -> datetime | None:
 
 
 def _local(cron: str, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
-    """Yield the matching times on the zone's clocks, without an offset."""
+    """Yield the matching local times, without an offset."""
     first, last = (moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end))
     for tick in CronSim(cron, first):
         if tick > last:
@@ -84,7 +84,7 @@ def _local(cron: str, zone: ZoneInfo, start: datetime, end: datetime) -> Iterato
 
 def _moments(local: datetime, zone: ZoneInfo, every_hour: bool) -> Iterator[datetime]:
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    yield first  # in an hour that is left out: by the offset before, which is as much later by the one after
+    yield first  # in a skipped hour: use the offset before the change
     twice = second > first
     if twice and every_hour:
         yield second

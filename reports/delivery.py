@@ -1,7 +1,7 @@
-"""Handing a report over: e-mail by SMTP, webhooks by ``reports.webhook``, everything else (Slack, ...) by Apprise.
+"""Delivers reports: e-mail by SMTP, webhooks by ``reports.webhook``, everything else (Slack, ...) by Apprise.
 
-E-mail is sent here and not by Apprise because a message's id has to be ours: a repeat carries the same one, so that a
-receiver can tell (docs/adr/0014-reports-once.md). No error here holds an address or a secret.
+E-mail is sent here and not by Apprise because the message id must be stable: a repeat has the same id, so that
+receivers can deduplicate (docs/adr/0014-reports-once.md). Errors contain neither addresses nor secrets.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ASSET: Final = AppriseAsset(app_id="romashka", app_desc="ROMASHKA reports", asy
 
 
 class ReportMessage(NamedTuple):
-    """A report to hand over; ``id`` is the same for each attempt."""
+    """A report to deliver; ``id`` is the same for each attempt."""
 
     id: str
     subject: str
@@ -50,14 +50,14 @@ class Notifier(Protocol):
         Raises
         ------
         Unreachable
-            It was not taken this time.
+            Temporary failure.
         SettingsError
-            It cannot be sent as things are set; says what to set.
+            Permanent failure with the present settings; says what to change.
         """
 
 
 class ChannelNotifier:
-    """Sends to what a schedule may name.
+    """Delivers to the recipients of schedules.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class ChannelNotifier:
             ) from error
 
     def _call(self, address: str, recipient: str, report_message: ReportMessage) -> None:
-        """Post to a webhook the object that Apprise's JSON service posts."""
+        """Post to a webhook, with the same object as Apprise's JSON service."""
         parts = webhook_parts(address)
         if parts.scheme == "http" and parts.hostname not in LOCAL:
             raise SettingsError("a webhook at http:// would get the report unencrypted; take https://")
@@ -147,7 +147,9 @@ class ChannelNotifier:
             )
         for one in service:
             one.redirects = False
-            if host := str(getattr(one, "host", "") or ""):  # of those whose server one names: ntfy, Mattermost, ...
+            if host := str(
+                getattr(one, "host", "") or ""
+            ):  # services with a configurable server: ntfy, Mattermost, ...
                 self._guard.address(host, int(getattr(one, "port", 0) or 0) or 443)
         named = urlencode({"name": report_message.file_name, "mime": report_message.media_type})
         file = f"file://{quote(str(report_message.file.resolve()))}?{named}"
@@ -170,14 +172,14 @@ def _connected(mail: MailServer) -> smtplib.SMTP:
 
 
 class _Subject(str):
-    """A subject that arrives as it is: its text is neither read as encoded words nor folded before its first word.
+    """A subject header that is neither decoded nor folded before its first word.
 
     The e-mail package decodes ``=?utf-8?q?...?=`` in a header that it is given, line breaks too, and puts a first word
     that does not fit on a line of its own, which leaves a blank before it.
     """
 
     __slots__ = ()
-    name: Final = "Subject"  # what tells the package that this is a header's value already
+    name: Final = "Subject"  # marks this as a header value for the package
 
     def fold(self, *, policy: Policy) -> str:
         """Return the header line: plain where it fits, in encoded words of RFC 2047 where not."""
@@ -203,5 +205,5 @@ def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessag
 
 
 def _shown(recipient: str) -> str:
-    """Return a recipient for people: the variable's name, or the host; no more."""
+    """Return a recipient for display: the variable's name, or the host only."""
     return recipient if recipient.startswith("env:") else urlsplit(recipient).hostname or "the recipient"

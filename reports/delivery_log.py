@@ -1,4 +1,4 @@
-"""Who was sent what: attempts that exclude each other, noted before and after (docs/adr/0014-reports-once.md)."""
+"""The log of deliveries: mutually exclusive attempts, recorded before and after (docs/adr/0014-reports-once.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.reading import query_rows
 State = Literal["claimed", "sent", "failed"]
 
 LEASE: Final = timedelta(minutes=10)
-# With less of the lease left than this nothing is sent any more: another may begin when it is over.
+# Minimum remaining lease for sending: another worker may start when it is over.
 MIN_LEFT: Final = timedelta(minutes=5)
 MAX_ATTEMPTS: Final = 8
 _FIRST_PAUSE: Final = timedelta(minutes=1)
@@ -50,7 +50,7 @@ WHERE schedule_id = {schedule:UUID} AND period_start = {period:DateTime64(3, 'UT
 
 
 class Place(NamedTuple):
-    """What is delivered once: a period of a schedule to a recipient."""
+    """The unit of delivery: a period of a schedule for a recipient."""
 
     schedule: UUID
     period: datetime
@@ -58,12 +58,12 @@ class Place(NamedTuple):
 
     @property
     def message_id(self) -> str:
-        """The same whoever sends it and however often."""
+        """A stable id, independent of sender and attempt."""
         return f"{self.schedule.hex}.{self.period:%Y%m%dT%H%M%S}.{self.key}"
 
 
 class Standing(NamedTuple):
-    """How far a delivery is; ``until`` is when a claim ends, or when the next attempt after a failure may begin."""
+    """The state of a delivery; ``until`` is the end of a claim, or the earliest next attempt after a failure."""
 
     attempts: int
     state: State
@@ -72,13 +72,13 @@ class Standing(NamedTuple):
     happened_at: datetime
 
     def given_up(self, now: datetime) -> bool:
-        """Whether nobody will try again."""
+        """Whether there will be no further attempt."""
         over = self.state == "failed" or (self.until is not None and self.until <= now)
         return self.state != "sent" and self.attempts >= MAX_ATTEMPTS and over
 
 
 class Claim(NamedTuple):
-    """An attempt that may have been won."""
+    """A claimed attempt."""
 
     tenant: UUID
     place: Place
@@ -88,7 +88,7 @@ class Claim(NamedTuple):
 
 
 def next_attempt(standing: Standing | None, now: datetime) -> int | None:
-    """Return the number of the attempt that may begin now; ``None`` where none may."""
+    """Return the number of the attempt that may start now; ``None`` where none may."""
     if standing is None:
         return 1
     waits = standing.until is not None and standing.until > now
@@ -98,7 +98,7 @@ def next_attempt(standing: Standing | None, now: datetime) -> int | None:
 
 
 def pause_after(attempt: int) -> timedelta:
-    """Return how long to wait after a failed attempt: one minute, and twice as long each time."""
+    """Return the back-off after a failed attempt: one minute, doubled each time."""
     return _FIRST_PAUSE * (1 << (attempt - 1))
 
 
@@ -109,7 +109,7 @@ class Journal:
         self._client = client
 
     def standings(self, since: datetime) -> dict[Place, Standing]:
-        """Return how far everything is whose period is not before a moment."""
+        """Return the state of deliveries with periods since a time."""
         return {
             Place(row["schedule_id"], row["period_start"], row["recipient_key"]): Standing(
                 int(row["attempts"]),
@@ -122,13 +122,13 @@ class Journal:
         }
 
     def claim(self, tenant: UUID, place: Place, attempt: int, now: datetime) -> Claim | None:
-        """Begin an attempt; ``None`` where another has begun it, or has sent the report meanwhile."""
+        """Claim an attempt; ``None`` where another worker has claimed it or sent the report meanwhile."""
         claim = Claim(tenant, place, attempt, uuid4(), now + LEASE)
         self._write(claim, "claimed", now, claim.until, "")
         return claim if self.holds(claim, now) else None
 
     def holds(self, claim: Claim, now: datetime) -> bool:
-        """Return whether an attempt is still the one that may send: asked anew, right before sending."""
+        """Return whether the claim is still valid; checked right before sending."""
         if claim.until - now < MIN_LEFT:
             return False
         place = claim.place
@@ -147,18 +147,18 @@ class Journal:
         )
 
     def sent(self, claim: Claim, now: datetime) -> None:
-        """Note that it was delivered: for ever."""
+        """Record a successful delivery."""
         self._write(claim, "sent", now, None, "")
 
     def failed(self, claim: Claim, now: datetime, reason: str) -> None:
-        """Note that it could not be delivered, and when to try again."""
+        """Record a failed delivery, and the time of the next attempt."""
         again = now + pause_after(claim.attempt) if claim.attempt < MAX_ATTEMPTS else None
         self._write(claim, "failed", now, again, reason)
 
     def _write(self, claim: Claim, state: State, now: datetime, until: datetime | None, detail: str) -> None:
         place = claim.place
         row = (claim.tenant, *place, claim.attempt, state, claim.token, now, until, detail)
-        # The first insert of a token is kept, any other dropped, by the server and in one step: a compare-and-set.
+        # The server keeps the first insert of a deduplication token and drops others: a compare-and-set.
         token = f"{place.message_id}/{claim.attempt}/{state}"
         try:
             self._client.insert(

@@ -1,4 +1,4 @@
-"""Exports: rows of a table or a key figure, streamed from ClickHouse into a file that is there whole or not at all."""
+"""Exports: rows of a table or a key figure, streamed from ClickHouse into a file that is created atomically."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from reports.export_tables import Exportable
 from reports.export_writers import WRITERS, Writer
 from storage.reading import query_rows
 
-# Called with the rows that are written and the rows that there will be.
+# Called with the number of written rows and the total.
 Progress = Callable[[int, int], None]
 _SETTINGS: Final = {
     "max_block_size": 65_409,
-    # An export that is broken off, or whose process dies, does not go on in the database.
+    # A cancelled export also stops in the database.
     "readonly": 2,
     "cancel_http_readonly_queries_on_client_close": 1,
 }
@@ -40,7 +40,7 @@ _WRAPPED: Final = re.compile(r"^(?:LowCardinality|Nullable)\((.*)\)$")
 
 
 class Exported(NamedTuple):
-    """What an export came to; ``withheld`` counts the rows whose customers stay unnamed or that were left out."""
+    """The result of an export; ``withheld`` counts rows that were anonymised or left out."""
 
     rows: int
     size: int
@@ -48,14 +48,14 @@ class Exported(NamedTuple):
 
 
 def export_to_file(client: Client, request: ExportRequest, path: Path, progress: Progress) -> Exported:
-    """Export into a file, which appears under its name when it is complete.
+    """Export into a file, which gets its name when it is complete.
 
     Raises
     ------
     SettingsError
         It is too large, or the file cannot be written.
     Unreachable
-        ClickHouse does not answer; nothing is left behind.
+        ClickHouse does not answer; no file is left.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -77,7 +77,7 @@ def export(client: Client, request: ExportRequest, target: BinaryIO, progress: P
 
 
 class _Export:
-    """One export on its way."""
+    """An export in progress."""
 
     def __init__(self, client: Client, request: ExportRequest, target: BinaryIO, progress: Progress) -> None:
         self._client = client
@@ -125,7 +125,7 @@ class _Export:
                     self._add(writer, kept, total)
 
     def _conversions(self, query: Query) -> list[str]:
-        """Return how columns are converted that Arrow would have as numbers or bytes: times, days and UUIDs."""
+        """Return the conversions of columns that Arrow would represent as numbers or bytes: times, days and UUIDs."""
         found = []
         for column in query_rows(self._client, f"DESCRIBE TABLE ({query.sql})", query.parameters):
             kind = _WRAPPED.sub(r"\1", column["type"])
@@ -164,7 +164,7 @@ class _Export:
         try:
             yield writer
         finally:
-            writer.close()  # also of a file that is thrown away: it holds on to the stream
+            writer.close()  # also for a discarded file: it refers to the stream
 
     def _whole(self, query: Query) -> pa.Table:
         with _failures():
@@ -179,7 +179,7 @@ class _Export:
 
 
 class _Counted(io.RawIOBase):
-    """Passes bytes on and counts them; closing it leaves the stream behind it open."""
+    """Passes bytes on and counts them; closing it does not close the underlying stream."""
 
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
@@ -206,5 +206,5 @@ class _Counted(io.RawIOBase):
 def _failures() -> Iterator[None]:
     try:
         yield
-    except (ClickHouseError, HTTPError, pa.ArrowInvalid) as error:  # the last two: an answer that was cut off
+    except (ClickHouseError, HTTPError, pa.ArrowInvalid) as error:  # the last two: a truncated response
         raise Unreachable(f"ClickHouse does not answer the export: {' '.join(str(error).split())[:300]}") from error

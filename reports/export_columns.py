@@ -1,4 +1,4 @@
-"""Whole columns made fit for a file at once: formulas disarmed, lists as text, small groups of customers unnamed."""
+"""Column-wise transformations of exports: CSV injection, lists as text, anonymisation of small groups."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _BETWEEN: Final = "\x1f"
 
 
 def flat(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch for a spreadsheet: lists joined with commas, and no text that is taken for a formula."""
+    """Return a batch for a spreadsheet: lists joined with commas, formulas neutralised."""
     columns = {name: _disarmed(_joined(batch.column(name))) for name in batch.schema.names}
     return pa.RecordBatch.from_pydict(columns)
 
 
 def for_excel(batch: pa.RecordBatch, decimal: str) -> pa.RecordBatch:
-    """Return a batch whose times Excel reads as times, and whose fractions have the decimal sign that it expects."""
+    """Return a batch with times and decimal signs in Excel's format."""
     columns: dict[str, Any] = {}
     for name in batch.schema.names:
         column: Any = batch.column(name)
@@ -34,13 +34,14 @@ def for_excel(batch: pa.RecordBatch, decimal: str) -> pa.RecordBatch:
 
 
 def unnamed(batch: pa.RecordBatch, table: Exportable, groups: Collection[Sequence[str]]) -> tuple[pa.RecordBatch, int]:
-    """Return a batch in which nobody of the given small groups is named, and how many rows that concerned.
+    """Return a batch without customers of the given small groups, and the number of affected rows.
 
-    What identifies or describes the customer is emptied, the tenant apart; or the row is left out, as the table says.
+    Columns that identify or describe the customer are emptied, except the tenant; or the row is left out, depending on
+    the table.
     """
     if not groups or not table.per_customer:
         return batch, 0
-    # The stubs of pyarrow do not know that its functions take plain values beside columns.
+    # pyarrow's stubs lack scalar arguments of its functions.
     described: list[Any] = [*(batch.column(name) for name in table.group), _BETWEEN]
     customer: Any = batch.column(CUSTOMER)
     keys = pc.binary_join_element_wise(*described)
@@ -62,11 +63,11 @@ def unnamed(batch: pa.RecordBatch, table: Exportable, groups: Collection[Sequenc
 def _joined(column: Any) -> Any:
     if not pa.types.is_list(column.type):
         return column
-    return pc.binary_join(column.cast(pa.list_(pa.string())), ", ")  # it takes no list of what is never null
+    return pc.binary_join(column.cast(pa.list_(pa.string())), ", ")  # it accepts no list of non-null columns
 
 
 def _disarmed(column: Any) -> Any:
-    """Return a text column with an apostrophe before what ``neutral`` puts one before."""
+    """Return a text column with the apostrophes of ``csv_injection``."""
     if not pa.types.is_string(column.type):
         return column
     mask = pc.match_substring_regex(column, FORMULA)

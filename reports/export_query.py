@@ -1,7 +1,7 @@
-"""The statements of an export: how many rows each part of the range has, and then slice by slice the rows.
+"""The statements of an export: the number of rows of each part of the range, and then the rows slice by slice.
 
-One statement for everything would have the database sort everything. A slice holds some 200,000 rows, so what is sorted
-and sent at once stays small on both sides however long the range is; the rows are in the order of time all the same.
+A single statement would sort the whole range. A slice has about 200,000 rows, so memory stays bounded on both sides;
+the rows are in time order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SETTINGS: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 
 class Slice(NamedTuple):
-    """A part ``[start, end)`` of the range that is asked for at once."""
+    """A part ``[start, end)`` of the range, read by one statement."""
 
     start: datetime
     end: datetime
@@ -31,7 +31,7 @@ class Slice(NamedTuple):
 
 
 def counts(table: Exportable, scope: Scope, customers: bool) -> Query:
-    """Return the question for how many rows each bucket of the range has: columns ``bucket`` (seconds) and ``rows``."""
+    """Return the query of row counts per bucket of the range: columns ``bucket`` (seconds) and ``rows``."""
     seconds = max(1, int((scope.end - scope.start).total_seconds()) // _MAX_BUCKETS)
     sql = (
         f"SELECT intDiv(toUnixTimestamp(t.{table.time}), {seconds}) * {seconds} AS bucket, count() AS rows "
@@ -41,12 +41,12 @@ def counts(table: Exportable, scope: Scope, customers: bool) -> Query:
 
 
 def slices(buckets: Sequence[tuple[int, int]], scope: Scope) -> Iterator[Slice]:
-    """Yield slices that cover the whole range, each of buckets of together some 200,000 rows.
+    """Yield slices that cover the whole range, each of about 200,000 rows.
 
     Parameters
     ----------
     buckets
-        Beginning (seconds since 1970) and number of rows, ascending; empty buckets may be missing.
+        Start (seconds since 1970) and number of rows, ascending; empty buckets may be missing.
     """
     start, held = scope.start, 0
     for beginning, rows in buckets:
@@ -59,7 +59,7 @@ def slices(buckets: Sequence[tuple[int, int]], scope: Scope) -> Iterator[Slice]:
 
 
 def rows(table: Exportable, scope: Scope, part: Slice, customers: bool) -> Query:
-    """Return the question for the rows of a slice, in the order of time."""
+    """Return the query of the rows of a slice, in time order."""
     columns = [name for name in table.columns if customers or name != CUSTOMER]
     chosen = ", ".join(f"toString(t.{name}) AS {name}" if name in _IDS else f"t.{name} AS {name}" for name in columns)
     order = ", ".join(f"t.{name}" for name in dict.fromkeys((table.time, *columns[:2])))
@@ -68,7 +68,7 @@ def rows(table: Exportable, scope: Scope, part: Slice, customers: bool) -> Query
 
 
 def small_groups(table: Exportable, scope: Scope) -> Query:
-    """Return the question for the groups that have customers, but fewer than ``K`` of them."""
+    """Return the query of the groups with at least one and fewer than ``K`` customers."""
     keys = ", ".join(f"toString(t.{name}) AS key_{name}" for name in table.group)
     sql = (
         f"SELECT {keys} {_from(table, scope, True)} AND t.{CUSTOMER} != '' "

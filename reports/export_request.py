@@ -1,4 +1,4 @@
-"""What an export is asked to be, checked."""
+"""A validated request for an export."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kpis.scope import Interval, Scope
 from models.errors import InvalidRequest
 from reports.export_tables import Exportable, exportable
 
-# A customer's pseudonym is shown where at least so many customers share what is known of them.
+# k of k-anonymity: a pseudonym is shown where at least this many customers share the same attributes.
 K: Final = 5
-# Excel's own limit is 1,048,576, and the first row is the heading.
+# Excel's limit is 1,048,576 rows, and the first one is the heading.
 XLSX_ROWS: Final = 1_048_575
 MAX_ROWS: Final = 20_000_000
 MAX_BYTES: Final = 8 * 1024**3
 
 
 class ExportFormat(StrEnum):
-    """What file an export is."""
+    """The file format of an export."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -29,7 +29,7 @@ class ExportFormat(StrEnum):
 
 
 class CsvStyle(NamedTuple):
-    """How a CSV file is written: plain (RFC 4180, ISO-8601 with an offset), or as Excel opens it well.
+    """The style of a CSV file: plain (RFC 4180, ISO-8601 with an offset), or for Excel.
 
     For Excel it begins with a byte order mark, and times have no offset (UTC). ``decimal`` is a comma where the
     spreadsheet's language has one; ``separator`` is a semicolon then.
@@ -52,18 +52,18 @@ class ExportRequest:
     what
         A table of ``EXPORTABLE``, or the id of a key figure.
     scope
-        Whose data of which range; a table can only be narrowed by provider.
+        Tenant, range and filters; a table can only be filtered by provider.
     by, every
         How a key figure is split.
     csv
         How a CSV file is written.
     customers
-        Whether pseudonyms of customers are wanted; groups smaller than ``K`` stay unnamed all the same.
+        Whether pseudonyms of customers are included; groups smaller than ``K`` stay anonymous.
 
     Raises
     ------
     SettingsError
-        It cannot be made; says why and what could be.
+        It is invalid; says what was expected.
     """
 
     what: str
@@ -75,7 +75,7 @@ class ExportRequest:
     csv: CsvStyle = PLAIN
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made."""
+        """Reject an invalid export."""
         if self.scope.start >= self.scope.end:
             raise InvalidRequest("from", "an export needs a range that ends after it begins (to)")
         if self.csv != PLAIN and self.format is not ExportFormat.CSV:
@@ -94,7 +94,7 @@ class ExportRequest:
 
     @property
     def most_rows(self) -> int:
-        """How many rows the file may have."""
+        """Maximum number of rows of the file."""
         return XLSX_ROWS if self.format is ExportFormat.XLSX else MAX_ROWS
 
     def _check_kpi(self) -> None:
@@ -115,12 +115,12 @@ class ExportRequest:
 
 
 def check_rows(request: ExportRequest, rows: int) -> None:
-    """Refuse an export that has too many rows for its format.
+    """Reject an export with too many rows for its format.
 
     Raises
     ------
     SettingsError
-        Says how many there are and may be.
+        Names the number of rows and the maximum.
     """
     if rows <= request.most_rows:
         return

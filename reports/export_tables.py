@@ -1,4 +1,4 @@
-"""What may be exported: a closed list of tables, each with its columns by name."""
+"""The list of exportable tables with their columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Literal
 from models.errors import SettingsError
 from models.measures import QUERY_MEASURES, WINDOW_SUMS
 
-# What tells a customer from another. Left out unless asked for, and then only shown in a large enough group.
+# The pseudonym column. Left out by default, and otherwise shown only in a large enough group.
 CUSTOMER: Final = "customer_id"
 
 
@@ -19,16 +19,16 @@ class Exportable:
     Parameters
     ----------
     source
-        The table, or a statement in parentheses, without repeats.
+        The table, or a deduplicated statement in parentheses.
     time
-        The column that the range and the order are about.
+        The time column, for range and order.
     provider
-        The column that ``--provider`` narrows; an array of them where ``providers`` is true, none where empty.
+        The column of the provider filter; an array where ``providers`` is true, none where empty.
     group
-        The columns that together describe a customer: a pseudonym is shown where at least ``K`` customers share them.
+        The quasi-identifiers: a pseudonym is shown where at least ``K`` customers share them.
     small
-        What happens to a row that tells of a customer in a smaller group: ``blank`` empties what identifies and
-        describes the customer and keeps the row for the totals; ``leave out`` is for rows that say nothing else.
+        Treatment of rows of customers in smaller groups: ``blank`` empties the identifying columns and keeps the row
+        for the totals; ``leave out`` drops rows that are about the customer only.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Exportable:
 
     @property
     def per_customer(self) -> bool:
-        """Whether its rows may name a customer."""
+        """Whether its rows may have a customer."""
         return CUSTOMER in self.columns
 
 
@@ -219,7 +219,7 @@ def exportable(name: str) -> Exportable:
     Raises
     ------
     SettingsError
-        It is not on the list; names what is.
+        It is not on the list; names the tables.
     """
     if name not in EXPORTABLE:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""Files that grow batch by batch, one class for each format; none holds more than a batch or a row group."""
+"""Streaming file writers, one class for each format; memory is bounded by a batch or a row group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reports.export_request import PLAIN, ExportFormat, ExportRequest
 
 _GROUP_ROWS: Final = 50_000
 _PIECE_ROWS: Final = 10_000
-# Rows that the widths of columns are taken from.
+# Number of rows for the column widths.
 _MEASURED: Final = 1_000
 _SHARES: Final = frozenset(
     {
@@ -31,11 +31,11 @@ _SHARES: Final = frozenset(
         *("ai_confidence_score", "ai_confidence_with_data", "ai_confidence_without_data"),
     }
 )
-_MAX_LETTERS: Final = 32_767  # of a cell, says Excel
+_MAX_LETTERS: Final = 32_767  # Excel's limit for a cell
 
 
 class Writer(Protocol):
-    """Takes the rows of an export in order."""
+    """The interface of a writer: receives the rows of an export in order."""
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows; every batch has the same columns."""
@@ -45,7 +45,7 @@ class Writer(Protocol):
 
 
 class _Csv:
-    """UTF-8 with a heading, as RFC 4180 has it; or as Excel opens it (``CsvStyle``)."""
+    """UTF-8 with a heading according to RFC 4180, or in Excel's style (``CsvStyle``)."""
 
     def __init__(self, target: BinaryIO, schema: pa.Schema, request: ExportRequest) -> None:
         self._style = request.csv
@@ -82,7 +82,7 @@ class _JsonLines:
             self._target.write(("\n".join(lines.to_pylist()) + "\n").encode())
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: every row is already written."""
 
 
 class _Parquet:
@@ -173,7 +173,7 @@ def _title(request: ExportRequest) -> str:
 
 
 def _formats(request: ExportRequest, schema: pa.Schema) -> list[str | None]:
-    """Return how the numbers of each column are shown: shares as percentages, a key figure in its own unit."""
+    """Return the number format of each column: shares as percentages, a key figure in its own unit."""
     unit = get(request.what).unit if request.table is None else None
     figure = {request.what, f"{request.what}_low", f"{request.what}_high"} if unit else set()
     return [
@@ -206,7 +206,7 @@ def _texts(column: Any) -> Any:
 
 
 def _plain(cell: Any) -> Any:
-    """Return what JSON knows: a time in ISO-8601, a decimal as a number."""
+    """Return a JSON value: a time in ISO-8601, a decimal as a number."""
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="milliseconds")
     if isinstance(cell, Decimal):

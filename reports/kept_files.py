@@ -1,4 +1,4 @@
-"""Files of reports and exports that hold something of a tenant or of a customer."""
+"""Finds stored files of reports and exports with data of a tenant or of a customer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from clickhouse_connect.driver.client import Client
 from storage.reading import query_rows
 
 _FILES: Final = "SELECT DISTINCT file_url FROM generated_reports WHERE user_id = {tenant:UUID}"
-# What is drawn cannot be searched; reports name no customers, and exports are never drawn.
+# PDF and images cannot be searched; reports contain no customers, and exports are never PDF.
 UNSEARCHABLE: Final = frozenset({".pdf"})
 
 
 def report_files(client: Client, tenant: UUID) -> list[Path]:
-    """Return the files of a tenant's reports that are on this machine, their texts beside them too."""
+    """Return the files of a tenant's reports on this machine, with their text files."""
     paths = [
         Path(unquote(urlsplit(row["file_url"]).path)) for row in query_rows(client, _FILES, {"tenant": str(tenant)})
     ]
@@ -31,7 +31,7 @@ def report_files(client: Client, tenant: UUID) -> list[Path]:
 
 
 def naming(files: Sequence[Path], words: Sequence[str]) -> Iterator[Path]:
-    """Yield the files in which any of the words stands."""
+    """Yield the files that contain any of the words."""
     needles = [word.encode() for word in words]
     for file in files:
         if file.suffix == ".parquet":

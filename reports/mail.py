@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 
 class MailServer(NamedTuple):
-    """Where e-mail is handed in, and whom it is from."""
+    """The mail server and the sender address."""
 
     host: str
     port: int

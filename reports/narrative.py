@@ -1,4 +1,4 @@
-"""The words of a report, written from its figures: no sentence says what no number shows."""
+"""The narrative of a report, generated from its figures only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kpis.kpi import Unit
 from models.counting import agreeing, counted
 from reports.report import Figure, Finding
 
-# Moves smaller than these are noise to a reader: points of a share, stars, or a share of what it was.
+# Minimum relevant change: points of a share, stars, or relative change.
 _NOTEWORTHY: Final = {Unit.RATIO: 0.005, Unit.STARS: 0.05, Unit.SCORE: 0.02, Unit.MONEY_RATIO: 0.05}
 _NOTEWORTHY_SHARE: Final = 0.05
 _MAX_MOVES: Final = 4
@@ -28,7 +28,7 @@ def summary(figures: Sequence[Figure], findings: Sequence[Finding]) -> tuple[str
 
 
 def recommendations(figures: Sequence[Figure], findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Return what to do, the most pressing first: open findings, then figures beyond their lines."""
+    """Return recommendations, most urgent first: open findings, then figures beyond their thresholds."""
     order = {"critical": 0, "warning": 1}
     pressing = sorted(findings, key=lambda one: (one.ended_at is not None, order.get(one.severity, 2)))
     actions = [f"{one.title}: {action}" for one in pressing for action in one.actions[:1]]
@@ -42,7 +42,7 @@ def recommendations(figures: Sequence[Figure], findings: Sequence[Finding]) -> t
 
 
 def change_in_words(figure: Figure) -> str:
-    """Return how a figure moved, for example ``+1.2 points`` or ``-8.0 %``; a dash where that is not known."""
+    """Return the change of a figure, for example ``+1.2 points`` or ``-8.0 %``; a dash where unknown."""
     change = figure.change
     if change is None:
         return "-"
@@ -54,14 +54,14 @@ def change_in_words(figure: Figure) -> str:
 
 
 def better(figure: Figure) -> bool | None:
-    """Return whether a move was for the better; ``None`` where none is seen, or neither way is better."""
+    """Return whether a change is for the better; ``None`` without a change or a better direction."""
     if figure.change is None or figure.good == "neutral" or change_in_words(figure)[0] not in "+-":
         return None
     return (figure.change > 0) == (figure.good == "up")
 
 
 def _signed(number: float, digits: int) -> str:
-    """Return a number with its sign; what rounds to nothing has none."""
+    """Return a number with its sign; one that rounds to 0 has none."""
     text = f"{number:+.{digits}f}"
     return text if float(text) else text[1:]
 
@@ -110,7 +110,7 @@ def _events(findings: Sequence[Finding]) -> str:
 
 
 def _inside(title: str) -> str:
-    """Return a title as it stands within a sentence."""
+    """Return a title for use within a sentence."""
     return title[:1].lower() + title[1:]
 
 

@@ -1,4 +1,4 @@
-"""A report before it is a file: figures and what they were before, tables, charts, words, and where they come from."""
+"""The format-independent content of a report: figures with previous values, tables, charts, narrative, provenance."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Row = dict[str, Any]
 State = Literal["ok", "warning", "critical", "unknown"]
 
 
-# With less than this share of the volume, the period before is another situation, not a baseline.
+# Minimum share of the volume for the previous period to be a baseline.
 _COMPARABLE: Final = 0.1
 
 
 class Figure(NamedTuple):
-    """One key figure of the range, beside that of the range of the same length before."""
+    """One key figure of the range, with that of the previous range of the same length."""
 
     id: str
     title: str
@@ -39,7 +39,7 @@ class Figure(NamedTuple):
 
     @property
     def change(self) -> float | None:
-        """How much it moved: a difference for shares and stars, else a share of what it was; ``None``: not known."""
+        """Its change: a difference for shares and stars, else relative; ``None``: unknown."""
         if self.value is None or self.before is None or (self.before_n or 0) < (self.n or 0) * _COMPARABLE:
             return None
         if self.unit in {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}:
@@ -48,7 +48,7 @@ class Figure(NamedTuple):
 
 
 class Exhibit(NamedTuple):
-    """A table, and the chart that is drawn of it where it is not a table itself."""
+    """A table, and its chart if it has one."""
 
     title: str
     description: str
@@ -59,7 +59,7 @@ class Exhibit(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """An insight of the detectors, for people."""
+    """An insight of the detectors, for display."""
 
     severity: str
     title: str
@@ -71,12 +71,12 @@ class Finding(NamedTuple):
 
 
 class Provenance(NamedTuple):
-    """Where the numbers come from and how complete they are.
+    """Provenance and completeness of the numbers.
 
-    ``hashes`` are of the statements (SHA-256, 12 digits) by what they asked; ``watermark`` is the newest event that was
+    ``hashes`` are those of the statements (SHA-256, 12 digits) by name; ``watermark`` is the newest event that was
     stored when the report was made; ``late_hours`` counts the hours of the range that events still changed a day after
-    they ended; ``restated`` the stored periods of business impact that late facts changed; ``uncounted_minutes`` says
-    how old the first conversation was that roll-ups did not know yet.
+    they ended; ``restated`` the stored periods of business impact that late facts changed; ``uncounted_minutes`` is the
+    age of the oldest conversation that was not in the roll-ups yet.
     """
 
     made_at: datetime
@@ -90,7 +90,7 @@ class Provenance(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a renderer needs. ``breakdown`` has a row per integration; ``raw`` is empty unless asked for."""
+    """The input of a renderer. ``breakdown`` has a row per integration; ``raw`` is empty unless requested."""
 
     id: UUID
     request: ReportRequest

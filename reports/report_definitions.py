@@ -1,4 +1,4 @@
-"""What each type of report holds: figures of the registry, and panels of the dashboards."""
+"""The content of each report type: figures of the registry, and panels of the dashboards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.request import ReportType
 
 
 class Contents(NamedTuple):
-    """One type of report: what its cover says, its figures in the order of reading, and its panels."""
+    """One type of report: text of its cover, its figures in display order, and its panels."""
 
     about: str
     figures: tuple[str, ...]

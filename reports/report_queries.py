@@ -1,4 +1,4 @@
-"""What a report asks ClickHouse: every statement by the name that its provenance has it under. Pure."""
+"""The queries of a report, by their name in the provenance. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_RAW: Final = 5_000
 
 _BY_INTEGRATION: Final = ("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours")
 _DETAIL: Final = ("error_rate", "latency_p50_ms", "latency_p99_ms", "query_confidence", "satisfaction_impact")
-# Of conversations that used an integration, all used data: only the share of all conversations says something.
+# Conversations with an integration all used data: this share is meaningful over all conversations only.
 _OF_ALL: Final = frozenset({"data_utilization_rate"})
 _MAX_FINDINGS: Final = 40
 
@@ -65,14 +65,14 @@ SELECT
 
 
 class Questions(NamedTuple):
-    """Everything that one report asks, and the range that it asks about."""
+    """The queries of one report and their range."""
 
     scope: Scope
     asked: dict[str, Query]
 
 
 def questions(request: ReportRequest, now: datetime) -> Questions:
-    """Return what the report of a request asks; ``now`` is when it is made."""
+    """Return the queries of a report; ``now`` is its time."""
     scope = Scope(request.start, request.end, request.tenant, time_zone=request.time_zone, as_of=now)
     start, end = request.before
     contents = CONTENTS[request.type]
@@ -96,17 +96,17 @@ def breakdown_ids(request: ReportRequest) -> tuple[str, ...]:
 
 
 def narrows(kpi: Kpi) -> bool:
-    """Whether a figure is narrowed to the wanted integrations; others are of all."""
+    """Whether a figure is filtered by integration; others cover all."""
     return "provider" in kpi.dimensions and kpi.id not in _OF_ALL
 
 
 def names_of(figures_name: str) -> tuple[str, str]:
-    """Return the names that the figures of a period are asked under: those of all integrations, and narrowed ones."""
+    """Return the query names of the figures of a period: over all integrations, and filtered."""
     return figures_name, f"{figures_name}, of these integrations"
 
 
 def name_of(panel: Panel, ref: str) -> str:
-    """Return the name that a panel's statement is asked under."""
+    """Return the query name of a panel's statement."""
     return f"{panel.title} {ref}"
 
 

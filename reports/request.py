@@ -1,4 +1,4 @@
-"""What a report is asked to be: the document's ``generateReport`` options, checked."""
+"""A validated request for a report: the document's ``generateReport`` options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 
 
 class ReportType(StrEnum):
-    """What a report is about; each has its own figures and pictures (``reports.report_definitions``)."""
+    """The type of a report; each has its own figures and charts (``reports.report_definitions``)."""
 
     EXECUTIVE = "executive"
     OPERATIONAL = "operational"
@@ -33,7 +33,7 @@ class ReportType(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """What file a report is."""
+    """The file format of a report."""
 
     PDF = "pdf"
     HTML = "html"
@@ -45,7 +45,7 @@ class ReportFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """What HTTP and e-mail call it."""
+        """Its media type."""
         return _MEDIA_TYPES[self]
 
 
@@ -62,7 +62,7 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True)
 class Parts:
-    """Which parts a report has: the document's ``template_config``."""
+    """Parts of a report: the document's ``template_config``."""
 
     executive_summary: bool = True
     charts: bool = True
@@ -78,13 +78,13 @@ class ReportRequest:
     Parameters
     ----------
     tenant
-        Whose data; ``ALL_TENANTS`` is said aloud.
+        The tenant; ``ALL_TENANTS`` is explicit.
     start, end
         The range ``[start, end)``, aware.
     integrations
         Only these; all where empty.
     time_zone
-        On whose clocks the report says times and has days; a name of the IANA database.
+        The time zone of times and days; an IANA name.
     """
 
     name: str
@@ -98,7 +98,7 @@ class ReportRequest:
     time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made."""
+        """Reject an invalid report."""
         if not re.fullmatch(LABEL_PATTERN, self.name) or printable(self.name) != self.name:
             raise InvalidRequest(
                 "name", "a report's name needs 1 to 128 characters without control characters and line separators"
@@ -120,7 +120,7 @@ class ReportRequest:
 
     @property
     def before(self) -> tuple[datetime, datetime]:
-        """The range of the same length before this one, which figures are compared with."""
+        """The previous range of the same length, for comparison."""
         return self.start - (self.end - self.start), self.start
 
 
@@ -130,7 +130,7 @@ def from_document(tenant: UUID | AllTenants, options: Mapping[str, Any], now: da
     Raises
     ------
     SettingsError
-        An option is unknown or has a value that cannot be used; names it and what was expected.
+        An option is unknown or invalid; names it and what was expected.
     """
     _only(options, {"name", "type", "format", "filters", "template_config"}, "")
     filters = _mapping(options, "filters")
@@ -160,7 +160,7 @@ def from_document(tenant: UUID | AllTenants, options: Mapping[str, Any], now: da
 
 
 def zone_of(options: Mapping[str, Any]) -> str:
-    """Return the time zone that the document's options name; UTC where they name none."""
+    """Return the time zone of the document's options; UTC by default."""
     return str(_mapping(options, "filters").get("time_zone", "UTC"))
 
 

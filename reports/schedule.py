@@ -1,4 +1,4 @@
-"""A report that is made again and again: when, what, for whom. Pure; kept by ``reports.schedule_store``."""
+"""A schedule of a recurring report: time, content and recipients. Pure; stored by ``reports.schedule_store``."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from reports.request import LONGEST, Parts, ReportFormat, ReportRequest, ReportT
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
 _MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
-# Only such variables may be named: a schedule must not be a way to read the worker's other secrets.
+# Only variables with this prefix may be named, so that a schedule cannot read other secrets of the worker.
 _VARIABLE: Final = re.compile(r"^env:ROMASHKA_TO_[A-Z0-9_]{1,100}$")
-# Services whose addresses are passwords: who knows one may post there.
+# Services whose addresses are secrets.
 _SECRET_HOSTS: Final = ("hooks.slack.com", "discord.com", "discordapp.com", "webhook.office.com")
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-# What was missed for longer is not caught up.
+# Missed reports older than this are not sent.
 LOOK_BACK: Final = timedelta(days=35)
 _MAX_CAUGHT_UP: Final = 100
-# How far from where the calendar has it a period may begin: clocks change by up to two hours, months by three days.
+# Tolerance for the start of a period: clocks change by up to two hours, months differ by three days.
 _NEAR: Final = timedelta(hours=2)
 _NEAR_MONTHS: Final = timedelta(days=3, hours=2)
 _A_SECOND: Final = timedelta(seconds=1)
 
 
 class Missed(StrEnum):
-    """What happens with moments that passed while no worker ran."""
+    """Treatment of firing times that passed while no worker ran."""
 
     CATCH_UP = "catch-up"
     SKIP = "skip"
@@ -48,19 +48,19 @@ class Schedule:
     Parameters
     ----------
     cron, time_zone
-        When: five fields on the clocks of the zone. Each moment at which it fires is a period of its own.
+        A cron expression of five fields in the time zone. Each firing time defines a period.
     covers
-        What the report of that moment is about, for example ``7d``, ``1M`` or ``last-quarter`` (``kpis.period``).
+        The range of each report, for example ``7d``, ``1M`` or ``last-quarter`` (``kpis.period``).
     recipients
         ``mailto:`` addresses, ``https://`` webhooks, or ``env:`` and the name of a variable of the worker that holds
         an address with secrets in it.
     since
-        Only moments after this one count: when it was added, or resumed.
+        Only firing times after this one count: when it was added or resumed.
 
     Raises
     ------
     SettingsError
-        Something cannot be used; names it and what was expected.
+        A value is invalid; names it and what was expected.
     """
 
     tenant: UUID | AllTenants
@@ -79,7 +79,7 @@ class Schedule:
     active: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be used."""
+        """Reject an invalid schedule."""
         zone(self.time_zone)
         check_cron(self.cron)
         if not self.recipients:
@@ -92,11 +92,11 @@ class Schedule:
 
     @property
     def id(self) -> UUID:
-        """The same for the same name of a tenant."""
+        """A stable id from tenant and name."""
         return uuid5(_NAMESPACE, f"{self.tenant}/{self.name}")
 
     def request(self, moment: datetime) -> ReportRequest:
-        """Return the report of the period that a moment of the schedule stands for."""
+        """Return the report request for a firing time."""
         start, end = self.range(moment)
         return ReportRequest(
             name=self.name,
@@ -111,10 +111,10 @@ class Schedule:
         )
 
     def range(self, moment: datetime) -> tuple[datetime, datetime]:
-        """Return the range of the report of a moment: it ends where the next one of the same length begins.
+        """Return the range of the report for a firing time; consecutive ranges neither overlap nor leave a gap.
 
-        A range that is counted back ends at the moment, and begins at the moment of the schedule next to where the
-        calendar has it: clocks that change, or a month without the day, leave no hour out and have none twice.
+        A relative range ends at the firing time and starts at the firing time nearest to its calendar start, also
+        across clock changes and in months without the day.
         """
         start, end = period(self.covers, moment, self.time_zone)
         if self.covers[-1] in "hm" or end != moment.astimezone(UTC):
@@ -123,29 +123,29 @@ class Schedule:
         near = _NEAR_MONTHS if in_months else _NEAR
         fired = firings(self.cron, local, start - near, min(start + near, end - _A_SECOND))
         if not fired and in_months and start.astimezone(local).day != end.astimezone(local).day:
-            # A month without the day was passed over: what fell into it belongs to this report.
+            # A month without the day was skipped: its data belongs to this report.
             before, _ = period(self.covers, start, self.time_zone)
             fired = firings(self.cron, local, max(before - near, end - LONGEST), start)[-1:]
         return min(fired, key=lambda one: abs(one - start), default=start), end
 
     def due(self, now: datetime) -> list[datetime]:
-        """Return the periods that should have been sent by now, ascending; sent or not is for others to know."""
+        """Return the periods that are due by now, ascending, whether sent or not."""
         after = max(self.since, now - LOOK_BACK)
         passed = firings(self.cron, zone(self.time_zone), after, now)
         return passed[-1:] if self.missed is Missed.SKIP else passed[-_MAX_CAUGHT_UP:]
 
     def next(self, now: datetime) -> datetime | None:
-        """Return when it fires next."""
+        """Return the next firing time."""
         return next_firing(self.cron, zone(self.time_zone), now) if self.active else None
 
 
 def recipient_key(recipient: str) -> str:
-    """Return what stands for a recipient where addresses have no place: 16 digits of its SHA-256."""
+    """Return a hash of a recipient: 16 digits of its SHA-256."""
     return sha256(recipient.encode()).hexdigest()[:16]
 
 
 def check_recipient(recipient: str) -> None:
-    """Refuse an address that cannot be used, or that has a secret in it.
+    """Reject an address that is invalid or contains a secret.
 
     Raises
     ------

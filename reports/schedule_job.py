@@ -1,4 +1,4 @@
-"""The job of the leading worker that sends reports."""
+"""The leader's job that sends scheduled reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EVERY: Final = timedelta(seconds=20)
 
 
 def report_job(runner: ScheduleRunner) -> Job:
-    """Return the job; where a report cannot be delivered it fails, which the metric of failed jobs counts."""
+    """Return the job; an undelivered report makes it fail, which a metric counts."""
 
     def run(client: Client, _: datetime) -> Sequence[Insight]:
         runner.run(client)

@@ -1,4 +1,4 @@
-"""How many schedules there may be, how often one fires and whom it sends to: the same by API and command line."""
+"""Limits of schedules: number, frequency and recipients; the same for API and command line."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from reports.cron import firings, next_firing
 from reports.schedule import Schedule
 
 _DAY = timedelta(days=1)
-# Whatever days an expression names, two firings that are close are close within a month of the first.
+# Search horizon for the shortest time between two firings: a month.
 _DAYS = 32
 
 
 class TooManySchedules(RomashkaError):
-    """A tenant has as many schedules as it may have."""
+    """A tenant has reached its limit of schedules."""
 
 
 class ScheduleLimits(NamedTuple):
-    """What an operator allows.
+    """The configured limits.
 
     Parameters
     ----------
     per_tenant, recipients
-        How many schedules a tenant may have, and recipients a schedule.
+        Maximum number of schedules per tenant, and of recipients per schedule.
     mail_domains
-        Domains in lower case that may be sent mail; any where empty.
+        Allowed mail domains in lower case; any where empty.
     apart
-        The least time between two firings.
+        The minimum time between two firings.
     """
 
     per_tenant: int = 50
@@ -41,12 +41,12 @@ class ScheduleLimits(NamedTuple):
     apart: timedelta = timedelta(minutes=15)
 
     def check(self, schedule: Schedule, others: Sequence[Schedule]) -> None:
-        """Refuse a schedule that does not keep to the limits; ``others`` are those of its tenant.
+        """Reject a schedule beyond the limits; ``others`` are those of its tenant.
 
         Raises
         ------
         InvalidRequest
-            Names what cannot be used.
+            Names the invalid field.
         TooManySchedules
             The tenant has as many as it may have.
         """
@@ -74,7 +74,7 @@ DEFAULT_LIMITS: Final = ScheduleLimits()
 
 
 def shortest_gap(cron: str, time_zone: str, after: datetime, enough: timedelta) -> timedelta:
-    """Return the shortest time between two firings, or any time of ``enough`` and more where it is not shorter."""
+    """Return the shortest time between two firings, or a time of at least ``enough`` where it is not shorter."""
     local = zone(time_zone)
     first = next_firing(cron, local, after)
     if first is None:
@@ -84,7 +84,7 @@ def shortest_gap(cron: str, time_zone: str, after: datetime, enough: timedelta) 
     shortest = enough
     for day in range(_DAYS + 1):
         fired = [last, *firings(cron, local, begin + day * _DAY, begin + (day + 1) * _DAY)]
-        # What stands before the first firing is the beginning of the search, and no firing.
+        # The first element is the start of the search, not a firing.
         gaps = [later - earlier for earlier, later in pairwise(fired) if earlier > begin]
         last = fired[-1]
         shortest = min([shortest, *gaps])

@@ -1,4 +1,4 @@
-"""Sends every report that is due, to each recipient once: what the leading worker does every few seconds."""
+"""Sends every due report to each recipient once; the leader runs it every few seconds."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ _PATIENCE_SECONDS: Final = 90.0
 
 
 class Made(NamedTuple):
-    """A report's file and what it says in short."""
+    """A report's file and its summary."""
 
     file: Path
     text: str
 
 
 class ScheduleRunner:
-    """Works through the schedules, each recipient of each in a thread of its own: none holds up another.
+    """Processes the schedules, each recipient in its own thread, so that none delays another.
 
     Parameters
     ----------
     folder
-        Where reports are kept.
+        The folder of reports.
     clock
-        Returns now, in UTC; asked again before each sending, because making a report takes time.
+        Returns the current time in UTC; read again before each delivery, because making a report takes time.
     patience
-        Seconds after which a delivery that does not end is noted as failed, and waited for no longer.
+        Time limit of a delivery in seconds; after it the delivery is recorded as failed and abandoned.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class ScheduleRunner:
         self._making: defaultdict[UUID, Lock] = defaultdict(Lock)
 
     def run(self, client: Client) -> int:
-        """Send what is due; return how many were handed over.
+        """Send due reports; return the number of deliveries.
 
         Raises
         ------
         RomashkaError
-            Some could not be; the others were. The journal knows each, and when it is tried again.
+            Some deliveries failed; the others succeeded. The delivery log has each, and the next attempt.
         """
         now = self._clock()
         self._note(client)
@@ -83,7 +83,7 @@ class ScheduleRunner:
             if schedule.active
             for task in self._tasks(client, schedule, standings, schedule.due(now))
         ]
-        # Who failed before comes last: the others are on time also when there are more troubles than threads.
+        # Recipients with failures come last, so that the others are on time even with many failures.
         sent, failed = self._workers.run(sorted(tasks, key=lambda task: task.failed_before))
         failures += failed
         if failures:
@@ -99,16 +99,15 @@ class ScheduleRunner:
         period: datetime,
         standings: Mapping[Place, Standing],
     ) -> tuple[int, list[str]]:
-        """Send the report of a period to whoever should have it; return how many got it, and what failed."""
+        """Send the report of a period to its recipients; return the number of deliveries, and the failures."""
         return self._workers.run(list(self._tasks(client, schedule, standings, [period])))
 
     def _tasks(
         self, client: Client, schedule: Schedule, standings: Mapping[Place, Standing], due: Sequence[datetime]
     ) -> Iterator[Task]:
-        """Yield what there is to do for each recipient.
+        """Yield the tasks of each recipient.
 
-        Periods that are not due are only gone on with where they were begun: who became a recipient later gets no
-        reports of the time before.
+        Periods that are not due are continued only where they were started: new recipients get no earlier reports.
         """
         for recipient in dict.fromkeys(schedule.recipients):
             key = recipient_key(recipient)
@@ -132,12 +131,12 @@ class ScheduleRunner:
                 )
 
     def _attempt(self, client: Client, delivery: Delivery) -> bool:
-        """Hand one report over; return whether it was, ``False`` where another does it.
+        """Deliver one report; return whether it was delivered, ``False`` where another worker does it.
 
         Raises
         ------
         RomashkaError
-            It could not be; says why. So does the journal.
+            It failed; says why, as does the delivery log.
         """
         now = self._clock()
         attempt = next_attempt(delivery.standing, now)
@@ -158,7 +157,7 @@ class ScheduleRunner:
         return delivered
 
     def _give_up(self, client: Client, delivery: Delivery, reason: str) -> None:
-        """Note that a delivery did not end; its thread may not send any more when it wakes up."""
+        """Record an abandoned delivery; its thread may not send later."""
         if delivery.claim is not None:
             Journal(client).failed(delivery.claim, self._clock(), reason)
 
@@ -166,20 +165,20 @@ class ScheduleRunner:
         with self._making[schedule.id]:
             made = self._made(client, schedule, claim.place.period)
         if not Journal(client).holds(claim, self._clock()):
-            return False  # it took so long that another has begun, or may begin before this would be over
+            return False  # the claim has expired, or would expire during the delivery
         self._courier.deliver(recipient, _parcel(schedule, claim.place, made))
         self._unnoted.append(claim)
         return True
 
     def _note(self, client: Client) -> None:
-        """Write down what was handed over. What ClickHouse does not take now is kept for the next time."""
+        """Record a delivery. A record that ClickHouse rejects now is retried at the next run."""
         with self._noting:
             while self._unnoted:
                 Journal(client).sent(self._unnoted[0], self._clock())
                 del self._unnoted[0]
 
     def _made(self, client: Client, schedule: Schedule, period: datetime) -> Made:
-        """Return the report of a period; what this machine has made already is taken again."""
+        """Return the report of a period; a file that exists on this machine is reused."""
         request = schedule.request(period)
         name = f"{schedule.type}-{period:%Y%m%dT%H%M%S}-{sha256(repr(request).encode()).hexdigest()[:8]}"
         file = self._folder / str(schedule.id) / f"{name}.{request.format}"
@@ -193,12 +192,12 @@ class ScheduleRunner:
         _write(file, content)
         took = round((time.monotonic() - began) * 1000)
         save(client, report, file, took_ms=took, size=len(content), schedule=schedule.id)
-        _write(words, text.encode())  # last: where it is, everything is
+        _write(words, text.encode())  # last: its existence means that everything is stored
         return Made(file, text)
 
 
 def _unexpected(error: Exception) -> str:
-    """Return what is said of an error that nobody expected: its text may hold anything."""
+    """Return the message for an unexpected error, without its text, which may contain secrets."""
     return f"it could not be made or sent ({type(error).__name__}); the log of the workers has more"
 
 
@@ -221,7 +220,7 @@ def _span(schedule: Schedule, period: datetime) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file atomically."""
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")  # two workers may share the folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

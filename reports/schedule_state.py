@@ -1,4 +1,4 @@
-"""How a schedule is doing, in words: what was sent last, and why something could not be."""
+"""The state of a schedule for display: last delivery, and reasons for failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.schedule import Schedule, recipient_key
 
 
 def last_sent(schedule: Schedule, standings: Mapping[Place, Standing]) -> datetime | None:
-    """Return when something was sent last; ``None``: nothing was, as far as the journal was read."""
+    """Return the time of the last delivery; ``None`` where the delivery log has none."""
     return max(
         (one.happened_at for place, one in standings.items() if place.schedule == schedule.id and one.state == "sent"),
         default=None,
@@ -20,14 +20,14 @@ def last_sent(schedule: Schedule, standings: Mapping[Place, Standing]) -> dateti
 
 
 def state(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> str:
-    """Return ``ok``, ``paused``, or what could not be delivered and when it is tried again."""
+    """Return ``ok``, ``paused``, or the failed deliveries with their next attempt."""
     if not schedule.active:
         return "paused"
     return "; ".join(dict.fromkeys(_troubles(schedule, standings, now))) or "ok"
 
 
 def _troubles(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> Iterator[str]:
-    """Yield what could not be delivered of the newest period of each recipient."""
+    """Yield the failed deliveries of the newest period of each recipient."""
     mine = [place for place in standings if place.schedule == schedule.id]
     for recipient in schedule.recipients:
         key = recipient_key(recipient)

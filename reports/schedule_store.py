@@ -1,4 +1,4 @@
-"""Schedules in ClickHouse: rows of ``scheduled_reports``, the document's columns."""
+"""Schedules in ClickHouse: rows of ``scheduled_reports``."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ _MOST: Final = 1_000_000
 
 
 class Wanted(NamedTuple):
-    """Which schedules, by name and tenant: of a tenant or of any, of some types of report or of all.
+    """Filter of schedules by name, tenant and report type; empty means any.
 
-    ``after`` is the last one of the page before: its name and its tenant.
+    ``after`` is the last one of the previous page: its name and its tenant.
     """
 
     tenant: UUID | AllTenants | None = None
@@ -64,7 +64,7 @@ ANY: Final = Wanted()
 
 
 class Readable(NamedTuple):
-    """Schedules, what is wrong with each that cannot be read, and the cursor of the next page."""
+    """Schedules, errors of unreadable ones, and the cursor of the next page."""
 
     found: list[Schedule]
     faults: list[str]
@@ -72,7 +72,7 @@ class Readable(NamedTuple):
 
 
 def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: bool = False) -> None:
-    """Keep a schedule as it is now; the newest row of a tenant and name counts.
+    """Store a schedule; the newest row of a tenant and name counts.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: 
 
 
 def readable(client: Client, wanted: Wanted = ANY) -> Readable:
-    """Return a page of schedules, all there are by default; raises ``Unreachable``."""
+    """Return a page of schedules, all by default; raises ``Unreachable``."""
     owner_ = ALL_TENANTS_ID if isinstance(wanted.tenant, AllTenants) or wanted.tenant is None else wanted.tenant
     parameters = {
         "everyone": wanted.tenant is None,
@@ -127,7 +127,7 @@ def readable(client: Client, wanted: Wanted = ANY) -> Readable:
 
 
 def schedules(client: Client, tenant: UUID | AllTenants | None = None) -> list[Schedule]:
-    """Return the schedules of a tenant, or all there are, that can be read."""
+    """Return the readable schedules of a tenant, or of all."""
     return readable(client, Wanted(tenant)).found
 
 
@@ -137,7 +137,7 @@ def find(client: Client, name: str, tenant: UUID | AllTenants | None = None) -> 
     Raises
     ------
     SettingsError
-        There is none, or several tenants have one.
+        There is none, or several tenants have one of this name.
     """
     there, faults, _ = readable(client, Wanted(tenant))
     found = [one for one in there if one.name == name]

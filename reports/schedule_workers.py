@@ -1,4 +1,4 @@
-"""Deliveries in threads, a few at once; one that does not end is given up, and its place goes to another."""
+"""A bounded thread pool for deliveries; a hanging delivery is abandoned and its slot is reused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.schedule import Schedule
 
 @dataclass
 class Delivery:
-    """A report of a period for a recipient; ``claim`` is set once its attempt has begun."""
+    """A report of a period for a recipient; ``claim`` is set once its attempt has started."""
 
     schedule: Schedule
     recipient: str
@@ -26,15 +26,15 @@ class Delivery:
     claim: Claim | None = None
 
     def __str__(self) -> str:
-        """Return what it is, for people."""
+        """Return its display name."""
         return f"'{self.schedule.name}' of {self.place.period:%Y-%m-%d %H:%M} UTC"
 
 
 class Task(NamedTuple):
-    """The deliveries of a schedule to a recipient, one after the other.
+    """The deliveries of a schedule to a recipient, in sequence.
 
-    ``attempt`` returns whether a report was handed over and raises ``RomashkaError`` where it could not be; ``give_up``
-    notes one that did not end.
+    ``attempt`` returns whether a report was delivered and raises ``RomashkaError`` on failure; ``give_up`` records an
+    abandoned one.
     """
 
     key: tuple[UUID, str]
@@ -45,7 +45,7 @@ class Task(NamedTuple):
 
 
 class _Run:
-    """A task on its way in its thread."""
+    """A task running in its thread."""
 
     def __init__(self, task: Task, changed: Condition) -> None:
         self.task = task
@@ -57,7 +57,7 @@ class _Run:
         self.current = task.deliveries[0]
         self.began = time.monotonic()
         self._changed = changed
-        # A daemon: what hangs must not keep the process from ending.
+        # A daemon thread: a hanging delivery must not keep the process from exiting.
         Thread(target=self._work, name="report-delivery", daemon=True).start()
 
     def _work(self) -> None:
@@ -70,7 +70,7 @@ class _Run:
                     self.sent += self.task.attempt(delivery)
                 except RomashkaError as error:
                     self.failures.append(str(error))
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits for this thread
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             self.fatal = error
         finally:
             with self._changed:
@@ -84,9 +84,9 @@ class Workers:
     Parameters
     ----------
     at_once
-        How many run beside each other; abandoned ones do not count.
+        Number of concurrent tasks; abandoned ones do not count.
     patience
-        Seconds that a delivery may take.
+        Time limit of a delivery in seconds.
     """
 
     def __init__(self, at_once: int, patience: float) -> None:
@@ -96,9 +96,9 @@ class Workers:
         self._hanging: dict[tuple[UUID, str], _Run] = {}
 
     def run(self, tasks: Sequence[Task]) -> tuple[int, list[str]]:
-        """Run all; return how many reports were handed over, and what could not be.
+        """Run all; return the number of deliveries, and the failures.
 
-        A task that still hangs from an earlier run is left alone.
+        A task that still hangs from an earlier run is skipped.
         """
         self._hanging = {key: run for key, run in self._hanging.items() if not run.done}
         waiting = deque(task for task in tasks if task.key not in self._hanging)

@@ -1,4 +1,4 @@
-"""A series of several labels as a sheet has it: a row for each time, a column for each label."""
+"""Pivots a series with labels: a row for each time, a column for each label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_LABELS = 20
 
 
 def side_by_side(exhibit: Exhibit) -> Exhibit:
-    """Return a series by label with its labels beside each other, and any other table as it is.
+    """Return a series by label in wide format, and any other table unchanged.
 
     A series by label has the columns ``time``, one of texts and one of numbers, and a row for each time and label.
     """
@@ -36,7 +36,7 @@ def side_by_side(exhibit: Exhibit) -> Exhibit:
 
 
 def _columns(rows: list[dict[str, Any]]) -> tuple[str, str] | None:
-    """Return the column of labels and that of numbers; ``None`` where the table is something else."""
+    """Return the label column and the number column; ``None`` for another table."""
     if not rows or _TIME not in rows[0] or len(rows[0]) != 3:
         return None
     one, other = (name for name in rows[0] if name != _TIME)

@@ -1,4 +1,4 @@
-"""What every sheet of a workbook has: a heading that stays, a filter, columns as wide as needed, print setup."""
+"""Common setup of sheets: frozen heading, filter, column widths, print setup."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ FORMATS: Final = {
     Unit.MONEY: "#,##0.00",
 }
 _WIDEST: Final = 45
-"""Columns of the widest column; longer texts wrap."""
+"""Maximum width of a column; longer texts wrap."""
 _NARROWEST: Final = 8
-# The button of the filter stands in the heading's cell.
+# The filter button takes space in the heading's cell.
 _MARGIN: Final = 3
 _A4: Final = 9
 _LINE_POINTS: Final = 15
-_MAX_LINES: Final = 27  # a row of Excel has 409 points at most
+_MAX_LINES: Final = 27  # Excel's maximum row height in points
 _LONGEST_NAME: Final = 31
-# A name that was cut does not end in one of these.
+# A shortened name does not end with one of these.
 _JOINING: Final = frozenset(["a", "and", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with"])
 NUMBER_LAYOUT: Final = {"valign": "top", "align": "right", "indent": 1}
-"""How cells of numbers lie: apart from a text beside them."""
+"""Alignment of number cells, with a gap to a following text."""
 TIME_LAYOUT: Final = {"valign": "top", "align": "left"}
-"""How cells of times and days lie."""
+"""Alignment of time and date cells."""
 TRUTH_LAYOUT: Final = {"valign": "top", "align": "left", "num_format": '"yes";"yes";"no"'}
-"""How cells of truth values lie; Excel has its own words for them, LibreOffice would show 1 and 0."""
+"""Alignment of boolean cells; Excel has its own words for them, LibreOffice would show 1 and 0."""
 TEXT_LAYOUT: Final = {"valign": "top", "text_wrap": True}
-"""How cells of texts lie."""
+"""Alignment of text cells."""
 
 
 def room(cell: Any) -> int:
-    """Return how many columns of a sheet's font a cell takes."""
+    """Return the width of a cell in characters of the sheet's font."""
     if isinstance(cell, datetime):
         return len(TIME)
     if isinstance(cell, date):
@@ -60,16 +60,16 @@ def room(cell: Any) -> int:
 
 
 def height(cells: Iterable[Any]) -> int | None:
-    """Return how high a row is in points, for the lines that its longest text takes; ``None``: as any other.
+    """Return the height of a row in points for its longest text; ``None``: the default.
 
-    LibreOffice does not work it out when it opens a file.
+    LibreOffice does not compute it on opening.
     """
     lines = max((_lines(cell) for cell in cells if isinstance(cell, str)), default=1)
     return min(lines, _MAX_LINES) * _LINE_POINTS if lines > 1 else None
 
 
 def _lines(text: str) -> int:
-    """Return how many lines a text takes in the widest column; words are not cut, unless one is longer than a line."""
+    """Return the number of lines of a text in the widest column; only words longer than a line are split."""
     limit = _WIDEST
     if len(text) * (1 if text.isascii() else 2) <= limit:
         return 1
@@ -84,7 +84,7 @@ def _lines(text: str) -> int:
 
 
 def names(title: str) -> Iterator[str]:
-    """Yield names that Excel takes for a sheet, the plain one first: cut between words, never like ``History``."""
+    """Yield valid sheet names for Excel, the plain one first: shortened between words, never ``History``."""
     plain = "".join(letter for letter in printable(title) if letter not in "[]:*?/\\").strip(" '") or "Table"
     plain = f"{plain} of figures" if plain.lower() == "history" else plain
     yield _cut(plain, _LONGEST_NAME)
@@ -93,7 +93,7 @@ def names(title: str) -> Iterator[str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return the words of a text that fit; Excel counts UTF-16 units."""
+    """Return the leading words of a text that fit; Excel counts UTF-16 units."""
     if _units(text) <= limit:
         return text
     kept: list[str] = []
@@ -123,9 +123,9 @@ def lay_out(sheet: Worksheet, head: Sequence[str], rooms: Sequence[int], rows: i
     Parameters
     ----------
     rooms
-        How many columns the widest cell of each column takes, without the heading.
+        Width of the widest cell of each column, without the heading.
     rows
-        How many there are below the heading.
+        Number of rows below the heading.
     """
     for place, (name, widest) in enumerate(zip(head, rooms, strict=True)):
         sheet.set_column(place, place, min(max(columns(name) + _MARGIN, widest + 2, _NARROWEST), _WIDEST))

@@ -1,4 +1,4 @@
-"""The list of reports that were made: rows of ``generated_reports``."""
+"""The list of created reports: rows of ``generated_reports``."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ _ONE: Final = f"{_SHOWN} WHERE id = {{id:UUID}} LIMIT 1"
 
 
 def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int, schedule: UUID | None = None) -> None:
-    """Note that a report was made; noting the same one again changes nothing.
+    """Record a created report; idempotent.
 
     Raises
     ------
     Unreachable
-        ClickHouse did not take the note.
+        ClickHouse rejected the row.
     """
     tenant = report.request.tenant
     words = {
@@ -80,10 +80,9 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
 
 
 class Wanted(NamedTuple):
-    """Which reports, of those that were made since a moment: of a tenant, of some types, whose id begins so.
+    """Filter of reports created since a time, by tenant, types and id prefix.
 
-    ``before`` is the last report of the page before: when it was made, and its id. Reports that are made meanwhile move
-    nothing from page to page.
+    ``before`` is the last report of the previous page: its creation time and id. New reports do not shift the pages.
     """
 
     since: datetime
@@ -125,5 +124,5 @@ def made(client: Client, wanted: Wanted) -> Page[dict[str, Any]]:
 
 
 def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:
-    """Return one report, ``None`` where there is none of that id."""
+    """Return one report, ``None`` where there is none with that id."""
     return next(iter(query_rows(client, _ONE, {"id": str(id_)}, aware=True)), None)

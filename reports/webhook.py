@@ -1,8 +1,7 @@
-"""Handing a report to a webhook, without being led into the inside of our network.
+"""Delivers a report to a webhook, with protection against SSRF.
 
-The host is resolved once, every address it has must be a public one (or an exception that the operator named), and the
-connection goes to the address that was checked: a name that means something else a moment later changes nothing.
-Redirects are not followed.
+The host is resolved once, all of its addresses must be public (or configured exceptions), and the connection uses the
+checked address, which prevents DNS rebinding. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class AddressGuard:
     Parameters
     ----------
     exceptions
-        Host names, addresses and networks that may be called although they are not public.
+        Allowed host names, addresses and networks that are not public.
     resolve
         Returns the addresses of a host.
 
@@ -82,7 +81,7 @@ class AddressGuard:
     def _may_be_called(self, text: str) -> bool:
         address = ipaddress.ip_address(text.partition("%")[0])
         if isinstance(address, ipaddress.IPv6Address):
-            # What stands for an IPv4 address is judged as that one: mapped, 6to4, Teredo and NAT64.
+            # IPv6 addresses with an embedded IPv4 address are checked as that one: mapped, 6to4, Teredo and NAT64.
             inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
             if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
                 inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -98,7 +97,7 @@ def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, s
     Raises
     ------
     Unreachable
-        The webhook did not take it, or sends us elsewhere.
+        The webhook did not accept it, or redirects.
     SettingsError
         The address may not be called.
     """
@@ -138,7 +137,7 @@ def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, s
                 preload_content=False,
             )
             status = answer.status
-            answer.close()  # what it says is not read: it may be endless
+            answer.close()  # the body is not read: it may be endless
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"{host} did not take the report ({type(error).__name__})") from error
     if not 200 <= status < 300:
@@ -147,7 +146,7 @@ def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, s
 
 
 def webhook_parts(url: str) -> SplitResult:
-    """Return the parts of a webhook's address; raises ``SettingsError`` where it is none."""
+    """Return the parts of a webhook's URL; raises ``SettingsError`` where it is invalid."""
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.scheme in _PORTS and (parts.port is None or parts.port > 0)
@@ -159,7 +158,7 @@ def webhook_parts(url: str) -> SplitResult:
 
 
 def masked(recipient: str) -> str:
-    """Return a recipient for a list: of a webhook its host, as a path may be its password; others as they are."""
+    """Return a recipient for a list: only the host of a webhook, because its path may be a secret; others unchanged."""
     if recipient.partition(":")[0].lower() not in _PORTS:
         return recipient
     try:
@@ -171,5 +170,5 @@ def masked(recipient: str) -> str:
 
 
 def attachment(name: str, media_type: str, content: bytes) -> dict[str, str]:
-    """Return a file as receivers of Apprise's JSON know it."""
+    """Return a file in the format of Apprise's JSON."""
     return {"filename": name, "base64": base64.b64encode(content).decode(), "mimetype": media_type}

@@ -1,4 +1,4 @@
-"""A report as a file, one module for each kind."""
+"""Renders a report as a file, one module for each format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from reports.report import Report
 from reports.request import ReportFormat
 
-# Each brings libraries of its own that take long to load; they are loaded with the first report of that kind.
+# Imported with the first report of a format, because their libraries load slowly.
 _RENDERERS: Final = {
     ReportFormat.PDF: "reports.render.pdf:render",
     ReportFormat.HTML: "reports.render.html:render",
@@ -21,7 +21,7 @@ _RENDERERS: Final = {
 
 
 def render(report: Report) -> bytes:
-    """Return the report as the file that it was asked to be."""
+    """Return the report in the requested file format."""
     module, _, function = _RENDERERS[report.request.format].partition(":")
     content: bytes = getattr(import_module(module), function)(report)
     return content

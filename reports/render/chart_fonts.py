@@ -1,4 +1,4 @@
-"""The font of each text of a chart: Typst takes one font for a text of an SVG, and shapes badly what that one lacks."""
+"""Fonts of texts in charts: Typst uses one font for a text of an SVG, without fallback."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _FONTS: Final = [
         ("[\u2190-\u2bff\u200d\ufe0f\U0001f000-\U0001faff]", "Noto Emoji"),
     )
 ]
-# What an SVG makes of a variable font is its thinnest cut; a rim makes it as heavy as its neighbours.
+# In an SVG a variable font has its thinnest weight; a stroke makes it as heavy as the others.
 _THIN: Final = {"Noto Sans CJK SC", "Noto Emoji"}
 
 
 def with_fonts(svg: str) -> str:
-    """Return a chart in which every run of a script is set in a font that has its letters."""
+    """Return a chart in which every run of a script has a font with its glyphs."""
     return _TEXT.sub(lambda found: found[1] + "".join(_runs(found[2])), svg)
 
 

@@ -1,4 +1,4 @@
-"""What PDF and HTML have in common: charts as SVG, cells as text, a figure as a row."""
+"""Shared parts of PDF and HTML: charts as SVG, cells as text, figures as rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.report import Exhibit, Figure, Finding, Report
 _WIDTH: Final = 640
 _HEIGHT: Final = 230
 MAX_ROWS: Final = 60
-"""Rows of a table on paper; how many more there are is said below it."""
+"""Maximum number of rows of a table; the number of further rows is stated below it."""
 _OFFSET: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)[+-]\d\d:\d\d$")
 _HEADINGS: Final = {"provider": "Integration", "id": "ID"}
 _SHORT_CELL: Final = 5
@@ -46,7 +46,7 @@ _CONFIG: Final = {
 
 
 def svg(spec: dict[str, Any]) -> str:
-    """Return a chart as SVG, of the width of a page."""
+    """Return a chart as SVG in the width of a page."""
     height = spec.get("height")
     fixed = {
         **_without_offsets(spec),
@@ -58,7 +58,7 @@ def svg(spec: dict[str, Any]) -> str:
 
 
 def _without_offsets(part: Any) -> Any:
-    """Return a chart whose times have no offset: Vega draws those as they are, others on this machine's clocks."""
+    """Return a chart whose times have no offset: Vega would convert others to this machine's time zone."""
     if isinstance(part, list):
         return [_without_offsets(one) for one in part]
     if isinstance(part, dict):
@@ -67,14 +67,14 @@ def _without_offsets(part: Any) -> Any:
 
 
 def period(report: Report) -> str:
-    """Return the range of a report on the clocks of its zone."""
+    """Return the range of a report in its time zone."""
     request = report.request
     start = request.start.astimezone(ZoneInfo(request.time_zone))
     return f"{start:%Y-%m-%d %H:%M} to {local(request.end, request.time_zone)}"
 
 
 def span(report: Report, finding: Finding) -> str:
-    """Return when a finding began and ended, on the clocks of the report's zone."""
+    """Return the period of a finding in the report's time zone."""
     zone = ZoneInfo(report.request.time_zone)
     ended = "now" if finding.ended_at is None else f"{finding.ended_at.astimezone(zone):%Y-%m-%d %H:%M}"
     return f"{finding.started_at.astimezone(zone):%Y-%m-%d %H:%M} to {ended}"
@@ -135,14 +135,14 @@ def table(exhibit: Exhibit) -> dict[str, Any]:
 
 
 def _width(texts: Sequence[str]) -> int:
-    """Return how many letters a column wants: its longest word, a whole cell where that is not long, but no more."""
+    """Return the preferred width of a column in letters: its longest word, or a whole short cell."""
     word = max(columns_of(one) for text in texts for one in text.split() or [""])
     longest = max((columns_of(text) for text in texts[1:]), default=0)
     return max(min(max(word, longest), _LONG_CELL), _SHORT_CELL)
 
 
 def origin(report: Report) -> list[tuple[str, Any]]:
-    """Return where the numbers come from, as pairs of what and its value: texts, numbers and times."""
+    """Return the provenance as pairs of name and value: texts, numbers and times."""
     found, zone = report.provenance, ZoneInfo(report.request.time_zone)
     minutes = found.uncounted_minutes
     standing = f"but for the last {counted(minutes, 'minute')}" if minutes else "to the last minute"

@@ -1,4 +1,4 @@
-"""A report as one HTML page that fetches nothing: charts are inside as SVG."""
+"""A report as one self-contained HTML page with charts as SVG."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def render(report: Report) -> bytes:
         ),
         "{{body}}": "".join(_sections(report)),
     }
-    # In one pass: what is filled in is not looked at again, or a name could name a place.
+    # In one pass: inserted text is not searched again for placeholders.
     return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], page).encode()
 
 
 def escape(text: str) -> str:
-    """Return a text as it stands in a page: no markup, and nothing that cannot be printed."""
+    """Return a text escaped for HTML, without non-printable characters."""
     return escape_markup(printable(text))
 
 
@@ -96,7 +96,7 @@ def _table(exhibit: Exhibit) -> str:
 
 
 def _scrolling(title: str, table: str) -> str:
-    """Return a table that scrolls in a box of its own where it is too wide, also by keyboard."""
+    """Return a table in a scrollable box, which also works by keyboard."""
     return f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(title)}">{table}</div>'
 
 

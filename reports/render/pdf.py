@@ -1,4 +1,4 @@
-"""A report on paper, set by Typst with fonts that packages bring: the same file on every machine."""
+"""A report as PDF by Typst, with fonts from packages, so that the file is the same on every machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from reports.render import common
 from reports.render.chart_fonts import with_fonts
 from reports.report import Exhibit, Report
 
-# Noto for every script that Typst's own fonts lack.
+# Noto fonts for scripts that Typst's own fonts lack.
 _FONTS: Final = [Path(str(resources.files(package))) for package in ("manimgx_fonts", "manimgx_fonts_cjk")]
-# Letters that a cell holds side by side in the smallest print, on a portrait and on a landscape page.
+# Letters per row in the smallest font, on a portrait and on a landscape page.
 _PORTRAIT: Final = 167
 _LANDSCAPE: Final = 247
 _LONG_WORD: Final = 30
@@ -32,7 +32,7 @@ def render(report: Report) -> bytes:
         template = resources.files("reports.render").joinpath("report.typ").read_text(encoding="utf-8")
         (folder / "report.typ").write_text(template, encoding="utf-8")
         (folder / "report.json").write_text(json.dumps(_content(report, folder)), encoding="utf-8")
-        # Typst takes whole seconds.
+        # Typst accepts whole seconds only.
         at = report.provenance.made_at.replace(microsecond=0)
         made = typst.compile(folder / "report.typ", font_paths=list(_FONTS), ignore_system_fonts=True, timestamp=at)
     return bytes(made)
@@ -74,7 +74,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
 
 
 def _wrappable(part: Any) -> Any:
-    """Return texts in which long words may be broken."""
+    """Return texts with break opportunities in long words."""
     if isinstance(part, str):
         return wrappable(printable(part), _LONG_WORD)
     if isinstance(part, list):
@@ -83,7 +83,7 @@ def _wrappable(part: Any) -> Any:
 
 
 def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
-    """Return a table whose words are broken where they are wider than the cell that they get."""
+    """Return a table with break opportunities in words that are wider than their cell."""
     table = common.table(exhibit)
     wanted = sum(table["widths"]) + 2 * len(table["widths"])
     rooms = [max(3, int(width * min(1.0, across / wanted))) for width in table["widths"]]

@@ -1,4 +1,4 @@
-"""A report as data: numbers stay numbers, and no text cell becomes a formula."""
+"""A report as data files: numbers stay numbers, and texts are protected against CSV injection."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ HEADINGS: Final = {
     "version": "Version",
     "notes": "Notes",
 }
-"""Headings of the sheet of key figures, by the names that data files have."""
+"""Headings of the sheet of key figures, by field name."""
 _OTHER: Final = {"n": Unit.COUNT, "change": Unit.RATIO, "version": Unit.COUNT}
 
 
 def figure_records(report: Report) -> list[dict[str, Any]]:
-    """Return the key figures as records, in the order of reading."""
+    """Return the key figures as records, in display order."""
     return [
         {
             "id": one.id,
@@ -117,7 +117,7 @@ def zip_(report: Report) -> bytes:
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for name, rows in tables.items():
-            if rows:  # with a fixed day: the same report is the same file
+            if rows:  # with a fixed date, so that the same report gives the same file
                 archive.writestr(ZipInfo(f"{name}.csv", (2000, 1, 1, 0, 0, 0)), _csv(rows), ZIP_DEFLATED)
     return buffer.getvalue()
 
@@ -136,7 +136,7 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def parquet(report: Report) -> bytes:
-    """Return the key figures as Parquet; the raw rows instead, where they were asked for."""
+    """Return the key figures as Parquet, or the raw rows if requested."""
     records: Sequence[Mapping[str, Any]] = report.raw.rows if report.raw is not None else figure_records(report)
     table = pa.Table.from_pylist([dict(record) for record in records])
     origin = {"romashka.report": report.request.name, "romashka.made_at": report.provenance.made_at.isoformat()}
@@ -146,7 +146,7 @@ def parquet(report: Report) -> bytes:
 
 
 def xlsx(report: Report) -> bytes:
-    """Return a workbook: a sheet of figures, one for each table, one that says where the numbers come from."""
+    """Return a workbook: a sheet of figures, one for each table, and one with the provenance."""
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
     with xlsxwriter.Workbook(buffer, options) as book:
@@ -155,7 +155,7 @@ def xlsx(report: Report) -> bytes:
         sheets.exhibit("By integration", report.breakdown)
         shown = [report.breakdown.rows]
         for exhibit in report.exhibits:
-            if exhibit.rows not in shown or not exhibit.rows:  # the same rows under another title are there once
+            if exhibit.rows not in shown or not exhibit.rows:  # identical rows under another title are included once
                 sheets.exhibit(exhibit.title, side_by_side(exhibit))
                 shown.append(exhibit.rows)
         sheets.findings(report)
@@ -198,7 +198,7 @@ class _Sheets:
         self._table("Key figures", [HEADINGS[name] for name in records[0]], lines)
 
     def exhibit(self, name: str, exhibit: Exhibit) -> None:
-        """Add a table; without rows its sheet says so."""
+        """Add a table; a table without rows has a note."""
         columns = {column.name: column for column in exhibit.columns}
         hidden = {column.name for column in exhibit.columns if column.hidden}
         shown = [one for one in (exhibit.rows[0] if exhibit.rows else ()) if one not in hidden]
@@ -210,7 +210,7 @@ class _Sheets:
         self._table(name, [common.heading(columns.get(one), one) for one in shown], lines)
 
     def findings(self, report: Report) -> None:
-        """Add what the detectors found."""
+        """Add the findings of the detectors."""
         zone = ZoneInfo(report.request.time_zone)
         lines = [
             (
@@ -228,7 +228,7 @@ class _Sheets:
         self._table("Findings", head, [[(cell, None) for cell in line] for line in lines])
 
     def provenance(self, report: Report) -> None:
-        """Add where the numbers come from; numbers and times are such."""
+        """Add the provenance, with numbers and times as such."""
         pairs = [*common.origin(report), *report.provenance.hashes.items()]
         lines: list[list[tuple[Any, Unit | None]]] = [[(what, None), (cell, Unit.COUNT)] for what, cell in pairs]
         self._table("Provenance", ["What", "Value"], lines)
@@ -269,7 +269,7 @@ class _Sheets:
 
 
 def _is_difference(figure: Figure) -> bool:
-    """Whether a figure's change is in its own unit; that of others is a share."""
+    """Whether a figure's change is in its own unit; otherwise it is relative."""
     return figure.unit in {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}
 
 

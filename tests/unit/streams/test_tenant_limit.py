@@ -94,5 +94,5 @@ async def test_a_flood_of_made_up_tenants_costs_known_ones_nothing_and_stops_nob
 
 def _outcome(offset: int, tenant: int) -> events.Record:
     user = UUID(int=tenant)
-    value = events.message(OUTCOMES, user_id=str(user), event_id=str(UUID(int=offset)))
+    value = events.message(OUTCOMES, user_id=str(user), event_id=str(UUID(int=offset + 1)))
     return events.Record(offset, str(user).encode(), value)
