@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
 MAX_INT32: Final = 2**31 - 1
@@ -65,12 +65,21 @@ ConversationId = Annotated[
         json_schema_extra=_NOT_A_PLACEHOLDER,
     ),
 ]
-EventTime = Annotated[
-    AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="When it happened: ISO-8601 with an offset, 2000 or later")
-]
-Moment = Annotated[
-    AwareDatetime, Field(ge=EARLIEST, le=LATEST, description="ISO-8601 with an offset, between 2000 and 2200")
-]
+
+
+def _iso(given: object) -> object:
+    # Left to itself, pydantic takes a number in quotes for seconds or milliseconds since 1970, whichever is likelier.
+    if not isinstance(given, str | datetime):
+        raise PydanticCustomError("datetime_type", "a time is text")
+    if isinstance(given, str) and given[4:5] != "-":
+        raise PydanticCustomError("datetime_parsing", "a time begins with a year of four digits and a dash")
+    return given
+
+
+# Not strict: what comes from the function is text, as it is in JSON.
+_Time = Annotated[AwareDatetime, Strict(False), Field(ge=EARLIEST, le=LATEST), BeforeValidator(_iso)]
+EventTime = Annotated[_Time, Field(description="When it happened: ISO-8601 with an offset, 2000 or later")]
+Moment = Annotated[_Time, Field(description="ISO-8601 with an offset, between 2000 and 2200")]
 Label = Annotated[str, Field(pattern=LABEL_PATTERN, description="1 to 128 characters, no control characters")]
 Provider = Annotated[
     str,

@@ -39,6 +39,7 @@ _REASONS: Final = {
     "too_long": "out_of_range",
     "timezone_aware": "wrong_format",
     "datetime_parsing": "wrong_format",
+    "datetime_from_date_parsing": "wrong_format",
     "uuid_parsing": "wrong_format",
     "decimal_parsing": "wrong_format",
 }
