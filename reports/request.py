@@ -33,31 +33,26 @@ class ReportType(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """The file format of a report."""
+    """The file formats of a report: name, media type, and the function that renders it (``reports.render``)."""
 
-    PDF = "pdf"
-    HTML = "html"
-    XLSX = "xlsx"
-    CSV = "csv"
-    ZIP = "zip"
-    JSON = "json"
-    PARQUET = "parquet"
+    media_type: str
+    renderer: str
 
-    @property
-    def media_type(self) -> str:
-        """Its media type."""
-        return _MEDIA_TYPES[self]
+    PDF = "pdf", "application/pdf", "pdf:render"
+    HTML = "html", "text/html", "html:render"
+    XLSX = "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "tables:xlsx"
+    CSV = "csv", "text/csv", "tables:csv"
+    ZIP = "zip", "application/zip", "tables:zip_"
+    JSON = "json", "application/json", "tables:json"
+    PARQUET = "parquet", "application/vnd.apache.parquet", "tables:parquet"
 
-
-_MEDIA_TYPES: Final = {
-    ReportFormat.PDF: "application/pdf",
-    ReportFormat.HTML: "text/html",
-    ReportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ReportFormat.CSV: "text/csv",
-    ReportFormat.ZIP: "application/zip",
-    ReportFormat.JSON: "application/json",
-    ReportFormat.PARQUET: "application/vnd.apache.parquet",
-}
+    def __new__(cls, value: str, media_type: str = "", renderer: str = "") -> ReportFormat:
+        """Return the member of a row of the table above."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.media_type = media_type
+        member.renderer = renderer
+        return member
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ def run(
         bool, typer.Option("--sql", help="docs/schema.sql, from the migrations, instead of the event schemas")
     ] = False,
 ) -> None:
-    """Write the JSON Schema of every event and the AsyncAPI document of the topics, or the database's schema as SQL.
+    """Write the JSON Schema of every event and the AsyncAPI document of the topics.
+
+    With --sql it writes docs/schema.sql instead: the whole schema of the database after all migrations.
 
     Example: `romashka schema --check`
     """

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
 from dashboards.panel import Tab
-from dashboards.tabs import (
-    ai_performance,
-    business_impact,
-    conversation_intelligence,
-    executive,
-    integration_health,
-    pipeline,
-    predictive,
-    real_time,
-)
+from dashboards.tabs import names
 
-ALL: Final[tuple[Tab, ...]] = (
-    executive.TAB,
-    integration_health.TAB,
-    ai_performance.TAB,
-    business_impact.TAB,
-    conversation_intelligence.TAB,
-    predictive.TAB,
-    real_time.TAB,
-    pipeline.TAB,
-)
+ALL: Final[tuple[Tab, ...]] = tuple(import_module(f"dashboards.tabs.{names.MODULES[uid]}").TAB for uid in names.TITLES)
 """Every tab, in the order in which they are linked."""

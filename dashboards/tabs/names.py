@@ -1,4 +1,4 @@
-"""The uids of the tabs: links, alerts and bookmarks name them, so they stay."""
+"""The register of tabs: uids (stable, because links, alerts and bookmarks use them), titles and modules."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ TITLES: Final = {
     PIPELINE: "Pipeline Health",
 }
 """Titles of the tabs by uid, in the order of reading."""
+MODULES: Final = {
+    EXECUTIVE: "executive",
+    HEALTH: "integration_health",
+    AI_PERFORMANCE: "ai_performance",
+    BUSINESS: "business_impact",
+    CONVERSATIONS: "conversation_intelligence",
+    PREDICTIVE: "predictive",
+    REAL_TIME: "real_time",
+    PIPELINE: "pipeline",
+}
+"""Modules of the tabs by uid; each has its tab as ``TAB``."""
