@@ -1,4 +1,4 @@
-"""The HTTP API as a process: what the settings say about it, and the port that it listens on."""
+"""The HTTP API as a process: configuration from the settings, and its socket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGI
     Parameters
     ----------
     around
-        Adds what is served beside the API.
+        Wraps the application, for example with the collector.
 
     Raises
     ------
@@ -57,27 +57,27 @@ def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGI
 def server_config(
     app: ASGIApp, proxies: Sequence[str] = (), *, header_seconds: float = HEADER_SECONDS
 ) -> uvicorn.Config:
-    """Return how the API is served; only ``proxies`` are believed who they ask for (``X-Forwarded-For``)."""
+    """Return the server configuration; ``X-Forwarded-For`` is trusted from ``proxies`` only."""
     return uvicorn.Config(
         app,
         http=http_protocol(header_seconds),
         log_config=None,
-        access_log=False,  # the audit log has every access, and who it was
+        access_log=False,  # the audit log has every access
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        ws_max_size=4096,  # clients of the live view have nothing to say
+        ws_max_size=4096,  # clients of the live view send no messages
         timeout_graceful_shutdown=10,
     )
 
 
 def trusted_proxies(text: str) -> tuple[str, ...]:
-    """Return the addresses and networks of a list separated by commas; none where it is empty.
+    """Return the addresses and networks of a comma-separated list.
 
     Raises
     ------
     SettingsError
-        One of them is neither, or is every address.
+        An entry is neither, or covers every address.
     """
     found = tuple(one.strip() for one in text.split(",") if one.strip())
     for one in found:
@@ -104,7 +104,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def check(config: Configuration) -> None:
-    """Refuse addresses that cannot be used, before anything is started; raises ``SettingsError``."""
+    """Check addresses before anything is started; raises ``SettingsError``."""
     if config.provider is not None:
         check_url(config.provider.jwks_url)
     if config.redis_url:
@@ -112,7 +112,7 @@ def check(config: Configuration) -> None:
 
 
 def configuration(chosen: Settings) -> Configuration:
-    """Return what the settings say about the API.
+    """Return the API's configuration from the settings.
 
     Raises
     ------

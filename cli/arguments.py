@@ -1,4 +1,4 @@
-"""What people type, as values; what cannot be read is an error that names the argument."""
+"""Parsing of command line arguments; errors name the argument."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from models.fields import is_placeholder
 from models.pages import Part, parts_of
 
 MOMENT: Final = "<time>"
-"""What stands behind an option that takes a time; its command has --time-zone, and it is read by ``moment``."""
+"""Metavar of an option that takes a time; its command has --time-zone, and ``moment`` parses it."""
 DAY: Final = "<day>"
-"""What stands behind an option that takes a day of UTC; it is read by ``day``."""
+"""Metavar of an option that takes a UTC day; ``day`` parses it."""
 Zone = Annotated[
     str,
     typer.Option(
@@ -30,12 +30,12 @@ After = Annotated[str, typer.Option("--after", help="Go on after a page: what it
 
 
 def after(text: str, *kinds: type[Part]) -> tuple[Any, ...] | None:
-    """Return what the page before ended with, ``None`` where this is the first; of these kinds."""
+    """Return the sort columns of the last row of the previous page, ``None`` for the first page."""
     return tuple(parts_of(text, "--after", *kinds)) if text else None
 
 
 def say_next(cursor: str | None) -> None:
-    """Say how to go on where there is another page."""
+    """Print how to get the next page, if there is one."""
     if cursor is not None:
         err.print(f"there are more: go on with --after {cursor}", style="dim", highlight=False, soft_wrap=True)
 
@@ -63,12 +63,12 @@ def day(name: str, text: str) -> date:
 
 
 def moment(name: str, text: str, time_zone: str) -> datetime:
-    """Return a moment in UTC; without an offset it is on the zone's clocks, and a day is its beginning there."""
+    """Return a time in UTC; without an offset it is local to the zone, and a date means its start."""
     return _moment(name, text, time_zone, "for example 2026-11-01T08:00+01:00 or 2026-11-01")
 
 
 def moment_or_span(name: str, text: str, now: datetime, time_zone: str) -> datetime:
-    """Return a moment, or the beginning of a range up to now, for example 90m, 24h, 7d, 1w, 1M, 1Q, 1y or last-week."""
+    """Return a time, or the start of a range up to now, for example 90m, 24h, 7d, 1w, 1M, 1Q, 1y or last-week."""
     if is_period(text):
         return period(text, now, time_zone, name)[0]
     return _moment(name, text, time_zone, "or for example 90m, 24h, 7d or 1M")
@@ -83,12 +83,12 @@ def _moment(name: str, text: str, time_zone: str, example: str) -> datetime:
 
 
 def said(when: datetime, time_zone: str) -> str:
-    """Return a moment as people say it: on a zone's clocks, with its name."""
+    """Return a time formatted in a zone, with the zone's name."""
     return f"{when.astimezone(zone(time_zone)):%Y-%m-%d %H:%M} {time_zone}"
 
 
 def time_range(start: str, end: str, range_: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:
-    """Return the range that --from, --to and --range name on the zone's clocks: the last 30 days if they name none.
+    """Return the range of --from, --to and --range in the time zone; the last 30 days by default.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What ``romashka backtest`` can be given, as one thing: rows with their time and what the detector is told of them."""
+"""Input of ``romashka backtest``: rows with their time and their observation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from models.errors import SettingsError
 from models.minutes import MinuteCounts
 
 MINUTE: Final = timedelta(minutes=1)
-# So many rows tell how far apart they are.
+# Number of rows used to estimate the interval.
 _LOOKED_AT: Final = 16
 
 
 class Row(NamedTuple):
-    """A row: its line in the file, its cells as they are, its time in epoch seconds, and the observation."""
+    """A row: its line number, its original cells, its time in epoch seconds, and the observation."""
 
     line: int
     cells: Sequence[str]
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Rows in order, the names of their cells, how far apart they are, and the detector for their kind."""
+    """Rows in order, column names, interval, and the matching detector."""
 
     columns: Sequence[str]
     rows: Iterator[Row]
@@ -55,7 +55,7 @@ def values(source: CsvRows, time: str | None, value: tuple[str, str], every: tim
 def counts(
     source: CsvRows, time: str | None, count: str, errors: str | None, latency: str | None, every: timedelta | None
 ) -> Series:
-    """Return a series of counts; ``errors`` and ``latency`` (mean milliseconds) name columns that may be there."""
+    """Return a series of counts; ``errors`` and ``latency`` (mean milliseconds) name optional columns."""
     at, column = source.time_column(time), source.column("--count", count)
     failed = None if errors is None else source.column("--errors", errors)
     slow = None if latency is None else source.column("--latency", latency)
@@ -67,7 +67,7 @@ def counts(
                 x["errors"] = _counted(source, line, cells, failed)
             milliseconds = None if slow is None else source.number(line, cells, slow)
             if milliseconds is not None and milliseconds >= 0.0 and x["count"] is not None:
-                # The mean is all that is known: nearest to it is that every answer took so long.
+                # Only the mean is known: assume that every response took that long.
                 x["log_latency_sum"] = x["count"] * math.log1p(milliseconds)
             yield Row(line, cells, source.time(line, cells, at), x)
 
@@ -113,7 +113,7 @@ def _counted(source: CsvRows, line: int, cells: Sequence[str], position: int) ->
 
 
 def _with_interval(rows: Iterator[Row], every: timedelta | None) -> tuple[timedelta, Iterator[Row]]:
-    """Return how far apart rows are, as far as the first of them tell, and all the rows."""
+    """Return the interval, estimated from the first rows, and all rows."""
     if every is not None:
         return every, rows
     first = list(islice(rows, _LOOKED_AT))
@@ -122,16 +122,16 @@ def _with_interval(rows: Iterator[Row], every: timedelta | None) -> tuple[timede
 
 
 def _on_grid(rows: Iterator[Row], interval: timedelta) -> Iterator[Row]:
-    """Give every row the beginning of its interval, counted from the first row: clocks that jitter lose none."""
+    """Align every row to its interval, counted from the first row, so that clock jitter loses no row."""
     seconds = interval.total_seconds()
     first: float | None = None
     for row in rows:
         first = row.time if first is None else first
         index = first // seconds + round((row.time - first) / seconds)
-        # The middle: no rounding can push it into the interval before.
+        # The middle: rounding cannot move it into the previous interval.
         yield row._replace(x={"time": (index + 0.5) * seconds, **row.x})
 
 
 def parsed_moment(time: float, clocks: tzinfo = UTC) -> datetime:
-    """Return epoch seconds as a moment on a zone's clocks."""
+    """Return epoch seconds as a time in a zone."""
     return datetime.fromtimestamp(time, clocks)

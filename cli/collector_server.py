@@ -1,4 +1,4 @@
-"""The collector as a process, and within the process of the API: what the settings say, and what runs beside it."""
+"""The collector as a process, and within the API process: configuration and background tasks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _KEY_FETCHES: Final = Rate(per_minute=60, burst=10)
 
 
 def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
-    """Return a collector as the settings say, and the connections that it uses; nothing is connected yet.
+    """Return a collector for the settings, and its connections, not connected yet.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _authenticate(ring: ApiKeyCache, tokens: Tokens | None) -> Callable[[str], A
 
 @asynccontextmanager
 async def running(collector: Collector, pool: Pool) -> AsyncIterator[None]:
-    """Run what goes on beside the requests; on leaving, what was taken is delivered."""
+    """Run the background tasks; on leaving, pending events are delivered."""
     task = asyncio.create_task(collector.run(), name="collector")
     try:
         yield
@@ -101,7 +101,7 @@ async def running(collector: Collector, pool: Pool) -> AsyncIterator[None]:
 
 
 def collector_app(collector: Collector, pool: Pool) -> ASGIApp:
-    """Return the collector as an application of its own."""
+    """Return the collector as a standalone application."""
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "ok"})

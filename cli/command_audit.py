@@ -1,4 +1,4 @@
-"""What commands write to the audit log: that something begins, before it does, and how it ended."""
+"""Audit entries of commands: one before an action starts, and one with its outcome."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from storage.fingerprints import require_secrets
 
 @contextmanager
 def audited(client: Client, action: str, object_: str, details: dict[str, Any]) -> Iterator[None]:
-    """Do something audited: where the log cannot be written, it is not done.
+    """Context of an audited action: if the log cannot be written, the action does not run.
 
     Raises
     ------
     Unreachable
         ClickHouse did not take the entry.
     ConfigurationError
-        The secret is not the one that the database was filled with.
+        The secret is not the one of the database.
     """
     now = datetime.now(UTC)
     require_secrets(client, settings().keys, now)

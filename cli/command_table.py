@@ -1,7 +1,6 @@
-"""Every command: where it is, and what it does in a line.
+"""The table of commands: module and one-line help.
 
-A command's module is imported when it is run, not before: together they bring libraries that take seconds, and nobody
-who asks for a key figure needs Kafka.
+A command's module is imported when the command runs, because all libraries together take seconds to load.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ COMMANDS: Final[dict[str, Command]] = {
 
 
 def loaded(name: str) -> Any:
-    """Return the command of a name, as Typer runs it; imports its module."""
+    """Return the Typer command of a name; imports its module."""
     module, _, attribute = COMMANDS[name].place.partition(":")
     found = getattr(import_module(module), attribute)
     holder = typer.Typer(rich_markup_mode=MARKUP)
@@ -96,7 +95,7 @@ def loaded(name: str) -> Any:
 
 
 class OnDemand(TyperGroup):
-    """A group that knows of every command what ``--help`` and the shell's completion say, and loads the one it runs."""
+    """A group that has the help of every command and imports only the one that runs."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -104,6 +103,6 @@ class OnDemand(TyperGroup):
             self.add_command(TyperCommand(name, help=command.about, rich_markup_mode=MARKUP))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the command that is to be run."""
+        """Return the command to run."""
         name, known, rest = super().resolve_command(ctx, args)
         return name, known and loaded(known.name or ""), rest

@@ -1,7 +1,7 @@
-"""What every command prints with: tables and colour for people, plain lines when piped.
+"""Console output: tables and colours in a terminal, plain lines when piped.
 
-Text from elsewhere (labels, names, error messages, log lines) is only text: it is never read as markup, and characters
-that steer a terminal are shown as escapes. Colour comes from templates of our own (``styled``) or from styles.
+External text (labels, names, error messages, log lines) is never parsed as markup, and control characters are shown as
+escapes. Colour comes from our own templates (``styled``) or from styles.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-# C0 and C1 controls, and what turns the direction of text or breaks lines in Unicode; a tab and a line's end are kept.
+# C0 and C1 controls, and Unicode characters for direction and line breaks; tab and line feed are kept.
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _IN_A_CELL: Final = re.compile(f"[\t\n{_CONTROLS.pattern[1:]}")
-# Stands for a value in a template while its markup is read.
+# Placeholder of a value while the template's markup is parsed.
 _PLACE: Final = "\ue000"
 
 
 def visible(text: object, *, one_line: bool = False) -> str:
-    r"""Return text in which nothing steers a terminal: an escape character becomes ``\x1b``, and so on.
+    r"""Return text with control characters escaped: an escape character becomes ``\x1b``, and so on.
 
     Parameters
     ----------
     text
-        Anything; as ``str`` shows it.
+        Any object; converted by ``str``.
     one_line
         Whether tabs and line ends are shown as escapes too, as in a cell of a table.
     """
@@ -49,7 +49,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def styled(template: str, *values: object) -> Text:
-    """Return our own markup with values put in for each ``{}``; the values are text, whatever they hold."""
+    """Return our own markup with a value for each ``{}``; values are plain text."""
     marked = Text.from_markup(template.replace("{}", _PLACE), emoji=False)
     places = [at for at, character in enumerate(marked.plain) if character == _PLACE]
     texts = [visible(value) for value in values]
@@ -65,13 +65,13 @@ def styled(template: str, *values: object) -> Text:
 
 
 class PlainConsole(Console):
-    """Prints text as it is: no markup, no emoji codes, and no control characters but those of its own styles."""
+    """A console without markup and emoji codes in text, and without control characters except its own styles."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, **options})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield what is to be written, with control characters in its text made visible."""
+        """Yield the segments to write, with control characters escaped."""
         for segment in super().render(renderable, options):
             if segment.control or not _CONTROLS.search(segment.text):
                 yield segment
@@ -80,7 +80,7 @@ class PlainConsole(Console):
 
 
 def cell(value: object) -> Text:
-    """Return a cell of a table: one line of text, unless it is styled already."""
+    """Return a table cell: one line of text, unless it is styled already."""
     return value if isinstance(value, Text) else Text(visible(value, one_line=True))
 
 
@@ -93,7 +93,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     made = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
         number = column in right
-        # Numbers and the first column, which says what a row is, stay whole; the others give way on a narrow terminal.
+        # Numbers and the first column do not wrap; other columns shrink on a narrow terminal.
         made.add_column(cell(column), justify="right" if number else "left", no_wrap=number or position == 0)
     for row in rows:
         made.add_row(*map(cell, row))
@@ -102,14 +102,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 
 
 class _OneLine(logging.Formatter):
-    """Puts an exception at the end of its line; the traceback is for developers (``ROMASHKA_DEBUG=1``)."""
+    """Formats an exception on the line of its message; the traceback only with ``ROMASHKA_DEBUG=1``."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback, or nothing."""
+        """Return the traceback, or an empty text."""
         return super().formatException(ei) if debugging() else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record in one line, in which nothing steers a terminal or begins another line."""
+        """Return the record in one line, with control characters and line breaks escaped."""
         line = super().format(record).rstrip()
         if debugging():
             return visible(line)
@@ -119,7 +119,7 @@ class _OneLine(logging.Formatter):
 
 
 class _OneObject(JsonFormatter):
-    """An object a line, for log collectors; tracebacks as in ``_OneLine``."""
+    """One JSON object per line, for log collectors; tracebacks as in ``_OneLine``."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -129,21 +129,21 @@ class _OneObject(JsonFormatter):
         )
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback, or what was raised in one line."""
+        """Return the traceback, or the exception in one line."""
         if debugging():
             return "".join(super().formatException(ei))
         return f"{type(ei[1]).__name__}: {ei[1]}"
 
 
 def debugging() -> bool:
-    """Whether a developer asked for everything."""
+    """Whether debug output is on."""
     return os.environ.get("ROMASHKA_DEBUG") == "1"
 
 
 def log_to_stderr(form: Literal["text", "json"] = "text") -> None:
     """Send logs to stderr, a line or a JSON object each.
 
-    Libraries whose failures we report ourselves speak in debugging only.
+    Libraries whose failures we report ourselves log in debug mode only.
     """
     logging.disable(logging.NOTSET)
     handler = logging.StreamHandler()

@@ -1,6 +1,6 @@
-"""Does once, beside the demo's worker, the leader's jobs that come round every few hours: ``python -m cli.demo_jobs``.
+"""Runs the leader's infrequent jobs once for the demo: ``python -m cli.demo_jobs``.
 
-The leader did them when it started, before there was any history. What it does every minute is left to it.
+The leader ran them at startup, before there was any history. It continues to run the frequent ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.bulk_producer import BulkProducer
 
 
 def _roll_up(client: Client, now: datetime) -> Sequence[Insight]:  # noqa: ARG001 - the database's clock decides
-    refresh(client)  # all of them, due or not: the other jobs look at them
+    refresh(client)  # all of them, due or not: the other jobs depend on them
     return ()
 
 
@@ -30,7 +30,7 @@ _JOBS: Final = (ROLLUPS._replace(run=_roll_up), kpi_change_job(), *business_impa
 
 
 def main() -> None:
-    """Do them, one after the other; end with 1 and a line on stderr where one could not be done."""
+    """Run them in sequence; exit with 1 and a line on stderr if one failed."""
     config = settings()
     with BulkProducer(config.kafka) as producer:
         done = [run_job(job, config.clickhouse, producer) for job in _JOBS]

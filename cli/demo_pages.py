@@ -1,4 +1,4 @@
-"""What the demo leaves behind: every tab as a page, filled by the jobs that otherwise run every few hours."""
+"""Pages of the demo: every tab, filled by the jobs that otherwise run every few hours."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from simulator.tenants import DEFAULT_TENANTS, Tenant
 from storage.tenant_names import save_name
 from storage.tenant_settings import save
 
-# What tenants say their costs are: without them there are no savings to show. All in one currency, so that amounts
-# add up over tenants, too.
+# Example costs of tenants, without which there are no savings to show. All in one currency, so that amounts add up over
+# tenants.
 _COSTS: Final = {
     "currency": "EUR",
     "cost_per_human_contact": "6.50",
     "loaded_rate_per_hour": "31.40",
     "handle_minutes_saved": "3.00",
 }
-# Of a tenant as busy as the shown one; others pay their share of it.
+# For a tenant as busy as the shown one; others in proportion.
 _PLATFORM, _UPKEEP, _INTEGRATION = 9000.0, 4000.0, 800.0
 
 
 def set_costs(client: Client, now: datetime) -> None:
-    """Set every tenant's display name, and its costs from the beginning of its history on."""
+    """Set every tenant's display name, and its costs from the start of its history."""
     for tenant in DEFAULT_TENANTS:
         save_name(client, tenant.id, tenant.name, now)
     for tenant in NEWCOMERS:
@@ -57,7 +57,7 @@ def _costs(tenant: Tenant) -> dict[str, str]:
 
 @contextmanager
 def jobs_aside(env: Mapping[str, str]) -> Iterator[None]:
-    """Do the jobs that fill the dashboards in a process of their own; the end of the block waits for them."""
+    """Run the jobs that fill the dashboards in a separate process; leaving the block waits for them."""
     jobs = subprocess.Popen(
         [sys.executable, "-m", "cli.demo_jobs"], env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
     )

@@ -1,9 +1,8 @@
-"""What the demo sends: a month of known tenants with five incidents, and lively traffic of tenants that are new today.
+"""Traffic of the demo: a month of known tenants with five incidents, and live traffic of new tenants.
 
-The month is thin, so that it is sent in seconds; were its tenants a hundred times busier from now on, the detectors
-would rightly find that remarkable. What makes the picture lively comes from tenants of their own. Of the three months
-before, there is how conversations ended, and nothing else: models of customers need months, and queries would take as
-long to send and to judge.
+The month has low density, so that it is sent in seconds; a hundredfold increase of the same tenants would be an
+anomaly, so the live traffic has its own tenants. The three months before have outcomes only: customer models need
+months, and queries would take too long to send and to evaluate.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 
 DAYS: Final = 30
-# Before the month, only how conversations with named customers ended is known: enough for models of customers.
+# Before the month there are only outcomes of conversations with customers: enough for customer models.
 PAST_DAYS: Final = 120
 _NAMED_SHARE: Final = 0.1
 _LIVELY: Final = timedelta(minutes=15)
 _LIVELY_RATE: Final = 10.0
 _LASTING: Final = timedelta(hours=3)
-# The last incident ends so long ago that it is over and told.
+# The last incident ends early enough to be closed.
 _CALM: Final = timedelta(minutes=45)
-# Fewer, so that each has enough to show. The sales of the last are in rupees, and amounts are to add up in euros.
+# Few tenants, so that each has enough data. The last one is left out because its currency is the rupee.
 TENANTS: Final = (*DEFAULT_TENANTS[:3], replace(DEFAULT_TENANTS[3], order_value=19.0))
-# Whose pages about money are left at the end.
+# The tenant of the pages about money.
 SHOWN: Final = TENANTS[0]
 _STEP: Final = timedelta(hours=6)
 _NAMESPACE: Final = UUID("5d0c2c7e-6f0d-5d7e-9a55-3b0f6a1d9e21")
@@ -39,7 +38,7 @@ NEWCOMERS: Final = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()
 
 
 class Traffic(NamedTuple):
-    """The months before, the month, and what is lively side by side."""
+    """The earlier months, the month, and the live traffic."""
 
     past: Scenario
     month: Scenario
@@ -47,7 +46,7 @@ class Traffic(NamedTuple):
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
-        """What goes wrong in the month."""
+        """The incidents of the month."""
         return self.month.incidents
 
     def history(self) -> Iterator[list[Message]]:
@@ -56,7 +55,7 @@ class Traffic(NamedTuple):
         yield from self.lively.history(_STEP)
 
     def live(self, start: datetime) -> tuple[Feed, Feed]:
-        """Return what goes on from ``start``."""
+        """Return the live traffic from ``start``."""
         return self.month.feed(start), self.lively.feed(start)
 
 
@@ -73,11 +72,11 @@ def traffic(now: datetime, *, seed: int, events: int) -> Traffic:
         named_share=_NAMED_SHARE,
     )
     past = replace(month, start=now - timedelta(days=PAST_DAYS), end=month.start, incidents=())
-    # Conversations take minutes: were it to begin now, there would be nothing to see yet.
+    # Conversations take minutes, so live traffic starts earlier than now.
     lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=NEWCOMERS, rate=_LIVELY_RATE)
     return Traffic(past, month, lively)
 
 
 def until(feeds: tuple[Feed, Feed], moment: datetime) -> list[Message]:
-    """Return what happened before a moment and was not handed out yet."""
+    """Return the events before a time that were not returned yet."""
     return [message for feed in feeds for message in feed.until(moment)]

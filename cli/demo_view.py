@@ -45,7 +45,7 @@ _LETTERS: Final = (
 
 
 class Facts(NamedTuple):
-    """Everything one picture shows."""
+    """The data of one view."""
 
     metrics: dict[str, float]
     providers: list[dict[str, Any]]
@@ -55,7 +55,7 @@ class Facts(NamedTuple):
 
 
 def gather(client: Client, metrics_url: str) -> Facts:
-    """Ask the worker and the database."""
+    """Read the worker's metrics and the database."""
     return Facts(
         metrics=worker_metrics(metrics_url),
         providers=query_rows(client, _PROVIDERS, {}),
@@ -66,7 +66,7 @@ def gather(client: Client, metrics_url: str) -> Facts:
 
 
 def worker_metrics(url: str) -> dict[str, float]:
-    """Return each of the worker's metrics summed over its labels; nothing while the worker does not answer."""
+    """Return the worker's metrics summed over labels; empty while the worker does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own worker on loopback
             text = answer.read().decode()

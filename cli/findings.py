@@ -1,4 +1,4 @@
-"""What the detectors found against what was really wrong: the simulator's incidents and the insights, side by side."""
+"""Compares insights with the simulator's incidents."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from models.counting import counted
 from models.insights import ALL_TENANTS_ID, Insight
 from simulator.incidents import Incident
 
-# A finding belongs to an incident if it begins while that lasts, or this soon after: few queries show it late.
+# An insight matches an incident if it begins during it, or this soon after, because few queries show it late.
 _LATE: Final = timedelta(minutes=60)
-# What an incident of the simulator may rightly be called.
+# Correct insight kinds for each kind of simulated incident.
 _NAMES: Final[dict[str, frozenset[str]]] = {
     "provider_outage": frozenset({"provider_outage"}),
     "latency_creep": frozenset({"latency_creep", "latency"}),
@@ -27,29 +27,29 @@ _NAMES: Final[dict[str, frozenset[str]]] = {
 
 
 class Match(NamedTuple):
-    """An incident and what was found of it: the findings that are about it, the broadest first."""
+    """An incident with its matching insights, the broadest first."""
 
     incident: Incident
     findings: tuple[Insight, ...]
 
     @property
     def found(self) -> bool:
-        """Whether anything was found."""
+        """Whether it was detected."""
         return len(self.findings) > 0
 
     @property
     def named(self) -> bool:
-        """Whether it was called what it was."""
+        """Whether its kind is correct."""
         return self.found and self.findings[0].kind in _NAMES[self.incident.kind]
 
     @property
     def alone(self) -> bool:
-        """Whether it is one finding: every other one about it is a part of the first."""
+        """Whether the first insight covers all others."""
         return self.found and all(one.id in self.findings[0].members for one in self.findings[1:])
 
 
 def matched(incidents: Sequence[Incident], insights: Sequence[Insight]) -> tuple[list[Match], list[Insight]]:
-    """Return what was found of each incident, and the findings that belong to none."""
+    """Return the matches of each incident, and the insights without an incident."""
     anomalies = [one for one in insights if one.insight_type == "performance_anomaly"]
     matches = [Match(incident, _about(incident, anomalies)) for incident in incidents]
     explained = {one.id for match in matches for one in match.findings}
@@ -57,7 +57,7 @@ def matched(incidents: Sequence[Incident], insights: Sequence[Insight]) -> tuple
 
 
 def findings_table(matches: Sequence[Match], others: Sequence[Insight]) -> Group:
-    """Return what was wrong, whether and how soon it was found, what it was called, and what to do."""
+    """Return a table of incidents with detection, delay, kind and action."""
     columns = ("what was wrong", "provider", "when (UTC)", "found", "as", "what to do first")
     rows = [_row(match) for match in matches]
     rows += [("nothing that we did", one.integration_provider, span_of(one), "?", one.title, "") for one in others]

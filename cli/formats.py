@@ -1,4 +1,4 @@
-"""How commands print rows for programs: without wrapping or colours, times with their offset, amounts to the cent."""
+"""Machine-readable output of commands: no wrapping, no colours, times with offset, exact amounts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], format_: Format, columns: Sequ
 def _plain(cell: Any) -> Any:
     if isinstance(cell, datetime):
         return (cell if cell.tzinfo else cell.replace(tzinfo=UTC)).isoformat()
-    # Amounts and ids as text: a float would round the one, and JSON has no other.
+    # Amounts and ids as text: JSON has no decimals, and a float would round.
     return cell if cell is None or isinstance(cell, str | bool | int | float | list | tuple | dict) else str(cell)
 
 

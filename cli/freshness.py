@@ -1,4 +1,4 @@
-"""How far the roll-ups of conversations are behind what is stored, and what to do about it."""
+"""Delay of the conversation roll-ups, and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.reading import query_rows
 
 
 def behind(client: Client, tolerated: int = EXPECTED_SECONDS) -> str:
-    """Return in words how far figures of conversations are behind; nothing up to ``tolerated`` seconds."""
+    """Return a text on the delay of conversation figures; empty up to ``tolerated`` seconds."""
     seconds = int(query_rows(client, CONVERSATIONS_BEHIND, {})[0]["seconds"])
     if seconds <= tolerated:
         return ""
@@ -21,6 +21,6 @@ def behind(client: Client, tolerated: int = EXPECTED_SECONDS) -> str:
 
 
 def say_if_behind(client: Client, *, empty: bool = False) -> None:
-    """Tell whoever asks for figures, beside the answer; where one is ``empty``, also what is about to be counted."""
+    """Print the delay beside the figures; for an ``empty`` result also a delay that is normal."""
     if words := behind(client, 0 if empty else EXPECTED_SECONDS):
         err.print(words, style="yellow", highlight=False)

@@ -1,4 +1,4 @@
-"""Grafana's teams and folders, set through its HTTP API. What is right already stays as it is."""
+"""Sets Grafana's teams and folder permissions through its HTTP API; idempotent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEAMS: Final = ("executive", "operations", "analyst")
 
 
 class Grafana(NamedTuple):
-    """Where Grafana is, and its administrator."""
+    """Grafana's address and its administrator."""
 
     url: str
     user: str
@@ -36,9 +36,9 @@ class Grafana(NamedTuple):
 
 
 def set_access(grafana: Grafana) -> list[str]:
-    """Create the teams that are missing and set who may view each folder; return what was done, in plain words.
+    """Create missing teams and set the folders' permissions; return descriptions of the changes.
 
-    Viewers who are in none of the teams see none of the folders; administrators see everything, as always in Grafana.
+    Viewers in none of the teams see none of the folders; administrators see everything.
 
     Raises
     ------
@@ -78,8 +78,8 @@ async def _team(api: _Api, name: str) -> tuple[int, bool]:
 
 
 async def _folder(api: _Api, title: str) -> str:
-    """Return the uid of a folder at the top level; ``SettingsError`` where there is none of that title."""
-    found = await api.call("GET", "/api/folders?limit=1000")  # the most that Grafana gives at once
+    """Return the uid of a top-level folder; ``SettingsError`` where there is none of that title."""
+    found = await api.call("GET", "/api/folders?limit=1000")  # Grafana's maximum page size
     for folder in found:
         if folder["title"] == title:
             return str(folder["uid"])
@@ -89,10 +89,10 @@ async def _folder(api: _Api, title: str) -> str:
 
 
 async def _permissions(api: _Api, folder: str, wanted: list[dict[str, int]]) -> bool:
-    """Make ``wanted`` the folder's permissions; return whether they were others."""
+    """Set the folder's permissions; return whether they changed."""
     path = f"/api/folders/{quote(folder)}/permissions"
     present = await api.call("GET", path)
-    # Permissions of the administrators' own, and inherited ones, are not part of what is set here.
+    # Permissions of administrators, and inherited ones, are not managed here.
     own = {(entry.get("teamId") or 0, entry.get("role") or "", entry["permission"]) for entry in present}
     if own == {(entry["teamId"], "", entry["permission"]) for entry in wanted}:
         return False
@@ -101,7 +101,7 @@ async def _permissions(api: _Api, folder: str, wanted: list[dict[str, int]]) -> 
 
 
 class _Api:
-    """Calls Grafana's API; failures in plain words."""
+    """A client of Grafana's API, with readable errors."""
 
     def __init__(self, session: aiohttp.ClientSession, grafana: Grafana) -> None:
         self._session = session

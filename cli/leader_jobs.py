@@ -1,4 +1,4 @@
-"""The jobs of the leading worker, with what only the outermost layer may read: settings, environment, clock."""
+"""The leader's jobs with their dependencies: settings, environment, clock."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def every_job(config: Settings) -> tuple[Job, ...]:
 
 
 def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
-    """Return all jobs, in a process that may have just begun: its log lines go where the worker's do."""
+    """Return all jobs, for a new process, with logging set up as in the worker."""
     log_to_stderr(config.log_format)
     return every_job(config)
 
 
 def schedule_runner(config: Settings) -> ScheduleRunner:
-    """Return what sends scheduled reports."""
+    """Return the runner of scheduled reports."""
     variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     courier = ChannelNotifier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))
     return ScheduleRunner(config.reports_dir, courier, lambda: datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""What the settings allow, for the commands and servers that keep to it."""
+"""Limits from the settings, for commands and servers."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from cli.command_table import MARKUP, OnDemand
 from cli.console import debugging, err, styled
 from models.errors import InvalidRequest, RomashkaError
 
-# Fields that the command line calls otherwise than the API does.
+# API field → command line option, where the names differ.
 _OPTIONS: Final = {"recipients": "--to", "time_range": "--range", "id": "key figure", "name": "name"}
 
 app = typer.Typer(
@@ -28,18 +28,18 @@ app = typer.Typer(
 
 @app.callback()
 def romashka() -> None:
-    """Integration analytics: events in at Kafka, right numbers out of ClickHouse."""
+    """Integration analytics: from Kafka events to figures in ClickHouse."""
 
 
 def option(field: str) -> str:
-    """Return how the command line calls a field of a request."""
+    """Return the command line option of a request's field."""
     return _OPTIONS.get(field, field if field.startswith("--") else f"--{field.replace('_', '-')}")
 
 
 def main() -> None:
-    """Run the command; whatever goes wrong is one plain line and exit code 1."""
+    """Run the command; an error is one line and exit code 1."""
     if not debugging():
-        logging.disable()  # libraries tell us by raising, and some log the same again; the worker has a log of its own
+        logging.disable()  # libraries raise errors, and some also log them; the worker sets up its own logging
     try:
         app()
     except InvalidRequest as error:
@@ -50,7 +50,7 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the outermost frame: a user gets a line, a developer the traceback
+    except Exception as error:  # noqa: BLE001 - the outermost frame: one line for users, the traceback in debug mode
         if debugging():
             traceback.print_exc()
         err.print(

@@ -1,4 +1,4 @@
-"""Series in CSV files: cells as times and numbers; whatever cannot be read is one line that says where it is."""
+"""Series in CSV files: parses times and numbers; errors name line and column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GAPS: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "nil", "-"})
 _TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "ts")
 # The first line of a file for spreadsheets may name its separator.
 _SEPARATOR_LINE: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
-# A number whose thousands are parted by one sign: `1.234.567,8`, `1,234.5`, `12 345` with any blank, `1'234`.
+# A number with one thousands separator: `1.234.567,8`, `1,234.5`, `12 345` with any blank, `1'234`.
 _GROUPED: Final = re.compile(
     r"[-+]?\d{1,3}(?:(?P<group>[.,'\u2019 \u00a0\u2009\u202f])\d{3})(?:(?P=group)\d{3})*"
     r"(?:(?P<decimal>[.,])\d*)?(?:e[-+]?\d+)?",
@@ -33,7 +33,7 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class CsvRows:
-    """The rows of a CSV file, read as they are asked for; use it in a ``with`` statement.
+    """The rows of a CSV file, read lazily; use it in a ``with`` statement.
 
     The separator is what a line ``sep=;`` before the header says, else a comma, a semicolon or a tab, whichever the
     header has most of. ``-`` is standard input.
@@ -43,9 +43,9 @@ class CsvRows:
     path
         The file.
     format_
-        How times and numbers are written; recognised if not given.
+        Format of times and numbers; detected if not given.
     encoding
-        What Python calls the file's encoding; UTF-8, with or without a byte order mark, if empty.
+        Python's name of the encoding; UTF-8, with or without a byte order mark, if empty.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class CsvRows:
         return header
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of the line and the cells of every row; blank lines are none."""
+        """Yield line number and cells of every row; blank lines are skipped."""
         reader = csv.reader(self._text, delimiter=self.delimiter)
         try:
             for cells in reader:
@@ -109,7 +109,7 @@ class CsvRows:
             raise SettingsError(f"{self.path}: line {line} is not CSV: {error}") from None
 
     def _check_width(self, line: int, cells: Sequence[str]) -> None:
-        """Refuse a row of more cells than columns: a decimal comma, say, has cut a number in two."""
+        """Reject a row with more cells than columns, for example because of a decimal comma."""
         if len(cells) > len(self.columns) and any(cell.strip() for cell in cells[len(self.columns) :]):
             raise SettingsError(
                 f"{self.path}: line {line} has {counted(len(cells), 'cell')}, the header {len(self.columns)}; a cell "
@@ -129,17 +129,17 @@ class CsvRows:
         return None if self.path == "-" else Path(self.path).stat().st_size
 
     def position(self) -> int:
-        """Return how many bytes were read."""
+        """Return the number of bytes read."""
         return 0 if self.path == "-" else self._file.tell()
 
     def column(self, option: str, name: str) -> int:
-        """Return where a column is."""
+        """Return the index of a column."""
         if name not in self.columns:
             raise SettingsError(f"{option}: {self.path} has no column '{name}'; it has {', '.join(self.columns)}")
         return self.columns.index(name)
 
     def time_column(self, name: str | None) -> int:
-        """Return where the times are: the named column, or the first with a name that says so."""
+        """Return the index of the time column: the named one, or the first with a typical name."""
         if name is not None:
             return self.column("--time", name)
         for position, column in enumerate(self.columns):
@@ -172,7 +172,7 @@ class CsvRows:
 
 
 def _number(text: str, decimal: str) -> float:
-    """Return a finite number whose decimal sign is ``decimal``, or a point where that is empty."""
+    """Return a finite number with the decimal sign ``decimal``, or a point where that is empty."""
     sign = decimal or "."
     plain, hint = _ungrouped(text, decimal), ""
     try:
@@ -187,19 +187,19 @@ def _number(text: str, decimal: str) -> float:
 
 
 def _ungrouped(text: str, decimal: str) -> str:
-    """Return a number without what parts its thousands; as it is where that could be its decimal sign."""
+    """Return a number without thousands separators; unchanged where one could be the decimal sign."""
     found = _GROUPED.fullmatch(text)
     if found is None:
         return text
     group, shown = found["group"], found["decimal"]
     wrong = shown is not None and shown != (decimal or ".")
-    # 1,234 may be 1234 or 1.234: only the user knows.
+    # 1,234 may be 1234 or 1.234: ambiguous.
     unknown = not decimal and group in ".," and (group == "." or (shown is None and text.count(group) == 1))
     return text if wrong or unknown or group in {decimal, shown} else text.replace(group, "")
 
 
 def parsed_interval(option: str, text: str) -> timedelta:
-    """Return the length that ``5m``, ``30s``, ``1h``, ``1d`` or a number of seconds says."""
+    """Return the duration of ``5m``, ``30s``, ``1h``, ``1d`` or a number of seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
     seconds = float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
     if not 0.0 < seconds <= 366 * _UNITS["d"]:
@@ -210,7 +210,7 @@ def parsed_interval(option: str, text: str) -> timedelta:
 def _checked_encoding(name: str) -> str:
     try:
         found = codecs.lookup(name or _UTF_8).name
-        io.TextIOWrapper(io.BytesIO(), encoding=found)  # codecs such as base64 are none of text
+        io.TextIOWrapper(io.BytesIO(), encoding=found)  # codecs such as base64 are not text encodings
     except (LookupError, ValueError):
         raise SettingsError(f"--encoding is '{name}', which is unknown; expected utf-8, utf-16, cp1252 ...") from None
     return _UTF_8 if found == "utf-8" else found

@@ -1,4 +1,4 @@
-"""Labels of a series: when something was really wrong, as spans in a file of their own or as a column of the series."""
+"""Labels of a series: incidents as periods in a separate file, or as a column of the series."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_incidents(path: str, format_: TimeFormat, encoding: str, like: TimeRead
 
 
 class LabelColumn:
-    """Collects incidents from a column that says of each row whether something was wrong: rows in a row are one."""
+    """Collects incidents from a label column: consecutive labelled rows form one incident."""
 
     def __init__(self, rows: CsvRows, name: str) -> None:
         self._rows = rows
@@ -48,7 +48,7 @@ class LabelColumn:
         self.incidents: list[Incident] = []
 
     def take(self, line: int, cells: Sequence[str], time: float) -> None:
-        """Take in a row."""
+        """Add a row."""
         if not self._says_yes(line, cells):
             self._open = False
         elif self._open:

@@ -1,4 +1,4 @@
-"""Times in the cells of a file: recognised where they can mean one thing only, refused with what to say otherwise."""
+"""Parses times in files: detected where they are unambiguous, otherwise an error that says which option to give."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from kpis.scope import zone
 from models.errors import SettingsError
 
-# Epoch units: how many in a second, and the range in which a number of this unit is a likely time. Nanoseconds begin
+# Epoch units: number per second, and the plausible range. Nanoseconds begin
 # in 2000: ticks of 100 ns since the year 1 or 1601, which other systems write, fall before.
 _UNITS: Final = {
     "s": (1.0, 1e8, 4.2e9),
@@ -25,7 +25,7 @@ _DAY_OR_MONTH_FIRST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2
 _UTC_WORDS: Final = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
 _SHORT_HOUR: Final = re.compile(r"(?:(?<=^)|(?<=[ T]))(\d):", re.ASCII)
 _SPACED_OFFSET: Final = re.compile(r"(?<=\d)\s+(?=[+-]\d{2}:?\d{2}$)", re.ASCII)
-# Two digits of a year: 69 to 99 are of the last century, as in POSIX.
+# Two-digit years: 69 to 99 are of the last century, as in POSIX.
 _CENTURY_BREAK: Final = 69
 _SERIAL_ZEROS: Final = {
     "excel": datetime(1899, 12, 30),  # noqa: DTZ001 - on the clocks of the file
@@ -42,12 +42,12 @@ _EXPECTED: Final = (
 
 
 class TimeFormat(NamedTuple):
-    """What the user says of times; all empty, they are recognised.
+    """The format options of times; empty options mean detection.
 
     ``pattern`` is ``s``, ``ms``, ``us`` or ``ns`` (since 1970, or elapsed), ``excel`` (days since 1899-12-30),
     ``excel1904`` (days since 1904-01-01, as old workbooks of Macintosh have), or strptime's directives, such as
-    ``%d.%m.%Y %H:%M``. ``decimal`` is the decimal sign of numbers, a point where nothing is said. ``time_zone`` is on
-    whose clocks times without an offset are.
+    ``%d.%m.%Y %H:%M``. ``decimal`` is the decimal sign of numbers, a point where nothing is said. ``time_zone`` is the
+    zone of times without an offset.
     """
 
     pattern: str = ""
@@ -62,7 +62,7 @@ def checked_format(pattern: str, *, day_first: bool, decimal: str, time_zone: st
     Raises
     ------
     SettingsError
-        An option is none of what is known.
+        An option has an unknown value.
     """
     if decimal not in {"", ".", ","}:
         raise SettingsError(f"--decimal is '{decimal}'; expected . or ,")
@@ -90,11 +90,11 @@ def _check_directives(pattern: str) -> None:
 
 
 class TimeReader:
-    """Reads the times of one column; numbers of a column all have the unit that the first one has.
+    """Parses the times of one column; all numbers have the unit of the first one.
 
     Without a format, a number is taken where only one reading is likely: an epoch time since 1973, or a date written
     without separators. A column that begins at 0 is elapsed seconds. Years, months, spreadsheet serial numbers and
-    dates that begin with the day or the month are refused until the format is said.
+    dates that begin with the day or the month are refused without a format.
     """
 
     def __init__(self, format_: TimeFormat) -> None:
@@ -105,19 +105,19 @@ class TimeReader:
         self._otherwise: TimeReader | None = None
 
     def follow(self, other: TimeReader | None) -> None:
-        """Read numbers as another column's reader does, and recognise what is not in the format that was said."""
+        """Parse numbers like another column's reader, and detect values that are not in the given format."""
         self._unit = "" if other is None else other._unit
         self._otherwise = TimeReader(self._format._replace(pattern=""))
 
     def read(self, text: str) -> float:
         """Return epoch seconds; a time without an offset is on the clocks of the format's zone.
 
-        Of an hour that these have twice it is the first; the second where the first is not after what was read last.
+        In a repeated hour it is the first time; the second where the first is not after the last value.
 
         Raises
         ------
         ValueError
-            It is no time, or may mean several; the message says what is expected.
+            It is not a time, or is ambiguous; the message says what is expected.
         """
         try:
             found = self._read(text)
@@ -182,7 +182,7 @@ def _by_pattern(text: str, pattern: str) -> datetime:
 
 
 def _unit_of(text: str, number: float) -> str:
-    """Return what the first number of a column says about all of them: a unit, ``elapsed`` or a pattern."""
+    """Return the format implied by the first number of a column: a unit, ``elapsed`` or a pattern."""
     if number == 0.0:
         return "elapsed"
     if text.isascii() and text.isdigit():
@@ -224,7 +224,7 @@ def _serial(number: float | None, pattern: str) -> datetime:
     last = _EXCEL_LAST - (zero - _SERIAL_ZEROS["excel"]).days
     if number is None or not 0.0 <= number < last:
         raise ValueError(f"expected a serial number of days from 0 to {last}, as --time-format {pattern} says")
-    # Serial numbers hold a moment to about a millisecond.
+    # Serial numbers have a precision of about a millisecond.
     return zero + timedelta(milliseconds=round(number * 86_400_000))
 
 
@@ -250,7 +250,7 @@ def _written(text: str, *, day_first: bool) -> datetime:
 
 
 def _with_offset(text: str) -> str:
-    """Return a time whose hour, and whose offset if it has one, are written as ISO-8601 wants them."""
+    """Return a time with hour and offset in ISO-8601 notation."""
     padded = _SHORT_HOUR.sub(r"0\1:", text)
     return _SPACED_OFFSET.sub("", _UTC_WORDS.sub("+00:00", padded))
 

@@ -17,7 +17,7 @@ from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from storage.connection import ClickHouseAddress
 
-if TYPE_CHECKING:  # every command imports this module, and few need Kafka's libraries
+if TYPE_CHECKING:  # deferred: few commands need Kafka's libraries
     from streams.delivery import Limits
     from streams.job import JobLimits
     from streams.kafka import GroupTiming, KafkaAddress
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
 
     @property
     def kafka(self) -> KafkaAddress:
-        """Where Kafka is."""
+        """Kafka's address."""
         from streams.kafka import KafkaAddress  # noqa: PLC0415 - Kafka's client, of which most commands need nothing
 
         return KafkaAddress(
@@ -156,7 +156,7 @@ class Settings(BaseSettings):
 
     @property
     def clickhouse(self) -> ClickHouseAddress:
-        """Where ClickHouse is."""
+        """ClickHouse's address."""
         return ClickHouseAddress(
             url=self.clickhouse_url,
             database=self.clickhouse_database,
@@ -189,12 +189,12 @@ class Settings(BaseSettings):
 
     @property
     def webhook_exceptions(self) -> tuple[str, ...]:
-        """Hosts and networks inside that reports may be sent to."""
+        """Private hosts and networks that reports may be sent to."""
         return tuple(one.strip() for one in self.webhook_private_hosts.split(",") if one.strip())
 
     @property
     def audit_heads(self) -> Path | None:
-        """The file that ends of the audit log's chains are noted in; ``None`` where none is set."""
+        """The file for heads of the audit log's chains; ``None`` where none is set."""
         return Path(self.audit_heads_file) if self.audit_heads_file else None
 
     @property
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What connectors' words mean."""
+        """Mapping of connectors' status and error words."""
         try:
             return Vocabulary(self.sync_words, self.error_words)
         except ValueError as error:
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
 
     @property
     def timing(self) -> GroupTiming:
-        """How quickly the group replaces a worker."""
+        """Timing of the consumer group."""
         from streams.kafka import GroupTiming  # noqa: PLC0415 - Kafka's client, of which most commands need nothing
 
         session = self.kafka_session_seconds
@@ -225,14 +225,14 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """How much a worker lets wait."""
+        """Limits of pending rows."""
         from streams.delivery import Limits  # noqa: PLC0415 - Arrow, of which most commands need nothing
 
         return Limits(self.flush_rows, self.flush_seconds, self.max_pending_rows)
 
     @property
     def job_limits(self) -> JobLimits:
-        """What one run of a periodic job may take."""
+        """Limits of one run of a job."""
         from streams.job import JobLimits  # noqa: PLC0415 - ClickHouse's client, of which some commands need nothing
 
         return JobLimits(self.job_memory_megabytes * 1_048_576, self.job_seconds)
@@ -255,7 +255,7 @@ def settings() -> Settings:
     Raises
     ------
     SettingsError
-        One of them cannot be used; names it and what was expected.
+        A setting is invalid; names it and what was expected.
     """
     try:
         return Settings()

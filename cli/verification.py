@@ -1,4 +1,4 @@
-"""Comparing what ClickHouse answers with what was really sent, to the last unit."""
+"""Compares totals in ClickHouse with the events sent, exactly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENT_TABLES: Final = {
     HEALTH.name: "integration_health_history",
     INTELLIGENCE.name: "conversation_intelligence",
 }
-# A partition's detectors pass its minutes together; partition -1 is what the leader keeps.
+# Detectors of a partition process minutes together; partition -1 is the leader's state.
 _DETECTED: Final = """
 SELECT min(passed) AS reached, countIf(partition >= 0) AS partitions, countIf(partition < 0) AS leaders
 FROM (SELECT partition, max(scored_through) AS passed FROM detector_states GROUP BY partition)
@@ -38,12 +38,12 @@ FROM conversation_outcomes FINAL GROUP BY ALL
 
 
 def stored_events(client: Client) -> int:
-    """Return how many distinct events the database holds."""
+    """Return the number of distinct events in the database."""
     return sum(_count(client, table) for table in EVENT_TABLES.values())
 
 
 def differences(client: Client, truth: Totals) -> list[str]:
-    """Return every total that is not exactly that of the events sent, in words; none when all are."""
+    """Return descriptions of totals that differ from those of the events sent."""
     checks = {
         **{f"events of {topic}": (truth.events[topic], _count(client, table)) for topic, table in EVENT_TABLES.items()},
         **_compared("queries", _sent_queries(truth), _stored_queries(client)),
@@ -53,7 +53,7 @@ def differences(client: Client, truth: Totals) -> list[str]:
 
 
 def detected_through(client: Client) -> datetime | None:
-    """Return the last minute that every detector has passed, ``None`` before there are any."""
+    """Return the last minute that every detector has processed, ``None`` without detectors."""
     (row,) = query_rows(client, _DETECTED, {})
     return row["reached"].replace(tzinfo=UTC) if row["partitions"] and row["leaders"] else None
 

@@ -1,4 +1,4 @@
-"""``romashka access``: who may do what, in Kafka, ClickHouse and Grafana. Each may be run again at any time."""
+"""``romashka access``: permissions in Kafka, ClickHouse and Grafana. Each command is idempotent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WRITES: Final = (AclOperation.WRITE, AclOperation.DESCRIBE)
 
 
 class Passwords(BaseSettings):
-    """The passwords that are given to the users of the dashboards; ``romashka init`` made them."""
+    """Passwords of the dashboards' users, made by ``romashka init``."""
 
     model_config = SettingsConfigDict(env_prefix="ROMASHKA_", env_file=".env", extra="ignore", frozen=True)
 
@@ -58,7 +58,7 @@ class Passwords(BaseSettings):
 
 
 class TenantReader(BaseModel):
-    """An entry of the file of ``--readers``: somebody who sees the rows of some tenants only."""
+    """An entry of the ``--readers`` file: a user who may read the rows of some tenants only."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -153,7 +153,7 @@ def _producer(given: str) -> tuple[str, list[Topic]]:
 
 
 def _worker_rules(user: str, group: str) -> list[AclBinding]:
-    """Return what a worker needs: it reads events, moves queries, and tells of insights and dead letters."""
+    """Return the rights of a worker: read events, move queries, publish insights and dead letters."""
     reads = [(topic, right) for topic in INGEST for right in (AclOperation.READ, AclOperation.DESCRIBE)]
     writes = [(topic, right) for topic in (QUERIES, INSIGHTS, DEAD_LETTERS) for right in _WRITES]
     return [

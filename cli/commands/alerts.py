@@ -1,4 +1,4 @@
-"""``romashka alerts``: the alert rules, and what they would have done."""
+"""``romashka alerts``: lists alert rules and replays them over history."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from models.errors import SettingsError
 from storage.connection import connect
 from storage.reading import query_rows
 
-# Most of a small statement's time is its planning, which takes one core.
+# Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
 
 _WORST: Final[dict[Shown, str]] = {
@@ -121,7 +121,7 @@ def run_all(
             asked[rule.sql].append(rule)
 
     def replayed(levels: list[Evaluated]) -> list[Firing]:
-        @cache  # the levels of a rule ask the same at the same moment
+        @cache  # the levels of a rule use the same query at the same time
         def answer(sql: str) -> list[dict[str, Any]]:
             return query_rows(client, sql, {})
 
@@ -196,9 +196,9 @@ def _whom(firing: Firing) -> str:
 
 
 def _worst(firing: Firing) -> str:
-    """Return an alert's worst value with its unit; nothing where it only says that something is open."""
+    """Return an alert's worst value with its unit; empty for rules that only count open insights."""
     shown = {rule.uid(level): rule.shown for rule in RULES for level in rule.lines}.get(firing.uid)
-    if shown is None:  # a rule of another file
+    if shown is None:  # a rule that is not in the definitions
         return f"{firing.worst:.4g}"
     return _WORST[shown].format(firing.worst)
 

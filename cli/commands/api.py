@@ -1,4 +1,4 @@
-"""``romashka api``: the HTTP API, and the keys that open it."""
+"""``romashka api``: the HTTP API and its keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``romashka audit``: who did what, and whether the log is as it was written."""
+"""``romashka audit``: lists and verifies the audit log."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def list_(
 
 
 def _details(text: str) -> object:
-    """Return what a row's details say; the text itself where somebody made it something else than JSON."""
+    """Return a row's details; the raw text where it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""``romashka backtest``: a detector over a series that is already there."""
+"""``romashka backtest``: runs a detector over a stored series."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _from_file(
     latency: str | None,
     every: timedelta | None,
 ) -> Series:
-    """Return the series that the options describe."""
+    """Return the series for the options."""
     if value is not None:
         if count is not None or errors is not None or latency is not None:
             raise SettingsError("--value stands alone; give it, or --count with --errors and --latency")
@@ -148,7 +148,7 @@ def _stored(tenant: str, provider: str, start: str, end: str, time_zone: str) ->
 def _judge(
     series: Series, column: LabelColumn | None, out: str, position: Callable[[], int], size: int | None
 ) -> tuple[Backtest, list[Incident] | None]:
-    """Judge every row and write it as it is judged."""
+    """Score every row and write it at once."""
     test = Backtest(series.detector, series.interval)
     layout = (TextColumn("judging"), BarColumn(), TaskProgressColumn(), TextColumn("rows: {task.fields[rows]:,}"))
     with _writer(out, series.columns) as write, Progress(*layout, console=console.err, transient=True) as progress:
@@ -168,7 +168,7 @@ def _judge(
 
 @contextmanager
 def _writer(out: str, columns: Sequence[str]) -> Iterator[Callable[[Sequence[str]], Any]]:
-    """Yield what writes a row. A file appears under its name only once it is whole."""
+    """Yield a function that writes a row. A file gets its name only when it is complete."""
     if not out:
         yield lambda _: None
         return

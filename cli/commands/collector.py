@@ -1,4 +1,4 @@
-"""``romashka collector``: events over HTTP, and the keys of those who send them."""
+"""``romashka collector``: events over HTTP, and producers' keys."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from models.errors import RomashkaError
 from storage.connection import connect
 from storage.reading import query_rows
 
-# Most of a small statement's time is its planning, which takes one core.
+# Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
 
 app = typer.Typer(help="Grafana's dashboards and alert rules, made from the KPI registry.", invoke_without_command=True)
@@ -87,7 +87,10 @@ def preview(
 def write_pages(
     client: Client, target: Path, whose: Callable[[Tab], UUID | None], days: float | None, now: datetime
 ) -> list[Path]:
-    """Ask every panel's question and write the pages; return their paths. ``whose`` returns a tab's tenant, if any."""
+    """Run the queries of every panel and write the pages; return their paths.
+
+    ``whose`` returns a tab's tenant, if any.
+    """
     scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in ALL}
     asked = [(tab, panel) for tab in ALL for panel in tab.panels]
     answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in ALL}

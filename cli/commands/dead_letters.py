@@ -1,4 +1,4 @@
-"""``romashka dead-letters``: what was rejected, why, and sending it again."""
+"""``romashka dead-letters``: lists, shows and replays rejected messages."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def replay(
 
 
 def _pages(store: DeadLetterStore, wanted: DeadLetterFilter, limit: int) -> Iterator[list[StoredLetter]]:
-    """Yield letters a page at a time: each may have 64 KiB, and all of them need not fit into memory."""
+    """Yield dead letters page by page, because all of them may not fit into memory."""
     left, last = limit, None
     while left > 0:
         letters, more = store.page(wanted._replace(limit=min(_TOGETHER, left), after=last))

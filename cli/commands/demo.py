@@ -1,4 +1,4 @@
-"""``romashka demo``: the whole system on this machine, with traffic, for as long as you like to watch."""
+"""``romashka demo``: the whole system on this machine, with traffic."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from streams.kafka import KafkaAddress, create_topics
 _DATABASE: Final = "integration_analytics"
 _PATIENCE_SECONDS: Final = 180
 _TICK_SECONDS: Final = 0.5
-# Minutes close one minute after they are over, and are judged seconds later.
+# Minutes close one minute after their end and are evaluated seconds later.
 _JUDGED_BY_NOW: Final = timedelta(minutes=3)
 _FIGURES: Final = {
     "query_count": "queries",
@@ -59,19 +59,19 @@ _FIGURES: Final = {
     "csat": "stars",
     "value_generated": "value",
 }
-# So that the dead letters have something to show; they are not events and count nowhere.
+# Invalid messages, as examples of dead letters; they are not events.
 _NONSENSE: Final = (b"{not json", b'{"event_id": "1"}', b"[]")
 
 
 class _Patience:
-    """Runs out where nothing moves for long, however long all of it takes on a busy machine."""
+    """A time-out on progress rather than on total time, for busy machines."""
 
     def __init__(self) -> None:
         self._seen: object = self
         self._until = 0.0
 
     def spent(self, seen: object, now: float) -> bool:
-        """Take what was reached by ``now`` (seconds); return whether that has been the same for too long."""
+        """Update the progress at ``now`` (seconds); return whether it has been the same for too long."""
         if seen != self._seen:
             self._seen, self._until = seen, now + _PATIENCE_SECONDS
         return now > self._until
@@ -211,7 +211,7 @@ def _wait_until_stored(client: Client, totals: Totals) -> None:
 
 
 def _wait_until_judged(client: Client, now: datetime) -> None:
-    """Wait until the detectors have passed the history, for providers across tenants, too."""
+    """Wait until all detectors, also those over all tenants, have processed the history."""
     patience = _Patience()
     first, last = now - timedelta(days=DAYS), now - _JUDGED_BY_NOW
     with progress() as bar:

@@ -1,4 +1,4 @@
-"""``romashka deployments``: what went live when, marked on every time axis of the dashboards."""
+"""``romashka deployments``: records and lists deployments, which dashboards show as annotations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.insights import ALL_TENANTS_ID
 from storage.connection import connect
 from storage.deployments import KEPT, NEWEST, Deployment, deployments, note
 
-# A mark may be of what is planned.
+# Planned deployments may be in the future.
 _AHEAD: Final = timedelta(days=366)
 
 app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)

@@ -23,7 +23,7 @@ from streams.kafka_rights import check_worker_rights
 
 
 class Check(NamedTuple):
-    """One thing that must be right; ``look`` returns what it saw, or raises with what to do."""
+    """One check; ``look`` returns its result, or raises an error that says what to do."""
 
     about: str
     look: Callable[[Settings], str]
@@ -63,7 +63,7 @@ def _clickhouse(config: Settings) -> str:
 
 
 def _api(config: Settings) -> str:
-    # The API's servers take long to import.
+    # Slow imports.
     from cli.api_server import check, configuration  # noqa: PLC0415
 
     check(configuration(config))

@@ -29,7 +29,7 @@ _STREAMS = (ExportFormat.CSV, ExportFormat.JSONL)
 
 
 class For(StrEnum):
-    """Dialect of a CSV file: for programs, or for Excel."""
+    """Style of a CSV file: for programs, or for Excel."""
 
     PROGRAMS = "programs"
     EXCEL = "excel"

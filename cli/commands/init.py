@@ -1,4 +1,4 @@
-"""``romashka init``: the secrets of an installation, made once."""
+"""``romashka init``: creates the secrets of an installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.errors import SettingsError
 
 
 class Secret(NamedTuple):
-    """A line of the file: what it is for, its name, and how it is made."""
+    """A line of the file: purpose, name, and generator."""
 
     about: str
     name: str
@@ -71,7 +71,7 @@ def run(file: Annotated[Path, typer.Argument(help="Where to")] = Path(".env")) -
     Example: `romashka init`
     """
     try:
-        # Created with its mode: there is no moment at which others can read it. "x" also refuses a link.
+        # Created with its mode, so that it is never readable by others. "x" also refuses a link.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise SettingsError(

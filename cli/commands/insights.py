@@ -1,4 +1,4 @@
-"""``romashka insights``: what the detectors found, in the terminal."""
+"""``romashka insights``: lists and shows insights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ app = typer.Typer(help="What the detectors found: list it, look at one.", no_arg
 
 
 class Type(StrEnum):
-    """What an insight is about."""
+    """Types of insights."""
 
     PERFORMANCE_ANOMALY = "performance_anomaly"
     KPI_CHANGE = "kpi_change"
@@ -108,7 +108,7 @@ def show(identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id, o
 
 
 def insights_table(title: str, insights: list[Insight], names: Mapping[UUID, str] = NO_NAMES) -> Group:
-    """Return a table with a line for each insight; ``names`` are the display names of tenants."""
+    """Return a table of insights; ``names`` are the display names of tenants."""
     rows = [
         (
             str(one.id)[:_ID_DIGITS],
@@ -125,7 +125,7 @@ def insights_table(title: str, insights: list[Insight], names: Mapping[UUID, str
 
 
 def details(insight: Insight, names: Mapping[UUID, str] = NO_NAMES) -> RenderableType:
-    """Return everything an insight says, as text."""
+    """Return an insight as text."""
     figures = _figures(insight)
     lines = [
         Text(insight.title, style=_COLOURS[insight.severity]),
@@ -141,7 +141,7 @@ def details(insight: Insight, names: Mapping[UUID, str] = NO_NAMES) -> Renderabl
 
 
 def span_of(insight: Insight) -> str:
-    """Return when it was, in a few characters."""
+    """Return its period in a few characters."""
     begun = f"{insight.started_at:%m-%d %H:%M}"
     if insight.ended_at is None:
         return f"{begun} - now" if insight.status == "open" else begun

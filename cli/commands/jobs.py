@@ -1,4 +1,4 @@
-"""``romashka jobs``: the leader's periodic work, listed and done by hand."""
+"""``romashka jobs``: lists the leader's jobs and runs them manually."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ANSWER_SECONDS = 300
 
 
 class Done(NamedTuple):
-    """How one run of a job went; ``failure`` is empty where it went well."""
+    """The result of one run of a job; ``failure`` is empty on success."""
 
     job: Job
     insights: int
@@ -74,7 +74,7 @@ def run(
 
 
 def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Done:
-    """Do a job, write what it found and publish it."""
+    """Run a job, write and publish its insights."""
     started = time.monotonic()
     try:
         with connect(address, answer_seconds=_ANSWER_SECONDS) as client:
@@ -84,7 +84,7 @@ def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Don
             job.confirm()
     except RomashkaError as error:
         return Done(job, 0, time.monotonic() - started, str(error))
-    except Exception as error:  # noqa: BLE001 - a bug in one job is a line of the table; the others are done
+    except Exception as error:  # noqa: BLE001 - a bug in one job is a line of the table; the others still run
         return Done(job, 0, time.monotonic() - started, f"unexpected {type(error).__name__}: {error}")
     return Done(job, len(found), time.monotonic() - started)
 
@@ -99,7 +99,7 @@ def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: Bul
 
 
 def _jobs(config: Settings) -> tuple[Job, ...]:
-    # What makes and sends reports takes long to import, and every command imports this module.
+    # Slow imports.
     from cli.leader_jobs import every_job  # noqa: PLC0415 - its imports take a second
 
     return every_job(config)

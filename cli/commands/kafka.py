@@ -24,7 +24,7 @@ from streams.bulk_producer import BulkProducer, Message, tenant_key
 from streams.decode import Decoder, Source
 from streams.kafka import create_topics
 
-# Standard input beyond this waits on disk.
+# Standard input beyond this size is buffered on disk.
 _MEMORY_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -71,7 +71,7 @@ def _publish(source: IO[bytes], name: str) -> None:
 
 
 class _Line(NamedTuple):
-    """A message of a file as the worker will see it."""
+    """A message of a file as a record for the decoder."""
 
     offset: int
     key: bytes | None
@@ -80,7 +80,7 @@ class _Line(NamedTuple):
 
 
 def _announce_rejections(source: IO[bytes], topic: Topic, now: datetime) -> None:
-    """Say how many messages the worker will reject, and why, by its own decoder."""
+    """Print how many messages the worker's decoder will reject, and why."""
     decoder, place = Decoder(topic), Source(topic.name, 0, 0)
     lines, examples, counts = 0, dict[str, DeadLetter](), Counter[str]()
     for line, message in enumerate(_messages(source, topic.name)):
@@ -105,7 +105,7 @@ def _messages(source: IO[bytes], topic: str) -> Iterator[Message]:
 
 
 def _kept(source: IO[bytes]) -> IO[bytes]:
-    """Return what a stream holds as a file that can be read twice."""
+    """Return the content of a stream as a seekable file."""
     kept = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
     shutil.copyfileobj(source, kept)
     kept.seek(0)

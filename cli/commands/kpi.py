@@ -226,13 +226,13 @@ def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interva
 
 
 def shown_range(scope: Scope) -> str:
-    """Return a range on the clocks of its time zone, with the zone's name."""
+    """Return a range in its time zone, with the zone's name."""
     first, limit = (one.astimezone(scope.zone) for one in (scope.start, scope.end))
     return f"{first:%Y-%m-%d %H:%M} to {limit:%Y-%m-%d %H:%M} {scope.time_zone}"
 
 
 def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str) -> None:
-    """Print a figure a line, with what to know about it below."""
+    """Print one figure per line, with notes below."""
     cells = [(kpi.title, _coloured(kpi, row), interval(kpi, row), f"{row[f'{kpi.id}_n'] or 0:,.0f}") for kpi in kpis]
     out.print(table(span, ("figure", "value", "95 % between", "n"), cells, right=("value", "95 % between", "n")))
     _print_notes([(kpi.title, note) for kpi in kpis for note in notes(kpi, row, scope)])
@@ -241,7 +241,7 @@ def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: st
 def _side_by_side(
     kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str
 ) -> None:
-    """Print a line for each part, and a table for as many figures as fit beside each other."""
+    """Print a line for each part, in tables of as many figures as fit."""
     together = 4
     for first in range(0, len(kpis), together):
         some = kpis[first : first + together]

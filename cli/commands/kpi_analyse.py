@@ -1,4 +1,4 @@
-"""``romashka kpi analyse``: tables that answer one question each."""
+"""``romashka kpi analyse``: analyses as tables."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _who(tenant: str) -> UUID | AllTenants:
 
 
 def _of_insight(client: Client, insight: str, now: datetime) -> Scope:
-    """Return the range of the fault that an insight tells of, up to now while it goes on."""
+    """Return the range of an insight's incident, up to now while it is open."""
     found = query_rows(client, *fault_of(tenant_id("--insight", insight)))
     if not found:
         raise SettingsError(f"no insight {insight} that is about an integration; 'romashka insights list' shows them")
@@ -96,7 +96,7 @@ def _print(title: str, rows: Sequence[dict[str, Any]], format_: Format) -> None:
 
 
 def _shown(cell: Any) -> str:
-    """Return a cell as people read it."""
+    """Return a formatted cell."""
     if cell is None:
         return "-"
     if isinstance(cell, float):

@@ -1,4 +1,4 @@
-"""``romashka privacy``: erasing a customer or a tenant, and giving pseudonyms a new key."""
+"""``romashka privacy``: erases customers and tenants, re-keys pseudonyms, shows retention."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from streams.pseudonyms import Pseudonymiser
 
 app = typer.Typer(help="Personal data: erasing it, new keys, how long it is kept.", no_args_is_help=True)
 _ANSWER_SECONDS: Final = 3_600
-# Where Kafka does not say how long it keeps messages, the longest that we create topics with.
+# Retention assumed where Kafka does not report it: the longest of our topics.
 _USUAL_RETENTION: Final = timedelta(days=14)
 
 
 class Done(NamedTuple):
-    """One line of the record of an erasure: the store, what was done there, and how many rows it concerned."""
+    """One line of the record of an erasure: store, action, number of rows."""
 
     place: str
     what: str
@@ -117,7 +117,7 @@ def retention() -> None:
 
 
 def pseudonymiser(config: Settings) -> Pseudonymiser:
-    """Return what makes pseudonyms with these settings."""
+    """Return the pseudonymiser for the settings."""
     return Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)
 
 
@@ -130,7 +130,7 @@ def _erasure(config: Settings, user_id: UUID, customer: str, now: datetime, kept
 
 def _erase(config: Settings, client: Client, erasure: Erasure, customer: str, exports: Path | None) -> list[Done]:
     store = PrivacyStore(client)
-    store.remember(erasure)  # first: what is cut short is gone on with
+    store.remember(erasure)  # first, so that an interrupted erasure is continued
     files = report_files(client, erasure.user_id)
     letters = DeadLetterStore(client, PayloadCipher(config.secret, [secret for _, secret in config.old_keys]))
     found, closed = letters.matching(_Names(str(erasure.user_id), customer).stand_in)
@@ -152,13 +152,13 @@ def _erase(config: Settings, client: Client, erasure: Erasure, customer: str, ex
 
 
 class _Names(NamedTuple):
-    """What a dead letter is looked through for."""
+    """Search criteria for dead letters."""
 
     tenant: str
     customer: str
 
     def stand_in(self, key: bytes, raw: bytes) -> bool:
-        """Whether a message is of the tenant, or names the customer."""
+        """Whether a message is of the tenant, or contains the customer."""
         if not self.customer:
             return self.tenant.encode() == key.lower() or self.tenant.encode() in raw.lower()
         wanted = unicodedata.normalize("NFKC", self.customer).strip().casefold()
@@ -166,6 +166,6 @@ class _Names(NamedTuple):
 
 
 def _readings(raw: bytes) -> list[str]:
-    """Return a message as text, as it is and with its escapes undone."""
+    """Return a message as text, raw and unescaped."""
     text = raw.decode("utf-8", "replace")
     return [text, text.encode("ascii", "backslashreplace").decode("unicode_escape", "replace")]

@@ -162,7 +162,7 @@ def _format_of(target: Path | None) -> ReportFormat:
 
 
 def _check_ending(target: Path | None, format_: ReportFormat) -> None:
-    """Refuse a file whose name says another format than it would have."""
+    """Reject a file name whose ending does not match the format."""
     ending = "" if target is None else target.suffix.removeprefix(".").lower()
     if ending in set(ReportFormat) and ending != format_:
         raise SettingsError(f"--out ends in .{ending}, but the report would be {format_}; make them the same")

@@ -1,4 +1,4 @@
-"""``romashka schedule``: reports that are made and sent again and again."""
+"""``romashka schedule``: recurring reports."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def remove(name: Name, tenant: Whose = "") -> None:
 
 
 class Row(NamedTuple):
-    """A schedule as it is listed."""
+    """A schedule as a table row."""
 
     name: str
     tenant: str

@@ -60,9 +60,9 @@ def run(
 def scenario_until(
     now: datetime, *, seed: int, days: float, events: int, live_rate: float, incidents_per_day: float
 ) -> Scenario:
-    """Return a scenario whose history ends now, dense in its last quarter of an hour.
+    """Return a scenario whose history ends now, with live density in its last quarter of an hour.
 
-    Conversations take minutes: were it dense from now on only, live traffic would begin with nothing.
+    Conversations take minutes, so live traffic would otherwise start empty.
     """
     span = timedelta(days=days or 1)
     return Scenario(
@@ -77,7 +77,7 @@ def scenario_until(
 
 
 def live(scenario: Scenario, start: datetime, seconds: float) -> Iterator[list[Message]]:
-    """Yield the events of now, twice a second, for so many seconds."""
+    """Yield live events twice a second, for a number of seconds."""
     feed = scenario.feed(start)
     end = start.timestamp() + seconds
     while (now := time.time()) < end:
@@ -86,7 +86,7 @@ def live(scenario: Scenario, start: datetime, seconds: float) -> Iterator[list[M
 
 
 def publish_history(bar: Progress, producer: BulkProducer, scenario: Scenario, totals: Totals) -> None:
-    """Publish the whole history, day by day on the bar."""
+    """Publish the whole history with a progress bar by day."""
     days = (scenario.end - scenario.start) / timedelta(days=1)
     task = bar.add_task("publishing days of history", total=round(days))
     for messages in scenario.history(_HISTORY_STEP):

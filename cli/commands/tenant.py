@@ -1,4 +1,4 @@
-"""``romashka tenant``: display names, costs and how revenue is attributed."""
+"""``romashka tenant``: display names, costs and attribution settings."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def run() -> None:
 
 
 async def _run(config: Settings) -> None:
-    # Faust takes seconds to import, and every command imports this module.
+    # Slow imports.
     from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
 
     worker = WorkerConfig(
@@ -57,8 +57,8 @@ async def _run(config: Settings) -> None:
         metrics_host=config.metrics_host,
         vocabulary=config.vocabulary,
     )
-    # A batch is tens of thousands of objects without cycles: at Python's default the collector walks over them again
-    # and again, for a quarter of the processor time per event. What was imported is left out of its rounds altogether.
+    # A batch is tens of thousands of objects without cycles: with Python's default thresholds garbage collection takes
+    # a quarter of the processor time per event. Imported objects are frozen.
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     try:
@@ -73,7 +73,7 @@ async def _run(config: Settings) -> None:
 
 
 def _jobs(config: Settings) -> Sequence[Job]:
-    """Return the leader's jobs; called in their processes alone, because what they import takes seconds and memory."""
+    """Return the leader's jobs; called only in their processes, because the imports take seconds and memory."""
     from cli.leader_jobs import jobs_of_a_process  # noqa: PLC0415
 
     return jobs_of_a_process(config)
@@ -83,4 +83,4 @@ def _leave(code: int, message: str = "") -> NoReturn:
     if message:
         log.critical("%s", message)
     logging.shutdown()
-    os._exit(code)  # a client's thread that hangs, in an insert for example, must not keep the process alive
+    os._exit(code)  # a hanging client thread, for example in an insert, must not keep the process alive
