@@ -23,6 +23,9 @@ _FIELD: Final = re.compile(
     r"(?:[0-9*,/L#-]|(?<![A-Z])(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT))+",
     re.IGNORECASE | re.ASCII,
 )
+# The longest step of each field; a longer one would be none.
+_STEP: Final = re.compile(r"/([0-9]+)")
+_MOST: Final = (59, 23, 31, 12, 7)
 
 
 def check_cron(cron: str) -> None:
@@ -39,8 +42,11 @@ def check_cron(cron: str) -> None:
         "example '0 7 * * 1' for Mondays at seven",
     )
     fields = cron.split()
-    if len(fields) != _FIELDS or not all(_FIELD.fullmatch(one) for one in fields):
+    if len(fields) != _FIELDS or not all(_FIELD.fullmatch(one) for one in fields) or cron.splitlines() != [cron]:
         raise wrong
+    for field, most in zip(fields, _MOST, strict=True):
+        if any(int(step) > most for step in _STEP.findall(field)):
+            raise wrong
     try:
         CronSim(" ".join([*fields[:3], "*", fields[4]]), _ANY)
     except (CronSimError, ValueError):

@@ -28,9 +28,10 @@ LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # Missed reports older than this are not sent.
 LOOK_BACK: Final = timedelta(days=35)
 _MAX_CAUGHT_UP: Final = 100
-# Tolerance for the start of a period: clocks change by up to two hours, months differ by three days.
-_NEAR: Final = timedelta(hours=2)
-_NEAR_MONTHS: Final = timedelta(days=3, hours=2)
+# Tolerance for the start of a period: clocks change by up to two hours; the first Friday of a month is up to six days
+# off the same day of the month before.
+_NEAR: Final = timedelta(hours=2, minutes=1)
+_NEAR_MONTHS: Final = timedelta(days=6) + _NEAR
 _A_SECOND: Final = timedelta(seconds=1)
 
 

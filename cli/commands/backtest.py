@@ -201,6 +201,11 @@ def _headed(file: TextIO, columns: Sequence[str]) -> Callable[[Sequence[str]], A
 def _check(test: Backtest, file: str) -> None:
     if test.rows == 0:
         raise SettingsError(f"{file} has no rows; expected some below the header")
+    if test.late > test.rows / 2:
+        raise SettingsError(
+            f"{file}: {test.late:,} of {counted(test.rows, 'row')} are not later than the row before them and were not "
+            "judged; sort the file by time, the oldest first"
+        )
     if test.late:
         console.err.print(
             console.styled(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -168,7 +169,17 @@ def test_a_month_that_is_reported_on_once_a_year_stays_a_month() -> None:
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     zone=st.sampled_from(sorted(time_zones())),
-    how=st.sampled_from([("* * *", "1d"), ("* * 1", "1w"), ("* * 5", "7d"), ("1 * *", "1M"), ("31 * *", "1M")]),
+    how=st.sampled_from(
+        [
+            ("* * *", "1d"),
+            ("* * 1", "1w"),
+            ("* * 5", "7d"),
+            ("1 * *", "1M"),
+            ("31 * *", "1M"),
+            ("* * 5#1", "1M"),
+            ("* * 1#3", "1M"),
+        ]
+    ),
     hour=st.integers(0, 23),
     minute=st.sampled_from([0, 15, 30, 59]),
     year=st.integers(2015, 2036),
@@ -179,3 +190,21 @@ def test_reports_of_every_zone_touch(zone: str, how: tuple[str, str], hour: int,
     moments = firings(one.cron, ZoneInfo(zone), first, first + timedelta(days=70 if how[1] == "1d" else 300))
     ranges = [one.range(moment) for moment in moments]
     assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
+
+
+@pytest.mark.parametrize(
+    ("cron", "covers", "zone"),
+    [
+        ("0 1 * * 5#1", "1M", "Australia/Lord_Howe"),
+        ("0 1 * * 2#4", "1M", "Pacific/Chatham"),
+        ("30 2 * * *", "1d", "Antarctica/Troll"),  # where the clocks change by two hours
+        ("45 1 * * SUN", "1w", "Antarctica/Troll"),
+    ],
+)
+def test_a_report_ends_where_the_next_begins_on_an_nth_weekday_and_over_two_hours(
+    cron: str, covers: str, zone: str
+) -> None:
+    one = schedule(cron=cron, covers=covers, time_zone=zone)
+    fired = firings(cron, ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
+    ranges = [one.range(moment) for moment in fired]
+    assert [(before[1], after[0]) for before, after in pairwise(ranges) if before[1] != after[0]] == []

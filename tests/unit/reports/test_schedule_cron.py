@@ -107,3 +107,11 @@ def test_a_firing_depends_on_nothing_but_expression_zone_and_time(cron: str, zon
     for cut in (middle, middle + timedelta(seconds=17), middle - timedelta(minutes=1)):
         parts = [*firings(cron, ZoneInfo(zone), after, cut), *firings(cron, ZoneInfo(zone), cut, until)]
         assert parts == once, "wherever the looks at it are cut"
+
+
+@pytest.mark.parametrize(
+    "cron", ["*/61 * * * *", "0 */24 * * *", "0 0 */32 * *", "0 0 1 */13 *", "0 7 * * 1\n", "0\u20287 * * 1"]
+)
+def test_a_step_longer_than_its_field_and_a_line_s_end_are_refused(cron: str) -> None:
+    with pytest.raises(SettingsError, match="no cron expression"):
+        check_cron(cron)

@@ -248,3 +248,11 @@ def test_times_without_an_offset_are_on_the_clocks_of_the_zone_over_their_change
 
 def test_a_zone_that_does_not_exist_is_refused(cpu: Path) -> None:
     assert "no time zone 'Mars/Base'" in complaint(cpu, "--value", "value", "--time-zone", "Mars/Base")
+
+
+@pytest.mark.parametrize("order", ["newest first", "shuffled"])
+def test_a_file_that_is_not_sorted_by_time_is_refused_and_not_called_quiet(tmp_path: Path, order: str) -> None:
+    rows = [((START + n * MINUTE).isoformat(), value) for n, value in enumerate(values())]
+    rows.reverse() if order == "newest first" else random.Random(5).shuffle(rows)
+    file = write(tmp_path / "unsorted.csv", "time,value", rows)
+    assert "sort the file by time, the oldest first" in complaint(file, "--value", "value")
