@@ -14,7 +14,7 @@ from api.keys import note_uses
 from api.pool import Pool
 from api.problems import ApiError
 from models.errors import SettingsError, Unreachable
-from storage.audit import Chain, Entry, Head, open_chain, unnamed_heads
+from storage.audit import AuditEntry, Chain, Head, open_chain, unnamed_heads
 from storage.audit_heads import HeadsFile
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class AuditWriter:
         self._last_published: Head | None = None
         self._writing = asyncio.Lock()
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: AuditEntry) -> None:
         """Add an entry; it is written within about a second."""
         self._opened().add(entry)
 

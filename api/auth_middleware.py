@@ -16,7 +16,7 @@ from api.problems import ApiError
 from api.rate_limit import Rate, seconds
 from api.services import Services, services_of
 from api.shares import HOLDERS, holders_of
-from storage.audit import Entry
+from storage.audit import AuditEntry
 
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
 """Paths without authentication: health checks and the OpenAPI document."""
@@ -148,10 +148,10 @@ def _address(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else "unknown"
 
 
-def _entry(scope: Scope, state: dict[str, Any], status: int) -> Entry:
+def _entry(scope: Scope, state: dict[str, Any], status: int) -> AuditEntry:
     identity: Identity | None = state.get("identity")
     query = scope["query_string"].decode("latin-1")
-    return Entry(
+    return AuditEntry(
         happened_at=datetime.now(UTC),
         actor="nobody" if identity is None else identity.name,
         action=str(state.get("action", "request")),

@@ -48,7 +48,7 @@ class Shown(BaseModel):
     thresholds: Lines | None
 
 
-class Rows(BaseModel):
+class AnswerPage(BaseModel):
     """One page of an answer."""
 
     rows: list[dict[str, Any]]
@@ -69,7 +69,7 @@ class PanelAnswer(BaseModel):
     thresholds: Lines | None
     columns: list[Shown]
     no_data: Annotated[str, Field(description="What it means that there are no rows")]
-    answers: Annotated[dict[str, Rows], Field(description="By reference id; A is the first")]
+    answers: Annotated[dict[str, AnswerPage], Field(description="By reference id; A is the first")]
 
 
 class DashboardAnswer(BaseModel):
@@ -171,7 +171,7 @@ async def _answer(
     return await asyncio.to_thread(lambda: encoded(answer.model_dump(by_alias=True)))
 
 
-async def _rows(services: Services, one: PanelQuery, scope: Scope, query: DashboardQuery) -> Rows:
+async def _rows(services: Services, one: PanelQuery, scope: Scope, query: DashboardQuery) -> AnswerPage:
     mine = [name for name in query.filters if name in one.filters]
     others = dict.fromkeys(query.filters.keys() - set(mine))
     dialect = Bound(query.model_copy(update=others).scope(scope.start, scope.end, scope.tenant))
@@ -179,12 +179,12 @@ async def _rows(services: Services, one: PanelQuery, scope: Scope, query: Dashbo
         lambda client: ask_page(client, one.render(dialect), dialect.parameters, limit=query.limit, offset=query.offset)
     )
     more = query.offset + query.limit
-    return Rows.model_construct(
+    return AnswerPage.model_construct(
         rows=plain_rows(rows), total=total, next_offset=more if more < total else None, narrowed_by=mine
     )
 
 
-def _panel(section: str, panel: Panel, answers: Mapping[str, Rows]) -> PanelAnswer:
+def _panel(section: str, panel: Panel, answers: Mapping[str, AnswerPage]) -> PanelAnswer:
     return PanelAnswer.model_construct(
         id=panel.id,
         section=section,
@@ -208,7 +208,7 @@ def _shown(column: Column) -> Shown:
 def _lines(thresholds: Thresholds | None) -> Lines | None:
     if thresholds is None:
         return None
-    return Lines(good=thresholds.good, warning=thresholds.warning, critical=thresholds.critical)
+    return Lines(good=thresholds.direction, warning=thresholds.warning, critical=thresholds.critical)
 
 
 def _fresh(tab: Tab) -> float:

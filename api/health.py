@@ -20,29 +20,29 @@ router: Final = APIRouter(prefix="/v1/health", tags=["health"])
 _APPLIED: Final = "SELECT count(DISTINCT version) FROM schema_migrations"
 
 
-class Health(BaseModel):
+class HealthStatus(BaseModel):
     """The state of the API."""
 
     status: Annotated[str, Field(description="ok, or what is wrong")]
     database: Annotated[str, Field(description="ok, unreachable, or not migrated; empty where it was not asked")]
 
 
-_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Health, "description": "Not now"}}
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": HealthStatus, "description": "Not now"}}
 
 
 @router.get("/live", summary="Whether the process answers")
-async def live(_: Annotated[NoQuery, Query()]) -> Health:
+async def live(_: Annotated[NoQuery, Query()]) -> HealthStatus:
     """Whether this process answers; makes no database query."""
-    return Health(status="ok", database="")
+    return HealthStatus(status="ok", database="")
 
 
-@router.get("/ready", response_model=Health, responses=_NOT_READY, summary="Whether it can answer questions")
-@router.get("", response_model=Health, responses=_NOT_READY, summary="The same as /ready")
+@router.get("/ready", response_model=HealthStatus, responses=_NOT_READY, summary="Whether it can answer questions")
+@router.get("", response_model=HealthStatus, responses=_NOT_READY, summary="The same as /ready")
 async def ready(request: Request, _: Annotated[NoQuery, Query()]) -> Response:
     """Whether the database answers and has every migration."""
     database = await _database(services_of(request))
     healthy = database == "ok"
-    body = Health(status="ok" if healthy else "not ready", database=database).model_dump()
+    body = HealthStatus(status="ok" if healthy else "not ready", database=database).model_dump()
     return JSONResponse(body, 200 if healthy else 503)
 
 

@@ -152,7 +152,7 @@ def _definition(kpi: Kpi) -> Definition:
         title=kpi.title,
         meaning=kpi.meaning,
         unit=kpi.unit.value,
-        good=kpi.good,
+        good=kpi.direction,
         area=kpi.area.value,
         version=kpi.version,
         dimensions=list(kpi.dimensions),

@@ -29,7 +29,7 @@ from models.insights import ALL_TENANTS_ID
 from reports.compose import compose
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
-from reports.store import Wanted, find_made, made, save
+from reports.store import ReportFilter, find_made, made, save
 
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 _KEPT: Final = timedelta(days=800)
@@ -130,7 +130,7 @@ async def list_(
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, AllTenants) else tenant
     after = query.after(datetime, UUID)
-    wanted = Wanted(
+    wanted = ReportFilter(
         datetime.now(UTC) - _KEPT,
         whose,
         types=_seen_types(caller),

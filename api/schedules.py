@@ -26,7 +26,7 @@ from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_limits import ScheduleLimits, TooManySchedules
 from reports.schedule_state import state
-from reports.schedule_store import Wanted, put_schedule, readable, schedules
+from reports.schedule_store import ScheduleFilter, put_schedule, readable, schedules
 from reports.webhook import masked
 
 router: Final = APIRouter(prefix="/v1/schedules", tags=["schedules"], dependencies=[Depends(BEARER)])
@@ -60,7 +60,7 @@ class NewSchedule(_Body):
     template_config: Template = Template()
 
 
-class Change(_Body):
+class ScheduleChange(_Body):
     """Changes to a schedule."""
 
     active: Annotated[bool, Field(description="false pauses it; true sends again from now on")]
@@ -106,7 +106,7 @@ async def list_(
     whose = None if isinstance(tenant, AllTenants) else tenant
     now = datetime.now(UTC)
     types = tuple(one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one]))
-    wanted = Wanted(whose, types, limit=query.limit, offset=query.offset)
+    wanted = ScheduleFilter(whose, types, limit=query.limit, offset=query.offset)
     if after := query.after(str, UUID):
         wanted = wanted._replace(after=(after[0], after[1]))
     page, standings = await services_of(request).pool.run(
@@ -158,7 +158,7 @@ async def add(
 async def change(
     request: Request,
     id_: Annotated[UUID, Path(alias="id")],
-    wanted: Change,
+    wanted: ScheduleChange,
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.CHANGE_SCHEDULES))],
 ) -> ListedSchedule:

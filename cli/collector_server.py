@@ -28,7 +28,7 @@ from cli.api_server import configuration, listening, server_config, trusted_prox
 from cli.console import err, log_to_stderr
 from cli.settings import Settings
 from collector.access import Access, ScopeSigner, stored_scopes
-from collector.app import Collector, Limits
+from collector.app import Collector, CollectorLimits
 from collector.openapi import document
 from collector.publisher import KafkaPublisher
 from models.errors import PortInUse
@@ -59,7 +59,9 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
         access,
         KafkaPublisher(chosen.kafka, delivery_seconds=chosen.collector_delivery_seconds),
         pool,
-        limits=Limits(events_per_second=chosen.collector_events_per_second, body_seconds=chosen.collector_body_seconds),
+        limits=CollectorLimits(
+            events_per_second=chosen.collector_events_per_second, body_seconds=chosen.collector_body_seconds
+        ),
         cors_origins=[one.strip() for one in chosen.collector_cors_origins.split(",") if one.strip()],
     )
     return collector, pool

@@ -11,7 +11,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from cli.settings import settings
-from storage.audit import Chain, Entry, open_chain
+from storage.audit import AuditEntry, Chain, open_chain
 from storage.audit_heads import HeadsFile
 from storage.fingerprints import require_secrets
 
@@ -40,6 +40,6 @@ def audited(client: Client, action: str, object_: str, details: dict[str, Any]) 
 
 
 def _write(client: Client, chain: Chain, action: str, object_: str, outcome: str, details: dict[str, Any]) -> None:
-    chain.add(Entry(datetime.now(UTC), f"cli:{getpass.getuser()}", action, object_, outcome, details))
+    chain.add(AuditEntry(datetime.now(UTC), f"cli:{getpass.getuser()}", action, object_, outcome, details))
     chain.flush(client)
     HeadsFile(settings().audit_heads).publish(chain.head, datetime.now(UTC))

@@ -44,7 +44,7 @@ _LETTERS: Final = (
 )
 
 
-class Facts(NamedTuple):
+class DemoFacts(NamedTuple):
     """The data of one view."""
 
     metrics: dict[str, float]
@@ -54,9 +54,9 @@ class Facts(NamedTuple):
     letters: list[dict[str, Any]]
 
 
-def gather(client: Client, metrics_url: str) -> Facts:
+def gather(client: Client, metrics_url: str) -> DemoFacts:
     """Read the worker's metrics and the database."""
-    return Facts(
+    return DemoFacts(
         metrics=worker_metrics(metrics_url),
         providers=query_rows(client, _PROVIDERS, {}),
         health={row["provider"]: row for row in query_rows(client, _HEALTH, {})},
@@ -79,12 +79,12 @@ def worker_metrics(url: str) -> dict[str, float]:
     return totals
 
 
-def picture(facts: Facts, rate: float, seconds_left: float) -> RenderableType:
+def picture(facts: DemoFacts, rate: float, seconds_left: float) -> RenderableType:
     """Return the whole view; ``rate`` is events per second."""
     return Group(_headline(facts, rate, seconds_left), _cards(facts), _windows(facts), _letters(facts))
 
 
-def _headline(facts: Facts, rate: float, seconds_left: float) -> Panel:
+def _headline(facts: DemoFacts, rate: float, seconds_left: float) -> Panel:
     metrics = facts.metrics
     grid = Table.grid(padding=(0, 3))
     grid.add_row(
@@ -99,7 +99,7 @@ def _headline(facts: Facts, rate: float, seconds_left: float) -> Panel:
     return Panel(grid, title=f"live, {seconds_left:.0f} s to go", title_align="left", border_style="cyan")
 
 
-def _cards(facts: Facts) -> Columns:
+def _cards(facts: DemoFacts) -> Columns:
     return Columns([_card(row, facts.health.get(row["provider"], {})) for row in facts.providers], expand=True)
 
 
@@ -121,7 +121,7 @@ def _card(row: dict[str, Any], health: dict[str, Any]) -> Panel:
     return Panel(Group(*lines), title=styled("[bold]{}[/]", row["provider"]), border_style=colour)
 
 
-def _windows(facts: Facts) -> Table:
+def _windows(facts: DemoFacts) -> Table:
     made = Table(title="Latest one-minute windows", title_justify="left", expand=True)
     for name in ("minute", "provider", "query type"):
         made.add_column(name)
@@ -139,7 +139,7 @@ def _windows(facts: Facts) -> Table:
     return made
 
 
-def _letters(facts: Facts) -> RenderableType:
+def _letters(facts: DemoFacts) -> RenderableType:
     if not facts.letters:
         return Text("No message was rejected.", style="dim")
     reasons = ", ".join(f"{row['reason']} {row['letters']}" for row in facts.letters)

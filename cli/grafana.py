@@ -27,7 +27,7 @@ ALERT_TEAMS: Final = ("operations", "analyst")
 TEAMS: Final = ("executive", "operations", "analyst")
 
 
-class Grafana(NamedTuple):
+class GrafanaAddress(NamedTuple):
     """Grafana's address and its administrator."""
 
     url: str
@@ -35,7 +35,7 @@ class Grafana(NamedTuple):
     password: str
 
 
-def set_access(grafana: Grafana) -> list[str]:
+def set_access(grafana: GrafanaAddress) -> list[str]:
     """Create missing teams and set the folders' permissions; return descriptions of the changes.
 
     Viewers in none of the teams see none of the folders; administrators see everything.
@@ -50,7 +50,7 @@ def set_access(grafana: Grafana) -> list[str]:
     return asyncio.run(_set_access(grafana))
 
 
-async def _set_access(grafana: Grafana) -> list[str]:
+async def _set_access(grafana: GrafanaAddress) -> list[str]:
     headers = {"Authorization": aiohttp.encode_basic_auth(grafana.user, grafana.password)}
     async with aiohttp.ClientSession(headers=headers, timeout=_ANSWER) as session:
         api = _Api(session, grafana)
@@ -103,7 +103,7 @@ async def _permissions(api: _Api, folder: str, wanted: list[dict[str, int]]) -> 
 class _Api:
     """A client of Grafana's API, with readable errors."""
 
-    def __init__(self, session: aiohttp.ClientSession, grafana: Grafana) -> None:
+    def __init__(self, session: aiohttp.ClientSession, grafana: GrafanaAddress) -> None:
         self._session = session
         self._grafana = grafana
 

@@ -35,7 +35,7 @@ _MAX_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True)
-class Scope:
+class ProducerScope:
     """Further tenants and the topics of a key."""
 
     all_tenants: bool
@@ -44,7 +44,7 @@ class Scope:
 
 
 # Topic of a row with an invalid MAC: it matches no topic.
-_UNSIGNED: Final = Scope(False, frozenset(), frozenset({""}))
+_UNSIGNED: Final = ProducerScope(False, frozenset(), frozenset({""}))
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Access:
     def __init__(
         self,
         authenticate: Callable[[str], Awaitable[Identity]],
-        read_scopes: Callable[[], Awaitable[Mapping[str, Scope]]],
+        read_scopes: Callable[[], Awaitable[Mapping[str, ProducerScope]]],
         clock: Callable[[], float],
     ) -> None:
         self._authenticate = authenticate
         self._read_scopes = read_scopes
         self._clock = clock
-        self._scopes: Mapping[str, Scope] = {}
+        self._scopes: Mapping[str, ProducerScope] = {}
         self._read_at = float("-inf")
         self._remembered: OrderedDict[bytes, tuple[float, Producer]] = OrderedDict()
 
@@ -151,18 +151,18 @@ class ScopeSigner:
     def __init__(self, secret: bytes) -> None:
         self._key = HKDF(SHA256(), 32, salt=None, info=b"romashka producer scopes").derive(secret)
 
-    def mac(self, id_: str, scope: Scope) -> str:
+    def mac(self, id_: str, scope: ProducerScope) -> str:
         """Return the MAC of a key's scope."""
         content = [id_, scope.all_tenants, sorted(map(str, scope.tenants)), sorted(scope.topics)]
         return hmac.new(self._key, json.dumps(content).encode(), sha256).hexdigest()
 
 
-def stored_scopes(client: Client, signer: ScopeSigner) -> dict[str, Scope]:
+def stored_scopes(client: Client, signer: ScopeSigner) -> dict[str, ProducerScope]:
     """Return the scopes of all keys by key id; one without a valid MAC allows nothing. Raises ``Unreachable``."""
     scopes = {}
     for row in query_rows(client, "SELECT id, all_tenants, tenants, topics, mac FROM producer_scopes FINAL", {}):
         id_ = str(row["id"])
-        scope = Scope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"]))
+        scope = ProducerScope(bool(row["all_tenants"]), frozenset(row["tenants"]), frozenset(row["topics"]))
         signed = hmac.compare_digest(signer.mac(id_, scope).encode(), str(row["mac"]).encode())
         scopes[id_] = scope if signed else _UNSIGNED
     return scopes
@@ -193,7 +193,7 @@ def add_producer_key(
     if unknown:
         raise SettingsError(f"there is no topic '{unknown[0]}'; expected one of {', '.join(TOPICS)}")
     key, shown = new_key(Role.PRODUCER, tenants[0] if tenants else ALL_TENANTS_ID, label, now)
-    scope = Scope(all_tenants, frozenset(tenants), frozenset(TOPICS[topic].name for topic in topics))
+    scope = ProducerScope(all_tenants, frozenset(tenants), frozenset(TOPICS[topic].name for topic in topics))
     # The scope comes first: a key without one would be for its first tenant and every topic.
     insert_rows(
         client,

@@ -23,9 +23,9 @@ from api.problems import ApiError, unreachable
 from api.rate_limit import MemoryLimiter, Rate
 from collector.access import Access, Producer
 from collector.body import MAX_BODY_BYTES, TOPICS, Item, items, plain_body
-from collector.intake import UNACKNOWLEDGED, Intake, Verdict
+from collector.intake import UNACKNOWLEDGED, EventResult, Intake
 from collector.limits import EventQuota, InFlight
-from collector.metrics import Metrics
+from collector.metrics import CollectorMetrics
 from collector.otlp import PROTOBUF_TYPE, mapped, status_response, trace_request
 from collector.publisher import Publisher
 from collector.rejections import Rejections, read_rejections
@@ -46,7 +46,7 @@ _CORS_HEADERS: Final = "Authorization, Content-Encoding, Content-Type, X-Request
 Answer = TypeVar("Answer")
 
 
-class Database(Protocol):
+class DatabaseRunner(Protocol):
     """Runs blocking work with a connection to ClickHouse; the API's pool is one."""
 
     async def run(self, work: Callable[[Client], Answer]) -> Answer:
@@ -54,7 +54,7 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class CollectorLimits:
     """Limits of one process.
 
     Parameters
@@ -85,14 +85,14 @@ class Collector:
         self,
         access: Access,
         publisher: Publisher,
-        database: Database,
+        database: DatabaseRunner,
         *,
-        limits: Limits = Limits(),
+        limits: CollectorLimits = CollectorLimits(),
         cors_origins: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = CollectorMetrics()
         self.rejections = Rejections()
         self._access = access
         self._publisher = publisher
@@ -236,7 +236,7 @@ class Collector:
             raise ApiError(408, "too-slow", detail) from None
         return plain_body(b"".join(chunks), request.headers.get("content-encoding", "").lower())
 
-    async def _take(self, producer: Producer, found: Sequence[Item], request: Request) -> list[Verdict]:
+    async def _take(self, producer: Producer, found: Sequence[Item], request: Request) -> list[EventResult]:
         self._quota.take(producer.name, len(found))
         now = self._now()
         verdicts = await self._intake.take(producer, found, _trace_headers(request), now=now)
@@ -307,7 +307,7 @@ def _trace_headers(request: Request) -> list[tuple[str, str | bytes | None]]:
     return headers
 
 
-def _verdict_response(verdicts: Sequence[Verdict]) -> Response:
+def _verdict_response(verdicts: Sequence[EventResult]) -> Response:
     accepted = sum(not verdict.reason for verdict in verdicts)
     body = {
         "accepted": accepted,

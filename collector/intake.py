@@ -19,7 +19,7 @@ from streams.decode import Decoder, Source
 UNACKNOWLEDGED: Final = "not_acknowledged"
 
 
-class Verdict(NamedTuple):
+class EventResult(NamedTuple):
     """The result for one event. Without a ``reason`` it was accepted: Kafka has acknowledged it."""
 
     topic: str = ""
@@ -53,9 +53,9 @@ class Intake:
 
     async def take(
         self, producer: Producer, items: Sequence[Item], headers: Headers, *, now: datetime
-    ) -> list[Verdict]:
+    ) -> list[EventResult]:
         """Return a result for each event, in order, once Kafka has acknowledged the valid ones or failed."""
-        verdicts: list[Verdict] = [Verdict()] * len(items)
+        verdicts: list[EventResult] = [EventResult()] * len(items)
         records: defaultdict[str, list[_Record]] = defaultdict(list)
         for position, item in enumerate(items):
             topic = TOPICS.get(item.topic or "")
@@ -78,11 +78,11 @@ class Intake:
         return verdicts
 
     def _judge(
-        self, topic: str, records: Sequence[_Record], producer: Producer, verdicts: list[Verdict], now: datetime
+        self, topic: str, records: Sequence[_Record], producer: Producer, verdicts: list[EventResult], now: datetime
     ) -> list[tuple[int, Message]]:
         decoded = _decoder(topic).decode(records, Source(topic, 0, 0), now=now)
         for letter in decoded.rejected:
-            verdicts[letter.offset] = Verdict(topic, None, letter.stage, letter.reason, letter.detail)
+            verdicts[letter.offset] = EventResult(topic, None, letter.stage, letter.reason, letter.detail)
         values = {record.offset: record.value or b"" for record in records}
         keys: dict[UUID, bytes] = {}
         good = []
@@ -93,7 +93,7 @@ class Intake:
                     topic, event_id, "tenant", "user_id: the key may not send for this tenant"
                 )
                 continue
-            verdicts[position] = Verdict(topic, event_id)
+            verdicts[position] = EventResult(topic, event_id)
             key = keys.get(tenant) or keys.setdefault(tenant, key_of(tenant))
             good.append((position, Message(topic, key, values[position])))
         return good
@@ -104,12 +104,12 @@ def _decoder(topic: str) -> Decoder:
     return Decoder(TOPICS[topic], keyed=False)
 
 
-def _foreign(topic: str, event_id: str | None, what: str, detail: str) -> Verdict:
-    return Verdict(topic, event_id, "access", f"foreign_{what}", detail)
+def _foreign(topic: str, event_id: str | None, what: str, detail: str) -> EventResult:
+    return EventResult(topic, event_id, "access", f"foreign_{what}", detail)
 
 
-def _no_topic(item: Item) -> Verdict:
+def _no_topic(item: Item) -> EventResult:
     expected = f"expected one of {', '.join(topic.name for topic in INGEST)}"
     if item.topic is None:
-        return Verdict("", None, "validate", "missing_field", f"topic: is missing; {expected}")
-    return Verdict("", None, "validate", "not_allowed", f"topic: {expected}")
+        return EventResult("", None, "validate", "missing_field", f"topic: is missing; {expected}")
+    return EventResult("", None, "validate", "not_allowed", f"topic: {expected}")

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from collector.intake import Verdict
+from collector.intake import EventResult
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Metrics:
+class CollectorMetrics:
     """The collector's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Metrics:
         )
         self.kafka_up.set(1)
 
-    def count(self, verdicts: Iterable[Verdict]) -> None:
+    def count(self, verdicts: Iterable[EventResult]) -> None:
         """Count the results of a request's events."""
         for (topic, stage, reason), count in Counts((one.topic, one.stage, one.reason) for one in verdicts).items():
             if reason:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from collector.intake import UNACKNOWLEDGED, Verdict
+from collector.intake import UNACKNOWLEDGED, EventResult
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -61,7 +61,7 @@ class Rejections:
         self._process = secrets.token_hex(8)
         self._counts: dict[_Kind, _Count] = {}
 
-    def note(self, producer: str, verdicts: Iterable[Verdict], now: datetime) -> None:
+    def note(self, producer: str, verdicts: Iterable[EventResult], now: datetime) -> None:
         """Count permanent rejections; events that Kafka did not acknowledge are sent again and do not count."""
         for verdict in verdicts:
             if verdict.reason and verdict.reason != UNACKNOWLEDGED:

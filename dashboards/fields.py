@@ -80,9 +80,9 @@ def steps(thresholds: Thresholds | None) -> dashboard.ThresholdsConfig:
     if thresholds is not None:
         lines = [("warning", thresholds.warning), ("critical", thresholds.critical)]
         drawn = [(value, _COLOURS[name]) for name, value in lines if value is not None]
-        if thresholds.good == "down" and drawn:
+        if thresholds.direction == "down" and drawn:
             coloured = [(None, "green"), *drawn]
-        elif thresholds.good == "up" and drawn:
+        elif thresholds.direction == "up" and drawn:
             colours = [colour for _, colour in reversed(drawn)]
             coloured = list(zip([None, *(value for value, _ in reversed(drawn))], [*colours, "green"], strict=True))
     return dashboard.ThresholdsConfig(

@@ -56,7 +56,9 @@ def _row(kpi: Kpi) -> str:
     now, before = f"toFloat64(n.{kpi.id})", f"toFloat64(b.{kpi.id})"
     comparable = f"b.{kpi.id}_n >= {_COMPARABLE} * n.{kpi.id}_n AND n.{kpi.id}_n >= {kpi.minimum_volume}"
     change = f"ifNull(if({comparable}, ({now} - {before}) / abs({before}), nan), nan)"
-    up, down = {"up": ("better", "worse"), "down": ("worse", "better"), "neutral": ("changed", "changed")}[kpi.good]
+    up, down = {"up": ("better", "worse"), "down": ("worse", "better"), "neutral": ("changed", "changed")}[
+        kpi.direction
+    ]
     explained = "integrations" if kpi.id in _OF_INTEGRATIONS else ""
     return (
         f"('{kpi.title}', ifNull({tiles.text(kpi.unit, now)}, '-'), ifNull({tiles.text(kpi.unit, before)}, '-'), "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from kpis.kpi import Good, Unit, threshold_status
+from kpis.kpi import Direction, Unit, threshold_status
 from kpis.scope import Interval
 from kpis.sql.dialect import Dialect
 
@@ -91,9 +91,9 @@ class PanelType(StrEnum):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a number becomes a worry; ``good`` says on which side."""
+    """Thresholds of a number; ``direction`` says which side is good."""
 
-    good: Good
+    direction: Direction
     warning: float | None
     critical: float | None
 
@@ -101,7 +101,7 @@ class Thresholds:
         """Return ``ok``, ``warning``, ``critical``, or ``neutral`` where there is no value or no line to cross."""
         if value is None or (self.warning is None and self.critical is None):
             return "neutral"
-        return threshold_status(value, self.good, self.warning, self.critical)
+        return threshold_status(value, self.direction, self.warning, self.critical)
 
 
 @dataclass(frozen=True)

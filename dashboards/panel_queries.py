@@ -40,7 +40,7 @@ def column(id_: str, title: str = "", link: Link | None = None) -> Column:
 def thresholds(id_: str) -> Thresholds:
     """Return where a figure becomes a worry."""
     kpi = get(id_)
-    return Thresholds(kpi.good, kpi.warning, kpi.critical)
+    return Thresholds(kpi.direction, kpi.warning, kpi.critical)
 
 
 def _figures(

@@ -22,7 +22,7 @@ from dashboards import tile_queries
 from dashboards.clickhouse import Frame
 from dashboards.panel import Column, Panel, PanelType, Tile
 from dashboards.units import FORMATS
-from kpis.kpi import Good, Unit
+from kpis.kpi import Direction, Unit
 from kpis.registry import get
 
 _NARROWEST: Final = 70
@@ -35,7 +35,7 @@ _LEGEND: Final = common.VizLegendOptions(
 )
 _ALL_ROWS: Final = common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=50)
 _LAST: Final = common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields="")
-_CHANGES: Final[dict[Good, common.PercentChangeColorMode]] = {
+_CHANGES: Final[dict[Direction, common.PercentChangeColorMode]] = {
     "up": common.PercentChangeColorMode.STANDARD,
     "down": common.PercentChangeColorMode.INVERTED,
     "neutral": common.PercentChangeColorMode.SAME_AS_VALUE,
@@ -112,14 +112,14 @@ def _stat(panel: Panel) -> Drawing:
 
 
 def _tile(tile: Tile) -> Drawing:
-    good = get(tile.kpi).good
+    direction = get(tile.kpi).direction
     options = stat.Options(
         graph_mode=common.BigValueGraphMode.AREA,
         color_mode=common.BigValueColorMode.VALUE,
         text_mode=common.BigValueTextMode.VALUE_AND_NAME,
         wide_layout=True,
         show_percent_change=True,
-        percent_change_color_mode=_CHANGES[good],
+        percent_change_color_mode=_CHANGES[direction],
         # The last row and not the last number: without a figure there is none.
         reduce_options=common.ReduceDataOptions(values=False, calcs=["last"], fields=""),
         text=common.VizTextDisplayOptions(title_size=13, value_size=28, percent_size=14),

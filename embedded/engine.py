@@ -15,8 +15,8 @@ from pathlib import Path
 
 from embedded.binding import Connection, Result, open_connection
 from embedded.errors import NOT_IMPLEMENTED, UNKNOWN_FORMAT, from_engine, refusal
-from embedded.request import Query
-from embedded.statements import Statement
+from embedded.request import HttpQuery
+from embedded.statements import ParsedStatement
 
 # chDB hands out a streamed result as pieces that are each complete in their format. Only these formats make a whole
 # again when the pieces are joined, and have no totals or extremes, which a stream leaves out.
@@ -87,7 +87,7 @@ class Engine:
         """Stop the engine, once every running statement has ended."""
         self._keeper.close()
 
-    def execute(self, query: Query, statement: Statement, history: Sequence[bytes] = ()) -> Answer:
+    def execute(self, query: HttpQuery, statement: ParsedStatement, history: Sequence[bytes] = ()) -> Answer:
         """Run a statement.
 
         Parameters
@@ -133,7 +133,7 @@ def _engine_errors() -> Iterator[None]:
         raise from_engine(error) from error
 
 
-def _preparations(query: Query) -> Iterator[bytes]:
+def _preparations(query: HttpQuery) -> Iterator[bytes]:
     """Yield the statements that put a request's database, parameters and settings on its connection."""
     if query.database:
         yield b"USE `" + _escaped(query.database, "`") + b"`"
@@ -148,7 +148,7 @@ def _escaped(text: str, quote: str) -> bytes:
     return text.replace("\\", "\\\\").replace(quote, "\\" + quote).encode("utf-8", "surrogateescape")
 
 
-def _insert(connection: Connection, statement: Statement, data_format: str) -> Answer:
+def _insert(connection: Connection, statement: ParsedStatement, data_format: str) -> Answer:
     """Insert the data that came with a statement.
 
     By way of a file, because chDB's other ways lose rows without a word: ``send_insert`` reports success when the
@@ -169,13 +169,13 @@ def _insert(connection: Connection, statement: Statement, data_format: str) -> A
     return Answer("TabSeparated", b"", statistics)
 
 
-def _can_stream(query: Query, statement: Statement, output_format: str) -> bool:
+def _can_stream(query: HttpQuery, statement: ParsedStatement, output_format: str) -> bool:
     reads = statement.keywords[0] in _READING
     return reads and output_format in _STREAMED_FORMATS and not query.wait_end_of_query
 
 
 def _stream(
-    connection: Connection, query: Query, output_format: str, finish: Callable[[bytes], bytes], cleanup: ExitStack
+    connection: Connection, query: HttpQuery, output_format: str, finish: Callable[[bytes], bytes], cleanup: ExitStack
 ) -> Answer | None:
     """Start a streamed read; None where the engine cannot (``WITH ... INSERT`` begins like a read)."""
     try:
@@ -197,7 +197,7 @@ def _stream(
     return Answer(output_format, finish(first.bytes()), _statistics(first), rest, cleanup.pop_all().close)
 
 
-def _finish_for(query: Query, output_format: str) -> Callable[[bytes], bytes]:
+def _finish_for(query: HttpQuery, output_format: str) -> Callable[[bytes], bytes]:
     """Return what a piece of the result goes through before it is sent."""
     if output_format == "Native" and query.protocol_revision >= CUSTOM_SERIALIZATION_REVISION:
         # Imported here as it takes a quarter of a second that a start without Grafana need not spend.

@@ -22,9 +22,9 @@ from multidict import CIMultiDict
 from embedded import compression
 from embedded.engine import Answer, Engine
 from embedded.errors import ACCESS_DENIED, NOT_IMPLEMENTED, QueryFailed, refusal
-from embedded.request import Query, read_query
+from embedded.request import HttpQuery, read_query
 from embedded.sessions import Sessions
-from embedded.statements import Statement, read_statement
+from embedded.statements import ParsedStatement, read_statement
 
 _LARGEST_BODY = 1024**3
 _THREADS = 64
@@ -74,7 +74,7 @@ class HttpInterface:
             return await self._whole(query, answer, headers)
         return await self._streamed(request, query, answer, answer.rest, headers)
 
-    async def _execute(self, query: Query, statement: Statement) -> Answer:
+    async def _execute(self, query: HttpQuery, statement: ParsedStatement) -> Answer:
         """Run a statement within its session. Sessions are touched on the event loop only."""
         session, timeout = query.session_id, query.session_timeout
         history = self._sessions.statements(session, timeout, time.monotonic()) if session else ()
@@ -83,7 +83,7 @@ class HttpInterface:
             self._sessions.remember(session, query.text, timeout, time.monotonic())
         return answer
 
-    async def _whole(self, query: Query, answer: Answer, headers: Mapping[str, str]) -> web.Response:
+    async def _whole(self, query: HttpQuery, answer: Answer, headers: Mapping[str, str]) -> web.Response:
         body = answer.first
         if query.encoding:
             encoder = compression.encoder(query.encoding)
@@ -93,7 +93,7 @@ class HttpInterface:
     async def _streamed(
         self,
         request: web.Request,
-        query: Query,
+        query: HttpQuery,
         answer: Answer,
         rest: Callable[[], bytes | None],
         headers: Mapping[str, str],
@@ -120,7 +120,7 @@ class HttpInterface:
         await response.write_eof(b"" if encoder is None else encoder.flush())
         return response
 
-    def _headers(self, query: Query, answer: Answer) -> dict[str, str]:
+    def _headers(self, query: HttpQuery, answer: Answer) -> dict[str, str]:
         headers = {
             "Content-Type": _CONTENT_TYPES.get(answer.output_format, "application/octet-stream"),
             "X-ClickHouse-Query-Id": query.query_id,

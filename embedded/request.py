@@ -21,7 +21,7 @@ _TRUE = ("1", "true")
 
 
 @dataclass(frozen=True)
-class Query:
+class HttpQuery:
     """One request.
 
     Attributes
@@ -53,7 +53,7 @@ class Query:
     wait_end_of_query: bool = False
 
 
-def read_query(method: str, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Query:
+def read_query(method: str, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> HttpQuery:
     """Build the query of a request.
 
     Parameters
@@ -80,7 +80,7 @@ def read_query(method: str, parameters: Mapping[str, str], headers: Mapping[str,
             )
     data = compression.decode(body, headers.get("Content-Encoding", "").lower())
     in_url = parameters.get("query", "").encode("utf-8", "surrogateescape")
-    return Query(
+    return HttpQuery(
         text=in_url + b"\n" + data if in_url and data else in_url or data,
         database=parameters.get("database") or headers.get("X-ClickHouse-Database", ""),
         settings=_settings(method, parameters),

@@ -30,7 +30,7 @@ _ASSIGNMENT = re.compile(rb"\s+\w+\s*=")
 
 
 @dataclass(frozen=True)
-class Statement:
+class ParsedStatement:
     """One SQL statement, with the data that follows it where it is an INSERT.
 
     Attributes
@@ -55,7 +55,7 @@ class Statement:
     data: bytes = b""
 
 
-def read_statement(text: bytes) -> Statement:
+def read_statement(text: bytes) -> ParsedStatement:
     """Take apart the text of a request.
 
     Raises
@@ -68,7 +68,7 @@ def read_statement(text: bytes) -> Statement:
         raise refusal(SYNTAX_ERROR, "SYNTAX_ERROR", "Empty query.")
     if keywords[0] == "INSERT" and (insert := _insert_with_data(text, keywords)) is not None:
         return insert
-    return Statement(text, keywords, output_format=_format_of_single_statement(text))
+    return ParsedStatement(text, keywords, output_format=_format_of_single_statement(text))
 
 
 def _tokens(text: bytes, start: int = 0) -> Iterator[re.Match[bytes]]:
@@ -87,7 +87,7 @@ def _first_words(text: bytes) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _insert_with_data(text: bytes, keywords: tuple[str, ...]) -> Statement | None:
+def _insert_with_data(text: bytes, keywords: tuple[str, ...]) -> ParsedStatement | None:
     """Split an INSERT from its data; None for INSERT ... SELECT and the like, which carry none."""
     depth = 0
     settings: int | None = None
@@ -117,10 +117,10 @@ def _split(
     data_start: int,
     *,
     keywords: tuple[str, ...],
-) -> Statement:
+) -> ParsedStatement:
     """Cut an INSERT before its settings, if any, before the ``FORMAT`` or ``VALUES`` clause, and before the data."""
     end = clause.start() if settings is None else settings
-    return Statement(
+    return ParsedStatement(
         text=text[:end],
         keywords=keywords,
         settings=text[end : clause.start()],

@@ -42,7 +42,7 @@ def facts(kpi: Kpi) -> dict[str, str]:
     """Return the properties of a definition by name, without its meaning."""
     lines = {
         "unit": kpi.unit.value,
-        "better": {"up": "higher", "down": "lower", "neutral": "neither"}[kpi.good],
+        "better": {"up": "higher", "down": "lower", "neutral": "neither"}[kpi.direction],
         "part of": kpi.area.value,
         "split by": ", ".join(kpi.dimensions) or "nothing",
         "from": kpi.computed.source.about if isinstance(kpi.computed, Aggregate) else "a statement of its own",
@@ -58,7 +58,7 @@ def facts(kpi: Kpi) -> dict[str, str]:
 def _line(kpi: Kpi, line: float | None) -> str:
     if line is None:
         return ""
-    return f"{shown(kpi.unit, line)} or {'more' if kpi.good == 'down' else 'less'}"
+    return f"{shown(kpi.unit, line)} or {'more' if kpi.direction == 'down' else 'less'}"
 
 
 def _pages() -> Iterator[str]:

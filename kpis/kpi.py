@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from kpis.dimension import Dimension
 from kpis.sql.query_context import QueryContext
 
-Good = Literal["up", "down", "neutral"]
+Direction = Literal["up", "down", "neutral"]
 ThresholdStatus = Literal["ok", "warning", "critical"]
 
 
@@ -92,7 +92,7 @@ class Statement:
     has_total: bool = True
 
 
-class Change(NamedTuple):
+class DefinitionChange(NamedTuple):
     """A new version of a definition: its date, and the previous definition."""
 
     version: int
@@ -110,7 +110,7 @@ class Kpi:
         Stable identifier, used by stored results, links and alerts.
     title, meaning
         Title, and a description in plain language that names exclusions.
-    good
+    direction
         Which direction is better.
     minimum_volume
         Below this ``n`` the value is shown with "too little data", and no alert fires.
@@ -125,13 +125,13 @@ class Kpi:
     title: str
     meaning: str
     unit: Unit
-    good: Good
+    direction: Direction
     area: Area
     computed: Aggregate | Statement
     minimum_volume: int = 1
     warning: float | None = None
     critical: float | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[DefinitionChange, ...] = ()
 
     @property
     def version(self) -> int:
@@ -161,13 +161,15 @@ class Kpi:
         """Return the threshold status of a value; ``unknown`` where there is none, or too little data."""
         if value is None or self.is_thin(n):
             return "unknown"
-        return threshold_status(value, self.good, self.warning, self.critical)
+        return threshold_status(value, self.direction, self.warning, self.critical)
 
 
-def threshold_status(value: float, good: Good, warning: float | None, critical: float | None) -> ThresholdStatus:
+def threshold_status(
+    value: float, direction: Direction, warning: float | None, critical: float | None
+) -> ThresholdStatus:
     """Return the status: ``warning`` and ``critical`` begin at their thresholds, in the bad direction."""
 
     def beyond(line: float | None) -> bool:
-        return line is not None and (value >= line if good == "down" else value <= line)
+        return line is not None and (value >= line if direction == "down" else value <= line)
 
     return "critical" if beyond(critical) else "warning" if beyond(warning) else "ok"

@@ -105,7 +105,7 @@ def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator
             title=kpi.title,
             meaning=kpi.meaning,
             unit=kpi.unit,
-            good=kpi.good,
+            good=kpi.direction,
             version=kpi.version,
             value=value,
             n=n,

@@ -26,7 +26,7 @@ from reports.delivery_log import Claim, Journal, Place, Standing, next_attempt
 from reports.render import render
 from reports.schedule import LOOK_BACK, Schedule, recipient_key
 from reports.schedule_store import owner, readable
-from reports.schedule_workers import Delivery, Task, Workers
+from reports.schedule_workers import DeliveryQueue, DeliveryTask, Workers
 from reports.store import save
 
 _LOG: Final = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class ScheduleRunner:
 
     def _tasks(
         self, client: Client, schedule: Schedule, standings: Mapping[Place, Standing], due: Sequence[datetime]
-    ) -> Iterator[Task]:
+    ) -> Iterator[DeliveryTask]:
         """Yield the tasks of each recipient.
 
         Periods that are not due are continued only where they were started: new recipients get no earlier reports.
@@ -117,12 +117,12 @@ class ScheduleRunner:
                 if (place.schedule, place.key) == (schedule.id, key)
             }
             deliveries = [
-                Delivery(schedule, recipient, Place(schedule.id, period, key), mine.get(period))
+                DeliveryQueue(schedule, recipient, Place(schedule.id, period, key), mine.get(period))
                 for period in sorted({*due, *mine})
                 if next_attempt(mine.get(period), self._clock()) is not None
             ]
             if deliveries:
-                yield Task(
+                yield DeliveryTask(
                     (schedule.id, key),
                     deliveries,
                     lambda delivery: self._attempt(client, delivery),
@@ -130,7 +130,7 @@ class ScheduleRunner:
                     any(one.standing is not None for one in deliveries),
                 )
 
-    def _attempt(self, client: Client, delivery: Delivery) -> bool:
+    def _attempt(self, client: Client, delivery: DeliveryQueue) -> bool:
         """Deliver one report; return whether it was delivered, ``False`` where another worker does it.
 
         Raises
@@ -156,7 +156,7 @@ class ScheduleRunner:
         self._note(client)
         return delivered
 
-    def _give_up(self, client: Client, delivery: Delivery, reason: str) -> None:
+    def _give_up(self, client: Client, delivery: DeliveryQueue, reason: str) -> None:
         """Record an abandoned delivery; its thread may not send later."""
         if delivery.claim is not None:
             Journal(client).failed(delivery.claim, self._clock(), reason)

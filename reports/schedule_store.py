@@ -47,7 +47,7 @@ LIMIT {limit:UInt32} OFFSET {offset:UInt32}
 _MOST: Final = 1_000_000
 
 
-class Wanted(NamedTuple):
+class ScheduleFilter(NamedTuple):
     """Filter of schedules by name, tenant and report type; empty means any.
 
     ``after`` is the last one of the previous page: its name and its tenant.
@@ -60,7 +60,7 @@ class Wanted(NamedTuple):
     offset: int = 0
 
 
-ANY: Final = Wanted()
+ANY: Final = ScheduleFilter()
 
 
 class Readable(NamedTuple):
@@ -103,7 +103,7 @@ def put_schedule(client: Client, schedule: Schedule, now: datetime, *, removed: 
     insert_rows(client, "scheduled_reports", _COLUMNS, [row])
 
 
-def readable(client: Client, wanted: Wanted = ANY) -> Readable:
+def readable(client: Client, wanted: ScheduleFilter = ANY) -> Readable:
     """Return a page of schedules, all by default; raises ``Unreachable``."""
     owner_ = ALL_TENANTS_ID if isinstance(wanted.tenant, AllTenants) or wanted.tenant is None else wanted.tenant
     parameters = {
@@ -128,7 +128,7 @@ def readable(client: Client, wanted: Wanted = ANY) -> Readable:
 
 def schedules(client: Client, tenant: UUID | AllTenants | None = None) -> list[Schedule]:
     """Return the readable schedules of a tenant, or of all."""
-    return readable(client, Wanted(tenant)).found
+    return readable(client, ScheduleFilter(tenant)).found
 
 
 def find(client: Client, name: str, tenant: UUID | AllTenants | None = None) -> Schedule:
@@ -139,7 +139,7 @@ def find(client: Client, name: str, tenant: UUID | AllTenants | None = None) -> 
     SettingsError
         There is none, or several tenants have one of this name.
     """
-    there, faults, _ = readable(client, Wanted(tenant))
+    there, faults, _ = readable(client, ScheduleFilter(tenant))
     found = [one for one in there if one.name == name]
     if not found and (fault := next((one for one in faults if f"'{name}'" in one), None)):
         raise SettingsError(fault)

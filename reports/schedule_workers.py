@@ -16,7 +16,7 @@ from reports.schedule import Schedule
 
 
 @dataclass
-class Delivery:
+class DeliveryQueue:
     """A report of a period for a recipient; ``claim`` is set once its attempt has started."""
 
     schedule: Schedule
@@ -30,7 +30,7 @@ class Delivery:
         return f"'{self.schedule.name}' of {self.place.period:%Y-%m-%d %H:%M} UTC"
 
 
-class Task(NamedTuple):
+class DeliveryTask(NamedTuple):
     """The deliveries of a schedule to a recipient, in sequence.
 
     ``attempt`` returns whether a report was delivered and raises ``RomashkaError`` on failure; ``give_up`` records an
@@ -38,16 +38,16 @@ class Task(NamedTuple):
     """
 
     key: tuple[UUID, str]
-    deliveries: Sequence[Delivery]
-    attempt: Callable[[Delivery], bool]
-    give_up: Callable[[Delivery, str], None]
+    deliveries: Sequence[DeliveryQueue]
+    attempt: Callable[[DeliveryQueue], bool]
+    give_up: Callable[[DeliveryQueue, str], None]
     failed_before: bool
 
 
 class _Run:
     """A task running in its thread."""
 
-    def __init__(self, task: Task, changed: Condition) -> None:
+    def __init__(self, task: DeliveryTask, changed: Condition) -> None:
         self.task = task
         self.sent = 0
         self.failures: list[str] = []
@@ -95,7 +95,7 @@ class Workers:
         self._changed = Condition()
         self._hanging: dict[tuple[UUID, str], _Run] = {}
 
-    def run(self, tasks: Sequence[Task]) -> tuple[int, list[str]]:
+    def run(self, tasks: Sequence[DeliveryTask]) -> tuple[int, list[str]]:
         """Run all; return the number of deliveries, and the failures.
 
         A task that still hangs from an earlier run is skipped.

@@ -79,7 +79,7 @@ def save(client: Client, report: Report, path: Path, *, took_ms: int, size: int,
     insert_rows(client, "generated_reports", _COLUMNS, [row])
 
 
-class Wanted(NamedTuple):
+class ReportFilter(NamedTuple):
     """Filter of reports created since a time, by tenant, types and id prefix.
 
     ``before`` is the last report of the previous page: its creation time and id. New reports do not shift the pages.
@@ -94,7 +94,7 @@ class Wanted(NamedTuple):
     offset: int = 0
 
 
-def made(client: Client, wanted: Wanted) -> Page[dict[str, Any]]:
+def made(client: Client, wanted: ReportFilter) -> Page[dict[str, Any]]:
     """Return a page of reports, the newest first.
 
     Raises

@@ -73,7 +73,7 @@ ORDER BY happened_at DESC, sequence DESC, toString(hash) DESC LIMIT {{limit:UInt
 NEWEST: Final = (datetime(2261, 1, 1, tzinfo=UTC), 0, "")
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """One entry of the log. ``details`` are plain JSON values without secrets and personal data."""
 
     happened_at: datetime
@@ -84,7 +84,7 @@ class Entry(NamedTuple):
     details: dict[str, Any]
 
 
-class Row(NamedTuple):
+class AuditRow(NamedTuple):
     """A row of ``audit_log``."""
 
     sequence: int
@@ -119,7 +119,7 @@ def audit_key(secret: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=b"romashka audit log").derive(secret)
 
 
-def hash_of(key: bytes, row: Row) -> str:
+def hash_of(key: bytes, row: AuditRow) -> str:
     """Return the expected hash of a row from its other columns."""
     moment = row.happened_at.replace(tzinfo=row.happened_at.tzinfo or UTC).astimezone(UTC)
     content = [row.previous_hash, row.sequence, moment.isoformat(timespec="milliseconds"), *row[2:7]]
@@ -136,16 +136,16 @@ class Chain:
         self._hash = NO_HASH
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
-        self._pending: list[Row] = []
+        self._pending: list[AuditRow] = []
         self._written = Head(self._writer, 0, NO_HASH)
         anchors = [list(head) for head in heads]
-        self.add(Entry(now, "system", OPENED, self._writer, "ok", {"heads": anchors}))
+        self.add(AuditEntry(now, "system", OPENED, self._writer, "ok", {"heads": anchors}))
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: AuditEntry) -> None:
         """Append an entry; it is durable once ``flush`` has returned."""
         details = json.dumps({**entry.details, "writer": self._writer}, sort_keys=True)
         with self._lock:
-            row = Row(
+            row = AuditRow(
                 self._sequence + 1,
                 entry.happened_at.replace(microsecond=entry.happened_at.microsecond // 1000 * 1000),
                 entry.actor,
@@ -163,7 +163,7 @@ class Chain:
     def name(self, heads: Iterable[Head], now: datetime) -> None:
         """Append a reference to the heads of other chains, if there are any."""
         if others := [list(head) for head in heads if head.writer != self._writer]:
-            self.add(Entry(now, "system", HEADS, self._writer, "ok", {"heads": others}))
+            self.add(AuditEntry(now, "system", HEADS, self._writer, "ok", {"heads": others}))
 
     @property
     def head(self) -> Head:
@@ -203,7 +203,7 @@ def unnamed_heads(client: Client) -> list[Head]:
 
 
 @dataclass
-class Verdict:
+class AuditVerification:
     """The result of a verification. ``heads`` are the ends of the chains, for comparison with a later verification."""
 
     rows: int = 0
@@ -211,16 +211,16 @@ class Verdict:
     heads: dict[str, Head] = field(default_factory=dict)
 
 
-def verify(rows: Iterable[Row], key: bytes, published: Iterable[Head] = ()) -> Verdict:
+def verify(rows: Iterable[AuditRow], key: bytes, published: Iterable[Head] = ()) -> AuditVerification:
     """Return every place where rows were changed, removed, added or moved.
 
     ``rows`` are ordered by writer and sequence. Identical rows count as one: an insert whose response was lost is
     repeated. ``published`` are heads recorded outside the database; each must still exist.
     """
-    verdict = Verdict()
-    anchors: list[tuple[Row, Head]] = []
+    verdict = AuditVerification()
+    anchors: list[tuple[AuditRow, Head]] = []
     hashes: set[tuple[str, int, str]] = set()
-    before: Row | None = None
+    before: AuditRow | None = None
     writer = ""
     for row in rows:
         details = _details(row)
@@ -247,7 +247,7 @@ def verify(rows: Iterable[Row], key: bytes, published: Iterable[Head] = ()) -> V
     return verdict
 
 
-def _wrong(row: Row, before: Row | None, key: bytes) -> Iterator[str]:
+def _wrong(row: AuditRow, before: AuditRow | None, key: bytes) -> Iterator[str]:
     expected = 1 if before is None else before.sequence + 1
     if row.sequence > expected:
         missing = row.sequence - expected
@@ -260,7 +260,7 @@ def _wrong(row: Row, before: Row | None, key: bytes) -> Iterator[str]:
         yield "what it says was changed, or it was not written with this secret"
 
 
-def stored_rows(client: Client) -> Iterator[Row]:
+def stored_rows(client: Client) -> Iterator[AuditRow]:
     """Yield the whole log by chain, streamed: it may be larger than memory; raises ``Unreachable``."""
     with client.query_rows_stream(_ALL, tz_mode="aware") as stream:
         for values in stream:
@@ -269,7 +269,7 @@ def stored_rows(client: Client) -> Iterator[Row]:
 
 def newest(
     client: Client, since: datetime, actor: str = "", limit: int = 100, before: tuple[datetime, int, str] = NEWEST
-) -> Page[Row]:
+) -> Page[AuditRow]:
     """Return the newest rows, the newest first, and the cursor of the next page; raises ``Unreachable``.
 
     ``before`` is the last row of the page before: when it happened, its number and its hash.
@@ -287,16 +287,16 @@ def newest(
     return page_of(rows, limit, lambda row: cursor(row.happened_at, row.sequence, row.hash))
 
 
-def _row(values: Sequence[Any]) -> Row:
+def _row(values: Sequence[Any]) -> AuditRow:
     sequence, moment, actor, action, object_, outcome, details, previous, own = values
-    return Row(sequence, moment, actor, action, object_, outcome, details, _text(previous), _text(own))
+    return AuditRow(sequence, moment, actor, action, object_, outcome, details, _text(previous), _text(own))
 
 
 def _text(cell: bytes | str) -> str:
     return cell.decode() if isinstance(cell, bytes) else cell
 
 
-def _details(row: Row) -> dict[str, Any]:
+def _details(row: AuditRow) -> dict[str, Any]:
     try:
         found = json.loads(row.details)
     except ValueError:

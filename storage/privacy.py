@@ -36,7 +36,7 @@ GROUP BY t.name HAVING has(columns, 'user_id') ORDER BY t.name
 _STORED: Final = f"SELECT {', '.join(_ERASURE)} FROM privacy_erasures WHERE expires_at > {{now:DateTime('UTC')}}"  # noqa: S608
 
 
-class Table(NamedTuple):
+class TenantTable(NamedTuple):
     """A table with rows of tenants. ``customer`` is its pseudonym column, ``at`` its time column; empty: none."""
 
     name: str
@@ -63,7 +63,7 @@ class PrivacyStore:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[TenantTable]:
         """Return every table that holds rows of tenants."""
         return [_table(row) for row in query_rows(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
 
@@ -120,17 +120,17 @@ class PrivacyStore:
                 self._put_in_place(table, new, f"{new} != ''", {})
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
 
-    def _count(self, table: Table, where: str, given: Mapping[str, Any]) -> int:
+    def _count(self, table: TenantTable, where: str, given: Mapping[str, Any]) -> int:
         (row,) = query_rows(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608
         return int(row["n"])
 
-    def _erase(self, table: Table, where: str, given: Mapping[str, Any], *, whole: bool) -> None:
+    def _erase(self, table: TenantTable, where: str, given: Mapping[str, Any], *, whole: bool) -> None:
         if whole or table.name in ABOUT_A_PERSON:
             self._command(f"ALTER TABLE {table.name} DELETE WHERE {where}", given)
         else:
             self._put_in_place(table, "{new:String}", where, given)
 
-    def _put_in_place(self, table: Table, new: str, where: str, given: Mapping[str, Any]) -> None:
+    def _put_in_place(self, table: TenantTable, new: str, where: str, given: Mapping[str, Any]) -> None:
         """Replace a table's pseudonyms; where they are part of the sorting key, rows are copied."""
         if not table.customer_is_key:
             self._command(f"ALTER TABLE {table.name} UPDATE {table.customer} = {new} WHERE {where}", given)
@@ -150,7 +150,7 @@ class PrivacyStore:
             raise Unreachable(f"ClickHouse did not erase: {' '.join(str(error).split())[:300]}") from error
 
 
-def _where(table: Table, *, whole: bool) -> str:
+def _where(table: TenantTable, *, whole: bool) -> str:
     parts = ["user_id = {tenant:UUID}"]
     if not whole:
         parts.append(f"{table.customer} IN {{old:Array(String)}}")
@@ -159,7 +159,7 @@ def _where(table: Table, *, whole: bool) -> str:
     return " AND ".join(parts)
 
 
-def _table(row: Mapping[str, Any]) -> Table:
+def _table(row: Mapping[str, Any]) -> TenantTable:
     customer = next((name for name in CUSTOMER_COLUMNS if name in row["columns"]), "")
     at = next((name for name in _TIMES if name in row["columns"]), "")
-    return Table(row["name"], customer, at, customer in row["keys"])
+    return TenantTable(row["name"], customer, at, customer in row["keys"])

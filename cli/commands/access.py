@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.console import out
-from cli.grafana import Grafana, set_access
+from cli.grafana import GrafanaAddress, set_access
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
@@ -136,7 +136,7 @@ def grafana() -> None:
     Example: `ROMASHKA_GRAFANA_URL=http://127.0.0.1:3000 romashka access grafana`
     """
     passwords = Passwords()
-    for line in set_access(Grafana(passwords.grafana_url, passwords.grafana_user, passwords.get("grafana"))):
+    for line in set_access(GrafanaAddress(passwords.grafana_url, passwords.grafana_user, passwords.get("grafana"))):
         out.print(line)
 
 

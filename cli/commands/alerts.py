@@ -46,7 +46,7 @@ _WORST: Final[dict[Shown, str]] = {
 app = typer.Typer(help="Alert rules: what there is, and what they would have done.", no_args_is_help=True)
 
 
-class Format(StrEnum):
+class AlertFormat(StrEnum):
     """How to print."""
 
     TABLE = "table"
@@ -83,7 +83,7 @@ def backtest(
     every: Annotated[int, typer.Option(min=1, help="Minutes between evaluations; Grafana evaluates every minute")] = 5,
     truth: Annotated[Path | None, typer.Option(help="Labelled incidents, from romashka simulate --truth")] = None,
     rules: Annotated[Path, typer.Option(help="The generated rule file")] = FOLDER / files.FILE,
-    format_: Annotated[Format, typer.Option("--format", help="How to print")] = Format.TABLE,
+    format_: Annotated[AlertFormat, typer.Option("--format", help="How to print")] = AlertFormat.TABLE,
 ) -> None:
     """Replay every rule of the generated file over stored history: when it would have fired, and for how long.
 
@@ -101,7 +101,7 @@ def backtest(
     incidents = [one for one in incidents if one.start < until and one.end > since]
     with connect(settings().clickhouse) as client:
         fired = run_all(client, known, since, until, timedelta(minutes=every))
-    if format_ is Format.JSON:
+    if format_ is AlertFormat.JSON:
         out.print_json(json.dumps(_as_json(fired, incidents), default=str))
         return
     _print(fired, incidents, clocks, labelled=truth is not None)

@@ -20,7 +20,7 @@ from cli.verification import stored_events
 from dashboards.files import FOLDER, drifted, write
 from dashboards.panel import Origin, Panel, Tab
 from dashboards.preview.charts import Answers
-from dashboards.preview.page import Facts, file_name, render
+from dashboards.preview.page import PageFacts, file_name, render
 from dashboards.preview.script import drawing_script
 from dashboards.tabs import ALL
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
@@ -107,7 +107,7 @@ def write_pages(
         scope = scopes[tab.uid]
         words = "all tenants" if scope.tenant is ALL_TENANTS else f"tenant {scope.tenant}"
         path = target / file_name(tab)
-        facts = Facts(scope.start, scope.end, words, now)
+        facts = PageFacts(scope.start, scope.end, words, now)
         path.write_text(render(tab, answers[tab.uid], facts, ALL, script), encoding="utf-8")
         pages.append(path)
     return pages

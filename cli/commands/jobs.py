@@ -26,7 +26,7 @@ app = typer.Typer(help="Periodic work over what is stored; the leading worker do
 _ANSWER_SECONDS = 300
 
 
-class Done(NamedTuple):
+class JobResult(NamedTuple):
     """The result of one run of a job; ``failure`` is empty on success."""
 
     job: Job
@@ -73,7 +73,7 @@ def run(
         raise RomashkaError("not every job could be done; the table says why")
 
 
-def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Done:
+def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> JobResult:
     """Run a job, write and publish its insights."""
     started = time.monotonic()
     try:
@@ -83,10 +83,10 @@ def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Don
         if job.confirm is not None:
             job.confirm()
     except RomashkaError as error:
-        return Done(job, 0, time.monotonic() - started, str(error))
+        return JobResult(job, 0, time.monotonic() - started, str(error))
     except Exception as error:  # noqa: BLE001 - a bug in one job is a line of the table; the others still run
-        return Done(job, 0, time.monotonic() - started, f"unexpected {type(error).__name__}: {error}")
-    return Done(job, len(found), time.monotonic() - started)
+        return JobResult(job, 0, time.monotonic() - started, f"unexpected {type(error).__name__}: {error}")
+    return JobResult(job, len(found), time.monotonic() - started)
 
 
 def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: BulkProducer) -> None:

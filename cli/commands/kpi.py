@@ -76,7 +76,7 @@ def list_(format_: Printed = Format.TABLE) -> None:
     Example: `romashka kpi list --format csv`
     """
     rows = [
-        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.good, "area": kpi.area.value}
+        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.direction, "area": kpi.area.value}
         for kpi in ALL.values()
     ]
     if format_ is not Format.TABLE:

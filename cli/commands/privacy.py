@@ -33,7 +33,7 @@ _ANSWER_SECONDS: Final = 3_600
 _USUAL_RETENTION: Final = timedelta(days=14)
 
 
-class Done(NamedTuple):
+class ErasureStep(NamedTuple):
     """One line of the record of an erasure: store, action, number of rows."""
 
     place: str
@@ -72,10 +72,10 @@ def erase(
             done = _erase(config, client, erasure, customer, exports)
             details["erased"] = {one.place: one.rows for one in done}
     done += [
-        Done(f"Kafka {name}", f"cannot be erased; expires by {now + age:%Y-%m-%d %H:%M} UTC")
+        ErasureStep(f"Kafka {name}", f"cannot be erased; expires by {now + age:%Y-%m-%d %H:%M} UTC")
         for name, age in kept.items()
     ]
-    done.append(Done("audit log", "kept: it names tenants and no customers"))
+    done.append(ErasureStep("audit log", "kept: it names tenants and no customers"))
     out.print(table(f"Erasure {erasure.id}", ("place", "what was done", "rows"), done, right=("rows",)))
     out.print(
         "Not known to this program: reports that were mailed, files exported elsewhere, backups of the database.",
@@ -128,27 +128,29 @@ def _erasure(config: Settings, user_id: UUID, customer: str, now: datetime, kept
     )
 
 
-def _erase(config: Settings, client: Client, erasure: Erasure, customer: str, exports: Path | None) -> list[Done]:
+def _erase(
+    config: Settings, client: Client, erasure: Erasure, customer: str, exports: Path | None
+) -> list[ErasureStep]:
     store = PrivacyStore(client)
     store.remember(erasure)  # first, so that an interrupted erasure is continued
     files = report_files(client, erasure.user_id)
     letters = DeadLetterStore(client, PayloadCipher(config.secret, [secret for _, secret in config.old_keys]))
     found, closed = letters.matching(_Names(str(erasure.user_id), customer).stand_in)
     letters.delete(found)
-    done = [Done("table dead_letters", "deleted", len(found))]
+    done = [ErasureStep("table dead_letters", "deleted", len(found))]
     if closed:
-        done.append(Done("table dead_letters", "do not open with the keys that are set, kept", closed))
+        done.append(ErasureStep("table dead_letters", "do not open with the keys that are set, kept", closed))
     words = erasure.pseudonyms if customer else [str(erasure.user_id)]
     searched = [one for one in exports.rglob("*") if one.is_file()] if exports is not None else []
     doomed = [*(naming(files, words) if customer else files), *naming(searched, words)]
     for file in dict.fromkeys(doomed):
         file.unlink()
-    done.append(Done("files of reports and exports", "deleted", len(set(doomed))))
+    done.append(ErasureStep("files of reports and exports", "deleted", len(set(doomed))))
     drawn = [one for one in files if one.suffix in UNSEARCHABLE and one.exists()]
     if drawn:
-        done.append(Done("reports in PDF", "kept: reports name no customers", len(drawn)))
+        done.append(ErasureStep("reports in PDF", "kept: reports name no customers", len(drawn)))
     action = "deleted" if erasure.whole_tenant else "made anonymous, or deleted where about the person alone"
-    return done + [Done(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
+    return done + [ErasureStep(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
 
 
 class _Names(NamedTuple):

@@ -22,7 +22,7 @@ from models.errors import SettingsError
 from reports.compose import compose
 from reports.render import render
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, zone_of
-from reports.store import Wanted, made, save
+from reports.store import ReportFilter, made, save
 from storage.connection import connect
 
 app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
@@ -113,7 +113,7 @@ def list_(
     Example: `romashka report list --days 7`
     """
     since = datetime.now(UTC) - timedelta(days=days)
-    wanted = Wanted(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
+    wanted = ReportFilter(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
     if last := after(after_, datetime, UUID):
         wanted = wanted._replace(before=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
@@ -146,7 +146,7 @@ def open_(
     Example: `romashka report open 5f3a9c01`
     """
     with connect(settings().clickhouse) as client:
-        rows, _ = made(client, Wanted(datetime.now(UTC) - timedelta(days=800), id_prefix=id_.lower()))
+        rows, _ = made(client, ReportFilter(datetime.now(UTC) - timedelta(days=800), id_prefix=id_.lower()))
     if len(rows) != 1:
         raise SettingsError(f"{len(rows)} reports begin with '{id_}'; 'romashka report list' shows them")
     url = str(rows[0]["file_url"])

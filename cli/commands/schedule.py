@@ -24,7 +24,7 @@ from reports.delivery_log import Journal, Place, Standing
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import last_sent, state
-from reports.schedule_store import Wanted, find, put_schedule, readable, schedules
+from reports.schedule_store import ScheduleFilter, find, put_schedule, readable, schedules
 from reports.webhook import masked
 from storage.connection import connect
 
@@ -100,7 +100,7 @@ def list_(
     Example: `romashka schedule list`
     """
     now = datetime.now(UTC)
-    wanted = Wanted(_tenant(tenant) if tenant else None, limit=limit)
+    wanted = ScheduleFilter(_tenant(tenant) if tenant else None, limit=limit)
     if last := after(after_, str, UUID):
         wanted = wanted._replace(after=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
@@ -171,7 +171,7 @@ def remove(name: Name, tenant: Whose = "") -> None:
     _done(f"'{name}' is removed")
 
 
-class Row(NamedTuple):
+class ScheduleRow(NamedTuple):
     """A schedule as a table row."""
 
     name: str
@@ -186,8 +186,8 @@ class Row(NamedTuple):
     state: str
 
 
-def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> Row:
-    return Row(
+def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> ScheduleRow:
+    return ScheduleRow(
         schedule.name,
         str(schedule.tenant.value if isinstance(schedule.tenant, AllTenants) else schedule.tenant),
         schedule.type.value,

@@ -31,7 +31,7 @@ _ELSEWHERE: Final = {
 }
 
 
-class Facts(NamedTuple):
+class PageFacts(NamedTuple):
     """What a page says about itself."""
 
     start: datetime
@@ -40,7 +40,7 @@ class Facts(NamedTuple):
     made_at: datetime
 
 
-def render(tab: Tab, answers: Mapping[int, Answers], facts: Facts, tabs: Sequence[Tab], script: str) -> str:
+def render(tab: Tab, answers: Mapping[int, Answers], facts: PageFacts, tabs: Sequence[Tab], script: str) -> str:
     """Return the page.
 
     Parameters
@@ -150,7 +150,7 @@ def _change(kpi: str, now: float | None, before: float | None) -> str:
     if now is None or not before:
         return ""
     change = (now - before) / abs(before)
-    better = {"up": change > 0, "down": change < 0}.get(get(kpi).good)
+    better = {"up": change > 0, "down": change < 0}.get(get(kpi).direction)
     state = "neutral" if better is None or not change else "ok" if better else "critical"
     return f'<em class="{state}">{"▲" if change > 0 else "▼" if change < 0 else "="} {abs(change):.1%}</em> '
 

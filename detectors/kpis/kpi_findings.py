@@ -211,11 +211,11 @@ def _severity(kpi: Kpi, upward: bool, observed: float, n: float) -> Severity:
 
 
 def _is_worse(kpi: Kpi, upward: bool) -> bool:
-    return kpi.good == ("down" if upward else "up")
+    return kpi.direction == ("down" if upward else "up")
 
 
 def _meaning(kpi: Kpi, upward: bool) -> str:
-    if kpi.good == "neutral":
+    if kpi.direction == "neutral":
         return "Neither direction is better by itself."
     return "This is a change for the worse." if _is_worse(kpi, upward) else "This is a change for the better."
 

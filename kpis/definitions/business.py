@@ -131,7 +131,7 @@ KPIS: Final = (
         meaning="Durable resolutions by the AI times what a conversation handled by a person costs, at the cost in "
         "force on the day the conversation came in. Includes resolutions that are still assumed to last.",
         unit=Unit.MONEY,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=_of_ledger(_WHO_AND_WHERE, "gross_savings"),
     ),
@@ -141,7 +141,7 @@ KPIS: Final = (
         meaning="Gross savings, plus the time that people save with integration data, less the costs of platform, "
         "integrations and upkeep for the range. The handle time is the tenant's setting, else measured.",
         unit=Unit.MONEY,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=_of_ledger(_TENANT, "net_savings"),
     ),
@@ -151,7 +151,7 @@ KPIS: Final = (
         meaning="Net savings divided by the costs of platform, integrations and upkeep: 0.5 is 50 cents earned on "
         "each one spent, after it was paid back. Shown in percent.",
         unit=Unit.MONEY_RATIO,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=_of_ledger(_TENANT, "roi"),
     ),
@@ -161,7 +161,7 @@ KPIS: Final = (
         meaning="Sales less refunds of conversations that used integration data, or whose customer had one that did "
         "within the attribution window before. Influenced, not caused: some would have bought anyway.",
         unit=Unit.MONEY,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=Statement(_WHO_AND_WHERE, influenced),
     ),
@@ -171,7 +171,7 @@ KPIS: Final = (
         meaning="How many more of a hundred conversations convert with integration data than without, alike in stage "
         "and channel. An association, not an experiment.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=Statement(_LIFTED, _conversion_lift, has_total=False),
         minimum_volume=2 * ENOUGH,
@@ -182,7 +182,7 @@ KPIS: Final = (
         meaning="How many stars more customers give with integration data than without, alike in stage and channel. "
         "An association, not an experiment.",
         unit=Unit.STARS,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=Statement(_LIFTED, _csat_lift, has_total=False),
         minimum_volume=2 * ENOUGH,

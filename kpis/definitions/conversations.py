@@ -10,12 +10,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.kpi import Area, Change, Kpi, Unit
+from kpis.kpi import Area, DefinitionChange, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
 from kpis.sql.formulas import mean_of_sums, share, total
 
 _ALL: Final = "sum(conversations)"
-_TO_THE_HOUR: Final = Change(2, date(2026, 11, 26), "the N days were over to the millisecond, not to the hour")
+_TO_THE_HOUR: Final = DefinitionChange(
+    2, date(2026, 11, 26), "the N days were over to the millisecond, not to the hour"
+)
 
 KPIS: Final = (
     Kpi(
@@ -23,7 +25,7 @@ KPIS: Final = (
         title="Conversations",
         meaning="Conversations whose demand came in during the range. The denominator of the shares below.",
         unit=Unit.COUNT,
-        good="neutral",
+        direction="neutral",
         area=Area.CONVERSATIONS,
         computed=total(_ALL, _ALL).over(CONVERSATIONS),
     ),
@@ -36,7 +38,7 @@ KPIS: Final = (
             "N days as durable; see the confirmed and the assumed part."
         ),
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sum(durable_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -49,7 +51,7 @@ KPIS: Final = (
         meaning="Share of conversations that were durably resolved and whose N days are over, counted from the end of "
         "the hour in which they ended: this part is final.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sum(confirmed_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -60,7 +62,7 @@ KPIS: Final = (
         title="Durably resolved, assumed",
         meaning="Share of conversations that the AI resolved and whose N days are not over: they may still come back.",
         unit=Unit.RATIO,
-        good="neutral",
+        direction="neutral",
         area=Area.CONVERSATIONS,
         computed=share("sum(durable_count) - sum(confirmed_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -71,7 +73,7 @@ KPIS: Final = (
         title="Durable resolutions",
         meaning="How many conversations the AI resolved by itself for good, confirmed or still assumed.",
         unit=Unit.COUNT,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=total("sum(durable_count)", _ALL).over(CONVERSATIONS),
     ),
@@ -80,7 +82,7 @@ KPIS: Final = (
         title="Reopen rate",
         meaning="Of the conversations that ended, the share that came back within N days of their end.",
         unit=Unit.RATIO,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=share("sum(returned_count)", "sum(ended_count)").over(CONVERSATIONS),
         minimum_volume=30,
@@ -92,7 +94,7 @@ KPIS: Final = (
         title="Escalation rate",
         meaning="Share of conversations in which a person took part: escalated, handled by one, or a reason given.",
         unit=Unit.RATIO,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=share("sum(handed_over_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -104,7 +106,7 @@ KPIS: Final = (
         title="Deflection rate",
         meaning="Share of conversations whose first end was a resolution by the AI alone, come back or not.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sum(autonomous_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -114,7 +116,7 @@ KPIS: Final = (
         title="Containment rate",
         meaning="Share of conversations that ended, well or not, without a person; abandoned ones are in it.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sum(contained_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -124,7 +126,7 @@ KPIS: Final = (
         title="Resolved",
         meaning="Share of conversations whose first end was a resolution or a sale, by the AI or a person.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sum(resolved_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -134,7 +136,7 @@ KPIS: Final = (
         title="Abandoned",
         meaning="Share of conversations that the customer left.",
         unit=Unit.RATIO,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=share("sum(abandoned_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -144,7 +146,7 @@ KPIS: Final = (
         title="Not ended yet",
         meaning="Share of conversations of which no end is known. High means that outcomes are not being sent.",
         unit=Unit.RATIO,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=share("sum(conversations) - sum(ended_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -156,7 +158,7 @@ KPIS: Final = (
         title="CSAT",
         meaning="Stars that customers gave, 1 to 5, on average; the last one where a conversation has several.",
         unit=Unit.STARS,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=mean_of_sums("satisfaction").over(CONVERSATIONS),
         minimum_volume=30,
@@ -168,20 +170,22 @@ KPIS: Final = (
         title="Resolution time",
         meaning="Minutes until the first end of the conversations whose first end was a resolution, on average.",
         unit=Unit.MINUTES,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=mean_of_sums("minutes").over(CONVERSATIONS),
         minimum_volume=30,
         warning=60,
         critical=240,
-        changes=(Change(2, date(2026, 11, 22), "it averaged over every outcome, abandoned conversations included"),),
+        changes=(
+            DefinitionChange(2, date(2026, 11, 22), "it averaged over every outcome, abandoned conversations included"),
+        ),
     ),
     Kpi(
         id="conversion_rate",
         title="Conversion rate",
         meaning="Share of conversations that led to a sale (converted or upsold).",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=share("sum(converted_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -191,7 +195,7 @@ KPIS: Final = (
         title="Value of conversations",
         meaning="What conversations were worth as reported, in the tenant's currency; not attributed to anything.",
         unit=Unit.MONEY,
-        good="up",
+        direction="up",
         area=Area.BUSINESS,
         computed=total("sum(value_sum)", _ALL).over(CONVERSATIONS),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from kpis.kpi import Area, Change, Kpi, Unit
+from kpis.kpi import Area, DefinitionChange, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
 from kpis.sql.formulas import mean_of_sums, share, total
 
@@ -17,14 +17,16 @@ KPIS: Final = (
         title="Data utilization rate",
         meaning="Share of conversations in which integration data was used.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.CONVERSATIONS,
         computed=share("sumIf(conversations, data_used)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.5,
         critical=0.2,
         changes=(
-            Change(2, date(2026, 11, 22), "it counted outcomes, so a conversation that was reopened counted twice"),
+            DefinitionChange(
+                2, date(2026, 11, 22), "it counted outcomes, so a conversation that was reopened counted twice"
+            ),
         ),
     ),
     Kpi(
@@ -32,7 +34,7 @@ KPIS: Final = (
         title="AI confidence with data",
         meaning="How sure the AI was with integration data at hand, on average; conversations that do not say are out.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.AI_PERFORMANCE,
         computed=mean_of_sums("with_data").over(CONVERSATIONS),
         minimum_volume=30,
@@ -44,7 +46,7 @@ KPIS: Final = (
         title="AI confidence without data",
         meaning="How sure the AI would have been, or was, without integration data, on average.",
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.AI_PERFORMANCE,
         computed=mean_of_sums("without_data").over(CONVERSATIONS),
         minimum_volume=30,
@@ -57,7 +59,7 @@ KPIS: Final = (
             "conversations that say both."
         ),
         unit=Unit.RATIO,
-        good="up",
+        direction="up",
         area=Area.AI_PERFORMANCE,
         computed=mean_of_sums("gained").over(CONVERSATIONS),
         minimum_volume=30,
@@ -69,7 +71,7 @@ KPIS: Final = (
         title="Knowledge gap rate",
         meaning="Share of conversations in which data was missing.",
         unit=Unit.RATIO,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=share("sum(gap_count)", _ALL).over(CONVERSATIONS),
         minimum_volume=30,
@@ -81,7 +83,7 @@ KPIS: Final = (
         title="Conversations that a gap affected",
         meaning="How many conversations met missing data; split by gap to rank what to fix.",
         unit=Unit.COUNT,
-        good="down",
+        direction="down",
         area=Area.CONVERSATIONS,
         computed=total("sum(gap_count)", _ALL).over(CONVERSATIONS),
     ),
@@ -90,7 +92,7 @@ KPIS: Final = (
         title="Conversion the AI expected",
         meaning="How likely the AI thought a sale, on average; compare it with the conversion there was.",
         unit=Unit.RATIO,
-        good="neutral",
+        direction="neutral",
         area=Area.PREDICTIVE,
         computed=mean_of_sums("expected").over(CONVERSATIONS),
         minimum_volume=30,

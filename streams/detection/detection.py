@@ -51,7 +51,7 @@ _HEALTH_BEHIND: Final = timedelta(hours=1)
 _SILENT_SECONDS: Final = 30.0
 
 
-class Bounds(NamedTuple):
+class DetectionLimits(NamedTuple):
     """Memory limits of detection.
 
     ``waiting_minutes`` is the number of buffered minutes of single series; beyond it they are read back from
@@ -63,7 +63,7 @@ class Bounds(NamedTuple):
     all_series: int = 8_000
 
 
-DEFAULT_BOUNDS: Final = Bounds()
+DEFAULT_BOUNDS: Final = DetectionLimits()
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Detection:
         states: SeriesStates,
         insight_publisher: InsightPublisher,
         metrics: Metrics,
-        bounds: Bounds = DEFAULT_BOUNDS,
+        bounds: DetectionLimits = DEFAULT_BOUNDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline = pipeline

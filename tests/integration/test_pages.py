@@ -21,7 +21,7 @@ from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
 from models.pages import Page, cursor
 from reports import store as report_store
-from reports.schedule_store import Wanted as WantedSchedules
+from reports.schedule_store import ScheduleFilter as WantedSchedules
 from reports.schedule_store import readable
 from storage import audit, deployments, insight_store
 from storage.connection import ClickHouseAddress, connect
@@ -66,7 +66,7 @@ def _insights(client: Client, text: str | None, limit: int) -> Page[Any]:
 def _reports(client: Client, text: str | None, limit: int) -> Page[Any]:
     last = after(text or "", datetime, UUID)
     before = (last[0], last[1]) if last else None
-    rows, more = report_store.made(client, report_store.Wanted(SINCE, before=before, limit=limit))
+    rows, more = report_store.made(client, report_store.ReportFilter(SINCE, before=before, limit=limit))
     return Page([row["id"] for row in rows], more)
 
 

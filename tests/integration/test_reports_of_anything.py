@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dashboards.preview.charts import is_drawable
-from dashboards.preview.page import Facts
+from dashboards.preview.page import PageFacts
 from dashboards.preview.page import render as render_tab
 from dashboards.tabs import conversation_intelligence
 from jobs.roll_ups import refresh
@@ -178,7 +178,7 @@ def test_any_text_gives_a_page_of_the_preview(full: dict[ReportType, Asked], tex
         for panel in conversation_intelligence.TAB.panels
     }
     assert any(is_drawable(panel, of_panels[panel.id]) for panel in panels)
-    facts = Facts(NOW - timedelta(days=7), NOW, "all", NOW)
+    facts = PageFacts(NOW - timedelta(days=7), NOW, "all", NOW)
     page = render_tab(conversation_intelligence.TAB, of_panels, facts, [conversation_intelligence.TAB], "")
     page.encode()
 

@@ -14,8 +14,8 @@ from clickhouse_connect.driver.client import Client
 from api.identity import Identity
 from api.problems import ApiError
 from api.roles import Role
-from collector.access import Access, Scope
-from collector.app import Collector, Limits
+from collector.access import Access, ProducerScope
+from collector.app import Collector, CollectorLimits
 from collector.publisher import MemoryPublisher
 from models.errors import Unreachable
 
@@ -29,8 +29,8 @@ KEYS = {
     "viewer": Identity("key:viewer", "", frozenset({Role.VIEWER}), frozenset({ACME})),
 }
 SCOPES = {
-    "everyone": Scope(True, frozenset(), frozenset()),
-    "queries": Scope(False, frozenset(), frozenset({"integration.queries.v1"})),
+    "everyone": ProducerScope(True, frozenset(), frozenset()),
+    "queries": ProducerScope(False, frozenset(), frozenset({"integration.queries.v1"})),
 }
 
 
@@ -51,7 +51,7 @@ class Setup:
             self.access,
             self.publisher,
             NoDatabase(),
-            limits=Limits(**options.pop("limits", {})),
+            limits=CollectorLimits(**options.pop("limits", {})),
             clock=lambda: self.seconds,
             now=lambda: NOW,
             **options,
@@ -76,7 +76,7 @@ class Setup:
             raise ApiError(401, "wrong-key", "there is no such API key")
         return KEYS[token]
 
-    async def _read_scopes(self) -> dict[str, Scope]:
+    async def _read_scopes(self) -> dict[str, ProducerScope]:
         return SCOPES
 
 

@@ -250,7 +250,7 @@ def test_a_tile_compares_with_the_period_before_and_colours_the_change_by_the_go
         options = panel["options"]
         assert (options["graphMode"], options["textMode"]) == ("area", "value_and_name")
         assert options["showPercentChange"] is True
-        good = {"up": "standard", "down": "inverted", "neutral": "same_as_value"}[get(tile.kpi).good]
+        good = {"up": "standard", "down": "inverted", "neutral": "same_as_value"}[get(tile.kpi).direction]
         assert options["percentChangeColorMode"] == good
         assert options["reduceOptions"]["calcs"] == ["last"], "the last number would be a step where there is no figure"
         settings, only = panel["transformations"]

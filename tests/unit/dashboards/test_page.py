@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from dashboards.panel import Origin, Panel, PanelType, Tab
-from dashboards.preview.page import Facts, render
+from dashboards.preview.page import PageFacts, render
 from dashboards.preview.script import drawing_script
 from dashboards.tabs import ALL, names, pipeline
 from kpis.text import shortened
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-FACTS = Facts(NOW - timedelta(days=1), NOW, "all tenants", NOW)
+FACTS = PageFacts(NOW - timedelta(days=1), NOW, "all tenants", NOW)
 HOSTILE = "</script><script>alert(1)</script><!-- {{charts}} {{script}} <img src=x onerror=alert(1)>\"'&"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from collector.metrics import Metrics as CollectorMetrics
+from collector.metrics import CollectorMetrics
 from models.topics import ALL
 from streams.metrics import Metrics
 from tests.unit.deploy.files import DEPLOY, ROOT, alerts, headings, load

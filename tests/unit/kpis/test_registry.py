@@ -51,8 +51,8 @@ def test_a_definition_is_complete(kpi: Kpi) -> None:
 def test_critical_is_worse_than_warning(kpi: Kpi) -> None:
     if kpi.warning is None or kpi.critical is None:
         return
-    assert kpi.good != "neutral"
-    assert kpi.critical > kpi.warning if kpi.good == "down" else kpi.critical < kpi.warning
+    assert kpi.direction != "neutral"
+    assert kpi.critical > kpi.warning if kpi.direction == "down" else kpi.critical < kpi.warning
 
 
 @every_kpi

@@ -5,28 +5,30 @@ from typing import Any
 
 import pytest
 
-from storage.audit import Chain, Entry, Head, Row, audit_key, verify
+from storage.audit import AuditEntry, AuditRow, Chain, Head, audit_key, verify
 
 KEY = audit_key(b"a secret of at least 16 bytes")
 NOW = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def entry(number: int) -> Entry:
-    return Entry(NOW + timedelta(seconds=number), "key:a", "kpis.read", f"GET /v1/kpis/{number}", "200", {"n": number})
+def entry(number: int) -> AuditEntry:
+    return AuditEntry(
+        NOW + timedelta(seconds=number), "key:a", "kpis.read", f"GET /v1/kpis/{number}", "200", {"n": number}
+    )
 
 
-def rows(chain: Chain) -> list[Row]:
+def rows(chain: Chain) -> list[AuditRow]:
     return list(chain._pending)
 
 
-def written(writer: str = "w1", entries: int = 5, heads: tuple[Head, ...] = ()) -> list[Row]:
+def written(writer: str = "w1", entries: int = 5, heads: tuple[Head, ...] = ()) -> list[AuditRow]:
     chain = Chain(KEY, heads, NOW, writer)
     for number in range(entries):
         chain.add(entry(number))
     return rows(chain)
 
 
-def whats(found: list[Row], key: bytes = KEY) -> list[tuple[int, str]]:
+def whats(found: list[AuditRow], key: bytes = KEY) -> list[tuple[int, str]]:
     return [(fault.sequence, fault.what) for fault in verify(found, key).faults]
 
 
@@ -93,7 +95,7 @@ def test_a_command_s_own_chain_is_missed_once_a_process_that_runs_on_has_named_i
 
 
 @pytest.mark.parametrize("left", [[], written("w1", 3), written("other")], ids=["emptied", "cut off", "made anew"])
-def test_what_was_published_is_missed_when_even_the_last_chains_are_gone(left: list[Row]) -> None:
+def test_what_was_published_is_missed_when_even_the_last_chains_are_gone(left: list[AuditRow]) -> None:
     whole = written("w1")
     published = [Head("w1", row.sequence, row.hash) for row in whole[-1:]]
     assert verify(whole, KEY, published).faults == []

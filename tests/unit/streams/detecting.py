@@ -17,7 +17,7 @@ from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
 from storage.payload_cipher import PayloadCipher
 from streams.delivery import Limits
-from streams.detection.detection import DEFAULT_BOUNDS, Bounds, Detection
+from streams.detection.detection import DEFAULT_BOUNDS, Detection, DetectionLimits
 from streams.detection.series_states import SeriesStates
 from streams.insight_publisher import InsightPublisher
 from streams.metrics import Metrics
@@ -34,7 +34,7 @@ PER_MINUTE: Final = 12
 class DetectingWorker:
     """Everything of a worker that finds; a second one on the same sink is the worker after a restart."""
 
-    def __init__(self, sink: MemorySink, *, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+    def __init__(self, sink: MemorySink, *, bounds: DetectionLimits = DEFAULT_BOUNDS) -> None:
         self.sink = sink
         self.metrics = Metrics()
         self.published: list[Insight] = []

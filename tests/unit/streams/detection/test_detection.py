@@ -6,7 +6,7 @@ from typing import Any
 
 from models.topics import HEALTH
 from sinks.memory import MemorySink
-from streams.detection.detection import Bounds
+from streams.detection.detection import DetectionLimits
 from tests.examples.minutes import at
 from tests.unit.streams.detecting import DetectingWorker, health, offset_of, queries
 from tests.unit.streams.virtual_time import in_virtual_time
@@ -149,7 +149,7 @@ async def test_a_series_without_a_state_warms_up_on_its_history_and_tells_nothin
 @in_virtual_time
 async def test_what_may_not_wait_is_read_back_and_nothing_is_missed() -> None:
     expected = _findings(await _undisturbed())
-    worker = DetectingWorker(MemorySink(), bounds=Bounds(waiting_minutes=5, series=10))
+    worker = DetectingWorker(MemorySink(), bounds=DetectionLimits(waiting_minutes=5, series=10))
     for minute in range(0, _END, 30):
         await worker.read(queries(range(minute, minute + 30), down=_DOWN), until=minute + 31)
     assert _findings(worker) == expected
