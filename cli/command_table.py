@@ -77,6 +77,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "schedule": Command("cli.commands.schedule:app", "Scheduled reports; the leading worker sends them."),
     "api": Command("cli.commands.api:app", "The HTTP API, and the keys that open it."),
     "collector": Command("cli.commands.collector:app", "Events over HTTP, and the keys of those who send them."),
+    "backup": Command("cli.commands.backup:app", "Backups of the database: make, check and restore them."),
     "privacy": Command("cli.commands.privacy:app", "Personal data: erasing it, new keys, how long it is kept."),
     "audit": Command("cli.commands.audit:app", "The audit log: who did what, and whether it is as it was written."),
 }

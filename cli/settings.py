@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     clickhouse_database: str = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
+    backup_destination: str = Field(
+        default="", description="where backups are kept: disk:NAME, file:/FOLDER or s3:https://HOST/BUCKET/FOLDER"
+    )
+    backup_s3_key_id: str = Field(default="", description="access key of that bucket; empty: the server's own")
+    backup_s3_secret: SecretStr = SecretStr("")
     pseudonym_key: SecretStr = Field(
         default=SecretStr(""),
         description="secret for pseudonyms and sealed dead letters: at least 16 random bytes in base64",

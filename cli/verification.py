@@ -9,16 +9,10 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from models.measures import QUERY_MEASURES, sum_of
-from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
+from models.topics import EVENT_TABLES
 from simulator.totals import Totals
 from storage.reading import query_rows
 
-EVENT_TABLES: Final = {
-    QUERIES.name: "integration_query_metrics",
-    OUTCOMES.name: "conversation_outcomes",
-    HEALTH.name: "integration_health_history",
-    INTELLIGENCE.name: "conversation_intelligence",
-}
 # Detectors of a partition process minutes together; partition -1 is the leader's state.
 _DETECTED: Final = """
 SELECT min(passed) AS reached, countIf(partition >= 0) AS partitions, countIf(partition < 0) AS leaders

@@ -30,14 +30,17 @@ class Database(EmbeddedServer):
     data_dir
         Where the data lives. It survives a stop, and a SIGKILL; one server at a time may use it. None keeps the data
         in a temporary directory that is removed when the server stops.
+    backups
+        Folder for backups; None allows none.
     """
 
     name = "database"
     port_setting = "--clickhouse-port"
     grace_seconds = 5.0
 
-    def __init__(self, port: int = 0, data_dir: Path | None = None) -> None:
+    def __init__(self, port: int = 0, data_dir: Path | None = None, backups: Path | None = None) -> None:
         super().__init__(port)
+        self._backups = [] if backups is None else [str(_checked(backups))]
         self._data_dir = None if data_dir is None else _checked(data_dir)
 
     @property
@@ -54,7 +57,15 @@ class Database(EmbeddedServer):
         # The server inherits the socket: no gap between choosing a port and listening on it.
         with listen(self.port, self.port_setting) as listener:
             self.port = listener.getsockname()[1]
-            server = [sys.executable, "-P", "-m", "embedded.server", str(listener.fileno()), str(data_dir)]
+            server = [
+                sys.executable,
+                "-P",
+                "-m",
+                "embedded.server",
+                str(listener.fileno()),
+                str(data_dir),
+                *self._backups,
+            ]
             # The engine reads TZ once, when it is loaded; UTC gives the same results on every machine.
             command = ["env", "TZ=UTC", f"TMPDIR={scratch}", *server]
             return ServerProcess(
@@ -87,5 +98,5 @@ class Database(EmbeddedServer):
 def _checked(data_dir: Path) -> Path:
     resolved = data_dir.expanduser().resolve()
     if "?" in str(resolved):  # the engine takes what follows for options
-        raise SettingsError(f"The data directory {resolved} has a question mark in its name; give another.")
+        raise SettingsError(f"The directory {resolved} has a question mark in its name; give another.")
     return resolved

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from embedded.binding import Connection, Result, open_connection
 from embedded.errors import NOT_IMPLEMENTED, UNKNOWN_FORMAT, from_engine, refusal
@@ -25,6 +26,8 @@ _READING = frozenset(("SELECT", "WITH", "FROM"))
 _CANNOT_STREAM = "Streaming query is not supported"
 _PYTHON_FORMATS = frozenset(("dataframe", "arrowtable", "datastore"))  # chDB's names for Python objects
 _TEMPORARY = "TEMPORARY"
+_CONFIG_FILE = "romashka.xml"
+_BACKUPS = "<clickhouse><backups><allowed_path>{}</allowed_path></backups></clickhouse>\n"
 
 # From this protocol revision on a client expects more in a Native block than chDB writes; see embedded.native. Below
 # it only a block header is new, and the one client that asks for so little (clickhouse-connect) does without.
@@ -72,14 +75,23 @@ class Answer:
 class Engine:
     """The engine on one data directory, which no other process may use at the same time.
 
+    Parameters
+    ----------
+    backups
+        Folder that BACKUP may write to and RESTORE may read from; ``None``: neither.
+
     Raises
     ------
     RuntimeError
         From chDB, when the directory cannot be opened; the reason is on standard error.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, backups: Path | None = None) -> None:
         self._data_dir = str(data_dir)
+        if backups is not None:
+            config = data_dir / _CONFIG_FILE
+            config.write_text(_BACKUPS.format(escape(str(backups))), encoding="utf-8")
+            self._data_dir += f"?config-file={config}"
         self._keeper = self._connect()  # the engine runs as long as one connection is open
         self.timezone = self._keeper.query(b"SELECT timezone()", "TSVRaw").bytes().decode().strip()
 

@@ -19,6 +19,8 @@ class EmbeddedStack:
         0 picks a free port.
     data_dir
         The database's directory, kept afterwards; None keeps nothing. The broker never keeps anything.
+    backups
+        Folder for backups of the database; None allows none.
 
     Raises
     ------
@@ -26,9 +28,15 @@ class EmbeddedStack:
         From :meth:`start`; nothing is left running then.
     """
 
-    def __init__(self, kafka_port: int = 0, clickhouse_port: int = 0, data_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        kafka_port: int = 0,
+        clickhouse_port: int = 0,
+        data_dir: Path | None = None,
+        backups: Path | None = None,
+    ) -> None:
         self.broker = Broker(kafka_port)
-        self.database = Database(clickhouse_port, data_dir)
+        self.database = Database(clickhouse_port, data_dir, backups)
 
     @property
     def kafka_bootstrap(self) -> str:

@@ -38,4 +38,11 @@ INSIGHTS: Final = Topic("integration.insights.v1", None, 8, 14, "What the detect
 DEAD_LETTERS: Final = Topic("integration.dead-letters.v1", None, 8, 90, "Rejected input, every byte kept, sealed")
 
 INGEST: Final = (QUERIES, OUTCOMES, HEALTH, INTELLIGENCE)
+EVENT_TABLES: Final = {
+    QUERIES.name: "integration_query_metrics",
+    OUTCOMES.name: "conversation_outcomes",
+    HEALTH.name: "integration_health_history",
+    INTELLIGENCE.name: "conversation_intelligence",
+}
+"""The table with a row for each event of a topic."""
 ALL: Final = (*INGEST, INSIGHTS, DEAD_LETTERS)

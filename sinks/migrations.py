@@ -81,6 +81,13 @@ def migrate(address: ClickHouseAddress) -> list[Migration]:
     return missing
 
 
+def create_functions(client: Client) -> None:
+    """Create the functions of all migrations: a backup of the database does not hold them, and its tables need them."""
+    for statement in (one for migration in known() for one in migration.statements):
+        if statement.startswith("CREATE OR REPLACE FUNCTION"):
+            client.command(statement)
+
+
 def missing(address: ClickHouseAddress) -> list[Migration]:
     """Return the missing migrations; raises as ``migrate`` does."""
     with connect(address) as client:

@@ -21,6 +21,9 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep the database here; without it, it is gone afterwards")
     ] = None,
+    backups: Annotated[
+        Path | None, typer.Option(help="Folder for backups (ROMASHKA_BACKUP_DESTINATION=file:/FOLDER)")
+    ] = None,
 ) -> None:
     """Run a Kafka broker and a ClickHouse database on this machine, without Docker.
 
@@ -31,7 +34,7 @@ def run(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    with EmbeddedStack(kafka_port=kafka_port, clickhouse_port=clickhouse_port, data_dir=data_dir) as stack:
+    with EmbeddedStack(kafka_port, clickhouse_port, data_dir, backups) as stack:
         out.print(f"export ROMASHKA_KAFKA_BOOTSTRAP={stack.kafka_bootstrap}", highlight=False, soft_wrap=True)
         out.print(f"export ROMASHKA_CLICKHOUSE_URL={stack.clickhouse_url}", highlight=False, soft_wrap=True)
         out.print("export ROMASHKA_KAFKA_SESSION_SECONDS=6", highlight=False)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cli.verification import EVENT_TABLES, stored_events
+from cli.verification import stored_events
+from models.topics import EVENT_TABLES
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
 from tests.faults.scale import only_on_apache_kafka, scaled

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cli.verification import EVENT_TABLES, stored_events
+from cli.verification import stored_events
+from models.topics import EVENT_TABLES
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from cli.verification import EVENT_TABLES, stored_events
+from cli.verification import stored_events
+from models.topics import EVENT_TABLES
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import APACHE, FULL, scaled

@@ -10,7 +10,8 @@ import psutil
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from cli.verification import EVENT_TABLES, stored_events
+from cli.verification import stored_events
+from models.topics import EVENT_TABLES
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled

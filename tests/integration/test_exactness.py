@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.verification import EVENT_TABLES, stored_events
+from cli.verification import stored_events
 from jobs.roll_ups import refresh
-from models.topics import QUERIES
+from models.topics import EVENT_TABLES, QUERIES
 from simulator.faults import damage
 from simulator.scenario import Scenario, rate_for
 from storage.connection import ClickHouseAddress, connect

@@ -18,6 +18,7 @@ PROPERTIES: Final = DEPLOY / "kafka/server.properties"
 CLICKHOUSE: Final = DEPLOY / "clickhouse/config.d/romashka.xml"
 # Sections and ports that the engine does not list among its server settings: they belong to the server around it.
 _OF_THE_SERVER: Final = {
+    "backups",
     "listen_host",
     "interserver_http_port",
     "mysql_port",
