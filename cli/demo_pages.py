@@ -41,13 +41,14 @@ def set_costs(client: Client, now: datetime) -> None:
     for tenant in NEWCOMERS:
         save_name(client, tenant.id, f"{tenant.name} (new)", now)
     since = (now - timedelta(days=DAYS + 1)).date()
-    for tenant, first in (*((one, since) for one in TENANTS), *((one, now.date()) for one in NEWCOMERS)):
+    for tenant in (*TENANTS, *NEWCOMERS):
         for name, value in _costs(tenant).items():
-            save(client, new_entry(tenant.id, name, value, first, now))
+            save(client, new_entry(tenant.id, name, value, since, now))
 
 
 def _costs(tenant: Tenant) -> dict[str, str]:
-    share = tenant.queries_per_minute / SHOWN.queries_per_minute
+    # Who begins today pays nothing yet; a price that is not set for a day would leave all of the range without savings.
+    share = 0.0 if tenant in NEWCOMERS else tenant.queries_per_minute / SHOWN.queries_per_minute
     return _COSTS | {
         "platform_cost_per_month": f"{_PLATFORM * share:.2f}",
         "upkeep_cost_per_month": f"{_UPKEEP * share:.2f}",

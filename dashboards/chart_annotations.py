@@ -20,14 +20,16 @@ from kpis.sql.dialect import Grafana
 _EVERYONE: Final = "user_id = toUUID('00000000-0000-0000-0000-000000000000')"
 _FINDINGS: Final = """
 SELECT
-    started_at AS time,
-    title AS title,
-    summary AS text,
-    arrayStringConcat([severity, kind, integration_provider], ',') AS tags
-FROM predictive_insights FINAL
-WHERE insight_type IN ({kinds})
-  AND started_at >= $__fromTime AND started_at <= $__toTime
-  AND severity IN ('critical', 'warning') AND ({tenant} OR {everyone})
+    min(i.started_at) AS time,
+    if(count() = 1, any(i.title), concat(toString(count()), ' findings')) AS title,
+    if(count() = 1, any(i.summary), arrayStringConcat(arraySlice(groupUniqArray(i.title), 1, 5), '; ')) AS text,
+    arrayStringConcat(groupUniqArray(toString(i.kind)), ',') AS tags
+FROM predictive_insights AS i FINAL
+WHERE i.insight_type IN ({kinds})
+  AND i.started_at >= $__fromTime AND i.started_at <= $__toTime
+  AND i.severity IN ('critical', 'warning') AND ({tenant} OR {everyone})
+-- What began close together is one mark: lines side by side would be a wall.
+GROUP BY intDiv(toUnixTimestamp(i.started_at), greatest(60, intDiv(dateDiff('second', $__fromTime, $__toTime), 60)))
 ORDER BY time
 LIMIT 200
 """

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import DataSourceRef
 
 PLUGIN: Final = "grafana-clickhouse-datasource"
-PLUGIN_VERSION: Final = "4.20.0"
+PLUGIN_VERSION: Final = "4.14.1"
 """Written into every query: without it the plugin takes them for an older version's and converts them."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from grafana_foundation_sdk.models import dashboard
 
+from dashboards.column_widths import needed, widths
 from dashboards.links import address
 from dashboards.palette import PROVIDERS
 from dashboards.panel import Column, Panel, PanelType, Thresholds
@@ -19,7 +20,6 @@ _BAND: Final = ("lower", "upper")
 _DASH: Final = "-"
 _GREY: Final = "text"
 _MOMENTS: Final = {"minute": "YYYY-MM-DD HH:mm", "day": "YYYY-MM-DD"}
-_MOMENT_WIDTH: Final = 145
 _BY_PROVIDER: Final = ("provider", "integration")
 
 
@@ -35,7 +35,7 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
         unit=format_.unit if format_ else "none",
         decimals=_decimals(panel),
         no_value=_DASH if of_stat and not panel.is_live else panel.no_data,
-        mappings=[_nothing()] if of_stat else None,
+        mappings=[_nothing()] if of_stat or panel.picture is PanelType.BAR_GAUGE else None,
         thresholds=steps(panel.thresholds),
         color=_colours(panel),
         custom=custom,
@@ -97,8 +97,12 @@ def overrides(panel: Panel, kept: Sequence[str]) -> Iterator[dashboard.Dashboard
             # Grafana matches the name that a field has before displayName: the figure's and the label's.
             yield _override("byRegexp", f"/\\b{name}\\b/", {"color": {"mode": "fixed", "fixedColor": colour}})
     # A tile's settings come with its answer, and an override would win over them; a card is named by its row's label.
+    wide = widths(panel) if panel.picture is PanelType.TABLE else {}
     for column in () if panel.tile is not None or panel.card else panel.columns:
-        if properties := _properties(column, panel, kept):
+        properties = _properties(column, panel, kept)
+        if column.name in wide:
+            properties["custom.width"] = wide[column.name]
+        if properties:
             yield _override("byName", column.name, properties)
 
 
@@ -127,7 +131,9 @@ def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, 
         properties["displayName"] = column.title
     elif _several(panel):
         properties["displayName"] = f"{_labels(panel)} · {column.title}"
-    if column.hidden:
+    if column.hidden and panel.picture is PanelType.TABLE:
+        properties["custom.hidden"] = True  # which Grafana 12 takes for its own "hideFrom.viz"
+    elif column.hidden:
         properties["custom.hideFrom"] = {"viz": True, "legend": True, "tooltip": True}
     properties |= _unit(column)
     if column.thresholds is not None:
@@ -136,6 +142,7 @@ def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, 
         properties["mappings"] = [_mapping(column)]
     if panel.picture is PanelType.TABLE:
         properties |= _cell(column)
+        properties["custom.minWidth"] = needed(column, panel)
     if column.link is not None:
         properties["links"] = [{"title": column.link.title, "url": address(column.link, kept)}]
     if column.name.endswith(_BAND):
@@ -164,9 +171,6 @@ def _cell(column: Column) -> dict[str, Any]:
     if column.moment:
         # In the reader's own time zone.
         properties["unit"] = f"time:{_MOMENTS[column.moment]}"
-        properties.setdefault("custom.width", _MOMENT_WIDTH)
-    if column.width is not None:
-        properties["custom.width"] = column.width
     return properties
 
 

@@ -68,7 +68,8 @@ class PanelType(StrEnum):
     - ``BARS``: a label, numbers. ``TABLE``: anything.
     - ``STATE_TIMELINE``: ``time``, labels (named in ``Panel.by``), a state (text).
     - ``HEATMAP``: ``time``, numbers named by the bucket's upper bound.
-    - ``NODE_GRAPH``: query ``A`` nodes (``id``, ``title``, ``mainstat``, ``secondarystat``), ``B`` edges (``id``,
+    - ``NODE_GRAPH``: query ``A`` nodes (``id``, ``title``, ``mainstat``, ``secondarystat``; where they stand in
+      ``fixedx`` and ``fixedy``, pixels), ``B`` edges (``id``,
       ``source``, ``target``, ``mainstat``, ``thickness``); the statistics are texts, which Grafana draws as
       they are.
     - ``GEOMAP``: ``country`` (ISO 3166-1 alpha-2), numbers, of which the first sizes the marker.

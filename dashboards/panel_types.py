@@ -20,6 +20,7 @@ from grafana_foundation_sdk.models import (
 
 from dashboards import tile_queries
 from dashboards.clickhouse import Frame
+from dashboards.column_widths import is_long, is_searched
 from dashboards.panel import Column, Panel, PanelType, Tile
 from dashboards.units import FORMATS
 from kpis.kpi import Direction, Unit
@@ -28,8 +29,6 @@ from kpis.registry import get
 _NARROWEST: Final = 70
 """Pixels of a table's column; Grafana's 150 pushes the last columns of most tables off the screen."""
 _WIDE: Final = 12
-_LONG_TABLE: Final = 9
-"""Height from which a table has more rows than a reader looks through without pages and filters."""
 _LEGEND: Final = common.VizLegendOptions(
     calcs=[], display_mode=common.LegendDisplayMode.LIST, placement=common.LegendPlacement.BOTTOM, show_legend=True
 )
@@ -63,7 +62,8 @@ def _lines(panel: Panel) -> Drawing:
         draw_style=common.GraphDrawStyle.LINE,
         line_interpolation=common.LineInterpolation.LINEAR,
         line_width=2,
-        fill_opacity=20 if panel.stacked else 8,
+        # Areas of several lines would lie on top of each other and hide them.
+        fill_opacity=20 if panel.stacked else 0 if panel.by else 8,
         show_points=common.VisibilityMode.AUTO,
         span_nulls=False,
         # Of nothing but zeros Grafana would draw an axis up to 100: for a share that is 10,000 %.
@@ -169,12 +169,16 @@ def _gauge(_: Panel) -> Drawing:
     return Drawing("gauge", gauge.Options(reduce_options=_ALL_ROWS), {}, Frame.TABLE)
 
 
-def _bar_gauge(_: Panel) -> Drawing:
+def _bar_gauge(panel: Panel) -> Drawing:
     options = bargauge.Options(
         display_mode=common.BarGaugeDisplayMode.BASIC,
         orientation=common.VizOrientation.HORIZONTAL,
         reduce_options=_ALL_ROWS,
         show_unfilled=True,
+        # Above its bar a name has all of the width; beside it a quarter.
+        name_placement=common.BarGaugeNamePlacement.TOP
+        if panel.unit is Unit.COUNT
+        else common.BarGaugeNamePlacement.AUTO,
         min_viz_width=8,
         min_viz_height=16,
         max_viz_height=300,
@@ -195,20 +199,23 @@ def _bars(panel: Panel) -> Drawing:
         tooltip=_TOOLTIP,
         full_highlight=False,
     )
-    return Drawing("barchart", options, barchart.FieldConfig(fill_opacity=80, line_width=0), Frame.TABLE)
+    return Drawing(
+        "barchart", options, barchart.FieldConfig(fill_opacity=80, line_width=0, axis_soft_min=0), Frame.TABLE
+    )
 
 
 def _table(panel: Panel) -> Drawing:
     # The SDK knows neither wrapped headings nor where Grafana 12 keeps pagination.
     custom = {
         "align": "auto",
-        "cellOptions": {"type": "auto"},
-        "filterable": panel.height >= _LONG_TABLE,
+        # Words that do not fit stand on several lines; Grafana would cut them.
+        "cellOptions": {"type": "auto", "wrapText": True},
+        "filterable": is_searched(panel),
         "inspect": False,
         "minWidth": _NARROWEST,
         "wrapHeaderText": True,
     }
-    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": panel.height >= _LONG_TABLE, "frameIndex": 0}
+    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": is_long(panel), "frameIndex": 0}
     return Drawing("table", options, custom, Frame.TABLE)
 
 
@@ -246,8 +253,7 @@ def _heatmap(panel: Panel) -> Drawing:
 
 
 def _node_graph(_: Panel) -> Drawing:
-    # From left to right in layers: forces, Grafana's own choice, end elsewhere each time.
-    return Drawing("nodeGraph", {"zoomMode": "cooperative", "layoutAlgorithm": "layered"}, {}, Frame.TABLE)
+    return Drawing("nodeGraph", {"zoomMode": "cooperative"}, {}, Frame.TABLE)
 
 
 def _geomap(panel: Panel) -> Drawing:

@@ -9,14 +9,14 @@ statement: the first asks, the others show other columns of its answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dashboards.panel import Tile
 from kpis import at_risk, currency
 from kpis.analyses.conversation_facts import RangeOverride, period_before
 from kpis.kpi import Kpi, Statement, Unit
-from kpis.query import select
+from kpis.query import parts_at_cut, select
 from kpis.registry import get
 from kpis.scope import Interval
 from kpis.sql.dialect import Dialect
@@ -29,6 +29,8 @@ _NO_CHANGE: Final = "inf"
 _FEW: Final = 10
 # Rows in the order of time: the period before, a gap, the steps, a gap, the range.
 _BEFORE, _GAP, _STEP, _END, _NOW = range(5)
+_WHOLE: Final = "toUnixTimestamp(steps.time) = 0"
+"""The row of all steps of a series has 1970 as its time."""
 _TIMES: Final = (
     f"multiIf(part = {_BEFORE}, before_start, part = {_GAP}, range_start - INTERVAL 1 SECOND, "
     f"part = {_END}, range_end + INTERVAL 1 SECOND, "
@@ -40,27 +42,52 @@ def statement(tile: Tile, dialect: Dialect) -> str:
     """Return what the first tile of a group asks, for all of them; the rows are ascending in time."""
     kpis = [get(id_) for id_ in tile.group]
     of_range = RangeOverride(dialect, "range_start", "range_end")
-    shown = ", ".join(part for kpi in kpis for part in _shown(kpi, of_range))
+    shown = ", ".join(part for kpi in kpis for part in _shown(kpi))
     most = ", ".join(f"max({name}) AS {name}" for kpi in kpis for name in _columns(kpi))
     nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
-    # As scalars both ends are constants, and not long expressions in every predicate.
+    looked_up = "".join(f",\n    {one}" for one in _looked_up(kpis, of_range))
+    across = ", ".join(f"{sql} AS {name}" for kpi in kpis for name, sql in _across(kpi))
+    # As scalars both ends are constants, and not long expressions in every predicate; so are other look-ups.
     return f"""
 WITH assumeNotNull((SELECT {dialect.start})) AS range_start, assumeNotNull((SELECT {dialect.end})) AS range_end,
-    range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
+    range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start{looked_up}
 SELECT u.time AS time, {shown} FROM
+(
+SELECT *, {across} FROM
 (
 SELECT part, max(at) AS time, {most} FROM
 (
-{_of_range(tile, kpis, of_range)}
-UNION ALL
-SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)}
-FROM ({select(tile.group, RangeOverride(dialect, "before_start", "range_start"), bounds=False)})
+{_figures(tile, kpis, dialect)}
 UNION ALL
 SELECT arrayJoin([{_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
 )
 GROUP BY part, if(part = {_STEP}, at, NULL)
+) AS r
 ) AS u
 ORDER BY time"""
+
+
+def _figures(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
+    """Return the figures before, their steps where those are of the same statement, and the figures of the range."""
+    if all(map(parts_at_cut, kpis)):
+        return _in_one_pass(tile, kpis, dialect)
+    before = select(tile.group, RangeOverride(dialect, "before_start", "range_start"), bounds=False)
+    return f"""{_of_range(tile, kpis, RangeOverride(dialect, "range_start", "range_end"))}
+UNION ALL
+SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({before})"""
+
+
+def _in_one_pass(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
+    """Return them of one statement over the range and the period before: planning two takes twice as long."""
+    both, cut = RangeOverride(dialect, "before_start", "range_end"), "range_start"
+    if not all(kpi.has_total for kpi in kpis):
+        rows = select(tile.group, both, bounds=False, cut=cut)
+        return f"SELECT if(earlier, {_BEFORE}, {_NOW}) AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
+    rows = select(tile.group, both, every=tile.every, bounds=False, total=True, cut=cut)
+    return f"""SELECT multiIf(NOT {_WHOLE}, {_STEP}, steps.earlier, {_BEFORE}, {_NOW}) AS part,
+    if({_WHOLE}, {_TIMES}, steps.time) AS at, {_values(kpis)}
+FROM ({rows}) AS steps
+WHERE {_WHOLE} OR (NOT steps.earlier AND {_is_step(tile)})"""
 
 
 def _of_range(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
@@ -68,11 +95,15 @@ def _of_range(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     if not all(kpi.has_total for kpi in kpis):
         rows = select(tile.group, dialect, bounds=False)
         return f"SELECT {_NOW} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
-    step = f"INTERVAL 1 {_STEPS[tile.every]}"
-    whole = "toUnixTimestamp(steps.time) = 0"
-    return f"""SELECT if({whole}, {_NOW}, {_STEP}) AS part, if({whole}, {_TIMES}, steps.time) AS at, {_values(kpis)}
-FROM ({select(tile.group, dialect, every=tile.every, bounds=False, total=True)}) AS steps
-WHERE {whole} OR (steps.time >= {dialect.start} AND steps.time + {step} <= {dialect.end})"""
+    rows = select(tile.group, dialect, every=tile.every, bounds=False, total=True)
+    return f"""SELECT if({_WHOLE}, {_NOW}, {_STEP}) AS part, if({_WHOLE}, {_TIMES}, steps.time) AS at, {_values(kpis)}
+FROM ({rows}) AS steps
+WHERE {_WHOLE} OR ({_is_step(tile)})"""
+
+
+def _is_step(tile: Tile) -> str:
+    """Return the predicate of steps that lie within the range as a whole."""
+    return f"steps.time >= range_start AND steps.time + INTERVAL 1 {_STEPS[tile.every]} <= range_end"
 
 
 def compared(id_: str, dialect: Dialect) -> str:
@@ -107,18 +138,39 @@ def _values(kpis: Sequence[Kpi]) -> str:
     return ", ".join(found)
 
 
-def _at(part: int, column: str) -> str:
-    """Return a column of the one row of a part, in every row."""
-    return f"max(if(u.part = {part}, u.{column}, NULL)) OVER ()"
+def _looked_up(kpis: Sequence[Kpi], dialect: Dialect) -> Iterator[str]:
+    """Return constants that the texts need: looked up once, however often a text names them."""
+    if any(kpi.unit is Unit.MONEY or kpi.id == INCIDENTS for kpi in kpis):
+        yield f"{currency.symbol(dialect)} AS sign"
+    if any(kpi.id == INCIDENTS for kpi in kpis):
+        yield f"toFloat64(ifNull(({at_risk.value_at_risk(dialect)}), 0)) AS at_stake"
 
 
-def _said(kpi: Kpi, dialect: Dialect) -> list[tuple[str, str]]:
-    sign = currency.symbol(dialect) if kpi.unit is Unit.MONEY else "''"
+def _across(kpi: Kpi) -> list[tuple[str, str]]:
+    """Return what every row has to know of others: the figure before and now, and the bounds of its steps."""
+    id_ = kpi.id
+
+    def of(part: int, column: str) -> str:
+        return f"max(if(r.part = {part}, r.{column}, NULL)) OVER ()"
+
+    step = f"if(r.part = {_STEP}, r.{id_}, NULL)"
+    return [
+        (f"{id_}_before", of(_BEFORE, id_)),
+        (f"{id_}_now", of(_NOW, id_)),
+        (f"{id_}_n_now", of(_NOW, f"{id_}_n")),
+        (f"{id_}_low", f"min({step}) OVER ()"),
+        (f"{id_}_high", f"max({step}) OVER ()"),
+    ]
+
+
+def _said(kpi: Kpi) -> list[tuple[str, str]]:
+    sign = "sign" if kpi.unit is Unit.MONEY else "''"
     too_few = f"ifNull(u.{kpi.id}_n, 0) < {kpi.minimum_volume}"
-    before = _at(_BEFORE, kpi.id)
+    before = f"u.{kpi.id}_before"
     compared_ = f"if({before} IS NULL, 'before: none', concat('before: ', {text(kpi.unit, before, sign)}))"
     if kpi.id == INCIDENTS:
-        compared_ = f"concat({_at_stake(dialect)}, {compared_})"
+        stake = text(Unit.MONEY, "at_stake", "sign")
+        compared_ = f"concat(if(at_stake > 0, concat({stake}, ' at risk · '), ''), {compared_})"
     thin = f"{too_few}, 'too little data', " if kpi.minimum_volume > 1 else ""
     found = {
         "says": f"multiIf({_value(kpi)} IS NULL, {_reason(kpi)}, {thin}{compared_})",
@@ -127,12 +179,6 @@ def _said(kpi: Kpi, dialect: Dialect) -> list[tuple[str, str]]:
         "colour": f"if({too_few}, 'text', NULL)",
     }
     return [(name, f"if(u.part = {_NOW}, {found[name.removeprefix(f'{kpi.id}_')]}, NULL)") for name in texts(kpi)]
-
-
-def _at_stake(dialect: Dialect) -> str:
-    sign = currency.symbol(dialect)
-    money = f"({at_risk.value_at_risk(dialect)})"
-    return f"if(ifNull({money}, 0) > 0, concat({text(Unit.MONEY, money, sign)}, ' at risk · '), '')"
 
 
 def _value(kpi: Kpi) -> str:
@@ -150,19 +196,18 @@ def _reason(kpi: Kpi) -> str:
     )
 
 
-def _shown(kpi: Kpi, dialect: Dialect) -> list[str]:
+def _shown(kpi: Kpi) -> list[str]:
     """Return a figure's columns; its line is as high as its steps, which the figures around it would flatten."""
-    step = f"if(u.part = {_STEP}, u.{kpi.id}, NULL)"
     # Of a tenth of what there is now a change says how the figure began, and no more.
     unknown = (
-        f"ifNull(u.{kpi.id}, 0) = 0 OR {_at(_NOW, kpi.id)} IS NULL "
-        f"OR {_FEW} * ifNull(u.{kpi.id}_n, 0) < ifNull({_at(_NOW, f'{kpi.id}_n')}, 0)"
+        f"ifNull(u.{kpi.id}, 0) = 0 OR u.{kpi.id}_now IS NULL "
+        f"OR {_FEW} * ifNull(u.{kpi.id}_n, 0) < ifNull(u.{kpi.id}_n_now, 0)"
     )
     return [
         f"if(u.part = {_BEFORE} AND ({unknown}), {_NO_CHANGE}, {_value(kpi)}) AS {kpi.id}",
-        *(f"{sql} AS {name}" for name, sql in _said(kpi, dialect)),
-        f"ifNull(toString(min({step}) OVER ()), '0') AS {kpi.id}_lowest",
-        f"ifNull(toString(max({step}) OVER ()), '1') AS {kpi.id}_highest",
+        *(f"{sql} AS {name}" for name, sql in _said(kpi)),
+        f"ifNull(toString(u.{kpi.id}_low), '0') AS {kpi.id}_lowest",
+        f"ifNull(toString(u.{kpi.id}_high), '1') AS {kpi.id}_highest",
     ]
 
 

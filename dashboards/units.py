@@ -24,7 +24,8 @@ FORMATS: Final = {
     Unit.SCORE: Format("none", 2),
     Unit.MILLISECONDS: Format("ms", None),
     Unit.MINUTES: Format("m", 1),
-    Unit.HOURS: Format("h", 1),
+    # Grafana's own "h" writes "1.2 hour".
+    Unit.HOURS: Format("suffix: h", 1),
     Unit.STARS: Format("none", 2),
     # The tenant's own currency: a sign would be a guess.
     Unit.MONEY: Format("locale", 0),

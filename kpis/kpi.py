@@ -56,6 +56,8 @@ class Source:
     about: str
     dimensions: Mapping[str, Dimension]
     relation: Callable[[QueryContext], str]
+    parts_at_cut: bool = False
+    """Whether no row lies on both sides of ``QueryContext.cut``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,8 @@ class Statement:
     render: Callable[[QueryContext], str]
     together: Callable[[QueryContext, Sequence[str]], str] | None = None
     has_total: bool = True
+    parts_at_cut: bool = False
+    """Whether it tells what lies before ``QueryContext.cut`` from what lies after it."""
 
 
 class DefinitionChange(NamedTuple):

@@ -62,6 +62,7 @@ def select(
     rolled_up: bool = True,
     bounds: bool = True,
     total: bool = False,
+    cut: str = "",
 ) -> str:
     """Return the statement of some figures in a dialect, for example Grafana's; see ``build_query``.
 
@@ -71,15 +72,24 @@ def select(
         ``False`` leaves bounds NULL, for callers that do not show them.
     total
         Adds a row of the whole range to a series, with 1970 as its time.
+    cut
+        A moment within the range, as SQL. Rows then have a column ``earlier``: whether they are about what lies before
+        it. Only of figures of which ``parts_at_cut`` is true.
     """
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
         raise InvalidRequest("id", "which figures? 'romashka kpi list' shows them all")
-    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total)
+    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut)
     for kpi in kpis:
         _check(kpi, asked)
     parts = list(_parts(kpis, asked))
     return (_renamed(parts[0][1], kpis, asked) if len(parts) == 1 else _joined(parts, kpis, asked)) + _order(asked)
+
+
+def parts_at_cut(kpi: Kpi) -> bool:
+    """Return whether a figure can be asked for on both sides of a moment in one pass (``select``'s ``cut``)."""
+    computed = kpi.computed
+    return computed.source.parts_at_cut if isinstance(computed, Aggregate) else computed.parts_at_cut
 
 
 def columns_of(kpi: Kpi) -> tuple[str, ...]:
@@ -93,6 +103,8 @@ def columns_of(kpi: Kpi) -> tuple[str, ...]:
 
 
 def _check(kpi: Kpi, asked: QueryContext) -> None:
+    if asked.cut and not parts_at_cut(kpi):
+        raise ValueError(f"{kpi.id} cannot be cut at a moment")
     there = ", ".join(kpi.dimensions) or "nothing"
     for name in asked.by:
         if name not in kpi.dimensions:

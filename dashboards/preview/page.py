@@ -21,7 +21,7 @@ from kpis.registry import get
 _MAX_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
 _LONG_TEXT: Final = 24
-_TILE_HEIGHT: Final = 4
+_TILE_HEIGHTS: Final = (4, 5)
 # A table is no higher than its rows, and scrolls; a timeline is as high as it has rows.
 _GROWS: Final = {PanelType.TABLE: " grows", PanelType.STATE_TIMELINE: " grows whole"}
 _ELSEWHERE: Final = {
@@ -109,7 +109,7 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}" role="figure" aria-label="{escape(panel.title)}"></div>'
-    kind = " half" if panel.picture is PanelType.STAT and panel.height == _TILE_HEIGHT else _GROWS.get(panel.picture, "")
+    kind = " half" if panel.picture is PanelType.STAT and panel.height in _TILE_HEIGHTS else _GROWS.get(panel.picture, "")
     further = "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
     return (
         f'<article id="panel-{panel.id}" class="panel{kind}" '

@@ -70,6 +70,7 @@ _CONFIDENCE: Final = Row(
             "confidence_with_data",
             "confidence_without_data",
             every=Interval.DAY,
+            width=10,
         ),
         Panel(
             id=11,
@@ -84,10 +85,10 @@ _CONFIDENCE: Final = Row(
                 )
             },
             no_data="No conversation named the data it used",
-            width=12,
+            width=14,
             height=8,
             columns=(
-                Column("data_type", "Data type"),
+                Column("data_type", "Data type", width=105),
                 column("conversation_count"),
                 column("confidence_lift"),
                 column("durable_resolution_rate"),
@@ -108,6 +109,7 @@ _SUCCESS: Final = Row(
             "query_success_rate",
             every=Interval.DAY,
             by=("provider",),
+            width=10,
         ),
         Panel(
             id=21,
@@ -124,11 +126,11 @@ _SUCCESS: Final = Row(
                 )
             },
             no_data=EMPTY,
-            width=12,
+            width=14,
             height=8,
             columns=(
                 Column("provider", "Integration", link=Link("Health", names.HEALTH, {"provider": "provider"})),
-                Column("query_type", "Query type"),
+                Column("query_type", "Query type", width=145),
                 column("query_count"),
                 column("query_success_rate"),
                 column("latency_p95_ms"),

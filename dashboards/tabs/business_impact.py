@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
 from dashboards.panel_queries import column, series, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_and_id, tenant_columns, tile, together
@@ -14,14 +15,19 @@ from kpis.registry import get
 from kpis.scope import Interval
 from kpis.sql.dialect import Dialect
 
-# "integration_cost_per_month:hubspot" is for commands; people read "integration cost per month, hubspot".
-_IN_WORDS: Final = "replaceAll(replaceAll(s.setting, '_', ' '), ':', ', ')"
+# "integration_cost_per_month:hubspot" is for commands; people read "integration cost / month, hubspot".
+_IN_WORDS: Final = "replaceAll(replaceAll(replaceAll(s.setting, '_', ' '), ':', ', '), ' per month', ' / month')"
 
 
 _SHARED_OUT: Final = f"""
 SELECT {tenant_and_id("r.user_id")}, if(r.provider = '', 'none', r.provider) AS provider,
     replaceAll(r.rule, '_', ' ') AS rule, r.sales AS sales, r.revenue AS revenue
 FROM {{rows}} AS r ORDER BY revenue DESC LIMIT 200"""
+
+
+# What is drawn with data and without, and the panel that asks it.
+_COMPARED: Final = ("conversion_rate", "csat")
+_COMPARED_PANEL: Final = 10
 
 
 def _notes(dialect: Dialect) -> str:
@@ -62,12 +68,14 @@ def _by_provider() -> PanelQuery:
 
 
 def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel:
+    """Return a figure by day with data and without; Grafana asks one statement for all of them."""
     asked = series(kpi, every=Interval.DAY, by=("data_used",))
 
-    def render(dialect: Dialect) -> str:
-        return (
-            f"SELECT time, if(data_used, 'with data', 'without data') AS data, {kpi} "
-            f"FROM ({asked.render(dialect)}) ORDER BY time, data"
+    def of(*kpis: str) -> Callable[[Dialect], str]:
+        rows = series(*kpis, every=Interval.DAY, by=("data_used",)).render
+        return lambda dialect: (
+            f"SELECT time, if(data_used, 'with data', 'without data') AS data, {', '.join(kpis)} "
+            f"FROM ({rows(dialect)}) ORDER BY time, data"
         )
 
     return Panel(
@@ -75,7 +83,7 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
         title=title,
         description=description,
         picture=PanelType.TIME_SERIES,
-        asks={"A": PanelQuery(asked.filters - {"provider"}, render)},
+        asks={"A": PanelQuery(asked.filters - {"provider"}, of(kpi), shared=Shared(_COMPARED_PANEL, of(*_COMPARED)))},
         no_data=EMPTY,
         width=12,
         height=8,
@@ -139,10 +147,28 @@ _WHERE: Final = Row(
             picture=PanelType.BARS,
             asks={"A": _by_provider()},
             no_data="Choose one tenant; or it had no influenced sale in this range",
-            width=8,
-            height=9,
+            width=12,
+            height=8,
             unit=Unit.MONEY,
             columns=(Column("provider", "Integration"), column("influenced_revenue")),
+        ),
+        Panel(
+            id=22,
+            title="Performance by segment",
+            description="Which segments bring in what? "
+            "Conversations, conversion and value by customer segment. Currencies of several tenants do not "
+            "add up: choose one.",
+            picture=PanelType.TABLE,
+            asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
+            no_data=EMPTY,
+            width=12,
+            height=8,
+            columns=(
+                Column("segment", "Segment", blank="not said"),
+                column("conversation_count"),
+                column("conversion_rate"),
+                column("value_generated"),
+            ),
         ),
         Panel(
             id=21,
@@ -154,34 +180,16 @@ _WHERE: Final = Row(
                 "A": split("conversation_count", "conversion_rate", "csat", "durable_resolution_rate", by=("stage",))
             },
             no_data=EMPTY,
-            width=8,
-            height=9,
+            width=24,
+            height=7,
             columns=(
-                Column("stage", "Stage", blank="not said"),
+                Column("stage", "Stage", blank="not said", width=130),
                 column("conversation_count"),
                 column("conversion_rate"),
                 column("csat"),
                 column("durable_resolution_rate"),
             ),
             link=Link("Conversation Intelligence", names.CONVERSATIONS),
-        ),
-        Panel(
-            id=22,
-            title="Performance by segment",
-            description="Which segments bring in what? "
-            "Conversations, conversion and value by customer segment. Currencies of several tenants do not "
-            "add up: choose one.",
-            picture=PanelType.TABLE,
-            asks={"A": split("conversation_count", "conversion_rate", "value_generated", by=("segment",))},
-            no_data=EMPTY,
-            width=8,
-            height=9,
-            columns=(
-                Column("segment", "Segment", blank="not said"),
-                column("conversation_count"),
-                column("conversion_rate"),
-                column("value_generated"),
-            ),
         ),
     ),
 )
@@ -198,10 +206,10 @@ _PERIODS: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": PanelQuery(frozenset({"provider"}), _impact)},
             no_data="No period has enough conversations to compare yet",
-            width=15,
-            height=10,
+            width=24,
+            height=9,
             columns=(
-                Column("metric_type", "Metric", width=130),
+                Column("metric_type", "Metric", width=125),
                 Column(
                     "integration_provider",
                     "Integration",
@@ -226,13 +234,13 @@ _PERIODS: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": PanelQuery(frozenset(), _notes)},
             no_data=UNSET,
-            width=9,
-            height=10,
+            width=12,
+            height=9,
             columns=(
-                *tenant_columns(names.BUSINESS),
+                *tenant_columns(names.BUSINESS, 110),
                 Column("setting", "Setting", wrap=True),
-                Column("value", "Value", width=90),
-                Column("since", "Since", moment="day", width=110),
+                Column("value", "Value", width=75),
+                Column("since", "Since", moment="day"),
             ),
         ),
         Panel(
@@ -244,8 +252,8 @@ _PERIODS: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": analysed(attribution.shared_out, _SHARED_OUT)},
             no_data="No influenced sale in this range",
-            width=24,
-            height=8,
+            width=12,
+            height=9,
             columns=(
                 *tenant_columns(names.BUSINESS),
                 Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
@@ -264,4 +272,5 @@ TAB: Final = Tab(
     rows=(_MONEY, _DIFFERENCE, _WHERE, _PERIODS),
     variables=("provider", "channel", "country", "segment"),
     audience="executive",
+    is_marked=False,
 )

@@ -15,17 +15,27 @@ from kpis.sources import conversations
 from kpis.sql.dialect import Dialect
 
 _GAPS: Final = """
-SELECT g.label AS label, sum(g.conversations) AS conversations FROM {rows} AS g
-GROUP BY label HAVING conversations > 0 ORDER BY conversations DESC LIMIT 15"""
+SELECT replaceAll(g.label, '_', ' ') AS label, sum(g.conversations) AS conversations FROM {rows} AS g
+GROUP BY label HAVING conversations > 0 ORDER BY conversations DESC LIMIT 10"""
 _GAP_TABLE: Final = """
 SELECT g.gap_type AS gap_type, g.integration AS integration, g.subject AS subject,
     sum(g.conversations) AS conversations, sum(g.conversations_before) AS before, sum(g.not_durable) AS unresolved,
     sum(g.lost_resolutions) AS lost_resolutions, sum(g.lost_value) AS lost_value
 FROM {rows} AS g GROUP BY gap_type, integration, subject
 HAVING conversations > 0 ORDER BY conversations DESC LIMIT 100"""
-# From left to right as customers usually go; stages of a tenant's own making come after them.
+# From left to right as customers usually go, up and down in turn so that lines do not lie on each other; stages of a
+# tenant's own making stand below. 0, 0 is the middle of the panel. Grafana's own layouts take seconds, and differ each
+# time.
 _STAGES: Final = """
-SELECT * FROM
+SELECT id, title, mainstat, secondarystat,
+    multiIf(ends > 0, 900, place > 0, 190 * (place - 1), 190 * (row_number() OVER (PARTITION BY ends, place) - 1)) - 450
+        AS fixedx,
+    multiIf(ends > 0, 150 * (ends - 1) - 10, place = 0, 300, place % 2 = 0, 130, 0) - 75 AS fixedy
+FROM
+(
+SELECT *, indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id) AS place,
+    indexOf(['{done}', '{stopped}'], id) AS ends
+FROM
 (
 SELECT stage AS id, stage AS title, toString(toUInt64(sum(conversations))) AS mainstat,
     concat(toString(round(100 * sum(dropped_off) / greatest(1, sum(followed_up)), 1)), ' % drop off') AS secondarystat
@@ -33,9 +43,8 @@ FROM {rows} GROUP BY stage
 UNION ALL SELECT '{done}', '{done}', '', 'came to a good end'
 UNION ALL SELECT '{stopped}', '{stopped}', '', 'did not come back'
 )
-ORDER BY id IN ('{done}', '{stopped}'),
-    indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id) = 0,
-    indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advocacy'], id)"""
+)
+ORDER BY ends, place = 0, place"""
 _STEPS: Final = """
 SELECT id, source, target, toString(toUInt64(moved)) AS mainstat, secondarystat,
     1 + round(9 * moved / max(moved) OVER (), 1) AS thickness
@@ -137,8 +146,8 @@ _MISSING: Final = Row(
             picture=PanelType.BAR_GAUGE,
             asks={"A": analysed(gaps.gaps, _GAPS)},
             no_data="No conversation named a knowledge gap",
-            width=12,
-            height=11,
+            width=8,
+            height=13,
             unit=Unit.COUNT,
             columns=(Column("label", "Gap"), Column("conversations", "Conversations", Unit.COUNT)),
             by=("label",),
@@ -152,17 +161,17 @@ _MISSING: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
             no_data="No conversation named a knowledge gap",
-            width=12,
-            height=11,
+            width=16,
+            height=13,
             columns=(
-                Column("gap_type", "Kind", width=125),
+                Column("gap_type", "Kind", width=105),
                 Column(
                     "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
                 ),
-                Column("subject", "Subject", width=130),
+                Column("subject", "Subject", width=140),
                 Column("conversations", "Conversations", Unit.COUNT),
                 Column("before", "Before", Unit.COUNT),
-                Column("unresolved", "Not resolved", Unit.COUNT),
+                Column("unresolved", "Not resolved", Unit.COUNT, hidden=True),
                 Column("lost_resolutions", "Resolutions lost", Unit.COUNT),
                 Column("lost_value", "Value lost", Unit.MONEY),
             ),
@@ -185,8 +194,8 @@ _JOURNEY: Final = Row(
                 "B": analysed(journey.edges, _STEPS),
             },
             no_data="No customer is known in this range",
-            width=14,
-            height=14,
+            width=24,
+            height=12,
         ),
         Panel(
             id=31,
@@ -195,10 +204,10 @@ _JOURNEY: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": split("conversation_count", "data_utilization_rate", "conversion_rate", "csat", by=("stage",))},
             no_data=EMPTY,
-            width=10,
-            height=14,
+            width=24,
+            height=7,
             columns=(
-                Column("stage", "Stage", blank="not said"),
+                Column("stage", "Stage", blank="not said", width=115),
                 column("conversation_count"),
                 column("data_utilization_rate"),
                 column("conversion_rate"),
@@ -259,16 +268,16 @@ _LIST: Final = Row(
             height=11,
             columns=(
                 Column("at", "When", moment="minute"),
-                Column("why", "Why it is here", wrap=True, width=230),
-                Column("conversation_id", "Conversation", width=300),
+                Column("why", "Why it is here", wrap=True),
+                Column("conversation_id", "Conversation", width=150),
                 Column("channel", "Channel", link=Link("This channel", names.CONVERSATIONS, {"channel": "channel"})),
-                Column("stage", "Stage", blank="not said"),
-                Column("outcome", "Outcome"),
-                Column("handled_by", "Handled by"),
+                Column("stage", "Stage", blank="not said", width=120),
+                Column("outcome", "Outcome", hidden=True),
+                Column("handled_by", "Handled by", hidden=True),
                 Column("satisfaction", "Stars", Unit.STARS),
-                Column("value", "Value", Unit.MONEY),
-                Column("providers", "Integrations", wrap=True),
-                Column("gaps", "Gaps", wrap=True),
+                Column("value", "Value", Unit.MONEY, hidden=True),
+                Column("providers", "Integrations"),
+                Column("gaps", "Gaps", wrap=True, width=178),
             ),
         ),
     ),

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards import moves
 from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, UNSET, needing_attention, tile, together, trend
+from dashboards.tabs.parts import FINDING_COLUMNS, UNLESS_ASKED, UNSET, needing_attention, tile, together, trend
 from kpis.scope import Interval
 
 _CONVERSATIONS: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
@@ -52,7 +52,7 @@ _TRENDS: Final = Row(
     (
         trend(
             10,
-            "Durable resolution rate and escalation rate",
+            "Resolution and escalation rate",
             "Do resolutions last? "
             "Daily share of conversations that the AI resolved durably, and of those handed to a person. A falling "
             "first line with a rising second means that answers got worse.",
@@ -102,7 +102,9 @@ _NOW: Final = Row(
             height=7,
             columns=(
                 Column("figure", "Figure", width=190, link=_CONVERSATIONS),
-                Column("verdict", "", states={"better": "ok", "worse": "critical", "changed": "neutral"}, width=90),
+                Column(
+                    "verdict", "Verdict", states={"better": "ok", "worse": "critical", "changed": "neutral"}, width=90
+                ),
                 Column("before", "Before", width=110),
                 Column("now", "Now", width=110),
                 Column("change", "Change", width=110),
@@ -117,7 +119,7 @@ _NOW: Final = Row(
             "Anomalies and changes of key figures that are open, of severity warning or critical.",
             picture=PanelType.TABLE,
             asks={"A": needing_attention()},
-            no_data="Nothing is wrong: nothing needs attention",
+            no_data=f"Nothing needs attention, {UNLESS_ASKED}",
             width=24,
             height=8,
             columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),

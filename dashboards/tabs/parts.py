@@ -23,8 +23,12 @@ ITS_HEALTH: Final = Link("Its health", names.HEALTH, {"provider": "provider"})
 PROVIDER: Final = "if(integration_provider = '', 'all', integration_provider) AS provider"
 CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
+UNLESS_ASKED: Final = "unless a red mark says that this could not be asked"
+"""After good news that an empty answer means: Grafana says the same where there was no answer."""
 EMPTY: Final = "Nothing in this range"
 TILE_HEIGHT: Final = 4
+_WITH_CHANGE: Final = 8
+"""Width from which a tile has its words, its figure and the change beside each other; else they stand on lines."""
 UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
 
 
@@ -41,7 +45,7 @@ def tile(id_: int, question: str, kpi: str, *, link: Link | None = None, width: 
         asks={"A": PanelQuery(filters, lambda dialect: tiles.compared(kpi, dialect))},
         no_data=no_data,
         width=width,
-        height=TILE_HEIGHT,
+        height=TILE_HEIGHT if width >= _WITH_CHANGE else TILE_HEIGHT + 1,
         unit=about.unit,
         thresholds=thresholds(kpi),
         columns=(column(kpi), Column(f"{kpi}_before", before, about.unit)),

@@ -188,7 +188,7 @@ _FLOW: Final = Row(
             Unit.COUNT,
             legend="{{reason}}",
             picture=PanelType.TIME_BARS,
-            no_data="No message was rejected",
+            no_data="No message was rejected, as far as Prometheus knows",
         ),
         _watched(
             15,
@@ -233,7 +233,7 @@ _WORK: Final = Row(
             Unit.COUNT,
             legend="{{instead}}",
             picture=PanelType.TIME_BARS,
-            no_data="Every state could be trusted",
+            no_data="Every state could be trusted, as far as Prometheus knows",
         ),
         # The worker calls the label job; Prometheus has a job of its own and renames it.
         _watched(
@@ -261,10 +261,10 @@ _QUESTIONS: Final = Row(
             picture=PanelType.TABLE,
             asks={"A": PanelQuery(frozenset(), _letters)},
             no_data="No message was rejected in this range",
-            width=14,
+            width=24,
             height=9,
             columns=(
-                Column("topic", "Topic"),
+                Column("topic", "Topic", width=210),
                 Column("stage", "Stage"),
                 Column("reason", "Reason"),
                 Column("messages", "Messages", Unit.COUNT),
@@ -282,8 +282,8 @@ _QUESTIONS: Final = Row(
             picture=PanelType.TIME_SERIES,
             asks={"A": PanelQuery(frozenset(), _statements, Origin.SERVER_LOG)},
             no_data="Grafana has asked nothing in this range",
-            width=10,
-            height=9,
+            width=24,
+            height=8,
             unit=Unit.MILLISECONDS,
             thresholds=Thresholds("down", 1_000, 5_000),
             columns=(Column("p95", "95 %", Unit.MILLISECONDS),),

@@ -98,7 +98,7 @@ SELECT severity, title, {chance} AS chance, arrayStringConcat(contributing_facto
     arrayElement(recommended_actions, 1) AS action, {tenant_and_id("user_id")}, started_at
 FROM predictive_insights FINAL
 WHERE insight_type = '{insight_type}' AND {open_at_end("predictive_insights", dialect)} AND {dialect.tenant("user_id")}
-ORDER BY severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULLS LAST,
+ORDER BY customer_id = '' DESC, severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULLS LAST,
     observed / nullIf(expected, 0) DESC NULLS LAST
 LIMIT 1000"""
 
@@ -169,7 +169,7 @@ _CUSTOMERS: Final = Row(
             asks={"A": _customers("churn_risk")},
             no_data="No customer stands out, or too little is known yet (docs/models/churn.md)",
             width=24,
-            height=8,
+            height=12,
             columns=_CUSTOMER_COLUMNS,
         ),
         Panel(
@@ -213,7 +213,7 @@ _AHEAD: Final = Row(
             no_data="Nothing is needed as far as the data tells",
             width=24,
             height=8,
-            columns=FINDING_COLUMNS,
+            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
         ),
         Panel(
             id=23,
@@ -275,7 +275,7 @@ _TRUST: Final = Row(
             height=8,
             unit=Unit.RATIO,
             columns=(
-                Column("tenth", "Tenth of predictions"),
+                Column("tenth", "Tenth of predictions", Unit.COUNT),
                 Column("predicted", "Predicted to leave"),
                 Column("observed", "Left"),
             ),

@@ -13,7 +13,7 @@ from dashboards.grafana_live import LABEL
 from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
 from dashboards.panel_queries import series, thresholds
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, SYNC_COLUMNS, findings, of_links
+from dashboards.tabs.parts import FINDING_COLUMNS, SYNC_COLUMNS, UNLESS_ASKED, findings, of_links
 from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
@@ -224,10 +224,10 @@ _WRONG: Final = Row(
             description="What is wrong, and what to do? What the detectors found and is not over, the newest first.",
             picture=PanelType.TABLE,
             asks={"A": findings("status = 'open' AND insight_type = 'performance_anomaly'")},
-            no_data="Nothing is wrong: there is no open incident",
-            width=15,
+            no_data=f"There is no open incident, {UNLESS_ASKED}",
+            width=24,
             height=7,
-            columns=FINDING_COLUMNS,
+            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
         ),
         Panel(
             id=4,
@@ -238,8 +238,8 @@ _WRONG: Final = Row(
             picture=PanelType.ALERTS,
             asks={},
             no_data="No alert is active",
-            width=9,
-            height=7,
+            width=24,
+            height=6,
         ),
     ),
 )

@@ -25,22 +25,22 @@ NET_NEEDS: Final = (
     "upkeep_cost_per_month",
 )
 
-_PRICES: Final = """
-calendar AS
-(
+_CALENDAR: Final = """
     SELECT
-        user_id,
+        user_id, {earlier}
         toDate({start}) + arrayJoin(range(toUInt32(dateDiff('day', toDate({start}), toDate({end} - 1)) + 1))) AS day,
         dateDiff('second', greatest(toDateTime(day, 'UTC'), {start}), least(toDateTime(day + 1, 'UTC'), {end}))
             AS seconds,
         86400 * toDayOfMonth(toLastDayOfMonth(day)) AS month_seconds
     FROM (SELECT DISTINCT user_id FROM tenant_settings WHERE {tenant})
-    WHERE {end} > {start}
+    WHERE {end} > {start}"""
+_PRICES: Final = """
+calendar AS ({calendar}
 ),
 entries AS
 (
     SELECT
-        calendar.user_id AS user_id,
+        calendar.user_id AS user_id, {calendar_earlier}
         calendar.day AS day,
         any(calendar.seconds) AS seconds,
         any(calendar.month_seconds) AS month_seconds,
@@ -52,12 +52,12 @@ entries AS
     (
         SELECT user_id, setting, effective_from, value FROM tenant_settings FINAL WHERE {tenant}
     ) AS settings USING (user_id)
-    GROUP BY user_id, day, setting
+    GROUP BY user_id, {earlier} day, setting
 ),
 prices AS
 (
     SELECT
-        user_id,
+        user_id, {earlier}
         day,
         maxIf(amount, setting = 'cost_per_human_contact') AS contact,
         maxIf(amount, setting = 'loaded_rate_per_hour') AS rate,
@@ -75,7 +75,7 @@ prices AS
             if(upkeep IS NULL, 'upkeep_cost_per_month', '')
         ]) AS missing
     FROM entries
-    GROUP BY user_id, day
+    GROUP BY user_id, {earlier} day
 )
 """
 
@@ -91,21 +91,23 @@ _LEDGER: Final = """
 counted AS
 (
     SELECT {split} user_id, toDate(at) AS day, sum(c.conversations) AS conversations,
-        sum(c.durable_count) AS durable, sumIf(c.handed_over_count, c.data_used) AS handled,
-        sumIf(c.handed_minutes_count, c.data_used) AS with_n,
-        sumIf(c.handed_minutes_count, NOT c.data_used) AS without_n,
-        toFloat64(sumIf(c.handed_minutes_sum, c.data_used)) AS with_sum,
-        toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum
+        sum(c.durable_count) AS durable, {people}
     FROM {counts} AS c
     GROUP BY {grouping}
 ),
+dated AS
+(
+    SELECT *, false AS of_day FROM counted
+    {days}
+),
 priced AS
 (
-    -- A tenant that never set anything has no prices at all.
-    SELECT {own} user_id, conversations, durable, handled, with_n, without_n, with_sum, without_sum, contact, rate,
-        minutes, if(contact IS NULL AND empty(missing), {all}, missing) AS missing, toDecimal128(0, 8) AS cost
-    FROM counted LEFT JOIN prices USING (user_id, day)
-    {days}
+    -- A tenant that never set anything has no prices at all; what a day cost is on the day's own row.
+    SELECT {own} dated.user_id AS user_id, conversations, durable, handled, with_n, without_n, with_sum, without_sum,
+        contact, rate, minutes, if(contact IS NULL AND empty(missing), {all}, missing) AS missing,
+        if(of_day, prices.cost, 0) AS cost
+    FROM dated LEFT JOIN prices
+        ON dated.user_id = prices.user_id AND dated.day = prices.day {joined}
 ),
 ledger AS
 (
@@ -113,38 +115,55 @@ ledger AS
         coalesce(minutes, {measured}) AS saved, handled * saved * rate AS minutes_money,
         arrayConcat(missing, if(saved IS NULL, ['handle_minutes_saved'], [])) AS lacking
     FROM priced
-    WINDOW mine AS (PARTITION BY user_id)
+    WINDOW mine AS (PARTITION BY user_id {parted})
 )
 """
-_USED: Final = "conversations durable_count handed_over_count handed_minutes_count handed_minutes_sum data_used"
-_DAYS: Final = (
-    "UNION ALL SELECT {columns} user_id, 0, 0, 0, 0, 0, 0, 0, contact, rate, minutes, missing, cost FROM prices"
-)
+_PEOPLE: Final = """sumIf(c.handed_over_count, c.data_used) AS handled,
+        sumIf(c.handed_minutes_count, c.data_used) AS with_n,
+        sumIf(c.handed_minutes_count, NOT c.data_used) AS without_n,
+        toFloat64(sumIf(c.handed_minutes_sum, c.data_used)) AS with_sum,
+        toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum"""
+_NO_PEOPLE: Final = "0 AS handled, 0 AS with_n, 0 AS without_n, 0. AS with_sum, 0. AS without_sum"
+_USED: Final = "conversations durable_count"
+_USED_OF_PEOPLE: Final = " handed_over_count handed_minutes_count handed_minutes_sum data_used"
+_DAYS: Final = "UNION ALL SELECT {columns} user_id, day, 0, 0, 0, 0, 0, 0, 0, true FROM calendar"
 
 
 def prices(asked: QueryContext) -> str:
     """Return common table expressions up to ``prices``: one row per day and tenant with settings; NULL: not set."""
+    start, end, tenant = asked.dialect.start, asked.dialect.end, asked.dialect.tenant("user_id")
+    if not asked.cut:
+        calendar = _CALENDAR.format(start=start, end=end, tenant=tenant, earlier="")
+        return _PRICES.format(calendar=calendar, tenant=tenant, earlier="", calendar_earlier="")
+    # The day of the cut is there twice, a part of it on either side.
+    before = _CALENDAR.format(start=start, end=asked.cut, tenant=tenant, earlier="true AS earlier,")
+    after = _CALENDAR.format(start=asked.cut, end=end, tenant=tenant, earlier="false AS earlier,")
     return _PRICES.format(
-        start=asked.dialect.start,
-        end=asked.dialect.end,
-        tenant=asked.dialect.tenant("user_id"),
+        calendar=f"{before}\n    UNION ALL {after}",
+        tenant=tenant,
+        earlier="earlier,",
+        calendar_earlier="calendar.earlier AS earlier,",
     )
 
 
-def ledger(asked: QueryContext) -> str:
+def ledger(asked: QueryContext, *, people: bool = True) -> str:
     """Return common table expressions up to ``ledger``: the columns of the split and additive amounts.
 
-    Costs are included only where the split is by tenant and time: they apply to the tenant as a whole.
+    Costs are included only where the split is by tenant and time: they apply to the tenant as a whole. Without
+    ``people`` the minutes saved are left out, which plans faster.
     """
     return _LEDGER.format(
         prices=prices(asked),
         split=asked.split(DIMENSIONS),
-        counts=counts(replace(asked, used=_USED)),
+        counts=counts(replace(asked, used=_USED + (_USED_OF_PEOPLE if people else ""))),
+        people=_PEOPLE if people else _NO_PEOPLE,
         grouping=", ".join(["user_id", "day", *asked.columns]),
-        own="".join(f"counted.{name} AS {name}, " for name in asked.columns),
+        own="".join(f"dated.{name} AS {name}, " for name in asked.columns),
         all=list(NET_NEEDS),
+        joined="AND dated.earlier = prices.earlier" if asked.cut else "",
+        parted=", earlier" if asked.cut else "",
         days=_DAYS.format(columns=_day_columns(asked)) if set(asked.by) <= {"tenant"} else "",
-        measured=_MEASURED.format(enough=ENOUGH),
+        measured=_MEASURED.format(enough=ENOUGH) if people else "NULL",
     )
 
 
@@ -153,4 +172,4 @@ def _day_columns(asked: QueryContext) -> str:
     at = {"tenant": "user_id AS tenant, "}
     noon = "toDateTime(day, 'UTC') + INTERVAL 12 HOUR"
     time = f"{asked.bucket(noon)} AS time, " if asked.every else ""
-    return "".join(at[name] for name in asked.by) + time
+    return "".join(at[name] for name in asked.by) + ("earlier, " if asked.cut else "") + time

@@ -66,12 +66,13 @@ _AMOUNTS: Final = {
 
 def _money(asked: QueryContext, ids: Sequence[str]) -> str:
     """Return money figures of the ledger: no value where a needed price is missing, and a note that names it."""
-    if any(_AMOUNTS[id_].needs == costs.NET_NEEDS for id_ in ids):
+    net = any(_AMOUNTS[id_].needs == costs.NET_NEEDS for id_ in ids)
+    if net:
         _check_costs(asked)
     columns = "".join(f"{name}, " for name in asked.columns)
     notes = ", ".join(f"{_note(_AMOUNTS[id_].needs)} AS {id_}_note" for id_ in ids)
     return f"""
-WITH {costs.ledger(asked)},
+WITH {costs.ledger(asked, people=net)},
 summed AS (SELECT {columns} {_SUMS}
     FROM ledger AS l LEFT JOIN {currency.of_tenants(asked.dialect)} AS c ON l.user_id = c.user_id {asked.grouping}),
 explained AS (SELECT *, {notes} FROM summed)
@@ -113,7 +114,7 @@ def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
         own = f"{id_} AS value, {id_}_n AS n, {id_}_low AS low, {id_}_high AS high, {id_}_note AS note"
         return f"SELECT {columns}{own} FROM ({_money(asked, [id_])})"
 
-    return Statement(dimensions, render, _money)
+    return Statement(dimensions, render, _money, parts_at_cut=True)
 
 
 def _conversion_lift(asked: QueryContext) -> str:
@@ -163,7 +164,7 @@ KPIS: Final = (
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
-        computed=Statement(_WHO_AND_WHERE, influenced),
+        computed=Statement(_WHO_AND_WHERE, influenced, parts_at_cut=True),
     ),
     Kpi(
         id="conversion_lift",
@@ -173,7 +174,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.BUSINESS,
-        computed=Statement(_LIFTED, _conversion_lift, has_total=False),
+        computed=Statement(_LIFTED, _conversion_lift, has_total=False, parts_at_cut=True),
         minimum_volume=2 * ENOUGH,
     ),
     Kpi(
@@ -184,7 +185,7 @@ KPIS: Final = (
         unit=Unit.STARS,
         direction="up",
         area=Area.BUSINESS,
-        computed=Statement(_LIFTED, _csat_lift, has_total=False),
+        computed=Statement(_LIFTED, _csat_lift, has_total=False, parts_at_cut=True),
         minimum_volume=2 * ENOUGH,
     ),
 )

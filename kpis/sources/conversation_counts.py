@@ -66,7 +66,10 @@ def counts(asked: QueryContext) -> str:
 
     Columns that ``asked.used``, the split and the filters do not name are left out.
     """
-    columns, part = _Columns.of(asked), _part(asked)
+    columns, chosen = _Columns.of(asked), _part(asked)
+    # Looked up once where it is not certain: planning its long expression for each table takes as long as the rest.
+    part = chosen if chosen is None or "(" not in chosen else "cells_of"
+    found = "" if part == chosen else f"WITH assumeNotNull((SELECT {chosen})) AS {part} "
     ones = f"SELECT {columns.of_one} FROM {facts(asked)}"
     rows = (
         ones
@@ -74,7 +77,7 @@ def counts(asked: QueryContext) -> str:
         else " UNION ALL ".join([*_cells(asked, part, columns), f"{ones} WHERE {_beside(asked, part)}"])
     )
     derived = measures.derived(asked.dialect, asked.used)
-    return f"(SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
+    return f"({found}SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
 
 
 def _part(asked: QueryContext) -> str | None:
@@ -82,7 +85,8 @@ def _part(asked: QueryContext) -> str | None:
     fits = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
     if not (asked.rolled_up and fits):
         return None
-    choices = []
+    choices: list[tuple[str, str]] = []
+    answered: list[set[str]] = []
     for part, told_apart in (("", _TOGETHER), *((part, _BESIDE_A_PART | {part}) for part in PARTS)):
         if not set(asked.by) <= told_apart:
             continue
@@ -91,7 +95,9 @@ def _part(asked: QueryContext) -> str | None:
             part in asked.filters and DIMENSIONS[part].many
         ):  # a conversation with two of the values must not count twice
             conditions.append(asked.dialect.by_one_value(part))
-        if "false" not in conditions:
+        # What holds only where an earlier choice holds, too, is never chosen.
+        if "false" not in conditions and not any(earlier <= set(conditions) for earlier in answered):
+            answered.append(set(conditions))
             choices.append((" AND ".join(one for one in conditions if one != "true") or "true", part))
     if not choices:
         return None
@@ -106,16 +112,29 @@ def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
     first_hour, last_hour = _whole_hours(asked)
     first_day, last_day = f"toStartOfDay({start} + 86399)", f"least(toStartOfDay({end}), {_DAYS_ARE_MADE})"
     with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
-    not_in_days = f"AND (hour_start < {first_day} OR hour_start >= {last_day})" if with_days else ""
+    day_apart, hour_apart, of_day = _cut(asked)
+    not_in_days = f"AND (hour_start < {first_day} OR hour_start >= {last_day}{of_day})" if with_days else ""
     hours = (
         f"SELECT {columns.of_cell('hour_start')} FROM conversation_hours FINAL PREWHERE part = {part} AND {tenant} "
-        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days}"
+        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days}{hour_apart}"
     )
     days = (
         f"SELECT {columns.of_cell('day_start')} FROM conversation_days FINAL PREWHERE part = {part} AND {tenant} "
-        f"AND day_start >= {first_day} AND day_start < {last_day}"
+        f"AND day_start >= {first_day} AND day_start < {last_day}{day_apart}"
     )
     return [days, hours] if with_days else [hours]
+
+
+def _cut(asked: QueryContext) -> tuple[str, str, str]:
+    """Return what leaves out the day and the hour that a cut is within, and what takes that day's hours instead."""
+    if not asked.cut:
+        return "", "", ""
+    day, hour = f"toStartOfDay({asked.cut})", f"toStartOfHour({asked.cut})"
+    return (
+        f" AND (day_start != {day} OR {day} = {asked.cut})",
+        f" AND (hour_start != {hour} OR {hour} = {asked.cut})",
+        f" OR ({day} < {asked.cut} AND toStartOfDay(hour_start) = {day})",
+    )
 
 
 def _beside(asked: QueryContext, part: str) -> str:
@@ -128,7 +147,10 @@ def _beside(asked: QueryContext, part: str) -> str:
     ends = (
         f"({start} < {first_hour} AND entered_at < {first_hour}) OR ({last_hour} < {end} AND entered_at >= {last_hour})"
     )
-    return f"({part} = '{_NO_PART}' OR {ends})" if "(" in part else f"({ends})"
+    if asked.cut:
+        hour = f"toStartOfHour({asked.cut})"
+        ends += f" OR ({hour} < {asked.cut} AND entered_at >= {hour} AND entered_at < {hour} + INTERVAL 1 HOUR)"
+    return f"({ends})" if part.startswith("'") else f"({part} = '{_NO_PART}' OR {ends})"
 
 
 def _whole_hours(asked: QueryContext) -> tuple[str, str]:
@@ -140,4 +162,5 @@ CONVERSATIONS: Final = Source(
     "hours and days of conversations, and the facts of single ones beside them, up to half a minute behind the events",
     DIMENSIONS,
     counts,
+    parts_at_cut=True,
 )

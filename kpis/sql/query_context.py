@@ -32,26 +32,28 @@ class QueryContext:
     """Whether bounds are computed; without them they are NULL and planning takes half as long."""
     total: bool = False
     """Whether a series includes the figure of the whole range, in a row whose time is 0."""
+    cut: str = ""
+    """A moment within the range, as SQL: the column ``earlier`` separates what lies before it, in the same pass."""
     used: str = ""
     """The SQL over the source's rows: a source may leave out columns that it does not name."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Key columns of a row: the dimensions, then ``time`` for a series."""
-        return (*self.by, "time") if self.every else self.by
+        """Key columns of a row: the dimensions, ``earlier`` where there is a cut, ``time`` for a series."""
+        return (*self.by, *(["earlier"] if self.cut else []), *(["time"] if self.every else []))
 
     def split(self, dimensions: Mapping[str, Dimension], at: str = "at") -> str:
         """Return the SELECT list of ``columns``, each with a trailing comma; ``at`` is the time a row counts for."""
-        return "".join(f"{self._part(dimensions[name], name)} AS {name}, " for name in self.by) + (
-            f"{self.bucket(at)} AS time, " if self.every else ""
-        )
+        earlier = f"{at} < {self.cut} AS earlier, " if self.cut else ""
+        time = f"{self.bucket(at)} AS time, " if self.every else ""
+        return "".join(f"{self._part(dimensions[name], name)} AS {name}, " for name in self.by) + earlier + time
 
     @property
     def grouping(self) -> str:
         """``GROUP BY`` of the columns; nothing where there are none."""
         names = ", ".join(self.columns)
         if self.total:
-            return f"GROUP BY GROUPING SETS (({names}), ())"
+            return f"GROUP BY GROUPING SETS (({names}), ({', '.join(self.columns[:-1])}))"
         return f"GROUP BY {names}" if names else ""
 
     def bucket(self, at: str) -> str:

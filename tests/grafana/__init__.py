@@ -8,6 +8,8 @@ Runs where one of these is there, and skips with a reason where none is:
   deploy/grafana/provisioning. Its alert rules are left as they are, so none is fired.
 - Docker: the image of docker-compose.yml, started fresh on the host's network.
 
-``ROMASHKA_TEST_GRAFANA_CLICKHOUSE`` names a ClickHouse with a month of data to look at, ``http://host:port/database``;
-without it the simulated week is loaded into the one that the other tests use. Pictures and times go to build/grafana.
+``ROMASHKA_TEST_GRAFANA_CLICKHOUSE`` names a ClickHouse with a month of data to look at,
+``http://host:port/database``; without it the simulated week is loaded into the one that the other tests use.
+``ROMASHKA_TEST_GRAFANA_PROMETHEUS`` names a Prometheus that scrapes its worker; without it, Pipeline Health shows that
+there is none. Pictures and times go to build/grafana.
 """

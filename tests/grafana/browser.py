@@ -86,22 +86,28 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+@contextmanager
+def signed_in(browser: Browser, grafana: Running) -> Iterator[BrowserContext]:
+    """Sign in, for all windows: each of its own would load and compile Grafana's scripts again."""
+    context = browser.new_context(color_scheme="light", locale="en-GB")
+    context.set_default_timeout(_PATIENCE_SECONDS * 1000)
+    signed = context.request.post(f"{grafana.url}/login", data={"user": grafana.user, "password": grafana.password})
+    assert signed.ok, f"Grafana refuses {grafana.user}: {signed.status}"
+    try:
+        yield context
+    finally:
+        context.close()
+
+
 class Reader:
-    """Somebody signed in, with a screen of some size and a theme."""
+    """A window of somebody signed in, of some size and with a theme."""
 
     def __init__(
-        self, browser: Browser, grafana: Running, *, width: int = 1440, height: int = 900, theme: str = "light"
+        self, context: BrowserContext, grafana: Running, *, width: int = 1440, height: int = 900, theme: str = "light"
     ) -> None:
         self._grafana, self._width, self._height, self._theme = grafana, width, height, theme
-        self._context: BrowserContext = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="light", locale="en-GB"
-        )
-        self._context.set_default_timeout(_PATIENCE_SECONDS * 1000)
-        signed = self._context.request.post(
-            f"{grafana.url}/login", data={"user": grafana.user, "password": grafana.password}
-        )
-        assert signed.ok, f"Grafana refuses {grafana.user}: {signed.status}"
-        self.page: Page = self._context.new_page()
+        self.page: Page = context.new_page()
+        self.page.set_viewport_size({"width": width, "height": height})
         self._visit = Visit()
         self._asked: dict[Request, float] = {}
         self._first = self._last = 0.0
@@ -112,8 +118,8 @@ class Reader:
         self.page.on("requestfailed", self._gave_up)
 
     def close(self) -> None:
-        """Sign out and shut the window."""
-        self._context.close()
+        """Shut the window."""
+        self.page.close()
 
     def open(
         self,

@@ -11,7 +11,7 @@ import pytest
 
 from storage.connection import connect
 from tests.grafana import compose, place, server
-from tests.grafana.browser import CHROMIUM, chromium
+from tests.grafana.browser import CHROMIUM, chromium, signed_in
 from tests.grafana.eyes import Eyes
 from tests.grafana.figures import Figures
 from tests.grafana.place import Place
@@ -74,7 +74,7 @@ def _values(looked_at: Place, sink: Sink) -> Mapping[str, str]:
     routes = ("CRITICAL", "ESCALATION", "PIPELINE", "INTEGRATIONS", "BUSINESS")
     return {
         "ROMASHKA_CLICKHOUSE_DATABASE": looked_at.address.database,
-        "ROMASHKA_PROMETHEUS_URL": "http://127.0.0.1:9",
+        "ROMASHKA_PROMETHEUS_URL": os.environ.get("ROMASHKA_TEST_GRAFANA_PROMETHEUS", "http://127.0.0.1:9"),
         "ROMASHKA_WEBHOOK_URL": sink.url,
         **{f"ROMASHKA_ALERTS_{route}": "romashka-webhook" for route in routes},
     }
@@ -121,6 +121,6 @@ def _source(grafana: Running, looked_at: Place, uid: str) -> str:
 def eyes(grafana: Running, source: str, looked_at: Place) -> Iterator[Eyes]:
     """Somebody who looks at Grafana in headless Chromium; what was measured is written as a table at the end."""
     figures = Figures(_RESULTS)
-    with chromium() as browser:
-        yield Eyes(browser, grafana, source, looked_at, figures)
+    with chromium() as browser, signed_in(browser, grafana) as context:
+        yield Eyes(context, grafana, source, looked_at, figures)
     figures.write()

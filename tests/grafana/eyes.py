@@ -1,4 +1,4 @@
-"""A browser, a Grafana and what to look at in it, together."""
+"""A browser that is signed in, a Grafana and what to look at in it, together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from dashboards.tabs import names
 from tests.grafana.browser import Reader, Visit
@@ -18,7 +18,7 @@ from tests.grafana.server import Running
 class Eyes(NamedTuple):
     """Somebody who looks."""
 
-    browser: Browser
+    context: BrowserContext
     grafana: Running
     source: str
     looked_at: Place
@@ -26,8 +26,8 @@ class Eyes(NamedTuple):
 
     @contextmanager
     def reader(self, *, width: int = 1440, theme: str = "light") -> Iterator[Reader]:
-        """Sign in with a window of some width."""
-        reader = Reader(self.browser, self.grafana, width=width, theme=theme)
+        """Open a window of some width."""
+        reader = Reader(self.context, self.grafana, width=width, theme=theme)
         try:
             yield reader
         finally:

@@ -6,7 +6,10 @@
       const style = getComputedStyle(node);
       const own = [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
       const hides = ['hidden', 'clip'].includes(style.overflowX) || style.textOverflow === 'ellipsis';
-      if (own && hides && (node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 4)) {
+      const wide = node.scrollWidth > node.clientWidth + 1, high = node.scrollHeight > node.clientHeight + 4;
+      // Grafana guesses how many lines a wrapped cell has; on a telephone it is often one short, until it is touched.
+      const guessed = innerWidth < 500 && node.closest('[role="gridcell"]');
+      if (own && hides && (wide || (high && !guessed))) {
         const box = node.getBoundingClientRect();
         if (box.width && box.height) found.push(node.textContent.trim().slice(0, 80));
       }

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards import tiles
 from dashboards.clickhouse import PLUGIN
 from dashboards.tabs import ALL as ALL_TABS
-from kpis.query import ALL_TENANTS, Scope, build_query
+from kpis.query import ALL_TENANTS, Interval, Scope, build_query, select
 from kpis.sql.dialect import Bound
 from kpis.sql.dialect import Grafana as InGrafana
 from storage.connection import connect
@@ -271,3 +271,37 @@ def test_panels_that_share_an_answer_show_what_they_would_ask_alone(client: Clie
         whole = query_rows(client, one.shared.render(dialect), dialect.parameters)
         assert alone, panel.title
         assert alone == [{name: row[name] for name in alone[0]} for row in whole], panel.title
+
+
+@pytest.mark.parametrize(
+    ("ids", "every"),
+    [
+        (("durable_resolution_rate", "csat", "conversation_count"), Interval.DAY),
+        (("net_savings", "roi"), Interval.DAY),
+        (("gross_savings", "influenced_revenue"), Interval.DAY),
+        (("conversion_lift", "csat_lift"), None),
+    ],
+)
+@pytest.mark.parametrize("minutes", [0, 24 * 60, 90, 31 * 60 + 7])
+def test_a_figure_cut_at_a_moment_is_that_of_either_side(
+    week: Week, ids: tuple[str, ...], every: Interval | None, minutes: int
+) -> None:
+    start, end = week.start + timedelta(hours=5, minutes=13), week.end - timedelta(hours=3)
+    middle = week.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=3, minutes=minutes)
+    cut = f"toDateTime('{middle:%Y-%m-%d %H:%M:%S}', 'UTC')"
+    both = Bound(Scope(start, end, week.tenant))
+    with connect(week.address) as client:
+        rows = query_rows(
+            client, select(ids, both, every=every, bounds=False, total=every is not None, cut=cut), both.parameters
+        )
+        for earlier, scope in (
+            (True, Scope(start, middle, week.tenant)),
+            (False, Scope(middle, end, week.tenant)),
+        ):
+            (whole,) = query_rows(client, select(ids, Bound(scope), bounds=False), Bound(scope).parameters)
+            (found,) = (
+                row for row in rows if row["earlier"] == earlier and (every is None or row["time"].year == 1970)
+            )
+            for id_ in ids:
+                assert found[f"{id_}_n"] == whole[f"{id_}_n"], id_
+                assert found[id_] == (None if whole[id_] is None else pytest.approx(whole[id_])), id_

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cli.grafana import FOLDERS
-from dashboards import prometheus
+from dashboards import column_widths, prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
 from dashboards.grafana import TAG, render
 from dashboards.links import address
@@ -303,10 +303,11 @@ def test_a_forecast_stands_beside_what_was_for_a_week_each_whatever_range_is_cho
     assert (built["time"]["from"], built["time"]["to"]) == ("now-30d", "now")
 
 
-def test_the_journey_is_drawn_in_layers_and_of_few_enough_lines_to_follow() -> None:
+def test_the_journey_stands_where_the_answer_says_and_has_few_enough_lines_to_follow() -> None:
     (built,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.CONVERSATIONS)
     (graph,) = (panel for panel in panels(built) if panel["type"] == "nodeGraph")
-    assert graph["options"]["layoutAlgorithm"] == "layered"
+    for place in ("AS fixedx", "AS fixedy"):  # Grafana's own layouts take seconds
+        assert place in graph["targets"][0]["rawSql"]
     assert "LIMIT 20" in graph["targets"][1]["rawSql"]
     assert "AS thickness" in graph["targets"][1]["rawSql"]
 
@@ -532,3 +533,33 @@ def test_bars_begin_at_zero_and_a_share_of_nothing_has_no_axis_of_thousands_of_p
                 assert custom["axisSoftMin"] == 0, panel["title"]
             elif panel["fieldConfig"]["defaults"]["unit"] == "percentunit":
                 assert custom["axisSoftMax"] == 0.1, panel["title"]
+
+
+def test_no_heading_is_cut_and_no_column_is_off_a_screen_of_1440() -> None:
+    tables = [panel for tab in ALL for panel in tab.panels if panel.picture is PanelType.TABLE]
+    assert len(tables) > 20
+    for panel in tables:
+        shown = [column for column in panel.columns if not column.hidden]
+        wide = column_widths.widths(panel)
+        rest = [column for column in shown if column.name not in wide]
+        share = (column_widths.inner(panel) - sum(wide.values())) / max(1, len(rest))
+        assert all(column_widths.needed(column, panel) <= wide.get(column.name, share) for column in shown), panel.title
+        assert sum(wide.values()) <= column_widths.inner(panel), panel.title
+        assert not rest or share >= 60, panel.title
+
+
+def test_what_only_links_need_is_no_column_of_a_table(tab: Tab, built: Dashboard) -> None:
+    by_id = {panel.id: panel for panel in tab.panels}
+    for panel in panels(built):
+        hidden = {column.name for column in by_id[panel["id"]].columns if column.hidden}
+        for override in panel["fieldConfig"]["overrides"] if panel["type"] == "table" else ():
+            ids = {one["id"] for one in override["properties"]}
+            assert "custom.hideFrom" not in ids  # which a table does not know
+            assert ("custom.hidden" in ids) == (override["matcher"]["options"] in hidden)
+
+
+def test_findings_that_begin_together_are_one_mark(built: Dashboard) -> None:
+    for mark in built["annotations"]["list"]:
+        sql = mark.get("target", {}).get("rawSql", "")
+        if "predictive_insights" in sql:
+            assert "GROUP BY intDiv" in sql

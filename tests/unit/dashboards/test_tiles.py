@@ -16,10 +16,15 @@ from kpis.sql.dialect import Grafana
 SAVED = Tile("net_savings", ("net_savings", "roi"), 1, Interval.DAY)
 
 
-def test_figures_of_one_family_are_computed_once_for_a_range_and_once_for_the_one_before() -> None:
+def test_figures_of_one_family_are_computed_once_for_a_range_and_the_one_before() -> None:
     sql = tiles.statement(SAVED, Grafana())
-    assert sql.count("ledger AS\n") == 2
+    assert sql.count("ledger AS\n") == 1
     assert sql.count("$__fromTime") < 15, "both ends are constants, not expressions in every predicate"
+
+
+def test_the_money_at_risk_is_looked_up_once_however_often_its_text_names_it() -> None:
+    sql = tiles.statement(Tile("open_incidents", ("open_incidents",), 1, Interval.DAY), Grafana())
+    assert sql.count("WITH incidents AS") == 1
 
 
 def test_bounds_that_no_tile_shows_are_not_computed() -> None:
