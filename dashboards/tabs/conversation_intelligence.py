@@ -28,7 +28,7 @@ HAVING conversations > 0 ORDER BY conversations DESC LIMIT 100"""
 # time.
 _STAGES: Final = """
 SELECT id, title, mainstat, secondarystat,
-    multiIf(ends > 0, 900, place > 0, 190 * (place - 1), 190 * (row_number() OVER (PARTITION BY ends, place) - 1)) - 450
+    multiIf(ends > 0, 980, place > 0, 190 * (place - 1), 190 * (row_number() OVER (PARTITION BY ends, place) - 1)) - 490
         AS fixedx,
     multiIf(ends > 0, 150 * (ends - 1) - 10, place = 0, 300, place % 2 = 0, 130, 0) - 75 AS fixedy
 FROM
@@ -38,10 +38,10 @@ SELECT *, indexOf(['awareness', 'consideration', 'purchase', 'retention', 'advoc
 FROM
 (
 SELECT stage AS id, stage AS title, toString(toUInt64(sum(conversations))) AS mainstat,
-    concat(toString(round(100 * sum(dropped_off) / greatest(1, sum(followed_up)), 1)), ' % drop off') AS secondarystat
+    concat(toString(round(100 * sum(dropped_off) / greatest(1, sum(followed_up)), 1)), ' % lost') AS secondarystat
 FROM {rows} GROUP BY stage
-UNION ALL SELECT '{done}', '{done}', '', 'came to a good end'
-UNION ALL SELECT '{stopped}', '{stopped}', '', 'did not come back'
+UNION ALL SELECT '{done}', '{done}', '', 'good end'
+UNION ALL SELECT '{stopped}', '{stopped}', '', 'no return'
 )
 )
 ORDER BY ends, place = 0, place"""
@@ -187,7 +187,7 @@ _JOURNEY: Final = Row(
             title="Customer journey",
             description="How do customers move from stage to stage? "
             "A customer's conversation and the next within 14 days make a step. Thicker lines are more "
-            "steps; whoever does not come back ends at done (a good end) or dropped off.",
+            "steps; whoever does not come back ends at done (a good end) or dropped off. Lost: the share that dropped off.",
             picture=PanelType.NODE_GRAPH,
             asks={
                 "A": analysed(journey.nodes, _STAGES.format(**_ENDS)),
