@@ -187,7 +187,7 @@ _JOURNEY: Final = Row(
             title="Customer journey",
             description="How do customers move from stage to stage? "
             "A customer's conversation and the next within 14 days make a step. Thicker lines are more "
-            "steps; whoever does not come back ends at done (a good end) or dropped off. Lost: the share that dropped off.",
+            "steps; whoever does not come back ends at done (a good end) or dropped off (lost).",
             picture=PanelType.NODE_GRAPH,
             asks={
                 "A": analysed(journey.nodes, _STAGES.format(**_ENDS)),
