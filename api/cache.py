@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from math import isfinite
+from hmac import compare_digest
 from typing import Final, Protocol
 
 from redis.asyncio import Redis
@@ -17,7 +18,9 @@ from redis.exceptions import RedisError
 
 _LOG: Final = logging.getLogger(__name__)
 _HEADER: Final = 24
-# A stale response is served for this long while a new one is computed (stale-while-revalidate).
+_SIGNATURE: Final = 32
+# For so long after it has gone stale an answer is still given, while a new one is made: who asks twice a minute never
+# waits, and who asks after a minute is not told what was so at first.
 _GRACE_SECONDS: Final = 15.0
 
 
@@ -73,10 +76,17 @@ class MemoryStore:
 
 
 class RedisStore:
-    """Caches responses in Redis, shared by several processes. While Redis is unavailable nothing is cached."""
+    """Keeps answers in Redis, so that several processes share them. While Redis is away nothing is kept.
 
-    def __init__(self, redis: Redis) -> None:
+    Parameters
+    ----------
+    secret
+        What answers are signed with: of what else is found in Redis nothing is given to anybody.
+    """
+
+    def __init__(self, redis: Redis, secret: bytes) -> None:
         self._redis = redis
+        self._key = sha256(b"romashka kept answers\x00" + secret).digest()
 
     async def get(self, key: str) -> Kept | None:
         """Return what is kept."""
@@ -87,21 +97,22 @@ class RedisStore:
             return None
         if not isinstance(found, bytes):
             return None
-        try:
-            made_at = float(found[:_HEADER])
-        except ValueError:
+        signature, answer = found[:_SIGNATURE], found[_SIGNATURE:]
+        if not compare_digest(signature, self._signature(key, answer)):
             _LOG.warning("Redis holds something else than an answer of ours; it is made again")
             return None
-        return Kept(found[_HEADER:], made_at) if isfinite(made_at) else None
+        return Kept(answer[_HEADER:], float(answer[:_HEADER]))
 
     async def put(self, key: str, kept: Kept, seconds: float) -> None:
         """Keep an answer."""
+        answer = f"{kept.made_at:{_HEADER}.6f}".encode() + kept.body
         try:
-            await self._redis.set(
-                _name(key), f"{kept.made_at:{_HEADER}.6f}".encode() + kept.body, px=int(seconds * 1000)
-            )
+            await self._redis.set(_name(key), self._signature(key, answer) + answer, px=int(seconds * 1000))
         except RedisError as error:
             _LOG.warning("Redis does not answer (%s); nothing is cached", error)
+
+    def _signature(self, key: str, answer: bytes) -> bytes:
+        return hmac.digest(self._key, key.encode() + b"\x00" + answer, "sha256")
 
 
 class Cache:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection
 
 from api.api_key_cache import ApiKeyCache
@@ -77,7 +78,9 @@ class Services:
         self.redis = redis_client(configuration.redis_url) if configuration.redis_url else None
         in_process = MemoryLimiter(time.monotonic)
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)
-        self.cache = Cache(MemoryStore(clock) if self.redis is None else RedisStore(self.redis), clock)
+        self.cache = Cache(
+            MemoryStore(clock) if self.redis is None else RedisStore(self.redis, configuration.secret), clock
+        )
         signer = KeySigner(configuration.secret)
         self.ring = ApiKeyCache(lambda: self.pool.run(lambda client: stored_keys(client, signer)), clock)
         self.tokens = None if configuration.provider is None else Tokens(configuration.provider, clock)
@@ -118,14 +121,17 @@ def redis_client(url: str) -> Redis:
         The URL cannot be used. Never holds it: it may have a password in it.
     """
     try:
-        return Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_timeout=1,
             socket_connect_timeout=1,
             retry=Retry(NoBackoff(), 0),  # its default makes every request wait for seconds while Redis is unavailable
         )
-    except (ValueError, TypeError) as error:
-        raise SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0") from error
+        pool: Any = client.connection_pool
+        pool.make_connection()  # of parameters it takes any, and fails at the first use
+    except (ValueError, TypeError, RedisError):
+        raise SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0") from None
+    return client
 
 
 def services_of(connection: HTTPConnection) -> Services:

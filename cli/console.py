@@ -19,7 +19,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-# C0 and C1 controls, and Unicode characters for direction and line breaks; tab and line feed are kept.
+from models.masking import masked
+
+# C0 and C1 controls, and what turns the direction of text or breaks lines in Unicode; a tab and a line's end are kept.
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
@@ -29,7 +31,7 @@ _PLACE: Final = "\ue000"
 
 
 def visible(text: object, *, one_line: bool = False) -> str:
-    r"""Return text with control characters escaped: an escape character becomes ``\x1b``, and so on.
+    r"""Return text without passwords in which nothing steers a terminal: an escape character becomes ``\x1b``.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def visible(text: object, *, one_line: bool = False) -> str:
     one_line
         Whether tabs and line ends are shown as escapes too, as in a cell of a table.
     """
-    return (_IN_A_CELL if one_line else _CONTROLS).sub(_escaped, str(text))
+    return (_IN_A_CELL if one_line else _CONTROLS).sub(_escaped, masked(str(text)))
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -69,6 +71,10 @@ class PlainConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, **options})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, without the passwords of addresses: before lines are wrapped, which might cut one in two."""
+        super().print(*(masked(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments to write, with control characters escaped."""
@@ -133,6 +139,10 @@ class _OneObject(JsonFormatter):
         if debugging():
             return "".join(super().formatException(ei))
         return f"{type(ei[1]).__name__}: {ei[1]}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as an object without the passwords of addresses."""
+        return masked(super().format(record))
 
 
 def debugging() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dotenv import dotenv_values
@@ -15,6 +16,7 @@ from reports.delivery import ChannelNotifier
 from reports.schedule_job import report_job
 from reports.schedule_runner import ScheduleRunner
 from reports.webhook import AddressGuard
+from streams.clock import CarriedClock
 from streams.grafana_live import LivePush
 from streams.job import Job
 from streams.pseudonyms import Pseudonymiser
@@ -23,10 +25,11 @@ from streams.pseudonyms import Pseudonymiser
 def every_job(config: Settings) -> tuple[Job, ...]:
     """Return all jobs in the order of ``romashka jobs run --all``."""
     live = LivePush(config.grafana_url, config.grafana_live_token.get_secret_value()) if config.grafana_url else None
+    clock = CarriedClock()
     return (
         *leader_jobs(config.clickhouse, config.secret),
         *privacy_jobs(Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)),
-        report_job(schedule_runner(config)),
+        report_job(schedule_runner(config, clock), clock.tell),
         *([live.job()] if live is not None else []),
     )
 
@@ -37,8 +40,8 @@ def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
     return every_job(config)
 
 
-def schedule_runner(config: Settings) -> ScheduleRunner:
-    """Return the runner of scheduled reports."""
+def schedule_runner(config: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ScheduleRunner:
+    """Return what sends scheduled reports."""
     variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     courier = ChannelNotifier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))
-    return ScheduleRunner(config.reports_dir, courier, lambda: datetime.now(UTC))
+    return ScheduleRunner(config.reports_dir, courier, clock)

@@ -12,6 +12,7 @@ import typer
 from cli.command_table import MARKUP, OnDemand
 from cli.console import debugging, err, styled
 from models.errors import InvalidRequest, RomashkaError
+from models.masking import masked
 
 # API field → command line option, where the names differ.
 _OPTIONS: Final = {"recipients": "--to", "time_range": "--range", "id": "key figure", "name": "name"}
@@ -52,7 +53,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - the outermost frame: one line for users, the traceback in debug mode
         if debugging():
-            traceback.print_exc()
+            sys.stderr.write(masked(traceback.format_exc()))
         err.print(
             styled("[bold red]unexpected error:[/] {}: {}\n", type(error).__name__, error)
             + "This is a bug. Run the command again with ROMASHKA_DEBUG=1 and report what it prints.",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from models.errors import ConfigurationError, SettingsError
+from models.masking import has_credentials, hide_passwords
 from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from storage.connection import ClickHouseAddress
@@ -24,13 +28,27 @@ if TYPE_CHECKING:  # deferred: few commands need Kafka's libraries
 
 _MIN_KEY_BYTES = 16
 
+Read = TypeVar("Read", bound=BaseSettings)
+
+
+def _without_credentials(address: str) -> str:
+    if has_credentials(address):
+        raise ValueError(
+            "an address without a user name or a password in it; there are settings of their own for those"
+        )
+    return address
+
+
+# Redis's alone has its password in the address, and is a secret as a whole.
+Address = Annotated[str, AfterValidator(_without_credentials)]
+
 
 class Settings(BaseSettings):
     """The settings, frozen; a wrong one is a ``SettingsError`` that names it."""
 
     model_config = SettingsConfigDict(env_prefix="ROMASHKA_", env_file=".env", extra="ignore", frozen=True)
 
-    kafka_bootstrap: str = Field(
+    kafka_bootstrap: Address = Field(
         default="127.0.0.1:9092", description="host:port of Kafka, several separated by commas"
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -49,7 +67,7 @@ class Settings(BaseSettings):
     kafka_instance_id: str = Field(
         default="", description="name of this worker in its group, each its own: a quick restart moves no partition"
     )
-    clickhouse_url: str = "http://127.0.0.1:8123"
+    clickhouse_url: Address = "http://127.0.0.1:8123"
     clickhouse_database: str = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
@@ -72,7 +90,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="days that tables keep their rows where not the usual ones, as JSON"
     )
     pseudonym_key_id: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "k1"
-    metrics_host: str = Field(
+    metrics_host: Address = Field(
         default="127.0.0.1", description="address that serves Prometheus; in a container its own, 0.0.0.0"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
@@ -80,16 +98,16 @@ class Settings(BaseSettings):
     reports_dir: Path = Field(
         default=Path("reports-made"), description="folder of reports that schedules and the API make"
     )
-    smtp_host: str = Field(default="", description="mail server for reports; none are sent by e-mail without")
+    smtp_host: Address = Field(default="", description="mail server for reports; none are sent by e-mail without")
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
     smtp_user: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = Field(default="", description="who reports are from, for example Reports <reports@example.com>")
-    webhook_private_hosts: str = Field(
+    webhook_private_hosts: Address = Field(
         default="", description="hosts, addresses and networks that are not public and may be sent reports; empty: none"
     )
-    grafana_url: str = Field(default="", description="Grafana that live figures are pushed to; empty: none")
+    grafana_url: Address = Field(default="", description="Grafana that live figures are pushed to; empty: none")
     grafana_live_token: SecretStr = SecretStr("")
     sync_words: dict[str, str] = Field(
         default_factory=dict,
@@ -114,7 +132,9 @@ class Settings(BaseSettings):
     audit_heads_file: str = Field(
         default="", description="file outside the database that ends of the audit log's chains are noted in"
     )
-    api_host: str = Field(default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0")
+    api_host: Address = Field(
+        default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0"
+    )
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
     api_schedules_per_tenant: Annotated[int, Field(ge=1)] = 50
     api_recipients_per_schedule: Annotated[int, Field(ge=1, le=50)] = 20
@@ -122,13 +142,13 @@ class Settings(BaseSettings):
         default=15, description="least minutes between two firings of a schedule"
     )
     api_mail_domains: str = Field(default="", description="domains that schedules may send mail to; empty: any")
-    api_trusted_proxies: str = Field(
+    api_trusted_proxies: Address = Field(
         default="", description="addresses or networks of proxies whose X-Forwarded-For is believed; empty: nobody's"
     )
     api_requests_per_minute: Annotated[int, Field(ge=1)] = 600
     api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6
     api_connections: Annotated[int, Field(ge=1, le=100)] = 8
-    api_cors_origins: str = ""
+    api_cors_origins: Address = ""
     collector_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8081, description="of the collector; 0: any")
     collector_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     collector_events_per_second: Annotated[float, Field(gt=0)] = 20_000
@@ -136,10 +156,10 @@ class Settings(BaseSettings):
     collector_body_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10, description="how long a client may take to send a request's head, and then its body"
     )
-    collector_cors_origins: str = ""
-    oidc_issuer: str = ""
+    collector_cors_origins: Address = ""
+    oidc_issuer: Address = ""
     oidc_audience: str = ""
-    oidc_jwks_url: str = ""
+    oidc_jwks_url: Address = ""
     redis_url: SecretStr = SecretStr("")
 
     @property
@@ -262,10 +282,24 @@ def settings() -> Settings:
     SettingsError
         A setting is invalid; names it and what was expected.
     """
+    return loaded(Settings)
+
+
+def loaded(kind: type[Read]) -> Read:
+    """Return settings of a kind, and hide the passwords in addresses from then on; raises as ``settings`` does."""
+    hide_passwords(_given())
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "ROMASHKA_" + str(first["loc"][0]).upper()
-        message = first["msg"].removeprefix("Input should be ")
+        message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         raise SettingsError(f"{name} is not usable: expected {message} (see .env.example)") from None
+    except SettingsSourceError as error:
+        raise SettingsError(f"{str(error).partition(' from source')[0]} is not usable: expected JSON") from None
+
+
+def _given() -> list[str]:
+    """Return every value of our settings in the environment and in ``.env``."""
+    there = {**dotenv_values(".env"), **os.environ}
+    return [value for name, value in there.items() if name.upper().startswith("ROMASHKA_") and value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 # Where a message can fail. The order is the order of the checks.
-STAGES: Final = ("tenant", "size", "decode", "validate", "key", "time")
+STAGES: Final = ("tenant", "size", "decode", "validate", "key", "time", "store")
 
 
 class DeadLetter(NamedTuple):

@@ -8,8 +8,9 @@ RomashkaError                 any expected error; its message is meant for peopl
 ├── Unreachable               a server did not answer
 │   └── SinkUnavailable       ClickHouse did not accept a batch now; the same batch is retried
 ├── PortInUse                 the embedded stack was asked for a port that is taken
-├── SchemaMismatch            the database does not have the schema version this program needs
-├── SinkRejected              ClickHouse rejects a batch for a permanent reason
+├── SchemaMismatch            the database is not at the version this program needs
+├── SinkRejected              ClickHouse answered, and will never take this batch
+│   └── RowsRefused           because of rows in it; without those it would
 ├── StateRefused              a detector's saved state is torn, corrupt, unsigned or of another format
 ├── DlqLimitExceeded          too large a share of messages is rejected: the worker stops
 └── EventRejected             one message is not a valid event; it becomes a dead letter
@@ -69,6 +70,23 @@ class SchemaMismatch(RomashkaError):
 
 class SinkRejected(RomashkaError):
     """ClickHouse rejects a batch for a permanent reason (wrong schema, no permission)."""
+
+
+class RowsRefused(SinkRejected):
+    """ClickHouse refuses a batch for what stands in rows of it; the others it would take.
+
+    Parameters
+    ----------
+    reason
+        A short code that metrics count by, for example ``violated_constraint``.
+    detail
+        ClickHouse's own words without values of the row.
+    """
+
+    def __init__(self, message: str, reason: str, detail: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.detail = detail
 
 
 class StateRefused(RomashkaError):

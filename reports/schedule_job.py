@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,10 +15,14 @@ from streams.job import Job
 _EVERY: Final = timedelta(seconds=20)
 
 
-def report_job(runner: ScheduleRunner) -> Job:
-    """Return the job; an undelivered report makes it fail, which a metric counts."""
+def report_job(runner: ScheduleRunner, tell: Callable[[datetime], None]) -> Job:
+    """Return the job; where a report cannot be delivered it fails, which the metric of failed jobs counts.
 
-    def run(client: Client, _: datetime) -> Sequence[Insight]:
+    ``tell`` takes now, as the leader knows it, for the clock that the runner goes by.
+    """
+
+    def run(client: Client, now: datetime) -> Sequence[Insight]:
+        tell(now)
         runner.run(client)
         return ()
 

@@ -13,15 +13,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from models.counting import counted
-from models.errors import SinkRejected, SinkUnavailable, Unreachable
+from models.errors import RowsRefused, SinkRejected, SinkUnavailable, Unreachable
 from models.rows import QUERY_METRICS
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
+from storage.clickhouse_errors import Remedy, name_of, remedy_of
 from storage.connection import ClickHouseAddress, connect
 
-# Permanent errors: wrong statement, table, column, type or permission.
-_PERMANENT: Final = frozenset({6, 10, 16, 20, 27, 36, 43, 44, 46, 47, 53, 60, 62, 70, 81, 192, 193, 194, 497, 516})
-
-# Back-filled events may span years: one insert may touch any number of monthly partitions.
+# Back-filled events may be years apart: one insert may touch any number of monthly partitions.
 _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 # Not FINAL, which would have to merge the whole table: the index on offsets finds the few granules that matter, and
@@ -97,9 +95,14 @@ class ClickHouseSink:
         if isinstance(error, Unreachable):
             return SinkUnavailable(str(error))
         reason = " ".join(str(error).split())[:300]
-        if isinstance(error, DatabaseError) and error.code in _PERMANENT:
-            return SinkRejected(
+        remedy = remedy_of(error.code) if isinstance(error, DatabaseError) else Remedy.RETRY
+        if remedy is not Remedy.RETRY:
+            said = (
                 f"ClickHouse will not {doing}: {reason}. Compare the schema with 'romashka doctor', "
                 "run 'romashka migrate', then start the worker again; nothing was committed."
             )
+            if remedy is Remedy.REFUSE_ROWS and isinstance(error, DatabaseError) and error.code is not None:
+                name = name_of(error.code)
+                return RowsRefused(said, name, f"{name.replace('_', ' ')} (code {error.code})")
+            return SinkRejected(said)
         return SinkUnavailable(f"ClickHouse at {self._address.url} could not {doing}: {reason}")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from models.errors import SinkRejected
+from models.errors import RowsRefused, SinkRejected
 from models.rows import QUERY_METRICS, WRITTEN
 from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
 
@@ -41,11 +41,16 @@ class MemorySink:
         self._batches: defaultdict[str, list[pa.RecordBatch]] = defaultdict(list)
         self._write_failures: list[Exception] = []
         self._read_failures: list[Exception] = []
+        self._refused: set[int] = set()
         self.writes = 0
 
     def fail_next(self, errors: Iterable[Exception]) -> None:
         """Raise these, one per write, before anything is written again."""
         self._write_failures.extend(errors)
+
+    def refuse(self, offsets: Iterable[int]) -> None:
+        """Refuse from now on rows of messages at these offsets."""
+        self._refused.update(offsets)
 
     def fail_next_reads(self, errors: Iterable[Exception]) -> None:
         """Raise these, one per call, before stored queries are returned again."""
@@ -60,6 +65,9 @@ class MemorySink:
             raise SinkRejected(f"there is no table {table}")
         if not batch.schema.equals(WRITTEN[table]):
             raise SinkRejected(f"table {table} does not have the columns that were written: {batch.schema.names}")
+        offsets = batch["kafka_offset"].to_pylist() if "kafka_offset" in batch.schema.names else []
+        if not self._refused.isdisjoint(offsets):
+            raise RowsRefused(f"rows of {table} violate a constraint", "violated_constraint", "violated constraint")
         self._batches[table].append(batch)
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:

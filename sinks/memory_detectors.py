@@ -34,10 +34,14 @@ class MemoryDetectors:
         for row in self._rows("integration_query_metrics", series, since, until):
             start = row["created_at"].replace(second=0, microsecond=0)
             _count(minutes.setdefault(_series(row), {}).setdefault(start, MinuteCounts()), row)
+        return History({one: sorted(found.items()) for one, found in minutes.items()}, self.health(series, since))
+
+    def health(self, series: Sequence[Series], since: datetime) -> dict[Series, list[HealthFacts]]:
+        """Return the health events of series (see ``DetectorStore``)."""
         health: dict[Series, list[HealthFacts]] = {}
         for row in self._rows("integration_health_history", series, since, None):
             health.setdefault(_series(row), []).append(health_facts(row))
-        return History({one: sorted(found.items()) for one, found in minutes.items()}, health)
+        return health
 
     def _rows(
         self, table: str, series: Sequence[Series], since: datetime, until: datetime | None

@@ -49,7 +49,9 @@ class Sink(Protocol):
         Raises
         ------
         SinkUnavailable
-            Temporary failure; the identical batch may be retried.
+            Not now; the identical batch may be written again.
+        RowsRefused
+            Never, for what stands in some of the rows.
         SinkRejected
             Permanent failure; it needs an operator.
         """

@@ -71,10 +71,14 @@ class ClickHouseDetectors:
         for row in self._ask(_MINUTES, parameters):
             start = datetime.fromtimestamp(row["minute"], UTC)
             minutes.setdefault(_series(row), []).append((start, _counts(row)))
+        return History(minutes, self.health(series, since))
+
+    def health(self, series: Sequence[Series], since: datetime) -> dict[Series, list[HealthFacts]]:
+        """Return the health events of series (see ``DetectorStore``)."""
         health: dict[Series, list[HealthFacts]] = {}
         for row in self._ask(_HEALTH, {**_parameters(series), "since": since}):
             health.setdefault(_series(row), []).append(health_facts(row))
-        return History(minutes, health)
+        return health
 
     def _states(self, condition: str, parameters: dict[str, Any]) -> list[StoredState]:
         rows = self._ask(_STATES.format(condition=condition), parameters, {"state": "bytes"})

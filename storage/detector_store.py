@@ -47,6 +47,9 @@ class DetectorStore(Protocol):
         Health events are read from Kafka ahead of their minutes and are not read again.
         """
 
+    def health(self, series: Sequence[Series], since: datetime) -> Mapping[Series, Sequence[HealthFacts]]:
+        """Return the health events of these series from ``since`` on, ascending in time."""
+
 
 def version_of(scored_through: datetime, saved: int) -> int:
     """Return the version of a state: the last minute that was scored, then how often it was saved."""

@@ -18,19 +18,23 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from models.counting import counted
 from models.dead_letters import DeadLetter
+from models.errors import SinkRejected
 from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink
 from streams.metrics import Metrics
 from streams.offsets import SafeOffsets
 from streams.placement import Moved
+from streams.refused_rows import Refused, written
 from streams.retry_policy import RetryPolicy
-from streams.topic_processor import Prepared
+from streams.topic_processor import TABLES, Prepared
 
 # Minimum time between flushes while inserts are fast: a few inserts a second, which ClickHouse merges easily ...
 _MIN_PAUSE_SECONDS: Final = 0.25
 # ... and this multiple of the previous flush's duration.
 _REST: Final = 4.0
+_TOPICS: Final = {table: topic.name for topic, tables in TABLES.items() for table in tables}
 
 Partition = tuple[str, int]
 
@@ -70,7 +74,9 @@ class Delivery:
     take_windows
         Returns the window rows that changed since it was last called.
     publish
-        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``); returns when Kafka has acknowledged them.
+        Publishes dead letters (rows of ``models.rows.DEAD_LETTERS``) for other consumers; returns when Kafka has them.
+    refuse
+        Returns the dead letters of rows that the sink refuses for ever, and uncounts them.
     move
         Publishes messages to their home partitions; returns when Kafka has acknowledged them. ``None``: no messages are
         moved.
@@ -89,6 +95,7 @@ class Delivery:
         publish: Callable[[pa.RecordBatch], Awaitable[None]],
         clock: Callable[[], datetime],
         limits: Limits,
+        refuse: Callable[[Sequence[Refused]], Awaitable[list[DeadLetter]]] | None = None,
         move: Callable[[Sequence[Moved]], Awaitable[None]] | None = None,
     ) -> None:
         self._sink = sink
@@ -98,6 +105,7 @@ class Delivery:
         self._take_windows = take_windows
         self._publish = publish
         self._move = move
+        self._refuse = refuse
         self._clock = clock
         self._limits = limits
         self._waiting = _Waiting()
@@ -168,15 +176,18 @@ class Delivery:
         self._arrived.clear()
         self._full.clear()
         self._flushing = True
-        tables = {table: _joined(batches) for table, batches in taken.rows.items()}
+        refused: list[Refused] = []
+        for table, batches in taken.rows.items():
+            refused += await written(self._write, table, _TOPICS[table], _joined(batches))
+        if refused:
+            taken.dead_letters += await self._dead_letters(refused)
+        # After the events: those that were refused do not count.
         if windows := self._take_windows():
-            tables["query_windows"] = _joined(windows)
+            await self._write("query_windows", _joined(windows))
         if taken.dead_letters:
-            tables["dead_letters"] = self._seal.rows(taken.dead_letters, received_at=self._clock())
-        for table, batch in tables.items():
-            await self._write(table, batch)
-        if taken.dead_letters:
-            await self._publish(tables["dead_letters"])
+            letters = self._seal.rows(taken.dead_letters, received_at=self._clock())
+            await self._write("dead_letters", letters)
+            await self._publish(letters)
         if taken.moved and self._move is not None:
             await self._move(taken.moved)
         for partition, last in taken.spans:
@@ -185,6 +196,11 @@ class Delivery:
         self._metrics.pending.set(self._waiting.count)
         async with self._flushed:
             self._flushed.notify_all()
+
+    async def _dead_letters(self, refused: Sequence[Refused]) -> list[DeadLetter]:
+        if self._refuse is None:
+            raise SinkRejected(f"ClickHouse refuses {counted(len(refused), 'row')}: {refused[0].detail}")
+        return await self._refuse(refused)
 
     async def _write(self, table: str, batch: pa.RecordBatch) -> None:
         started = time.perf_counter()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
@@ -24,6 +25,7 @@ __all__ = [
     "KafkaAddress",
     "client_settings",
     "create_topics",
+    "messages_at",
     "missing_topics",
     "partition_count",
     "topic_epochs",
@@ -197,3 +199,25 @@ def _new(topic: Topic, replication: int) -> NewTopic:
         replication_factor=replication,
         config={"retention.ms": str(topic.retention_days * 86_400_000)},
     )
+
+
+def messages_at(
+    address: KafkaAddress, partition: tuple[str, int], offsets: Sequence[int]
+) -> dict[int, tuple[bytes, bytes]]:
+    """Return key and value of messages by their offsets, ascending; those that Kafka does not have are left out."""
+    consumer = Consumer(client_settings(address) | {"group.id": "romashka-reads-again", "enable.auto.commit": False})
+    found: dict[int, tuple[bytes, bytes]] = {}
+    try:
+        for offset in offsets:
+            consumer.assign([TopicPartition(*partition, offset)])
+            deadline = time.monotonic() + _ANSWER_SECONDS
+            while time.monotonic() < deadline:
+                message = consumer.poll(0.2)
+                if message is None or message.error() is not None:
+                    continue
+                if message.offset() == offset:
+                    found[offset] = (message.key() or b"", message.value() or b"")
+                break
+    finally:
+        consumer.close()
+    return found

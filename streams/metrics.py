@@ -39,6 +39,7 @@ class Metrics:
             "minutes_overfull", "Minutes dropped from memory because of too many series; read back from ClickHouse", []
         )
         self.minutes_closed = self._counter("minutes_closed", "Closed minutes passed to the detectors", ["complete"])
+        self.clock_offset = self._gauge("clock_offset_seconds", "Another clock less the worker's own", ["clock"])
         # Delivery.
         self.lag = self._gauge("consumer_lag", "Messages of the partition that are not durable yet", partition)
         self.committed = self._gauge("committed_offset", "Committed offset", partition)

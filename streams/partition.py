@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple, cast
 
@@ -53,6 +53,13 @@ class QueryPartition:
     def fold(self, batch: pa.RecordBatch) -> list[pa.RecordBatch]:
         """Count the events of ``batch`` (rows of ``QUERY_METRICS`` in the log's order); return those that were new."""
         return [self._fold_chunk(chunk_id, rows) for chunk_id, rows in _by_chunk(batch)]
+
+    def take_back(self, events: Mapping[int, bytes]) -> None:
+        """Uncount events, ids by offset, that were not stored: the same event may come again and count then."""
+        for chunk in self._chunks:
+            chunk.take_back(events)
+        for _, ids in self._ids:
+            ids.difference_update(events.values())
 
     def take_changed(self) -> list[pa.RecordBatch]:
         """Return the window rows that changed since the last call; complete chunks are dropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from streams.partition import OffsetRange, remembered_range
 from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.query_topic_state import QueryTopicState
+from streams.refused_rows import ReadAgain, Refused, dead_letters
 from streams.retry_policy import RetryPolicy
 from streams.screening import LabelScreen
 from streams.tenant_limit import TenantLimit
@@ -50,7 +52,9 @@ class Pipeline:
     new_tenants_per_hour
         Limit of new tenants per hour; 0: no limit, and tenants are not recorded.
     screen
-        Replaces personal data in labels; ``None``: off.
+        What replaces personal data in labels; ``None``: nothing does.
+    read_again
+        Returns messages that were read before; ``None``: a row that ClickHouse refuses ends the worker.
 
     ``handled`` counts messages, ``assignments`` counts how often all partitions were dropped.
     """
@@ -70,6 +74,7 @@ class Pipeline:
         vocabulary: Vocabulary = DEFAULT_VOCABULARY,
         new_tenants_per_hour: int = 0,
         screen: LabelScreen | None = None,
+        read_again: ReadAgain | None = None,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
@@ -102,10 +107,12 @@ class Pipeline:
             publish=publish,
             clock=clock,
             limits=limits,
+            refuse=None if read_again is None else partial(self._refuse, read_again),
             move=None if moving is None else moving.send,
         )
         self._taken: dict[Partition, int] = {}
         self._health: dict[int, list[pa.RecordBatch]] = {}
+        self._read_through: dict[Partition, datetime | None] | None = None
         self.handled = 0
         self.assignments = 0
 
@@ -225,10 +232,59 @@ class Pipeline:
 
     def close_minutes(self) -> dict[int, list[ClosedMinute]]:
         """Return by partition the minutes that closed since the last call, oldest first."""
-        now = self._clock()
-        if self.retry_policy.waiting:
-            self._queries.keep_open(now)
-        return self._queries.close_minutes(now)
+        return self._queries.close_minutes(self.now, lambda number: self.read_through((QUERIES.name, number)))
+
+    @property
+    def now(self) -> datetime:
+        """Now, by the worker's clock."""
+        return self._clock()
+
+    def note_read_through(self, moments: Mapping[Partition, datetime | None], assignment: int) -> None:
+        """Take for every partition that is held when everything in its log had been taken in.
+
+        Parameters
+        ----------
+        moments
+            ``None`` for a partition that is behind now.
+        assignment
+            ``assignments`` as it was when this was looked at; what belongs to one that has ended is left out.
+        """
+        if assignment == self.assignments:
+            before = self._read_through or {}
+            self._read_through = {one: moment or before.get(one) for one, moment in moments.items()}
+
+    def read_through(self, partition: Partition) -> datetime | None:
+        """Return when everything in a partition's log had last been taken in, ``None`` where that is not known."""
+        return (self._read_through or {}).get(partition)
+
+    def assigned(self, partition: Partition) -> bool | None:
+        """Whether a partition is this worker's, ``None`` while that is not known."""
+        return None if self._read_through is None else partition in self._read_through
+
+    async def _refuse(self, read_again: ReadAgain, refused: Sequence[Refused]) -> list[DeadLetter]:
+        """Return the dead letters of rows that ClickHouse refuses, and uncount them.
+
+        Raises
+        ------
+        DlqLimitExceeded
+            Nearly everything is being refused.
+        """
+        letters = await dead_letters(refused, read_again)
+        for letter in letters:
+            self._metrics.rejected.labels(letter.topic, letter.stage, letter.reason).inc()
+            log.error(
+                "offset %d of %s partition %d is a dead letter: %s",
+                letter.offset,
+                letter.topic,
+                letter.partition,
+                letter.detail,
+            )
+        for topic in {letter.topic for letter in letters}:
+            self._ingests[topic].guard.observe(0, sum(letter.topic == topic for letter in letters))
+        for one in refused:
+            if one.partition[0] == QUERIES.name:
+                self._queries.take_back(one.partition[1], {one.offset: one.event_id})
+        return letters
 
     def take_health(self) -> dict[int, list[pa.RecordBatch]]:
         """Return by partition the health events (rows of ``models.rows.HEALTH``) received since the last call."""
@@ -245,6 +301,7 @@ class Pipeline:
         self._metrics.rebalances.inc()
         self._taken.clear()
         self._health.clear()
+        self._read_through = None
         self._queries.forget()
         if self._placement is not None:
             self._placement.forget()

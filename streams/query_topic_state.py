@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -44,20 +45,25 @@ class QueryTopicState:
         self._metrics.late.labels(QUERIES.name).inc(late)
         return new
 
+    def take_back(self, partition: int, events: Mapping[int, bytes]) -> None:
+        """Uncount events, ids by offset, that ClickHouse refused; detectors may have seen them."""
+        if partition in self._partitions:
+            self._partitions[partition].take_back(events)
+
     def take_windows(self) -> list[pa.RecordBatch]:
         """Return the window rows that changed since the last call."""
         return [rows for partition in self._partitions.values() for rows in partition.take_changed()]
 
-    def keep_open(self, now: datetime) -> None:
-        """Keep minutes from closing by the wall clock while reading is paused."""
-        for minutes in self._minutes.values():
-            minutes.keep_open(now)
+    def close_minutes(
+        self, now: datetime, read_through: Callable[[int], datetime | None]
+    ) -> dict[int, list[ClosedMinute]]:
+        """Return by partition the minutes that its watermark has passed; partitions without any are left out.
 
-    def close_minutes(self, now: datetime) -> dict[int, list[ClosedMinute]]:
-        """Return by partition the minutes that its watermark has passed; partitions without any are left out."""
+        ``read_through`` returns when a partition was last known to be read to its end.
+        """
         closed: dict[int, list[ClosedMinute]] = {}
         for partition, minutes in self._minutes.items():
-            if found := minutes.close(now):
+            if found := minutes.close(read_through(partition)):
                 closed[partition] = found
             if (watermark := minutes.watermark) is not None:
                 delay = self._metrics.watermark_delay.labels(QUERIES.name, str(partition))

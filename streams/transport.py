@@ -8,12 +8,14 @@ from Faust's acknowledgements (docs/adr/0004-commits.md). Other topics use Faust
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final, NamedTuple, Protocol, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -83,11 +85,28 @@ async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> 
 
 
 class SteadyRoundRobin(RoundRobinPartitionAssignor):
-    """aiokafka's own assignor with sorted topic names.
+    """Gives each worker the same partitions of every topic, and lets members always say the same of themselves.
+
+    What a tenant's syncs say is judged together with its queries, which lie in the partition of the same number. By
+    aiokafka's own round robin they would be apart wherever the number of partitions is no multiple of that of workers.
 
     A set has another order in every process: Kafka would take the subscription of a restarted worker for a changed one
     and move partitions.
     """
+
+    @classmethod
+    def assign(
+        cls, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
+    ) -> dict[str, ConsumerProtocolMemberAssignment]:
+        """Return which partitions each member gets: those of one number together."""
+        given: dict[str, dict[str, list[int]]] = {member: {} for member in members}
+        untyped: Any = cluster
+        for topic in sorted({topic for one in members.values() for topic in one.subscription}):
+            takers = sorted(name for name, one in members.items() if topic in one.subscription)
+            for number in sorted(untyped.partitions_for_topic(topic) or ()):
+                given[takers[number % len(takers)]].setdefault(topic, []).append(number)
+        assignment: Any = ConsumerProtocolMemberAssignment
+        return {name: assignment(cls.version, sorted(topics.items()), b"") for name, topics in given.items()}
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> Any:
@@ -137,7 +156,7 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.handed = {}  # offset of the last message passed on, by partition
+        self.handed = {}  # by partition the offset of the last message that was fetched, to be handed on or handed on
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return CommittedReader(self, loop=self.loop, beacon=self.beacon)
@@ -152,8 +171,10 @@ class BatchConsumer(driver.Consumer):
             await self._seek_back()
             return
         wanted = (active or set()) | self._buffered_partitions
-        for kafka_tp, batch in records.items():
-            tp = TP(kafka_tp.topic, kafka_tp.partition)
+        batches = [(TP(tp.topic, tp.partition), batch) for tp, batch in records.items()]
+        # All at once: the consumer's position is behind them already, and handing on the first may take long.
+        self.handed |= {tp: batch[-1].offset for tp, batch in batches if tp in wanted and tp.topic in _INGEST_NAMES}
+        for tp, batch in batches:
             if self._interrupted(generation):
                 return
             if tp in wanted:
@@ -175,7 +196,6 @@ class BatchConsumer(driver.Consumer):
             yield from (self._to_message(tp, record) for record in batch)
             return
         message = self._to_message(tp, batch[-1])
-        self.handed[tp] = batch[-1].offset
         message.value = cast("Any", batch)
         yield message
 

@@ -8,6 +8,7 @@ and a late event needs no special case: it falls in its own minute, in its own c
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -67,6 +68,14 @@ class Chunk:
         self._batches.append(rows)
         self._changed.append(np.unique(rows.window))
 
+    def take_back(self, offsets: Collection[int]) -> None:
+        """Uncount the events at some offsets."""
+        for place, rows in enumerate(self._batches):
+            gone = np.isin(rows.offset, list(offsets))
+            if gone.any():
+                self._changed.append(np.unique(rows.window[gone]))
+                self._batches[place] = _Rows(*(column[..., ~gone] for column in rows))
+
     def take_changed(self) -> pa.RecordBatch | None:
         """Return the rows of the windows that changed since the last call, ``None`` where none did."""
         if not self._changed:
@@ -74,7 +83,10 @@ class Chunk:
         changed = np.unique(np.concatenate(self._changed))
         self._changed.clear()
         self._batches = [_Rows(*(np.concatenate(column, axis=-1) for column in zip(*self._batches, strict=True)))]
-        return self._rows(changed, self._batches[0])
+        rows = self._batches[0]
+        # A window whose only events were taken back again was never written.
+        there = changed[np.isin(changed, rows.window)]
+        return self._rows(there, rows) if len(there) else None
 
     def _series(self, batch: pa.RecordBatch) -> _Int64s:
         """Return each row's series code; Python code runs once per distinct series, not per event."""

@@ -8,9 +8,9 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from faust.types import TP
 from detectors.state import StateSigner
 from models.errors import PortInUse, RomashkaError
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
-from models.topics import ALL, INGEST, QUERIES
+from models.topics import ALL, QUERIES
 from sinks.clickhouse import ClickHouseSink
 from sinks.dead_letters import DeadLetterRows
 from sinks.migrations import require_current
@@ -27,17 +27,20 @@ from storage.clickhouse_detectors import ClickHouseDetectors
 from storage.connection import ClickHouseAddress, connect
 from storage.fingerprints import require_secrets
 from storage.payload_cipher import PayloadCipher
+from storage.server_time import server_time
 from streams.app import AnalyticsApp, attach, build_app, sender
-from streams.delivery import Limits
+from streams.clock import ClockWatch, SteadyClock
+from streams.delivery import Limits, Partition
 from streams.detection.detection import Detection
 from streams.detection.series_states import SeriesStates
+from streams.gauges import GAUGE_SECONDS, INGEST_NAMES, SILENCE_SECONDS, Gauges
 from streams.health import Health, serve
 from streams.insight_publisher import InsightPublisher
 from streams.java_partitioner import home_partitions
 from streams.job import JobLimits
 from streams.job_process import JobFactory, JobProcess, preload, schedules
 from streams.job_runner import JobRunner
-from streams.kafka import GroupTiming, KafkaAddress, missing_topics, partition_count, topic_epochs
+from streams.kafka import GroupTiming, KafkaAddress, messages_at, missing_topics, partition_count, topic_epochs
 from streams.kafka_reasons import check_worker_client
 from streams.kafka_rights import check_worker_rights
 from streams.metrics import Metrics
@@ -47,19 +50,16 @@ from streams.pseudonyms import Pseudonymiser
 from streams.publishing import Publisher
 from streams.screening import LabelScreen
 from streams.topic_recreation import watch_epochs
-from streams.watchdog import Progress, watch
+from streams.watchdog import watch
 
 log = logging.getLogger(__name__)
 
-_GAUGE_SECONDS: Final = 2.0
 _CRASH_CHECK_SECONDS: Final = 0.5
-# Without contact to the broker for this long, gauges are stale and the watchdog counts no progress.
-_SILENCE_SECONDS: Final = 10.0
-# A stopping worker does not wait for an unavailable Kafka: supervisors kill after ten seconds.
-_MAX_STOP_SECONDS: Final = 8.0
+# Told to stop while Kafka is away, a worker does not wait for it: it is gone within eight seconds, and supervisors kill
+# after ten.
+_MAX_STOP_SECONDS: Final = 7.0
 
 
-_INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
 # The worker that holds this partition does the periodic jobs: there is always one, and one only.
 _LEADS: Final = TP(QUERIES.name, 0)
 _JOB_ANSWER_SECONDS: Final = 300
@@ -75,7 +75,7 @@ class WorkerConfig(NamedTuple):
     """Configuration of a worker.
 
     ``jobs`` makes the leader's jobs, in their own processes, which load ``job_modules`` at startup;
-    ``metrics_port`` 0 picks a free port.
+    ``metrics_port`` 0 picks a free port; ``wall`` is the machine's clock, in seconds since 1970.
     """
 
     kafka: KafkaAddress
@@ -94,6 +94,7 @@ class WorkerConfig(NamedTuple):
     old_keys: Sequence[tuple[str, bytes]] = ()
     job_limits: JobLimits = JobLimits()
     job_modules: Sequence[str] = ()
+    wall: Callable[[], float] = time.time
 
 
 async def run_worker(config: WorkerConfig) -> None:
@@ -110,8 +111,11 @@ async def run_worker(config: WorkerConfig) -> None:
     await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
     partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
-    await asyncio.to_thread(_require_secrets, config)
     metrics = Metrics()
+    clock = SteadyClock(config.wall)
+    clocks = ClockWatch(clock, partial(server_time, config.clickhouse), metrics)
+    await asyncio.to_thread(clocks.begin)
+    await asyncio.to_thread(_require_secrets, config, clock())
     app = build_app(config.group, config.kafka, config.timing)
     app.failure = asyncio.get_running_loop().create_future()
     publisher = Publisher(sender(app), metrics)
@@ -122,12 +126,13 @@ async def run_worker(config: WorkerConfig) -> None:
         DeadLetterRows(PayloadCipher(config.secret)),
         epochs=epochs,
         publish=publisher.dead_letters,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
         limits=config.limits,
         moving=Moving(home_partitions(partitions), publisher.moved),
         vocabulary=config.vocabulary,
         new_tenants_per_hour=config.new_tenants_per_hour,
         screen=LabelScreen() if config.screen_labels else None,
+        read_again=partial(_read_again, config.kafka),
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, publisher, metrics)
@@ -145,8 +150,9 @@ async def run_worker(config: WorkerConfig) -> None:
             detection.run,
             jobs.run,
             health.run,
+            clocks.run,
             partial(
-                watch_epochs, partial(topic_epochs, config.kafka, ALL), {name: epochs[name] for name in _INGEST_NAMES}
+                watch_epochs, partial(topic_epochs, config.kafka, ALL), {name: epochs[name] for name in INGEST_NAMES}
             ),
         ]
         gauges = Gauges(app, metrics)
@@ -156,13 +162,23 @@ async def run_worker(config: WorkerConfig) -> None:
         server.stop()
 
 
-def _require_secrets(config: WorkerConfig) -> None:
+async def _read_again(
+    kafka: KafkaAddress, partition: Partition, offsets: Sequence[int]
+) -> Mapping[int, tuple[bytes, bytes]]:
+    return await asyncio.to_thread(messages_at, kafka, partition, offsets)
+
+
+def _require_secrets(config: WorkerConfig, now: datetime) -> None:
     with connect(config.clickhouse) as client:
-        require_secrets(client, [*config.old_keys, (config.key_id, config.secret)], datetime.now(UTC))
+        require_secrets(client, [*config.old_keys, (config.key_id, config.secret)], now)
 
 
 def _detection(
-    config: WorkerConfig, app: AnalyticsApp, pipeline: Pipeline, publisher: Publisher, metrics: Metrics
+    config: WorkerConfig,
+    app: AnalyticsApp,
+    pipeline: Pipeline,
+    publisher: Publisher,
+    metrics: Metrics,
 ) -> tuple[Detection, JobRunner]:
     """Create the detectors of this worker's partitions and the leader's jobs."""
     sink = ClickHouseSink(config.clickhouse)  # a separate connection: a long insert of events must not delay insights
@@ -184,7 +200,7 @@ def _detection(
         leads=lambda: _LEADS in app.batches.assignment(),
         insight_publisher=insight_publisher,
         metrics=metrics,
-        clock=lambda: datetime.now(UTC),
+        clock=lambda: pipeline.now,
         executor=ThreadPoolExecutor(_MAX_JOBS, thread_name_prefix="job"),
     )
     return detection, runner
@@ -246,15 +262,15 @@ async def _run(
 async def _tell_silence(gauges: Gauges, ask: Callable[[], object]) -> None:
     """Log why Kafka does not answer, once for each outage; its client retries silently."""
     while True:
-        await asyncio.sleep(_GAUGE_SECONDS)
+        await asyncio.sleep(GAUGE_SECONDS)
         if not gauges.silent:
             continue
         try:
             await asyncio.to_thread(ask)
         except RomashkaError as error:
-            log.warning("Kafka was not heard of for %.0f s: %s", _SILENCE_SECONDS, error)
+            log.warning("Kafka was not heard of for %.0f s: %s", SILENCE_SECONDS, error)
         while gauges.silent:  # noqa: ASYNC110 - Faust offers no event
-            await asyncio.sleep(_GAUGE_SECONDS)
+            await asyncio.sleep(GAUGE_SECONDS)
 
 
 async def _crash_of(app: AnalyticsApp) -> None:
@@ -265,75 +281,3 @@ async def _crash_of(app: AnalyticsApp) -> None:
         f"the Kafka client gave up ({type(reason).__name__}: {reason}); start the worker again, it goes on from the "
         "committed offsets"
     ) from reason
-
-
-class Gauges:
-    """Measures lag, commits and the watermark every few seconds, and reports progress to the watchdog."""
-
-    def __init__(self, app: AnalyticsApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-        self._behind = False
-        self._shown: set[TP] = set()
-        self._heard = time.monotonic()
-
-    async def run(self) -> None:
-        """Measure for ever; cancel to stop."""
-        while True:
-            await asyncio.sleep(_GAUGE_SECONDS)
-            partitions = [tp for tp in self._app.batches.assignment() if tp.topic in _INGEST_NAMES]
-            if partitions:
-                await self._measure(partitions)
-
-    @property
-    def silent(self) -> bool:
-        """Whether Kafka has not answered for long."""
-        return time.monotonic() - self._heard > _SILENCE_SECONDS
-
-    def standing(self) -> Progress:
-        """Return the worker's progress; called from the watchdog's thread."""
-        pipeline = self._app.pipeline
-        return Progress(pipeline.handled, self._behind or self.silent, pipeline.retry_policy.waiting)
-
-    async def _measure(self, partitions: list[TP]) -> None:
-        consumer = self._app.batches
-        try:
-            async with asyncio.timeout(_SILENCE_SECONDS):
-                logs = await consumer.log_states(partitions)
-                starts = await consumer.earliest_offsets(*partitions)
-        except (TimeoutError, RomashkaError):
-            return
-        self._heard = time.monotonic()
-        behind = False
-        self._hide(self._shown.difference(logs))
-        self._shown = set(logs)
-        for tp, log_state in logs.items():
-            committed = consumer.committed(tp)
-            lag = max(0, log_state.end - max(self._done(tp, committed, log_state.position), starts[tp]))
-            behind |= lag > 0
-            labels = (tp.topic, str(tp.partition))
-            self._metrics.lag.labels(*labels).set(lag)
-            self._metrics.committed.labels(*labels).set(committed or 0)
-        self._behind = behind
-
-    def _done(self, tp: TP, committed: int | None, position: int) -> int:
-        """Return the offset up to which everything is done.
-
-        Where all records are durable it is the consumer's position, because transaction markers and aborted
-        transactions may follow the last message.
-        """
-        pipeline, partition = self._app.pipeline, (tp.topic, tp.partition)
-        durable, taken = pipeline.durable_offset(partition), pipeline.taken(partition)
-        handed = self._app.batches.handed.get(tp)
-        if taken is None:
-            waiting = handed is not None and handed >= (committed or 0)
-            return (committed or 0) if waiting else max(committed or 0, position)
-        if durable is None or durable <= taken or handed != taken:
-            return durable if durable is not None else committed or 0
-        return max(durable, position)
-
-    def _hide(self, partitions: set[TP]) -> None:
-        """Remove the gauges of partitions that another worker owns now."""
-        for tp in partitions:
-            self._metrics.lag.remove(tp.topic, str(tp.partition))
-            self._metrics.committed.remove(tp.topic, str(tp.partition))

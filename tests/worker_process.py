@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,14 +45,15 @@ def environment(kafka: KafkaAddress, database: ClickHouseAddress, group: str) ->
 class WorkerProcess:
     """Starts ``romashka worker``; leaving the context kills it if it still runs."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], command: Sequence[str | Path] = (ROMASHKA, "worker")) -> None:
         self._env = env
+        self._command = command
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed on leaving the context
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start it, or start it again; does not wait until it is ready."""
-        self._process = subprocess.Popen([ROMASHKA, "worker"], env=self._env, stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(self._command, env=self._env, stdout=self._log, stderr=self._log)
         return self
 
     @property

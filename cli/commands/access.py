@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.console import out
 from cli.grafana import GrafanaAddress, set_access
-from cli.settings import settings
+from cli.settings import Address, loaded, settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
@@ -42,7 +42,7 @@ class Passwords(BaseSettings):
     executive_password: SecretStr = SecretStr("")
     operations_password: SecretStr = SecretStr("")
     analyst_password: SecretStr = SecretStr("")
-    grafana_url: str = "http://127.0.0.1:3000"
+    grafana_url: Address = "http://127.0.0.1:3000"
     grafana_user: str = "romashka"
     grafana_password: SecretStr = SecretStr("")
 
@@ -80,7 +80,7 @@ def clickhouse(
 
     Example: `romashka access clickhouse --readers readers.json`
     """
-    passwords = Passwords()
+    passwords = loaded(Passwords)
     everyone = [
         *(access.Reader(f"grafana_{role}", role, passwords.get(role)) for role in access.ROLES),
         *(() if readers is None else _tenant_readers(readers)),
@@ -135,7 +135,7 @@ def grafana() -> None:
 
     Example: `ROMASHKA_GRAFANA_URL=http://127.0.0.1:3000 romashka access grafana`
     """
-    passwords = Passwords()
+    passwords = loaded(Passwords)
     for line in set_access(GrafanaAddress(passwords.grafana_url, passwords.grafana_user, passwords.get("grafana"))):
         out.print(line)
 

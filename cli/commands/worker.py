@@ -17,6 +17,7 @@ from streams.watchdog import EXIT_CODE
 
 if TYPE_CHECKING:
     from streams.job import Job
+    from streams.worker import WorkerConfig
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,12 @@ def run() -> None:
     asyncio.run(_run(config))
 
 
-async def _run(config: Settings) -> None:
-    # Slow imports.
-    from streams.worker import WorkerConfig, run_worker  # noqa: PLC0415
+def worker_config(config: Settings) -> WorkerConfig:
+    """Return what a worker of this installation needs to know."""
+    # Faust takes seconds to import, and every command imports this module.
+    from streams.worker import WorkerConfig  # noqa: PLC0415
 
-    worker = WorkerConfig(
+    return WorkerConfig(
         kafka=config.kafka,
         clickhouse=config.clickhouse,
         secret=config.secret,
@@ -57,8 +59,14 @@ async def _run(config: Settings) -> None:
         metrics_host=config.metrics_host,
         vocabulary=config.vocabulary,
     )
-    # A batch is tens of thousands of objects without cycles: with Python's default thresholds garbage collection takes
-    # a quarter of the processor time per event. Imported objects are frozen.
+
+
+async def _run(config: Settings) -> None:
+    from streams.worker import run_worker  # noqa: PLC0415 - as above
+
+    worker = worker_config(config)
+    # A batch is tens of thousands of objects without cycles: at Python's default the collector walks over them again
+    # and again, for a quarter of the processor time per event. What was imported is left out of its rounds altogether.
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     try:

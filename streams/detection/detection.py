@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 from detectors.health.detector import HealthFacts
 from models.insights import Insight
 from models.minutes import Series
-from models.topics import QUERIES
+from models.topics import HEALTH, QUERIES
 from sinks.sink import Sink
 from storage.detector_store import DetectorStore, health_facts, state_rows
 from streams.detection.minutes import ClosedMinute
@@ -45,10 +44,11 @@ _SAVE_SECONDS: Final = 5.0
 _HISTORY: Final = timedelta(days=28)
 _SERIES_PER_QUESTION: Final = 4
 _SLICE: Final = 4_000
-# After an outage the topics catch up at different speeds. Without its health events a minute would look as if no sync
-# had happened; so it waits while the health topic lags by more than this and is still making progress.
+_SERIES_PER_RECALL: Final = 200
+# After an outage the topics catch up at different speeds. Judged without the health events of its time, a minute would
+# look as if no sync had happened; so it waits while they are further behind than this, and still to be read.
 _HEALTH_BEHIND: Final = timedelta(hours=1)
-_SILENT_SECONDS: Final = 30.0
+_HEALTH_SILENT: Final = timedelta(seconds=30)
 
 
 class DetectionLimits(NamedTuple):
@@ -66,43 +66,66 @@ class DetectionLimits(NamedTuple):
 DEFAULT_BOUNDS: Final = DetectionLimits()
 
 
+class _Closed(NamedTuple):
+    """Minutes that closed at a moment.
+
+    ``taken`` is the last offset that had been taken in by then: once that is durable, so is all of them.
+    """
+
+    taken: int
+    at: datetime
+    minutes: list[ClosedMinute]
+
+
+class _HealthRead(NamedTuple):
+    """Whether the health events of a partition come to this worker, and when all of them had last been taken in."""
+
+    assigned: bool | None
+    through: datetime | None
+
+
 @dataclass
 class _Partition:
     """State of one partition since its assignment."""
 
     watch: PartitionMonitor
-    # Closed minutes, with the last offset taken in by then: once that is durable, so are all their rows.
-    closed: deque[tuple[int, list[ClosedMinute]]] = field(default_factory=deque)
+    closed: deque[_Closed] = field(default_factory=deque)
     health: list[pa.RecordBatch] = field(default_factory=list)
     health_through: datetime | None = None
-    health_heard: float = -math.inf
+    health_heard: datetime | None = None
     loaded: bool = False
 
     @property
     def waiting(self) -> int:
-        """Number of buffered minutes of single series."""
-        return sum(len(minute.series) for _, minutes in self.closed for minute in minutes)
+        """How many minutes of single series wait."""
+        return sum(len(minute.series) for closed in self.closed for minute in closed.minutes)
 
-    def add_health(self, batches: Sequence[pa.RecordBatch], moment: float) -> None:
-        """Add health events that were received at a ``moment``."""
+    def add_health(self, batches: Sequence[pa.RecordBatch], now: datetime) -> None:
+        """Take health events that are heard of now."""
         self.health += batches
-        self.health_heard = moment
+        self.health_heard = now
         newest = [pc.max(batch["created_at"]).as_py() for batch in batches if len(batch)]
         known = [] if self.health_through is None else [self.health_through]
         self.health_through = max([*newest, *known], default=None)
 
-    def take(self, durable: int | None, moment: float) -> list[ClosedMinute]:
+    def take(self, durable: int | None, health: _HealthRead) -> list[ClosedMinute]:
         """Return the minutes whose rows are durable: everything before the offset ``durable`` is."""
         minutes: list[ClosedMinute] = []
-        while self.closed and durable is not None and durable > self.closed[0][0]:
-            if self._awaits_health(self.closed[0][1][-1].start, moment):
+        while self.closed and durable is not None and durable > self.closed[0].taken:
+            if self._awaits_health(self.closed[0], health):
                 break
-            minutes += self.closed.popleft()[1]
+            minutes += self.closed.popleft().minutes
         return minutes
 
-    def _awaits_health(self, minute: datetime, moment: float) -> bool:
-        through, silent = self.health_through, moment - self.health_heard
-        return through is not None and through < minute - _HEALTH_BEHIND and silent < _SILENT_SECONDS
+    def _awaits_health(self, closed: _Closed, health: _HealthRead) -> bool:
+        """Whether health events of the time of these minutes may still be on their way to this worker."""
+        if health.assigned is False:
+            return False
+        if self.health_through is not None and self.health_through >= closed.minutes[-1].start - _HEALTH_BEHIND:
+            return False
+        if health.through is None or health.through < closed.at:
+            return True
+        return self.health_heard is not None and health.through - self.health_heard < _HEALTH_SILENT
 
 
 class Detection:
@@ -146,7 +169,9 @@ class Detection:
         self._take()
         for number, partition in list(self._partitions.items()):
             durable = self._pipeline.durable_offset((QUERIES.name, number))
-            if minutes := partition.take(durable, self._monotonic()):
+            topic = (HEALTH.name, number)
+            health = _HealthRead(self._pipeline.assigned(topic), self._pipeline.read_through(topic))
+            if minutes := partition.take(durable, health):
                 await self._judge(number, partition, minutes)
         self._metrics.series.set(sum(len(one.watch) for one in self._partitions.values()))
         self._metrics.scoring_backlog.set(sum(one.waiting for one in self._partitions.values()))
@@ -174,16 +199,16 @@ class Detection:
             taken = self._pipeline.taken((QUERIES.name, number))
             complete = [minute for minute in closed if minute.complete]
             if complete and taken is not None:
-                partition.closed.append((taken, complete))
+                partition.closed.append(_Closed(taken, self._pipeline.now, complete))
             if (
                 sum(one.waiting for one in self._partitions.values()) > self._bounds.waiting_minutes
                 and partition.closed
             ):
                 log.warning("partition %d: detectors are far behind; they read on from ClickHouse", number)
                 newest = partition.closed[-1]
-                partition.closed = deque([(newest[0], newest[1][-1:])])
+                partition.closed = deque([newest._replace(minutes=newest.minutes[-1:])])
         for number, batches in self._pipeline.take_health().items():
-            self._partition(number).add_health(batches, self._monotonic())
+            self._partition(number).add_health(batches, self._pipeline.now)
 
     def _partition(self, number: int) -> _Partition:
         return self._partitions.setdefault(number, _Partition(PartitionMonitor(most=self._bounds.series)))
@@ -206,7 +231,9 @@ class Detection:
         """Load states, and read back what was not seen here; blocks, and may be called again after a failure."""
         watch, first = partition.watch, minutes[0].start
         if not partition.loaded:
-            self._add(watch, self._states.opened(self._store.states(number)).values())
+            watched = list(self._states.opened(self._store.states(number)).values())
+            self._recall_health(watched)
+            self._add(watch, watched)
             partition.loaded = True
         health = _by_series(partition.health)
         unknown = watch.unknown(minutes, [series for series in health if not self._watched_elsewhere(series, number)])
@@ -233,6 +260,20 @@ class Detection:
         since = min(oldest if one.scored_through is None else one.scored_through + MINUTE for one in watches)
         history = self._store.history([one.series for one in watches], max(since, oldest), first)
         return [insight for one in watches for insight in replayed(one, history)]
+
+    def _recall_health(self, watches: Sequence[SeriesMonitor]) -> None:
+        """Give watches the health events after what they judged: those may have been read and committed already.
+
+        They are read from Kafka ahead of the minutes that they belong to, wait in memory and are no part of a state.
+        """
+        for start in range(0, len(watches), _SERIES_PER_RECALL):
+            some = [one for one in watches[start : start + _SERIES_PER_RECALL] if one.scored_through is not None]
+            if not some:
+                continue
+            since = min(one.scored_through for one in some if one.scored_through is not None) + MINUTE
+            events = self._store.health([one.series for one in some], since)
+            for one in some:
+                one.add_health(events.get(one.series, ()))
 
     def _add(self, watch: PartitionMonitor, watches: Iterable[SeriesMonitor]) -> None:
         evicted = watch.add(watches)

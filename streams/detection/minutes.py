@@ -1,9 +1,10 @@
 """Minute series for the detectors: per tenant and provider, closed once by a watermark.
 
-Unlike a window of ``streams.windows``, which can always change, a closed minute is final: detectors learn from it.
-The watermark is the newest event time less the allowed lateness; while nothing arrives it follows the wall clock, so a
-silent partition still closes its minutes. An event time ahead of the wall clock counts as now: a producer whose clock
-is fast must not make everyone else's events late.
+Unlike the windows of ``streams.windows``, which stay open for ever, a closed minute is final: detectors learn from it.
+The watermark is the newest event time less the allowed lateness. Where a partition was read to its end and nothing new
+came, it follows the clock, so a silent partition still closes its minutes; while messages wait in Kafka it does not: a
+worker that is slow, or a broker that is away, says nothing of what happens. An event time ahead of the clock counts as
+now: a producer whose clock is fast must not make everyone else's events late.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ _MINUTE_MS: Final = 60_000
 MAX_SERIES: Final = 20_000
 # After a jump in event time (history, a long silence) only this many silent minutes are emitted one by one.
 _MAX_SILENT_MINUTES: Final = 1_440
-# The event time at which a partition resumed is the newest of this many events: any single one may be days late.
+# A partition that gets events of long ago is being filled with history, by a producer that may pause: before it counts
+# as silent it is given this share of how late its newest event came, at most so long.
+_PAUSE_SHARE: Final = 0.1
+_LONGEST_PAUSE: Final = timedelta(minutes=10)
+# Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
 _RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,7 +51,7 @@ class MinuteSeries:
     lateness
         Allowed lateness: how far an event may lag behind the newest one and still be counted here.
     idle_after
-        How long the partition must be silent before the wall clock moves its watermark.
+        How long the partition must be silent before the clock moves its watermark; longer where its events came late.
     most_series
         Maximum number of series over all open minutes. A minute beyond it is dropped and closes as incomplete; its
         series are read back from ClickHouse. ``overfull`` counts the dropped minutes.
@@ -70,11 +75,16 @@ class MinuteSeries:
         self.overfull = 0
         self._closed_through = 0
         self._last_arrival: datetime | None = None
+        self._patience = idle_after
 
     @property
     def watermark(self) -> datetime | None:
         """The watermark: event time up to which events are assumed to be complete."""
         return None if self._watermark_ms is None else _EPOCH + timedelta(milliseconds=self._watermark_ms)
+
+    @property
+    def _newest_ms(self) -> int:
+        return 0 if self._watermark_ms is None else self._watermark_ms + self._lateness_ms
 
     def add(self, batch: pa.RecordBatch, now: datetime) -> int:
         """Count events (rows of ``QUERY_METRICS``); return the number of events too late for their minute."""
@@ -85,6 +95,8 @@ class MinuteSeries:
         if self._resume_events < _RESUME_EVENTS:
             self._resume(np.minimum(times[: _RESUME_EVENTS - self._resume_events], now_ms))
         self._last_arrival = now
+        behind = timedelta(milliseconds=max(now_ms - max(int(times.max()), self._newest_ms), 0))
+        self._patience = max(self._idle_after, min(behind * _PAUSE_SHARE, _LONGEST_PAUSE))
         minutes = times // _MINUTE_MS
         late = minutes < self._closed_through
         there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late
@@ -93,17 +105,18 @@ class MinuteSeries:
         self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
         return int(late.sum())
 
-    def keep_open(self, now: datetime) -> None:
-        """Treat ``now`` as an arrival: reading is paused, so silence carries no information."""
-        if self._last_arrival is not None:
-            self._last_arrival = now
+    def close(self, read_through: datetime | None) -> list[ClosedMinute]:
+        """Return the minutes that the watermark has passed, oldest first, silent ones between them included.
 
-    def close(self, now: datetime) -> list[ClosedMinute]:
-        """Return the minutes that the watermark has passed, oldest first, silent ones between them included."""
+        Parameters
+        ----------
+        read_through
+            When it was last known that the partition had been read to its end; ``None``: that is not known.
+        """
         if self._last_arrival is None:
             return []
-        if now - self._last_arrival >= self._idle_after:
-            self._advance(_milliseconds(now) - self._lateness_ms)
+        if read_through is not None and read_through - self._last_arrival >= self._patience:
+            self._advance(_milliseconds(read_through) - self._lateness_ms)
         if self._watermark_ms is None or self._resumed_ms is None:
             return []
         through = self._watermark_ms // _MINUTE_MS

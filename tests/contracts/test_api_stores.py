@@ -48,7 +48,7 @@ both = pytest.mark.parametrize("redis", ["memory", "redis"], indirect=True)
 
 
 def store(redis: Redis | None) -> Store:
-    return MemoryStore(time.time) if redis is None else RedisStore(redis)
+    return MemoryStore(time.time) if redis is None else RedisStore(redis, b"s" * 32)
 
 
 def limiter(redis: Redis | None) -> Limiter:

@@ -37,8 +37,13 @@ PROMISES: Final = (
     Promise(
         "2",
         "a worker is told to stop (SIGTERM)",
-        "it writes what it has, commits, and leaves within ten seconds",
-        (f"{_MAIN}test_a_worker_that_is_stopped_writes_everything_commits_and_goes_on_where_it_was",),
+        "it writes what it has, commits, and leaves within eight seconds",
+        (
+            f"{_MAIN}test_a_worker_that_is_stopped_writes_everything_commits_and_goes_on_where_it_was",
+            f"{_FAULTS}test_stop_without_kafka.py::test_a_worker_stops_within_seconds_while_kafka_is_away",
+            f"{_FAULTS}test_stop_without_kafka.py::test_a_worker_stops_within_seconds_while_clickhouse_is_away",
+            f"{_FAULTS}test_stop_without_kafka.py::test_a_worker_stops_within_seconds_in_the_middle_of_a_rebalance",
+        ),
     ),
     Promise(
         "3",
@@ -81,6 +86,15 @@ PROMISES: Final = (
         "a producer's clock is ahead",
         "no one else's minutes change",
         ("tests/properties/test_minutes.py::test_one_wrong_clock_changes_no_one_elses_minutes",),
+    ),
+    Promise(
+        "",
+        "the clock of a worker's machine jumps",
+        "events and dead letters are judged by a clock that goes on evenly; a worker does not start minutes wrong",
+        (
+            f"{_FAULTS}test_clock_jumps.py::test_events_are_judged_as_ever_while_the_machines_clock_jumps",
+            f"{_FAULTS}test_clock_jumps.py::test_a_worker_does_not_start_a_year_behind",
+        ),
     ),
     Promise(
         "12",

@@ -79,7 +79,7 @@ def test_each_kind_of_incident_is_one_finding_with_its_name_and_quiet_hours_have
     end = _END + by
     publish(topics, [message for part in _SCENARIO.history() for message in _moved(part, by)])
     with WorkerProcess(env) as worker, connect(database) as client:
-        judged = end - timedelta(minutes=5)
+        judged = end - timedelta(minutes=20)  # later minutes close once the producer has been silent for ten
         wait_for(
             lambda: (detected_through(client) or _NEVER) >= judged,
             240,

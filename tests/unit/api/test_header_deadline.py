@@ -70,3 +70,63 @@ async def test_the_next_head_of_a_connection_has_its_own_time() -> None:
             assert await _body(reader) == b""
         writer.write(b"GET / HT")
         assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
+
+
+async def _ask(address: tuple[str, int]) -> bytes:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+    try:
+        return await asyncio.wait_for(_body(reader), 10)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\na",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ],
+)
+async def test_connections_that_wait_for_nothing_to_come_make_room_for_others(start: bytes) -> None:
+    config = uvicorn.Config(_echo, http=http_protocol(30, most=8), lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with listening("127.0.0.1", 0) as socket_:
+        address = socket_.getsockname()[:2]
+        task = asyncio.create_task(server.serve([socket_]))
+        half_open = [await asyncio.open_connection(*address) for _ in range(12)]
+        for _, writer in half_open:
+            writer.write(start)
+        await asyncio.sleep(0.05)
+        assert [await _ask(address) for _ in range(6)] == [b"ab"] * 6
+        assert len(server.server_state.connections) <= 8
+        for _, writer in half_open:
+            writer.close()
+        server.should_exit = True
+        await task
+
+
+async def test_where_every_connection_has_a_request_a_new_one_is_told_to_come_back() -> None:
+    release = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await release.wait()
+        await _echo(scope, receive, send)
+
+    config = uvicorn.Config(slow, http=http_protocol(30, most=2), lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with listening("127.0.0.1", 0) as socket_:
+        address = socket_.getsockname()[:2]
+        task = asyncio.create_task(server.serve([socket_]))
+        asked = [asyncio.create_task(_ask(address)) for _ in range(2)]
+        await asyncio.sleep(0.2)
+        reader, writer = await asyncio.open_connection(*address)
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 503")
+        writer.close()
+        release.set()
+        assert await asyncio.gather(*asked) == [b"ab", b"ab"]
+        assert await _ask(address) == b"ab"
+        server.should_exit = True
+        await task

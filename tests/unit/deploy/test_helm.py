@@ -209,3 +209,22 @@ def test_a_value_that_cannot_be_meant_is_refused(wrong: str) -> None:
 
 def test_a_release_without_addresses_is_refused() -> None:
     assert "ROMASHKA_KAFKA_BOOTSTRAP" in _helm().stderr
+
+
+def test_with_mtls_everything_that_talks_to_kafka_has_the_certificate_and_the_collector_its_own() -> None:
+    found: dict[str, set[str]] = {}
+    for deployment in (one for one in _render(_values("mtls")) if one["kind"] in {"Deployment", "Job"}):
+        pod = deployment["spec"]["template"]["spec"]
+        secrets = {volume["secret"]["secretName"] for volume in pod["volumes"] if volume["name"] == "kafka-certificate"}
+        for container in pod["containers"]:
+            settings = {entry["name"]: entry.get("value") for entry in container["env"]}
+            mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+            assert settings["ROMASHKA_KAFKA_CERTIFICATE_FILE"] == f"{mounted['kafka-certificate']}/tls.crt"
+            assert settings["ROMASHKA_KAFKA_KEY_FILE"] == f"{mounted['kafka-certificate']}/tls.key"
+        found[deployment["metadata"]["name"]] = secrets
+    assert found.pop("romashka-collector") == {"romashka-collector"}
+    assert found
+    assert all(secrets == {"romashka"} for secrets in found.values()), found
+    (keda,) = _of_kind(_render(_values("mtls")), "TriggerAuthentication")
+    keys = {entry["parameter"]: (entry["name"], entry["key"]) for entry in keda["spec"]["secretTargetRef"]}
+    assert (keys["cert"], keys["key"]) == (("romashka", "user.crt"), ("romashka", "user.key"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -61,15 +61,31 @@ class DetectingWorker:
             monotonic=lambda: self.seconds,
         )
 
-    async def read(self, records: Sequence[events.Record], topic: Topic = QUERIES, *, until: int) -> None:
-        """Take records in and make them durable; it is minute ``until``, and then detectors have their turn."""
+    async def read(
+        self,
+        records: Sequence[events.Record],
+        topic: Topic = QUERIES,
+        *,
+        until: int,
+        behind: Collection[Topic] = (),
+    ) -> None:
+        """Take records in and make them durable; it is minute ``until``, and then detectors have their turn.
+
+        Both topics are then read to their end, but for those that are ``behind``.
+        """
         self.now = at(until)
         partition = (topic.name, PARTITION)
         if not self.pipeline.holds(partition):
             await self.pipeline.resume(partition, records[0].offset, None, _ours)
         await self.pipeline.handle(partition, records, _ours)
         await self.flush()
+        self.read_to_the_end(behind=behind)
         await self.detection.step()
+
+    def read_to_the_end(self, *, behind: Collection[Topic] = ()) -> None:
+        """Tell the pipeline that nothing more waits in Kafka now, but for topics that are ``behind``."""
+        moments = {(topic.name, PARTITION): None if topic in behind else self.now for topic in (QUERIES, HEALTH)}
+        self.pipeline.note_read_through(moments, self.pipeline.assignments)
 
     async def flush(self) -> None:
         """Make durable what was taken in."""
@@ -99,8 +115,13 @@ def queries(minutes: Iterable[int], *, down: range = range(0)) -> list[events.Re
 def health(minutes: Iterable[int]) -> list[events.Record]:
     """A sync that went well at each of these minutes."""
     return [
-        events.Record(minute, events.KEY, message(HEALTH, created_at=at(minute).isoformat(), event_id=str(uuid4())))
+        events.Record(
+            minute,
+            events.KEY,
+            message(HEALTH, created_at=moment, last_sync_at=moment, sync_job_id=str(uuid4()), event_id=str(uuid4())),
+        )
         for minute in minutes
+        for moment in [at(minute).isoformat()]
     ]
 
 

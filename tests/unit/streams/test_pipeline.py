@@ -22,6 +22,7 @@ from streams.metrics import Metrics
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.pseudonyms import Pseudonymiser
+from streams.refused_rows import ReadAgain
 from streams.topic_processor import TABLES
 from streams.windows import CHUNK_SIZE
 from tests.examples import events
@@ -36,7 +37,9 @@ _QUERIES = (QUERIES.name, _PARTITION)
 class Worker:
     """A pipeline that is asked nothing but what a worker asks."""
 
-    def __init__(self, sink: MemorySink | None = None, *, new_tenants_per_hour: int = 0) -> None:
+    def __init__(
+        self, sink: MemorySink | None = None, *, new_tenants_per_hour: int = 0, read_again: ReadAgain | None = None
+    ) -> None:
         self.sink = sink or MemorySink()
         self.metrics = Metrics()
         self.published: list[pa.RecordBatch] = []
@@ -51,6 +54,7 @@ class Worker:
             clock=lambda: self.now,
             limits=Limits(flush_rows=100_000, flush_seconds=0.2),
             new_tenants_per_hour=new_tenants_per_hour,
+            read_again=read_again,
         )
 
     async def read(self, topic: Topic, records: Sequence[Record], trimmed: OffsetRange | None = None) -> None:
@@ -361,16 +365,24 @@ async def test_minutes_close_by_the_workers_clock() -> None:
 
 
 @in_virtual_time
-async def test_minutes_stay_open_while_the_database_is_away() -> None:
-    """Nothing is read then, so silence says nothing; what waits in Kafka must not find its minute closed."""
+async def test_minutes_stay_open_while_messages_wait_in_kafka() -> None:
+    """A slow worker, or a database that is away, says nothing of what happens."""
     worker = Worker()
+    pipeline, queries = worker.pipeline, (QUERIES.name, _PARTITION)
     await worker.read(QUERIES, [_record(QUERIES, offset, created_at="2026-01-15T12:00:00Z") for offset in range(16)])
-    worker.pipeline.close_minutes()
-    worker.sink.fail_next([SinkUnavailable("away")] * 1000)
-    async with worker.running():
-        await asyncio.sleep(5)
-        worker.now = NOW + timedelta(minutes=10)
-        assert worker.pipeline.close_minutes() == {}
+    pipeline.close_minutes()
+    worker.now = NOW + timedelta(minutes=10)
+    assert pipeline.close_minutes() == {}
+    pipeline.note_read_through({queries: None}, pipeline.assignments)
+    assert pipeline.close_minutes() == {}
+    pipeline.note_read_through({queries: NOW}, pipeline.assignments)
+    pipeline.note_read_through({queries: None}, pipeline.assignments)
+    assert pipeline.read_through(queries) == NOW
+    assert pipeline.close_minutes() == {}
+    pipeline.note_read_through({queries: worker.now}, pipeline.assignments - 1)
+    assert pipeline.close_minutes() == {}
+    pipeline.note_read_through({queries: worker.now}, pipeline.assignments)
+    assert pipeline.close_minutes() != {}
 
 
 @in_virtual_time

@@ -38,7 +38,7 @@ def test_late_events_are_counted_and_still_fall_in_their_window() -> None:
     start = int(NOW.timestamp() * 1000)
     queries.fold(batch_of([Query(i, i, at_ms=start - 600_000) for i in range(16)]), SOURCE, NOW)
     queries.fold(batch_of([Query(20, 20, at_ms=start)]), SOURCE, NOW)
-    queries.close_minutes(NOW)
+    queries.close_minutes(NOW, lambda _: NOW)
     queries.take_windows()
     queries.fold(batch_of([Query(21, 21, at_ms=start - 600_000)]), SOURCE, NOW)
     assert metrics.registry.get_sample_value("romashka_late_events_total", {"topic": SOURCE.topic}) == 1
@@ -50,7 +50,8 @@ def test_closed_minutes_are_counted_by_whether_they_are_complete() -> None:
     metrics = Metrics()
     queries = _started(metrics, 3)
     queries.fold(batch_of([Query(1, 1)]), SOURCE, NOW)
-    closed = queries.close_minutes(NOW + timedelta(minutes=5))[SOURCE.partition]
+    later = NOW + timedelta(minutes=5)
+    closed = queries.close_minutes(later, lambda _: later)[SOURCE.partition]
     count = metrics.registry.get_sample_value
     complete = count("romashka_minutes_closed_total", {"complete": "true"}) or 0
     incomplete = count("romashka_minutes_closed_total", {"complete": "false"}) or 0
@@ -63,4 +64,5 @@ def test_what_is_forgotten_is_gone() -> None:
     queries.fold(batch_of([Query(1, 1)]), SOURCE, NOW)
     queries.forget()
     assert queries.take_windows() == []
-    assert queries.close_minutes(NOW + timedelta(minutes=5)) == {}
+    later = NOW + timedelta(minutes=5)
+    assert queries.close_minutes(later, lambda _: later) == {}

@@ -56,6 +56,11 @@ securityContext:
   mountPath: /etc/romashka/kafka
   readOnly: true
 {{- end }}
+{{- if .Values.kafkaCertificate.secret }}
+- name: kafka-certificate
+  mountPath: /etc/romashka/kafka-certificate
+  readOnly: true
+{{- end }}
 {{- end }}
 
 {{- define "romashka.volumes" -}}
@@ -66,6 +71,14 @@ securityContext:
   secret:
     secretName: {{ .Values.kafkaCaSecret }}
     items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- with .Values.kafkaCertificate }}
+{{- if .secret }}
+- name: kafka-certificate
+  secret:
+    secretName: {{ .secret }}
+    items: [{key: {{ .certificateKey }}, path: tls.crt}, {key: {{ .privateKeyKey }}, path: tls.key}]
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -80,6 +93,12 @@ securityContext:
 {{- if .Values.kafkaCaSecret }}
 - name: ROMASHKA_KAFKA_CA_FILE
   value: /etc/romashka/kafka/ca.crt
+{{- end }}
+{{- if .Values.kafkaCertificate.secret }}
+- name: ROMASHKA_KAFKA_CERTIFICATE_FILE
+  value: /etc/romashka/kafka-certificate/tls.crt
+- name: ROMASHKA_KAFKA_KEY_FILE
+  value: /etc/romashka/kafka-certificate/tls.key
 {{- end }}
 {{- end }}
 

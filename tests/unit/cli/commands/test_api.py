@@ -80,7 +80,17 @@ def test_an_address_of_keys_that_is_none_is_a_clear_error(url: str) -> None:
         check_url(url)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "redis://[", "http://:pa55word@127.0.0.1", "redis://h:port/0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "redis://[",
+        "http://:pa55word@127.0.0.1",
+        "redis://h:port/0",
+        "redis://:pa55word@h:6379/0?nonsense=1",
+        "redis://:pa55word@h:pa55word/0",
+    ],
+)
 def test_an_address_of_redis_that_is_none_is_a_clear_error_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="ROMASHKA_REDIS_URL") as refused:
         check(configuration(chosen(redis_url=url)))

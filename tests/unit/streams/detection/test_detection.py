@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from models.topics import HEALTH
+import pytest
+
+from models.topics import HEALTH, QUERIES
 from sinks.memory import MemorySink
 from streams.detection.detection import DetectionLimits
 from tests.examples.minutes import at
-from tests.unit.streams.detecting import DetectingWorker, health, offset_of, queries
+from tests.unit.streams.detecting import PARTITION, DetectingWorker, health, offset_of, queries
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _DOWN = range(60, 90)
@@ -52,6 +55,7 @@ async def test_minutes_are_judged_only_once_their_rows_are_durable() -> None:
     assert worker.metric("scored_minutes_total") == judged
     assert worker.metric("scoring_backlog_minutes") > 0
     await worker.flush()
+    worker.read_to_the_end()
     await worker.detection.step()
     assert worker.metric("scored_minutes_total") > judged
     assert worker.metric("scoring_backlog_minutes") == 0
@@ -76,9 +80,64 @@ async def test_health_events_that_do_not_come_hold_up_nothing_for_long() -> None
     await worker.read(health([0]), HEALTH, until=_END + 61)
     await worker.read(queries(range(_END)), until=_END + 61)
     assert worker.metric("scored_minutes_total") == 0
-    worker.seconds += 30
+    worker.now += timedelta(seconds=30)
+    worker.read_to_the_end()
     await worker.detection.step()
     assert worker.metric("scored_minutes_total") > 0
+
+
+@in_virtual_time
+async def test_minutes_wait_for_health_events_that_lie_unread_in_kafka_however_long_it_takes() -> None:
+    worker = DetectingWorker(MemorySink())
+    await worker.read(health([0]), HEALTH, until=_END + 61)
+    await worker.read(queries(range(_END)), until=_END + 61, behind=[HEALTH])
+    for _ in range(20):
+        worker.now += timedelta(minutes=1)
+        worker.read_to_the_end(behind=[HEALTH])
+        await worker.detection.step()
+    assert worker.metric("scored_minutes_total") == 0
+    await worker.read(health(range(15, _END, 15)), HEALTH, until=_END + 90)
+    assert worker.metric("scored_minutes_total") > 0
+
+
+@in_virtual_time
+async def test_a_worker_that_just_started_judges_nothing_before_its_health_events_are_read() -> None:
+    """What was read and committed before the start is in the database, but what came since is still in Kafka."""
+    worker = DetectingWorker(MemorySink())
+    await worker.read(queries(range(_END)), until=_END + 61, behind=[HEALTH])
+    assert worker.metric("scored_minutes_total") == 0
+    worker.read_to_the_end()
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") > 0
+
+
+@in_virtual_time
+async def test_nothing_waits_for_health_events_that_go_to_another_worker() -> None:
+    worker = DetectingWorker(MemorySink())
+    worker.now = at(_END + 1)
+    partition = (QUERIES.name, PARTITION)
+    await worker.pipeline.resume(partition, 0, None, lambda: True)
+    await worker.pipeline.handle(partition, queries(range(_END)), lambda: True)
+    await worker.flush()
+    worker.pipeline.note_read_through({partition: worker.now}, worker.pipeline.assignments)
+    await worker.detection.step()
+    assert worker.metric("scored_minutes_total") > 0
+
+
+@pytest.mark.parametrize("kill_at", [240, 480])
+@in_virtual_time
+async def test_health_events_that_were_ahead_of_the_minutes_survive_a_kill(kill_at: int) -> None:
+    """They were read, committed and waited in memory: without them the data would look days old after the kill."""
+    every_sync, end = range(0, 960, 15), 960
+    sink = MemorySink()
+    killed = DetectingWorker(sink)
+    await killed.read(health(every_sync), HEALTH, until=end)
+    await killed.read(queries(range(kill_at)), until=end)
+    await killed.detection.save()
+    restarted = DetectingWorker(sink)
+    await restarted.read(queries(range(kill_at - 60, end)), until=end + 1)  # a partition is read again from its chunk
+    assert restarted.metric("scored_minutes_total") > 0
+    assert restarted.insights() == []
 
 
 @in_virtual_time

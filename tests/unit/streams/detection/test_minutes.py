@@ -102,8 +102,9 @@ def test_only_late_events_in_a_poll_are_no_problem() -> None:
     assert _add(minutes, _query(1), _query(2), now=_at(201)) == 2
 
 
-def test_an_idle_partition_closes_by_the_wall_clock() -> None:
+def test_an_idle_partition_closes_by_the_clock() -> None:
     minutes = _settled()
+    assert 0 not in _starts(minutes.close(None))
     assert 0 not in _starts(minutes.close(_at(29)))
     assert 0 not in _starts(minutes.close(_at(119)))
     assert 0 in _starts(minutes.close(_at(120)))
@@ -111,9 +112,27 @@ def test_an_idle_partition_closes_by_the_wall_clock() -> None:
 
 def test_a_partition_is_idle_after_half_a_minute() -> None:
     minutes = MinuteSeries()
-    _add(minutes, *[_query(-600)] * 16, now=_at(0))
-    assert -10 not in _starts(minutes.close(_at(29.999)))
-    assert -10 in _starts(minutes.close(_at(30)))
+    _add(minutes, *[_query(-300)] * 16, now=_at(0))
+    assert -5 not in _starts(minutes.close(_at(29.999)))
+    assert -5 in _starts(minutes.close(_at(30)))
+
+
+@pytest.mark.parametrize(("late", "patience"), [(600, 60), (3_600, 360), (30 * 86_400, 600)])
+def test_a_partition_that_is_filled_with_history_may_pause_for_longer(late: int, patience: int) -> None:
+    """A producer that is slow to send what was long ago has not fallen silent."""
+    minutes = MinuteSeries()
+    _add(minutes, *[_query(-late)] * 16, now=_at(0))
+    assert -late // 60 not in _starts(minutes.close(_at(patience - 0.001)))
+    assert minutes.watermark == _at(-late - 60)
+    minutes.close(_at(patience))
+    assert minutes.watermark == _at(patience - 60)
+
+
+def test_a_late_straggler_does_not_make_a_live_partition_wait_longer() -> None:
+    minutes = _settled()
+    _add(minutes, _query(-86_400), now=_at(1))
+    minutes.close(_at(31))
+    assert minutes.watermark == _at(-29)
 
 
 def test_a_busy_partition_that_is_behind_does_not_close_by_the_wall_clock() -> None:
