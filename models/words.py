@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-_SEPARATORS: Final = re.compile(r"[^a-z0-9]")
+# Only what separates words: any other sign may change the meaning (``!ok``, ``不OK``).
+_SEPARATOR: Final = "[ ._,:/()-]"
+_SEPARATORS: Final = re.compile(_SEPARATOR)
 # British spellings as American ones: cancelled, unauthorised, synchronised.
 _BRITISH: Final = (("cancell", "cancel"), ("ised", "ized"), ("ising", "izing"))
 
@@ -21,7 +23,7 @@ def squashed(word: str) -> str:
 
 def squashed_sql(column: str) -> str:
     """Return the same for a column, as a ClickHouse expression."""
-    text = f"replaceRegexpAll(lower({column}), '[^a-z0-9]', '')"
+    text = f"replaceRegexpAll(lower({column}), '{_SEPARATOR}', '')"
     for british, american in _BRITISH:
         text = f"replaceAll({text}, '{british}', '{american}')"
     return text

@@ -12,8 +12,11 @@ import pytest
 from confluent_kafka import Producer
 
 from jobs.roll_ups import refresh
+from kpis.sql.conditions import is_one_of
+from models.sync_status import Condition, condition_of, words_of
 from models.topics import INGEST
 from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests.worker_process import WorkerProcess, romashka, wait_for
 
@@ -163,6 +166,29 @@ def test_an_id_that_stands_for_none_is_a_dead_letter_that_names_the_field(
         assert _figures(env, tenant, "query_count") == {"query_count": 16}
     refused = romashka(env, "kpi", "get", "query_count", "--tenant", nil, expect=1)
     assert "stands for no id" in refused
+
+
+def test_a_word_means_the_same_to_the_database_and_to_the_program(database: ClickHouseAddress) -> None:
+    known = [word for one in set(Condition) - {Condition.UNKNOWN} for word in words_of(one)]
+    spelt = [*known, *(word.replace("_", " ").title() for word in known), "cancelled", "Unauthorised"]
+    words = [
+        *spelt,
+        "不OK",
+        "OKですか",
+        "!ok",
+        "ok?",
+        "~healthy",
+        "\uff2f\uff4b",
+        "\u043ek",
+        "completed_with_errors",
+        "%ok",
+        "ok\u200b",
+    ]
+    with connect(database) as client:
+        for condition in set(Condition) - {Condition.UNKNOWN}:
+            sql = "SELECT arrayFilter(word -> " + is_one_of("word", condition) + ", {words:Array(String)}) AS found"
+            (row,) = query_rows(client, sql, {"words": words})
+            assert row["found"] == [word for word in words if condition_of(word) is condition]
 
 
 def test_words_that_no_list_has_are_neither_successes_nor_up(

@@ -32,6 +32,12 @@ from models.sync_status import Condition, Vocabulary, condition_of, words_of
         ("Queued", Condition.RUNNING),
         ("completed_with_errors", Condition.UNKNOWN),
         ("готово", Condition.UNKNOWN),
+        ("不OK", Condition.UNKNOWN),
+        ("OKですか", Condition.UNKNOWN),
+        ("!ok", Condition.UNKNOWN),
+        ("ok?", Condition.UNKNOWN),
+        ("~healthy", Condition.UNKNOWN),
+        ("sync/completed", Condition.UNKNOWN),
         ("frobnicating", Condition.UNKNOWN),
     ],
 )
