@@ -116,7 +116,7 @@ _USE: Final = Row(
     (
         trend(
             10,
-            "Data utilization rate and knowledge gap rate",
+            "Data utilization and knowledge gaps",
             "Is integration data used more or less? "
             "Share of conversations that used integration data, and that met a knowledge gap, by day.",
             "data_utilization_rate",

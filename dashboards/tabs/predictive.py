@@ -256,8 +256,8 @@ _TRUST: Final = Row(
             width=24,
             height=5,
             columns=(
-                Column("model", "Model"),
-                Column("role", "Role"),
+                Column("model", "Model", width=90),
+                Column("role", "Role", width=110),
                 Column("measured_at", "Measured", moment="minute"),
                 Column("predictions", "Predictions", Unit.COUNT),
             ),

@@ -21,6 +21,8 @@ from tests.kafka.ports import LOOPBACK, free_ports
 PASSWORD: Final = "romashka-test-only"
 _STARTS_WITHIN_SECONDS: Final = 240
 _PLUGIN: Final = "grafana-clickhouse-datasource"
+# What compose sets for its own network.
+_GIVEN: Final = ("GF_", "ROMASHKA_CLICKHOUSE_", "ROMASHKA_PROMETHEUS_")
 
 
 class Running(NamedTuple):
@@ -100,7 +102,7 @@ def _settings(port: int, values: Mapping[str, str]) -> dict[str, str]:
         "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED": "true",
         "GF_NEWS_NEWS_FEED_ENABLED": "false",
         "ROMASHKA_CLICKHOUSE_HOST": LOOPBACK,
-        **{name: value for name, value in values.items() if name.startswith(("GF_", "ROMASHKA_CLICKHOUSE_"))},
+        **{name: value for name, value in values.items() if name.startswith(_GIVEN)},
     }
 
 
