@@ -205,3 +205,7 @@ FINDING_COLUMNS: Final = (
     Column("ended_at", "Until", moment="minute"),
     Column("provider", "Integration", hidden=True),
 )
+OPEN_COLUMNS: Final = tuple(
+    replace(column, hidden=column.hidden or column.name == "ended_at") for column in FINDING_COLUMNS
+)
+"""Of findings that have no end."""

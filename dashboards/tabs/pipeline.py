@@ -266,7 +266,7 @@ _QUESTIONS: Final = Row(
             columns=(
                 Column("topic", "Topic", width=210),
                 Column("stage", "Stage"),
-                Column("reason", "Reason"),
+                Column("reason", "Reason", width=140),
                 Column("messages", "Messages", Unit.COUNT),
                 Column("replayed", "Sent again", Unit.COUNT),
                 Column("newest", "Newest", moment="minute"),

@@ -8,6 +8,7 @@ from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Ta
 from dashboards.tabs import names
 from dashboards.tabs.parts import (
     FINDING_COLUMNS,
+    OPEN_COLUMNS,
     SEVERITIES,
     findings,
     of_links,
@@ -213,7 +214,7 @@ _AHEAD: Final = Row(
             no_data="Nothing is needed as far as the data tells",
             width=24,
             height=8,
-            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
+            columns=OPEN_COLUMNS,
         ),
         Panel(
             id=23,

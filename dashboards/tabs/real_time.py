@@ -13,7 +13,7 @@ from dashboards.grafana_live import LABEL
 from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
 from dashboards.panel_queries import series, thresholds
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, SYNC_COLUMNS, UNLESS_ASKED, findings, of_links
+from dashboards.tabs.parts import OPEN_COLUMNS, SYNC_COLUMNS, UNLESS_ASKED, findings, of_links
 from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
@@ -227,7 +227,7 @@ _WRONG: Final = Row(
             no_data=f"There is no open incident, {UNLESS_ASKED}",
             width=24,
             height=7,
-            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
+            columns=OPEN_COLUMNS,
         ),
         Panel(
             id=4,
