@@ -206,6 +206,6 @@ FINDING_COLUMNS: Final = (
     Column("provider", "Integration", hidden=True),
 )
 OPEN_COLUMNS: Final = tuple(
-    replace(column, hidden=column.hidden or column.name == "ended_at") for column in FINDING_COLUMNS
+    replace(column, hidden=True, moment="") if column.name == "ended_at" else column for column in FINDING_COLUMNS
 )
 """Of findings that have no end."""
