@@ -69,10 +69,10 @@ def _in_tables(client: Client, needles: list[str]) -> list[tuple[str, str]]:
     found = []
     for row in query_rows(client, _TEXTS, {}):
         text = "concat('', " + ", ".join(f"toString({name})" for name in row["names"]) + ")"
-        for needle in needles:
-            sql = f"SELECT count() AS n FROM {row['table']} WHERE position({text}, {{needle:String}}) > 0"
-            if query_rows(client, sql, {"needle": needle})[0]["n"]:
-                found.append((row["table"], needle))
+        among = f"arrayFilter(one -> position({text}, one) > 0, {{needles:Array(String)}})"
+        sql = f"SELECT groupUniqArrayArray({among}) AS seen FROM {row['table']}"
+        (answer,) = query_rows(client, sql, {"needles": needles})
+        found += [(row["table"], needle) for needle in answer["seen"]]
     return found
 
 
@@ -86,7 +86,7 @@ def _published(kafka: KafkaAddress) -> bytes:
         consumer.seek(TopicPartition(partition.topic, partition.partition, OFFSET_BEGINNING))
     content = b""
     silent = 0
-    while silent < 10:
+    while silent < 3:
         message = consumer.poll(1.0)
         silent = silent + 1 if message is None else 0
         if message is not None and message.error() is None:
