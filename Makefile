@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector lock clean
+.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,8 +29,11 @@ env: setup ## passwords and keys of an installation, once, into .env
 demo: setup ## 30 days of history and live traffic through the real pipeline, in this terminal
 	@$(BIN)/romashka demo $(ARGS)
 
-test: setup ## the whole suite on the embedded stack, a file at a time on each of two cores
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
+test: setup ## the suite on the embedded stack, a file at a time on each of two cores
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m "not long" $(ARGS)
+
+test-long: setup ## the tests that take longest: faults, exactness in volume, canaries, backups, every statement
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m long $(ARGS)
 
 test-readme: setup ## the commands of README as they stand in it, from the first event to the API
 	@ROMASHKA_TEST_README=1 $(BIN)/pytest tests/integration/test_readme.py -s $(ARGS)

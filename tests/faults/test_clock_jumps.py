@@ -23,7 +23,7 @@ from tests.faults.scale import scaled
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 QUERIES, TENANT = "integration.queries.v1", UUID(int=7)
 SECONDS_OF_EACH = scaled(4, 60)

@@ -20,7 +20,7 @@ from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(scaled(600, 5_400))]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(scaled(600, 5_400))]
 
 OUTAGE_SECONDS = scaled(10.0, 300.0)
 EVENTS = scaled(30_000, 120_000)

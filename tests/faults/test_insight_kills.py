@@ -18,7 +18,7 @@ from streams.kafka import KafkaAddress
 from tests.integration.test_exactness import publish
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(600)]
 
 TENANTS = DEFAULT_TENANTS[1:2]
 SPAN = timedelta(days=1)

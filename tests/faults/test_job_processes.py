@@ -11,7 +11,7 @@ from streams.kafka import KafkaAddress
 from tests.integration.test_exactness import history, publish
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(300)]
 
 _EVENTS = 12_000
 

@@ -19,7 +19,7 @@ from tests.faults.scale import scaled
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
 TENANTS = scaled(5_000, 1_000_000)
 MAX_BYTES = scaled(700_000_000, 1_300_000_000)

@@ -17,7 +17,7 @@ from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_ids, stored_windows
 from tests.worker_process import WorkerProcess, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
 EVENTS = scaled(60_000, 200_000)
 KILLS = scaled(3, 50)

@@ -16,7 +16,7 @@ from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, wait_for
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 EVENTS = scaled(30_000, 120_000)
 # What ingestion writes; what the leader's jobs lose makes a failed job, not a failed insert.

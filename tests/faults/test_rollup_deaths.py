@@ -22,7 +22,7 @@ from storage.reading import query_rows
 from tests.examples.events import message
 from tests.loading import Loader
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 TENANT: Final = UUID(int=9)
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)

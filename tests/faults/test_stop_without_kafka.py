@@ -14,7 +14,7 @@ from streams.kafka import KafkaAddress, create_topics
 from tests.integration.test_exactness import history, publish
 from tests.worker_process import PATIENCE, WorkerProcess, environment, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(300)]
 
 _SECONDS = 8 * PATIENCE
 

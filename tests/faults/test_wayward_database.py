@@ -20,7 +20,7 @@ from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import PATIENCE, WorkerProcess, environment, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka, pytest.mark.timeout(scaled(600, 5_400))]
 
 EVENTS = scaled(6_000, 150_000)
 SECONDS: dict[Mood, float] = {"hangs": scaled(2.0, 120.0), "full": scaled(2.0, 60.0), "slow": scaled(2.0, 60.0)}

@@ -17,7 +17,7 @@ from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, romashka, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka]
 
 EVENTS = 9_000
 

@@ -19,7 +19,7 @@ from streams.kafka import KafkaAddress, client_settings
 from tests.examples import events
 from tests.worker_process import WorkerProcess, romashka, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(600)]
 
 _TENANT: Final = UUID(int=91)
 # One of each kind; what is searched for is the part that identifies somebody.

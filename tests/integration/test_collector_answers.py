@@ -25,7 +25,7 @@ from tests.spare_databases import SpareDatabases
 from tests.unit.collector.sending import ACME, BOREAS, query
 from tests.worker_process import SECRET, environment
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka]
 _HEAD = b"POST /v1/events?topic=queries HTTP/1.1\r\nHost: x\r\n"
 _TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 

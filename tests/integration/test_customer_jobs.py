@@ -29,7 +29,7 @@ from storage.connection import ClickHouseAddress, connect
 from storage.label_store import LabelStore
 from storage.reading import query_rows
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 DAY = timedelta(days=1)
 # A Monday far ahead: the tables forget what is older than 400 days, or 90.

@@ -34,7 +34,7 @@ from tests.examples.insights import insight
 from tests.loading import Loader
 from tests.spare_databases import SpareDatabases
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 DAY: Final = timedelta(days=1)

@@ -24,7 +24,7 @@ from tests.faults.scale import APACHE, FULL
 from tests.oracle import Expected, hours, stored_ids, stored_windows
 from tests.worker_process import SECRET, WorkerProcess, romashka, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka]
 
 EVENTS = 200_000 if FULL or APACHE else 50_000
 

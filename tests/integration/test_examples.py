@@ -19,7 +19,7 @@ from streams.decode import Decoder, Source
 from streams.kafka import KafkaAddress
 from tests.examples.insights import STARTED, insight
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _TENANT = UUID(int=20)

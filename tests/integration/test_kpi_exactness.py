@@ -28,7 +28,7 @@ from storage.reading import query_rows
 from tests.kpi_oracle import Conversation, Message, Oracle
 from tests.loading import Loader
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 TENANTS = DEFAULT_TENANTS[2:4]
 SPAN = timedelta(days=30)

@@ -17,7 +17,7 @@ from storage.connection import ClickHouseAddress
 from streams.kafka import KafkaAddress, create_topics
 from tests.worker_process import PATIENCE, ROMASHKA, environment
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(240)]
 
 FILES, CONNECTIONS = 256, 300
 HEAD = b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "
