@@ -17,6 +17,7 @@ from functools import partial
 from threading import Lock
 from typing import Final, NamedTuple
 
+from models.counting import counted
 from models.errors import ConfigurationError, RomashkaError, Unreachable
 from models.retention import MAX_AHEAD
 from streams.metrics import Metrics
@@ -222,4 +223,4 @@ def _span(seconds: float) -> str:
     span = abs(seconds)
     if span < 600:
         return f"{span:.0f} s"
-    return f"{span / 60:,.0f} minutes" if span < 172_800 else f"{span / 86_400:,.0f} days"
+    return counted(round(span / 60), "minute") if span < 172_800 else counted(round(span / 86_400), "day")

@@ -102,7 +102,7 @@ PROMISES: Final = (
         "its minutes close within the lateness and a minute",
         (
             f"{_FAULTS}test_idle_partition.py::test_the_minutes_of_a_silent_partition_close",
-            f"{_UNIT}detection/test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock",
+            f"{_UNIT}detection/test_minutes.py::test_an_idle_partition_closes_by_the_clock",
         ),
     ),
     Promise(

@@ -20,7 +20,7 @@ from tests.faults.scale import only_in_full
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess
 
-# In the suite: tests/unit/streams/detection/test_minutes.py::test_an_idle_partition_closes_by_the_wall_clock.
+# In the suite: tests/unit/streams/detection/test_minutes.py::test_an_idle_partition_closes_by_the_clock.
 pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(1_800), only_in_full]
 
 QUERIES, SILENT = "integration.queries.v1", 3

@@ -28,7 +28,7 @@ from tests.examples.events import message
 from tests.loading import Loader
 from tests.worker_process import environment, romashka
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 TENANT = UUID("5d0c7e5e-55a5-4b9c-8a55-1c2d3e4f5a6b")  # of tests/examples/events.py

@@ -38,7 +38,7 @@ from tests.examples import events
 from tests.examples.events import SECRET
 from tests.worker_process import romashka
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 _NOW: Final = datetime.now(UTC).replace(microsecond=0)
 _TENANT, _OTHER = UUID(int=71), UUID(int=72)

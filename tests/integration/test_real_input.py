@@ -20,7 +20,7 @@ from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests.worker_process import WorkerProcess, romashka, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka]
 
 _CASES: Final = Path(__file__).parent.parent / "examples" / "cases"
 _TABLES: Final = (

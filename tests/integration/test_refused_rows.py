@@ -16,7 +16,7 @@ from streams.kafka import KafkaAddress
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, romashka, wait_for
 
-pytestmark = [pytest.mark.stack, pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.kafka, pytest.mark.timeout(300)]
 
 QUERIES, TENANT, BAD = "integration.queries.v1", UUID(int=7), 4_242
 CONSTRAINT = "ALTER TABLE integration_query_metrics ADD CONSTRAINT strange CHECK response_time_ms != 4242"

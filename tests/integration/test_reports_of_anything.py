@@ -38,7 +38,7 @@ from tests.examples.events import event
 from tests.loading import Loader
 from tests.spare_databases import SpareDatabases
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 NOW: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 EVERYTHING: Final = Parts(
