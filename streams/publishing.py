@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # Maximum size of an encrypted dead letter in a Kafka message of default size; larger ones are in ClickHouse only.
 _MAX_PUBLISHED_BYTES: Final = 900_000
 _DEAD_LETTER_HEADERS: Final = ("topic", "topic_epoch", "partition", "offset", "stage", "reason", "detail")
+_TOGETHER: Final = 200
 _ATTEMPT_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 2.0
 _PERMANENT: Final = (
@@ -95,6 +96,11 @@ class Publisher:
         )
 
     async def _publish(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
+        # Few at a time: a batch that a slow broker does not take within an attempt would begin again for ever.
+        for start in range(0, len(messages), _TOGETHER):
+            await self._publish_together(topic, messages[start : start + _TOGETHER])
+
+    async def _publish_together(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
         while True:
             try:
                 async with asyncio.timeout(_ATTEMPT_SECONDS):

@@ -36,6 +36,7 @@ from tests.worker_process import WorkerProcess, environment, romashka, wait_for
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.long,
     pytest.mark.skipif(
         "ROMASHKA_TEST_KAFKA" not in os.environ or not artifacts.is_fetched(),
         reason="starts an Apache Kafka of its own; `make test-kafka` runs it",

@@ -78,3 +78,18 @@ async def test_a_moved_query_goes_to_its_partition_with_where_it_was_and_is_trie
     await Publisher(send, Metrics()).moved([Moved(QUERIES.name, 5, b"tenant", b"{}", "integration.queries.v1/1/7")])
     sent = Outgoing(b"tenant", b"{}", {MOVED_HEADER: b"integration.queries.v1/1/7"}, 5)
     assert attempts == [(QUERIES.name, sent)] * 2
+
+
+@in_virtual_time
+async def test_more_than_a_slow_broker_takes_within_an_attempt_is_published_in_time() -> None:
+    taken: list[bytes] = []
+    one_at_a_time = asyncio.Lock()
+
+    async def send(_topic: Topic, message: Outgoing) -> None:
+        async with one_at_a_time:
+            await asyncio.sleep(0.01)  # twenty seconds for all of them
+        taken.append(message.value)
+
+    messages = [Moved(QUERIES.name, 1, b"key", str(number).encode(), "0-0") for number in range(2_000)]
+    await Publisher(send, Metrics()).moved(messages)
+    assert taken == [one.value for one in messages]
