@@ -1,7 +1,8 @@
 """Backups of the database with ClickHouse's BACKUP and RESTORE, and the comparison of a backup with the live data.
 
-A backup may be taken while workers write: it holds whole inserts, and what comes after it is still in Kafka. Functions
-belong to no database, so they are created from the migrations before a backup is restored.
+A backup may be taken while workers write: what it lacks is still in Kafka, and is read again with a margin, because an
+insert into several partitions of a table is not stored in one step. Functions belong to no database, so they are
+created from the migrations before a backup is restored.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -51,6 +53,8 @@ _TABLES: Final = """
 SELECT name, ifNull(total_rows, 0) AS rows FROM system.tables
 WHERE database = {database:String} AND engine LIKE '%MergeTree' AND NOT startsWith(name, '.') ORDER BY name
 """
+_TABLE_COUNT: Final = "SELECT count() AS tables FROM system.tables WHERE database = {database:String}"
+_LAST_HOUR: Final = "SELECT toStartOfHour(max(created_at)) AS hour, count() AS events FROM integration_query_metrics"
 _LAST_ROWS: Final = """
 SELECT kafka_partition AS partition, max(kafka_offset) AS last FROM {table:Identifier}
 WHERE topic_epoch = {epoch:UInt64} GROUP BY partition
@@ -168,6 +172,14 @@ class Backups:
             f"RESTORE DATABASE {_quoted(self._database)} AS {_quoted(into)} FROM {self._place.expression(name)}"
         )
 
+    def _failure(self, text: str, code: int | None) -> RomashkaError:
+        found = re.search(r"Code: (\d+)", text)
+        number = code or (int(found[1]) if found else 0)
+        reason = " ".join(text.partition(", Stack trace")[0].split())
+        for hidden in (_literal(self._place.secret), self._place.secret):
+            reason = reason.replace(hidden, "[hidden]") if self._place.secret else reason
+        return RomashkaError(f"ClickHouse refused: {reason[:300]}; {_HINTS.get(number, 'see its log')}")
+
     def _run(self, statement: str) -> BackupSize:
         try:
             ((id_, *_),) = self._client.query(f"{statement} ASYNC").result_rows
@@ -182,10 +194,10 @@ class Backups:
                 if status in {"BACKUP_CREATED", "RESTORED"}:
                     return BackupSize(files, size)
                 if error:
-                    raise _failure(str(error), None)
+                    raise self._failure(str(error), None)
                 time.sleep(_POLL_SECONDS)
         except ClickHouseError as error:
-            raise _failure(str(error), getattr(error, "code", None)) from error
+            raise self._failure(str(error), getattr(error, "code", None)) from error
 
 
 def compare(client: Client, live: str, backup: str) -> list[Comparison]:
@@ -211,10 +223,23 @@ def compare(client: Client, live: str, backup: str) -> list[Comparison]:
     return found
 
 
+def table_count(client: Client, database: str) -> int:
+    """Return the number of tables of a database, 0 where it does not exist; raises ``Unreachable``."""
+    (row,) = query_rows(client, _TABLE_COUNT, {"database": database})
+    return int(row["tables"])
+
+
+def last_hour(client: Client) -> datetime | None:
+    """Return the hour of the newest query in UTC, ``None`` without any; raises ``Unreachable``."""
+    (row,) = query_rows(client, _LAST_HOUR, {}, aware=True)
+    return row["hour"] if row["events"] else None
+
+
 def resume_offsets(client: Client, epochs: Mapping[str, int]) -> dict[tuple[str, int], int]:
     """Return topic and partition → the first offset that the database may not hold.
 
-    Queries go on where both their rows and their windows are stored; the windows are written last.
+    Partitions without rows are left out. Queries go on where both their rows and their windows are stored; the windows
+    are written last.
 
     Parameters
     ----------
@@ -236,13 +261,6 @@ def resume_offsets(client: Client, epochs: Mapping[str, int]) -> dict[tuple[str,
     for topic, partition in [key for key in found if key[0] == QUERIES.name]:
         found[topic, partition] = min(found[topic, partition], windows.get(partition, -1) + 1)
     return found
-
-
-def _failure(text: str, code: int | None) -> RomashkaError:
-    found = re.search(r"Code: (\d+)", text)
-    number = code or (int(found[1]) if found else 0)
-    reason = re.sub(r"S3\([^)]*\)", "S3(...)", " ".join(text.partition(", Stack trace")[0].split()))[:300]
-    return RomashkaError(f"ClickHouse refused: {reason}; {_HINTS.get(number, 'see its log')}")
 
 
 def _literal(text: str) -> str:

@@ -42,7 +42,7 @@ _SLOWEST_ANSWER: Final = 2.0
 
 
 class Offsets(NamedTuple):
-    """How far other clocks are ahead of the worker's, in seconds; ``database`` is ``None`` until it was asked."""
+    """Other clocks minus the worker's, in seconds; ``database`` is ``None`` before the first answer of ClickHouse."""
 
     machine: float
     database: float | None

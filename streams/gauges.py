@@ -1,4 +1,4 @@
-"""What is measured of the consumer every few seconds: lag, commits, how far it has read."""
+"""Gauges of the consumer, measured every few seconds: lag, committed offset, position."""
 
 from __future__ import annotations
 

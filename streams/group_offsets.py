@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.cimpl import OFFSET_INVALID
 
 from models.errors import RomashkaError
-from streams.kafka import KafkaAddress, client_settings
+from models.topics import Topic
+from streams.kafka import KafkaAddress, client_settings, partition_count
+from streams.windows import CHUNK_SIZE
 
 _ANSWER_SECONDS: Final = 10.0
 # Longer than a session: a worker that was killed is a member until its own is over.
 _JOIN_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 0.2
+_REPEAT: Final = "stop every worker, then run 'romashka backup rewind'"
+# More than one insert holds of a partition; whole chunks, as the workers commit.
+_MARGIN: Final = 4 * CHUNK_SIZE
 
 
 class Rewound(NamedTuple):
-    """A partition that is read again from ``offset``; ``lost`` messages before it Kafka has deleted already."""
+    """A partition that is read again from ``offset``; ``lost`` messages that are not stored Kafka has deleted."""
 
     topic: str
     partition: int
@@ -28,10 +33,17 @@ class Rewound(NamedTuple):
     lost: int
 
 
-def rewind(address: KafkaAddress, group: str, wanted: Mapping[tuple[str, int], int]) -> list[Rewound]:
-    """Commit the wanted offsets wherever the group is beyond them; return what was set back.
+def rewind(
+    address: KafkaAddress, group: str, topics: Iterable[Topic], stored: Mapping[tuple[str, int], int]
+) -> list[Rewound]:
+    """Set the group back to what is stored, and a margin before it; return the partitions that were set back.
 
-    It joins the group for it, alone: every worker must be stopped.
+    It joins the group alone: every worker must be stopped.
+
+    Parameters
+    ----------
+    stored
+        Topic and partition → the first offset that is not stored; a partition that is left out is read from its start.
 
     Raises
     ------
@@ -39,6 +51,11 @@ def rewind(address: KafkaAddress, group: str, wanted: Mapping[tuple[str, int], i
         Workers are running, or Kafka does not answer.
     """
     settings = {**client_settings(address), "group.id": group, "enable.auto.commit": False, "session.timeout.ms": 6_000}
+    wanted = {
+        (topic.name, number): stored.get((topic.name, number), 0)
+        for topic in topics
+        for number in range(partition_count(address, topic))
+    }
     consumer = Consumer(settings)
     try:
         consumer.subscribe(sorted({topic for topic, _ in wanted}))
@@ -54,7 +71,7 @@ def rewind(address: KafkaAddress, group: str, wanted: Mapping[tuple[str, int], i
             _check(consumer.commit(offsets=offsets, asynchronous=False))
     except KafkaException as error:
         raise RomashkaError(
-            f"the offsets of group {group} were not set back ({error.args[0].str()}); stop every worker and repeat"
+            f"the offsets of group {group} were not set back ({error.args[0].str()}); {_REPEAT}"
         ) from error
     finally:
         consumer.close()
@@ -66,16 +83,15 @@ def _join(consumer: Consumer, wanted: Mapping[tuple[str, int], int]) -> None:
     deadline = time.monotonic() + _JOIN_SECONDS
     while not wanted.keys() <= {(one.topic, one.partition) for one in consumer.assignment()}:
         if time.monotonic() > deadline:
-            raise RomashkaError(
-                f"not every partition was handed over within {_JOIN_SECONDS:.0f} s: stop every worker and repeat"
-            )
+            raise RomashkaError(f"not every partition was handed over within {_JOIN_SECONDS:.0f} s: {_REPEAT}")
         consumer.poll(_POLL_SECONDS)
 
 
 def _rewound(consumer: Consumer, committed: TopicPartition, wanted: int) -> Rewound:
     low, _ = consumer.get_watermark_offsets(committed, timeout=_ANSWER_SECONDS)
-    offset = max(wanted, low)
-    return Rewound(committed.topic, committed.partition, committed.offset, offset, offset - wanted)
+    margin = max(0, wanted - _MARGIN)
+    offset = max(margin - margin % CHUNK_SIZE, low)
+    return Rewound(committed.topic, committed.partition, committed.offset, offset, max(0, low - wanted))
 
 
 def _check(committed: list[TopicPartition] | None) -> None:

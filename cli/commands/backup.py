@@ -22,7 +22,16 @@ from models.counting import agreeing, counted
 from models.errors import RomashkaError
 from models.topics import INGEST
 from sinks.migrations import create_functions, migrate
-from storage.backups import BackupPlace, Backups, BackupSize, backup_place, compare, resume_offsets
+from storage.backups import (
+    BackupPlace,
+    Backups,
+    BackupSize,
+    backup_place,
+    compare,
+    last_hour,
+    resume_offsets,
+    table_count,
+)
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 
@@ -38,7 +47,6 @@ _FIGURES: Final = (
     "value_generated",
 )
 _DAYS: Final = 30
-_LAST_HOUR: Final = "SELECT toStartOfHour(max(created_at)) AS end, count() AS events FROM integration_query_metrics"
 
 Name = Annotated[str, typer.Argument(help="Name of the backup")]
 
@@ -125,12 +133,9 @@ def restore_(
     place = _place(config)
     database = config.clickhouse_database
     with connect(config.clickhouse, database="default", answer_seconds=_ANSWER_SECONDS) as client:
-        there = query_rows(
-            client, "SELECT count() AS n FROM system.tables WHERE database = {name:String}", {"name": database}
-        )
-        if there[0]["n"]:
+        if tables := table_count(client, database):
             raise RomashkaError(
-                f"database '{database}' has {counted(there[0]['n'], 'table')}; restore into a server without it"
+                f"database '{database}' has {counted(tables, 'table')}; restore into a server without it"
             )
         create_functions(client)
         with _progress("restoring") as told:
@@ -153,12 +158,24 @@ def restore_(
     )
 
 
-def _read_again(config: Settings, client: Client) -> None:
-    """Set the consumer group back to what the restored database holds, and say what Kafka has deleted since."""
-    from streams.group_offsets import rewind  # noqa: PLC0415 - Kafka's libraries take long to import
-    from streams.kafka import topic_epochs  # noqa: PLC0415
+@app.command()
+def rewind() -> None:
+    """Set Kafka's committed offsets back to what the database holds; 'restore' does it, too. Stop every worker first.
 
-    rewound = rewind(config.kafka, config.kafka_group, resume_offsets(client, topic_epochs(config.kafka, INGEST)))
+    Example: `romashka backup rewind`
+    """
+    config = settings()
+    with connect(config.clickhouse) as client, audited(client, "backup.rewind", config.kafka_group, {}):
+        _read_again(config, client)
+
+
+def _read_again(config: Settings, client: Client) -> None:
+    """Set the consumer group back, and print how much is read again and what Kafka has deleted."""
+    from streams import group_offsets  # noqa: PLC0415 - Kafka's libraries take long to import
+    from streams.kafka import topic_epochs  # noqa: PLC0415 - as above
+
+    stored = resume_offsets(client, topic_epochs(config.kafka, INGEST))
+    rewound = group_offsets.rewind(config.kafka, config.kafka_group, INGEST, stored)
     again = sum(one.committed - one.offset for one in rewound)
     out.print(
         f"{counted(again, 'message')} of {counted(len(rewound), 'partition')} will be read again", highlight=False
@@ -166,7 +183,12 @@ def _read_again(config: Settings, client: Client) -> None:
     lost = [(one.topic, one.partition, one.lost) for one in rewound if one.lost]
     if lost:
         out.print(
-            table("Deleted by Kafka since the backup", ("topic", "partition", "messages"), lost, right=("messages",))
+            table(
+                "Deleted by Kafka and not in the database, at most",
+                ("topic", "partition", "messages"),
+                lost,
+                right=("messages",),
+            )
         )
 
 
@@ -177,10 +199,10 @@ def _place(config: Settings) -> BackupPlace:
 def _figures(client: Client, beside: ClickHouseAddress) -> list[tuple[str, str, str]]:
     """Return figures of the last whole hours that the backup knows, there and in the live database."""
     with connect(beside, answer_seconds=_ANSWER_SECONDS) as restored:
-        (last,) = query_rows(restored, _LAST_HOUR, {}, aware=True)
-        if not last["events"]:
+        end = last_hour(restored)
+        if end is None:
             return []
-        scope = Scope(last["end"] - timedelta(days=_DAYS), last["end"], ALL_TENANTS, as_of=last["end"])
+        scope = Scope(end - timedelta(days=_DAYS), end, ALL_TENANTS, as_of=end)
         question = build_query(_FIGURES, scope)
         for one in (restored, client):
             refresh(one)  # figures of conversations follow the events within half a minute

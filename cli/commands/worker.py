@@ -82,7 +82,7 @@ async def _run(config: Settings) -> None:
 
 def _jobs(config: Settings) -> Sequence[Job]:
     """Return the leader's jobs; called only in their processes, because the imports take seconds and memory."""
-    from cli.leader_jobs import jobs_of_a_process  # noqa: PLC0415
+    from cli.leader_jobs import jobs_of_a_process  # noqa: PLC0415 - takes seconds and memory
 
     return jobs_of_a_process(config)
 

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from cli.verification import stored_events
 from embedded.database import Database
+from models.topics import QUERIES
 from sinks.migrations import migrate
 from storage.backups import Backups, backup_place
 from storage.connection import ClickHouseAddress, connect
-from streams.kafka import KafkaAddress
+from streams.group_offsets import rewind
+from streams.kafka import KafkaAddress, client_settings
 from tests.integration.test_exactness import history, publish
 from tests.oracle import Expected, stored_windows
 from tests.worker_process import WorkerProcess, environment, romashka, wait_for
@@ -70,6 +73,20 @@ def test_what_was_lost_after_a_backup_is_read_again_and_counts_once(
             wait_for(lambda: worker.metric("romashka_consumer_lag") == 0, 30, worker.log)
             wait_for(lambda: stored_windows(live) == {key: one.row() for key, one in expected.windows.items()}, 30)
         assert client.query("SELECT count() FROM system.databases WHERE name LIKE 'kept_check%'").result_rows == [(0,)]
+
+
+def test_a_partition_that_began_after_the_backup_is_read_from_its_start(topics: KafkaAddress, group: str) -> None:
+    publish(topics, history(EVENTS, seed=22))
+    settings = {"group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 6_000}
+    consumer = Consumer(client_settings(topics) | settings)
+    consumer.subscribe([QUERIES.name])
+    assert consumer.consume(EVENTS, timeout=12)
+    consumer.commit(asynchronous=False)
+    committed = {(one.partition, one.offset) for one in consumer.committed(consumer.assignment()) if one.offset > 0}
+    consumer.close()
+    stored = {(QUERIES.name, number): end for number, end in sorted(committed)[1:]}
+    rewound = rewind(topics, group, [QUERIES], stored)
+    assert [(one.partition, one.committed, one.offset, one.lost) for one in rewound] == [(*min(committed), 0, 0)]
 
 
 def test_a_backup_that_lacks_events_of_before_it_is_told(address: ClickHouseAddress, backups: Path) -> None:

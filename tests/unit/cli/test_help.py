@@ -34,6 +34,7 @@ COMMANDS = [
     "backup create",
     "backup check",
     "backup restore",
+    "backup rewind",
     "privacy erase",
     "privacy rekey",
     "privacy retention",

@@ -34,7 +34,7 @@ class Machine:
 
     @property
     def error(self) -> float:
-        """How far the worker's clock is ahead of true time."""
+        """The worker's clock minus true time, in seconds."""
         return self.clock.seconds() - self.true
 
     def ask(self) -> float:

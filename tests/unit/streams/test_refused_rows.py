@@ -62,7 +62,7 @@ async def test_where_no_row_is_taken_the_table_is_at_fault() -> None:
 
 
 class _Kafka:
-    """What was read and is asked for again."""
+    """Messages by offset, as Kafka would return them a second time."""
 
     def __init__(self) -> None:
         self.messages: dict[int, tuple[bytes, bytes]] = {}

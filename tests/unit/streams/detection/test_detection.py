@@ -102,7 +102,7 @@ async def test_minutes_wait_for_health_events_that_lie_unread_in_kafka_however_l
 
 @in_virtual_time
 async def test_a_worker_that_just_started_judges_nothing_before_its_health_events_are_read() -> None:
-    """What was read and committed before the start is in the database, but what came since is still in Kafka."""
+    """Committed events are in the database before the start; later ones are only in Kafka."""
     worker = DetectingWorker(MemorySink())
     await worker.read(queries(range(_END)), until=_END + 61, behind=[HEALTH])
     assert worker.metric("scored_minutes_total") == 0
