@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.identity import Identity
 from api.keys import PREFIX
 from api.problems import ApiError
-from api.rate_limit import Rate, seconds
+from api.rate_limit import RequestRate, seconds
 from api.services import Services, services_of
 from api.shares import HOLDERS, holders_of
 from storage.audit import AuditEntry
@@ -138,7 +138,7 @@ async def authenticate(services: Services, token: str, admit: Callable[[], Await
     return await services.tokens.identity(token, admit)
 
 
-async def _limit(services: Services, who: str, rate: Rate) -> None:
+async def _limit(services: Services, who: str, rate: RequestRate) -> None:
     if wait := await services.limiter.take(who, rate):
         detail = f"you may ask {rate.per_minute:.0f} times a minute; wait {seconds(wait)} s"
         raise ApiError(429, "too-many", detail, headers={"Retry-After": seconds(wait)})

@@ -12,7 +12,7 @@ from api.encoding import encoded
 from api.pool import Pool
 from api.problems import ApiError
 from api.shares import Shares
-from api.snapshot import Event, Snapshot, changes, standing, take
+from api.snapshot import ChangeMessage, LiveSnapshot, changes, standing, take
 from models.errors import Unreachable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -27,12 +27,12 @@ _PER_TENANT: Final = 50
 class Watcher:
     """A subscriber with a bounded queue of messages."""
 
-    def __init__(self, wants: Callable[[Event], bool]) -> None:
+    def __init__(self, wants: Callable[[ChangeMessage], bool]) -> None:
         self._wants = wants
         self.waiting: asyncio.Queue[str] = asyncio.Queue(_MAX_WAITING)
         self.too_slow = asyncio.Event()
 
-    def tell(self, events: Iterable[tuple[Event, str]]) -> None:
+    def tell(self, events: Iterable[tuple[ChangeMessage, str]]) -> None:
         """Queue the messages for this subscriber; a full queue marks it as too slow."""
         for event, text in events:
             if self._wants(event):
@@ -52,7 +52,7 @@ class Broadcaster:
         self._identities = Shares(_PER_IDENTITY)
         self._tenants = Shares(_PER_TENANT)
         self._somebody = asyncio.Event()
-        self._now: Snapshot | None = None
+        self._now: LiveSnapshot | None = None
 
     def join(self, watcher: Watcher, holders: tuple[str, ...]) -> None:
         """Add a subscriber, counted for its identity and tenant, and send it the present state.
@@ -95,7 +95,7 @@ class Broadcaster:
                 _LOG.warning("the live view stands still: %s", error)
             await asyncio.sleep(max(0.05, _EVERY_SECONDS - (asyncio.get_running_loop().time() - began)))
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: LiveSnapshot) -> None:
         """Send the changes of a snapshot to all subscribers."""
         if not self._watchers:
             return
@@ -109,5 +109,5 @@ def _too_many(what: str) -> ApiError:
     return ApiError(429, "too-many", f"{what}, which is as many as may be; close one", headers={"Retry-After": "60"})
 
 
-def _texts(events: Iterable[Event]) -> list[tuple[Event, str]]:
+def _texts(events: Iterable[ChangeMessage]) -> list[tuple[ChangeMessage, str]]:
     return [(event, encoded(event.body).decode()) for event in events]

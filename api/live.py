@@ -20,7 +20,7 @@ from api.problems import ApiError
 from api.roles import Action
 from api.services import Services, services_of
 from api.shares import holders_of
-from api.snapshot import Event
+from api.snapshot import ChangeMessage
 from kpis.scope import AllTenants
 from models.errors import Unreachable
 
@@ -32,7 +32,7 @@ _CHECK_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 5.0
 
 
-class LiveQuery(Strict):
+class LiveParameters(Strict):
     """Parameters of the live view."""
 
     tenant: TenantText | None = None
@@ -41,7 +41,7 @@ class LiveQuery(Strict):
 @router.websocket("/v1/live")
 async def live(
     websocket: WebSocket,
-    query: Annotated[LiveQuery, Query()],
+    query: Annotated[LiveParameters, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.WATCH))],
 ) -> None:
     """Send the present state, then each change.
@@ -63,11 +63,11 @@ async def live(
                 await websocket.close(code, "too slow" if code == TOO_SLOW else "sign in again")
 
 
-def _wants(caller: Caller, query: LiveQuery) -> Callable[[Event], bool]:
+def _wants(caller: Caller, query: LiveParameters) -> Callable[[ChangeMessage], bool]:
     tenant = caller.tenant(query.tenant)
     types = seen_types(caller)
 
-    def wants(event: Event) -> bool:
+    def wants(event: ChangeMessage) -> bool:
         if event.insight_type is not None and event.insight_type not in types:
             return False
         return isinstance(tenant, AllTenants) or event.tenant == tenant

@@ -31,7 +31,7 @@ return wait
 """
 
 
-class Rate(NamedTuple):
+class RequestRate(NamedTuple):
     """A rate per minute, and a burst size."""
 
     per_minute: float
@@ -41,7 +41,7 @@ class Rate(NamedTuple):
 class Limiter(Protocol):
     """The interface of a rate limiter."""
 
-    async def take(self, who: str, rate: Rate) -> float:
+    async def take(self, who: str, rate: RequestRate) -> float:
         """Take a token for a name; return 0, or the seconds until the next one."""
 
 
@@ -52,7 +52,7 @@ class MemoryLimiter:
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    async def take(self, who: str, rate: Rate) -> float:
+    async def take(self, who: str, rate: RequestRate) -> float:
         """Take a token; see ``Limiter``."""
         now, per_second = self._clock(), rate.per_minute / 60
         tokens, at = self._buckets.pop(who, (float(rate.burst), now))
@@ -71,7 +71,7 @@ class RedisLimiter:
         self._redis = redis
         self._otherwise = otherwise
 
-    async def take(self, who: str, rate: Rate) -> float:
+    async def take(self, who: str, rate: RequestRate) -> float:
         """Take a token; see ``Limiter``."""
         try:
             wait = await self._redis.eval(_TAKE, 1, f"romashka:rate:{who}", rate.per_minute / 60_000, rate.burst)

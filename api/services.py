@@ -20,7 +20,7 @@ from api.broadcaster import Broadcaster
 from api.cache import Cache, MemoryStore, RedisStore
 from api.keys import KeySigner, stored_keys
 from api.pool import Pool
-from api.rate_limit import Limiter, MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import Limiter, MemoryLimiter, RedisLimiter, RequestRate
 from api.tokens import Provider, Tokens
 from models.errors import SettingsError
 from reports.schedule_limits import DEFAULT_LIMITS, ScheduleLimits
@@ -88,19 +88,21 @@ class Services:
         self.hub = Broadcaster(self.pool)
 
     @property
-    def reading(self) -> Rate:
+    def reading(self) -> RequestRate:
         """Rate limit per identity."""
-        return Rate(self.configuration.requests_per_minute, max(1, self.configuration.requests_per_minute // 5))
+        return RequestRate(self.configuration.requests_per_minute, max(1, self.configuration.requests_per_minute // 5))
 
     @property
-    def strangers(self) -> Rate:
+    def strangers(self) -> RequestRate:
         """Rate limit of invalid tokens per address: against guessing, and to bound the audit log."""
-        return Rate(self.configuration.requests_per_minute / 10, max(1, self.configuration.requests_per_minute // 20))
+        return RequestRate(
+            self.configuration.requests_per_minute / 10, max(1, self.configuration.requests_per_minute // 20)
+        )
 
     @property
-    def heavy(self) -> Rate:
+    def heavy(self) -> RequestRate:
         """Rate limit of expensive requests per identity."""
-        return Rate(self.configuration.heavy_per_minute, max(1, self.configuration.heavy_per_minute // 2))
+        return RequestRate(self.configuration.heavy_per_minute, max(1, self.configuration.heavy_per_minute // 2))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -34,7 +34,7 @@ _EPISODES: Final = timedelta(hours=1)
 Link = tuple[UUID, str]
 
 
-class Window(NamedTuple):
+class LiveWindow(NamedTuple):
     """Figures of the current minute of one integration of one tenant."""
 
     queries: int
@@ -49,16 +49,16 @@ class Status(NamedTuple):
     sync_status: str
 
 
-class Snapshot(NamedTuple):
+class LiveSnapshot(NamedTuple):
     """The state at one time."""
 
     at: datetime
-    windows: Mapping[tuple[UUID, str, datetime], Window]
+    windows: Mapping[tuple[UUID, str, datetime], LiveWindow]
     statuses: Mapping[Link, Status]
     episodes: Mapping[UUID, Insight]
 
 
-class Event(NamedTuple):
+class ChangeMessage(NamedTuple):
     """A change message with its tenant, and with the type of the insight if it is about one."""
 
     tenant: UUID
@@ -66,21 +66,21 @@ class Event(NamedTuple):
     insight_type: InsightType | None = None
 
 
-def take(client: Client, now: datetime) -> Snapshot:
+def take(client: Client, now: datetime) -> LiveSnapshot:
     """Return the present state; raises ``Unreachable``."""
     rows = query_rows(client, _WINDOWS, {"since": f"{now.astimezone(UTC) - _MINUTES:%Y-%m-%d %H:%M:00}"})
     windows = {
-        (row["user_id"], row["provider"], row["window_start"].replace(tzinfo=UTC)): Window(
+        (row["user_id"], row["provider"], row["window_start"].replace(tzinfo=UTC)): LiveWindow(
             int(row["queries"]), int(row["successes"]), plain(row["p95_ms"])
         )
         for row in rows
     }
     found = stored_insights(client, InsightFilter(since=now - _EPISODES))
     links = {(row["user_id"], row["provider"]): row["sync_status"] for row in query_rows(client, _LINKS, {})}
-    return Snapshot(now, windows, _statuses(links, found), {one.id: one for one in found})
+    return LiveSnapshot(now, windows, _statuses(links, found), {one.id: one for one in found})
 
 
-def changes(before: Snapshot, after: Snapshot) -> Iterator[Event]:
+def changes(before: LiveSnapshot, after: LiveSnapshot) -> Iterator[ChangeMessage]:
     """Yield the changes, statuses first."""
     for (tenant, provider), status in after.statuses.items():
         old = before.statuses.get((tenant, provider))
@@ -94,7 +94,7 @@ def changes(before: Snapshot, after: Snapshot) -> Iterator[Event]:
             yield window_event(tenant, provider, minute, window)
 
 
-def standing(snapshot: Snapshot) -> Iterator[Event]:
+def standing(snapshot: LiveSnapshot) -> Iterator[ChangeMessage]:
     """Yield the initial messages of a subscriber: every status, and every open episode."""
     for (tenant, provider), status in snapshot.statuses.items():
         yield status_event(tenant, provider, status, None, snapshot.at)
@@ -103,7 +103,7 @@ def standing(snapshot: Snapshot) -> Iterator[Event]:
             yield episode_event(insight)
 
 
-def status_event(tenant: UUID, provider: str, status: Status, old: Status | None, at: datetime) -> Event:
+def status_event(tenant: UUID, provider: str, status: Status, old: Status | None, at: datetime) -> ChangeMessage:
     """Return the message about an integration's status."""
     body = {
         "type": "status",
@@ -114,16 +114,16 @@ def status_event(tenant: UUID, provider: str, status: Status, old: Status | None
         "sync_status": status.sync_status,
         "at": at.isoformat(),
     }
-    return Event(tenant, body)
+    return ChangeMessage(tenant, body)
 
 
-def episode_event(insight: Insight) -> Event:
+def episode_event(insight: Insight) -> ChangeMessage:
     """Return the message about an episode that began, continued or ended."""
     body = {"type": "episode", "insight": MESSAGE.dump_python(message_of(insight), mode="json")}
-    return Event(insight.user_id, body, insight.insight_type)
+    return ChangeMessage(insight.user_id, body, insight.insight_type)
 
 
-def window_event(tenant: UUID, provider: str, minute: datetime, window: Window) -> Event:
+def window_event(tenant: UUID, provider: str, minute: datetime, window: LiveWindow) -> ChangeMessage:
     """Return the message of a minute's figures; a later one of the same minute replaces it."""
     body = {
         "type": "window",
@@ -134,7 +134,7 @@ def window_event(tenant: UUID, provider: str, minute: datetime, window: Window) 
         "success_rate": window.successes / window.queries if window.queries else None,
         "latency_p95_ms": window.p95_ms,
     }
-    return Event(tenant, body)
+    return ChangeMessage(tenant, body)
 
 
 def _statuses(links: Mapping[Link, str], found: list[Insight]) -> dict[Link, Status]:

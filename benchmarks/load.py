@@ -11,9 +11,8 @@ from uuid import UUID
 from models.topics import QUERIES
 from simulator.rows import Message
 from simulator.scenario import Scenario
-from simulator.tenants import DEFAULT_TENANTS, Tenant
-from streams.bulk_producer import BulkProducer
-from streams.bulk_producer import Message as KafkaMessage
+from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress, create_topics
 
 _SEED: Final = 7
@@ -43,10 +42,10 @@ def publish(kafka: KafkaAddress, messages: Sequence[Message]) -> None:
     create_topics(kafka)
     with BulkProducer(kafka) as producer:
         for topic, key, value in messages:
-            producer.send(KafkaMessage(topic, key, value))
+            producer.send(OutgoingMessage(topic, key, value))
 
 
-def _tenants() -> tuple[Tenant, ...]:
+def _tenants() -> tuple[SimulatedTenant, ...]:
     return tuple(
         replace(tenant, id=UUID(int=tenant.id.int + copy), name=f"{tenant.name} {copy}")
         for copy in range(_COPIES)

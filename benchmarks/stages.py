@@ -19,7 +19,7 @@ from simulator.rows import Message
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress
 from streams.arrow_batches import to_batch
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.detection.minutes import MinuteSeries
 from streams.kafka import KafkaAddress
 from streams.partition import QueryPartition
@@ -30,7 +30,7 @@ AIOKafkaConsumer: Any = aiokafka.AIOKafkaConsumer  # half of its methods carry n
 EVENTS: Final = 50_000
 _BATCH: Final = 5_000
 PASSES: Final = 3
-_SOURCE: Final = Source(QUERIES.name, topic_epoch=1, partition=0)
+_SOURCE: Final = RecordSource(QUERIES.name, topic_epoch=1, partition=0)
 
 
 class Stage(NamedTuple):

@@ -21,7 +21,7 @@ MINUTE: Final = timedelta(minutes=1)
 _LOOKED_AT: Final = 16
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """A row: its line number, its original cells, its time in epoch seconds, and the observation."""
 
     line: int
@@ -30,37 +30,37 @@ class Row(NamedTuple):
     x: Mapping[str, Any]
 
 
-class Series(NamedTuple):
+class CsvSeries(NamedTuple):
     """Rows in order, column names, interval, and the matching detector."""
 
     columns: Sequence[str]
-    rows: Iterator[Row]
+    rows: Iterator[CsvRow]
     interval: timedelta
     detector: Detector
 
 
-def values(source: CsvRows, time: str | None, value: tuple[str, str], every: timedelta | None) -> Series:
+def values(source: CsvRows, time: str | None, value: tuple[str, str], every: timedelta | None) -> CsvSeries:
     """Return a series of numbers; ``value`` is the option that names the column, and its name."""
     at, column = source.time_column(time), source.column(*value)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CsvRow]:
         for line, cells in source:
             moment = source.time(line, cells, at)
-            yield Row(line, cells, moment, {"time": moment, "value": source.number(line, cells, column)})
+            yield CsvRow(line, cells, moment, {"time": moment, "value": source.number(line, cells, column)})
 
     interval, all_rows = _with_interval(rows(), every)
-    return Series(source.columns, all_rows, interval, ValueDetector(every))
+    return CsvSeries(source.columns, all_rows, interval, ValueDetector(every))
 
 
 def counts(
     source: CsvRows, time: str | None, count: str, errors: str | None, latency: str | None, every: timedelta | None
-) -> Series:
+) -> CsvSeries:
     """Return a series of counts; ``errors`` and ``latency`` (mean milliseconds) name optional columns."""
     at, column = source.time_column(time), source.column("--count", count)
     failed = None if errors is None else source.column("--errors", errors)
     slow = None if latency is None else source.column("--latency", latency)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[CsvRow]:
         for line, cells in source:
             x: dict[str, float | None] = {"count": _counted(source, line, cells, column)}
             if failed is not None:
@@ -69,25 +69,25 @@ def counts(
             if milliseconds is not None and milliseconds >= 0.0 and x["count"] is not None:
                 # Only the mean is known: assume that every response took that long.
                 x["log_latency_sum"] = x["count"] * math.log1p(milliseconds)
-            yield Row(line, cells, source.time(line, cells, at), x)
+            yield CsvRow(line, cells, source.time(line, cells, at), x)
 
     interval, all_rows = _with_interval(rows(), every)
-    return Series(source.columns, _on_grid(all_rows, interval), interval, PerformanceDetector(interval))
+    return CsvSeries(source.columns, _on_grid(all_rows, interval), interval, PerformanceDetector(interval))
 
 
-def history(found: Mapping[datetime, MinuteCounts], until: datetime) -> Series:
+def history(found: Mapping[datetime, MinuteCounts], until: datetime) -> CsvSeries:
     """Return the stored minutes (one at least) up to ``until``; a minute that is not among them has a count of 0."""
     columns = ("time", "count", "errors", "latency_ms")
-    return Series(columns, _minutes(found, until), MINUTE, PerformanceDetector(MINUTE))
+    return CsvSeries(columns, _minutes(found, until), MINUTE, PerformanceDetector(MINUTE))
 
 
-def _minutes(minutes: Mapping[datetime, MinuteCounts], until: datetime) -> Iterator[Row]:
+def _minutes(minutes: Mapping[datetime, MinuteCounts], until: datetime) -> Iterator[CsvRow]:
     at, line = min(minutes), 1
     while at < until:
         found = minutes.get(at)
         time = at.timestamp()
         if found is None:
-            yield Row(line, (at.isoformat(), "0", "0", ""), time, {"time": time, "count": 0, "errors": 0})
+            yield CsvRow(line, (at.isoformat(), "0", "0", ""), time, {"time": time, "count": 0, "errors": 0})
         else:
             x = {
                 "time": time,
@@ -97,7 +97,7 @@ def _minutes(minutes: Mapping[datetime, MinuteCounts], until: datetime) -> Itera
                 "log_latency_squares": found.log_latency_squares,
             }
             usual = math.expm1(found.log_latency_sum / found.queries)
-            yield Row(line, (at.isoformat(), str(found.queries), str(found.errors), f"{usual:.1f}"), time, x)
+            yield CsvRow(line, (at.isoformat(), str(found.queries), str(found.errors), f"{usual:.1f}"), time, x)
         at += MINUTE
         line += 1
 
@@ -112,7 +112,7 @@ def _counted(source: CsvRows, line: int, cells: Sequence[str], position: int) ->
     return number
 
 
-def _with_interval(rows: Iterator[Row], every: timedelta | None) -> tuple[timedelta, Iterator[Row]]:
+def _with_interval(rows: Iterator[CsvRow], every: timedelta | None) -> tuple[timedelta, Iterator[CsvRow]]:
     """Return the interval, estimated from the first rows, and all rows."""
     if every is not None:
         return every, rows
@@ -121,7 +121,7 @@ def _with_interval(rows: Iterator[Row], every: timedelta | None) -> tuple[timede
     return timedelta(seconds=median(steps)) if steps else MINUTE, chain(first, rows)
 
 
-def _on_grid(rows: Iterator[Row], interval: timedelta) -> Iterator[Row]:
+def _on_grid(rows: Iterator[CsvRow], interval: timedelta) -> Iterator[CsvRow]:
     """Align every row to its interval, counted from the first row, so that clock jitter loses no row."""
     seconds = interval.total_seconds()
     first: float | None = None

@@ -22,7 +22,7 @@ from api.identity import Identity
 from api.keys import KeySigner, stored_keys
 from api.pool import Pool
 from api.problems import ApiError
-from api.rate_limit import MemoryLimiter, Rate, seconds
+from api.rate_limit import MemoryLimiter, RequestRate, seconds
 from api.tokens import Tokens
 from cli.api_server import configuration, listening, server_config, trusted_proxies
 from cli.console import err, log_to_stderr
@@ -36,7 +36,7 @@ from sinks.migrations import require_current
 
 _CONNECTIONS: Final = 2
 _DRAIN_SECONDS: Final = 15
-_KEY_FETCHES: Final = Rate(per_minute=60, burst=10)
+_KEY_FETCHES: Final = RequestRate(per_minute=60, burst=10)
 
 
 def collector_of(chosen: Settings) -> tuple[Collector, Pool]:

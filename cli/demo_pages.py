@@ -18,7 +18,7 @@ from cli.console import err, out, styled
 from cli.demo_traffic import DAYS, NEWCOMERS, SHOWN, TENANTS
 from kpis.settings_model import new_entry
 from models.counting import counted
-from simulator.tenants import DEFAULT_TENANTS, Tenant
+from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant
 from storage.tenant_names import save_name
 from storage.tenant_settings import save
 
@@ -46,7 +46,7 @@ def set_costs(client: Client, now: datetime) -> None:
             save(client, new_entry(tenant.id, name, value, since, now))
 
 
-def _costs(tenant: Tenant) -> dict[str, str]:
+def _costs(tenant: SimulatedTenant) -> dict[str, str]:
     # Who begins today pays nothing yet; a price that is not set for a day would leave all of the range without savings.
     share = 0.0 if tenant in NEWCOMERS else tenant.queries_per_minute / SHOWN.queries_per_minute
     return _COSTS | {

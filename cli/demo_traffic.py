@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 from simulator.feed import Feed
-from simulator.incidents import Incident, one_a_day
+from simulator.incidents import SimulatedIncident, one_a_day
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
@@ -45,7 +45,7 @@ class Traffic(NamedTuple):
     lively: Scenario
 
     @property
-    def incidents(self) -> tuple[Incident, ...]:
+    def incidents(self) -> tuple[SimulatedIncident, ...]:
         """The incidents of the month."""
         return self.month.incidents
 

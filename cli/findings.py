@@ -12,7 +12,7 @@ from cli.commands.insights import span_of
 from cli.console import table
 from models.counting import counted
 from models.insights import ALL_TENANTS_ID, Insight
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 
 # An insight matches an incident if it begins during it, or this soon after, because few queries show it late.
 _LATE: Final = timedelta(minutes=60)
@@ -29,7 +29,7 @@ _NAMES: Final[dict[str, frozenset[str]]] = {
 class Match(NamedTuple):
     """An incident with its matching insights, the broadest first."""
 
-    incident: Incident
+    incident: SimulatedIncident
     findings: tuple[Insight, ...]
 
     @property
@@ -48,7 +48,7 @@ class Match(NamedTuple):
         return self.found and all(one.id in self.findings[0].members for one in self.findings[1:])
 
 
-def matched(incidents: Sequence[Incident], insights: Sequence[Insight]) -> tuple[list[Match], list[Insight]]:
+def matched(incidents: Sequence[SimulatedIncident], insights: Sequence[Insight]) -> tuple[list[Match], list[Insight]]:
     """Return the matches of each incident, and the insights without an incident."""
     anomalies = [one for one in insights if one.insight_type == "performance_anomaly"]
     matches = [Match(incident, _about(incident, anomalies)) for incident in incidents]
@@ -77,7 +77,7 @@ def _row(match: Match) -> tuple[str, ...]:
     return incident.kind, incident.provider, when, found, f"{first.title}{parts}", what
 
 
-def _about(incident: Incident, insights: Sequence[Insight]) -> tuple[Insight, ...]:
+def _about(incident: SimulatedIncident, insights: Sequence[Insight]) -> tuple[Insight, ...]:
     found = [
         one
         for one in insights

@@ -15,7 +15,7 @@ import typer
 from cli.console import visible
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How to print."""
 
     TABLE = "table"
@@ -23,16 +23,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-Printed = Annotated[Format, typer.Option("--format", help="How to print")]
+Printed = Annotated[OutputFormat, typer.Option("--format", help="How to print")]
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], format_: Format, columns: Sequence[str] = ()) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], format_: OutputFormat, columns: Sequence[str] = ()) -> None:
     """Print a JSON array of objects, or CSV with a heading: that of ``columns`` where there is no row.
 
     Control characters are escapes in both: this may be a terminal.
     """
     plain = [{name: _plain(cell) for name, cell in row.items()} for row in rows]
-    if format_ is Format.JSON:
+    if format_ is OutputFormat.JSON:
         typer.echo(json.dumps(plain, indent=2))
         return
     text = io.StringIO()

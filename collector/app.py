@@ -20,14 +20,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.problems import ApiError, unreachable
-from api.rate_limit import MemoryLimiter, Rate
+from api.rate_limit import MemoryLimiter, RequestRate
 from collector.access import Access, Producer
 from collector.body import MAX_BODY_BYTES, TOPICS, Item, items, plain_body
 from collector.intake import UNACKNOWLEDGED, EventResult, Intake
 from collector.limits import EventQuota, InFlight
 from collector.metrics import CollectorMetrics
 from collector.otlp import PROTOBUF_TYPE, mapped, status_response, trace_request
-from collector.publisher import Publisher
+from collector.publisher import EventPublisher
 from collector.rejections import Rejections, read_rejections
 from models.errors import Unreachable
 
@@ -37,7 +37,7 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 _MAX_TRACESTATE: Final = 512
 _MAX_DAYS: Final = 90
 _TRACES: Final = "/v1/traces"
-_STRANGERS: Final = Rate(per_minute=60, burst=30)
+_STRANGERS: Final = RequestRate(per_minute=60, burst=30)
 _FLUSH_SECONDS: Final = 5.0
 _SECURITY_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _CORS_METHODS: Final = "GET, POST"
@@ -84,7 +84,7 @@ class Collector:
     def __init__(
         self,
         access: Access,
-        publisher: Publisher,
+        publisher: EventPublisher,
         database: DatabaseRunner,
         *,
         limits: CollectorLimits = CollectorLimits(),

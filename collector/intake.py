@@ -11,10 +11,10 @@ from uuid import UUID
 
 from collector.access import Producer
 from collector.body import TOPICS, Item
-from collector.publisher import Headers, Message, Publisher
+from collector.publisher import EventMessage, EventPublisher, Headers
 from models.keys import key_of
 from models.topics import INGEST
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 
 UNACKNOWLEDGED: Final = "not_acknowledged"
 
@@ -48,7 +48,7 @@ class _Record(NamedTuple):
 class Intake:
     """Validates events and publishes the valid ones."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: EventPublisher) -> None:
         self._publisher = publisher
 
     async def take(
@@ -65,7 +65,7 @@ class Intake:
                 verdicts[position] = _foreign(topic.name, None, "topic", f"the key may not send to {topic.name}")
             else:
                 records[topic.name].append(_Record(position, item.value))
-        good: list[tuple[int, Message]] = []
+        good: list[tuple[int, EventMessage]] = []
         for name, of_topic in records.items():
             good += self._judge(name, of_topic, producer, verdicts, now)
         good.sort(key=lambda one: one[0])  # preserves the order of a tenant's events
@@ -79,8 +79,8 @@ class Intake:
 
     def _judge(
         self, topic: str, records: Sequence[_Record], producer: Producer, verdicts: list[EventResult], now: datetime
-    ) -> list[tuple[int, Message]]:
-        decoded = _decoder(topic).decode(records, Source(topic, 0, 0), now=now)
+    ) -> list[tuple[int, EventMessage]]:
+        decoded = _decoder(topic).decode(records, RecordSource(topic, 0, 0), now=now)
         for letter in decoded.rejected:
             verdicts[letter.offset] = EventResult(topic, None, letter.stage, letter.reason, letter.detail)
         values = {record.offset: record.value or b"" for record in records}
@@ -95,7 +95,7 @@ class Intake:
                 continue
             verdicts[position] = EventResult(topic, event_id)
             key = keys.get(tenant) or keys.setdefault(tenant, key_of(tenant))
-            good.append((position, Message(topic, key, values[position])))
+            good.append((position, EventMessage(topic, key, values[position])))
         return good
 
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as KafkaProducer
 
 from streams.kafka import KafkaAddress, client_settings
@@ -25,7 +24,7 @@ _MAX_WAITING: Final = 100_000
 _POLL_SECONDS: Final = 0.05
 
 
-class Message(NamedTuple):
+class EventMessage(NamedTuple):
     """One event for a topic; ``key`` is its tenant."""
 
     topic: str
@@ -33,10 +32,10 @@ class Message(NamedTuple):
     value: bytes
 
 
-class Publisher(Protocol):
+class EventPublisher(Protocol):
     """The interface of a publisher."""
 
-    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+    async def publish(self, messages: Sequence[EventMessage], headers: Headers) -> list[bool]:
         """Return for each message whether it was acknowledged."""
 
     def close(self) -> None:
@@ -76,7 +75,7 @@ class KafkaPublisher:
         self._thread = threading.Thread(target=self._serve, name="kafka deliveries", daemon=True)
         self._thread.start()
 
-    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+    async def publish(self, messages: Sequence[EventMessage], headers: Headers) -> list[bool]:
         """Return for each message whether every in-sync replica acknowledged it."""
         delivery = _Delivery(len(messages), asyncio.get_running_loop())
         producer = self._producer
@@ -133,7 +132,7 @@ class _Delivery:
         if not count:
             self.outcome.set_result([])
 
-    def settle(self, position: int, error: KafkaError | None, _message: KafkaMessage) -> None:
+    def settle(self, position: int, error: KafkaError | None, _message: Message) -> None:
         self._acknowledged[position] = error is None
         self._one_less()
 
@@ -158,9 +157,9 @@ class MemoryPublisher:
 
     def __init__(self) -> None:
         self.down = False
-        self.published: list[tuple[Message, tuple[tuple[str, str | bytes | None], ...]]] = []
+        self.published: list[tuple[EventMessage, tuple[tuple[str, str | bytes | None], ...]]] = []
 
-    async def publish(self, messages: Sequence[Message], headers: Headers) -> list[bool]:
+    async def publish(self, messages: Sequence[EventMessage], headers: Headers) -> list[bool]:
         """Store the messages, or report none as acknowledged."""
         if not self.down:
             self.published.extend((message, tuple(headers)) for message in messages)

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from dashboards.clickhouse import Frame, Query, source
+from dashboards.clickhouse import Frame, QueryBuilder, source
 from dashboards.panel import Origin, Panel, PanelType, Tab
 from kpis.kpi import Area
 from kpis.registry import ALL, get
@@ -89,7 +89,7 @@ def _query(mark: _Mark, statement: str, panels: list[int]) -> builders.Annotatio
         .enable(True)
         .icon_color(mark.colour)
         .filter(builders.AnnotationPanelFilter().exclude(False).ids(panels))
-        .target(Query("Anno", statement, Frame.TABLE))
+        .target(QueryBuilder("Anno", statement, Frame.TABLE))
     )
 
 

@@ -47,7 +47,7 @@ class ClickHouseQuery(Dataquery):
         }
 
 
-class Query(Builder[ClickHouseQuery]):
+class QueryBuilder(Builder[ClickHouseQuery]):
     """What the SDK's builders take for a query."""
 
     def __init__(self, ref: str, sql: str, frame: Frame) -> None:

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
 from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, variables
-from dashboards.clickhouse import Frame, Query, source
+from dashboards.clickhouse import Frame, QueryBuilder, source
 from dashboards.links import link, to_tabs
 from dashboards.panel import WIDTH, Origin, Panel, PanelQuery, PanelType, Tab
 from dashboards.panel_types import Drawing, drawing
@@ -130,12 +130,12 @@ def _target(ref: str, ask: PanelQuery, panel: Panel, tab: Tab, drawn: Drawing) -
         return _answered(ref, panel, ask.shared.panel, ask.shared.render(_dialect(ask, tab)))
     if ask.origin is Origin.METRICS:
         return prometheus.query(ref, statement(ask, tab), ask.legend, panel.picture)
-    return Query(ref, statement(ask, tab), drawn.frame)
+    return QueryBuilder(ref, statement(ask, tab), drawn.frame)
 
 
 def _answered(ref: str, panel: Panel, asking: int, sql: str) -> Builder[Dataquery]:
     """Return the question that several panels share, of the panel that asks it; the answer of that one, of others."""
-    return Query(ref, sql, Frame.TABLE) if asking == panel.id else shared.Share(ref, asking)
+    return QueryBuilder(ref, sql, Frame.TABLE) if asking == panel.id else shared.Share(ref, asking)
 
 
 def _description(panel: Panel, tab: Tab) -> str:

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from dashboards.panel import Link, Tab
+from dashboards.panel import PanelLink, Tab
 from dashboards.tabs import names
 
 _OWN_RANGE: Final = frozenset({names.REAL_TIME})
@@ -32,7 +32,7 @@ def to_tabs(tab: Tab) -> list[Builder[dashboard.DashboardLink]]:
     ]
 
 
-def address(link: Link, kept: Sequence[str]) -> str:
+def address(link: PanelLink, kept: Sequence[str]) -> str:
     """Return a link's path: the range, what is chosen on the page (variables ``kept``), and what the row is about."""
     row = "".join(f"&var-{name}=${{__data.fields.{column}}}" for name, column in link.variables.items())
     chosen = "".join(f"&${{{name}:queryparam}}" for name in kept if name not in link.variables)
@@ -41,6 +41,6 @@ def address(link: Link, kept: Sequence[str]) -> str:
     return f"/d/{link.tab}?" + f"{span}{chosen}{row}{panel}".removeprefix("&")
 
 
-def link(target: Link, kept: Sequence[str]) -> builders.DashboardLink:
+def link(target: PanelLink, kept: Sequence[str]) -> builders.DashboardLink:
     """Return a panel's link."""
     return builders.DashboardLink(target.title).type(dashboard.DashboardLinkType.LINK).url(address(target, kept))

@@ -106,7 +106,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Link:
+class PanelLink:
     """Where a click leads: a tab by its uid, or one panel of it, with variables from columns of the row."""
 
     title: str
@@ -129,7 +129,7 @@ class Column:
     title: str
     unit: Unit | None = None
     thresholds: Thresholds | None = None
-    link: Link | None = None
+    link: PanelLink | None = None
     states: Mapping[str, str] = field(default_factory=dict)
     hidden: bool = False
     blank: str = ""
@@ -190,7 +190,7 @@ class Panel:
     unit: Unit | None = None
     thresholds: Thresholds | None = None
     columns: tuple[Column, ...] = ()
-    link: Link | None = None
+    link: PanelLink | None = None
     stacked: bool = False
     by: tuple[str, ...] = ()
     tile: Tile | None = None
@@ -217,7 +217,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """A heading over the panels that follow; those of a ``collapsed`` one ask nothing until it is opened."""
 
     title: str
@@ -237,7 +237,7 @@ class Tab:
     uid: str
     title: str
     about: str
-    rows: tuple[Row, ...]
+    rows: tuple[PanelRow, ...]
     variables: tuple[str, ...]
     audience: str
     span: str = "now-30d"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dashboards.panel import Column, Link, PanelQuery, Thresholds
+from dashboards.panel import Column, PanelLink, PanelQuery, Thresholds
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.registry import get
@@ -31,7 +31,7 @@ def split(*ids: str, by: Sequence[str], limit: int = 100) -> PanelQuery:
     return _figures(ids, by, None, order=(f"{ids[0]} DESC NULLS LAST",), limit=limit)
 
 
-def column(id_: str, title: str = "", link: Link | None = None) -> Column:
+def column(id_: str, title: str = "", link: PanelLink | None = None) -> Column:
     """Return how a figure is shown in a table: title, unit and thresholds of the registry."""
     kpi = get(id_)
     return Column(id_, title or kpi.title, kpi.unit, thresholds(id_), link)

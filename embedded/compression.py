@@ -27,7 +27,7 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-class Encoder(Protocol):
+class ResponseEncoder(Protocol):
     """Encodes one response, piece by piece."""
 
     def compress(self, data: bytes, /) -> bytes:
@@ -61,7 +61,7 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
     "gzip": lambda: zlib.decompressobj(_GZIP),
     "deflate": lambda: zlib.decompressobj(_ZLIB),
 }
-_ENCODERS: dict[str, Callable[[], Encoder]] = {
+_ENCODERS: dict[str, Callable[[], ResponseEncoder]] = {
     "lz4": _Lz4Encoder,
     "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
     "gzip": lambda: zlib.compressobj(wbits=_GZIP),
@@ -112,6 +112,6 @@ def choose(accept_encoding: str) -> str:
     return next((encoding for encoding in _ENCODERS if encoding in wanted), "")
 
 
-def encoder(encoding: str) -> Encoder:
+def encoder(encoding: str) -> ResponseEncoder:
     """Return a fresh encoder for one response."""
     return _ENCODERS[encoding]()

@@ -67,29 +67,29 @@ class Estimate(NamedTuple):
     note: str = ""
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """Bounds (95 %); ``None`` where nothing was observed."""
 
     lower: float | None
     upper: float | None
 
 
-def wilson(successes: int, count: int) -> Interval:
+def wilson(successes: int, count: int) -> ConfidenceInterval:
     """Return the Wilson score interval of a share: sensible at 0, at 1 and with few observations."""
     if count == 0:
-        return Interval(None, None)
+        return ConfidenceInterval(None, None)
     share, spread = successes / count, Z_95 * Z_95 / count
     middle = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
+    return ConfidenceInterval(max(0.0, middle - half), min(1.0, middle + half))
 
 
-def mean_interval(arm: Arm) -> Interval:
+def mean_interval(arm: Arm) -> ConfidenceInterval:
     """Return the interval of a mean by its standard error."""
     if arm.n < 2:
-        return Interval(None, None)
+        return ConfidenceInterval(None, None)
     half = Z_95 * math.sqrt(arm.variance / arm.n)
-    return Interval(arm.mean - half, arm.mean + half)
+    return ConfidenceInterval(arm.mean - half, arm.mean + half)
 
 
 def difference(strata: Iterable[Stratum], *, enough: int = ENOUGH) -> Estimate:

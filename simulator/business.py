@@ -12,14 +12,14 @@ from simulator import conversations, evidence, health, intelligence, outcomes, q
 from simulator.arrays import Floats, Ints
 from simulator.customers import Customers
 from simulator.disturbances import Disturbances
-from simulator.encode import Encoder
+from simulator.encode import TenantEncoder
 from simulator.plan import Plan
 from simulator.query_table import query_table
 from simulator.rhythm import Rate, arrivals, intensity, level
 from simulator.rows import Part, Rows
 from simulator.seeds import Purpose, generator
 from simulator.syncs import LOOK_BACK_DAYS, JobLog, Jobs, run_day
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 # A block is a day, or an hour where a day would hold more queries than this: few events do not pay for a block's
@@ -44,7 +44,15 @@ class Business:
     """
 
     def __init__(
-        self, seed: int, tenant: Tenant, *, plan: Plan, rate: Rate, customers: Customers, start: int, begin: int
+        self,
+        seed: int,
+        tenant: SimulatedTenant,
+        *,
+        plan: Plan,
+        rate: Rate,
+        customers: Customers,
+        start: int,
+        begin: int,
     ) -> None:
         self._seed = seed
         self._tenant = tenant
@@ -54,7 +62,7 @@ class Business:
         self._start = start
         self._begin = begin
         self._table = query_table(tenant)
-        self._encoder = Encoder(tenant, self._table)
+        self._encoder = TenantEncoder(tenant, self._table)
         self._calls = health.CallLog()
         self._jobs_of = lru_cache(maxsize=2 * LOOK_BACK_DAYS)(self._run_day)
         self._log_of = lru_cache(maxsize=1)(self._job_log)
@@ -159,7 +167,7 @@ class Business:
         return JobLog(days, first_day, len(self._tenant.links))
 
 
-class Outcomes(Business):
+class OutcomesOnly(Business):
     """The same world, of which only how conversations ended is handed out."""
 
     def _told(self, conversations: list[Rows], state: Rows) -> list[Rows]:  # noqa: ARG002 - as of Business

@@ -17,7 +17,7 @@ import numpy as np
 
 from simulator.arrays import Bools, Floats, Ints, cumulative, pick
 from simulator.seeds import Purpose, generator
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS
 
 CHANNELS: Final = ("web_chat", "whatsapp", "email", "instagram", "messenger")
@@ -94,7 +94,7 @@ class Customers:
         The share of places whose holders the tenant can name; the others chat without saying who they are.
     """
 
-    def __init__(self, seed: int, tenant: Tenant, size: int, named_share: float = 1.0) -> None:
+    def __init__(self, seed: int, tenant: SimulatedTenant, size: int, named_share: float = 1.0) -> None:
         rng = generator(seed, Purpose.POOL, tenant.key)
         self.size = size
         self._named = round(size * named_share)

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.arrays import Bools, Floats, Ints
 from simulator.catalogue import kind_index
-from simulator.incidents import Incident, IncidentKind
-from simulator.tenants import Tenant
+from simulator.incidents import IncidentKind, SimulatedIncident
+from simulator.tenants import SimulatedTenant
 from simulator.times import HOUR_MS, to_ms
 
 _DOWN, _TIMEOUT, _RATE_LIMIT = kind_index("provider_down"), kind_index("timeout"), kind_index("rate_limit")
@@ -47,7 +47,7 @@ class _Acting:
 class Disturbances:
     """Incidents as one tenant feels them; ``link`` arguments are positions in ``tenant.links``, ``at`` is in ms."""
 
-    def __init__(self, tenant: Tenant, incidents: Iterable[Incident]) -> None:
+    def __init__(self, tenant: SimulatedTenant, incidents: Iterable[SimulatedIncident]) -> None:
         places = {provider: place for place, provider in enumerate(tenant.providers)}
         self._acting = [
             _Acting(places[one.provider], one.kind, one.form, to_ms(one.start), to_ms(one.end), one.severity)

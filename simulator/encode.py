@@ -16,24 +16,24 @@ from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
 from simulator.arrays import Bools, Floats, Ints
 from simulator.catalogue import ERROR_KINDS
 from simulator.conversations import STAGES, Conversations
-from simulator.evidence import Evidence
-from simulator.health import STATUSES, Health
+from simulator.evidence import IntegrationUse
+from simulator.health import STATUSES, HealthReports
 from simulator.intelligence import Intelligence
 from simulator.outcomes import HANDLED_BY, REASONS, TYPES, Outcomes
 from simulator.queries import Queries
 from simulator.query_table import QueryTable
 from simulator.rows import Rows
 from simulator.seeds import uuids
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import iso_local, offset_text
 
 _BOOLEANS: Final = ("false", "true")
 
 
-class Encoder:
+class TenantEncoder:
     """Makes the rows of one tenant."""
 
-    def __init__(self, tenant: Tenant, table: QueryTable) -> None:
+    def __init__(self, tenant: SimulatedTenant, table: QueryTable) -> None:
         self._key = str(tenant.id).encode()
         self._offset_minutes = tenant.utc_offset_minutes
         self._offset = offset_text(tenant.utc_offset_minutes)
@@ -76,7 +76,7 @@ class Encoder:
         return Rows(QUERIES.name, self._key, at, encode)
 
     def outcomes(
-        self, ids: np.random.Generator, conversations: Conversations, evidence: Evidence, outcomes: Outcomes
+        self, ids: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, outcomes: Outcomes
     ) -> Rows:
         """Return the outcome events."""
         order = np.argsort(outcomes.at, kind="stable")
@@ -128,7 +128,7 @@ class Encoder:
         self,
         ids: np.random.Generator,
         conversations: Conversations,
-        evidence: Evidence,
+        evidence: IntegrationUse,
         intelligence: Intelligence,
     ) -> Rows:
         """Return the intelligence events, one per conversation."""
@@ -162,7 +162,7 @@ class Encoder:
 
         return Rows(INTELLIGENCE.name, self._key, at, encode)
 
-    def health(self, ids: np.random.Generator, health: Health) -> Rows:
+    def health(self, ids: np.random.Generator, health: HealthReports) -> Rows:
         """Return the health events."""
         event_ids, user, offset = uuids(ids, len(health.at)), self._user, self._offset
         errors, statuses = _texts(ERROR_KINDS), _texts(STATUSES)

@@ -10,11 +10,11 @@ from simulator.arrays import Bools, Floats, Ints, cumulative, pick
 from simulator.conversations import Conversations
 from simulator.queries import Queries
 from simulator.query_table import QueryTable
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 
 
 @dataclass(frozen=True)
-class Evidence:
+class IntegrationUse:
     """One row per conversation.
 
     ``links`` and ``data_types`` are bit sets of positions in ``tenant.links`` and ``QueryTable.data_types``, from
@@ -32,8 +32,8 @@ class Evidence:
 
 
 def gather(
-    rng: np.random.Generator, tenant: Tenant, table: QueryTable, conversations: Conversations, queries: Queries
-) -> Evidence:
+    rng: np.random.Generator, tenant: SimulatedTenant, table: QueryTable, conversations: Conversations, queries: Queries
+) -> IntegrationUse:
     """Return what the queries brought each conversation, with the gaps that the tenant has anyway."""
     count = len(conversations)
     answered = np.bincount(queries.conversation, weights=queries.success, minlength=count)
@@ -53,7 +53,7 @@ def gather(
     gaps = _gaps(rng, tenant, table, count, queries)
     gap = np.zeros(count, dtype=np.bool_)
     gap[list(gaps)] = True
-    return Evidence(
+    return IntegrationUse(
         used=used,
         failed=(asked - answered).astype(np.int64),
         stale_hours=np.minimum(hours / np.maximum(answered, 1.0), 24.0),
@@ -66,7 +66,7 @@ def gather(
 
 
 def _gaps(
-    rng: np.random.Generator, tenant: Tenant, table: QueryTable, count: int, queries: Queries
+    rng: np.random.Generator, tenant: SimulatedTenant, table: QueryTable, count: int, queries: Queries
 ) -> dict[int, list[str]]:
     standing = rng.random(count) < (tenant.gap_rate if tenant.gaps else 0.0)
     uniform = rng.random(count)

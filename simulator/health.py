@@ -14,7 +14,7 @@ from simulator.disturbances import Disturbances
 from simulator.queries import LATEST_QUERY_MS, Queries
 from simulator.rhythm import Rate, week_profile
 from simulator.syncs import LINK, JobLog
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 STATUSES: Final = ("healthy", "degraded", "failing", "syncing")
@@ -31,7 +31,7 @@ _NOT_FOUND: Final = kind_index("not_found")
 
 
 @dataclass(frozen=True)
-class Health:
+class HealthReports:
     """Health events of one tenant, one row each, by time (ms).
 
     ``finished`` says that the job's facts are known; ``error_kind`` is a position in ``ERROR_KINDS`` or -1.
@@ -84,14 +84,14 @@ class CallLog:
 
 
 def draw(
-    tenant: Tenant,
+    tenant: SimulatedTenant,
     *,
     jobs: JobLog,
     calls: CallLog,
     disturbances: Disturbances,
     rate: Rate,
     span: tuple[int, int],
-) -> Health:
+) -> HealthReports:
     """Return the health events in ``span`` (``[begin, end)`` in ms); nothing in them is left to chance."""
     log = jobs.jobs
     ended = np.flatnonzero((log.finished >= span[0]) & (log.finished < span[1]))
@@ -110,7 +110,7 @@ def draw(
     window, quota = _quota(tenant, rate, job.link, at)
     in_window, _ = calls.count(job.link, at - at % window, at)
     order = np.argsort(at, kind="stable")
-    health = Health(
+    health = HealthReports(
         at=at,
         link=job.link,
         # A stale sync is the point of "green but useless": it claims that all is well.
@@ -128,10 +128,10 @@ def draw(
         duration_ms=job.finished - job.started,
         error_kind=np.where(broken, job.error_kind, -1),
     )
-    return Health(**{name: column[order] for name, column in vars(health).items()})
+    return HealthReports(**{name: column[order] for name, column in vars(health).items()})
 
 
-def _quota(tenant: Tenant, rate: Rate, link: Ints, at: Ints) -> tuple[Ints, Floats]:
+def _quota(tenant: SimulatedTenant, rate: Rate, link: Ints, at: Ints) -> tuple[Ints, Floats]:
     """Return how long the quota of each (link, moment) counts, in ms, and how many calls it allows."""
     daily = np.array([profile_of(one.provider).quota_window == "day" for one in tenant.links])
     busiest = np.where(daily, 1.3, week_profile(tenant.rhythm).max())

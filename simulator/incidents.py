@@ -13,7 +13,7 @@ import numpy as np
 from simulator.arrays import cumulative, pick
 from simulator.rhythm import intensity
 from simulator.seeds import Purpose, generator
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, MINUTE_MS, from_ms, to_ms
 
 IncidentKind = Literal["provider_outage", "latency_creep", "error_burst", "stale_sync", "rate_limit_exhaustion"]
@@ -52,7 +52,7 @@ _APART_MS: Final = 120 * MINUTE_MS
 
 
 @dataclass(frozen=True)
-class Incident:
+class SimulatedIncident:
     """Something that goes wrong at a provider in ``[start, end)``.
 
     ``tenant`` is ``None`` where every tenant of the provider is hit; ``severity`` is 0 (hard to notice) to 1.
@@ -84,10 +84,10 @@ class Incident:
         }
 
 
-def placed_on(day: int, seed: int, tenants: Sequence[Tenant], per_day: float) -> list[Incident]:
+def placed_on(day: int, seed: int, tenants: Sequence[SimulatedTenant], per_day: float) -> list[SimulatedIncident]:
     """Return the incidents that a seed puts on a UTC day (counted from 1970), none reaching into the next."""
     rng = generator(seed, Purpose.INCIDENTS, day)
-    placed: list[Incident] = []
+    placed: list[SimulatedIncident] = []
     for number in range(int(rng.poisson(per_day))):
         incident = _draw(rng, f"{from_ms(day * DAY_MS):%Y%m%d}-{number}", day, tenants)
         if not any(_too_close(incident, other) for other in placed):
@@ -96,8 +96,8 @@ def placed_on(day: int, seed: int, tenants: Sequence[Tenant], per_day: float) ->
 
 
 def one_of_each(
-    tenants: Sequence[Tenant], first: datetime, every: timedelta, lasting: timedelta
-) -> tuple[Incident, ...]:
+    tenants: Sequence[SimulatedTenant], first: datetime, every: timedelta, lasting: timedelta
+) -> tuple[SimulatedIncident, ...]:
     """Return one incident of each kind, begun ``every`` so often from ``first`` on: a plan for a live demonstration.
 
     Each strikes the busiest link that no earlier one uses, so that it can be seen soon.
@@ -111,7 +111,7 @@ def one_of_each(
     return tuple(plan)
 
 
-def one_a_day(tenants: Sequence[Tenant], until: datetime, lasting: timedelta) -> tuple[Incident, ...]:
+def one_a_day(tenants: Sequence[SimulatedTenant], until: datetime, lasting: timedelta) -> tuple[SimulatedIncident, ...]:
     """Return one incident of each kind, one in each of the last days before ``until``, the first kind first.
 
     Each strikes the busiest link that no earlier one uses, in the busiest hours of its day: thin traffic shows it, too.
@@ -125,12 +125,12 @@ def one_a_day(tenants: Sequence[Tenant], until: datetime, lasting: timedelta) ->
     return tuple(plan)
 
 
-def _busiest(tenants: Sequence[Tenant]) -> list[tuple[Tenant, str]]:
+def _busiest(tenants: Sequence[SimulatedTenant]) -> list[tuple[SimulatedTenant, str]]:
     links = [(tenant, link) for tenant in tenants for link in tenant.links]
     return [(tenant, link.provider) for tenant, link in sorted(links, key=lambda one: -one[1].queries_per_minute)]
 
 
-def _busiest_hours(tenant: Tenant, end: datetime, lasting: timedelta) -> datetime:
+def _busiest_hours(tenant: SimulatedTenant, end: datetime, lasting: timedelta) -> datetime:
     """Return when the busiest span of a tenant in the day before ``end`` begins."""
     first = to_ms(end - timedelta(days=1))
     begins = np.arange(first, to_ms(end - lasting), 15 * MINUTE_MS, dtype=np.int64)
@@ -139,12 +139,14 @@ def _busiest_hours(tenant: Tenant, end: datetime, lasting: timedelta) -> datetim
     return from_ms(int(begins[int(busy.argmax())]))
 
 
-def _demonstrated(kind: IncidentKind, tenant: Tenant, provider: str, begin: datetime, lasting: timedelta) -> Incident:
+def _demonstrated(
+    kind: IncidentKind, tenant: SimulatedTenant, provider: str, begin: datetime, lasting: timedelta
+) -> SimulatedIncident:
     whom = None if kind == "provider_outage" else tenant.id
-    return Incident(f"live-{kind}", kind, provider, whom, begin, begin + lasting, 0.9)
+    return SimulatedIncident(f"live-{kind}", kind, provider, whom, begin, begin + lasting, 0.9)
 
 
-def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[Tenant]) -> Incident:
+def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[SimulatedTenant]) -> SimulatedIncident:
     kind = KINDS[int(rng.integers(len(KINDS)))]
     # Busy links are hit more often, but not in proportion: the quiet ones are the harder test.
     links = [(tenant, link) for tenant in tenants for link in tenant.links]
@@ -155,7 +157,7 @@ def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[Tenan
     variants = VARIANTS[kind]
     variant = variants[int(rng.integers(len(variants)))]
     severity = round(float(rng.uniform(0.3, 1.0)), 2)
-    return Incident(
+    return SimulatedIncident(
         id=f"{name}-{kind}",
         kind=kind,
         provider=link.provider,
@@ -167,12 +169,12 @@ def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[Tenan
     )
 
 
-def _too_close(one: Incident, other: Incident) -> bool:
+def _too_close(one: SimulatedIncident, other: SimulatedIncident) -> bool:
     margin = timedelta(milliseconds=_APART_MS)
     same_link = one.provider == other.provider and (one.tenant == other.tenant or None in {one.tenant, other.tenant})
     return same_link and one.start < other.end + margin and other.start < one.end + margin
 
 
-def overlapping(incidents: Iterable[Incident], begin: datetime, end: datetime) -> list[Incident]:
+def overlapping(incidents: Iterable[SimulatedIncident], begin: datetime, end: datetime) -> list[SimulatedIncident]:
     """Return the incidents that act in ``[begin, end)``."""
     return [incident for incident in incidents if incident.start < end and incident.end > begin]

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.arrays import Floats, Ints
 from simulator.conversations import Conversations
-from simulator.evidence import Evidence
+from simulator.evidence import IntegrationUse
 from simulator.times import SECOND_MS
 
 AFTER_LAST_QUERY_MS: Final = 2 * SECOND_MS
@@ -26,7 +26,7 @@ class Intelligence:
 
 
 def draw(
-    rng: np.random.Generator, conversations: Conversations, evidence: Evidence, conversion: Floats
+    rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, conversion: Floats
 ) -> Intelligence:
     """Return what the AI thought; ``conversion`` is the true chance of a sale, which it knows roughly."""
     count = len(conversations)

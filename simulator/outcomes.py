@@ -10,7 +10,7 @@ import numpy as np
 from simulator.arrays import Bools, Floats, Ints, cumulative, pick, sigmoid
 from simulator.conversations import STAGES, Conversations
 from simulator.effects import EFFECTS
-from simulator.evidence import Evidence
+from simulator.evidence import IntegrationUse
 from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 TYPES: Final = (
@@ -68,7 +68,7 @@ class Outcomes:
 
 
 def draw(
-    rng: np.random.Generator, conversations: Conversations, evidence: Evidence, order_value: float
+    rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, order_value: float
 ) -> tuple[Outcomes, Floats]:
     """Return the first end of every conversation, and the true chance of conversion of each."""
     count, visitors = len(conversations), conversations.visitors
@@ -113,7 +113,7 @@ def draw(
 
 
 def draw_returns(
-    rng: np.random.Generator, conversations: Conversations, evidence: Evidence, ends: Outcomes
+    rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, ends: Outcomes
 ) -> Outcomes:
     """Return what happens to resolved conversations whose customers come back within days.
 
@@ -152,7 +152,7 @@ def draw_returns(
     )
 
 
-def _type(rng: np.random.Generator, conversations: Conversations, evidence: Evidence, converts: Floats) -> Ints:
+def _type(rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, converts: Floats) -> Ints:
     visitors, count = conversations.visitors, len(conversations)
     log_odds = (
         0.15
@@ -174,7 +174,7 @@ def _type(rng: np.random.Generator, conversations: Conversations, evidence: Evid
     return kind
 
 
-def _handling(rng: np.random.Generator, kind: Ints, evidence: Evidence) -> tuple[Ints, Ints]:
+def _handling(rng: np.random.Generator, kind: Ints, evidence: IntegrationUse) -> tuple[Ints, Ints]:
     chance = rng.random(len(kind))
     to_person = (kind == ESCALATED) | (kind == CANCELLED)
     handled_by = np.where(to_person, np.where(chance < 0.6, HUMAN, MIXED), np.where(chance < 0.06, MIXED, AI))
@@ -183,7 +183,7 @@ def _handling(rng: np.random.Generator, kind: Ints, evidence: Evidence) -> tuple
     return handled_by, np.where(kind == ESCALATED, why, NO_REASON)
 
 
-def _duration(rng: np.random.Generator, conversations: Conversations, evidence: Evidence, kind: Ints) -> Ints:
+def _duration(rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, kind: Ints) -> Ints:
     minutes = (
         12.0
         * _CHANNEL_MINUTES[conversations.visitors.channel]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from simulator.incidents import Incident, overlapping, placed_on
-from simulator.tenants import Tenant
+from simulator.incidents import SimulatedIncident, overlapping, placed_on
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, from_ms
 
 
@@ -24,13 +24,18 @@ class Plan:
     """
 
     def __init__(
-        self, seed: int, tenants: Sequence[Tenant], per_day: float, given: Sequence[Incident], start: int
+        self,
+        seed: int,
+        tenants: Sequence[SimulatedTenant],
+        per_day: float,
+        given: Sequence[SimulatedIncident],
+        start: int,
     ) -> None:
         self._given = tuple(given)
         self._start = start
         self._day = lru_cache(maxsize=64)(lambda day: placed_on(day, seed, tenants, per_day) if per_day > 0 else [])
 
-    def between(self, begin: int, end: int) -> list[Incident]:
+    def between(self, begin: int, end: int) -> list[SimulatedIncident]:
         """Return the incidents that act in ``[begin, end)`` (ms), by start."""
         days = range(max(begin, self._start) // DAY_MS, end // DAY_MS + 1)
         placed = [one for day in days for one in self._day(day) if one.start >= from_ms(self._start)]

@@ -15,7 +15,7 @@ from simulator.disturbances import Disturbances
 from simulator.query_table import QueryTable
 from simulator.rhythm import intensity
 from simulator.syncs import JobLog
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import MINUTE_MS, SECOND_MS
 
 NO_ERROR: Final = -1
@@ -73,7 +73,7 @@ class _Blip:
 
 def draw(
     rng: np.random.Generator,
-    tenant: Tenant,
+    tenant: SimulatedTenant,
     table: QueryTable,
     *,
     conversations: Conversations,

@@ -10,7 +10,7 @@ import numpy as np
 from simulator.arrays import Floats, Ints, cumulative
 from simulator.catalogue import ERROR_KINDS, profile_of
 from simulator.gaps import OF_ERROR, label
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class QueryTable:
     providers: list[str]
 
 
-def query_table(tenant: Tenant) -> QueryTable:
+def query_table(tenant: SimulatedTenant) -> QueryTable:
     """Return what a tenant can ask."""
     profiles = [profile_of(link.provider) for link in tenant.links]
     entries = [(place, query) for place, profile in enumerate(profiles) for query in profile.query_types]

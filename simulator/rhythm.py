@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.arrays import Floats, Ints
 from simulator.seeds import Purpose, generator
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, MINUTE_MS
 
 _MINUTES_A_DAY: Final = 24 * 60
@@ -72,13 +72,13 @@ def week_profile(rhythm: Literal["office", "shop"]) -> Floats:
     return profile
 
 
-def intensity(tenant: Tenant, at: Ints) -> Floats:
+def intensity(tenant: SimulatedTenant, at: Ints) -> Floats:
     """Return how busy the tenant is at moments (ms), where 1 is the mean of a week."""
     local_minute = at // MINUTE_MS + tenant.utc_offset_minutes + _EPOCH_SHIFT
     return week_profile(tenant.rhythm)[local_minute % _MINUTES_A_WEEK]
 
 
-def level(seed: int, tenant: Tenant, at: Ints) -> Floats:
+def level(seed: int, tenant: SimulatedTenant, at: Ints) -> Floats:
     """Return how good the days around ascending moments (ms) are, mean 1, without a jump at midnight."""
     first = int(at[0]) // DAY_MS
     days = np.arange(first, int(at[-1]) // DAY_MS + 2)

@@ -20,16 +20,16 @@ from typing import Final, TypeVar
 
 from models.counting import agreeing, counted
 from models.errors import SettingsError
-from simulator.business import Business, Outcomes
+from simulator.business import Business, OutcomesOnly
 from simulator.conversations import MEAN_QUERIES
 from simulator.customers import Customers, Fate
 from simulator.effects import EFFECTS
 from simulator.feed import Feed
-from simulator.incidents import LONGEST, VARIANTS, Incident
+from simulator.incidents import LONGEST, VARIANTS, SimulatedIncident
 from simulator.plan import Plan
 from simulator.rhythm import Rate
 from simulator.rows import Message
-from simulator.tenants import DEFAULT_TENANTS, Tenant
+from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant
 from simulator.times import from_ms, to_ms
 from simulator.totals import Totals
 from simulator.truth import CustomerTurn, Truth
@@ -83,12 +83,12 @@ class Scenario:
     seed: int
     start: datetime
     end: datetime
-    tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
+    tenants: tuple[SimulatedTenant, ...] = DEFAULT_TENANTS
     rate: float = 1.0
     live_rate: float | None = None
     live_from: datetime | None = None
     incidents_per_day: float = 0.0
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[SimulatedIncident, ...] = ()
     named_share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -145,7 +145,7 @@ class Scenario:
 
         That is what a tenant has of the time before its integrations were tracked.
         """
-        feed, reached = Feed(self.businesses(self.start, Outcomes)), self.start
+        feed, reached = Feed(self.businesses(self.start, OutcomesOnly)), self.start
         while reached < self.end:
             reached = min(reached + step, self.end)
             yield [message for message in feed.until(reached) if _NOBODY not in message[2]]
@@ -169,13 +169,13 @@ class Scenario:
         after = self.rate if self.live_rate is None else self.live_rate
         return Rate(self.rate, after, to_ms(self.end if self.live_from is None else self.live_from))
 
-    def _customers(self, tenant: Tenant) -> Customers:
+    def _customers(self, tenant: SimulatedTenant) -> Customers:
         visits = tenant.queries_per_minute / MEAN_QUERIES * self.rate * 24 * 60
         size = min(max(round(visits * _DAYS_BETWEEN_VISITS), _SMALLEST_POOL), _LARGEST_POOL)
         return Customers(self.seed, tenant, size, self.named_share)
 
 
-def rate_for(events: int, span: timedelta, tenants: Sequence[Tenant] = DEFAULT_TENANTS) -> float:
+def rate_for(events: int, span: timedelta, tenants: Sequence[SimulatedTenant] = DEFAULT_TENANTS) -> float:
     """Return the rate at which ``span`` holds about so many events, sync jobs included.
 
     Raises
@@ -192,7 +192,7 @@ def rate_for(events: int, span: timedelta, tenants: Sequence[Tenant] = DEFAULT_T
     return (events - jobs) / at_rate_one
 
 
-def _turns(found: Sequence[tuple[Tenant, Customers, list[Fate]]]) -> list[CustomerTurn]:
+def _turns(found: Sequence[tuple[SimulatedTenant, Customers, list[Fate]]]) -> list[CustomerTurn]:
     turns = [
         CustomerTurn(tenant.id, pool.customer_id(fate.place, fate.turn), from_ms(fate.at), fate.says_so)
         for tenant, pool, fates in found
@@ -201,7 +201,7 @@ def _turns(found: Sequence[tuple[Tenant, Customers, list[Fate]]]) -> list[Custom
     return sorted(turns, key=lambda turn: (turn.at, turn.customer_id))
 
 
-def _check_tenant(tenant: Tenant) -> None:
+def _check_tenant(tenant: SimulatedTenant) -> None:
     name = f"tenant {tenant.name!r}"
     _check(1 <= len(tenant.links) <= _MAX_LINKS, f"{name}: needs 1 to {_MAX_LINKS} links")
     _check(len(set(tenant.providers)) == len(tenant.links), f"{name}: links must differ in their provider")
@@ -210,7 +210,7 @@ def _check_tenant(tenant: Tenant) -> None:
         _check(5 <= link.sync_minutes <= 24 * 60, f"{name}, {link.provider}: sync_minutes must be 5 to 1440")
 
 
-def _check_incident(incident: Incident, tenants: Sequence[Tenant]) -> None:
+def _check_incident(incident: SimulatedIncident, tenants: Sequence[SimulatedTenant]) -> None:
     name = f"incident {incident.id!r}"
     _check(incident.start.tzinfo is not None and incident.end.tzinfo is not None, f"{name}: times need a time zone")
     _check(incident.start < incident.end <= incident.start + LONGEST, f"{name}: must last up to {LONGEST.days} days")

@@ -15,7 +15,7 @@ from simulator import queries
 from simulator.arrays import Floats, Ints
 from simulator.business import Business
 from simulator.disturbances import Disturbances
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.scenario import Scenario
 from simulator.seeds import Purpose, generator
 from simulator.syncs import LOOK_BACK_DAYS
@@ -35,7 +35,7 @@ class MinuteTable:
     errors: Ints
     log_sums: Floats
     log_squares: Floats
-    incidents: tuple[Incident, ...]
+    incidents: tuple[SimulatedIncident, ...]
 
 
 def minute_tables(scenario: Scenario) -> list[MinuteTable]:

@@ -13,7 +13,7 @@ from simulator.catalogue import kind_index
 from simulator.disturbances import FRESH, STANDSTILL, Disturbances
 from simulator.rhythm import intensity
 from simulator.seeds import Purpose, generator
-from simulator.tenants import Tenant
+from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 _FAILS: Final = 0.004
@@ -54,7 +54,7 @@ class Jobs:
         return Jobs(**{name: column[rows] for name, column in vars(self).items()})
 
 
-def run_day(seed: int, tenant: Tenant, day: int, disturbances: Disturbances) -> Jobs:
+def run_day(seed: int, tenant: SimulatedTenant, day: int, disturbances: Disturbances) -> Jobs:
     """Return the jobs that start on a UTC day (counted from 1970)."""
     rng = generator(seed, Purpose.JOBS, tenant.key, day)
     link, started, full = _schedule(rng, tenant, day)
@@ -140,7 +140,7 @@ def _latest(keys: Ints, link: Ints, at: Ints) -> Ints:
     return found
 
 
-def _schedule(rng: np.random.Generator, tenant: Tenant, day: int) -> tuple[Ints, Ints, Bools]:
+def _schedule(rng: np.random.Generator, tenant: SimulatedTenant, day: int) -> tuple[Ints, Ints, Bools]:
     links, starts, fulls = [], [], []
     for place, link in enumerate(tenant.links):
         runs = 24 * 60 // link.sync_minutes

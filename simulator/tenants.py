@@ -10,7 +10,7 @@ from simulator.gaps import StandingGap
 
 
 @dataclass(frozen=True)
-class Link:
+class TenantIntegration:
     """One tenant's connection to one provider.
 
     ``queries_per_minute`` is the mean over a whole week at rate 1; ``sync_minutes`` the time between sync jobs.
@@ -22,7 +22,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Tenant:
+class SimulatedTenant:
     """A business.
 
     ``order_value`` is its typical sale in its own currency, ``countries`` where its customers are (by weight), and
@@ -35,7 +35,7 @@ class Tenant:
     utc_offset_minutes: int
     order_value: float
     countries: dict[str, float]
-    links: tuple[Link, ...]
+    links: tuple[TenantIntegration, ...]
     gaps: tuple[StandingGap, ...] = ()
     gap_rate: float = 0.08
 
@@ -55,8 +55,8 @@ class Tenant:
         return self.id.int & 0xFFFF_FFFF
 
 
-DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
-    Tenant(
+DEFAULT_TENANTS: Final[tuple[SimulatedTenant, ...]] = (
+    SimulatedTenant(
         id=UUID("0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01"),
         name="Nordlicht Living",
         rhythm="shop",
@@ -64,11 +64,11 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=85.0,
         countries={"DE": 6, "AT": 2, "CH": 1, "NL": 1},
         links=(
-            Link("shopify", 45.0, 10),
-            Link("hubspot", 16.0, 15),
-            Link("zendesk", 8.0, 15),
-            Link("klaviyo", 6.0, 20),
-            Link("salesforce", 5.0, 20),
+            TenantIntegration("shopify", 45.0, 10),
+            TenantIntegration("hubspot", 16.0, 15),
+            TenantIntegration("zendesk", 8.0, 15),
+            TenantIntegration("klaviyo", 6.0, 20),
+            TenantIntegration("salesforce", 5.0, 20),
         ),
         gaps=(
             StandingGap("shopify", "return_policy", "missing content", 5),
@@ -77,7 +77,7 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
             StandingGap("instagram", "direct_messages", "not connected", 1),
         ),
     ),
-    Tenant(
+    SimulatedTenant(
         id=UUID("1b7a8e63-4d2f-4c8b-8a8f-6c1d2e3f4a02"),
         name="Baltic Outdoor",
         rhythm="shop",
@@ -85,10 +85,10 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=140.0,
         countries={"EE": 3, "LV": 2, "LT": 2, "FI": 2},
         links=(
-            Link("shopify", 9.0, 10),
-            Link("hubspot", 8.0, 15),
-            Link("klaviyo", 3.0, 20),
-            Link("zendesk", 2.0, 20),
+            TenantIntegration("shopify", 9.0, 10),
+            TenantIntegration("hubspot", 8.0, 15),
+            TenantIntegration("klaviyo", 3.0, 20),
+            TenantIntegration("zendesk", 2.0, 20),
         ),
         gaps=(
             StandingGap("shopify", "size_guide", "missing content", 3),
@@ -96,7 +96,7 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         ),
         gap_rate=0.12,
     ),
-    Tenant(
+    SimulatedTenant(
         id=UUID("2c8b9f74-5e3a-4d9c-9b9a-7d2e3f4a5b03"),
         name="Hudson Software",
         rhythm="office",
@@ -104,9 +104,9 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=2_400.0,
         countries={"US": 8, "CA": 2, "GB": 1},
         links=(
-            Link("salesforce", 8.0, 15),
-            Link("hubspot", 8.0, 15),
-            Link("zendesk", 4.0, 15),
+            TenantIntegration("salesforce", 8.0, 15),
+            TenantIntegration("hubspot", 8.0, 15),
+            TenantIntegration("zendesk", 4.0, 15),
         ),
         gaps=(
             StandingGap("salesforce", "contract_terms", "permission missing", 4),
@@ -114,7 +114,7 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
             StandingGap("jira", "bug_status", "not connected", 3),
         ),
     ),
-    Tenant(
+    SimulatedTenant(
         id=UUID("3d9ca085-6f4b-4ead-8cab-8e3f4a5b6c04"),
         name="Mumbai Threads",
         rhythm="shop",
@@ -122,13 +122,13 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=1_900.0,
         countries={"IN": 9, "AE": 1},
         links=(
-            Link("shopify", 4.0, 15),
-            Link("klaviyo", 1.5, 30),
-            Link("hubspot", 1.5, 30),
+            TenantIntegration("shopify", 4.0, 15),
+            TenantIntegration("klaviyo", 1.5, 30),
+            TenantIntegration("hubspot", 1.5, 30),
         ),
         gaps=(StandingGap("shopify", "cash_on_delivery", "missing content", 1),),
     ),
-    Tenant(
+    SimulatedTenant(
         id=UUID("4eadb196-7a5c-4fbe-9dbc-9f4a5b6c7d05"),
         name="Iberia Consulting",
         rhythm="office",
@@ -136,14 +136,14 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=620.0,
         countries={"ES": 7, "PT": 3},
         links=(
-            Link("salesforce", 2.0, 20),
-            Link("hubspot", 2.0, 20),
-            Link("zendesk", 1.0, 30),
+            TenantIntegration("salesforce", 2.0, 20),
+            TenantIntegration("hubspot", 2.0, 20),
+            TenantIntegration("zendesk", 1.0, 30),
         ),
         gaps=(StandingGap("hubspot", "invoice_copy", "field not synced", 1),),
         gap_rate=0.15,
     ),
-    Tenant(
+    SimulatedTenant(
         id=UUID("5fbec2a7-8b6d-40cf-8ecd-0a5b6c7d8e06"),
         name="Kiosk 24",
         rhythm="shop",
@@ -151,9 +151,9 @@ DEFAULT_TENANTS: Final[tuple[Tenant, ...]] = (
         order_value=24.0,
         countries={"GB": 8, "IE": 2},
         links=(
-            Link("shopify", 1.0, 30),
-            Link("hubspot", 0.5, 60),
-            Link("klaviyo", 0.3, 60),
+            TenantIntegration("shopify", 1.0, 30),
+            TenantIntegration("hubspot", 0.5, 60),
+            TenantIntegration("klaviyo", 0.3, 60),
         ),
         gaps=(StandingGap("shopify", "opening_hours", "missing content", 1),),
     ),

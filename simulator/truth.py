@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.effects import Effects
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.totals import Totals
 
 
@@ -47,7 +47,7 @@ class Truth:
     seed: int
     start: datetime
     end: datetime
-    incidents: Sequence[Incident]
+    incidents: Sequence[SimulatedIncident]
     churned: Sequence[CustomerTurn]
     upsell_ready: Sequence[CustomerTurn]
     effects: Effects

@@ -13,7 +13,7 @@ import pyarrow as pa
 from models.events import AnyEvent
 from models.rows import LABEL, LABELS, MONEY, SCORE, UUID
 from models.sync_status import Vocabulary
-from streams.decode import Source
+from streams.decode import RecordSource
 from streams.pseudonyms import Pseudonymiser
 
 _CENT: Final = Decimal("0.01")
@@ -23,7 +23,7 @@ def to_batch(
     events: Sequence[AnyEvent],
     offsets: Sequence[int],
     schema: pa.Schema,
-    source: Source,
+    source: RecordSource,
     pseudonymiser: Pseudonymiser,
 ) -> pa.RecordBatch:
     """Return the rows of ``events`` under ``schema`` (one of ``models.rows``), in the same order."""

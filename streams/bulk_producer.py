@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from models.counting import counted
 from models.errors import Unreachable
@@ -19,7 +18,7 @@ from streams.kafka_reasons import Heard
 _DELIVERY_SECONDS: Final = 60
 
 
-class Message(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """One message to publish."""
 
     topic: str
@@ -69,7 +68,7 @@ class BulkProducer:
         self._failure: KafkaError | None = None
         self.delivered = 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: OutgoingMessage) -> None:
         """Queue a message; waits while the queue is full."""
         while True:
             try:
@@ -99,7 +98,7 @@ class BulkProducer:
         if kind is None:
             self.flush()
 
-    def _on_delivery(self, error: KafkaError | None, _message: KafkaMessage) -> None:
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             self.delivered += 1
         else:

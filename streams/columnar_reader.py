@@ -31,7 +31,7 @@ from models.events import MAX_EVENT_BYTES
 from models.rows import LABEL, LABELS, MONEY, SCORE, TIME, UUID
 from models.topics import Topic
 from streams.arrow_batches import score_column
-from streams.decode import MAX_AGES, Record, Source, time_bounds
+from streams.decode import MAX_AGES, Record, RecordSource, time_bounds
 from streams.pseudonyms import Pseudonymiser
 
 _Bytes = npt.NDArray[np.uint8]
@@ -97,7 +97,7 @@ class ColumnarReader:
             unexpected_field_behavior="error",
         )
 
-    def to_batch(self, records: Sequence[Record], source: Source, *, now: datetime) -> pa.RecordBatch | None:
+    def to_batch(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> pa.RecordBatch | None:
         """Return the rows of ``records`` in their order, or ``None`` where any of them is unusual."""
         try:
             columns = self._columns(self._read(records), now)

@@ -69,7 +69,7 @@ class Record(Protocol):
         """Headers."""
 
 
-class Source(NamedTuple):
+class RecordSource(NamedTuple):
     """The origin of records. ``topic_epoch`` distinguishes a topic from an earlier one of the same name."""
 
     topic: str
@@ -104,7 +104,7 @@ class Decoder:
         self._expected = {name: _expectation(schema) for name, schema in properties.items()}
         self._times = [name for name in MAX_AGES if name in properties]
 
-    def decode(self, records: Sequence[Record], source: Source, *, now: datetime) -> Decoded:
+    def decode(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> Decoded:
         """Validate a batch.
 
         Each value is validated on its own: joining a batch into one JSON array is no faster and would let a crafted
@@ -202,7 +202,7 @@ def _lowered(sentence: str) -> str:
     return sentence if sentence[1:2].isupper() else sentence[0].lower() + sentence[1:]
 
 
-def _dead_letter(record: Record, source: Source, error: EventRejected) -> DeadLetter:
+def _dead_letter(record: Record, source: RecordSource, error: EventRejected) -> DeadLetter:
     return DeadLetter(
         topic=source.topic,
         topic_epoch=source.topic_epoch,

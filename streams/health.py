@@ -23,7 +23,7 @@ _BEAT_SECONDS: Final = 1.0
 BLOCKED_SECONDS: Final = 60.0
 
 
-class Health:
+class WorkerHealth:
     """Liveness and readiness of a worker; read from the threads of the HTTP server.
 
     Parameters
@@ -82,7 +82,7 @@ class _Silent(WSGIRequestHandler):
         """Log nothing: there is a request every few seconds."""
 
 
-def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> HealthServer:
+def serve(host: str, port: int, registry: CollectorRegistry, health: WorkerHealth) -> HealthServer:
     """Serve in a thread; ``port`` 0 picks a free one. Raises ``OSError`` where the port cannot be had."""
     metrics = make_wsgi_app(registry)
     probes = {"/live": health.live, "/ready": health.ready}

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from streams.decode import Source
+from streams.decode import RecordSource
 from streams.windows import CHUNK_SIZE, REMEMBERED_CHUNKS, Chunk
 
 
@@ -41,7 +41,7 @@ class QueryPartition:
         The rows of ``remembered_range`` that are already durable.
     """
 
-    def __init__(self, source: Source, stored: pa.RecordBatch) -> None:
+    def __init__(self, source: RecordSource, stored: pa.RecordBatch) -> None:
         self._source = source
         self._chunks: list[Chunk] = []
         self._ids: deque[tuple[int, set[bytes]]] = deque()

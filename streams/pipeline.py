@@ -15,7 +15,7 @@ from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import HEALTH, INGEST, QUERIES
 from sinks.dead_letters import DeadLetterRows
 from sinks.sink import Sink, StoredRange
-from streams.decode import Record, Source
+from streams.decode import Record, RecordSource
 from streams.delivery import Delivery, Limits, Partition
 from streams.detection.minutes import ClosedMinute
 from streams.metrics import Metrics
@@ -139,7 +139,7 @@ class Pipeline:
             ClickHouse refuses the read that is needed to resume.
         """
         topic, number = partition
-        source = Source(topic, self._epochs[topic], number)
+        source = RecordSource(topic, self._epochs[topic], number)
         durable_to = 0
         if topic == QUERIES.name:
             wanted = StoredRange(source.topic_epoch, number, *remembered_range(first_offset))
@@ -196,7 +196,7 @@ class Pipeline:
         if not new:
             return
         topic, number = partition
-        source = Source(topic, self._epochs[topic], number)
+        source = RecordSource(topic, self._epochs[topic], number)
         admitted: Sequence[Record] = new
         refused: list[DeadLetter] = []
         if self._tenant_limit is not None:

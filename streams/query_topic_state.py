@@ -8,7 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from models.topics import QUERIES
-from streams.decode import Source
+from streams.decode import RecordSource
 from streams.detection.minutes import ClosedMinute, MinuteSeries
 from streams.metrics import Metrics
 from streams.partition import QueryPartition
@@ -25,7 +25,7 @@ class QueryTopicState:
     def __contains__(self, partition: int) -> bool:
         return partition in self._partitions
 
-    def resume(self, source: Source, stored: pa.RecordBatch) -> None:
+    def resume(self, source: RecordSource, stored: pa.RecordBatch) -> None:
         """Start a partition; ``stored`` are the rows of ``streams.partition.remembered_range``."""
         self._partitions[source.partition] = QueryPartition(source, stored)
         self._minutes[source.partition] = MinuteSeries()
@@ -35,7 +35,7 @@ class QueryTopicState:
         self._partitions.clear()
         self._minutes.clear()
 
-    def fold(self, batch: pa.RecordBatch, source: Source, now: datetime) -> list[pa.RecordBatch]:
+    def fold(self, batch: pa.RecordBatch, source: RecordSource, now: datetime) -> list[pa.RecordBatch]:
         """Count a batch of a partition that was started; return the rows that were not seen before."""
         new = [rows for rows in self._partitions[source.partition].fold(batch) if rows.num_rows]
         minutes = self._minutes[source.partition]

@@ -15,7 +15,7 @@ from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.arrow_batches import to_batch, with_meanings
 from streams.columnar_reader import ColumnarReader
-from streams.decode import Decoder, Record, Source
+from streams.decode import Decoder, Record, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from streams.screening import LabelScreen
 
@@ -70,7 +70,7 @@ class RecordReader:
         self._columnar = ColumnarReader(topic, schema, pseudonymiser)
         self._batches_one_by_one = 0
 
-    def read(self, records: Sequence[Record], source: Source, *, now: datetime) -> ReadBatch:
+    def read(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> ReadBatch:
         """Return rows and rejections of a batch; every record is exactly one of both."""
         parts = list(self._parts(records, source, now))
         slow = sum(part.one_by_one for part in parts)
@@ -91,7 +91,7 @@ class RecordReader:
             screened,
         )
 
-    def _parts(self, records: Sequence[Record], source: Source, now: datetime) -> Iterator[_Part]:
+    def _parts(self, records: Sequence[Record], source: RecordSource, now: datetime) -> Iterator[_Part]:
         """Halve a batch until the unusual records are isolated."""
         if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
             yield self._one_by_one(records, source, now)
@@ -102,7 +102,7 @@ class RecordReader:
             yield from self._parts(records[:half], source, now)
             yield from self._parts(records[half:], source, now)
 
-    def _one_by_one(self, records: Sequence[Record], source: Source, now: datetime) -> _Part:
+    def _one_by_one(self, records: Sequence[Record], source: RecordSource, now: datetime) -> _Part:
         decoded = self._decoder.decode(records, source, now=now)
         rows = None
         if decoded.events:

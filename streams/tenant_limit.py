@@ -20,7 +20,7 @@ from models.dead_letters import DeadLetter
 from models.keys import key_of
 from models.rows import KNOWN_TENANTS
 from sinks.sink import Sink
-from streams.decode import Record, Source
+from streams.decode import Record, RecordSource
 from streams.metrics import Metrics
 from streams.retry_policy import RetryPolicy
 
@@ -54,7 +54,7 @@ class TenantLimit:
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     async def split(
-        self, records: Sequence[Record], source: Source, now: datetime
+        self, records: Sequence[Record], source: RecordSource, now: datetime
     ) -> tuple[Sequence[Record], list[DeadLetter]]:
         """Return the accepted records, in order, and dead letters for the others.
 
@@ -99,7 +99,7 @@ class TenantLimit:
         self._known.move_to_end(key)
         return True
 
-    def _letter(self, record: Record, source: Source) -> DeadLetter:
+    def _letter(self, record: Record, source: RecordSource) -> DeadLetter:
         detail = (
             f"the tenant is new, beside {counted(self._most, 'other')} of this hour; raise "
             "ROMASHKA_NEW_TENANTS_PER_HOUR if they are real, then replay"

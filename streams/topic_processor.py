@@ -12,7 +12,7 @@ from models import rows, topics
 from models.dead_letters import DeadLetter
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
-from streams.decode import Record, Source
+from streams.decode import Record, RecordSource
 from streams.dlq_limit import DlqLimit
 from streams.metrics import Metrics
 from streams.placement import Moved, Placement
@@ -73,7 +73,7 @@ class TopicProcessor:
         self._placement = placement
 
     def prepare(
-        self, records: Sequence[Record], source: Source, *, now: datetime, refused: Sequence[DeadLetter] = ()
+        self, records: Sequence[Record], source: RecordSource, *, now: datetime, refused: Sequence[DeadLetter] = ()
     ) -> Prepared:
         """Turn records, in the log's order, into rows and dead letters.
 
@@ -106,7 +106,7 @@ class TopicProcessor:
         self,
         placement: Placement,
         records: Sequence[Record],
-        source: Source,
+        source: RecordSource,
         rejected: list[DeadLetter],
         now: datetime,
     ) -> list[Moved]:

@@ -19,7 +19,7 @@ from models.histogram import buckets_of
 from models.measures import QUERY_MEASURES, count_of, sum_of
 from models.rows import HISTOGRAM, QUERY_WINDOWS, SCORE, UUID
 from streams.arrow_batches import decimal_column, decimals_scaled
-from streams.decode import Source
+from streams.decode import RecordSource
 
 CHUNK_SIZE: Final = 32_768
 # A repeated event is recognised within this many chunks; the design promises one.
@@ -46,7 +46,7 @@ class _Rows(NamedTuple):
 class Chunk:
     """The windows of one chunk of one partition."""
 
-    def __init__(self, source: Source, chunk_id: int) -> None:
+    def __init__(self, source: RecordSource, chunk_id: int) -> None:
         self.chunk_id = chunk_id
         self._source = source
         self._codes: dict[tuple[bytes, str, str], int] = {}

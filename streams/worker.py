@@ -34,7 +34,7 @@ from streams.delivery import Limits, Partition
 from streams.detection.detection import Detection
 from streams.detection.series_states import SeriesStates
 from streams.gauges import GAUGE_SECONDS, INGEST_NAMES, SILENCE_SECONDS, Gauges
-from streams.health import Health, serve
+from streams.health import WorkerHealth, serve
 from streams.insight_publisher import InsightPublisher
 from streams.java_partitioner import home_partitions
 from streams.job import JobLimits
@@ -136,7 +136,7 @@ async def run_worker(config: WorkerConfig) -> None:
     )
     attach(app, pipeline)
     detection, jobs = _detection(config, app, pipeline, publisher, metrics)
-    health = Health()
+    health = WorkerHealth()
     try:
         server = serve(config.metrics_host, config.metrics_port, metrics.registry, health)
     except OSError as error:
@@ -212,7 +212,7 @@ async def _run(
     beside: Sequence[Beside],
     *,
     gauges: Gauges,
-    health: Health,
+    health: WorkerHealth,
     metrics_url: str,
 ) -> None:
     stop = asyncio.Event()

@@ -17,7 +17,7 @@ from models.topics import HEALTH, INGEST, INTELLIGENCE, OUTCOMES, QUERIES
 from sinks.sink import Sink
 from streams.arrow_batches import to_batch
 from streams.bulk_producer import tenant_key
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.partition import QueryPartition
 from streams.pseudonyms import Pseudonymiser
 from tests.examples.events import SECRET, Record
@@ -66,5 +66,5 @@ class Loader:
         _, schema = _TABLES[topic]
         return to_batch(decoded.events, decoded.offsets, schema, self._source(topic), self._pseudonymiser)
 
-    def _source(self, topic: str) -> Source:
-        return Source(topic, 1, 0)
+    def _source(self, topic: str) -> RecordSource:
+        return RecordSource(topic, 1, 0)

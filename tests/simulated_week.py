@@ -20,7 +20,7 @@ from kpis.settings_model import new_entry
 from models.insights import Insight
 from models.minutes import Series
 from models.rows import HEALTH
-from simulator.incidents import Incident, one_of_each
+from simulator.incidents import SimulatedIncident, one_of_each
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
@@ -72,7 +72,7 @@ class Week(NamedTuple):
     address: ClickHouseAddress
     start: datetime
     end: datetime
-    incidents: tuple[Incident, ...]
+    incidents: tuple[SimulatedIncident, ...]
 
     @property
     def tenant(self) -> UUID:

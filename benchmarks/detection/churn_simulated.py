@@ -19,7 +19,7 @@ from simulator.scenario import Scenario
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress
 from streams.arrow_batches import to_batch
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from streams.windows import Chunk
 
@@ -49,7 +49,7 @@ def store(scenario: Scenario, address: ClickHouseAddress, step: timedelta = time
             first = offsets[topic.name]
             offsets[topic.name] += len(values)
             records = [_Record(first + number, *pair) for number, pair in enumerate(values)]
-            source = Source(topic.name, 1, 0)
+            source = RecordSource(topic.name, 1, 0)
             decoded = decoders[topic.name].decode(records, source, now=scenario.end)
             if decoded.rejected:
                 raise RomashkaError(f"the simulator made no valid event: {decoded.rejected[0].detail}")

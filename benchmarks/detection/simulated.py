@@ -8,23 +8,23 @@ from uuid import UUID
 
 from benchmarks.detection.series import Label, LabelledSeries
 from simulator.disturbances import QUOTA_SPENT
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.scenario import Scenario
 from simulator.series import MinuteTable, minute_tables
-from simulator.tenants import Link, Tenant
+from simulator.tenants import SimulatedTenant, TenantIntegration
 
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def _tenant(number: int, offset: int, office: bool, volumes: dict[str, float]) -> Tenant:
-    return Tenant(
+def _tenant(number: int, offset: int, office: bool, volumes: dict[str, float]) -> SimulatedTenant:
+    return SimulatedTenant(
         id=UUID(int=0x5EED0000 + number),
         name=f"Tenant {number}",
         rhythm="office" if office else "shop",
         utc_offset_minutes=offset,
         order_value=50.0,
         countries={"DE": 1.0},
-        links=tuple(Link(provider, volume, 15) for provider, volume in volumes.items()),
+        links=tuple(TenantIntegration(provider, volume, 15) for provider, volume in volumes.items()),
     )
 
 
@@ -62,7 +62,7 @@ def _labelled(name: str, table: MinuteTable, volume: float, warm_days: int) -> L
     )
 
 
-def _label(incident: Incident) -> Label:
+def _label(incident: SimulatedIncident) -> Label:
     start, end = ((moment - START) / timedelta(minutes=1) for moment in (incident.start, incident.end))
     if incident.kind == "rate_limit_exhaustion":  # before the quota is spent, no call fails
         start += QUOTA_SPENT * (end - start)

@@ -15,7 +15,7 @@ from api.roles import Role
 from cli.arguments import After, Limit, after, say_next, tenant_id
 from cli.command_audit import audited
 from cli.console import err, out, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
@@ -78,7 +78,7 @@ def add(
 
 
 @key_app.command("list")
-def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = Format.TABLE) -> None:
+def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = OutputFormat.TABLE) -> None:
     """List every key, without its secret.
 
     Example: `romashka api key list`
@@ -101,7 +101,7 @@ def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = Format.TA
     ]
     for id_, why in found.skipped.items():
         err.print(f"the row '{id_}' does not count: {why}", style="yellow", highlight=False, soft_wrap=True)
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
     elif rows:
         out.print(table("API keys", list(rows[0]), [list(row.values()) for row in rows]))

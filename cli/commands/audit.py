@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from cli.arguments import After, after, say_next
 from cli.console import err, out, styled, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from models.counting import agreeing, counted
 from models.errors import RomashkaError, Unreachable
@@ -69,7 +69,7 @@ def list_(
     actor: Annotated[str, typer.Option(help="Only those whose name begins so, for example key: or oidc:anna")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 100,
     after_: After = "",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """List who did what, the newest first.
 
@@ -81,7 +81,7 @@ def list_(
     with connect(settings().clickhouse) as client:
         rows, more = newest(client, since, actor, limit, last)
     say_next(more)
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows([{**row._asdict(), "details": _details(row.details)} for row in rows], format_)
         return
     cells = [(f"{row.happened_at:%Y-%m-%d %H:%M:%S}", row.actor, row.action, row.outcome, row.object) for row in rows]

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cli import console
 from cli.arguments import MOMENT, Zone, moment, said, tenant_id
-from cli.backtest_series import Series, counts, history, parsed_moment, values
+from cli.backtest_series import CsvSeries, counts, history, parsed_moment, values
 from cli.console import table
 from cli.series_csv import CsvRows, parsed_interval
 from cli.series_labels import LabelColumn, read_incidents
@@ -114,7 +114,7 @@ def _from_file(
     errors: str | None,
     latency: str | None,
     every: timedelta | None,
-) -> Series:
+) -> CsvSeries:
     """Return the series for the options."""
     if value is not None:
         if count is not None or errors is not None or latency is not None:
@@ -129,7 +129,7 @@ def _from_file(
     raise SettingsError(f"--value or --count is missing: name a column, one of {', '.join(source.columns)}")
 
 
-def _stored(tenant: str, provider: str, start: str, end: str, time_zone: str) -> Series:
+def _stored(tenant: str, provider: str, start: str, end: str, time_zone: str) -> CsvSeries:
     until = moment("--to", end, time_zone) if end else datetime.now(UTC).replace(second=0, microsecond=0)
     since = moment("--from", start, time_zone) if start else until - timedelta(days=_HISTORY_DAYS)
     first, limit = said(since, time_zone), said(until, time_zone)
@@ -146,7 +146,7 @@ def _stored(tenant: str, provider: str, start: str, end: str, time_zone: str) ->
 
 
 def _judge(
-    series: Series, column: LabelColumn | None, out: str, position: Callable[[], int], size: int | None
+    series: CsvSeries, column: LabelColumn | None, out: str, position: Callable[[], int], size: int | None
 ) -> tuple[Backtest, list[Incident] | None]:
     """Score every row and write it at once."""
     test = Backtest(series.detector, series.interval)

@@ -20,7 +20,7 @@ from storage.connection import connect
 from storage.dead_letter_store import DeadLetterFilter, DeadLetterStore, Key, StoredLetter
 from storage.fingerprints import check_secrets
 from storage.payload_cipher import PayloadCipher
-from streams.bulk_producer import BulkProducer, Message, tenant_key
+from streams.bulk_producer import BulkProducer, OutgoingMessage, tenant_key
 
 app = typer.Typer(help="Rejected messages: list them, look at one, send them again.", no_args_is_help=True)
 
@@ -127,7 +127,7 @@ def replay(
                 some = [letter for letter in letters if repairs is None or _place(letter) in repairs]
                 for letter in some:
                     value = letter.raw if repairs is None else repairs[_place(letter)]
-                    producer.send(Message(letter.topic, tenant_key(value) or letter.key or None, value))
+                    producer.send(OutgoingMessage(letter.topic, tenant_key(value) or letter.key or None, value))
                 producer.flush()
                 store.mark_replayed(some, datetime.now(UTC))
                 sent += len(some)

@@ -42,7 +42,7 @@ from sinks.migrations import migrate
 from storage.connection import ClickHouseAddress, connect
 from storage.insight_store import InsightFilter, stored_insights
 from storage.reading import query_rows
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress, create_topics
 
 _DATABASE: Final = "integration_analytics"
@@ -235,7 +235,7 @@ def _live(
     begun = time.monotonic()
     seen, seen_at, rate = worker_metrics(parts.metrics_url).get("romashka_events_total", 0.0), begun, 0.0
     for value in _NONSENSE if seconds else ():
-        producer.send(Message(QUERIES.name, None, value))
+        producer.send(OutgoingMessage(QUERIES.name, None, value))
     feeds = sent.live(start)
     with Live(console=out, refresh_per_second=4, transient=True) as view:
         while time.monotonic() - begun < seconds:

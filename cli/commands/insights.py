@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli.arguments import MOMENT, After, Limit, Zone, after, moment_or_span, say_next, tenant_id
 from cli.console import out, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError
@@ -56,7 +56,7 @@ def list_(
     time_zone: Zone = "UTC",
     limit: Limit = 10_000,
     after_: After = "",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Show what was found, oldest first.
 
@@ -75,7 +75,7 @@ def list_(
         found, more = insight_page(client, wanted)
         names = tenant_names(client)
     say_next(more)
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows([MESSAGE.dump_python(message_of(one), mode="json") for one in found], format_, Insight._fields)
     elif found:
         out.print(insights_table(counted(len(found), "insight"), found, names))

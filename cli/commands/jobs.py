@@ -18,7 +18,7 @@ from models.topics import INSIGHTS
 from sinks.clickhouse import ClickHouseSink
 from sinks.insight_rows import insight_rows, latest
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.job import Job
 
 app = typer.Typer(help="Periodic work over what is stored; the leading worker does it by itself.", no_args_is_help=True)
@@ -94,7 +94,7 @@ def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: Bul
         return
     ClickHouseSink(address).write("predictive_insights", insight_rows(insights))
     for one in insights:
-        producer.send(Message(INSIGHTS.name, key_of(one).encode(), value_of(one)))
+        producer.send(OutgoingMessage(INSIGHTS.name, key_of(one).encode(), value_of(one)))
     producer.flush()
 
 

@@ -20,8 +20,8 @@ from models.counting import counted
 from models.dead_letters import DeadLetter
 from models.errors import SettingsError
 from models.topics import INGEST, Topic
-from streams.bulk_producer import BulkProducer, Message, tenant_key
-from streams.decode import Decoder, Source
+from streams.bulk_producer import BulkProducer, OutgoingMessage, tenant_key
+from streams.decode import Decoder, RecordSource
 from streams.kafka import create_topics
 
 # Standard input beyond this size is buffered on disk.
@@ -81,7 +81,7 @@ class _Line(NamedTuple):
 
 def _announce_rejections(source: IO[bytes], topic: Topic, now: datetime) -> None:
     """Print how many messages the worker's decoder will reject, and why."""
-    decoder, place = Decoder(topic), Source(topic.name, 0, 0)
+    decoder, place = Decoder(topic), RecordSource(topic.name, 0, 0)
     lines, examples, counts = 0, dict[str, DeadLetter](), Counter[str]()
     for line, message in enumerate(_messages(source, topic.name)):
         lines += 1
@@ -98,10 +98,10 @@ def _announce_rejections(source: IO[bytes], topic: Topic, now: datetime) -> None
         )
 
 
-def _messages(source: IO[bytes], topic: str) -> Iterator[Message]:
+def _messages(source: IO[bytes], topic: str) -> Iterator[OutgoingMessage]:
     for line in source:
         if value := line.rstrip(b"\r\n"):
-            yield Message(topic, tenant_key(value), value)
+            yield OutgoingMessage(topic, tenant_key(value), value)
 
 
 def _kept(source: IO[bytes]) -> IO[bytes]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.arguments import MOMENT, Zone, tenant_id, time_range
 from cli.console import err, out, styled, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis import display, docs
@@ -70,7 +70,7 @@ By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may
 
 
 @app.command("list")
-def list_(format_: Printed = Format.TABLE) -> None:
+def list_(format_: Printed = OutputFormat.TABLE) -> None:
     """List every key figure.
 
     Example: `romashka kpi list --format csv`
@@ -79,7 +79,7 @@ def list_(format_: Printed = Format.TABLE) -> None:
         {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.direction, "area": kpi.area.value}
         for kpi in ALL.values()
     ]
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
         return
     for area in dict.fromkeys(row["area"] for row in rows):
@@ -130,7 +130,7 @@ def get_(
     durable_days: Annotated[
         int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")
     ] = 7,
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Get key figures of a time range.
 
@@ -161,7 +161,7 @@ def summary(
     range_: Range = "",
     by: By = None,
     time_zone: Zone = "UTC",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Get the figures that people ask for most, those that can be split and narrowed as asked.
 
@@ -204,14 +204,16 @@ def docs_(
     err.print(f"wrote {file}")
 
 
-def _answer(kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interval | None, format_: Format) -> None:
+def _answer(
+    kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interval | None, format_: OutputFormat
+) -> None:
     query = build_query([kpi.id for kpi in kpis], scope, by, every)
     with connect(settings().clickhouse) as client:
         rows = query_rows(client, *query)
         say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)
-        names = tenant_names(client) if "tenant" in by and format_ is Format.TABLE else {}
+        names = tenant_names(client) if "tenant" in by and format_ is OutputFormat.TABLE else {}
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
         return
     span = shown_range(scope)

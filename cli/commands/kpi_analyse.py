@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import MOMENT, Zone, tenant_id, time_range
 from cli.commands.kpi import Range, app, shown_range
 from cli.console import out, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.analyses.catalogue import ANALYSES, get
@@ -40,7 +40,7 @@ def analyse(
     segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
     insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
     time_zone: Zone = "UTC",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
 
@@ -84,8 +84,8 @@ def _of_insight(client: Client, insight: str, now: datetime) -> Scope:
     return Scope(fault["started_at"].replace(tzinfo=UTC), end, who, provider=fault["integration_provider"])
 
 
-def _print(title: str, rows: Sequence[dict[str, Any]], format_: Format) -> None:
-    if format_ is not Format.TABLE:
+def _print(title: str, rows: Sequence[dict[str, Any]], format_: OutputFormat) -> None:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
     elif rows:
         columns = [name for name in rows[0] if name != "user_id" or len({row["user_id"] for row in rows}) > 1]

@@ -14,7 +14,7 @@ import typer
 
 from cli.arguments import MOMENT, After, Limit, Zone, after, moment, say_next, tenant_id
 from cli.console import err, out, styled, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from kpis.period import period
 from kpis.scope import ALL_TENANTS
@@ -106,7 +106,7 @@ def list_(
     days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
     limit: Limit = 1_000,
     after_: After = "",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """List the reports that were made.
 
@@ -119,7 +119,7 @@ def list_(
     with connect(settings().clickhouse) as client:
         rows, more = made(client, wanted)
     say_next(more)
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
         return
     cells = [

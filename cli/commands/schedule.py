@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import After, Limit, Zone, after, say_next, tenant_id
 from cli.command_audit import audited
 from cli.console import err, out, styled, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.limits import schedule_limits
 from cli.settings import settings
 from kpis.scope import ALL_TENANTS, AllTenants
@@ -93,7 +93,7 @@ def list_(
     tenant: Annotated[str, typer.Option(help="Only this tenant's: a user_id, or 'all' for those of every tenant")] = "",
     limit: Limit = 1_000,
     after_: After = "",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """List schedules: when each comes next, what was sent last, and what could not be.
 
@@ -110,7 +110,7 @@ def list_(
         err.print(fault, markup=False, highlight=False, soft_wrap=True)
     say_next(more)
     rows = [_row(schedule, standings, now) for schedule in found]
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows([row._asdict() for row in rows], format_)
         return
     cells = [(row.name, row.cron, _time(row.next), _time(row.last_sent), row.state) for row in rows]

@@ -16,8 +16,7 @@ from cli.settings import settings
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.totals import Totals
-from streams.bulk_producer import BulkProducer
-from streams.bulk_producer import Message as Outgoing
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 
 _TICK_SECONDS = 0.5
 _HISTORY_STEP = timedelta(hours=6)
@@ -99,7 +98,7 @@ def publish_history(bar: Progress, producer: BulkProducer, scenario: Scenario, t
 def publish(producer: BulkProducer, messages: list[Message]) -> None:
     """Queue the simulator's messages."""
     for topic, key, value in messages:
-        producer.send(Outgoing(topic, key, value))
+        producer.send(OutgoingMessage(topic, key, value))
 
 
 def progress() -> Progress:

@@ -9,7 +9,7 @@ import typer
 
 from cli.arguments import DAY, day, tenant_id
 from cli.console import out, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from kpis.settings_model import PER_PROVIDER, SETTINGS, definition, in_force, new_entry, row
 from models.counting import counted
@@ -39,14 +39,14 @@ def name_(
 
 
 @app.command("list")
-def names(format_: Printed = Format.TABLE) -> None:
+def names(format_: Printed = OutputFormat.TABLE) -> None:
     """List the tenants that have a display name.
 
     Example: `romashka tenant list --format json`
     """
     with connect(settings().clickhouse) as client:
         rows = [{"tenant": str(tenant), "display_name": name} for tenant, name in tenant_names(client).items()]
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_, ("tenant", "display_name"))
     elif rows:
         cells = [(row["tenant"], row["display_name"]) for row in rows]
@@ -77,14 +77,14 @@ def set_(
 
 
 @settings_app.command("list")
-def list_(tenant: Tenant, format_: Printed = Format.TABLE) -> None:
+def list_(tenant: Tenant, format_: Printed = OutputFormat.TABLE) -> None:
     """List every value that was entered, and from when on it holds.
 
     Example: `romashka tenant settings list 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01`
     """
     with connect(settings().clickhouse) as client:
         rows = [row(entry) for entry in entries(client, tenant_id("TENANT", tenant))]
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
     elif rows:
         out.print(table("Settings, oldest first", list(rows[0]), [list(one.values()) for one in rows], right=["value"]))
@@ -96,7 +96,7 @@ def list_(tenant: Tenant, format_: Printed = Format.TABLE) -> None:
 def show(
     tenant: Tenant,
     on: Annotated[str, typer.Option("--on", metavar=DAY, help="On this day (UTC); today if not given")] = "",
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Show what is in force on a day, and what is not set.
 
@@ -114,7 +114,7 @@ def show(
         rows.append(
             {"setting": name, "value": values.get(name), "unit": one.unit, "origin": origin, "meaning": one.meaning}
         )
-    if format_ is not Format.TABLE:
+    if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_)
         return
     cells = [["-" if cell is None else cell for cell in one.values()] for one in rows]

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 
 from models.counting import counted
-from dashboards.panel import Column, Link, Origin, Panel, PanelType, Tab, Tile
+from dashboards.panel import Column, PanelLink, Origin, Panel, PanelType, Tab, Tile
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
 from kpis import display
@@ -118,7 +118,7 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     )
 
 
-def _address(link: Link) -> str:
+def _address(link: PanelLink) -> str:
     """Return where a link leads among the pages; what is chosen is the same on all of them."""
     return f"{link.tab}.html" + ("" if link.panel is None else f"#panel-{link.panel}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, tile, together, trend
@@ -44,10 +44,10 @@ ORDER BY time"""
 
 _COLUMNS: Final = {"provider": "integration_provider", "query_type": "query_type"}
 
-_BY_DATA: Final = Link("By data type", names.AI_PERFORMANCE, panel=11)
-_BY_TYPE: Final = Link("By query type", names.AI_PERFORMANCE, panel=21)
+_BY_DATA: Final = PanelLink("By data type", names.AI_PERFORMANCE, panel=11)
+_BY_TYPE: Final = PanelLink("By query type", names.AI_PERFORMANCE, panel=21)
 
-_NUMBERS: Final = Row(
+_NUMBERS: Final = PanelRow(
     "At a glance",
     together(
         tile(1, "How often do queries get an answer?", "query_success_rate", link=_BY_TYPE),
@@ -59,7 +59,7 @@ _NUMBERS: Final = Row(
     ),
 )
 
-_CONFIDENCE: Final = Row(
+_CONFIDENCE: Final = PanelRow(
     "Does data make answers better?",
     (
         trend(
@@ -94,12 +94,12 @@ _CONFIDENCE: Final = Row(
                 column("durable_resolution_rate"),
                 column("csat"),
             ),
-            link=Link("Conversation Intelligence", names.CONVERSATIONS),
+            link=PanelLink("Conversation Intelligence", names.CONVERSATIONS),
         ),
     ),
 )
 
-_SUCCESS: Final = Row(
+_SUCCESS: Final = PanelRow(
     "Do queries succeed?",
     (
         trend(
@@ -129,7 +129,7 @@ _SUCCESS: Final = Row(
             width=14,
             height=8,
             columns=(
-                Column("provider", "Integration", link=Link("Health", names.HEALTH, {"provider": "provider"})),
+                Column("provider", "Integration", link=PanelLink("Health", names.HEALTH, {"provider": "provider"})),
                 Column("query_type", "Query type", width=145),
                 column("query_count"),
                 column("query_success_rate"),
@@ -140,7 +140,7 @@ _SUCCESS: Final = Row(
     ),
 )
 
-_SPEED: Final = Row(
+_SPEED: Final = PanelRow(
     "Are answers quick?",
     (
         Panel(

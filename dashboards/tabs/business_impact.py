@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Shared, Tab
 from dashboards.panel_queries import column, series, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_and_id, tenant_columns, tile, together
@@ -93,13 +93,13 @@ def _with_and_without(id_: int, title: str, description: str, kpi: str) -> Panel
     )
 
 
-_STAGES: Final = Link("By stage", names.BUSINESS, panel=21)
-_PERIOD: Final = Link("By period", names.BUSINESS, panel=30)
-_COSTS: Final = Link("The costs behind it", names.BUSINESS, panel=31)
-_SHARES: Final = Link("How it is made up", names.BUSINESS, panel=32)
-_ENDED: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
+_STAGES: Final = PanelLink("By stage", names.BUSINESS, panel=21)
+_PERIOD: Final = PanelLink("By period", names.BUSINESS, panel=30)
+_COSTS: Final = PanelLink("The costs behind it", names.BUSINESS, panel=31)
+_SHARES: Final = PanelLink("How it is made up", names.BUSINESS, panel=32)
+_ENDED: Final = PanelLink("Conversation Intelligence", names.CONVERSATIONS)
 
-_MONEY: Final = Row(
+_MONEY: Final = PanelRow(
     "Savings and return",
     together(
         tile(1, "What did durable resolutions save?", "gross_savings", width=6, link=_COSTS, no_data=UNSET),
@@ -109,7 +109,7 @@ _MONEY: Final = Row(
     ),
 )
 
-_DIFFERENCE: Final = Row(
+_DIFFERENCE: Final = PanelRow(
     "What data changes",
     (
         *together(
@@ -135,7 +135,7 @@ _DIFFERENCE: Final = Row(
     ),
 )
 
-_WHERE: Final = Row(
+_WHERE: Final = PanelRow(
     "Where the money comes from",
     (
         Panel(
@@ -189,12 +189,12 @@ _WHERE: Final = Row(
                 column("csat"),
                 column("durable_resolution_rate"),
             ),
-            link=Link("Conversation Intelligence", names.CONVERSATIONS),
+            link=PanelLink("Conversation Intelligence", names.CONVERSATIONS),
         ),
     ),
 )
 
-_PERIODS: Final = Row(
+_PERIODS: Final = PanelRow(
     "By month and week",
     (
         Panel(
@@ -213,7 +213,7 @@ _PERIODS: Final = Row(
                 Column(
                     "integration_provider",
                     "Integration",
-                    link=Link("Its health", names.HEALTH, {"provider": "integration_provider"}),
+                    link=PanelLink("Its health", names.HEALTH, {"provider": "integration_provider"}),
                 ),
                 Column("since", "From", moment="day"),
                 Column("until", "To", moment="day"),
@@ -256,7 +256,7 @@ _PERIODS: Final = Row(
             height=9,
             columns=(
                 *tenant_columns(names.BUSINESS),
-                Column("provider", "Integration", link=Link("Its health", names.HEALTH, {"provider": "provider"})),
+                Column("provider", "Integration", link=PanelLink("Its health", names.HEALTH, {"provider": "provider"})),
                 Column("rule", "Attributed by"),
                 Column("sales", "Sales", Unit.COUNT),
                 Column("revenue", "Influenced revenue", Unit.MONEY),

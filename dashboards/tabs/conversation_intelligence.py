@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, together, trend
@@ -94,12 +94,12 @@ def _reasons() -> PanelQuery:
 
 _ENDS: Final = {"done": journey.SATISFIED, "stopped": journey.STOPPED, "rows": "{rows}"}
 
-_BUSINESS: Final = Link("Business Impact", names.BUSINESS)
-_AI: Final = Link("AI Performance", names.AI_PERFORMANCE)
-_MISSED: Final = Link("What was missing", names.CONVERSATIONS, panel=21)
-_BADLY_ENDED: Final = Link("Those that went badly", names.CONVERSATIONS, panel=50)
+_BUSINESS: Final = PanelLink("Business Impact", names.BUSINESS)
+_AI: Final = PanelLink("AI Performance", names.AI_PERFORMANCE)
+_MISSED: Final = PanelLink("What was missing", names.CONVERSATIONS, panel=21)
+_BADLY_ENDED: Final = PanelLink("Those that went badly", names.CONVERSATIONS, panel=50)
 
-_NUMBERS: Final = Row(
+_NUMBERS: Final = PanelRow(
     "At a glance",
     together(
         tile(1, "How many conversations came in?", "conversation_count", link=_BUSINESS),
@@ -111,7 +111,7 @@ _NUMBERS: Final = Row(
     ),
 )
 
-_USE: Final = Row(
+_USE: Final = PanelRow(
     "Use of data",
     (
         trend(
@@ -135,7 +135,7 @@ _USE: Final = Row(
     ),
 )
 
-_MISSING: Final = Row(
+_MISSING: Final = PanelRow(
     "What was missing",
     (
         Panel(
@@ -166,7 +166,9 @@ _MISSING: Final = Row(
             columns=(
                 Column("gap_type", "Kind", width=105),
                 Column(
-                    "integration", "Integration", link=Link("Its health", names.HEALTH, {"provider": "integration"})
+                    "integration",
+                    "Integration",
+                    link=PanelLink("Its health", names.HEALTH, {"provider": "integration"}),
                 ),
                 Column("subject", "Subject", width=140),
                 Column("conversations", "Conversations", Unit.COUNT),
@@ -179,7 +181,7 @@ _MISSING: Final = Row(
     ),
 )
 
-_JOURNEY: Final = Row(
+_JOURNEY: Final = PanelRow(
     "The customer's journey",
     (
         Panel(
@@ -217,7 +219,7 @@ _JOURNEY: Final = Row(
     ),
 )
 
-_PEOPLE: Final = Row(
+_PEOPLE: Final = PanelRow(
     "Who and where",
     (
         Panel(
@@ -244,7 +246,9 @@ _PEOPLE: Final = Row(
             height=10,
             columns=(
                 Column("reason", "Reason", width=180),
-                Column("channel", "Channel", link=Link("This channel", names.CONVERSATIONS, {"channel": "channel"})),
+                Column(
+                    "channel", "Channel", link=PanelLink("This channel", names.CONVERSATIONS, {"channel": "channel"})
+                ),
                 column("conversation_count"),
                 column("csat"),
             ),
@@ -252,7 +256,7 @@ _PEOPLE: Final = Row(
     ),
 )
 
-_LIST: Final = Row(
+_LIST: Final = PanelRow(
     "The conversations themselves",
     (
         Panel(
@@ -270,7 +274,9 @@ _LIST: Final = Row(
                 Column("at", "When", moment="minute"),
                 Column("why", "Why it is here", wrap=True),
                 Column("conversation_id", "Conversation", width=300),
-                Column("channel", "Channel", link=Link("This channel", names.CONVERSATIONS, {"channel": "channel"})),
+                Column(
+                    "channel", "Channel", link=PanelLink("This channel", names.CONVERSATIONS, {"channel": "channel"})
+                ),
                 Column("stage", "Stage", blank="not said", width=116),
                 Column("outcome", "Outcome", hidden=True),
                 Column("handled_by", "Handled by", hidden=True),

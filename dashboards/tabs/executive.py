@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards import moves
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.tabs import names
 from dashboards.tabs.parts import FINDING_COLUMNS, UNLESS_ASKED, UNSET, needing_attention, tile, together, trend
 from kpis.scope import Interval
 
-_CONVERSATIONS: Final = Link("Conversation Intelligence", names.CONVERSATIONS)
-_BUSINESS: Final = Link("Business Impact", names.BUSINESS)
-_HEALTH: Final = Link("Integration Health", names.HEALTH)
-_MONITOR: Final = Link("Real-Time Integration Monitor", names.REAL_TIME)
+_CONVERSATIONS: Final = PanelLink("Conversation Intelligence", names.CONVERSATIONS)
+_BUSINESS: Final = PanelLink("Business Impact", names.BUSINESS)
+_HEALTH: Final = PanelLink("Integration Health", names.HEALTH)
+_MONITOR: Final = PanelLink("Real-Time Integration Monitor", names.REAL_TIME)
 
-_AI: Final = Row(
+_AI: Final = PanelRow(
     "AI",
     together(
         tile(2, "How many conversations did the AI resolve for good?", "durable_resolution_rate", link=_CONVERSATIONS),
@@ -24,7 +24,7 @@ _AI: Final = Row(
     ),
 )
 
-_MONEY: Final = Row(
+_MONEY: Final = PanelRow(
     "Money",
     together(
         tile(7, "What did the AI save after all costs?", "net_savings", link=_BUSINESS, no_data=UNSET),
@@ -33,21 +33,21 @@ _MONEY: Final = Row(
     ),
 )
 
-_INTEGRATIONS: Final = Row(
+_INTEGRATIONS: Final = PanelRow(
     "Integrations",
     together(
         tile(
             4,
             "How often did integrations answer?",
             "query_success_rate",
-            link=Link("AI Performance", names.AI_PERFORMANCE),
+            link=PanelLink("AI Performance", names.AI_PERFORMANCE),
         ),
         tile(15, "How long were integrations up?", "integration_uptime", link=_HEALTH),
         tile(6, "What needs attention now, and what is at stake?", "open_incidents", link=_MONITOR),
     ),
 )
 
-_TRENDS: Final = Row(
+_TRENDS: Final = PanelRow(
     "How it develops",
     (
         trend(
@@ -86,7 +86,7 @@ _TRENDS: Final = Row(
     ),
 )
 
-_NOW: Final = Row(
+_NOW: Final = PanelRow(
     "What changed, and what to do",
     (
         Panel(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs import names
 from dashboards.tabs.parts import (
@@ -89,12 +89,12 @@ ORDER BY created_at DESC
 LIMIT 200"""
 
 
-_TIMELINE: Final = Link("When which state", names.HEALTH, panel=10)
-_LATEST: Final = Link("Each integration now", names.HEALTH, panel=11)
-_BY_TYPE: Final = Link("By query type", names.HEALTH, panel=23)
-_FAILED: Final = Link("Syncs that went wrong", names.HEALTH, panel=30)
+_TIMELINE: Final = PanelLink("When which state", names.HEALTH, panel=10)
+_LATEST: Final = PanelLink("Each integration now", names.HEALTH, panel=11)
+_BY_TYPE: Final = PanelLink("By query type", names.HEALTH, panel=23)
+_FAILED: Final = PanelLink("Syncs that went wrong", names.HEALTH, panel=30)
 
-_NUMBERS: Final = Row(
+_NUMBERS: Final = PanelRow(
     "At a glance",
     together(
         tile(1, "How long were integrations up?", "integration_uptime", link=_TIMELINE),
@@ -106,7 +106,7 @@ _NUMBERS: Final = Row(
     ),
 )
 
-_HEALTH: Final = Row(
+_HEALTH: Final = PanelRow(
     "Health",
     (
         Panel(
@@ -137,7 +137,7 @@ _HEALTH: Final = Row(
                 Column(
                     "integration_provider",
                     "Integration",
-                    link=Link("Live", names.REAL_TIME, {"provider": "integration_provider"}),
+                    link=PanelLink("Live", names.REAL_TIME, {"provider": "integration_provider"}),
                 ),
                 *tenant_columns(names.HEALTH),
                 Column("sync_status", "Reports", states=STATES),
@@ -163,7 +163,9 @@ _GLANCE: Final = Panel(
     width=24,
     height=7,
     columns=(
-        Column("provider", "Integration", link=Link("AI Performance", names.AI_PERFORMANCE, {"provider": "provider"})),
+        Column(
+            "provider", "Integration", link=PanelLink("AI Performance", names.AI_PERFORMANCE, {"provider": "provider"})
+        ),
         column("query_count"),
         column("query_success_rate"),
         column("latency_p95_ms"),
@@ -171,7 +173,7 @@ _GLANCE: Final = Panel(
     ),
 )
 
-_QUERIES: Final = Row(
+_QUERIES: Final = PanelRow(
     "Queries to integrations",
     (
         _GLANCE,
@@ -223,7 +225,7 @@ _QUERIES: Final = Row(
                     "query_type",
                     "Query type",
                     width=160,
-                    link=Link("AI Performance", names.AI_PERFORMANCE, {"query_type": "query_type"}),
+                    link=PanelLink("AI Performance", names.AI_PERFORMANCE, {"query_type": "query_type"}),
                 ),
                 column("query_count"),
                 column("error_rate"),
@@ -233,7 +235,7 @@ _QUERIES: Final = Row(
     ),
 )
 
-_SYNCS: Final = Row(
+_SYNCS: Final = PanelRow(
     "Syncs and findings",
     (
         Panel(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from dashboards import tiles
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Tile
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Tile
 from dashboards.panel_queries import column, series, thresholds
 from dashboards.tabs import names
 from kpis.kpi import Unit
@@ -18,7 +18,7 @@ from kpis.sql.dialect import Dialect
 from kpis.sql.query_context import QueryContext
 from models.sync_status import Condition, words_of
 
-ITS_HEALTH: Final = Link("Its health", names.HEALTH, {"provider": "provider"})
+ITS_HEALTH: Final = PanelLink("Its health", names.HEALTH, {"provider": "provider"})
 """From a row with a column ``provider``, which is ``all`` where the row is about none."""
 PROVIDER: Final = "if(integration_provider = '', 'all', integration_provider) AS provider"
 CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
@@ -32,7 +32,9 @@ _WITH_CHANGE: Final = 8
 UNSET: Final = "Choose one tenant, and set its costs: romashka tenant settings set"
 
 
-def tile(id_: int, question: str, kpi: str, *, link: Link | None = None, width: int = 8, no_data: str = EMPTY) -> Panel:
+def tile(
+    id_: int, question: str, kpi: str, *, link: PanelLink | None = None, width: int = 8, no_data: str = EMPTY
+) -> Panel:
     """Return one figure of the registry as a large number, named as it is there and coloured by its thresholds."""
     about = get(kpi)
     filters = frozenset(about.dimensions) & frozenset(FILTERS)
@@ -81,7 +83,7 @@ def trend(
     width: int = 12,
     height: int = 8,
     bars: bool = False,
-    link: Link | None = None,
+    link: PanelLink | None = None,
 ) -> Panel:
     """Return figures of one unit over time; ``by`` draws a line for each value of a dimension."""
     first = get(kpis[0])
@@ -127,7 +129,7 @@ def tenant_and_id(column: str) -> str:
 
 def tenant_columns(tab: str, width: int | None = None) -> tuple[Column, Column]:
     """Return how the columns of ``tenant_and_id`` are shown: a name that leads to the tab of that tenant alone."""
-    only = Link("Only this tenant", tab, {"tenant": "tenant_id"})
+    only = PanelLink("Only this tenant", tab, {"tenant": "tenant_id"})
     return Column("tenant", "Tenant", width=width, link=only), Column("tenant_id", "Tenant id", hidden=True)
 
 
@@ -187,7 +189,7 @@ SYNC_COLUMNS: Final = (
         "integration_provider",
         "Integration",
         width=110,
-        link=Link("Its health", names.HEALTH, {"provider": "integration_provider"}),
+        link=PanelLink("Its health", names.HEALTH, {"provider": "integration_provider"}),
     ),
     Column("sync_status", "Reports", states=STATES),
     Column("records_synced", "Records", Unit.COUNT),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Origin, Panel, PanelQuery, PanelType, Row, Tab, Thresholds
+from dashboards.panel import Column, Origin, Panel, PanelQuery, PanelRow, PanelType, Tab, Thresholds
 from dashboards.tabs import names
 from kpis.kpi import Unit
 from kpis.sql.dialect import Dialect
@@ -75,7 +75,7 @@ GROUP BY time, role
 ORDER BY time, role"""
 
 
-_NUMBERS: Final = Row(
+_NUMBERS: Final = PanelRow(
     "At a glance",
     (
         _watched(
@@ -140,7 +140,7 @@ _NUMBERS: Final = Row(
     ),
 )
 
-_FLOW: Final = Row(
+_FLOW: Final = PanelRow(
     "Does everything get through?",
     (
         _watched(
@@ -203,7 +203,7 @@ _FLOW: Final = Row(
     ),
 )
 
-_WORK: Final = Row(
+_WORK: Final = PanelRow(
     "Do detectors and jobs keep up?",
     (
         _watched(
@@ -249,7 +249,7 @@ _WORK: Final = Row(
     ),
 )
 
-_QUESTIONS: Final = Row(
+_QUESTIONS: Final = PanelRow(
     "What was rejected, and are the dashboards quick?",
     (
         Panel(

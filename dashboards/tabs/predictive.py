@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.tabs import names
 from dashboards.tabs.parts import (
     FINDING_COLUMNS,
@@ -133,30 +133,39 @@ _CUSTOMER_COLUMNS: Final = (
     Column("title", "What", wrap=True),
     Column("chance", "Chance (of a trained model)", Unit.RATIO, width=120),
     Column("why", "Why", wrap=True),
-    Column("action", "What to do", wrap=True, link=Link("Conversation Intelligence", names.CONVERSATIONS)),
+    Column("action", "What to do", wrap=True, link=PanelLink("Conversation Intelligence", names.CONVERSATIONS)),
     *tenant_columns(names.PREDICTIVE, 150),
     Column("started_at", "Since", moment="minute"),
 )
 
-_NUMBERS: Final = Row(
+_NUMBERS: Final = PanelRow(
     "At a glance",
     together(
         tile(
-            1, "How many anomalies are open?", "open_incidents", link=Link("The anomalies", names.PREDICTIVE, panel=30)
+            1,
+            "How many anomalies are open?",
+            "open_incidents",
+            link=PanelLink("The anomalies", names.PREDICTIVE, panel=30),
         ),
         tile(
-            2, "How many began in this range?", "incident_count", link=Link("The anomalies", names.PREDICTIVE, panel=30)
+            2,
+            "How many began in this range?",
+            "incident_count",
+            link=PanelLink("The anomalies", names.PREDICTIVE, panel=30),
         ),
         tile(
-            3, "How many customers may leave?", "churn_at_risk_customers", link=Link("Who", names.PREDICTIVE, panel=10)
+            3,
+            "How many customers may leave?",
+            "churn_at_risk_customers",
+            link=PanelLink("Who", names.PREDICTIVE, panel=10),
         ),
-        tile(4, "How many may buy more?", "upsell_opportunities", link=Link("Who", names.PREDICTIVE, panel=11)),
-        tile(5, "What do integrations need?", "integration_needs", link=Link("What", names.PREDICTIVE, panel=22)),
-        tile(6, "How many key figures moved?", "kpi_changes", link=Link("Which", names.PREDICTIVE, panel=23)),
+        tile(4, "How many may buy more?", "upsell_opportunities", link=PanelLink("Who", names.PREDICTIVE, panel=11)),
+        tile(5, "What do integrations need?", "integration_needs", link=PanelLink("What", names.PREDICTIVE, panel=22)),
+        tile(6, "How many key figures moved?", "kpi_changes", link=PanelLink("Which", names.PREDICTIVE, panel=23)),
     ),
 )
 
-_CUSTOMERS: Final = Row(
+_CUSTOMERS: Final = PanelRow(
     "Customers",
     (
         Panel(
@@ -187,7 +196,7 @@ _CUSTOMERS: Final = Row(
     ),
 )
 
-_AHEAD: Final = Row(
+_AHEAD: Final = PanelRow(
     "The next seven days",
     (
         _ahead(
@@ -230,7 +239,7 @@ _AHEAD: Final = Row(
     ),
 )
 
-_TRUST: Final = Row(
+_TRUST: Final = PanelRow(
     "Can this be trusted?",
     (
         Panel(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dashboards.grafana_live import LABEL
-from dashboards.panel import Column, Link, Panel, PanelQuery, PanelType, Row, Shared, Tab
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Shared, Tab
 from dashboards.panel_queries import series, thresholds
 from dashboards.tabs import names
 from dashboards.tabs.parts import OPEN_COLUMNS, SYNC_COLUMNS, UNLESS_ASKED, findings, of_links
@@ -188,7 +188,7 @@ def _topics(dialect: Dialect) -> str:
     )
 
 
-_NOW: Final = Row(
+_NOW: Final = PanelRow(
     "Now",
     (
         Panel(
@@ -203,7 +203,7 @@ _NOW: Final = Row(
             height=3,
             columns=(Column("state", "State", states=_CARD_STATES),),
             by=("integration",),
-            link=Link("Integration Health", names.HEALTH),
+            link=PanelLink("Integration Health", names.HEALTH),
         ),
         _figure(
             8, "How many queries come in right now?", "query_count", _RATE, unit=Unit.SCORE, title="Queries per minute"
@@ -215,7 +215,7 @@ _NOW: Final = Row(
     ),
 )
 
-_WRONG: Final = Row(
+_WRONG: Final = PanelRow(
     "What is wrong",
     (
         Panel(
@@ -244,7 +244,7 @@ _WRONG: Final = Row(
     ),
 )
 
-_DATA: Final = Row(
+_DATA: Final = PanelRow(
     "Connection and freshness",
     (
         Panel(
@@ -277,7 +277,7 @@ _DATA: Final = Row(
                 Column(
                     "integration",
                     "Integration",
-                    link=Link("Its health", names.HEALTH, {"provider": "integration"}),
+                    link=PanelLink("Its health", names.HEALTH, {"provider": "integration"}),
                     width=110,
                 ),
                 Column("findings", "Open incidents", Unit.COUNT),
@@ -291,7 +291,7 @@ _DATA: Final = Row(
     ),
 )
 
-_LIVE: Final = Row(
+_LIVE: Final = PanelRow(
     "Minute by minute",
     (
         _by_minute(
@@ -313,7 +313,7 @@ _LIVE: Final = Row(
     ),
 )
 
-_SYNCS: Final = Row(
+_SYNCS: Final = PanelRow(
     "Sync jobs",
     (
         Panel(
@@ -332,7 +332,7 @@ _SYNCS: Final = Row(
     collapsed=True,
 )
 
-_PUSHES: Final = Row(
+_PUSHES: Final = PanelRow(
     "Pushed by the worker",
     (
         _pushed(

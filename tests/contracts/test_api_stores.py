@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.cache import Kept, MemoryStore, RedisStore, Store
-from api.rate_limit import Limiter, MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import Limiter, MemoryLimiter, RedisLimiter, RequestRate
 
 _SERVER = shutil.which("redis-server")
 
@@ -79,7 +79,7 @@ async def test_what_is_kept_goes_after_its_time(redis: Redis | None) -> None:
 
 @both
 async def test_a_bucket_gives_its_burst_and_then_says_when_to_come_back(redis: Redis | None) -> None:
-    rates, rate = limiter(redis), Rate(per_minute=1, burst=3)
+    rates, rate = limiter(redis), RequestRate(per_minute=1, burst=3)
     assert [await rates.take("a", rate) for _ in range(3)] == [0, 0, 0]
     assert 55 < await rates.take("a", rate) <= 60
     assert await rates.take("b", rate) == 0
@@ -87,7 +87,7 @@ async def test_a_bucket_gives_its_burst_and_then_says_when_to_come_back(redis: R
 
 @both
 async def test_a_bucket_fills_again(redis: Redis | None) -> None:
-    rates, rate = limiter(redis), Rate(per_minute=60_000, burst=1)
+    rates, rate = limiter(redis), RequestRate(per_minute=60_000, burst=1)
     assert await rates.take("a", rate) == 0
     deadline = time.monotonic() + 5
     while await rates.take("a", rate):

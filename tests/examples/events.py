@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from models.topics import HEALTH, INGEST, INTELLIGENCE, OUTCOMES, QUERIES, Topic
-from streams.decode import Source
+from streams.decode import RecordSource
 
 NOW: Final = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SECRET: Final = b"a secret of thirty-two bytes ..."
@@ -53,9 +53,9 @@ def message(topic: Topic, **fields: Any) -> bytes:
     return json.dumps(event(topic, **fields)).encode()
 
 
-def source(topic: Topic, partition: int = 3, topic_epoch: int = 11) -> Source:
+def source(topic: Topic, partition: int = 3, topic_epoch: int = 11) -> RecordSource:
     """A partition of a topic."""
-    return Source(topic.name, topic_epoch, partition)
+    return RecordSource(topic.name, topic_epoch, partition)
 
 
 def topic_named(name: str) -> Topic:

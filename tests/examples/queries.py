@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from models.rows import QUERY_METRICS
 from models.topics import QUERIES
-from streams.decode import Source
+from streams.decode import RecordSource
 from streams.windows import CHUNK_SIZE, REMEMBERED_CHUNKS
 
-SOURCE: Final = Source(QUERIES.name, 11, 3)
+SOURCE: Final = RecordSource(QUERIES.name, 11, 3)
 START_MS: Final = int(datetime(2026, 1, 15, 12, 0, tzinfo=UTC).timestamp() * 1000)
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ class Query(NamedTuple):
         return self.offset // CHUNK_SIZE
 
 
-def batch_of(queries: Iterable[Query], source: Source = SOURCE) -> pa.RecordBatch:
+def batch_of(queries: Iterable[Query], source: RecordSource = SOURCE) -> pa.RecordBatch:
     """The rows of ``queries`` under ``models.rows.QUERY_METRICS``."""
     return pa.RecordBatch.from_pylist([_row(query, source) for query in queries], schema=QUERY_METRICS)
 
@@ -70,7 +70,7 @@ def counted_once(queries: Iterable[Query]) -> list[Query]:
     return counted
 
 
-def windows_of(queries: Iterable[Query], source: Source = SOURCE) -> dict[WindowKey, Row]:
+def windows_of(queries: Iterable[Query], source: RecordSource = SOURCE) -> dict[WindowKey, Row]:
     """The windows of ``queries``, each of which counts."""
     groups: defaultdict[WindowKey, list[Query]] = defaultdict(list)
     for query in queries:
@@ -120,7 +120,7 @@ def _id(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def _row(query: Query, source: Source) -> Row:
+def _row(query: Query, source: RecordSource) -> Row:
     labels = ("customer_id", "channel", "country", "customer_segment", "data_type", "error_kind")
     return {
         **dict.fromkeys(labels, ""),

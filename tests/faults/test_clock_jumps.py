@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 from cli.verification import stored_events
 from models.keys import key_of
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled
 from tests.integration.test_main_path import query
@@ -57,10 +57,10 @@ def test_events_are_judged_as_ever_while_the_machines_clock_jumps(
             while time.monotonic() < end:
                 event = query() | {"user_id": str(TENANT), "event_id": str(uuid4())}
                 event["created_at"] = datetime.now(UTC).isoformat()
-                producer.send(Message(QUERIES, key_of(TENANT), json.dumps(event).encode()))
+                producer.send(OutgoingMessage(QUERIES, key_of(TENANT), json.dumps(event).encode()))
                 sent += 1
                 time.sleep(0.1)
-            producer.send(Message(QUERIES, key_of(TENANT), b"no JSON"))
+            producer.send(OutgoingMessage(QUERIES, key_of(TENANT), b"no JSON"))
             producer.flush()
             bad += 1
             wait_for(partial(_stored, client, sent), 60, worker.log)

@@ -13,7 +13,7 @@ import pytest
 from cli.verification import stored_events
 from models.keys import key_of
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.java_partitioner import home_partitions
 from streams.kafka import KafkaAddress
 from tests.faults.scale import only_in_full
@@ -34,7 +34,7 @@ TENANTS = {
 def send(producer: BulkProducer, partition: int, at: datetime) -> None:
     tenant = UUID(int=TENANTS[partition])
     event = query() | {"user_id": str(tenant), "created_at": at.isoformat()}
-    producer.send(Message(QUERIES, key_of(tenant), json.dumps(event).encode()))
+    producer.send(OutgoingMessage(QUERIES, key_of(tenant), json.dumps(event).encode()))
 
 
 def test_the_minutes_of_a_silent_partition_close(

@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from cli.verification import detected_through
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from storage.connection import ClickHouseAddress, connect
@@ -34,7 +34,7 @@ def test_an_open_episode_survives_kills_as_one_with_the_same_id(
 ) -> None:
     now = datetime.now(UTC)
     tenant = TENANTS[0]
-    burst = Incident("burst", "error_burst", "shopify", tenant.id, now - timedelta(hours=2), now + SPAN, 0.9)
+    burst = SimulatedIncident("burst", "error_burst", "shopify", tenant.id, now - timedelta(hours=2), now + SPAN, 0.9)
     scenario = Scenario(
         seed=5, start=now - SPAN, end=now, tenants=TENANTS, rate=rate_for(60_000, SPAN, TENANTS), incidents=(burst,)
     )

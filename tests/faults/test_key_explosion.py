@@ -13,7 +13,7 @@ import pytest
 from cli.verification import stored_events
 from models.keys import key_of
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress
 from tests.faults.scale import scaled
 from tests.integration.test_main_path import query
@@ -38,7 +38,7 @@ def test_a_million_tenants_are_counted_in_bounded_memory(
             for number in range(TENANTS):
                 tenant = UUID(int=number + 1)
                 value = json.dumps(query() | {"user_id": str(tenant)}).encode()
-                producer.send(Message("integration.queries.v1", key_of(tenant), value))
+                producer.send(OutgoingMessage("integration.queries.v1", key_of(tenant), value))
                 if number % 10_000 == 0:
                     largest = max(largest, process.memory_info().rss)
         deadline = time.monotonic() + scaled(300, 3_000)

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from cli.verification import stored_events
 from models.keys import key_of
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.java_partitioner import home_partitions
 from streams.kafka import KafkaAddress
 from tests.faults.scale import APACHE, FULL, only_on_apache_kafka
@@ -47,7 +47,7 @@ def send(producer: BulkProducer) -> int:
     """Send an event to every partition."""
     for tenant in TENANTS:
         value = json.dumps(query() | {"user_id": str(tenant)}).encode()
-        producer.send(Message(QUERIES, key_of(tenant), value))
+        producer.send(OutgoingMessage(QUERIES, key_of(tenant), value))
     producer.flush()
     return PARTITIONS
 

@@ -35,7 +35,7 @@ from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 from storage.tenant_settings import save
 from streams.arrow_batches import to_batch
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from tests import business_oracle as oracle
 from tests.spare_databases import SpareDatabases
@@ -103,7 +103,7 @@ def store(sink: ClickHouseSink, messages: list[oracle.Message]) -> None:
 
 
 def batch(topic: Topic, table: str, values: list[tuple[bytes, bytes]]) -> Any:
-    source = Source(topic.name, 1, 0)
+    source = RecordSource(topic.name, 1, 0)
     records = [SimpleNamespace(offset=offset, key=key, value=value) for offset, (key, value) in enumerate(values)]
     decoded = Decoder(topic).decode(records, source, now=UNTIL + timedelta(days=30))
     assert not decoded.rejected

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import KafkaError
 
-from collector.publisher import KafkaPublisher, Message
+from collector.publisher import EventMessage, KafkaPublisher
 from streams.kafka import KafkaAddress
 from tests.worker_process import wait_for
 
@@ -23,7 +23,7 @@ def publisher(topics: KafkaAddress) -> Iterator[KafkaPublisher]:
 
 
 async def test_a_producer_that_failed_for_good_is_replaced(publisher: KafkaPublisher) -> None:
-    message = Message("integration.queries.v1", b"key", b"{}")
+    message = EventMessage("integration.queries.v1", b"key", b"{}")
     assert await publisher.publish([message], []) == [True]
     failed = publisher._producer
     publisher._note(KafkaError(KafkaError._FATAL, "out of order sequence number", fatal=True))

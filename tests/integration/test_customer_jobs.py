@@ -22,7 +22,7 @@ from kpis.scope import Scope
 from kpis.sql.dialect import Bound
 from models.insights import Insight, insight_id
 from simulator.scenario import Scenario, rate_for
-from simulator.tenants import DEFAULT_TENANTS, Tenant
+from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant
 from sinks.clickhouse import ClickHouseSink
 from sinks.insight_rows import insight_rows
 from storage.connection import ClickHouseAddress, connect
@@ -42,7 +42,7 @@ def client(database: ClickHouseAddress) -> Iterator[Client]:
         yield client
 
 
-def history(days: int, events: int, tenant: Tenant = DEFAULT_TENANTS[0]) -> Scenario:
+def history(days: int, events: int, tenant: SimulatedTenant = DEFAULT_TENANTS[0]) -> Scenario:
     """A tenant's customers, and few sync jobs."""
     tenants = (replace(tenant, links=tuple(replace(link, sync_minutes=720) for link in tenant.links)),)
     span = days * DAY

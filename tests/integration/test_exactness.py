@@ -18,7 +18,7 @@ from simulator.scenario import Scenario, rate_for
 from storage.connection import ClickHouseAddress, connect
 from storage.dead_letter_store import DeadLetterFilter, DeadLetterStore
 from storage.payload_cipher import PayloadCipher
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress
 from tests.faults.scale import APACHE, FULL
 from tests.oracle import Expected, hours, stored_ids, stored_windows
@@ -42,7 +42,7 @@ def history(events: int, seed: int) -> list[tuple[str, bytes, bytes]]:
 def publish(kafka: KafkaAddress, messages: list[tuple[str, bytes, bytes]]) -> None:
     with BulkProducer(kafka) as producer:
         for topic, key, value in messages:
-            producer.send(Message(topic, key, value))
+            producer.send(OutgoingMessage(topic, key, value))
 
 
 def test_numbers_are_exact_despite_malformed_repeated_and_late_events(

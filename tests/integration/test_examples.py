@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer
 
 from models.insight_message import key_of, value_of
 from models.topics import HEALTH, INSIGHTS, INTELLIGENCE, OUTCOMES, QUERIES
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.kafka import KafkaAddress
 from tests.examples.insights import STARTED, insight
 
@@ -57,7 +57,7 @@ def _valid_events(kafka: KafkaAddress, group: str, wanted: dict[str, int]) -> di
             continue
         topic = str(message.topic())
         record = _Record(message.offset() or 0, message.key(), message.value())
-        decoded = decoders[topic].decode([record], Source(topic, 0, 0), now=datetime.now(UTC))
+        decoded = decoders[topic].decode([record], RecordSource(topic, 0, 0), now=datetime.now(UTC))
         assert not decoded.rejected, decoded.rejected
         valid[topic] += 1
     consumer.close()

@@ -31,7 +31,7 @@ from storage.privacy import Erasure, PrivacyStore
 from storage.reading import query_rows
 from storage.retention import apply_retention, retention
 from streams.arrow_batches import to_batch
-from streams.decode import Decoder, Source
+from streams.decode import Decoder, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from streams.topic_processor import TABLES
 from tests.examples import events
@@ -76,7 +76,7 @@ def _fill(address: ClickHouseAddress, pseudonymiser: Pseudonymiser) -> None:
             for value in _events(topic, tenant, customer, start)
         ]
         records = [one._replace(offset=place) for place, one in enumerate(records)]
-        source = Source(topic.name, 1, 0)
+        source = RecordSource(topic.name, 1, 0)
         decoded = Decoder(topic).decode(records, source, now=_NOW)
         assert not decoded.rejected
         for table in TABLES[topic]:

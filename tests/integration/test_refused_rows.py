@@ -11,7 +11,7 @@ import pytest
 from cli.verification import stored_events
 from models.keys import key_of
 from storage.connection import ClickHouseAddress, connect
-from streams.bulk_producer import BulkProducer, Message
+from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress
 from tests.integration.test_main_path import query
 from tests.worker_process import WorkerProcess, romashka, wait_for
@@ -37,7 +37,7 @@ def test_exactly_the_refused_rows_are_dead_letters_and_count_once_the_table_take
         client.command(CONSTRAINT)
         worker.wait_until_ready()
         for value in values:
-            producer.send(Message(QUERIES, key_of(TENANT), value))
+            producer.send(OutgoingMessage(QUERIES, key_of(TENANT), value))
         producer.flush()
         wait_for(lambda: stored_events(client) == len(values) - len(bad), 60, worker.log)
         counted = "SELECT sum(queries) FROM query_windows FINAL"

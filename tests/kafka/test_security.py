@@ -20,7 +20,7 @@ from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
 from cli.settings import Settings
 from cli.verification import stored_events
-from collector.publisher import KafkaPublisher, Message
+from collector.publisher import EventMessage, KafkaPublisher
 from models.errors import RomashkaError, SettingsError
 from romashka_tracker import KafkaSecurity, KafkaTransport, TrackerError
 from romashka_tracker.security import Mechanism
@@ -209,7 +209,7 @@ async def test_what_is_right_works_for_commands_worker_tracker_and_collector(sec
     await transport.connect(QUERIES)
     await transport.close()
     publisher = KafkaPublisher(address)
-    assert await publisher.publish([Message(QUERIES, b"k", b"{}")], ()) == [True]
+    assert await publisher.publish([EventMessage(QUERIES, b"k", b"{}")], ()) == [True]
     await asyncio.to_thread(publisher.close)
 
 
@@ -231,7 +231,7 @@ async def test_what_is_wrong_is_said_with_the_reason_and_what_to_do(
         await transport.connect(QUERIES)
     with caplog.at_level(logging.WARNING, "collector.publisher"):
         publisher = KafkaPublisher(address, delivery_seconds=1)
-        assert await publisher.publish([Message(QUERIES, b"k", b"{}")], ()) == [False]
+        assert await publisher.publish([EventMessage(QUERIES, b"k", b"{}")], ()) == [False]
         await asyncio.to_thread(wait_for, lambda: re.search(ours, caplog.text) is not None, 15, lambda: caplog.text)
         await asyncio.to_thread(publisher.close)
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from api.cache import Cache, Kept, MemoryStore, RedisStore
-from api.rate_limit import MemoryLimiter, Rate, RedisLimiter
+from api.rate_limit import MemoryLimiter, RedisLimiter, RequestRate
 
 
 class Source:
@@ -91,5 +91,5 @@ async def test_what_somebody_else_wrote_into_redis_is_no_answer_and_no_limit(val
     assert await RedisStore(redis, b"s" * 32).get("a") is None
     if value != 7:
         limiter = RedisLimiter(redis, MemoryLimiter(lambda: 0.0))
-        waits = [await limiter.take("a", Rate(60, 2)) for _ in range(3)]
+        waits = [await limiter.take("a", RequestRate(60, 2)) for _ in range(3)]
         assert waits == [0, 0, 1], "it counts for itself"

@@ -14,7 +14,7 @@ from api.live import TOO_SLOW, _until_over
 from api.pool import Pool
 from api.roles import Role
 from api.services import Services
-from api.snapshot import Snapshot, Status, Window, changes, standing
+from api.snapshot import LiveSnapshot, LiveWindow, Status, changes, standing
 from tests.examples.insights import insight
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -23,9 +23,9 @@ MINUTE = datetime(2026, 11, 1, 11, 59, tzinfo=UTC)
 SOMEBODY = Identity("key:a", "", frozenset({Role.VIEWER}), frozenset({ONE}))
 
 
-def snapshot(state: str = "healthy", queries: int = 10) -> Snapshot:
+def snapshot(state: str = "healthy", queries: int = 10) -> LiveSnapshot:
     statuses = {(ONE, "shopify"): Status(state, "ok"), (TWO, "shopify"): Status("healthy", "ok")}
-    return Snapshot(NOW, {(ONE, "shopify", MINUTE): Window(queries, queries, 200.0)}, statuses, {})
+    return LiveSnapshot(NOW, {(ONE, "shopify", MINUTE): LiveWindow(queries, queries, 200.0)}, statuses, {})
 
 
 def test_nothing_new_is_said_when_nothing_changed() -> None:

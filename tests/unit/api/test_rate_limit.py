@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from api.rate_limit import MemoryLimiter, Rate, RedisLimiter, seconds
+from api.rate_limit import MemoryLimiter, RedisLimiter, RequestRate, seconds
 
-RATE = Rate(per_minute=60, burst=3)
+RATE = RequestRate(per_minute=60, burst=3)
 
 
 async def test_a_bucket_gives_its_burst_and_then_what_comes_in() -> None:
@@ -27,16 +27,16 @@ async def test_a_bucket_gives_its_burst_and_then_what_comes_in() -> None:
 
 async def test_buckets_that_nobody_uses_are_forgotten() -> None:
     limiter = MemoryLimiter(lambda: 0.0)
-    assert [await limiter.take("first", Rate(1, 1)) for _ in range(2)] == [0, 60]
+    assert [await limiter.take("first", RequestRate(1, 1)) for _ in range(2)] == [0, 60]
     for number in range(10_000):
-        await limiter.take(str(number), Rate(1, 1))
-    assert await limiter.take("first", Rate(1, 1)) == 0
+        await limiter.take(str(number), RequestRate(1, 1))
+    assert await limiter.take("first", RequestRate(1, 1)) == 0
 
 
 async def test_each_process_counts_for_itself_while_redis_is_away(tmp_path: Path) -> None:
     redis = Redis(unix_socket_path=str(tmp_path / "nobody"), retry=Retry(NoBackoff(), 0))
     limiter = RedisLimiter(redis, MemoryLimiter(lambda: 0.0))
-    assert [await limiter.take("a", Rate(60, 1)) for _ in range(2)] == [0, 1]
+    assert [await limiter.take("a", RequestRate(60, 1)) for _ in range(2)] == [0, 1]
     await redis.aclose()
 
 

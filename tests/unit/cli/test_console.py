@@ -19,7 +19,7 @@ from rich.text import Text
 
 from cli import console, main
 from cli.console import PlainConsole, styled, table, visible
-from cli.formats import Format, print_rows
+from cli.formats import OutputFormat, print_rows
 
 CLI: Final = Path(console.__file__).parent
 HOSTILE: Final = (
@@ -83,12 +83,12 @@ def test_a_line_that_is_printed_is_text(text: str) -> None:
 @settings(max_examples=40)
 @given(text=TEXTS)
 def test_rows_for_programs_hold_no_control_characters_either(text: str) -> None:
-    assert not CONTROLS.search(echoed([{"label": text}], Format.CSV))
-    assert not CONTROLS.search(echoed([{"label": text}], Format.JSON))
-    assert list(csv.reader(io.StringIO(echoed([{"label": "two\nlines"}], Format.CSV))))[1:] == [["two\nlines"]]
+    assert not CONTROLS.search(echoed([{"label": text}], OutputFormat.CSV))
+    assert not CONTROLS.search(echoed([{"label": text}], OutputFormat.JSON))
+    assert list(csv.reader(io.StringIO(echoed([{"label": "two\nlines"}], OutputFormat.CSV))))[1:] == [["two\nlines"]]
 
 
-def echoed(rows: Sequence[Mapping[str, str]], format_: Format) -> str:
+def echoed(rows: Sequence[Mapping[str, str]], format_: OutputFormat) -> str:
     to = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cli.formats.typer.echo", lambda one, nl=True: to.write(one))

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from cli.findings import matched
 from models.insights import ALL_TENANTS_ID
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from tests.examples.insights import STARTED, TENANT, insight
 
-_OUTAGE = Incident("an outage", "provider_outage", "hubspot", None, STARTED, STARTED + timedelta(hours=1))
+_OUTAGE = SimulatedIncident("an outage", "provider_outage", "hubspot", None, STARTED, STARTED + timedelta(hours=1))
 _SOON = STARTED + timedelta(minutes=4)
 
 
@@ -42,6 +42,6 @@ def test_parts_of_a_finding_are_that_finding_and_others_are_not() -> None:
 
 
 def test_another_tenants_finding_says_nothing_of_one_tenants_incident() -> None:
-    burst = Incident("a burst", "error_burst", "hubspot", TENANT, STARTED, STARTED + timedelta(hours=1))
+    burst = SimulatedIncident("a burst", "error_burst", "hubspot", TENANT, STARTED, STARTED + timedelta(hours=1))
     (match,), _ = matched([burst], [insight(started_at=_SOON, kind="error_burst", user_id=UUID(int=7))])
     assert not match.found

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from cli.formats import Format, print_rows
+from cli.formats import OutputFormat, print_rows
 
 ROW = {
     "id": UUID(int=7),
@@ -24,7 +24,7 @@ ROW = {
 
 
 def test_json_keeps_numbers_and_lists_and_writes_amounts_to_the_cent(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([ROW], Format.JSON)
+    print_rows([ROW], OutputFormat.JSON)
     assert json.loads(capsys.readouterr().out) == [
         {
             "id": str(UUID(int=7)),
@@ -38,17 +38,17 @@ def test_json_keeps_numbers_and_lists_and_writes_amounts_to_the_cent(capsys: pyt
 
 
 def test_csv_has_a_column_for_every_field_and_no_line_is_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([{**ROW, "text": "long " * 100}], Format.CSV)
+    print_rows([{**ROW, "text": "long " * 100}], OutputFormat.CSV)
     heading, row = csv.reader(io.StringIO(capsys.readouterr().out))
     assert heading == [*ROW, "text"]
     assert row == [str(UUID(int=7)), "2026-01-02T03:00:00+00:00", "0.10", "3", "", "one | two", "long " * 100]
 
 
 def test_csv_of_nothing_still_has_a_heading(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([], Format.CSV, ("id", "value"))
+    print_rows([], OutputFormat.CSV, ("id", "value"))
     assert capsys.readouterr().out == "id,value\n"
 
 
 def test_a_moment_without_an_offset_is_utc(capsys: pytest.CaptureFixture[str]) -> None:
-    print_rows([{"at": datetime(2026, 1, 2)}], Format.JSON)  # noqa: DTZ001 - as ClickHouse answers
+    print_rows([{"at": datetime(2026, 1, 2)}], OutputFormat.JSON)  # noqa: DTZ001 - as ClickHouse answers
     assert json.loads(capsys.readouterr().out) == [{"at": "2026-01-02T00:00:00+00:00"}]

@@ -16,7 +16,7 @@ from dashboards import column_widths, prometheus
 from dashboards.clickhouse import PLUGIN, PLUGIN_VERSION
 from dashboards.grafana import TAG, render
 from dashboards.links import address
-from dashboards.panel import WIDTH, Link, Origin, PanelType, Tab
+from dashboards.panel import WIDTH, Origin, PanelLink, PanelType, Tab
 from dashboards.tabs import ALL, names
 from dashboards.units import FORMATS
 from kpis.kpi import Unit
@@ -416,7 +416,7 @@ def test_every_unit_of_the_registry_has_a_format() -> None:
 
 
 def test_a_link_takes_the_range_what_is_chosen_and_the_row_along() -> None:
-    link = address(Link("Health", "romashka-health", {"provider": "provider"}, panel=20), ("tenant", "provider"))
+    link = address(PanelLink("Health", "romashka-health", {"provider": "provider"}, panel=20), ("tenant", "provider"))
     assert link == (
         "/d/romashka-health?${__url_time_range}&${tenant:queryparam}&var-provider=${__data.fields.provider}"
         "&viewPanel=20"

@@ -9,7 +9,7 @@ from kpis.statistics import Arm, Estimate, Stratum, correlation, difference, mea
 from simulator.arrays import Bools, Floats
 from simulator.conversations import STAGES, Conversations
 from simulator.customers import Visitors
-from simulator.evidence import Evidence
+from simulator.evidence import IntegrationUse
 from simulator.outcomes import CONVERTED, UPSOLD, draw
 
 
@@ -102,7 +102,7 @@ def test_intervals_cover_what_data_really_does_in_the_simulator(outcome: str) ->
     assert sum(lower > 0 for lower, _ in found) >= 50  # and they are narrow enough to see it
 
 
-def _world(rng: np.random.Generator, count: int) -> tuple[Conversations, Evidence]:
+def _world(rng: np.random.Generator, count: int) -> tuple[Conversations, IntegrationUse]:
     """Conversations of which the later stages use data more often, as in the simulator."""
     stage = rng.choice(len(STAGES), count, p=[0.19, 0.28, 0.24, 0.23, 0.06])
     used = rng.random(count) < np.array([0.68, 0.86, 0.93, 0.92, 0.80])[stage]
@@ -120,10 +120,12 @@ def _world(rng: np.random.Generator, count: int) -> tuple[Conversations, Evidenc
     talks = Conversations(start=zeros, visitors=visitors, stage=stage, queries=zeros, cancels=no, ids=[], context=[])
     stale = np.where(used, rng.exponential(2.0, count), 0.0)
     gap = rng.random(count) < 0.1
-    return talks, Evidence(used, zeros, stale, zeros, zeros, zeros, gap, {})
+    return talks, IntegrationUse(used, zeros, stale, zeros, zeros, zeros, gap, {})
 
 
-def _ends(outcome: str, rng: np.random.Generator, talks: Conversations, evidence: Evidence) -> tuple[Floats, Bools]:
+def _ends(
+    outcome: str, rng: np.random.Generator, talks: Conversations, evidence: IntegrationUse
+) -> tuple[Floats, Bools]:
     ends, _ = draw(rng, talks, evidence, 100.0)
     if outcome == "satisfaction":
         return ends.satisfaction, ends.satisfaction_given

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulator.incidents import Incident, one_of_each
+from simulator.incidents import SimulatedIncident, one_of_each
 from simulator.rows import Message
 from simulator.scenario import Scenario
 from simulator.tenants import DEFAULT_TENANTS
@@ -41,7 +41,9 @@ def events(messages: list[Message]) -> Events:
     return lambda name: decoded[name]
 
 
-def struck(found: list[dict[str, Any]], incident: Incident, begin: datetime, end: datetime) -> list[dict[str, Any]]:
+def struck(
+    found: list[dict[str, Any]], incident: SimulatedIncident, begin: datetime, end: datetime
+) -> list[dict[str, Any]]:
     """Return the events of an incident's links in ``[begin, end)``."""
     return [
         event

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from statistics import mean, median
 
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 
 from .conftest import INCIDENTS, Events, struck
 
-BY_KIND: dict[str, Incident] = {incident.kind: incident for incident in INCIDENTS}
+BY_KIND: dict[str, SimulatedIncident] = {incident.kind: incident for incident in INCIDENTS}
 
 
 def test_an_outage_fails_queries_of_every_tenant_of_the_provider_and_of_no_other_provider(events: Events) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from simulator.gaps import StandingGap
 from simulator.rows import Message
 from simulator.scenario import Scenario
-from simulator.tenants import Link, Tenant
+from simulator.tenants import SimulatedTenant, TenantIntegration
 
 NUMBER = re.compile(rb'"([a-z_]+)":(-?[0-9][^,}\]]*)')
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -33,8 +33,8 @@ def test_an_object_names_each_field_once(messages: list[Message]) -> None:
 
 def test_text_that_needs_escaping_survives() -> None:
     awkward = 'größe "x" \\ y'
-    tenant = Tenant(
-        UUID(int=9), "New", "shop", 0, 10.0, {'"Q"': 1.0}, (Link("acme", 20.0, 10),),
+    tenant = SimulatedTenant(
+        UUID(int=9), "New", "shop", 0, 10.0, {'"Q"': 1.0}, (TenantIntegration("acme", 20.0, 10),),
         (StandingGap("acme", awkward, "missing content", 1.0),), 0.5,
     )  # fmt: skip
     scenario = Scenario(seed=1, start=START, end=START + timedelta(hours=6), tenants=(tenant,))

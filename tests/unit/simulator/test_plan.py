@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.plan import Plan
 from simulator.tenants import DEFAULT_TENANTS
 from simulator.times import DAY_MS, to_ms
 
 START = datetime(2026, 3, 2, 11, tzinfo=UTC)
 BEGIN = to_ms(START)
-GIVEN = Incident("mine", "stale_sync", "shopify", None, START, START + timedelta(hours=5))
+GIVEN = SimulatedIncident("mine", "stale_sync", "shopify", None, START, START + timedelta(hours=5))
 
 
 def test_a_quiet_plan_holds_only_what_was_given() -> None:

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 
 from models.errors import SettingsError
 from models.topics import INGEST, OUTCOMES, QUERIES, Topic
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
-from simulator.tenants import DEFAULT_TENANTS, Link, Tenant
+from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant, TenantIntegration
 from simulator.totals import Totals
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_a_tenants_traffic_does_not_depend_on_who_else_takes_part() -> None:
 
 def test_an_incident_changes_nothing_but_the_links_it_strikes() -> None:
     tenant = DEFAULT_TENANTS[0]
-    burst = Incident("x", "error_burst", "shopify", tenant.id, START + DAY / 4, START + DAY / 2)
+    burst = SimulatedIncident("x", "error_burst", "shopify", tenant.id, START + DAY / 4, START + DAY / 2)
     quiet = Scenario(seed=1, start=START, end=START + DAY, rate=0.1)
     struck = Scenario(seed=1, start=START, end=START + DAY, rate=0.1, incidents=(burst,))
     before, after = ([value for topic, _, value in _taken(one) if topic == QUERIES.name] for one in (quiet, struck))
@@ -126,18 +126,20 @@ def test_fewer_events_than_sync_jobs_is_a_clear_error() -> None:
 
 
 def test_a_provider_nobody_listed_works_too() -> None:
-    tenant = Tenant(UUID(int=9), "New", "office", 0, 10.0, {"FR": 1.0}, (Link("pipe_drive-2", 20.0, 10),))
+    tenant = SimulatedTenant(
+        UUID(int=9), "New", "office", 0, 10.0, {"FR": 1.0}, (TenantIntegration("pipe_drive-2", 20.0, 10),)
+    )
     scenario = Scenario(seed=1, start=START, end=START + DAY / 2, tenants=(tenant,))
     queries = [json.loads(value) for topic, _, value in _taken(scenario) if topic == QUERIES.name]
     assert {one["integration_provider"] for one in queries} == {"pipe_drive-2"}
     assert "record_lookup" in {one["query_type"] for one in queries}
 
 
-def _incident(**changes: object) -> Incident:
+def _incident(**changes: object) -> SimulatedIncident:
     fields: dict[str, object] = {
         "id": "i", "kind": "stale_sync", "provider": "shopify", "tenant": None, "start": START, "end": START + DAY,
     }  # fmt: skip
-    return Incident(**{**fields, **changes})  # type: ignore[arg-type]
+    return SimulatedIncident(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -168,13 +170,13 @@ def test_a_scenario_that_cannot_be_simulated_says_why(changes: dict[str, object]
     ("links", "complaint"),
     [
         ((), "needs 1 to 15 links"),
-        ((Link("a", 1, 10), Link("a", 1, 10)), "differ in their provider"),
-        ((Link("a", 0, 10),), "queries_per_minute must be above 0"),
-        ((Link("a", 1, 1),), "sync_minutes must be 5 to 1440"),
+        ((TenantIntegration("a", 1, 10), TenantIntegration("a", 1, 10)), "differ in their provider"),
+        ((TenantIntegration("a", 0, 10),), "queries_per_minute must be above 0"),
+        ((TenantIntegration("a", 1, 1),), "sync_minutes must be 5 to 1440"),
     ],
 )
-def test_a_tenant_that_cannot_be_simulated_says_why(links: tuple[Link, ...], complaint: str) -> None:
-    tenant = Tenant(UUID(int=9), "New", "office", 0, 10.0, {"FR": 1.0}, links)
+def test_a_tenant_that_cannot_be_simulated_says_why(links: tuple[TenantIntegration, ...], complaint: str) -> None:
+    tenant = SimulatedTenant(UUID(int=9), "New", "office", 0, 10.0, {"FR": 1.0}, links)
     with pytest.raises(SettingsError, match=complaint):
         Scenario(seed=1, start=START, end=START + DAY, tenants=(tenant,))
 

@@ -7,7 +7,7 @@ import pytest
 
 from simulator.catalogue import ERROR_KINDS
 from simulator.disturbances import Disturbances
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.syncs import JobLog, Jobs, run_day
 from simulator.tenants import DEFAULT_TENANTS
 from simulator.times import DAY_MS, HOUR_MS, from_ms
@@ -18,7 +18,7 @@ NOON = from_ms(DAY * DAY_MS) + timedelta(hours=12)
 QUIET = Disturbances(TENANT, ())
 
 
-def _day(*incidents: Incident) -> Jobs:
+def _day(*incidents: SimulatedIncident) -> Jobs:
     return run_day(1, TENANT, DAY, Disturbances(TENANT, incidents))
 
 
@@ -38,7 +38,7 @@ def test_one_job_a_day_is_a_full_one_that_brings_more() -> None:
 
 
 def test_an_interrupted_job_does_not_move_the_last_sync() -> None:
-    outage = Incident("o", "provider_outage", "shopify", None, NOON, NOON + timedelta(hours=3), 1.0)
+    outage = SimulatedIncident("o", "provider_outage", "shopify", None, NOON, NOON + timedelta(hours=3), 1.0)
     log = JobLog([run_day(1, TENANT, DAY - 1, QUIET), _day(outage)], DAY - 1, len(TENANT.links))
     failed = log.jobs.where(~log.jobs.succeeded & (log.jobs.link == 0) & (log.jobs.started >= DAY * DAY_MS))
     assert len(failed.link) > 12
@@ -50,7 +50,7 @@ def test_an_interrupted_job_does_not_move_the_last_sync() -> None:
 def test_both_forms_of_a_stale_sync_claim_success_and_bring_nothing() -> None:
     end = DAY * DAY_MS + 18 * HOUR_MS
     for form, stands_still in (("standstill", True), ("empty", False)):
-        stale = Incident("s", "stale_sync", "shopify", TENANT.id, NOON, NOON + timedelta(hours=6), 0.5, form)
+        stale = SimulatedIncident("s", "stale_sync", "shopify", TENANT.id, NOON, NOON + timedelta(hours=6), 0.5, form)
         log = JobLog([run_day(1, TENANT, DAY - 1, QUIET), _day(stale)], DAY - 1, len(TENANT.links))
         hit = log.jobs.where(log.jobs.stale)
         assert len(hit.link) == 36
@@ -63,7 +63,7 @@ def test_both_forms_of_a_stale_sync_claim_success_and_bring_nothing() -> None:
 
 
 def test_a_renamed_field_rejects_records_rather_than_jobs() -> None:
-    burst = Incident("b", "error_burst", "shopify", TENANT.id, NOON, NOON + timedelta(hours=3), 1.0, "schema")
+    burst = SimulatedIncident("b", "error_burst", "shopify", TENANT.id, NOON, NOON + timedelta(hours=3), 1.0, "schema")
     jobs = _day(burst)
     hit = jobs.where((jobs.link == 0) & (jobs.started >= DAY * DAY_MS + 12 * HOUR_MS))
     during = hit.where(hit.started < DAY * DAY_MS + 15 * HOUR_MS)
@@ -83,7 +83,7 @@ def test_age_grows_between_jobs_and_starts_again() -> None:
 
 
 def test_success_rate_counts_the_jobs_of_the_window() -> None:
-    outage = Incident("o", "provider_outage", "shopify", None, NOON, NOON + timedelta(hours=3), 1.0)
+    outage = SimulatedIncident("o", "provider_outage", "shopify", None, NOON, NOON + timedelta(hours=3), 1.0)
     jobs = _day(outage)
     log = JobLog([jobs], DAY, len(TENANT.links))
     begin, end = np.array([DAY * DAY_MS + 12 * HOUR_MS]), np.array([DAY * DAY_MS + 15 * HOUR_MS])

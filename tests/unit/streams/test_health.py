@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from streams.health import BLOCKED_SECONDS, Health, serve
+from streams.health import BLOCKED_SECONDS, WorkerHealth, serve
 
 
 class Clock:
@@ -22,7 +22,7 @@ class Clock:
 
 
 async def test_a_worker_is_ready_from_its_start_until_it_stops_and_alive_all_the_time() -> None:
-    health = Health(Clock())
+    health = WorkerHealth(Clock())
     assert (health.live(), health.ready()) == ("", "starting")
     health.started({})
     assert (health.live(), health.ready()) == ("", "")
@@ -32,7 +32,7 @@ async def test_a_worker_is_ready_from_its_start_until_it_stops_and_alive_all_the
 
 async def test_an_event_loop_that_stands_still_is_not_alive() -> None:
     clock = Clock()
-    health = Health(clock)
+    health = WorkerHealth(clock)
     health.started({})
     beating = asyncio.create_task(health.run())
     await asyncio.sleep(0)
@@ -45,7 +45,7 @@ async def test_an_event_loop_that_stands_still_is_not_alive() -> None:
 
 def test_what_is_wrong_is_said_as_long_as_it_is() -> None:
     works = {"kafka": True, "clickhouse": False}
-    health = Health(Clock())
+    health = WorkerHealth(Clock())
     health.started({"Kafka is away": lambda: works["kafka"], "ClickHouse is away": lambda: works["clickhouse"]})
     assert health.ready() == "ClickHouse is away"
     assert health.live() == ""
@@ -54,9 +54,9 @@ def test_what_is_wrong_is_said_as_long_as_it_is() -> None:
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Health, str]]:
+def served() -> Iterator[tuple[WorkerHealth, str]]:
     """A health and where it is served, beside a metric."""
-    registry, health = CollectorRegistry(), Health(Clock())
+    registry, health = CollectorRegistry(), WorkerHealth(Clock())
     Gauge("romashka_example", "An example", registry=registry).set(7)
     server = serve("127.0.0.1", 0, registry, health)
     yield health, f"http://127.0.0.1:{server.server_port}"
@@ -73,7 +73,7 @@ def _get(url: str) -> tuple[int, str]:
 
 
 def test_supervisors_and_prometheus_ask_the_same_port(
-    served: tuple[Health, str], capfd: pytest.CaptureFixture[str]
+    served: tuple[WorkerHealth, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     health, url = served
     assert _get(url + "/live") == (200, "ok\n")
@@ -86,7 +86,7 @@ def test_supervisors_and_prometheus_ask_the_same_port(
     assert capfd.readouterr().err == "", "a request is no line in the log"
 
 
-def test_a_port_that_is_taken_is_an_error_of_the_system(served: tuple[Health, str]) -> None:
+def test_a_port_that_is_taken_is_an_error_of_the_system(served: tuple[WorkerHealth, str]) -> None:
     port = int(served[1].rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
-        serve("127.0.0.1", port, CollectorRegistry(), Health(Clock()))
+        serve("127.0.0.1", port, CollectorRegistry(), WorkerHealth(Clock()))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.topics import OUTCOMES, QUERIES
 from sinks.memory import MemorySink
-from streams.decode import Source
+from streams.decode import RecordSource
 from streams.metrics import Metrics
 from streams.retry_policy import RetryPolicy
 from streams.tenant_limit import REASON, TenantLimit
@@ -16,7 +16,7 @@ from tests.examples.events import NOW
 from tests.unit.streams.test_pipeline import Worker
 from tests.unit.streams.virtual_time import in_virtual_time
 
-_SOURCE = Source(QUERIES.name, 11, 3)
+_SOURCE = RecordSource(QUERIES.name, 11, 3)
 
 
 def _records(*tenants: int) -> list[events.Record]:

@@ -18,9 +18,9 @@ from detectors.incidents.tracker import IncidentTracker
 from detectors.performance.detector import PerformanceDetector
 from models.insights import Insight
 from models.topics import HEALTH, QUERIES
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.scenario import Scenario
-from simulator.tenants import Link, Tenant
+from simulator.tenants import SimulatedTenant, TenantIntegration
 
 _START: Final = datetime(2026, 3, 3, tzinfo=UTC)
 _QUIET: Final = timedelta(hours=30)
@@ -28,18 +28,22 @@ _END: Final = _START + timedelta(hours=48)
 _MINUTE: Final = timedelta(minutes=1)
 
 
-def _tenant(number: int, *links: Link) -> Tenant:
-    return Tenant(UUID(int=number), f"Tenant {number}", "shop", 0, 50.0, {"DE": 1.0}, links)
+def _tenant(number: int, *links: TenantIntegration) -> SimulatedTenant:
+    return SimulatedTenant(UUID(int=number), f"Tenant {number}", "shop", 0, 50.0, {"DE": 1.0}, links)
 
 
-_BIG = _tenant(1, *(Link(name, 8.0, 10) for name in ("shopify", "hubspot", "salesforce", "zendesk", "klaviyo")))
-_SMALL = _tenant(2, Link("shopify", 8.0, 15))
+_BIG = _tenant(
+    1, *(TenantIntegration(name, 8.0, 10) for name in ("shopify", "hubspot", "salesforce", "zendesk", "klaviyo"))
+)
+_SMALL = _tenant(2, TenantIntegration("shopify", 8.0, 15))
 
 
-def _incident(kind: Any, provider: str, hour: float, minutes: int, variant: str = "") -> Incident:
+def _incident(kind: Any, provider: str, hour: float, minutes: int, variant: str = "") -> SimulatedIncident:
     begin = _START + _QUIET + timedelta(hours=hour)
     tenant = None if kind == "provider_outage" else _BIG.id
-    return Incident(f"{kind}-{variant}", kind, provider, tenant, begin, begin + minutes * _MINUTE, 0.9, variant)
+    return SimulatedIncident(
+        f"{kind}-{variant}", kind, provider, tenant, begin, begin + minutes * _MINUTE, 0.9, variant
+    )
 
 
 _INCIDENTS: Final = (
@@ -146,7 +150,7 @@ def _watched(
         at += _MINUTE
 
 
-def _of(told: list[Insight], incident: Incident) -> dict[UUID, Insight]:
+def _of(told: list[Insight], incident: SimulatedIncident) -> dict[UUID, Insight]:
     """The newest of each finding about an incident; of an outage, the provider's own."""
     tenant = incident.tenant or UUID(int=0)
     late = incident.end + timedelta(minutes=30)
@@ -160,7 +164,7 @@ def _of(told: list[Insight], incident: Incident) -> dict[UUID, Insight]:
 
 
 @pytest.mark.parametrize("incident", _INCIDENTS, ids=lambda one: one.id)
-def test_each_incident_is_one_finding_of_its_kind(told: list[Insight], incident: Incident) -> None:
+def test_each_incident_is_one_finding_of_its_kind(told: list[Insight], incident: SimulatedIncident) -> None:
     (found,) = _of(told, incident).values()
     assert found.kind == _NAMES.get((incident.kind, incident.form), incident.kind)
     assert found.status == "closed"
