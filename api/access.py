@@ -38,6 +38,10 @@ class Caller:
         self._state["tenant"] = ALL if isinstance(tenant, AllTenants) else str(tenant)
         return tenant
 
+    def note_tenant(self, tenant: UUID) -> None:
+        """Record the tenant of a row that was asked for by its id."""
+        self._state["tenant"] = str(tenant)
+
 
 def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection], Awaitable[Caller]]:
     """Return the dependency for an action; ``heavy`` ones have a stricter rate limit."""

@@ -34,6 +34,7 @@ class Action(StrEnum):
     READ_DASHBOARDS = "dashboards.read"
     READ_KPIS = "kpis.read"
     READ_INSIGHTS = "insights.read"
+    RESPOND_TO_INSIGHTS = "insights.respond"
     WATCH = "live.watch"
     READ_REPORTS = "reports.read"
     MAKE_REPORTS = "reports.make"
@@ -55,12 +56,14 @@ _REPORT: Final = frozenset({Action.READ_REPORTS, Action.MAKE_REPORTS, Action.REA
 
 RIGHTS: Final[Mapping[Role, Rights]] = {
     Role.VIEWER: Rights(frozenset({"health", "realtime"}), _READ),
-    Role.OPERATIONS: Rights(frozenset({"health", "realtime", "ai"}), _READ | _REPORT),
+    Role.OPERATIONS: Rights(frozenset({"health", "realtime", "ai"}), _READ | _REPORT | {Action.RESPOND_TO_INSIGHTS}),
     Role.EXECUTIVE: Rights(
         frozenset({"executive", "business", "conversations", "predictive", "health", "realtime"}),
-        _READ | _REPORT | {Action.CHANGE_SCHEDULES},
+        _READ | _REPORT | {Action.CHANGE_SCHEDULES, Action.RESPOND_TO_INSIGHTS},
     ),
-    Role.ANALYST: Rights(frozenset(TABS), _READ | _REPORT | {Action.CHANGE_SCHEDULES, Action.EXPORT}),
+    Role.ANALYST: Rights(
+        frozenset(TABS), _READ | _REPORT | {Action.CHANGE_SCHEDULES, Action.EXPORT, Action.RESPOND_TO_INSIGHTS}
+    ),
     Role.ADMIN: Rights(frozenset(TABS), frozenset(Action) - {Action.SEND_EVENTS}),
     # Programs that send events to the collector; without read access.
     Role.PRODUCER: Rights(frozenset(), frozenset({Action.SEND_EVENTS})),

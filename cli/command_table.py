@@ -60,7 +60,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "dead-letters": Command(
         "cli.commands.dead_letters:app", "Rejected messages: list them, look at one, send them again."
     ),
-    "insights": Command("cli.commands.insights:app", "What the detectors found: list it, look at one."),
+    "insights": Command("cli.commands.insight_responses:app", "What the detectors found, and what became of it."),
     "jobs": Command(
         "cli.commands.jobs:app", "Periodic work over what is stored; the leading worker does it by itself."
     ),

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from rich.console import Group
 
-from cli.commands.insights import span_of
 from cli.console import table
+from cli.insight_text import span_of
 from models.counting import counted
 from models.insights import ALL_TENANTS_ID, Insight
 from simulator.incidents import SimulatedIncident

@@ -488,6 +488,28 @@ ORDER BY (user_id, id)
 TTL toDateTime(created_at) + toIntervalDay(800)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE insight_responses
+(
+    `user_id` UUID,
+    `insight_id` UUID,
+    `insight_type` LowCardinality(String),
+    `kind` LowCardinality(String),
+    `integration_provider` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `action` LowCardinality(String),
+    `actor` String,
+    `assignee` String,
+    `note` String,
+    `verdict` LowCardinality(String),
+    `snoozed_until` DateTime64(3, 'UTC'),
+    `responded_at` DateTime64(3, 'UTC'),
+    `id` UUID
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (user_id, insight_id, responded_at, id)
+TTL toDateTime(responded_at) + toIntervalDay(1200)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE integration_forecasts
 (
     `user_id` UUID,

@@ -67,7 +67,14 @@ _READ_BY_THE_COLLECTOR: Final = (
 _WRITTEN_BY_THE_COLLECTOR: Final = "producer_rejections"
 # Tables the API writes: audit log, uses of keys, schedules, lists of reports and of refused events.
 WRITTEN_BY_THE_API: Final = frozenset(
-    {"api_key_uses", "audit_log", "generated_reports", "producer_rejections", "scheduled_reports"}
+    {
+        "api_key_uses",
+        "audit_log",
+        "generated_reports",
+        "insight_responses",
+        "producer_rejections",
+        "scheduled_reports",
+    }
 )
 # Tables the API may not read: model states, records of erasures, work lists of jobs.
 _NOT_FOR_THE_API: Final = frozenset(

@@ -24,7 +24,16 @@ CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
 ABOUT_A_PERSON: Final = frozenset({"customer_scores", "customer_snapshots", "predictive_insights"})
 # The record of erasures itself, and work tables that their job empties.
 KEPT: Final = frozenset({"privacy_erasures", "pseudonym_mapping"})
-_TIMES: Final = ("created_at", "entered_at", "snapshot_at", "scored_at", "window_start", "hour_start", "day_start")
+_TIMES: Final = (
+    "created_at",
+    "entered_at",
+    "responded_at",
+    "snapshot_at",
+    "scored_at",
+    "window_start",
+    "hour_start",
+    "day_start",
+)
 _ERASURE: Final = ("id", "user_id", "whole_tenant", "pseudonyms", "replacement", "erased_at", "expires_at")
 _SETTINGS: Final = {"mutations_sync": 2}
 _COLUMNS: Final = """

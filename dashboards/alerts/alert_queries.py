@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kpis.query import select
-from kpis.sql.conditions import attention, is_one_of, open_at_end
+from kpis.sql.conditions import attention, is_one_of, not_set_aside, open_at_end
 from kpis.sql.dialect import Dialect
 from models.insights import ALL_TENANTS_ID
 from models.nearest_rank import nearest_rank_of
@@ -130,7 +130,11 @@ def _attention(table: str, dialect: Dialect) -> str:
     return attention(dialect, table)
 
 
-def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = open_at_end) -> Ask:
+def _unhandled(table: str, dialect: Dialect) -> str:
+    return f"{open_at_end(table, dialect)} AND {not_set_aside(table, dialect)}"
+
+
+def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = _unhandled) -> Ask:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT toString(i.user_id) AS user_id, toString(i.integration_provider) AS integration_provider,
@@ -148,7 +152,7 @@ def waves(dialect: Dialect) -> str:
     return f"""
 SELECT toString(i.user_id) AS user_id, max(i.observed / greatest(i.expected, 0.5)) AS value
 FROM predictive_insights AS i FINAL
-WHERE {dialect.tenant("i.user_id")} AND {open_at_end("i", dialect)} AND i.insight_type = 'churn_risk'
+WHERE {dialect.tenant("i.user_id")} AND {_unhandled("i", dialect)} AND i.insight_type = 'churn_risk'
     AND i.kind = 'churn_wave' AND i.observed IS NOT NULL AND i.expected IS NOT NULL
 GROUP BY i.user_id
 ORDER BY user_id"""

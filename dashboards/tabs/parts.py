@@ -13,7 +13,7 @@ from dashboards.tabs import names
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import FILTERS, Interval
-from kpis.sql.conditions import ATTENTION, attention
+from kpis.sql.conditions import ATTENTION, attention, handling
 from kpis.sql.dialect import Dialect
 from kpis.sql.query_context import QueryContext
 from models.sync_status import Condition, words_of
@@ -146,8 +146,9 @@ def findings(where: str, limit: int = 50) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT severity, integration_provider, title, summary,
-    arrayElement(recommended_actions, 1) AS action, started_at, ended_at, {PROVIDER}
-FROM predictive_insights FINAL
+    arrayElement(recommended_actions, 1) AS action, responses.handling AS handling, started_at, ended_at, {PROVIDER}
+FROM predictive_insights AS i FINAL
+{handling("i", dialect)}
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
     AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
 ORDER BY status = 'open' DESC, started_at DESC
@@ -165,8 +166,10 @@ def needing_attention(limit: int = 20) -> PanelQuery:
         )
         return f"""
 SELECT i.severity AS severity, i.integration_provider AS integration_provider, i.title AS title,
-    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, i.started_at AS started_at, {PROVIDER}
+    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, responses.handling AS handling,
+    i.started_at AS started_at, {PROVIDER}
 FROM predictive_insights AS i FINAL
+{handling("i", dialect)}
 WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {attention(dialect, "i")}{provider}
 ORDER BY severity = 'critical' DESC, started_at DESC
 LIMIT {limit}"""
@@ -203,6 +206,7 @@ FINDING_COLUMNS: Final = (
     Column("title", "What", wrap=True),
     Column("summary", "Seen", wrap=True),
     Column("action", "What to do", wrap=True),
+    Column("handling", "Handling", blank="nobody yet", wrap=True),
     Column("started_at", "Since", moment="minute"),
     Column("ended_at", "Until", moment="minute"),
     Column("provider", "Integration", hidden=True),

@@ -116,6 +116,26 @@ ORDER BY measured_at DESC
 LIMIT 20"""
 
 
+def _precision(dialect: Dialect) -> str:
+    # The last verdict on an insight counts; none on one that was reopened.
+    return f"""
+SELECT kind, countIf(verdict = 'real') AS real, countIf(verdict = 'false_alarm') AS false_alarms,
+    countIf(verdict = 'known') AS known, real / nullIf(real + false_alarms, 0) AS precision,
+    romashka_wilson_low(real, real + false_alarms) AS low, romashka_wilson_high(real, real + false_alarms) AS high
+FROM
+(
+    SELECT any(kind) AS kind, argMax(verdict, (responded_at, id)) AS verdict
+    FROM insight_responses FINAL
+    WHERE {dialect.tenant("user_id")} AND responded_at >= {dialect.start} AND responded_at < {dialect.end}
+        AND action IN ('resolve', 'reopen')
+    GROUP BY insight_id
+)
+WHERE verdict != ''
+GROUP BY kind
+ORDER BY real + false_alarms DESC, kind
+LIMIT 50"""
+
+
 def _tenths(columns: str) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         where = f"model = 'churn' AND role = 'champion' AND measured_at < {dialect.end}"
@@ -253,6 +273,27 @@ _TRUST: Final = PanelRow(
             width=24,
             height=9,
             columns=FINDING_COLUMNS,
+        ),
+        Panel(
+            id=34,
+            title="Precision by kind of finding",
+            description="How often were findings right? The verdicts of those who resolved them in this range "
+            "(`romashka insights resolve`): real / (real + false alarms), with its 95 % interval. Known problems count "
+            "neither way.",
+            picture=PanelType.TABLE,
+            asks={"A": PanelQuery(frozenset(), _precision)},
+            no_data="Nobody gave a verdict in this range: 'romashka insights resolve' gives one",
+            width=24,
+            height=6,
+            columns=(
+                Column("kind", "Kind"),
+                Column("real", "Real", Unit.COUNT),
+                Column("false_alarms", "False alarms", Unit.COUNT),
+                Column("known", "Known", Unit.COUNT),
+                Column("precision", "Precision", Unit.RATIO),
+                Column("low", "Low", Unit.RATIO),
+                Column("high", "High", Unit.RATIO),
+            ),
         ),
         Panel(
             id=31,

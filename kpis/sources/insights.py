@@ -6,7 +6,7 @@ from typing import Final
 
 from kpis.dimension import Dimension
 from kpis.kpi import Source
-from kpis.sql.conditions import ATTENTION, attention, open_at_end
+from kpis.sql.conditions import ATTENTION, attention, not_set_aside, open_at_end
 from kpis.sql.query_context import QueryContext
 
 DIMENSIONS: Final = {
@@ -38,7 +38,10 @@ def _open(asked: QueryContext) -> str:
 def _attention(asked: QueryContext) -> str:
     if "tenant" in asked.by:
         # For a single tenant its own part of a wider outage counts.
-        predicate = f"{open_at_end('i', asked.dialect)} AND i.severity IN ('critical', 'warning') AND {_OF_TENANTS}"
+        predicate = (
+            f"{open_at_end('i', asked.dialect)} AND i.severity IN ('critical', 'warning') AND {_OF_TENANTS} "
+            f"AND {not_set_aside('i', asked.dialect)}"
+        )
     else:
         predicate = attention(asked.dialect, "i")
     return (
@@ -51,7 +54,8 @@ BEGUN: Final = Source("insights begun", "insights that began in the range", DIME
 OPEN: Final = Source("open insights", "insights that were open at the end of the range", DIMENSIONS, _open)
 NEED_ATTENTION: Final = Source(
     "findings that need attention",
-    "anomalies and changes of key figures of severity warning or critical, open at the end of the range",
+    "anomalies and changes of key figures of severity warning or critical, open at the end of the range, and neither "
+    "snoozed nor resolved by somebody",
     DIMENSIONS,
     _attention,
 )

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from kpis.sql.dialect import Dialect
+from models.responses import CHANGES_STATUS
 from models.sync_status import Condition, words_of
 from models.words import squashed, squashed_sql
 
 ATTENTION: Final = ("performance_anomaly", "kpi_change")
 """Types of insights that need attention: faults, not predictions or opportunities."""
+
+_CHANGES_STATUS: Final = ", ".join(f"'{action}'" for action in CHANGES_STATUS)
 
 
 def is_one_of(column: str, *conditions: Condition) -> str:
@@ -51,10 +54,54 @@ def attention(dialect: Dialect, table: str) -> str:
             f"{dialect.tenant(f'{name}.user_id')} AND {name}.insight_type IN ({types}) AND {open_at_end(name, dialect)}"
         )
 
-    return needs_attention(table, is_open)
+    return f"{needs_attention(table, is_open)} AND {not_set_aside(table, dialect)}"
 
 
 def open_at_end(table: str, dialect: Dialect) -> str:
     """Return the predicate that an insight was open at the end of the range."""
     end = dialect.end
     return f"{table}.started_at < {end} AND ifNull({table}.ended_at >= {end}, {table}.status = 'open')"
+
+
+def not_set_aside(table: str, dialect: Dialect) -> str:
+    """Return the predicate that nobody had resolved or snoozed an insight by the end of the range.
+
+    One that has become critical since then is not set aside any more; see ``models.responses``.
+    """
+    end = dialect.end
+    last = "(responded_at, id)"
+    return (
+        f"({table}.id, toString({table}.severity)) NOT IN (SELECT insight_id, "
+        f"arrayJoin(if(argMax(severity, {last}) = 'critical', ['critical', 'warning', 'info'], ['warning', 'info'])) "
+        f"FROM insight_responses FINAL WHERE responded_at < {end} AND action IN ({_CHANGES_STATUS}) "
+        f"GROUP BY insight_id HAVING argMax(action, {last}) = 'resolve' "
+        f"OR (argMax(action, {last}) = 'snooze' AND argMax(snoozed_until, {last}) > {end}))"
+    )
+
+
+def handling(table: str, dialect: Dialect) -> str:
+    """Return the join that gives the column ``handling``: who took, snoozed or resolved an insight."""
+    last = "(responded_at, id)"
+    status = f"action IN ({_CHANGES_STATUS})"
+    return f"""LEFT JOIN
+(
+    SELECT insight_id,
+        argMaxIf(action, {last}, {status}) AS last_action,
+        argMaxIf(actor, {last}, {status}) AS last_actor,
+        argMaxIf(snoozed_until, {last}, {status}) AS last_until,
+        argMaxIf(verdict, {last}, {status}) AS last_verdict,
+        argMaxIf(assignee, {last}, action = 'assign') AS last_assignee,
+        multiIf(
+            last_action = 'acknowledge', concat('acknowledged by ', last_actor),
+            last_action = 'snooze' AND last_until > {dialect.end},
+            concat('snoozed by ', last_actor, ' until ', formatDateTime(last_until, '%F %H:%i', 'UTC'), ' UTC'),
+            last_action = 'resolve',
+            concat('resolved by ', last_actor, ' (', replaceOne(toString(last_verdict), '_', ' '), ')'),
+            ''
+        ) AS said,
+        concat(said, if(said = '' OR last_assignee = '', '', ', '),
+            if(last_assignee = '', '', concat('assigned to ', last_assignee))) AS handling
+    FROM insight_responses FINAL
+    WHERE {dialect.tenant("user_id")} AND responded_at < {dialect.end}
+    GROUP BY insight_id
+) AS responses ON responses.insight_id = {table}.id"""

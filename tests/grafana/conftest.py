@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from sinks.clickhouse import ClickHouseSink
+from sinks.insight_rows import insight_rows
 from storage.connection import connect
+from tests.examples.insights import insight
 from tests.grafana import compose, place, server
 from tests.grafana.browser import CHROMIUM, chromium, signed_in
 from tests.grafana.eyes import Eyes
@@ -23,6 +27,28 @@ from tests.simulated_week import load
 from tests.spare_databases import SpareDatabases
 
 _HOME, _URL = os.environ.get("ROMASHKA_TEST_GRAFANA_HOME"), os.environ.get("ROMASHKA_TEST_GRAFANA_URL")
+# What a week alone does not bring: it takes a month until figures have an ordinary range.
+_OPEN_AT_THE_END: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "insight_type": "kpi_change",
+        "kind": "csat",
+        "title": "CSAT fell to 3.6",
+        "summary": "CSAT was 3.6 in the last day; 4.1 to 4.4 was to be expected.",
+        "observed": 3.6,
+        "expected": 4.2,
+        "unit": "",
+    },
+    {
+        "insight_type": "churn_risk",
+        "kind": "churn_wave",
+        "severity": "warning",
+        "title": "24 customers are at risk",
+        "summary": "24 customers are at risk; 8 were usual in the weeks before.",
+        "observed": 24.0,
+        "expected": 8.0,
+        "unit": "customers",
+    },
+)
 _RESULTS: Final = compose.ROOT / "build/grafana"
 
 
@@ -35,6 +61,16 @@ def looked_at(request: pytest.FixtureRequest) -> Place:
     address = spare.lend()
     with connect(address) as client:
         week = load(address, client)
+        since = week.end - timedelta(hours=1)
+        ClickHouseSink(address).write(
+            "predictive_insights",
+            insight_rows(
+                [
+                    insight(user_id=week.tenant, started_at=since, updated_at=since, integration_provider="", **fields)
+                    for fields in _OPEN_AT_THE_END
+                ]
+            ),
+        )
         return Place.of(address, client, (week.start, week.end))
 
 

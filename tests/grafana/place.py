@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -27,6 +27,10 @@ class Place(NamedTuple):
     def url(self) -> str:
         """Where the database answers."""
         return self.address.url
+
+    def age(self, now: datetime) -> timedelta:
+        """How old the newest data is."""
+        return timedelta(0) if self.span is None else now - datetime.fromtimestamp(int(self.span[1]) / 1000, UTC)
 
     @classmethod
     def of(cls, address: ClickHouseAddress, client: Client, span: tuple[datetime, datetime] | None = None) -> Self:

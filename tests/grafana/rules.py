@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +25,12 @@ def groups(provisioning: Path) -> list[str]:
     return [group["name"] for group in _read(provisioning)["groups"]]
 
 
-def lower(provisioning: Path) -> dict[str, set[str]]:
-    """Let the rules of each group fire on whatever they find; return their titles by group."""
+def lower(provisioning: Path, age: timedelta) -> dict[str, set[str]]:
+    """Let the rules of each group fire on whatever they find; return their titles by group.
+
+    ``age`` is how old the newest data is: rules ask as if it were now.
+    """
+    newest = round(age.total_seconds())
     content = _read(provisioning)
     for group in content["groups"]:
         group["interval"] = "10s"
@@ -33,7 +38,7 @@ def lower(provisioning: Path) -> dict[str, set[str]]:
             rule["for"] = "0s"
             for step in rule["data"]:
                 if "relativeTimeRange" in step:
-                    step["relativeTimeRange"]["from"] = max(step["relativeTimeRange"]["from"], _FORTNIGHT)
+                    step["relativeTimeRange"] = {"from": newest + _FORTNIGHT, "to": newest}
                 for condition in step["model"].get("conditions", ()):
                     below = condition["evaluator"]["type"] == "lt"
                     condition["evaluator"]["params"] = [1e12 if below else -1e12]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.grafana import rules
+from tests.grafana.place import Place
 from tests.grafana.server import Running
 from tests.grafana.sink import Sink
 
@@ -19,12 +21,12 @@ _TWICE: Final = re.compile(r"\b(\w{3,}) \1\b", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def lowered(grafana: Running) -> dict[str, set[str]]:
+def lowered(grafana: Running, looked_at: Place) -> dict[str, set[str]]:
     """Groups and the titles of their rules, which now fire on whatever they find."""
     if grafana.log is None:
         pytest.skip("rules are lowered only in a Grafana that the tests started")
     provisioning = Path(grafana.log.parent) / "provisioning"
-    chosen = rules.lower(provisioning)
+    chosen = rules.lower(provisioning, looked_at.age(datetime.now(UTC)))
     with grafana.client() as api:
         api.post("/api/admin/provisioning/alerting/reload").raise_for_status()
     return chosen

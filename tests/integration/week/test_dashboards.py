@@ -42,6 +42,7 @@ _EMPTY: Final = {
     "romashka-predictive 31": "no model has predicted anything",
     "romashka-predictive 32": "no model has predicted anything",
     "romashka-predictive 33": "no model has predicted anything",
+    "romashka-predictive 34": "nobody has given a verdict",
     "romashka-pipeline 40": "every message of the simulator is a valid event",
     "romashka-executive 21": "the incidents are over",
     "romashka-executive 22": "there is no period before the week to compare with",

@@ -329,6 +329,7 @@ _NOWHERE = {
     "Journey stages",
     "Performance by segment",
     "Data freshness by topic",
+    "Precision by kind of finding",
 }
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from cli.commands.insights import details, insights_table, span_of, tenant_of
+from cli.insight_text import details, insights_table, span_of, tenant_of
 from models.insights import ALL_TENANTS_ID
 from tests.examples.insights import STARTED, insight
 

@@ -1,0 +1,91 @@
+"""Reads and adds responses to insights (table ``insight_responses``)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from models.insights import Insight
+from models.responses import Handling, Reply, Response, ResponseAction, checked, handling_of, response_to
+from storage.reading import query_rows
+from storage.writing import insert_rows
+
+_TABLE: Final = "insight_responses"
+_COLUMNS: Final = ", ".join(Response._fields)
+_OF_INSIGHTS: Final = f"""
+SELECT {_COLUMNS} FROM {_TABLE} FINAL WHERE has({{ids:Array(UUID)}}, insight_id) ORDER BY responded_at, id
+"""  # noqa: S608 - the columns are the model's own; every value is a bound parameter
+_PRECISION: Final = """
+SELECT kind, countIf(verdict = 'real') AS real, countIf(verdict = 'false_alarm') AS false_alarms,
+    countIf(verdict = 'known') AS known, real / nullIf(real + false_alarms, 0) AS precision,
+    romashka_wilson_low(real, real + false_alarms) AS low, romashka_wilson_high(real, real + false_alarms) AS high
+FROM
+(
+    SELECT insight_id, any(kind) AS kind, argMax(verdict, (responded_at, id)) AS verdict
+    FROM insight_responses FINAL
+    WHERE ({tenant:Nullable(UUID)} IS NULL OR user_id = {tenant:Nullable(UUID)})
+        AND responded_at >= {since:DateTime64(3, 'UTC')} AND action IN ('resolve', 'reopen')
+    GROUP BY insight_id
+)
+WHERE verdict != ''
+GROUP BY kind ORDER BY real + false_alarms DESC, kind
+"""
+
+
+def responses_to(client: Client, insights: Iterable[UUID]) -> dict[UUID, list[Response]]:
+    """Return the responses to some insights by the insight's id, oldest first; raises ``Unreachable``."""
+    found: defaultdict[UUID, list[Response]] = defaultdict(list)
+    ids = [str(one) for one in insights]
+    for row in query_rows(client, _OF_INSIGHTS, {"ids": ids}) if ids else ():
+        response = _from_row(row)
+        found[response.insight_id].append(response)
+    return dict(found)
+
+
+def handlings(client: Client, insights: Sequence[Insight], now: datetime) -> dict[UUID, Handling]:
+    """Return where the handling of each insight stands; raises ``Unreachable``."""
+    responses = responses_to(client, [one.id for one in insights])
+    return {one.id: handling_of(one, responses.get(one.id, ()), now) for one in insights}
+
+
+def respond(
+    client: Client, insight: Insight, reply: Reply, actor: str, now: datetime
+) -> tuple[Handling, list[Response]]:
+    """Store a reply to an insight; return where its handling stands now, and every response, oldest first.
+
+    Raises
+    ------
+    InvalidRequest
+        The reply is not complete, or the status does not allow it; see ``models.responses.checked``.
+    Unreachable
+        ClickHouse does not answer.
+    """
+    before = responses_to(client, [insight.id]).get(insight.id, [])
+    wanted = checked(reply, handling_of(insight, before, now), now)
+    response = response_to(insight, wanted, actor, now)
+    insert_rows(client, _TABLE, Response._fields, [response])
+    after = [*before, response]
+    return handling_of(insight, after, now), after
+
+
+def precision(client: Client, tenant: UUID | None, since: datetime) -> list[dict[str, Any]]:
+    """Return the verdicts on resolved insights by kind: counts since a time, and the precision.
+
+    ``precision`` is real / (real + false alarms), ``None`` of nothing; ``low`` to ``high`` is its 95 % Wilson interval.
+    ``tenant`` ``None`` means all tenants. The last verdict on an insight counts, and none on one that was reopened.
+    Raises ``Unreachable``.
+    """
+    return query_rows(client, _PRECISION, {"tenant": tenant, "since": since})
+
+
+def _from_row(row: dict[str, Any]) -> Response:
+    values = dict(row)
+    values["action"] = ResponseAction(row["action"])
+    for name in ("snoozed_until", "responded_at"):
+        values[name] = row[name].replace(tzinfo=UTC)
+    return Response(**values)
