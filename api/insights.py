@@ -27,7 +27,7 @@ from models.responses import (
     Response,
     ResponseAction,
     ResponseStatus,
-    Verdict,
+    ResponseVerdict,
     handling_of,
 )
 from storage.insight_store import InsightFilter, insight_page, stored_insights
@@ -96,7 +96,7 @@ class NewResponse(BaseModel):
     snoozed_until: Annotated[
         AwareDatetime | None, Field(description="For snooze: within the next 30 days, with an offset")
     ] = None
-    verdict: Annotated[Verdict | None, Field(description="For resolve: was the finding right?")] = None
+    verdict: Annotated[ResponseVerdict | None, Field(description="For resolve: was the finding right?")] = None
 
 
 @router.get("/v1/insights", responses=documented(), summary="What the detectors found")

@@ -29,7 +29,7 @@ class ResponseAction(StrEnum):
     COMMENT = "comment"
 
 
-class Verdict(StrEnum):
+class ResponseVerdict(StrEnum):
     """Whether a finding was right: the label from which the precision of detectors is computed."""
 
     REAL = "real"
@@ -77,7 +77,7 @@ class Reply(NamedTuple):
     note: str = ""
     assignee: str = ""
     snoozed_until: datetime | None = None
-    verdict: Verdict | None = None
+    verdict: ResponseVerdict | None = None
 
 
 class Response(NamedTuple):

@@ -15,7 +15,7 @@ from cli.console import out
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.insight_text import details, precision_table
 from cli.settings import settings
-from models.responses import Reply, ResponseAction, Verdict
+from models.responses import Reply, ResponseAction, ResponseVerdict
 from storage.connection import connect
 from storage.response_store import precision, respond
 from storage.tenant_names import tenant_names
@@ -65,7 +65,7 @@ def snooze(
 def resolve(
     identifier: InsightId,
     verdict: Annotated[
-        Verdict, typer.Option(help="Was it right? Precision is computed from this; 'known' counts neither way")
+        ResponseVerdict, typer.Option(help="Was it right? Precision is computed from this; 'known' counts neither way")
     ],
     note: Annotated[str, typer.Option(help="The cause")] = "",
     by: _By = "",

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards import moves
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import FINDING_COLUMNS, UNLESS_ASKED, UNSET, needing_attention, tile, together, trend
+from dashboards.tabs.parts import OPEN_COLUMNS, UNLESS_ASKED, UNSET, needing_attention, tile, together, trend
 from kpis.scope import Interval
 
 _CONVERSATIONS: Final = PanelLink("Conversation Intelligence", names.CONVERSATIONS)
@@ -122,7 +122,7 @@ _NOW: Final = PanelRow(
             no_data=f"Nothing needs attention, {UNLESS_ASKED}",
             width=24,
             height=8,
-            columns=tuple(column for column in FINDING_COLUMNS if column.name != "ended_at"),
+            columns=tuple(column for column in OPEN_COLUMNS if column.name != "ended_at"),
             link=_MONITOR,
         ),
     ),

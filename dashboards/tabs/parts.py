@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from dashboards import tiles
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Tile
@@ -206,12 +206,14 @@ FINDING_COLUMNS: Final = (
     Column("title", "What", wrap=True),
     Column("summary", "Seen", wrap=True),
     Column("action", "What to do", wrap=True),
-    Column("handling", "Handling", blank="nobody yet", wrap=True),
+    Column("handling", "Handling", blank="nobody yet", hidden=True, wrap=True),
     Column("started_at", "Since", moment="minute"),
     Column("ended_at", "Until", moment="minute"),
     Column("provider", "Integration", hidden=True),
 )
-OPEN_COLUMNS: Final = tuple(
-    replace(column, hidden=True, moment="") if column.name == "ended_at" else column for column in FINDING_COLUMNS
-)
-"""Of findings that have no end."""
+_OF_OPEN: Final[Mapping[str, dict[str, Any]]] = {
+    "ended_at": {"hidden": True, "moment": ""},
+    "handling": {"hidden": False},
+}
+OPEN_COLUMNS: Final = tuple(replace(column, **_OF_OPEN.get(column.name, {})) for column in FINDING_COLUMNS)
+"""Of findings that have no end: who takes care of them instead."""

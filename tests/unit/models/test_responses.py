@@ -20,7 +20,7 @@ from models.responses import (
     Response,
     ResponseAction,
     ResponseStatus,
-    Verdict,
+    ResponseVerdict,
     checked,
     handling_of,
     response_to,
@@ -53,8 +53,8 @@ def test_nobody_responded() -> None:
 def test_the_last_response_that_changes_the_status_counts() -> None:
     taken = status(R(A.ACKNOWLEDGE), R(A.COMMENT, "no change"), R(A.ASSIGN, assignee="grace"))
     assert (taken.status, taken.actor, taken.assignee, taken.since) == (S.ACKNOWLEDGED, "ada", "grace", NOW)
-    assert status(R(A.RESOLVE, verdict=Verdict.REAL)).verdict == "real"
-    assert status(R(A.RESOLVE, verdict=Verdict.REAL), R(A.REOPEN)).verdict == ""
+    assert status(R(A.RESOLVE, verdict=ResponseVerdict.REAL)).verdict == "real"
+    assert status(R(A.RESOLVE, verdict=ResponseVerdict.REAL), R(A.REOPEN)).verdict == ""
 
 
 def test_a_snooze_ends_by_itself() -> None:
@@ -65,7 +65,7 @@ def test_a_snooze_ends_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [R(A.ACKNOWLEDGE), R(A.RESOLVE, verdict=Verdict.KNOWN)], ids=["acknowledged", "resolved"]
+    "reply", [R(A.ACKNOWLEDGE), R(A.RESOLVE, verdict=ResponseVerdict.KNOWN)], ids=["acknowledged", "resolved"]
 )
 def test_what_becomes_critical_is_open_again(reply: Reply) -> None:
     assert status(reply, severity="info").status is not S.OPEN
@@ -73,7 +73,7 @@ def test_what_becomes_critical_is_open_again(reply: Reply) -> None:
 
 
 def test_the_order_of_rows_does_not_matter_and_the_same_response_has_the_same_id() -> None:
-    rows = [stored(R(A.ACKNOWLEDGE), 1), stored(R(A.RESOLVE, verdict=Verdict.REAL), 2), stored(R(A.REOPEN), 3)]
+    rows = [stored(R(A.ACKNOWLEDGE), 1), stored(R(A.RESOLVE, verdict=ResponseVerdict.REAL), 2), stored(R(A.REOPEN), 3)]
     assert handling_of(WARNING, rows, NOW) == handling_of(WARNING, rows[::-1], NOW)
     assert stored(R(A.REOPEN), 3).id == rows[2].id != rows[1].id
 
@@ -87,11 +87,11 @@ def test_the_order_of_rows_does_not_matter_and_the_same_response_has_the_same_id
         (R(A.ASSIGN, assignee="a" * 129), "assignee"),
         (R(A.ACKNOWLEDGE, assignee="ada"), "assignee"),
         (R(A.RESOLVE), "verdict"),
-        (R(A.REOPEN, verdict=Verdict.REAL), "verdict"),
+        (R(A.REOPEN, verdict=ResponseVerdict.REAL), "verdict"),
         (R(A.SNOOZE), "snoozed_until"),
         (R(A.SNOOZE, snoozed_until=NOW), "snoozed_until"),
         (R(A.SNOOZE, snoozed_until=NOW + LONGEST_SNOOZE + timedelta(seconds=1)), "snoozed_until"),
-        (R(A.RESOLVE, verdict=Verdict.REAL, snoozed_until=NOW + timedelta(hours=1)), "snoozed_until"),
+        (R(A.RESOLVE, verdict=ResponseVerdict.REAL, snoozed_until=NOW + timedelta(hours=1)), "snoozed_until"),
         (R(A.COMMENT), "note"),
         (R(A.COMMENT, "\x1b[31mred"), "note"),
         (R(A.COMMENT, "\x9b31m"), "note"),
@@ -110,14 +110,14 @@ def test_an_incomplete_reply_names_its_field(reply: Reply, field: str) -> None:
 )
 def test_what_is_resolved_is_reopened_first(reply: Reply) -> None:
     with pytest.raises(InvalidRequest, match=r"resolved \(by ada\); reopen it"):
-        checked(reply, status(R(A.RESOLVE, verdict=Verdict.REAL)), NOW)
+        checked(reply, status(R(A.RESOLVE, verdict=ResponseVerdict.REAL)), NOW)
 
 
 @given(
     st.lists(
         st.sampled_from(
             [R(A.ACKNOWLEDGE), R(A.COMMENT, "c"), R(A.ASSIGN, assignee="x"), R(A.REOPEN)]
-            + [R(A.RESOLVE, verdict=one) for one in Verdict]
+            + [R(A.RESOLVE, verdict=one) for one in ResponseVerdict]
             + [R(A.SNOOZE, snoozed_until=NOW + timedelta(hours=hours)) for hours in (1, 3)]
         ),
         max_size=8,
