@@ -20,6 +20,8 @@ class Command(NamedTuple):
 
     place: str
     about: str
+    figures: bool = False
+    """Whether it knows the figures that the installation defines for itself (``kpis.d``)."""
 
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -55,7 +57,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "cli.commands.backtest:run",
         "Run a detector over a series, as it would have judged it live, and show what it finds.",
     ),
-    "kpi": Command("cli.commands.kpi_analyse:app", "Key figures: what they mean, and what they are."),
+    "kpi": Command("cli.commands.kpi_custom:app", "Key figures: what they mean, and what they are.", figures=True),
     "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
     "dead-letters": Command(
         "cli.commands.dead_letters:app", "Rejected messages: list them, look at one, send them again."
@@ -64,18 +66,22 @@ COMMANDS: Final[dict[str, Command]] = {
     "jobs": Command(
         "cli.commands.jobs:app", "Periodic work over what is stored; the leading worker does it by itself."
     ),
-    "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet."),
+    "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", figures=True),
     "dashboards": Command(
-        "cli.commands.dashboards:app", "Grafana's dashboards and alert rules, made from the KPI registry."
+        "cli.commands.dashboards:app", "Grafana's dashboards and alert rules, made from the KPI registry.", figures=True
     ),
-    "alerts": Command("cli.commands.alerts:app", "Alert rules: what there is, and what they would have done."),
+    "alerts": Command(
+        "cli.commands.alerts:app", "Alert rules: what there is, and what they would have done.", figures=True
+    ),
     "deployments": Command("cli.commands.deployments:app", "What went live when: marks on the dashboards."),
     "access": Command("cli.commands.access:app", "Who may do what, in Kafka, ClickHouse and Grafana."),
     "export": Command(
-        "cli.commands.export:run", "Export a table or a key figure. The file is there whole, or not at all."
+        "cli.commands.export:run",
+        "Export a table or a key figure. The file is there whole, or not at all.",
+        figures=True,
     ),
     "schedule": Command("cli.commands.schedule:app", "Scheduled reports; the leading worker sends them."),
-    "api": Command("cli.commands.api:app", "The HTTP API, and the keys that open it."),
+    "api": Command("cli.commands.api:app", "The HTTP API, and the keys that open it.", figures=True),
     "collector": Command("cli.commands.collector:app", "Events over HTTP, and the keys of those who send them."),
     "backup": Command("cli.commands.backup:app", "Backups of the database: make, check and restore them."),
     "privacy": Command("cli.commands.privacy:app", "Personal data: erasing it, new keys, how long it is kept."),
@@ -106,4 +112,9 @@ class OnDemand(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command to run."""
         name, known, rest = super().resolve_command(ctx, args)
-        return name, known and loaded(known.name or ""), rest
+        command = known and loaded(known.name or "")
+        if known and COMMANDS[known.name or ""].figures:
+            from cli.custom_figures import register_figures  # noqa: PLC0415 - with the registry, for some commands
+
+            register_figures()
+        return name, command, rest

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
     log_format: Literal["text", "json"] = Field(default="text", description="text for people, json for collectors")
+    kpis_dir: Path = Field(
+        default=Path("kpis.d"), description="folder of figures that the installation defines for itself"
+    )
     reports_dir: Path = Field(
         default=Path("reports-made"), description="folder of reports that schedules and the API make"
     )

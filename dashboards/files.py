@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from dashboards import grafana
+from dashboards import grafana, own_figures
 from dashboards.alerts import files as alerts
+from dashboards.alerts.rules import RULES
 from dashboards.tabs import ALL
+from kpis.custom.figure_file import CustomFigure
 
 FOLDER: Final = Path("deploy/grafana")
 
 
-def generated() -> dict[str, str]:
-    """Return the text of every generated file by its path below ``deploy/grafana``."""
-    tabs = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in ALL}
-    return {**tabs, alerts.FILE: alerts.render()}
+def generated(figures: Sequence[CustomFigure] = ()) -> dict[str, str]:
+    """Return the text of every generated file by its path below ``deploy/grafana``.
+
+    ``figures`` are the user-defined ones, which are registered (``kpis.registry.register``).
+    """
+    tabs = (*ALL, own_figures.tab(figures)) if figures else ALL
+    texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs}
+    return {**texts, alerts.FILE: alerts.render((*RULES, *own_figures.rules(figures)))}
 
 
-def drifted(folder: Path) -> list[str]:
+def drifted(folder: Path, figures: Sequence[CustomFigure] = ()) -> list[str]:
     """Return the files below ``folder`` that are missing, left over, or not what they should be."""
-    wanted = generated()
+    wanted = generated(figures)
     there = {str(path.relative_to(folder)) for path in folder.glob("dashboards/**/*.json")}
     wrong = [name for name, text in wanted.items() if not _says(folder / name, text)]
     return sorted({*wrong, *(there - wanted.keys())})
 
 
-def write(folder: Path) -> list[str]:
+def write(folder: Path, figures: Sequence[CustomFigure] = ()) -> list[str]:
     """Write what differs, delete what is left over; return the files that changed."""
-    changed = drifted(folder)
-    wanted = generated()
+    changed = drifted(folder, figures)
+    wanted = generated(figures)
     for name in changed:
         path = folder / name
         if name in wanted:

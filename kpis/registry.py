@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +11,7 @@ from kpis.definitions import business, conversations, health, intelligence, pred
 from kpis.kpi import Area, Kpi, Unit
 from models.errors import InvalidRequest
 
-__all__ = ["ALL", "Area", "Kpi", "Unit", "get"]
+__all__ = ["ALL", "BUILT_IN", "Area", "Kpi", "Unit", "get", "register"]
 
 _DEFINED: Final = (
     *queries.KPIS,
@@ -22,8 +22,19 @@ _DEFINED: Final = (
     *predictive.KPIS,
 )
 
-ALL: Final[Mapping[str, Kpi]] = MappingProxyType({kpi.id: kpi for kpi in _DEFINED})
+_registered: Final[dict[str, Kpi]] = {kpi.id: kpi for kpi in _DEFINED}
+ALL: Final[Mapping[str, Kpi]] = MappingProxyType(_registered)
 """Id → definition, in display order."""
+
+BUILT_IN: Final = frozenset(_registered)
+"""Ids of the figures that come with romashka."""
+
+
+def register(figures: Iterable[Kpi]) -> None:
+    """Add the figures of the installation (``kpis.custom``), in place of those added before."""
+    for id_ in _registered.keys() - BUILT_IN:
+        del _registered[id_]
+    _registered.update((kpi.id, kpi) for kpi in figures)
 
 
 def get(id_: str) -> Kpi:

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import tenant_id
 from cli.commands.simulate import progress
 from cli.console import err, out, styled
+from cli.custom_figures import custom_figures
 from cli.settings import settings
 from cli.verification import stored_events
 from dashboards.files import FOLDER, drifted, write
@@ -49,14 +50,14 @@ def dashboards(
     if context.invoked_subcommand is not None:
         return
     if check:
-        if wrong := drifted(folder):
+        if wrong := drifted(folder, custom_figures().figures):
             raise RomashkaError(
                 f"not as generated: {', '.join(wrong)}. Change the definitions in dashboards/ or kpis/ instead, and "
                 "run 'romashka dashboards'"
             )
         out.print(f"everything under {folder} is as generated")
         return
-    changed = write(folder)
+    changed = write(folder, custom_figures().figures)
     out.print(
         f"{counted(len(changed), 'file')} written under {folder}"
         if changed

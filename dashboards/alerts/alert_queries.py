@@ -44,6 +44,19 @@ def by_integration(kpi: str, volume: int, cases: int = 0) -> Ask:
     return render
 
 
+def by_tenant(kpi: str, volume: int) -> Ask:
+    """Ask for a figure of every tenant; those with too little data (less than ``volume``) are left out."""
+
+    def render(dialect: Dialect) -> str:
+        figures = select([kpi], dialect, by=("tenant",), rolled_up=False)
+        return (
+            f"SELECT toString(tenant) AS user_id, toFloat64({kpi}) AS value FROM ({figures}) "
+            f"WHERE {kpi}_n >= {volume} AND {kpi} IS NOT NULL ORDER BY user_id"
+        )
+
+    return render
+
+
 def burn(long_minutes: int, short_minutes: int, volume: int) -> Ask:
     """Ask how many times too fast the error budget burns, over a long window and a short one: the lower of both.
 

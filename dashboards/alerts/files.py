@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ _FORMATS: Final[dict[Shown, str]] = {
 _TENANT: Final = "{{ .Labels.tenant }}"
 
 
-def render() -> str:
+def render(rules: Sequence[Rule] = RULES) -> str:
     """Return the file with every rule at every level, in a group for each team and rhythm."""
     groups = [
         {
@@ -46,10 +47,10 @@ def render() -> str:
             "folder": ALERT_FOLDER,
             "interval": _seconds(every),
             "rules": [
-                _rule(rule, level) for rule in RULES if (rule.team, rule.every) == (team, every) for level in rule.lines
+                _rule(rule, level) for rule in rules if (rule.team, rule.every) == (team, every) for level in rule.lines
             ],
         }
-        for team, every in dict.fromkeys((rule.team, rule.every) for rule in RULES)
+        for team, every in dict.fromkeys((rule.team, rule.every) for rule in rules)
     ]
     return json.dumps({"apiVersion": 1, "groups": groups}, indent=2, ensure_ascii=False) + "\n"
 

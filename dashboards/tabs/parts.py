@@ -198,7 +198,7 @@ SYNC_COLUMNS: Final = (
     Column("records_synced", "Records", Unit.COUNT),
     Column("records_failed", "Failed", Unit.COUNT),
     Column("duration_ms", "Took", Unit.MILLISECONDS),
-    Column("error_kind", "Error"),
+    Column("error_kind", "Error", width=130),
 )
 FINDING_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),

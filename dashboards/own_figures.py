@@ -1,0 +1,109 @@
+"""User-defined figures (``kpis.custom``) in Grafana: a tab with a row for each, and their alert rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from dashboards.alerts.alert_queries import by_integration, by_tenant
+from dashboards.alerts.rule import Level, Rule, Shown
+from dashboards.panel import Panel, PanelRow, PanelType, Tab
+from dashboards.panel_queries import column, split
+from dashboards.tabs.parts import EMPTY, tile, together, trend
+from kpis.custom.definition import AlertWindow
+from kpis.custom.figure_file import CustomFigure
+from kpis.kpi import Kpi, Unit
+from kpis.scope import Interval
+
+UID: Final = "romashka-own-figures"
+_RUNBOOK: Final = "Own figure out of bounds"
+_WINDOWS: Final = {AlertWindow.HOUR: timedelta(hours=1), AlertWindow.DAY: timedelta(hours=24)}
+_SHOWN: Final[dict[Unit, Shown]] = {
+    Unit.RATIO: "percent",
+    Unit.MILLISECONDS: "milliseconds",
+    Unit.MINUTES: "minutes",
+}
+_VARIABLES: Final = ("provider", "channel", "country", "segment")
+_PANELS_EACH: Final = 10
+
+
+def tab(figures: Sequence[CustomFigure]) -> Tab:
+    """Return the tab of user-defined figures; each has a number, its days, and its largest parts."""
+    return Tab(
+        uid=UID,
+        title="Own Figures",
+        about="The figures that this installation defines for itself, in kpis.d.",
+        rows=tuple(_row(number, one.kpi) for number, one in enumerate(figures, start=1)),
+        variables=_VARIABLES,
+        audience="analyst",
+    )
+
+
+def rules(figures: Sequence[CustomFigure]) -> tuple[Rule, ...]:
+    """Return the alert rules of the figures that ask for one, by integration where the figure knows integrations."""
+    return tuple(_rule(number, one) for number, one in enumerate(figures, start=1) if one.alert is not None)
+
+
+def _row(number: int, kpi: Kpi) -> PanelRow:
+    first = number * _PANELS_EACH
+    parts = _parts(kpi)
+    (number_tile,) = together(tile(first, "What is it now?", kpi.id, width=6))
+    return PanelRow(
+        kpi.title,
+        (
+            number_tile,
+            trend(first + 1, f"{kpi.title} by day", kpi.meaning, kpi.id, every=Interval.DAY, width=10, height=8),
+            Panel(
+                id=first + 2,
+                title=f"{kpi.title} by {parts}",
+                description=f"Where is it high, where low? {kpi.meaning}",
+                picture=PanelType.BARS,
+                asks={"A": split(kpi.id, by=(parts,), limit=20)},
+                no_data=EMPTY,
+                width=8,
+                height=8,
+                unit=kpi.unit,
+                columns=(column(kpi.id),),
+                by=(parts,),
+            ),
+        ),
+    )
+
+
+def _parts(kpi: Kpi) -> str:
+    """Return the dimension that a figure is split by on its tab: the first after the tenant."""
+    return next(name for name in kpi.dimensions if name != "tenant")
+
+
+def _rule(number: int, one: CustomFigure) -> Rule:
+    kpi = one.kpi
+    by_provider = "provider" in kpi.dimensions and not kpi.dimensions["provider"].many
+    ask = by_integration if by_provider else by_tenant
+    window = _WINDOWS[one.alert or AlertWindow.DAY]
+    lines: dict[Level, float] = {}
+    if kpi.warning is not None:
+        lines["warning"] = kpi.warning
+    if kpi.critical is not None:
+        lines["critical"] = kpi.critical
+    who = "{integration_provider} of {tenant}" if by_provider else "{tenant}"
+    below = kpi.direction == "up"
+    return Rule(
+        id=f"own-{kpi.id.replace('_', '-')}",
+        title=kpi.title,
+        team="business",
+        ask=ask(kpi.id, volume=kpi.minimum_volume),
+        over=window,
+        lines=lines,
+        wait=window / 12,
+        keep=window / 6,
+        every=timedelta(minutes=1) if one.alert is AlertWindow.HOUR else timedelta(minutes=10),
+        shown=_SHOWN.get(kpi.unit, "times"),
+        below=below,
+        tab=UID,
+        panel=number * _PANELS_EACH + 1,
+        seen=f"{who}: {kpi.title} is {{value}}",
+        expected=f"{'more' if below else 'less'} than {{line}}",
+        action=f"{kpi.meaning} It is defined in {one.file.name}.",
+        runbook=_RUNBOOK,
+    )

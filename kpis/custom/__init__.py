@@ -1,0 +1,1 @@
+"""Key figures that an installation defines for itself, in ``kpis.d/*.yaml``."""
