@@ -23,7 +23,7 @@ def value_at_risk(dialect: Dialect) -> str:
     with different currencies.
     """
     usual = RangeOverride(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
-    worth = counts(QueryContext(usual, by=("tenant",), used="conversations value_sum"))
+    worth = counts(QueryContext(usual, by=("tenant",), reads=frozenset({"conversations", "value_sum"})))
     several = currency.do_not_add_up("uniqExact(hit.user_id)", "money.currency")
     return f"""
 WITH incidents AS

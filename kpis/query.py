@@ -7,7 +7,7 @@ split there is exactly one row, also for an empty range: counts are 0 and shares
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -82,7 +82,10 @@ def select(
     asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut)
     for kpi in kpis:
         _check(kpi, asked)
-    parts = list(_parts(kpis, asked))
+    if _is_one_part(kpis) and not _collide(kpis):
+        ((_, statement),) = _parts(kpis, asked, str)
+        return statement + _order(asked)
+    parts = list(_parts(kpis, asked, _inner))
     return (_renamed(parts[0][1], kpis, asked) if len(parts) == 1 else _joined(parts, kpis, asked)) + _order(asked)
 
 
@@ -123,17 +126,30 @@ def _by_source(kpis: Sequence[Kpi]) -> Iterator[tuple[Source, dict[Kpi, Aggregat
     yield from groups.values()
 
 
-def _parts(kpis: Sequence[Kpi], asked: QueryContext) -> Iterator[tuple[list[Kpi], str]]:
-    """Yield groups of figures that are computed together, with their statement."""
+def _is_one_part(kpis: Sequence[Kpi]) -> bool:
+    return len(list(_by_source(kpis))) + len(list(_families(kpis))) == 1
+
+
+def _collide(kpis: Sequence[Kpi]) -> bool:
+    """Return whether a column of the answer may have the name of a column of its source."""
+    answer = {name for kpi in kpis for name in columns_of(kpi)}
+    sources = [source for source, _ in _by_source(kpis)]
+    named = {one.column for source in sources for one in source.dimensions.values()}
+    return any(not source.columns or answer & (source.columns | named) for source in sources)
+
+
+def _parts(kpis: Sequence[Kpi], asked: QueryContext, named: Callable[[str], str]) -> Iterator[tuple[list[Kpi], str]]:
+    """Yield groups of figures that are computed together, with their statement; ``named`` gives names to columns."""
     for source, group in _by_source(kpis):
-        columns = ", ".join(_aggregate(kpi, computed, asked) for kpi, computed in group.items())
-        rows = f"{source.relation(replace(asked, used=columns))} {asked.grouping}"
+        columns = ", ".join(_aggregate(kpi, computed, asked, named) for kpi, computed in group.items())
+        reads = frozenset[str]().union(*(computed.columns for computed in group.values()))
+        rows = f"{source.relation(replace(asked, reads=reads))} {asked.grouping}"
         yield list(group), f"SELECT {asked.split(source.dimensions)}{columns} FROM {rows}"
     keys = "".join(f"{name}, " for name in asked.columns)
     for family in _families(kpis):
         names = [name for kpi in family for name in columns_of(kpi)]
         values, rows = _rows(family, names, asked)
-        columns = ", ".join(f"{one} AS {_inner(name)}" for one, name in zip(values, names, strict=True))
+        columns = ", ".join(f"{one} AS {named(name)}" for one, name in zip(values, names, strict=True))
         yield family, f"SELECT {keys}{columns} FROM ({rows})"
 
 
@@ -156,10 +172,10 @@ def _rows(family: Sequence[Kpi], names: Sequence[str], asked: QueryContext) -> t
     raise ValueError("no figure with a statement of its own")
 
 
-def _aggregate(kpi: Kpi, computed: Aggregate, asked: QueryContext) -> str:
+def _aggregate(kpi: Kpi, computed: Aggregate, asked: QueryContext, named: Callable[[str], str]) -> str:
     bounds = [computed.low, computed.high] if asked.bounds else ["NULL", "NULL"]
     values = [computed.value, computed.n, *bounds]
-    return ", ".join(f"{value} AS {_inner(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
+    return ", ".join(f"{value} AS {named(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
 
 
 def _inner(name: str) -> str:

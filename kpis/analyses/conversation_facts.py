@@ -60,6 +60,11 @@ class RangeOverride:
         return self.of.days_fit
 
     @property
+    def ends_on_hours(self) -> bool:
+        """``False``: the range is an expression."""
+        return False
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """The question's, where it is narrowed."""
         return self.of.filters if self.narrowed else ()

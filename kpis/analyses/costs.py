@@ -124,8 +124,8 @@ _PEOPLE: Final = """sumIf(c.handed_over_count, c.data_used) AS handled,
         toFloat64(sumIf(c.handed_minutes_sum, c.data_used)) AS with_sum,
         toFloat64(sumIf(c.handed_minutes_sum, NOT c.data_used)) AS without_sum"""
 _NO_PEOPLE: Final = "0 AS handled, 0 AS with_n, 0 AS without_n, 0. AS with_sum, 0. AS without_sum"
-_USED: Final = "conversations durable_count"
-_USED_OF_PEOPLE: Final = " handed_over_count handed_minutes_count handed_minutes_sum data_used"
+_READS: Final = frozenset({"conversations", "durable_count"})
+_READS_OF_PEOPLE: Final = frozenset({"handed_over_count", "handed_minutes_count", "handed_minutes_sum", "data_used"})
 _DAYS: Final = "UNION ALL SELECT {columns} user_id, day, 0, 0, 0, 0, 0, 0, 0, true FROM calendar"
 
 
@@ -155,7 +155,7 @@ def ledger(asked: QueryContext, *, people: bool = True) -> str:
     return _LEDGER.format(
         prices=prices(asked),
         split=asked.split(DIMENSIONS),
-        counts=counts(replace(asked, used=_USED + (_USED_OF_PEOPLE if people else ""))),
+        counts=counts(replace(asked, reads=_READS | _READS_OF_PEOPLE if people else _READS)),
         people=_PEOPLE if people else _NO_PEOPLE,
         grouping=", ".join(["user_id", "day", *asked.columns]),
         own="".join(f"dated.{name} AS {name}, " for name in asked.columns),

@@ -125,7 +125,7 @@ def standardised(asked: QueryContext, dimensions: Mapping[str, Dimension], outco
         counted=outcome.counted,
         added_up=outcome.added_up,
         squares=outcome.squares,
-        counts=counts(replace(asked, by=(*asked.by, "stage", "channel", "data_used"), used=" ".join(outcome[:3]))),
+        counts=counts(replace(asked, by=(*asked.by, "stage", "channel", "data_used"), reads=frozenset(outcome[:3]))),
         grouping=", ".join(dict.fromkeys([*asked.columns, *strata])),
         columns="".join(f"{name}, " for name in asked.columns),
         group_by=asked.grouping,

@@ -12,7 +12,7 @@ from kpis.sources.conversation_counts import counts
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
 
-_USED: Final = "conversations durable_count confirmed_count"
+_READS: Final = frozenset({"conversations", "durable_count", "confirmed_count"})
 
 
 def savings(asked: QueryContext) -> str:
@@ -22,7 +22,7 @@ counted AS
 (
     SELECT user_id, toDate(at) AS day, sum(c.conversations) AS conversations, sum(c.durable_count) AS durable,
         sum(c.confirmed_count) AS confirmed
-    FROM {counts(replace(asked, used=_USED))} AS c
+    FROM {counts(replace(asked, reads=_READS))} AS c
     GROUP BY user_id, day
     UNION ALL SELECT user_id, day, 0, 0, 0 FROM prices
 )

@@ -12,7 +12,7 @@ from kpis.dimension import Dimension
 from kpis.kpi import Area, Kpi, Statement, Unit
 from kpis.scope import Interval
 from kpis.sources.conversations import DIMENSIONS
-from kpis.sql.formulas import share
+from kpis.sql.formulas import Term, share
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import ENOUGH
 from models.errors import SettingsError
@@ -26,7 +26,7 @@ _NOT_SET: Final = "not set on every day of the range: "
 _HOW: Final = "; enter it with romashka tenant settings set"
 
 # Half-width in money of the interval of durable resolutions, for an aggregated row of the ledger.
-_BOUNDS: Final = share("durable", "conversations")
+_BOUNDS: Final = share(Term("durable"), Term("conversations"))
 _SUMS: Final = (
     "sum(l.conversations) AS conversations, sum(l.durable) AS durable, sum(l.gross) AS gross, "
     "sum(l.at_most) AS at_most, sum(l.minutes_money) AS minutes_money, sum(l.cost) AS cost, "

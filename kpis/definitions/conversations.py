@@ -12,9 +12,9 @@ from typing import Final
 
 from kpis.kpi import Area, DefinitionChange, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
-from kpis.sql.formulas import mean_of_sums, share, total
+from kpis.sql.formulas import mean_of_sums, share, summed, total
 
-_ALL: Final = "sum(conversations)"
+_ALL: Final = summed("conversations")
 _TO_THE_HOUR: Final = DefinitionChange(
     2, date(2026, 11, 26), "the N days were over to the millisecond, not to the hour"
 )
@@ -40,7 +40,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sum(durable_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("durable_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.5,
         critical=0.3,
@@ -53,7 +53,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sum(confirmed_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("confirmed_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         changes=(_TO_THE_HOUR,),
     ),
@@ -64,7 +64,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="neutral",
         area=Area.CONVERSATIONS,
-        computed=share("sum(durable_count) - sum(confirmed_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("durable_count") - summed("confirmed_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         changes=(_TO_THE_HOUR,),
     ),
@@ -75,7 +75,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=total("sum(durable_count)", _ALL).over(CONVERSATIONS),
+        computed=total(summed("durable_count"), _ALL).over(CONVERSATIONS),
     ),
     Kpi(
         id="reopen_rate",
@@ -84,7 +84,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=share("sum(returned_count)", "sum(ended_count)").over(CONVERSATIONS),
+        computed=share(summed("returned_count"), summed("ended_count")).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.1,
         critical=0.2,
@@ -96,7 +96,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=share("sum(handed_over_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("handed_over_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.35,
         critical=0.5,
@@ -108,7 +108,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sum(autonomous_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("autonomous_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -118,7 +118,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sum(contained_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("contained_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -128,7 +128,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sum(resolved_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("resolved_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -138,7 +138,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=share("sum(abandoned_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("abandoned_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -148,7 +148,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=share("sum(conversations) - sum(ended_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("conversations") - summed("ended_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.2,
         critical=0.5,
@@ -187,7 +187,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.BUSINESS,
-        computed=share("sum(converted_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("converted_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
     ),
     Kpi(
@@ -197,6 +197,6 @@ KPIS: Final = (
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
-        computed=total("sum(value_sum)", _ALL).over(CONVERSATIONS),
+        computed=total(summed("value_sum"), _ALL).over(CONVERSATIONS),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Final
 from kpis.kpi import Aggregate, Area, Kpi, Unit
 from kpis.sources.health import HEALTH_REPORTS, STATES, SYNC_JOBS
 from kpis.sql.conditions import is_one_of
-from kpis.sql.formulas import mean, share, total
+from kpis.sql.formulas import ROWS, Term, mean, share, summed, total
 from models.sync_status import Condition
 
 _UNFINISHED: Final = is_one_of("last_status", Condition.RUNNING, Condition.PAUSED)
@@ -47,7 +47,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.MONITORING,
-        computed=share(f"countIf({_SUCCEEDED})", f"countIf({_ENDED})").over(SYNC_JOBS),
+        computed=share(Term(f"countIf({_SUCCEEDED})"), Term(f"countIf({_ENDED})")).over(SYNC_JOBS),
         minimum_volume=5,
         warning=0.95,
         critical=0.8,
@@ -59,7 +59,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.MONITORING,
-        computed=total("count()", "count()").over(SYNC_JOBS),
+        computed=total(ROWS, ROWS).over(SYNC_JOBS),
     ),
     Kpi(
         id="unfinished_sync_jobs",
@@ -68,7 +68,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
-        computed=total(f"countIf({_UNFINISHED})", "count()").over(SYNC_JOBS),
+        computed=total(Term(f"countIf({_UNFINISHED})"), ROWS).over(SYNC_JOBS),
     ),
     Kpi(
         id="records_failed_rate",
@@ -77,7 +77,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.MONITORING,
-        computed=share("sum(failed)", "sum(synced) + sum(failed)").over(SYNC_JOBS),
+        computed=share(summed("failed"), summed("synced") + summed("failed")).over(SYNC_JOBS),
         minimum_volume=100,
         warning=0.02,
         critical=0.1,

@@ -7,9 +7,9 @@ from typing import Final
 
 from kpis.kpi import Area, DefinitionChange, Kpi, Unit
 from kpis.sources.conversation_counts import CONVERSATIONS
-from kpis.sql.formulas import mean_of_sums, share, total
+from kpis.sql.formulas import mean_of_sums, share, summed, total
 
-_ALL: Final = "sum(conversations)"
+_ALL: Final = summed("conversations")
 
 KPIS: Final = (
     Kpi(
@@ -19,7 +19,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
-        computed=share("sumIf(conversations, data_used)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("conversations", where="data_used"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.5,
         critical=0.2,
@@ -73,7 +73,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=share("sum(gap_count)", _ALL).over(CONVERSATIONS),
+        computed=share(summed("gap_count"), _ALL).over(CONVERSATIONS),
         minimum_volume=30,
         warning=0.15,
         critical=0.3,
@@ -85,7 +85,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.CONVERSATIONS,
-        computed=total("sum(gap_count)", _ALL).over(CONVERSATIONS),
+        computed=total(summed("gap_count"), _ALL).over(CONVERSATIONS),
     ),
     Kpi(
         id="expected_conversion_rate",

@@ -6,14 +6,14 @@ from typing import Final
 
 from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
-from kpis.sql.formulas import total
+from kpis.sql.formulas import ROWS, Term, total
 
 # A wave insight names no single customer.
-_AT_RISK: Final = "uniqExactIf((user_id, customer_id), insight_type = 'churn_risk' AND customer_id != '')"
+_AT_RISK: Final = Term("uniqExactIf((user_id, customer_id), insight_type = 'churn_risk' AND customer_id != '')")
 
 
-def _count(insight_type: str) -> str:
-    return f"countIf(insight_type = '{insight_type}')"
+def _count(insight_type: str) -> Term:
+    return Term(f"countIf(insight_type = '{insight_type}')")
 
 
 KPIS: Final = (
@@ -24,7 +24,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.PREDICTIVE,
-        computed=total(_count("performance_anomaly"), "count()").over(BEGUN),
+        computed=total(_count("performance_anomaly"), ROWS).over(BEGUN),
     ),
     Kpi(
         id="open_incidents",
@@ -35,7 +35,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
-        computed=total("count()", "count()").over(NEED_ATTENTION),
+        computed=total(ROWS, ROWS).over(NEED_ATTENTION),
     ),
     Kpi(
         id="kpi_changes",
@@ -44,7 +44,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.PREDICTIVE,
-        computed=total(_count("kpi_change"), "count()").over(BEGUN),
+        computed=total(_count("kpi_change"), ROWS).over(BEGUN),
     ),
     Kpi(
         id="churn_at_risk_customers",
@@ -53,7 +53,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.PREDICTIVE,
-        computed=total(_AT_RISK, "count()").over(OPEN),
+        computed=total(_AT_RISK, ROWS).over(OPEN),
     ),
     Kpi(
         id="upsell_opportunities",
@@ -63,7 +63,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="up",
         area=Area.PREDICTIVE,
-        computed=total(_count("upsell_opportunity"), "count()").over(OPEN),
+        computed=total(_count("upsell_opportunity"), ROWS).over(OPEN),
     ),
     Kpi(
         id="integration_needs",
@@ -72,6 +72,6 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.PREDICTIVE,
-        computed=total(_count("integration_need"), "count()").over(OPEN),
+        computed=total(_count("integration_need"), ROWS).over(OPEN),
     ),
 )

@@ -6,14 +6,20 @@ from typing import Final
 
 from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.queries import QUERIES, RESPONSE_TIMES
-from kpis.sql.formulas import Formula, quotient, share, total
+from kpis.sql.formulas import Formula, quotient, share, summed, total
+from models.measures import count_of, sum_of
 
-_COUNT: Final = "sum(queries)"
+_COUNT: Final = summed("queries")
+_FAILED: Final = _COUNT - summed("successes")
 
 
 def _quantile(q: float) -> Formula:
     merged = "sumMap([bucket], [counted])"
-    return Formula(f"romashka_quantile({merged}, {q})", "sum(counted)")
+    return Formula(f"romashka_quantile({merged}, {q})", "sum(counted)", columns=frozenset({"bucket", "counted"}))
+
+
+def _mean(measure: str) -> Formula:
+    return quotient(summed(sum_of(measure)), summed(count_of(measure)))
 
 
 KPIS: Final = (
@@ -33,7 +39,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
-        computed=share("sum(successes)", _COUNT).over(QUERIES),
+        computed=share(summed("successes"), _COUNT).over(QUERIES),
         minimum_volume=30,
         warning=0.95,
         critical=0.85,
@@ -45,7 +51,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="down",
         area=Area.MONITORING,
-        computed=share(f"{_COUNT} - sum(successes)", _COUNT).over(QUERIES),
+        computed=share(_FAILED, _COUNT).over(QUERIES),
         minimum_volume=30,
         warning=0.05,
         critical=0.15,
@@ -57,7 +63,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
-        computed=total(f"{_COUNT} - sum(successes)", _COUNT).over(QUERIES),
+        computed=total(_FAILED, _COUNT).over(QUERIES),
     ),
     Kpi(
         id="latency_p50_ms",
@@ -102,7 +108,7 @@ KPIS: Final = (
         unit=Unit.HOURS,
         direction="down",
         area=Area.MONITORING,
-        computed=quotient("sum(data_freshness_hours_sum)", "sum(data_freshness_hours_count)").over(QUERIES),
+        computed=_mean("data_freshness_hours").over(QUERIES),
         minimum_volume=10,
         warning=24,
         critical=72,
@@ -114,7 +120,7 @@ KPIS: Final = (
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
-        computed=quotient("sum(ai_confidence_score_sum)", "sum(ai_confidence_score_count)").over(QUERIES),
+        computed=_mean("ai_confidence_score").over(QUERIES),
         minimum_volume=30,
         warning=0.7,
         critical=0.5,
@@ -126,9 +132,7 @@ KPIS: Final = (
         unit=Unit.SCORE,
         direction="up",
         area=Area.AI_PERFORMANCE,
-        computed=quotient("sum(customer_satisfaction_impact_sum)", "sum(customer_satisfaction_impact_count)").over(
-            QUERIES
-        ),
+        computed=_mean("customer_satisfaction_impact").over(QUERIES),
         minimum_volume=30,
         warning=0.0,
         critical=-0.3,

@@ -66,7 +66,7 @@ NOTHING: Final = ", ".join(
 )
 """The columns of no conversation."""
 
-# Derived columns, and the stored columns they need.
+# Columns derived at query time, and the stored columns that each needs.
 _DERIVED: Final = {
     "durable_count": ("autonomous_count", "autonomous_returns"),
     "confirmed_count": (_ENDS,),
@@ -74,10 +74,14 @@ _DERIVED: Final = {
 }
 
 
-def named_in(sql: str) -> tuple[str, ...]:
-    """Return the columns that an expression needs; a statement with all columns takes twice as long to plan."""
-    needed = {kept for name, rest in _DERIVED.items() if name in sql for kept in rest}
-    return tuple(name for name in NAMES if name in sql or name in needed)
+COLUMNS: Final = frozenset({*NAMES, *_DERIVED})
+"""Every column that a figure can read."""
+
+
+def stored(reads: Collection[str]) -> tuple[str, ...]:
+    """Return the stored columns that some of ``COLUMNS`` need, in the order of ``NAMES``."""
+    needed = {*reads, *(name for derived_ in _DERIVED if derived_ in reads for name in _DERIVED[derived_])}
+    return tuple(name for name in NAMES if name in needed)
 
 
 def of_one(names: Collection[str] = NAMES) -> str:
@@ -115,8 +119,8 @@ def added_up(rows: str) -> str:
     )
 
 
-def derived(dialect: Dialect, sql: str) -> list[str]:
-    """Return the derived columns that an expression needs; they depend on the number of durable days."""
+def derived(dialect: Dialect, reads: Collection[str]) -> list[str]:
+    """Return the expressions of the derived columns among ``reads``; they depend on the number of durable days."""
     days = dialect.durable_days
     came_back = "arraySum((day, many) -> if(day <= {days}, many, 0), {name}.1, {name}.2)"
     over = f"toStartOfHour(at) + 3600 * (intDiv(one, {_HOUR_OF_END}) + 1) + 86400 * {days} <= {dialect.now}"
@@ -126,4 +130,4 @@ def derived(dialect: Dialect, sql: str) -> list[str]:
         "confirmed_count": f"arraySum((one, many) -> if({stayed} AND {over}, many, 0), {_ENDS}.1, {_ENDS}.2)",
         "returned_count": came_back.format(days=days, name="ended_returns"),
     }
-    return [f"{expression} AS {name}" for name, expression in columns.items() if name in sql]
+    return [f"{expression} AS {name}" for name, expression in columns.items() if name in reads]

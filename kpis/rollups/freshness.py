@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kpis.sql.predicates import all_of
 from models.counting import counted
 
 # An insert records its change just before its rows are readable. This is longer than any insert may take.
@@ -42,15 +43,14 @@ def uncounted(seconds: int) -> str:
 
 def query_hours(tenant: str, rollup: str) -> str:
     """Return a subquery of the stale (tenant, hour) of a roll-up of queries; ``tenant`` is a predicate."""
-    return f"(SELECT user_id, hour_start FROM touched_query_hours WHERE touched_at >= {since(rollup)} AND {tenant})"
+    touched = all_of(f"touched_at >= {since(rollup)}", tenant)
+    return f"(SELECT user_id, hour_start FROM touched_query_hours WHERE {touched})"
 
 
 def query_days(tenant: str, rollup: str) -> str:
     """Return a subquery of the stale (tenant, day) of a roll-up of queries."""
-    return (
-        "(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_query_hours "
-        f"WHERE touched_at >= {since(rollup)} AND {tenant})"
-    )
+    touched = all_of(f"touched_at >= {since(rollup)}", tenant)
+    return f"(SELECT user_id, toDateTime(toDate(hour_start), 'UTC') FROM touched_query_hours WHERE {touched})"
 
 
 CONVERSATIONS_BEHIND: Final = f"""

@@ -37,7 +37,7 @@ _COLUMNS: Final = {"keys": _KEYS, "measures": _MEASURES, "version": VERSION, "ad
 def _query_hours() -> RollUp:
     touched = freshness.query_hours("true", "query_hours")
     where = _SQL.render("touched_windows", in_week=in_week("window_start"), touched=touched)
-    insert = _SQL.render("hours", windows=windows(_MEASURES, where), **_COLUMNS)
+    insert = _SQL.render("hours", windows=windows(f"{_KEYS}, window_start AS at, {_MEASURES}", where), **_COLUMNS)
     return RollUp("query_hours", weeks("query_hours", _TOUCHES), (insert,))
 
 

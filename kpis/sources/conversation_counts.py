@@ -11,6 +11,7 @@ from kpis.kpi import Source
 from kpis.rollups import conversation_measures as measures
 from kpis.scope import Interval
 from kpis.sources.conversations import DIMENSIONS, facts
+from kpis.sql.predicates import all_of
 from kpis.sql.query_context import QueryContext
 
 # Dimensions of a cell (migration 0017): all of these, or one of the parts with a few of them.
@@ -34,22 +35,23 @@ _LABELS: Final = {
     "handoff_reason": "value",
 }
 _NO_PART: Final = "none"
+COLUMNS: Final = measures.COLUMNS | _LABELS.keys()
+"""What a query may read: the measures, and the columns of the dimensions."""
 # Days before this time are read from the daily roll-up. It is updated once a minute; an hour leaves a margin.
 _DAYS_ARE_MADE: Final = "toStartOfDay(now('UTC') - INTERVAL 1 HOUR)"
 
 
 class _Columns(NamedTuple):
-    """The columns that a query needs; a statement with all columns takes twice as long to plan."""
+    """The columns that a query reads, splits or filters by."""
 
     labels: tuple[str, ...]
     names: tuple[str, ...]
 
     @classmethod
     def of(cls, asked: QueryContext) -> Self:
-        """Return the columns named by ``asked.used``, the split and the filters."""
-        named = f"{asked.used} {asked.split(DIMENSIONS)} {asked.where(DIMENSIONS)}"
-        labels = tuple(label for label in _LABELS if label == "user_id" or label in named)
-        return cls(labels, measures.named_in(asked.used))
+        """Return the columns of ``asked.reads``, of the split and of the filters; the tenant's is always one."""
+        labels = {"user_id", *asked.reads, *(DIMENSIONS[name].column for name in (*asked.by, *asked.filters))}
+        return cls(tuple(label for label in _LABELS if label in labels), measures.stored(asked.reads))
 
     @property
     def of_one(self) -> str:
@@ -62,22 +64,25 @@ class _Columns(NamedTuple):
 
 
 def counts(asked: QueryContext) -> str:
-    """Return rows with ``at``, dimensions and the measures of ``kpis.rollups.conversation_measures``.
-
-    Columns that ``asked.used``, the split and the filters do not name are left out.
-    """
+    """Return rows with ``at``, and the columns that are read, split by or filtered by (``COLUMNS``)."""
+    if not asked.reads <= COLUMNS:
+        raise ValueError(f"conversations have no column {', '.join(sorted(asked.reads - COLUMNS))}")
     columns, chosen = _Columns.of(asked), _part(asked)
     # Looked up once where it is not certain: planning its long expression for each table takes as long as the rest.
     part = chosen if chosen is None or "(" not in chosen else "cells_of"
     found = "" if part == chosen else f"WITH assumeNotNull((SELECT {chosen})) AS {part} "
     ones = f"SELECT {columns.of_one} FROM {facts(asked)}"
-    rows = (
-        ones
-        if part is None
-        else " UNION ALL ".join([*_cells(asked, part, columns), f"{ones} WHERE {_beside(asked, part)}"])
+    if part is None:
+        rows = ones
+    elif part.startswith("'") and asked.dialect.ends_on_hours and not asked.cut:
+        rows = " UNION ALL ".join(_cells(asked, part, columns))
+    else:
+        rows = " UNION ALL ".join([*_cells(asked, part, columns), f"{ones} WHERE {_beside(asked, part)}"])
+    derived = measures.derived(asked.dialect, asked.reads)
+    where = f" WHERE {asked.where(DIMENSIONS)}" if asked.filters else ""  # the tenant's is in every part
+    return (
+        f"({found}SELECT {', '.join(['*', *derived])} FROM ({rows}){where})" if derived or where else f"({found}{rows})"
     )
-    derived = measures.derived(asked.dialect, asked.used)
-    return f"({found}SELECT {', '.join(['*', *derived])} FROM ({rows}) WHERE {asked.where(DIMENSIONS)})"
 
 
 def _part(asked: QueryContext) -> str | None:
@@ -114,12 +119,13 @@ def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
     with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
     day_apart, hour_apart, of_day = _cut(asked)
     not_in_days = f"AND (hour_start < {first_day} OR hour_start >= {last_day}{of_day})" if with_days else ""
+    cell = all_of(f"part = {part}", tenant)
     hours = (
-        f"SELECT {columns.of_cell('hour_start')} FROM conversation_hours FINAL PREWHERE part = {part} AND {tenant} "
+        f"SELECT {columns.of_cell('hour_start')} FROM conversation_hours FINAL PREWHERE {cell} "
         f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days}{hour_apart}"
     )
     days = (
-        f"SELECT {columns.of_cell('day_start')} FROM conversation_days FINAL PREWHERE part = {part} AND {tenant} "
+        f"SELECT {columns.of_cell('day_start')} FROM conversation_days FINAL PREWHERE {cell} "
         f"AND day_start >= {first_day} AND day_start < {last_day}{day_apart}"
     )
     return [days, hours] if with_days else [hours]
@@ -163,4 +169,5 @@ CONVERSATIONS: Final = Source(
     DIMENSIONS,
     counts,
     parts_at_cut=True,
+    columns=COLUMNS,
 )

@@ -8,10 +8,10 @@ from kpis.dimension import Dimension
 from kpis.kpi import Source
 from kpis.rollups import freshness
 from kpis.scope import Interval
+from kpis.sql.predicates import TRUE, all_of
 from kpis.sql.query_context import QueryContext
 from models.measures import QUERY_MEASURES, WINDOW_SUMS, count_of, sum_of
 
-_KEYS: Final = "user_id, integration_provider, query_type"
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
     "provider": Dimension("integration_provider"),
@@ -24,15 +24,14 @@ DIMENSIONS: Final = {
 }
 # Dimensions of windows and roll-ups; the others are read from the events.
 _IN_WINDOWS: Final = frozenset({"tenant", "provider", "query_type"})
-_SUMS: Final = ", ".join(WINDOW_SUMS)
-# An event as a window with one query. The bucket is that of models/histogram.py.
-_EVENT_SUMS: Final = (
-    "toUInt64(1) AS queries, toUInt64(query_success) AS successes, toUInt64(response_time_ms) AS response_time_ms_sum, "
-    + ", ".join(
-        f"ifNull({name}, 0) AS {sum_of(name)}, toUInt64(isNotNull({name})) AS {count_of(name)}"
-        for name in QUERY_MEASURES
-    )
-)
+# A window's sums of a single event. The bucket is that of models/histogram.py.
+_EVENT_SUMS: Final = {
+    "queries": "toUInt64(1)",
+    "successes": "toUInt64(query_success)",
+    "response_time_ms_sum": "toUInt64(response_time_ms)",
+    **{sum_of(name): f"ifNull({name}, 0)" for name in QUERY_MEASURES},
+    **{count_of(name): f"toUInt64(isNotNull({name}))" for name in QUERY_MEASURES},
+}
 _EVENT_HISTOGRAM: Final = (
     "([if(response_time_ms = 0, toInt16(-1), toInt16(ceil(log(response_time_ms) / log(1.01) - 1e-9)))], "
     "[toUInt64(1)]) AS response_time_histogram"
@@ -42,20 +41,22 @@ _RECENT: Final = "toStartOfHour(now('UTC')) - INTERVAL 2 DAY"
 
 
 def windows(columns: str, where: str) -> str:
-    """Return a SELECT of deduplicated windows, ``at`` being their minute; recent ones come from a table in time order.
+    """Return a SELECT of columns of deduplicated windows; recent ones come from a table in time order.
 
     PREWHERE, here and below: histograms are read only where the key matches. With FINAL that is right because every
     predicate is on columns of the sorting key, which all versions of a row share.
     """
-    select = f"SELECT {_KEYS}, window_start AS at, {columns} FROM"
+    recent, earlier = (all_of(where, f"window_start {side} {_RECENT}") for side in (">=", "<"))
     return (
-        f"{select} recent_query_windows FINAL PREWHERE {where} AND window_start >= {_RECENT} UNION ALL "
-        f"{select} query_windows FINAL PREWHERE {where} AND window_start < {_RECENT}"
+        f"SELECT {columns} FROM recent_query_windows FINAL PREWHERE {recent} UNION ALL "
+        f"SELECT {columns} FROM query_windows FINAL PREWHERE {earlier}"
     )
 
 
 def _sums(asked: QueryContext) -> str:
-    return f"({_rows(asked, _SUMS, _EVENT_SUMS)})"
+    """Return rows with the sums that are read."""
+    names = [name for name in WINDOW_SUMS if name in asked.reads]
+    return f"({_rows(asked, ', '.join(names), ', '.join(f'{_EVENT_SUMS[name]} AS {name}' for name in names))})"
 
 
 def _buckets(asked: QueryContext) -> str:
@@ -83,63 +84,68 @@ def _rows(asked: QueryContext, columns: str, event_columns: str) -> str:
     events_alone = not set(asked.by) <= _IN_WINDOWS or "false" in map(asked.dialect.unnarrowed, finer)
     if events_alone:
         return _events(asked, event_columns)
-    coarse = " AND ".join(map(asked.dialect.unnarrowed, finer))
-    where = " AND ".join([asked.where(DIMENSIONS, but=finer), *([coarse] if finer else [])])
+    coarse = all_of(*map(asked.dialect.unnarrowed, finer))
+    where = all_of(asked.where(DIMENSIONS, but=finer), coarse)
     hours_fit = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
     if asked.rolled_up and hours_fit:
         rows = _rolled_up(asked, columns, where)
     else:
-        rows = [windows(columns, f"{where} AND {asked.between('window_start')}")]
-    if finer:
-        rows.append(f"SELECT {_KEYS}, at, {columns} FROM ({_events(asked, event_columns)}) WHERE NOT ({coarse})")
-    return " UNION ALL ".join(rows)
+        rows = windows(_labelled(asked, "window_start", columns), all_of(where, asked.between("window_start")))
+    return f"{rows} UNION ALL SELECT * FROM ({_events(asked, event_columns)}) WHERE NOT ({coarse})" if finer else rows
+
+
+def _labelled(asked: QueryContext, time: str, columns: str) -> str:
+    """Return a SELECT list: the columns of the split, their time as ``at`` where it is asked for, and ``columns``."""
+    at = [f"{time} AS at"] if asked.every or asked.cut else []
+    return ", ".join([*dict.fromkeys(DIMENSIONS[name].column for name in asked.by), *at, columns])
 
 
 def _events(asked: QueryContext, columns: str) -> str:
-    finer = "".join(f"{DIMENSIONS[name].column}, " for name in sorted({*asked.by, *asked.filters} - _IN_WINDOWS))
     return (
-        f"SELECT {_KEYS}, {finer}created_at AS at, {columns} FROM integration_query_metrics FINAL "
-        f"WHERE {asked.where(DIMENSIONS)} AND {asked.between('created_at')}"
+        f"SELECT {_labelled(asked, 'created_at', columns)} FROM integration_query_metrics FINAL "
+        f"WHERE {all_of(asked.where(DIMENSIONS), asked.between('created_at'))}"
     )
 
 
-def _rolled_up(asked: QueryContext, columns: str, where: str) -> list[str]:
+def _rolled_up(asked: QueryContext, columns: str, where: str) -> str:
     """Return whole days (where steps are none or days), whole hours besides them, and windows for the rest."""
     tenant, start, end = asked.dialect.tenant("user_id"), asked.dialect.start, asked.dialect.end
     first_hour, last_hour = f"toStartOfHour({start} + 3599)", f"toStartOfHour({end})"
     first_day, last_day = f"toStartOfDay({start} + 86399)", f"toStartOfDay({end})"
-    stale_hours = freshness.query_hours(tenant, "query_hours")
-    stale_days = freshness.query_days(tenant, "query_days")
     with_days = asked.every is None or (asked.every is not Interval.HOUR and asked.dialect.days_fit)
     day_apart, hour_apart, of_day, is_apart = _cut(asked)
+    where = "" if where == TRUE else f"{where} AND "
+    hours_are_stale = f"stale_hours AS {freshness.query_hours(tenant, 'query_hours')}"
+    days_are_stale = f"stale_days AS {freshness.query_days(tenant, 'query_days')}"
     not_in_days = (
-        f"AND (hour_start < {first_day} OR hour_start >= {last_day}{of_day} "
-        f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN {stale_days})"
+        f" AND (hour_start < {first_day} OR hour_start >= {last_day}{of_day} "
+        f"OR (user_id, toDateTime(toDate(hour_start), 'UTC')) IN stale_days)"
     )
     days = (
-        f"SELECT {_KEYS}, day_start AS at, {columns} FROM query_days FINAL PREWHERE {where} "
-        f"AND day_start >= {first_day} AND day_start < {last_day}{day_apart} "
-        f"AND (user_id, day_start) NOT IN {stale_days}"
+        f"SELECT {_labelled(asked, 'day_start', columns)} FROM query_days FINAL PREWHERE {where}"
+        f"day_start >= {first_day} AND day_start < {last_day}{day_apart} AND (user_id, day_start) NOT IN stale_days"
     )
     hours = (
-        f"SELECT {_KEYS}, hour_start AS at, {columns} FROM query_hours FINAL PREWHERE {where} "
-        f"AND hour_start >= {first_hour} AND hour_start < {last_hour} {not_in_days if with_days else ''} "
-        f"AND (user_id, hour_start) NOT IN {stale_hours}{hour_apart}"
+        f"SELECT {_labelled(asked, 'hour_start', columns)} FROM query_hours FINAL PREWHERE {where}"
+        f"hour_start >= {first_hour} AND hour_start < {last_hour}{not_in_days if with_days else ''} "
+        f"AND (user_id, hour_start) NOT IN stale_hours{hour_apart}"
     )
+    of_windows = _labelled(asked, "window_start", columns)
     # Separate, because the index does not support an OR of both.
     ends = windows(
-        columns,
-        f"{where} AND {asked.between('window_start')} "
+        of_windows,
+        f"{where}{asked.between('window_start')} "
         f"AND (window_start < {first_hour} OR window_start >= {last_hour}{is_apart})",
     )
     behind = windows(
-        columns,
-        f"{where} AND window_start >= {first_hour} AND window_start < {last_hour} "
-        f"AND (user_id, toStartOfHour(window_start)) IN {stale_hours}"
+        of_windows,
+        f"{where}window_start >= {first_hour} AND window_start < {last_hour} "
+        f"AND (user_id, toStartOfHour(window_start)) IN stale_hours"
         f"{hour_apart.replace('hour_start', 'toStartOfHour(window_start)')}",
     )
-    minutes = f"{ends} UNION ALL {behind}"
-    return [days, hours, minutes] if with_days else [hours, minutes]
+    minutes = [behind] if asked.dialect.ends_on_hours and not asked.cut else [ends, behind]
+    stale = [days_are_stale, hours_are_stale] if with_days else [hours_are_stale]
+    return f"WITH {', '.join(stale)} {' UNION ALL '.join([*([days] if with_days else []), hours, *minutes])}"
 
 
 def _cut(asked: QueryContext) -> tuple[str, str, str, str]:
@@ -161,7 +167,13 @@ QUERIES: Final = Source(
     DIMENSIONS,
     _sums,
     parts_at_cut=True,
+    columns=frozenset(WINDOW_SUMS),
 )
 RESPONSE_TIMES: Final = Source(
-    "response times", "the latency histograms of the same rows", DIMENSIONS, _buckets, parts_at_cut=True
+    "response times",
+    "the latency histograms of the same rows",
+    DIMENSIONS,
+    _buckets,
+    parts_at_cut=True,
+    columns=frozenset({"bucket", "counted"}),
 )

@@ -47,6 +47,10 @@ class Dialect(Protocol):
         """Whether the time zone's days are those of UTC."""
 
     @property
+    def ends_on_hours(self) -> bool:
+        """Whether both ends of the range are certainly whole hours of UTC."""
+
+    @property
     def filters(self) -> tuple[str, ...]:
         """Dimensions that may be filtered."""
 
@@ -112,6 +116,11 @@ class Bound:
     def days_fit(self) -> bool:
         """Whether the time zone is UTC."""
         return self.scope.time_zone == "UTC"
+
+    @property
+    def ends_on_hours(self) -> bool:
+        """Whether both ends of the scope are whole hours."""
+        return self.scope.first.minute == self.scope.limit.minute == 0
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -189,6 +198,11 @@ class Grafana:
     def days_fit(self) -> bool:
         """Whether the time zone is UTC."""
         return self.zone_name == "UTC"
+
+    @property
+    def ends_on_hours(self) -> bool:
+        """``False``: the range is chosen later."""
+        return False
 
     @property
     def filters(self) -> tuple[str, ...]:

@@ -1,7 +1,11 @@
-"""SQL of shares and means with their 95 % intervals. A zero denominator gives NULL, never an error or a zero."""
+"""SQL of shares and means with their 95 % intervals. A zero denominator gives NULL, never an error or a zero.
+
+A formula names the columns that it reads, so that a source can leave out the others.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from kpis.kpi import Aggregate, Source
@@ -9,28 +13,62 @@ from kpis.kpi import Aggregate, Source
 _Z: Final = "1.959963984540054"
 
 
+@dataclass(frozen=True)
+class Term:
+    """An SQL aggregate, and the columns of the source's rows that it reads."""
+
+    sql: str
+    columns: frozenset[str] = frozenset()
+
+    def __add__(self, other: Term) -> Term:
+        """Return the sum of two terms."""
+        return Term(f"{self.sql} + {other.sql}", self.columns | other.columns)
+
+    def __sub__(self, other: Term) -> Term:
+        """Return the difference of two terms."""
+        return Term(f"{self.sql} - {other.sql}", self.columns | other.columns)
+
+
+ROWS: Final = Term("count()")
+"""The number of rows."""
+
+
+def summed(column: str, where: str = "") -> Term:
+    """Return the sum of a column, over the rows where another column is true if one is named."""
+    if where:
+        return Term(f"sumIf({column}, {where})", frozenset({column, where}))
+    return Term(f"sum({column})", frozenset({column}))
+
+
 class Formula(NamedTuple):
-    """Value, volume and bounds of an aggregate."""
+    """Value, volume and bounds of an aggregate, and the columns that they read."""
 
     value: str
     n: str
     low: str = ""
     high: str = ""
+    columns: frozenset[str] = frozenset()
 
     def over(self, source: Source) -> Aggregate:
         """Return the aggregate of a source's rows."""
         return Aggregate(source, **self._asdict())
 
 
-def total(value: str, n: str) -> Formula:
+def total(value: Term, n: Term) -> Formula:
     """Return a sum or a count: exact, so without an interval."""
-    return Formula(value, n)
+    return Formula(value.sql, n.sql, columns=value.columns | n.columns)
 
 
-def share(part: str, whole: str) -> Formula:
+def share(part: Term, whole: Term) -> Formula:
     """Return a share with its Wilson score interval (``sinks/schema/0056_wilson.sql``); both arguments count."""
-    value = f"({part}) / nullIf({whole}, 0)"
-    return Formula(value, whole, f"romashka_wilson_low({part}, {whole})", f"romashka_wilson_high({part}, {whole})")
+    counts = f"{part.sql}, {whole.sql}"
+    return Formula(
+        f"({part.sql}) / nullIf({whole.sql}, 0)",
+        whole.sql,
+        f"romashka_wilson_low({counts})",
+        f"romashka_wilson_high({counts})",
+        part.columns | whole.columns,
+    )
 
 
 def mean(column: str) -> Formula:
@@ -38,18 +76,20 @@ def mean(column: str) -> Formula:
     number = f"toFloat64({column})"
     value, n = f"avg({number})", f"count({column})"
     half = f"if({n} < 2, NULL, {_Z} * stddevSampStable({number}) / sqrt({n}))"
-    return Formula(f"if({n} = 0, NULL, {value})", n, f"{value} - {half}", f"{value} + {half}")
+    return Formula(f"if({n} = 0, NULL, {value})", n, f"{value} - {half}", f"{value} + {half}", frozenset({column}))
 
 
 def mean_of_sums(name: str) -> Formula:
     """Return ``mean`` from the columns ``<name>_count``, ``<name>_sum`` and ``<name>_squares``."""
-    n, total_, squares = (f"toFloat64(sum({name}_{what}))" for what in ("count", "sum", "squares"))
+    columns = [f"{name}_{what}" for what in ("count", "sum", "squares")]
+    n, total_, squares = (f"toFloat64(sum({column}))" for column in columns)
     value = f"{total_} / nullIf({n}, 0)"
     variance = f"greatest(0., {squares} - {total_} * {total_} / {n}) / ({n} - 1)"
     half = f"if({n} < 2, NULL, {_Z} * sqrt({variance} / {n}))"
-    return Formula(value, f"sum({name}_count)", f"{value} - {half}", f"{value} + {half}")
+    return Formula(value, f"sum({name}_count)", f"{value} - {half}", f"{value} + {half}", frozenset(columns))
 
 
-def quotient(numerator: str, denominator: str) -> Formula:
+def quotient(numerator: Term, denominator: Term) -> Formula:
     """Return a mean from a sum and a count, without an interval."""
-    return Formula(f"toFloat64({numerator}) / nullIf({denominator}, 0)", denominator)
+    columns = numerator.columns | denominator.columns
+    return Formula(f"toFloat64({numerator.sql}) / nullIf({denominator.sql}, 0)", denominator.sql, columns=columns)

@@ -9,6 +9,7 @@ from typing import Final
 from kpis.dimension import Dimension
 from kpis.scope import Interval
 from kpis.sql.dialect import Dialect
+from kpis.sql.predicates import all_of
 from models.errors import InvalidRequest
 
 _BUCKETS: Final = {
@@ -34,8 +35,8 @@ class QueryContext:
     """Whether a series includes the figure of the whole range, in a row whose time is 0."""
     cut: str = ""
     """A moment within the range, as SQL: the column ``earlier`` separates what lies before it, in the same pass."""
-    used: str = ""
-    """The SQL over the source's rows: a source may leave out columns that it does not name."""
+    reads: frozenset[str] = frozenset()
+    """Columns of the source's rows that are read, where the source declares them (``Source.columns``)."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ class QueryContext:
     def where(self, dimensions: Mapping[str, Dimension], but: Collection[str] = ()) -> str:
         """Return the predicate of the tenant and of the filters except ``but``."""
         filters = (self._filter(name, dimensions) for name in self.filters if name not in but)
-        return " AND ".join([self.dialect.tenant("user_id"), *filters])
+        return all_of(self.dialect.tenant("user_id"), *filters)
 
     @property
     def filters(self) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from embedded.formatting import format_sql
+from kpis.kpi import Aggregate
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
 from kpis.registry import ALL
 from kpis.scope import FILTERS
@@ -66,3 +68,8 @@ def test_no_ids_is_an_error() -> None:
 def test_the_moment_of_judging_reaches_the_database_with_its_milliseconds() -> None:
     scope = Scope(NOW, NOW + timedelta(hours=1), TENANT, as_of=NOW.replace(microsecond=123_456))
     assert build_query(["csat"], scope).parameters["as_of"] == "2026-11-22 10:30:15.123"
+
+
+@pytest.mark.parametrize("id_", [id_ for id_, kpi in ALL.items() if isinstance(kpi.computed, Aggregate)])
+def test_the_statement_of_a_simple_figure_fits_on_a_screen(id_: str) -> None:
+    assert len(format_sql(build_query([id_], last_days(30, NOW, ALL_TENANTS)).sql).splitlines()) <= 60
