@@ -65,7 +65,7 @@ class AuthMiddleware:
             if counted:
                 return
             counted = True
-            if await services.limiter.take(f"stranger:{_address(scope)}", services.strangers):
+            if await services.limiter.take(f"unauthenticated:{_address(scope)}", services.unauthenticated):
                 scope["state"]["unnoted"] = True
                 raise ApiError(
                     429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"}

@@ -12,7 +12,7 @@ from api.encoding import encoded
 from api.pool import Pool
 from api.problems import ApiError
 from api.shares import Shares
-from api.snapshot import ChangeMessage, LiveSnapshot, changes, standing, take
+from api.snapshot import ChangeMessage, LiveSnapshot, changes, initial_messages, take
 from models.errors import Unreachable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Broadcaster:
         self._watchers[watcher] = holders
         self._somebody.set()
         if self._now is not None:  # otherwise the first snapshot is sent to all
-            watcher.tell(_texts(standing(self._now)))
+            watcher.tell(_texts(initial_messages(self._now)))
 
     def leave(self, watcher: Watcher) -> None:
         """Remove a subscriber; without any there is no polling."""
@@ -99,7 +99,7 @@ class Broadcaster:
         """Send the changes of a snapshot to all subscribers."""
         if not self._watchers:
             return
-        events = _texts(standing(snapshot) if self._now is None else changes(self._now, snapshot))
+        events = _texts(initial_messages(snapshot) if self._now is None else changes(self._now, snapshot))
         self._now = snapshot
         for watcher in self._watchers:
             watcher.tell(events)

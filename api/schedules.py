@@ -21,7 +21,7 @@ from api.services import services_of
 from kpis.period import PATTERN
 from kpis.scope import AllTenants
 from models.fields import Label, Provider
-from reports.delivery_log import Journal
+from reports.delivery_log import DeliveryLog
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_limits import ScheduleLimits, TooManySchedules
@@ -109,11 +109,11 @@ async def list_(
     wanted = ScheduleFilter(whose, types, limit=query.limit, offset=query.offset)
     if after := query.after(str, UUID):
         wanted = wanted._replace(after=(after[0], after[1]))
-    page, standings = await services_of(request).pool.run(
-        lambda client: (readable(client, wanted), Journal(client).standings(now - LOOK_BACK))
+    page, statuses = await services_of(request).pool.run(
+        lambda client: (readable(client, wanted), DeliveryLog(client).statuses(now - LOOK_BACK))
     )
     return ScheduleList(
-        schedules=[_listed(one, caller, state(one, standings, now)) for one in page.found],
+        schedules=[_listed(one, caller, state(one, statuses, now)) for one in page.found],
         next_offset=query.next_offset(page.next),
         next_cursor=page.next,
     )
@@ -201,7 +201,7 @@ def _add(client: Client, schedule: Schedule, now: datetime, limits: ScheduleLimi
 
 
 def _state(client: Client, schedule: Schedule, now: datetime) -> str:
-    return state(schedule, Journal(client).standings(now - LOOK_BACK), now)
+    return state(schedule, DeliveryLog(client).statuses(now - LOOK_BACK), now)
 
 
 def _found(client: Client, id_: UUID, caller: Caller) -> Schedule:

@@ -93,7 +93,7 @@ class Services:
         return RequestRate(self.configuration.requests_per_minute, max(1, self.configuration.requests_per_minute // 5))
 
     @property
-    def strangers(self) -> RequestRate:
+    def unauthenticated(self) -> RequestRate:
         """Rate limit of invalid tokens per address: against guessing, and to bound the audit log."""
         return RequestRate(
             self.configuration.requests_per_minute / 10, max(1, self.configuration.requests_per_minute // 20)

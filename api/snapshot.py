@@ -94,7 +94,7 @@ def changes(before: LiveSnapshot, after: LiveSnapshot) -> Iterator[ChangeMessage
             yield window_event(tenant, provider, minute, window)
 
 
-def standing(snapshot: LiveSnapshot) -> Iterator[ChangeMessage]:
+def initial_messages(snapshot: LiveSnapshot) -> Iterator[ChangeMessage]:
     """Yield the initial messages of a subscriber: every status, and every open episode."""
     for (tenant, provider), status in snapshot.statuses.items():
         yield status_event(tenant, provider, status, None, snapshot.at)

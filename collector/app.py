@@ -37,7 +37,7 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 _MAX_TRACESTATE: Final = 512
 _MAX_DAYS: Final = 90
 _TRACES: Final = "/v1/traces"
-_STRANGERS: Final = RequestRate(per_minute=60, burst=30)
+_UNAUTHENTICATED: Final = RequestRate(per_minute=60, burst=30)
 _FLUSH_SECONDS: Final = 5.0
 _SECURITY_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _CORS_METHODS: Final = "GET, POST"
@@ -101,7 +101,7 @@ class Collector:
         self._limits = limits
         self._quota = EventQuota(limits.events_per_second, clock)
         self._in_flight = InFlight(limits.in_flight_bytes)
-        self._strangers = MemoryLimiter(clock)
+        self._unauthenticated = MemoryLimiter(clock)
         self._cors_origins = frozenset(cors_origins)
         self._clock = clock
         self._now = now
@@ -215,7 +215,7 @@ class Collector:
             return await self._access.producer(token.strip() if scheme.lower() == "bearer" else "")
         except ApiError as refused:
             address = request.client.host if request.client else "unknown"
-            if refused.status == 401 and await self._strangers.take(address, _STRANGERS):
+            if refused.status == 401 and await self._unauthenticated.take(address, _UNAUTHENTICATED):
                 raise ApiError(
                     429, "too-many", "too many wrong keys from this address", headers={"Retry-After": "60"}
                 ) from None

@@ -117,10 +117,10 @@ def compared(id_: str, dialect: Dialect) -> str:
 
 def texts(kpi: Kpi) -> list[str]:
     """Return the columns of texts about a figure."""
-    return [f"{kpi.id}_says", *([f"{kpi.id}_unit"] if kpi.unit is Unit.MONEY else []), *_thin(kpi)]
+    return [f"{kpi.id}_says", *([f"{kpi.id}_unit"] if kpi.unit is Unit.MONEY else []), *_below_minimum_volume(kpi)]
 
 
-def _thin(kpi: Kpi) -> list[str]:
+def _below_minimum_volume(kpi: Kpi) -> list[str]:
     return [f"{kpi.id}_colour"] if kpi.minimum_volume > 1 else []
 
 
@@ -171,9 +171,9 @@ def _said(kpi: Kpi) -> list[tuple[str, str]]:
     if kpi.id == INCIDENTS:
         stake = text(Unit.MONEY, "at_stake", "sign")
         compared_ = f"concat(if(at_stake > 0, concat({stake}, ' at risk · '), ''), {compared_})"
-    thin = f"{too_few}, 'too little data', " if kpi.minimum_volume > 1 else ""
+    below = f"{too_few}, 'too little data', " if kpi.minimum_volume > 1 else ""
     found = {
-        "says": f"multiIf({_value(kpi)} IS NULL, {_reason(kpi)}, {thin}{compared_})",
+        "says": f"multiIf({_value(kpi)} IS NULL, {_reason(kpi)}, {below}{compared_})",
         "unit": f"if({sign} = '', 'short', concat('currency:', {sign}))",
         # A figure of too little data is neither good nor bad.
         "colour": f"if({too_few}, 'text', NULL)",

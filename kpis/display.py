@@ -75,7 +75,7 @@ def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
     found = [str(row[name])] if row.get(name := f"{kpi.id}_note") else []
     if value is None and not found:
         found.append("no data in this range" if not n else "nothing to compare with in this range")
-    elif value is not None and kpi.unit is not Unit.COUNT and kpi.is_thin(n):
+    elif value is not None and kpi.unit is not Unit.COUNT and kpi.below_minimum_volume(n):
         found.append(f"too little data (n={n:,.0f}, needs {kpi.minimum_volume})")
     if kpi.unit is Unit.MONEY and isinstance(scope.tenant, AllTenants) and "tenant" not in row and value:
         found.append("adds up the currencies of all tenants")

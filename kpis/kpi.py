@@ -173,13 +173,13 @@ class Kpi:
         """Whether a series can include the figure of its whole range (``QueryContext.total``)."""
         return isinstance(self.computed, Aggregate) or self.computed.has_total
 
-    def is_thin(self, n: float | None) -> bool:
+    def below_minimum_volume(self, n: float | None) -> bool:
         """Whether ``n`` is too little data to trust the value."""
         return n is None or n < self.minimum_volume
 
     def state(self, value: float | None, n: float | None) -> ThresholdStatus | Literal["unknown"]:
         """Return the threshold status of a value; ``unknown`` where there is none, or too little data."""
-        if value is None or self.is_thin(n):
+        if value is None or self.below_minimum_volume(n):
             return "unknown"
         return threshold_status(value, self.direction, self.warning, self.critical)
 

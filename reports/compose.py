@@ -92,7 +92,7 @@ def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answe
         findings=found,
         recommendations=recommendations(figures, found) if request.parts.recommendations else (),
         raw=_raw(_at_home(answers[report_queries.RAW], request.time_zone)) if request.parts.raw_data else None,
-        provenance=_provenance(now, answers[report_queries.STANDING][0], hashes),
+        provenance=_provenance(now, answers[report_queries.DATA_STATE][0], hashes),
     )
 
 
@@ -197,15 +197,15 @@ def _raw(rows: list[Row]) -> Exhibit:
     return Exhibit("Raw data", about, columns, rows, None, "No queries in this range")
 
 
-def _provenance(now: datetime, standing: Row, hashes: dict[str, str]) -> Provenance:
-    mark = standing["watermark"]
+def _provenance(now: datetime, data_state: Row, hashes: dict[str, str]) -> Provenance:
+    mark = data_state["watermark"]
     return Provenance(
         made_at=now,
         watermark=None if mark is None or mark.year < 2000 else mark,
-        late_hours=int(standing["late_hours"]),
-        dead_letters=int(standing["dead_letters"]),
-        restated=int(standing["restated"]),
-        uncounted_minutes=int(standing["behind_seconds"]) // 60,
+        late_hours=int(data_state["late_hours"]),
+        dead_letters=int(data_state["dead_letters"]),
+        restated=int(data_state["restated"]),
+        uncounted_minutes=int(data_state["behind_seconds"]) // 60,
         hashes=hashes,
     )
 

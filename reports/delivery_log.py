@@ -31,7 +31,7 @@ _COLUMNS: Final = (
     "until",
     "detail",
 )
-_STANDING: Final = """
+_STATUS: Final = """
 SELECT schedule_id, period_start, recipient_key, max(attempt) AS attempts, max(state = 'sent') AS sent,
     argMax(state, (attempt, state != 'claimed')) AS last,
     argMax(tuple(until), (attempt, state != 'claimed')).1 AS until,
@@ -49,7 +49,7 @@ WHERE schedule_id = {schedule:UUID} AND period_start = {period:DateTime64(3, 'UT
 """
 
 
-class Place(NamedTuple):
+class DeliveryKey(NamedTuple):
     """The unit of delivery: a period of a schedule for a recipient."""
 
     schedule: UUID
@@ -62,7 +62,7 @@ class Place(NamedTuple):
         return f"{self.schedule.hex}.{self.period:%Y%m%dT%H%M%S}.{self.key}"
 
 
-class Standing(NamedTuple):
+class DeliveryStatus(NamedTuple):
     """The state of a delivery; ``until`` is the end of a claim, or the earliest next attempt after a failure."""
 
     attempts: int
@@ -81,20 +81,20 @@ class Claim(NamedTuple):
     """A claimed attempt."""
 
     tenant: UUID
-    place: Place
+    place: DeliveryKey
     attempt: int
     token: UUID
     until: datetime
 
 
-def next_attempt(standing: Standing | None, now: datetime) -> int | None:
+def next_attempt(status: DeliveryStatus | None, now: datetime) -> int | None:
     """Return the number of the attempt that may start now; ``None`` where none may."""
-    if standing is None:
+    if status is None:
         return 1
-    waits = standing.until is not None and standing.until > now
-    if standing.state == "sent" or standing.attempts >= MAX_ATTEMPTS or waits:
+    waits = status.until is not None and status.until > now
+    if status.state == "sent" or status.attempts >= MAX_ATTEMPTS or waits:
         return None
-    return standing.attempts + 1
+    return status.attempts + 1
 
 
 def pause_after(attempt: int) -> timedelta:
@@ -102,26 +102,26 @@ def pause_after(attempt: int) -> timedelta:
     return _FIRST_PAUSE * (1 << (attempt - 1))
 
 
-class Journal:
+class DeliveryLog:
     """Rows of ``report_deliveries``. Every method raises ``Unreachable`` where ClickHouse does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def standings(self, since: datetime) -> dict[Place, Standing]:
+    def statuses(self, since: datetime) -> dict[DeliveryKey, DeliveryStatus]:
         """Return the state of deliveries with periods since a time."""
         return {
-            Place(row["schedule_id"], row["period_start"], row["recipient_key"]): Standing(
+            DeliveryKey(row["schedule_id"], row["period_start"], row["recipient_key"]): DeliveryStatus(
                 int(row["attempts"]),
                 "sent" if row["sent"] else row["last"],
                 row["until"],
                 row["detail"],
                 row["happened_at"],
             )
-            for row in query_rows(self._client, _STANDING, {"since": _text(since)}, aware=True)
+            for row in query_rows(self._client, _STATUS, {"since": _text(since)}, aware=True)
         }
 
-    def claim(self, tenant: UUID, place: Place, attempt: int, now: datetime) -> Claim | None:
+    def claim(self, tenant: UUID, place: DeliveryKey, attempt: int, now: datetime) -> Claim | None:
         """Claim an attempt; ``None`` where another worker has claimed it or sent the report meanwhile."""
         claim = Claim(tenant, place, attempt, uuid4(), now + LEASE)
         self._write(claim, "claimed", now, claim.until, "")

@@ -23,7 +23,7 @@ BEFORE: Final = "figures of the period before"
 BREAKDOWN: Final = "by integration"
 FINDINGS: Final = "findings"
 RAW: Final = "raw data"
-STANDING: Final = "standing"
+DATA_STATE: Final = "data state"
 MAX_RAW: Final = 5_000
 
 _BY_INTEGRATION: Final = ("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours")
@@ -48,7 +48,7 @@ WHERE {tenant} AND created_at >= {start} AND created_at < {end} AND {provider}
 ORDER BY created_at
 LIMIT {most}
 """
-_STANDING: Final = """
+_DATA_STATE: Final = """
 SELECT
     (SELECT max(created_at) FROM integration_query_metrics WHERE {tenant}) AS watermark,
     (
@@ -86,7 +86,7 @@ def questions(request: ReportRequest, now: datetime) -> Questions:
     asked[FINDINGS] = query._replace(parameters={**query.parameters, "types": list(contents.insights)})
     if request.parts.raw_data:
         asked[RAW] = _filled(_RAW, MAX_RAW, scope, request.integrations)
-    asked[STANDING] = _filled(_STANDING, 0, scope, request.integrations)
+    asked[DATA_STATE] = _filled(_DATA_STATE, 0, scope, request.integrations)
     return Questions(scope, asked)
 
 

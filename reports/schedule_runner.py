@@ -22,7 +22,7 @@ from models.counting import counted
 from models.errors import RomashkaError, SettingsError
 from reports.compose import compose
 from reports.delivery import Notifier, ReportMessage
-from reports.delivery_log import Claim, Journal, Place, Standing, next_attempt
+from reports.delivery_log import Claim, DeliveryKey, DeliveryLog, DeliveryStatus, next_attempt
 from reports.render import render
 from reports.schedule import LOOK_BACK, Schedule, recipient_key
 from reports.schedule_store import owner, readable
@@ -31,7 +31,7 @@ from reports.store import save
 
 _LOG: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 4
-_PATIENCE_SECONDS: Final = 90.0
+_TIMEOUT_SECONDS: Final = 90.0
 
 
 class Made(NamedTuple):
@@ -50,17 +50,22 @@ class ScheduleRunner:
         The folder of reports.
     clock
         Returns the current time in UTC; read again before each delivery, because making a report takes time.
-    patience
+    timeout_seconds
         Time limit of a delivery in seconds; after it the delivery is recorded as failed and abandoned.
     """
 
     def __init__(
-        self, folder: Path, notifier: Notifier, clock: Callable[[], datetime], *, patience: float = _PATIENCE_SECONDS
+        self,
+        folder: Path,
+        notifier: Notifier,
+        clock: Callable[[], datetime],
+        *,
+        timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> None:
         self._folder = folder
-        self._courier = notifier
+        self._notifier = notifier
         self._clock = clock
-        self._workers = Workers(_AT_ONCE, patience)
+        self._workers = Workers(_AT_ONCE, timeout_seconds)
         self._unnoted: list[Claim] = []
         self._noting = Lock()
         self._making: defaultdict[UUID, Lock] = defaultdict(Lock)
@@ -75,13 +80,13 @@ class ScheduleRunner:
         """
         now = self._clock()
         self._note(client)
-        standings = Journal(client).standings(now - LOOK_BACK)
+        statuses = DeliveryLog(client).statuses(now - LOOK_BACK)
         found, failures, _ = readable(client)
         tasks = [
             task
             for schedule in found
             if schedule.active
-            for task in self._tasks(client, schedule, standings, schedule.due(now))
+            for task in self._tasks(client, schedule, statuses, schedule.due(now))
         ]
         # Recipients with failures come last, so that the others are on time even with many failures.
         sent, failed = self._workers.run(sorted(tasks, key=lambda task: task.failed_before))
@@ -97,13 +102,17 @@ class ScheduleRunner:
         client: Client,
         schedule: Schedule,
         period: datetime,
-        standings: Mapping[Place, Standing],
+        statuses: Mapping[DeliveryKey, DeliveryStatus],
     ) -> tuple[int, list[str]]:
         """Send the report of a period to its recipients; return the number of deliveries, and the failures."""
-        return self._workers.run(list(self._tasks(client, schedule, standings, [period])))
+        return self._workers.run(list(self._tasks(client, schedule, statuses, [period])))
 
     def _tasks(
-        self, client: Client, schedule: Schedule, standings: Mapping[Place, Standing], due: Sequence[datetime]
+        self,
+        client: Client,
+        schedule: Schedule,
+        statuses: Mapping[DeliveryKey, DeliveryStatus],
+        due: Sequence[datetime],
     ) -> Iterator[DeliveryTask]:
         """Yield the tasks of each recipient.
 
@@ -113,11 +122,11 @@ class ScheduleRunner:
             key = recipient_key(recipient)
             mine = {
                 place.period: one
-                for place, one in standings.items()
+                for place, one in statuses.items()
                 if (place.schedule, place.key) == (schedule.id, key)
             }
             deliveries = [
-                DeliveryQueue(schedule, recipient, Place(schedule.id, period, key), mine.get(period))
+                DeliveryQueue(schedule, recipient, DeliveryKey(schedule.id, period, key), mine.get(period))
                 for period in sorted({*due, *mine})
                 if next_attempt(mine.get(period), self._clock()) is not None
             ]
@@ -127,7 +136,7 @@ class ScheduleRunner:
                     deliveries,
                     lambda delivery: self._attempt(client, delivery),
                     lambda delivery, reason: self._give_up(client, delivery, reason),
-                    any(one.standing is not None for one in deliveries),
+                    any(one.status is not None for one in deliveries),
                 )
 
     def _attempt(self, client: Client, delivery: DeliveryQueue) -> bool:
@@ -139,9 +148,9 @@ class ScheduleRunner:
             It failed; says why, as does the delivery log.
         """
         now = self._clock()
-        attempt = next_attempt(delivery.standing, now)
+        attempt = next_attempt(delivery.status, now)
         schedule = delivery.schedule
-        claim = None if attempt is None else Journal(client).claim(owner(schedule), delivery.place, attempt, now)
+        claim = None if attempt is None else DeliveryLog(client).claim(owner(schedule), delivery.place, attempt, now)
         if claim is None:
             return False
         delivery.claim = claim
@@ -151,7 +160,7 @@ class ScheduleRunner:
             reason = str(error) if isinstance(error, RomashkaError) else _unexpected(error)
             if not isinstance(error, RomashkaError):
                 _LOG.exception("the report '%s' could not be made or sent", schedule.name)
-            Journal(client).failed(claim, self._clock(), reason)
+            DeliveryLog(client).failed(claim, self._clock(), reason)
             raise RomashkaError(f"{delivery}: {reason}") from error
         self._note(client)
         return delivered
@@ -159,14 +168,14 @@ class ScheduleRunner:
     def _give_up(self, client: Client, delivery: DeliveryQueue, reason: str) -> None:
         """Record an abandoned delivery; its thread may not send later."""
         if delivery.claim is not None:
-            Journal(client).failed(delivery.claim, self._clock(), reason)
+            DeliveryLog(client).failed(delivery.claim, self._clock(), reason)
 
     def _deliver(self, client: Client, schedule: Schedule, claim: Claim, recipient: str) -> bool:
         with self._making[schedule.id]:
             made = self._made(client, schedule, claim.place.period)
-        if not Journal(client).holds(claim, self._clock()):
+        if not DeliveryLog(client).holds(claim, self._clock()):
             return False  # the claim has expired, or would expire during the delivery
-        self._courier.deliver(recipient, _parcel(schedule, claim.place, made))
+        self._notifier.deliver(recipient, _parcel(schedule, claim.place, made))
         self._unnoted.append(claim)
         return True
 
@@ -174,7 +183,7 @@ class ScheduleRunner:
         """Record a delivery. A record that ClickHouse rejects now is retried at the next run."""
         with self._noting:
             while self._unnoted:
-                Journal(client).sent(self._unnoted[0], self._clock())
+                DeliveryLog(client).sent(self._unnoted[0], self._clock())
                 del self._unnoted[0]
 
     def _made(self, client: Client, schedule: Schedule, period: datetime) -> Made:
@@ -201,7 +210,7 @@ def _unexpected(error: Exception) -> str:
     return f"it could not be made or sent ({type(error).__name__}); the log of the workers has more"
 
 
-def _parcel(schedule: Schedule, place: Place, made: Made) -> ReportMessage:
+def _parcel(schedule: Schedule, place: DeliveryKey, made: Made) -> ReportMessage:
     plain = "".join(letter if letter.isalnum() else "-" for letter in schedule.name.lower())
     return ReportMessage(
         id=place.message_id,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from models.errors import RomashkaError
-from reports.delivery_log import Claim, Place, Standing
+from reports.delivery_log import Claim, DeliveryKey, DeliveryStatus
 from reports.schedule import Schedule
 
 
@@ -21,8 +21,8 @@ class DeliveryQueue:
 
     schedule: Schedule
     recipient: str
-    place: Place
-    standing: Standing | None
+    place: DeliveryKey
+    status: DeliveryStatus | None
     claim: Claim | None = None
 
     def __str__(self) -> str:
@@ -85,13 +85,13 @@ class Workers:
     ----------
     at_once
         Number of concurrent tasks; abandoned ones do not count.
-    patience
+    timeout_seconds
         Time limit of a delivery in seconds.
     """
 
-    def __init__(self, at_once: int, patience: float) -> None:
+    def __init__(self, at_once: int, timeout_seconds: float) -> None:
         self._at_once = at_once
-        self._patience = patience
+        self._timeout_seconds = timeout_seconds
         self._changed = Condition()
         self._hanging: dict[tuple[UUID, str], _Run] = {}
 
@@ -109,7 +109,7 @@ class Workers:
                 running.append(_Run(waiting.popleft(), self._changed))
             self._wait(running)
             for run in running:
-                if not run.done and time.monotonic() - run.began >= self._patience:
+                if not run.done and time.monotonic() - run.began >= self._timeout_seconds:
                     self._abandon(run)
             finished += [run for run in running if run.done or run.abandoned]
             running = [run for run in running if not (run.done or run.abandoned)]
@@ -122,12 +122,12 @@ class Workers:
         """Wait until one is done, or overdue."""
         with self._changed:
             if not any(run.done for run in running):
-                overdue = min(run.began for run in running) + self._patience
+                overdue = min(run.began for run in running) + self._timeout_seconds
                 self._changed.wait(max(0.0, overdue - time.monotonic()) + 0.01)
 
     def _abandon(self, run: _Run) -> None:
         run.abandoned = True
         self._hanging[run.task.key] = run
-        reason = f"it did not end within {self._patience:.0f} s: the report or its recipient hangs"
+        reason = f"it did not end within {self._timeout_seconds:.0f} s: the report or its recipient hangs"
         run.failures = [*run.failures, f"{run.current}: {reason}"]
         run.task.give_up(run.current, reason)

@@ -35,17 +35,17 @@ class Progress(NamedTuple):
 class StallDetector:
     """Decides whether a worker has stalled; ``now`` is in seconds of a monotonic clock."""
 
-    def __init__(self, now: float, *, patience: float = STALL_SECONDS) -> None:
-        self._patience = patience
+    def __init__(self, now: float, *, stall_seconds: float = STALL_SECONDS) -> None:
+        self._stall_seconds = stall_seconds
         self._progress: int | None = None
         self._since = now
 
     def stalled(self, standing: Progress, now: float) -> bool:
-        """Return whether there has been work and no progress for ``patience`` seconds."""
+        """Return whether there has been work and no progress for ``stall_seconds`` seconds."""
         if standing.progress != self._progress or standing.excused or not standing.behind:
             self._progress = standing.progress
             self._since = now
-        return now - self._since >= self._patience
+        return now - self._since >= self._stall_seconds
 
 
 def watch(standing: Callable[[], Progress], stop: threading.Event) -> threading.Thread:

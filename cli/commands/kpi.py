@@ -76,7 +76,7 @@ def list_(format_: Printed = OutputFormat.TABLE) -> None:
     Example: `romashka kpi list --format csv`
     """
     rows = [
-        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.direction, "area": kpi.area.value}
+        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "direction": kpi.direction, "area": kpi.area.value}
         for kpi in ALL.values()
     ]
     if format_ is not OutputFormat.TABLE:
@@ -251,9 +251,9 @@ def _side_by_side(
         titles = [kpi.title for kpi in some]
         out.print(table(span if not first else "", (*keys, *titles), cells, right=titles))
     found = {(kpi.title, note) for row in rows for kpi in kpis for note in notes(kpi, row, scope)}
-    thin = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
-    _print_notes(sorted((title, note) for title, note in found if title not in thin))
-    if thin:
+    unreliable = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
+    _print_notes(sorted((title, note) for title, note in found if title not in unreliable))
+    if unreliable:
         out.print("? too little data to rely on, - none at all", style="dim", highlight=False)
 
 
@@ -269,8 +269,8 @@ def _coloured(kpi: Kpi, row: dict[str, Any]) -> Text:
 
 
 def _marked(kpi: Kpi, row: dict[str, Any]) -> Text:
-    thin = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.is_thin(row[f"{kpi.id}_n"])
-    return _coloured(kpi, row) + " ?" if thin else _coloured(kpi, row)
+    unreliable = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.below_minimum_volume(row[f"{kpi.id}_n"])
+    return _coloured(kpi, row) + " ?" if unreliable else _coloured(kpi, row)
 
 
 def _key(value: Any, scope: Scope) -> str:

@@ -20,7 +20,7 @@ from cli.settings import settings
 from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
 from models.errors import RomashkaError
-from reports.delivery_log import Journal, Place, Standing
+from reports.delivery_log import DeliveryKey, DeliveryLog, DeliveryStatus
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
 from reports.schedule_state import last_sent, state
@@ -105,11 +105,11 @@ def list_(
         wanted = wanted._replace(after=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
         found, faults, more = readable(client, wanted)
-        standings = Journal(client).standings(now - LOOK_BACK)
+        statuses = DeliveryLog(client).statuses(now - LOOK_BACK)
     for fault in faults:
         err.print(fault, markup=False, highlight=False, soft_wrap=True)
     say_next(more)
-    rows = [_row(schedule, standings, now) for schedule in found]
+    rows = [_row(schedule, statuses, now) for schedule in found]
     if format_ is not OutputFormat.TABLE:
         print_rows([row._asdict() for row in rows], format_)
         return
@@ -186,7 +186,7 @@ class ScheduleRow(NamedTuple):
     state: str
 
 
-def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime) -> ScheduleRow:
+def _row(schedule: Schedule, statuses: Mapping[DeliveryKey, DeliveryStatus], now: datetime) -> ScheduleRow:
     return ScheduleRow(
         schedule.name,
         str(schedule.tenant.value if isinstance(schedule.tenant, AllTenants) else schedule.tenant),
@@ -196,8 +196,8 @@ def _row(schedule: Schedule, standings: Mapping[Place, Standing], now: datetime)
         schedule.time_zone,
         [masked(one) for one in schedule.recipients],
         schedule.next(now),
-        last_sent(schedule, standings),
-        state(schedule, standings, now),
+        last_sent(schedule, statuses),
+        state(schedule, statuses, now),
     )
 
 

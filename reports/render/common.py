@@ -145,7 +145,7 @@ def origin(report: Report) -> list[tuple[str, Any]]:
     """Return the provenance as pairs of name and value: texts, numbers and times."""
     found, zone = report.provenance, ZoneInfo(report.request.time_zone)
     minutes = found.uncounted_minutes
-    standing = f"but for the last {counted(minutes, 'minute')}" if minutes else "to the last minute"
+    completeness = f"but for the last {counted(minutes, 'minute')}" if minutes else "to the last minute"
     return [
         ("Made", found.made_at.astimezone(zone)),
         (
@@ -153,7 +153,7 @@ def origin(report: Report) -> list[tuple[str, Any]]:
             found.watermark.astimezone(zone) if found.watermark else "nothing is stored yet",
         ),
         ("Time zone", report.request.time_zone),
-        ("Conversations counted", standing),
+        ("Conversations counted", completeness),
         ("Hours that late events changed a day after they ended", found.late_hours),
         ("Rejected messages received in the range (not in any figure)", found.dead_letters),
         ("Stored periods restated because of late facts", found.restated),

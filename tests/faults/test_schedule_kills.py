@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 
 from kpis.scope import ALL_TENANTS
-from reports.delivery_log import LEASE, Place
+from reports.delivery_log import LEASE, DeliveryKey
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Schedule, recipient_key
 from reports.schedule_store import put_schedule
@@ -68,7 +68,9 @@ def test_each_period_is_delivered_once_while_one_of_two_workers_is_killed_at_ran
                 kills += 1
                 log.info("%d kills, %d messages so far", kills, len(sink.messages))
             due = schedule.due(datetime.now(UTC))
-            ids = {Place(schedule.id, period, recipient_key(to)).message_id for period in due for to in RECIPIENTS}
+            ids = {
+                DeliveryKey(schedule.id, period, recipient_key(to)).message_id for period in due for to in RECIPIENTS
+            }
 
             def received() -> Counter[str]:
                 counted = Counter(str(message["Message-ID"]).strip("<>").split("@")[0] for message in sink.messages)

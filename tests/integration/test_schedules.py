@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from kpis.scope import ALL_TENANTS
 from models.errors import RomashkaError, SettingsError
 from reports.delivery import ChannelNotifier, Notifier, ReportMessage
-from reports.delivery_log import LEASE, MAX_ATTEMPTS, Journal, Place
+from reports.delivery_log import LEASE, MAX_ATTEMPTS, DeliveryKey, DeliveryLog
 from reports.mail import MailServer
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule, recipient_key
@@ -95,12 +95,12 @@ class MortalCourier:
     """A notifier who may die on the way, or right after handing over."""
 
     def __init__(self, notifier: Notifier, fate: Fate) -> None:
-        self._courier = notifier
+        self._notifier = notifier
         self._fate = fate
 
     def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         self._fate.at("before handing over")
-        self._courier.deliver(recipient, report_message)
+        self._notifier.deliver(recipient, report_message)
         self._fate.at("after handing over")
 
 
@@ -166,13 +166,13 @@ def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
 
 
 def test_of_many_who_claim_an_attempt_at_once_one_gets_it(database: ClickHouseAddress) -> None:
-    place = Place(uuid4(), NOON, "key")
+    place = DeliveryKey(uuid4(), NOON, "key")
     start = threading.Barrier(8)
 
     def claim(_: int) -> bool:
         with connect(database) as client:
             start.wait()
-            return Journal(client).claim(uuid4(), place, 1, NOON) is not None
+            return DeliveryLog(client).claim(uuid4(), place, 1, NOON) is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(claim, range(8))) == 1
@@ -243,16 +243,16 @@ def test_a_worker_that_comes_back_after_its_lease_does_not_send(
     put_schedule(client, schedule(recipients=("mailto:ada@example.com",), missed=Missed.SKIP), NOON)
     clock = Clock()
     clock.now += MINUTE
-    place = Place(schedule().id, clock.now, recipient_key("mailto:ada@example.com"))
-    asleep = Journal(client).claim(uuid4(), place, 1, clock.now)
+    place = DeliveryKey(schedule().id, clock.now, recipient_key("mailto:ada@example.com"))
+    asleep = DeliveryLog(client).claim(uuid4(), place, 1, clock.now)
     assert asleep is not None
-    assert Journal(client).holds(asleep, clock.now)
+    assert DeliveryLog(client).holds(asleep, clock.now)
 
     clock.now += LEASE
     ScheduleRunner(tmp_path, notifier, clock).run(client)
 
-    assert not Journal(client).holds(asleep, clock.now)
-    assert not Journal(client).holds(asleep, clock.now - LEASE), "not by a clock that stood still either"
+    assert not DeliveryLog(client).holds(asleep, clock.now)
+    assert not DeliveryLog(client).holds(asleep, clock.now - LEASE), "not by a clock that stood still either"
     assert Counter(received(sink).values()) == Counter({1: 2}), "the period that was begun, and the newest"
 
 
@@ -273,8 +273,8 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
         runner.run(client)
     clock.now += MINUTE
     assert runner.run(client) == 0, "the second pause is longer"
-    (standing,) = Journal(client).standings(NOON).values()
-    assert (standing.state, standing.attempts, standing.until) == ("failed", 2, clock.now + MINUTE)
+    (status,) = DeliveryLog(client).statuses(NOON).values()
+    assert (status.state, status.attempts, status.until) == ("failed", 2, clock.now + MINUTE)
     sink.refuses = False
     clock.now += MINUTE
 
@@ -286,7 +286,7 @@ class TroubledCourier:
     """Fails for one recipient in a way that nobody expects, hangs for another, and hands over to all others."""
 
     def __init__(self, notifier: Notifier) -> None:
-        self._courier = notifier
+        self._notifier = notifier
         self.woken = threading.Event()
 
     def deliver(self, recipient: str, report_message: ReportMessage) -> None:
@@ -294,7 +294,7 @@ class TroubledCourier:
             raise ValueError("a secret address")
         if "hangs" in recipient:
             self.woken.wait(60)
-        self._courier.deliver(recipient, report_message)
+        self._notifier.deliver(recipient, report_message)
 
 
 def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
@@ -325,7 +325,7 @@ def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
     monkeypatch.setattr(ScheduleRunner, "_made", made)
     clock = Clock()
     clock.now += timedelta(hours=1)
-    runner = ScheduleRunner(tmp_path, troubled, clock, patience=4)
+    runner = ScheduleRunner(tmp_path, troubled, clock, timeout_seconds=4)
 
     with pytest.raises(RomashkaError, match="not delivered: 7 reports"):
         runner.run(client)
@@ -335,8 +335,8 @@ def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
         {(names[2], "bob@example.com"): 1, (names[3], "bob@example.com"): 1}
         | {(names[4], f"{who}@example.com"): 1 for who in ("ada", "bob")}
     )
-    standings = Journal(client).standings(NOON)
-    states = {one.name: state(one, standings, clock.now) for one in schedules(client)}
+    statuses = DeliveryLog(client).statuses(NOON)
+    states = {one.name: state(one, statuses, clock.now) for one in schedules(client)}
     assert "RuntimeError" in states[names[0]]
     assert "hangs" in states[names[1]]
     assert "next at 2026-11-02 14:01 Europe/Berlin" in states[names[2]]

@@ -14,7 +14,7 @@ from api.live import TOO_SLOW, _until_over
 from api.pool import Pool
 from api.roles import Role
 from api.services import Services
-from api.snapshot import LiveSnapshot, LiveWindow, Status, changes, standing
+from api.snapshot import LiveSnapshot, LiveWindow, Status, changes, initial_messages
 from tests.examples.insights import insight
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -46,7 +46,7 @@ def test_an_episode_is_said_when_it_begins_and_when_it_ends() -> None:
     first, second, third = (snapshot()._replace(episodes=found) for found in ({}, {begun.id: begun}, {ended.id: ended}))
     assert [event.body["insight"]["status"] for event in changes(first, second)] == ["open"]
     assert [event.body["insight"]["status"] for event in changes(second, third)] == ["closed"]
-    assert [event.body["type"] for event in standing(third)] == ["status", "status"]
+    assert [event.body["type"] for event in initial_messages(third)] == ["status", "status"]
 
 
 def hub() -> Broadcaster:

@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import SettingsError, Unreachable
 from reports.delivery import ChannelNotifier, ReportMessage
-from reports.delivery_log import MAX_ATTEMPTS, Place, Standing, next_attempt, pause_after
+from reports.delivery_log import MAX_ATTEMPTS, DeliveryKey, DeliveryStatus, next_attempt, pause_after
 from reports.mail import MailServer
 from tests.mail_sink import MailSink
 
@@ -20,32 +20,32 @@ NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def standing(attempts: int, state: str, until: datetime | None) -> Standing:
-    return Standing(attempts, state, until, "", NOON)  # type: ignore[arg-type] # the tests below give states only
+def status(attempts: int, state: str, until: datetime | None) -> DeliveryStatus:
+    return DeliveryStatus(attempts, state, until, "", NOON)  # type: ignore[arg-type] # the tests below give states only
 
 
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
         (None, 1),
-        (standing(1, "sent", None), None),
-        (standing(1, "claimed", NOON + MINUTE), None),
-        (standing(1, "claimed", NOON), 2),
-        (standing(2, "failed", NOON + MINUTE), None),
-        (standing(2, "failed", NOON), 3),
-        (standing(MAX_ATTEMPTS, "failed", None), None),
-        (standing(MAX_ATTEMPTS, "claimed", NOON), None),
+        (status(1, "sent", None), None),
+        (status(1, "claimed", NOON + MINUTE), None),
+        (status(1, "claimed", NOON), 2),
+        (status(2, "failed", NOON + MINUTE), None),
+        (status(2, "failed", NOON), 3),
+        (status(MAX_ATTEMPTS, "failed", None), None),
+        (status(MAX_ATTEMPTS, "claimed", NOON), None),
     ],
 )
-def test_an_attempt_begins_only_when_the_one_before_is_over(now: Standing | None, expected: int | None) -> None:
+def test_an_attempt_begins_only_when_the_one_before_is_over(now: DeliveryStatus | None, expected: int | None) -> None:
     assert next_attempt(now, NOON) == expected
 
 
 def test_what_nobody_tries_again_is_given_up() -> None:
-    assert standing(MAX_ATTEMPTS, "failed", None).given_up(NOON)
-    assert standing(MAX_ATTEMPTS, "claimed", NOON).given_up(NOON)
-    assert not standing(MAX_ATTEMPTS, "claimed", NOON + MINUTE).given_up(NOON)
-    assert not standing(MAX_ATTEMPTS, "sent", None).given_up(NOON)
+    assert status(MAX_ATTEMPTS, "failed", None).given_up(NOON)
+    assert status(MAX_ATTEMPTS, "claimed", NOON).given_up(NOON)
+    assert not status(MAX_ATTEMPTS, "claimed", NOON + MINUTE).given_up(NOON)
+    assert not status(MAX_ATTEMPTS, "sent", None).given_up(NOON)
 
 
 def test_pauses_double() -> None:
@@ -53,7 +53,7 @@ def test_pauses_double() -> None:
 
 
 def test_a_messages_id_follows_from_what_is_delivered_and_from_nothing_else() -> None:
-    place = Place(UUID(int=1), NOON, "abc")
+    place = DeliveryKey(UUID(int=1), NOON, "abc")
     assert place.message_id == f"{'0' * 31}1.20261102T120000.abc"
 
 
