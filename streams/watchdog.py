@@ -40,21 +40,21 @@ class StallDetector:
         self._progress: int | None = None
         self._since = now
 
-    def stalled(self, standing: Progress, now: float) -> bool:
+    def stalled(self, state: Progress, now: float) -> bool:
         """Return whether there has been work and no progress for ``stall_seconds`` seconds."""
-        if standing.progress != self._progress or standing.excused or not standing.behind:
-            self._progress = standing.progress
+        if state.progress != self._progress or state.excused or not state.behind:
+            self._progress = state.progress
             self._since = now
         return now - self._since >= self._stall_seconds
 
 
-def watch(standing: Callable[[], Progress], stop: threading.Event) -> threading.Thread:
+def watch(progress: Callable[[], Progress], stop: threading.Event) -> threading.Thread:
     """Start the watchdog; it ends the process with ``EXIT_CODE`` when the worker has stalled."""
 
     def guard() -> None:
         detector = StallDetector(time.monotonic())
         while not stop.wait(_CHECK_SECONDS):
-            if detector.stalled(standing(), time.monotonic()):
+            if detector.stalled(progress(), time.monotonic()):
                 log.critical(
                     "no progress for %.0f s with messages waiting; exiting with code %d so that the supervisor starts "
                     "the worker again. Nothing is lost: it goes on from the committed offsets.",

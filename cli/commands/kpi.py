@@ -76,7 +76,7 @@ def list_(format_: Printed = OutputFormat.TABLE) -> None:
     Example: `romashka kpi list --format csv`
     """
     rows = [
-        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "direction": kpi.direction, "area": kpi.area.value}
+        {"id": kpi.id, "title": kpi.title, "unit": kpi.unit.value, "good": kpi.direction, "area": kpi.area.value}
         for kpi in ALL.values()
     ]
     if format_ is not OutputFormat.TABLE:
