@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.roles import Role
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
 from models.pages import cursor, page_of
 from storage.reading import query_rows
@@ -118,7 +118,7 @@ def new_key(role: Role, tenant: UUID | None, label: str, now: datetime) -> tuple
         An administrator's key was given a tenant, or another key none.
     """
     if (tenant is None) != (role is Role.ADMIN):
-        raise SettingsError("a key needs --tenant, except for the role admin, which is for all tenants")
+        raise InvalidRequest("tenant", "a key needs one, except for the role admin, which is for all tenants")
     id_ = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     key = StoredKey(id_, _hash(secret), ALL_TENANTS_ID if tenant is None else tenant, role, label, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,10 +22,12 @@ from streams.grafana_live import LivePush
 from streams.job import Job
 from streams.pseudonyms import Pseudonymiser
 
+log = logging.getLogger(__name__)
+
 
 def every_job(config: Settings) -> tuple[Job, ...]:
     """Return all jobs in the order of ``romashka jobs run --all``."""
-    live = LivePush(config.grafana_url, config.grafana_live_token.get_secret_value()) if config.grafana_url else None
+    live = _live_push(config)
     clock = CarriedClock()
     return (
         *leader_jobs(config.clickhouse, config.secret),
@@ -32,6 +35,17 @@ def every_job(config: Settings) -> tuple[Job, ...]:
         report_job(schedule_runner(config, clock), clock.tell),
         *([live.job()] if live is not None else []),
     )
+
+
+def _live_push(config: Settings) -> LivePush | None:
+    """Return the push of live figures; ``None`` where no Grafana is set."""
+    token, url = config.grafana_live_token.get_secret_value(), config.grafana_live_url
+    if not url and token and config.grafana_url:
+        log.warning(
+            "ROMASHKA_GRAFANA_URL pushes no live figures from the next release on; set ROMASHKA_GRAFANA_LIVE_URL"
+        )
+        url = config.grafana_url
+    return LivePush(url, token) if url else None
 
 
 def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:

@@ -17,6 +17,7 @@ from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
 from models.errors import ConfigurationError, SettingsError
 from models.masking import has_credentials, hide_passwords
+from models.objectives import QUERY_OBJECTIVE
 from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from storage.connection import ClickHouseAddress
@@ -110,7 +111,11 @@ class Settings(BaseSettings):
     webhook_private_hosts: Address = Field(
         default="", description="hosts, addresses and networks that are not public and may be sent reports; empty: none"
     )
-    grafana_url: Address = Field(default="", description="Grafana that live figures are pushed to; empty: none")
+    query_objective: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        default=QUERY_OBJECTIVE, description="share of queries that should be answered over 30 days"
+    )
+    grafana_live_url: Address = Field(default="", description="Grafana that live figures are pushed to; empty: none")
+    grafana_url: Address = Field(default="", description="old name of ROMASHKA_GRAFANA_LIVE_URL")
     grafana_live_token: SecretStr = SecretStr("")
     sync_words: dict[str, str] = Field(
         default_factory=dict,

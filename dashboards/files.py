@@ -8,35 +8,37 @@ from typing import Final
 
 from dashboards import grafana, own_figures
 from dashboards.alerts import files as alerts
-from dashboards.alerts.rules import RULES
+from dashboards.alerts.rules import rules
 from dashboards.tabs import ALL
 from kpis.custom.figure_file import CustomFigure
+from models.objectives import QUERY_OBJECTIVE
 
 FOLDER: Final = Path("deploy/grafana")
 
 
-def generated(figures: Sequence[CustomFigure] = ()) -> dict[str, str]:
+def generated(figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> dict[str, str]:
     """Return the text of every generated file by its path below ``deploy/grafana``.
 
-    ``figures`` are the user-defined ones, which are registered (``kpis.registry.register``).
+    ``figures`` are the user-defined ones, which are registered (``kpis.registry.register``); ``objective`` is the share
+    of queries that should be answered, by which alert rules count error budgets.
     """
     tabs = (*ALL, own_figures.tab(figures)) if figures else ALL
     texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs}
-    return {**texts, alerts.FILE: alerts.render((*RULES, *own_figures.rules(figures)))}
+    return {**texts, alerts.FILE: alerts.render((*rules(objective), *own_figures.rules(figures)))}
 
 
-def drifted(folder: Path, figures: Sequence[CustomFigure] = ()) -> list[str]:
+def drifted(folder: Path, figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> list[str]:
     """Return the files below ``folder`` that are missing, left over, or not what they should be."""
-    wanted = generated(figures)
+    wanted = generated(figures, objective)
     there = {str(path.relative_to(folder)) for path in folder.glob("dashboards/**/*.json")}
     wrong = [name for name, text in wanted.items() if not _says(folder / name, text)]
     return sorted({*wrong, *(there - wanted.keys())})
 
 
-def write(folder: Path, figures: Sequence[CustomFigure] = ()) -> list[str]:
+def write(folder: Path, figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> list[str]:
     """Write what differs, delete what is left over; return the files that changed."""
-    changed = drifted(folder, figures)
-    wanted = generated(figures)
+    changed = drifted(folder, figures, objective)
+    wanted = generated(figures, objective)
     for name in changed:
         path = folder / name
         if name in wanted:

@@ -14,7 +14,7 @@ from typing import Final
 
 from dashboards.panel import Tile
 from kpis import at_risk, currency
-from kpis.analyses.conversation_facts import RangeOverride, period_before
+from kpis.analyses.conversation_facts import period_before
 from kpis.kpi import Kpi, Statement, Unit
 from kpis.query import parts_at_cut, select
 from kpis.registry import get
@@ -41,7 +41,7 @@ _TIMES: Final = (
 def statement(tile: Tile, dialect: Dialect) -> str:
     """Return what the first tile of a group asks, for all of them; the rows are ascending in time."""
     kpis = [get(id_) for id_ in tile.group]
-    of_range = RangeOverride(dialect, "range_start", "range_end")
+    of_range = dialect.over("range_start", "range_end")
     shown = ", ".join(part for kpi in kpis for part in _shown(kpi))
     most = ", ".join(f"max({name}) AS {name}" for kpi in kpis for name in _columns(kpi))
     nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
@@ -71,15 +71,15 @@ def _figures(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     """Return the figures before, their steps where those are of the same statement, and the figures of the range."""
     if all(map(parts_at_cut, kpis)):
         return _in_one_pass(tile, kpis, dialect)
-    before = select(tile.group, RangeOverride(dialect, "before_start", "range_start"), bounds=False)
-    return f"""{_of_range(tile, kpis, RangeOverride(dialect, "range_start", "range_end"))}
+    before = select(tile.group, dialect.over("before_start", "range_start"), bounds=False)
+    return f"""{_of_range(tile, kpis, dialect.over("range_start", "range_end"))}
 UNION ALL
 SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({before})"""
 
 
 def _in_one_pass(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     """Return them of one statement over the range and the period before: planning two takes twice as long."""
-    both, cut = RangeOverride(dialect, "before_start", "range_end"), "range_start"
+    both, cut = dialect.over("before_start", "range_end"), "range_start"
     if not all(kpi.has_total for kpi in kpis):
         rows = select(tile.group, both, bounds=False, cut=cut)
         return f"SELECT if(earlier, {_BEFORE}, {_NOW}) AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
@@ -108,7 +108,7 @@ def _is_step(tile: Tile) -> str:
 
 def compared(id_: str, dialect: Dialect) -> str:
     """Return one row: a figure and the same of the period before (``<id>_before``), for whoever is not Grafana."""
-    before = RangeOverride(dialect, period_before(dialect), dialect.start)
+    before = dialect.over(period_before(dialect), dialect.start)
     return (
         f"SELECT n.{id_} AS {id_}, b.{id_} AS {id_}_before "
         f"FROM ({select((id_,), dialect, bounds=False)}) AS n CROSS JOIN ({select((id_,), before, bounds=False)}) AS b"

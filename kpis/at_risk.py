@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from kpis import currency
-from kpis.analyses.conversation_facts import RangeOverride
 from kpis.sources.conversation_counts import counts
 from kpis.sql.conditions import attention
 from kpis.sql.dialect import Dialect
@@ -22,7 +21,7 @@ def value_at_risk(dialect: Dialect) -> str:
     conversation of the tenant in the 28 days before. An estimate of revenue at risk, not of losses. NULL for tenants
     with different currencies.
     """
-    usual = RangeOverride(dialect, f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
+    usual = dialect.over(f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
     worth = counts(QueryContext(usual, by=("tenant",), reads=frozenset({"conversations", "value_sum"})))
     several = currency.do_not_add_up("uniqExact(hit.user_id)", "money.currency")
     return f"""

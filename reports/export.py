@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from kpis.query import build_query
-from models.errors import SettingsError, Unreachable
+from models.errors import InvalidRequest, SettingsError, Unreachable
 from models.query import Query
 from reports import export_query
 from reports.export_columns import unnamed
@@ -65,7 +65,7 @@ def export_to_file(client: Client, request: ExportRequest, path: Path, progress:
             os.fsync(target.fileno())
         part.replace(path)
     except OSError as error:
-        raise SettingsError(f"cannot write {path} ({error.strerror or error}); give another --out") from error
+        raise InvalidRequest("out", f"cannot write {path} ({error.strerror or error})") from error
     finally:
         part.unlink(missing_ok=True)
     return done

@@ -25,9 +25,10 @@ class Contents(NamedTuple):
     insights: tuple[str, ...]
 
 
-def _panels(tab: Tab, *ids: int) -> tuple[Panel, ...]:
-    found = {panel.id: panel for panel in tab.panels}
-    return tuple(found[id_] for id_ in ids)
+def _panels(tab: Tab, *titles: str) -> tuple[Panel, ...]:
+    """Return panels of a tab by title; a tile may have the title of a table."""
+    found = {panel.title: panel for panel in tab.panels if panel.tile is None}
+    return tuple(found[title] for title in titles)
 
 
 CONTENTS: Final[dict[ReportType, Contents]] = {
@@ -48,10 +49,10 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "integration_uptime",
         ),
         (
-            *_panels(executive.TAB, 10, 11),
-            *_panels(integration_health.TAB, 24),
-            *_panels(business_impact.TAB, 10, 11),
-            *_panels(conversation_intelligence.TAB, 20),
+            *_panels(executive.TAB, "Resolution and escalation rate", "Net savings by day"),
+            *_panels(integration_health.TAB, "Integrations at a glance"),
+            *_panels(business_impact.TAB, "Conversion rate with and without data", "CSAT with and without data"),
+            *_panels(conversation_intelligence.TAB, "Top knowledge gaps"),
         ),
         ("performance_anomaly", "kpi_change", "churn_risk", "integration_need"),
     ),
@@ -70,7 +71,16 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "api_quota_peak",
             "incident_count",
         ),
-        (*_panels(integration_health.TAB, 20, 21, 22, 23), *_panels(ai_performance.TAB, 31)),
+        (
+            *_panels(
+                integration_health.TAB,
+                "Query error rate by integration",
+                "Response time p95 by integration",
+                "Failed queries by error",
+                "Query types",
+            ),
+            *_panels(ai_performance.TAB, "Response time p50, p95, p99"),
+        ),
         ("performance_anomaly", "kpi_change"),
     ),
     ReportType.INTEGRATION: Contents(
@@ -87,9 +97,15 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "confidence_lift",
         ),
         (
-            *_panels(integration_health.TAB, 11, 20, 21, 23),
-            *_panels(ai_performance.TAB, 11, 20),
-            *_panels(business_impact.TAB, 30),
+            *_panels(
+                integration_health.TAB,
+                "Current integration status",
+                "Query error rate by integration",
+                "Response time p95 by integration",
+                "Query types",
+            ),
+            *_panels(ai_performance.TAB, "Impact by data type", "Query success rate by integration"),
+            *_panels(business_impact.TAB, "Impact by period"),
         ),
         ("performance_anomaly", "integration_need"),
     ),
@@ -106,7 +122,16 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "csat_lift",
             "resolution_time_minutes",
         ),
-        _panels(conversation_intelligence.TAB, 10, 11, 20, 21, 30, 31, 40),
+        _panels(
+            conversation_intelligence.TAB,
+            "Data utilization and knowledge gaps",
+            "Conversations by channel",
+            "Top knowledge gaps",
+            "Knowledge gap impact",
+            "Customer journey",
+            "Journey stages",
+            "Conversations by country",
+        ),
         ("integration_need", "kpi_change"),
     ),
     ReportType.PREDICTIVE: Contents(
@@ -120,7 +145,15 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
             "kpi_changes",
             "expected_conversion_rate",
         ),
-        _panels(predictive.TAB, 10, 11, 20, 21, 22, 30),
+        _panels(
+            predictive.TAB,
+            "Customers overdue or at risk",
+            "Upsell opportunities",
+            "Query volume forecast",
+            "Failed queries forecast",
+            "Integration needs",
+            "Anomalies",
+        ),
         ("performance_anomaly", "churn_risk", "upsell_opportunity", "integration_need", "kpi_change"),
     ),
 }

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
-from models.errors import SettingsError
+from models.errors import InvalidRequest, SettingsError
 from models.insights import ALL_TENANTS_ID
 from models.pages import cursor, page_of
 from reports.request import Parts, ReportFormat, ReportType
@@ -146,7 +146,9 @@ def find(client: Client, name: str, tenant: UUID | AllTenants | None = None) -> 
     if not found:
         raise SettingsError(f"there is no schedule '{name}'; 'romashka schedule list' shows them")
     if len(found) > 1:
-        raise SettingsError(f"{counted(len(found), 'tenant')} have a schedule '{name}'; give --tenant")
+        raise InvalidRequest(
+            "tenant", f"{counted(len(found), 'tenant')} have a schedule '{name}'; expected one of them"
+        )
     return found[0]
 
 

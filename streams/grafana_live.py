@@ -55,7 +55,7 @@ class LivePush:
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SettingsError(f"ROMASHKA_GRAFANA_URL is '{url}'; expected for example http://grafana:3000")
+            raise SettingsError(f"ROMASHKA_GRAFANA_LIVE_URL is '{url}'; expected for example http://grafana:3000")
         connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connect = partial(connection, parts.hostname, parts.port, timeout=_ANSWER_SECONDS)
         self._path = f"{parts.path.rstrip('/')}/api/live/push/{STREAM}"

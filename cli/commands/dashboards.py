@@ -50,14 +50,14 @@ def dashboards(
     if context.invoked_subcommand is not None:
         return
     if check:
-        if wrong := drifted(folder, custom_figures().figures):
+        if wrong := drifted(folder, custom_figures().figures, settings().query_objective):
             raise RomashkaError(
                 f"not as generated: {', '.join(wrong)}. Change the definitions in dashboards/ or kpis/ instead, and "
                 "run 'romashka dashboards'"
             )
         out.print(f"everything under {folder} is as generated")
         return
-    changed = write(folder, custom_figures().figures)
+    changed = write(folder, custom_figures().figures, settings().query_objective)
     out.print(
         f"{counted(len(changed), 'file')} written under {folder}"
         if changed

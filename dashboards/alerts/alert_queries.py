@@ -18,8 +18,6 @@ _TABLES = {
     HEALTH.name: "integration_health_history",
     INTELLIGENCE.name: "conversation_intelligence",
 }
-# The share of queries that may fail in the long run: what an error budget is counted against.
-OBJECTIVE = 0.97
 
 Ask = Callable[[Dialect], str]
 
@@ -57,12 +55,12 @@ def by_tenant(kpi: str, volume: int) -> Ask:
     return render
 
 
-def burn(long_minutes: int, short_minutes: int, volume: int) -> Ask:
+def burn(objective: float, long_minutes: int, short_minutes: int, volume: int) -> Ask:
     """Ask how many times too fast the error budget burns, over a long window and a short one: the lower of both.
 
     The long one says that it matters, the short one that it still goes on (the Site Reliability Workbook, chapter 5).
-    ``volume`` is how many queries the long one takes, 20 the short one: the closer to the budget a line is, the more
-    queries it takes to tell it from chance.
+    The budget is the share of queries that may fail under the ``objective``. ``volume`` is how many queries the long
+    one takes, 20 the short one: the closer to the budget a line is, the more queries it takes to tell it from chance.
     """
 
     def render(dialect: Dialect) -> str:
@@ -70,7 +68,7 @@ def burn(long_minutes: int, short_minutes: int, volume: int) -> Ask:
             recent = f"window_start >= {dialect.end} - INTERVAL {minutes} MINUTE"
             return (
                 f"(1 - sumIf(successes, {recent}) / greatest(1, sumIf(queries, {recent}))) * "
-                f"(sumIf(queries, {recent}) >= {least}) / {round(1 - OBJECTIVE, 4)}"
+                f"(sumIf(queries, {recent}) >= {least}) / {round(1 - objective, 6)}"
             )
 
         return f"""

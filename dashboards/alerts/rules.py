@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 from dashboards.alerts import alert_queries
+from dashboards.alerts.error_budget import budget_rules
 from dashboards.alerts.rule import Level, Rule
 from dashboards.tabs import names
 from kpis.registry import get
+from models.objectives import QUERY_OBJECTIVE
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
@@ -42,59 +44,7 @@ RULES: Final[tuple[Rule, ...]] = (
         runbook="Integration error rate is high",
         finds=("provider_outage", "error_burst", "rate_limit_exhaustion"),
     ),
-    Rule(
-        id="error-budget-fast",
-        title="Error budget burn rate high",
-        team="integrations",
-        ask=alert_queries.burn(60, 5, volume=20),
-        over=_HOUR,
-        lines={"critical": 14.4},
-        wait=2 * _MINUTE,
-        keep=10 * _MINUTE,
-        shown="times",
-        tab=names.HEALTH,
-        panel=20,
-        seen=f"{_WHO} burns its error budget at {{value}} times the sustainable rate (1 hour and 5 minutes)",
-        expected="1 at most: 97 % of queries answered over 30 days",
-        action="At this pace the month's budget is gone in two days. Treat it as an outage.",
-        runbook="Error budget burn rate is high",
-        finds=("provider_outage", "error_burst"),
-    ),
-    Rule(
-        id="error-budget-slow",
-        title="Error budget burn rate elevated",
-        team="integrations",
-        ask=alert_queries.burn(360, 30, volume=50),
-        over=6 * _HOUR,
-        lines={"warning": 6.0},
-        wait=5 * _MINUTE,
-        keep=30 * _MINUTE,
-        shown="times",
-        tab=names.HEALTH,
-        panel=20,
-        seen=f"{_WHO} burns its error budget at {{value}} times the sustainable rate (6 hours and 30 minutes)",
-        expected="1 at most: 97 % of queries answered over 30 days",
-        action="At this pace the month's budget is gone in five days. Find the query type that fails.",
-        runbook="Error budget burn rate is high",
-    ),
-    Rule(
-        id="error-budget-creeping",
-        title="Error budget nearly exhausted",
-        team="integrations",
-        ask=alert_queries.burn(4_320, 360, volume=1_000),
-        over=72 * _HOUR,
-        lines={"warning": 1.0},
-        wait=_HOUR,
-        keep=_HOUR,
-        every=10 * _MINUTE,
-        shown="times",
-        tab=names.HEALTH,
-        panel=20,
-        seen=f"{_WHO} burned its error budget at {{value}} times the sustainable rate for three days",
-        expected="1 at most: 97 % of queries answered over 30 days",
-        action="No outage, but the month will end over budget. Plan the repair.",
-        runbook="Error budget burn rate is high",
-    ),
+    *budget_rules(QUERY_OBJECTIVE),
     Rule(
         id="integration-slow",
         title="Integration latency p95 high",
@@ -307,3 +257,9 @@ RULES: Final[tuple[Rule, ...]] = (
         needs_server=True,
     ),
 )
+
+
+def rules(objective: float) -> tuple[Rule, ...]:
+    """Return every rule, with the error budget of an objective: the share of queries that should be answered."""
+    budget = {rule.id: rule for rule in budget_rules(objective)}
+    return tuple(budget.get(rule.id, rule) for rule in RULES)

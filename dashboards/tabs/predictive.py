@@ -17,7 +17,6 @@ from dashboards.tabs.parts import (
     tile,
     together,
 )
-from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.scope import Interval
@@ -38,7 +37,7 @@ def _forecast(metric: str) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         where = f"{of_links(dialect)} AND metric = '{metric}'"
         now = f"toDateTime({dialect.now}, 'UTC')"
-        week = RangeOverride(dialect, f"toStartOfInterval({now} - INTERVAL 7 DAY, INTERVAL 3 HOUR)", now)
+        week = dialect.over(f"toStartOfInterval({now} - INTERVAL 7 DAY, INTERVAL 3 HOUR)", now)
         hours = select(("query_count", "error_rate"), week, every=Interval.HOUR, bounds=False)
         return f"""
 WITH (SELECT max(made_at) FROM integration_forecasts WHERE {where}) AS latest

@@ -14,7 +14,6 @@ from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, Pan
 from dashboards.panel_queries import series, thresholds
 from dashboards.tabs import names
 from dashboards.tabs.parts import OPEN_COLUMNS, SYNC_COLUMNS, UNLESS_ASKED, findings, of_links
-from kpis.analyses.conversation_facts import RangeOverride
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.registry import get
@@ -43,7 +42,7 @@ _TOPICS: Final = {
 
 
 def _last(dialect: Dialect, minutes: int) -> Dialect:
-    return RangeOverride(dialect, f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
+    return dialect.over(f"{dialect.end} - INTERVAL {minutes} MINUTE", dialect.end)
 
 
 def _status(dialect: Dialect) -> str:

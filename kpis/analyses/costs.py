@@ -126,7 +126,10 @@ _PEOPLE: Final = """sumIf(c.handed_over_count, c.data_used) AS handled,
 _NO_PEOPLE: Final = "0 AS handled, 0 AS with_n, 0 AS without_n, 0. AS with_sum, 0. AS without_sum"
 _READS: Final = frozenset({"conversations", "durable_count"})
 _READS_OF_PEOPLE: Final = frozenset({"handed_over_count", "handed_minutes_count", "handed_minutes_sum", "data_used"})
-_DAYS: Final = "UNION ALL SELECT {columns} user_id, day, 0, 0, 0, 0, 0, 0, 0, true FROM calendar"
+_DAYS: Final = """UNION ALL
+    SELECT {columns} user_id, day, 0 AS conversations, 0 AS durable, 0 AS handled, 0 AS with_n, 0 AS without_n,
+        0 AS with_sum, 0 AS without_sum, true AS of_day
+    FROM calendar"""
 
 
 def prices(asked: QueryContext) -> str:

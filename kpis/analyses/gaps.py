@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kpis.analyses.conversation_facts import RangeOverride, conversations_of, period_before
+from kpis.analyses.conversation_facts import conversations_of, period_before
 from kpis.sql.query_context import QueryContext
 
 TYPES: Final = (
@@ -72,7 +72,7 @@ ORDER BY user_id, conversations DESC, lost_value DESC, label
 def gaps(asked: QueryContext) -> str:
     """Return the gaps of the range, one row each, with the number of affected conversations in the previous period."""
     dialect = asked.dialect
-    known = conversations_of(asked, RangeOverride(dialect, period_before(dialect), dialect.end))
+    known = conversations_of(asked, dialect.over(period_before(dialect), dialect.end))
     return _GAPS.format(facts=known, since=dialect.start, label=_LABEL)
 
 

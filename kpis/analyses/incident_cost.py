@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from kpis.analyses.conversation_facts import RangeOverride, conversations_of
+from kpis.analyses.conversation_facts import conversations_of
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import Arm, Stratum, difference, scaled, yes_no
-from models.errors import SettingsError
+from models.errors import InvalidRequest
 from models.query import Query
 
 BASELINE_DAYS: Final = 28
@@ -85,10 +85,10 @@ def fault(asked: QueryContext) -> str:
     """
     dialect = asked.dialect
     if "provider" not in dialect.filters:
-        raise SettingsError("whose fault? give the integration with --provider")
+        raise InvalidRequest("provider", "missing; expected the integration that had the incident")
     baseline = f"({dialect.start} - INTERVAL {BASELINE_DAYS} DAY)"
     # A conversation is affected by the time of its query; it may have started earlier.
-    over = RangeOverride(dialect, baseline, dialect.end, narrowed=False)
+    over = dialect.over(baseline, dialect.end, narrowed=False)
     return _FAULT.format(
         wide=conversations_of(replace(asked, dialect=over), name="wide"),
         start=dialect.start,

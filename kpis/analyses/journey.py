@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kpis.analyses.conversation_facts import RangeOverride, conversations_of
+from kpis.analyses.conversation_facts import conversations_of
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
 
@@ -121,8 +121,6 @@ def drop_off(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _sql(asked: QueryContext, select: str) -> str:
     dialect = asked.dialect
-    known = conversations_of(
-        asked, RangeOverride(dialect, dialect.start, f"({dialect.end} + INTERVAL {WITHIN_DAYS} DAY)")
-    )
+    known = conversations_of(asked, dialect.over(dialect.start, f"({dialect.end} + INTERVAL {WITHIN_DAYS} DAY)"))
     steps = _STEPS.format(facts=known, within=WITHIN_DAYS, now=dialect.now, until=dialect.end)
     return steps + select.format(done=SATISFIED, stopped=STOPPED)

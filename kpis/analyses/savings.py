@@ -24,7 +24,8 @@ counted AS
         sum(c.confirmed_count) AS confirmed
     FROM {counts(replace(asked, reads=_READS))} AS c
     GROUP BY user_id, day
-    UNION ALL SELECT user_id, day, 0, 0, 0 FROM prices
+    UNION ALL
+    SELECT user_id, day, 0 AS conversations, 0 AS durable, 0 AS confirmed FROM prices
 )
 SELECT user_id, sum(c.conversations) AS conversations, sum(c.durable) AS durable, sum(c.confirmed) AS confirmed,
     sum(c.durable * contact) AS gross, sum(c.confirmed * contact) AS gross_confirmed,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kpis.custom.columns import ColumnType, CustomSource
 from kpis.custom.conditions import ConditionError, column, condition_sql
 from kpis.custom.definition import FormulaKind, FormulaText
-from kpis.sql.formulas import Formula, mean, quotient, share, total
+from kpis.sql.formulas import Formula, Term, mean, quotient, share, total
 from models.errors import ConfigurationError
 from models.nearest_rank import nearest_rank_of
 
@@ -36,28 +36,31 @@ class _Formulas:
     def of_kind(self) -> Formula:
         makers: dict[FormulaKind, Callable[[], Formula]] = {
             FormulaKind.SHARE: self._share,
-            FormulaKind.COUNT: lambda: total(f"countIf({self._where})", f"countIf({self._where})"),
+            FormulaKind.COUNT: lambda: total(self._rows(), self._rows()),
             FormulaKind.DISTINCT: self._distinct,
             FormulaKind.RATIO: self._ratio,
             FormulaKind.MEAN: lambda: mean(self._number()),
-            FormulaKind.SUM: lambda: total(f"sum({self._number()})", f"count({self._number()})"),
+            FormulaKind.SUM: lambda: total(Term(f"sum({self._number()})"), Term(f"count({self._number()})")),
             FormulaKind.QUANTILE: self._quantile,
         }
         return makers[self._given.kind]()
 
+    def _rows(self) -> Term:
+        return Term(f"countIf({self._where})")
+
     def _share(self) -> Formula:
         of = self._condition(self._given.of, "of")
-        return share(f"countIf({self._where} AND {of})", f"countIf({self._where})")
+        return share(Term(f"countIf({self._where} AND {of})"), self._rows())
 
     def _distinct(self) -> Formula:
         name = self._column(self._given.column, "column", ColumnType.TEXT, ColumnType.ID)
         there = f"{self._where} AND toString({name}) != ''"
-        return total(f"uniqExactIf({name}, {there})", f"countIf({there})")
+        return total(Term(f"uniqExactIf({name}, {there})"), Term(f"countIf({there})"))
 
     def _ratio(self) -> Formula:
         numerator = self._column(self._given.numerator, "numerator", ColumnType.NUMBER)
         denominator = self._column(self._given.denominator, "denominator", ColumnType.NUMBER)
-        above, below = (f"sumIf(toFloat64({name}), {self._where})" for name in (numerator, denominator))
+        above, below = (Term(f"sumIf(toFloat64({name}), {self._where})") for name in (numerator, denominator))
         return quotient(above, below)
 
     def _quantile(self) -> Formula:

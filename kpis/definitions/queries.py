@@ -68,7 +68,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p50_ms",
         title="Response time p50",
-        meaning="Half of the queries took no longer than this. To within 1 %.",
+        meaning="Half of the queries took no longer than this. To within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -80,7 +80,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p95_ms",
         title="Response time p95",
-        meaning="Of 100 queries, 95 took no longer than this. To within 1 %.",
+        meaning="Of 100 queries, 95 took no longer than this. To within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -92,7 +92,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p99_ms",
         title="Response time p99",
-        meaning="Of 100 queries, 99 took no longer than this. To within 1 %.",
+        meaning="Of 100 queries, 99 took no longer than this. To within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,

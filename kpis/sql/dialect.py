@@ -5,7 +5,7 @@ Definitions use ``dialect.start`` in both cases, so a panel and the command line
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -69,6 +69,12 @@ class Dialect(Protocol):
     def any_of(self, name: str, column: str) -> str:
         """Return the predicate that an array holds a wanted value of a dimension."""
 
+    def over(self, start: str, end: str, *, narrowed: bool = True) -> Dialect:
+        """Return the dialect with another range (SQL expressions), for example the previous period.
+
+        ``narrowed`` says whether the filters still apply; the tenant always does.
+        """
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The bound parameters."""
@@ -91,16 +97,21 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
+_START: Final = "{start:DateTime('UTC')}"
+_END: Final = "{end:DateTime('UTC')}"
+
+
 @dataclass(frozen=True)
 class Bound:
     """Values bound by ClickHouse: ``{start:DateTime('UTC')}``."""
 
     scope: Scope
 
-    start: str = "{start:DateTime('UTC')}"
-    end: str = "{end:DateTime('UTC')}"
+    start: str = _START
+    end: str = _END
     time_zone: str = "{time_zone:String}"
     durable_days: str = "{durable_days:UInt16}"
+    narrowed: bool = True
 
     @property
     def now(self) -> str:
@@ -119,13 +130,14 @@ class Bound:
 
     @property
     def ends_on_hours(self) -> bool:
-        """Whether both ends of the scope are whole hours."""
-        return self.scope.first.minute == self.scope.limit.minute == 0
+        """Whether the range is the scope's, and both of its ends are whole hours."""
+        is_scope = (self.start, self.end) == (_START, _END)
+        return is_scope and self.scope.first.minute == self.scope.limit.minute == 0
 
     @property
     def filters(self) -> tuple[str, ...]:
         """Dimensions with a value."""
-        return tuple(self.scope.filters)
+        return tuple(self.scope.filters) if self.narrowed else ()
 
     def unnarrowed(self, name: str) -> str:  # noqa: ARG002 - a bound filter is always active
         """Return ``false``."""
@@ -150,6 +162,10 @@ class Bound:
         if isinstance(self.scope.filters[name], tuple):
             return f"hasAny({{{name}:Array(String)}}, {column})"
         return f"has({column}, {{{name}:String}})"
+
+    def over(self, start: str, end: str, *, narrowed: bool = True) -> Bound:
+        """Return the dialect with another range."""
+        return replace(self, start=start, end=end, narrowed=narrowed)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -188,6 +204,7 @@ class Grafana:
     start: str = _up("toDateTime64($__fromTime, 3, 'UTC')", "$__fromTime", "$__toTime")
     end: str = _up("toDateTime64($__toTime, 3, 'UTC')", "$__fromTime", "$__toTime")
     now: str = "now64(3, 'UTC')"
+    narrowed: bool = True
 
     @property
     def time_zone(self) -> str:
@@ -207,7 +224,7 @@ class Grafana:
     @property
     def filters(self) -> tuple[str, ...]:
         """The variables beside the tenant's."""
-        return tuple(name for name in self.variables if name != "tenant")
+        return tuple(name for name in self.variables if name != "tenant") if self.narrowed else ()
 
     def unnarrowed(self, name: str) -> str:
         """Return whether "All" is chosen."""
@@ -231,6 +248,10 @@ class Grafana:
     def any_of(self, name: str, column: str) -> str:
         """Return whether any chosen value is in the array."""
         return f"(has({_chosen(name)}, 'all') OR hasAny({_chosen(name)}, {column}))"
+
+    def over(self, start: str, end: str, *, narrowed: bool = True) -> Grafana:
+        """Return the dialect with another range."""
+        return replace(self, start=start, end=end, narrowed=narrowed)
 
     @property
     def parameters(self) -> dict[str, Any]:

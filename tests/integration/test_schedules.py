@@ -398,6 +398,6 @@ def test_a_schedule_survives_the_database_and_can_be_paused_and_removed(client: 
 def test_two_tenants_may_have_a_name_and_are_told_apart(client: Client) -> None:
     for tenant in (ALL_TENANTS, uuid4()):
         put_schedule(client, schedule(tenant=tenant), NOON)
-    with pytest.raises(SettingsError, match="give --tenant"):
+    with pytest.raises(SettingsError, match="tenant: 2 tenants have a schedule"):
         find(client, "Every minute")
     assert find(client, "Every minute", ALL_TENANTS).tenant is ALL_TENANTS

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from dashboards.alerts.files import ALERT_FOLDER, SOURCE, anchor, render
-from dashboards.alerts.rules import RULES
+from dashboards.alerts.rules import RULES, rules
 from dashboards.files import FOLDER
 from dashboards.tabs import ALL
 from kpis.registry import get
+from kpis.sql.dialect import Grafana
 
 GROUPS: list[dict[str, Any]] = json.loads(render())["groups"]
 GENERATED: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
@@ -128,3 +129,13 @@ def test_a_rule_holds_for_whole_evaluations() -> None:
         assert every % 10 == 0, "Grafana evaluates in steps of ten seconds"
         for rule in group["rules"]:
             assert int(rule["for"].removesuffix("s")) % every == 0, rule["uid"]
+
+
+def test_an_objective_changes_the_error_budget_rules_and_says_so() -> None:
+    default, stricter = ({rule.id: rule for rule in some} for some in (RULES, rules(0.995)))
+    budget = {id_ for id_ in default if id_.startswith("error-budget")}
+    assert len(budget) == 3
+    assert {id_ for id_, rule in stricter.items() if rule != default[id_]} == budget
+    assert {stricter[id_].expected for id_ in budget} == {"1 at most: 99.5 % of queries answered over 30 days"}
+    assert all("/ 0.005" in stricter[id_].ask(Grafana(())) for id_ in budget)
+    assert all("/ 0.03" in default[id_].ask(Grafana(())) for id_ in budget)

@@ -37,7 +37,7 @@ def test_what_is_not_wanted_is_not_asked() -> None:
         report_queries.BEFORE,
         report_queries.BREAKDOWN,
         report_queries.FINDINGS,
-        report_queries.STANDING,
+        report_queries.DATA_STATE,
     }
     assert report_queries.questions(replace(REQUEST, parts=BARE), NOW).asked.keys() == always
     raw = replace(REQUEST, parts=replace(BARE, raw_data=True))

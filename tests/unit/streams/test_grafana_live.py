@@ -86,5 +86,5 @@ def test_a_grafana_that_hangs_up_disturbs_nothing(grafana: Grafana) -> None:
 
 
 def test_an_address_that_is_no_web_address_is_a_clear_error() -> None:
-    with pytest.raises(SettingsError, match="ROMASHKA_GRAFANA_URL is 'file:///etc/passwd'"):
+    with pytest.raises(SettingsError, match="ROMASHKA_GRAFANA_LIVE_URL is 'file:///etc/passwd'"):
         LivePush("file:///etc/passwd", "secret")

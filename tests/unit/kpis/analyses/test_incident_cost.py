@@ -72,5 +72,5 @@ def test_a_fault_that_hit_nobody_costs_nothing() -> None:
 
 def test_the_integration_has_to_be_named() -> None:
     day = datetime(2026, 3, 1, tzinfo=UTC)
-    with pytest.raises(SettingsError, match="--provider"):
+    with pytest.raises(SettingsError, match="provider: missing"):
         fault(QueryContext(Bound(Scope(day, day.replace(day=2), UUID(int=1)))))
