@@ -9,89 +9,35 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, get_args
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import RomashkaError, Unreachable
+from storage.access_rights import (
+    API,
+    COLLECTOR,
+    EMPTIED_BY_THE_WORKER,
+    NOT_FOR_THE_WORKER,
+    READ_BY_THE_COLLECTOR,
+    ROLES,
+    WORKER,
+    WRITTEN_BY_THE_API,
+    WRITTEN_BY_THE_COLLECTOR,
+    Role,
+    Table,
+    api_columns,
+    granted,
+    written_by_the_worker,
+)
 
-Role = Literal["executive", "operations", "analyst"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
-WORKER: Final = "romashka_worker"
-COLLECTOR: Final = "romashka_collector"
-API: Final = "romashka_api"
-
-# Addresses of report recipients are for the program only.
-_HIDDEN_COLUMNS: Final = frozenset({"recipients"})
-# Predictions about single customers are for the roles that follow them up. Pseudonyms in other tables are readable by
-# every role: attribution and customer counts need them.
-_FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
-# Tenant tables for the program only: signed model states, report deliveries, and work tables of the job "roll-ups".
-_INTERNAL: Final = frozenset(
-    {
-        "conversation_places",
-        "customer_conversations",
-        "detector_states",
-        "known_tenants",
-        "privacy_erasures",
-        "pseudonym_mapping",
-        "producer_rejections",
-        "producer_scopes",
-        "report_deliveries",
-        "touched_conversation_hours",
-        "touched_conversations",
-    }
-)
-# Tables without tenants, for every reader.
-_SHARED: Final = frozenset({"rollup_progress", "customer_model_quality", "customer_model_deciles"})
-# Pipeline tables for operations, without encrypted columns.
-_PIPELINE: Final[Mapping[str, frozenset[str]]] = {
-    "dead_letters": frozenset({"message_key", "raw"}),
-    "schema_migrations": frozenset(),
-}
-# Work lists, from which the worker drops completed partitions.
-EMPTIED_BY_THE_WORKER: Final = frozenset({"touched_conversations"})
-# Write access to these would allow privilege escalation or hiding from the log: not for the worker.
-NOT_FOR_THE_WORKER: Final = frozenset({"api_keys", "api_key_uses", "producer_scopes", "schema_migrations"})
-# Rights of the collector: read API keys and the schema version, write refused events.
-_READ_BY_THE_COLLECTOR: Final = (
-    "api_keys",
-    "api_key_uses",
-    "producer_rejections",
-    "producer_scopes",
-    "schema_migrations",
-)
-_WRITTEN_BY_THE_COLLECTOR: Final = "producer_rejections"
-# Tables the API writes: audit log, uses of keys, schedules, lists of reports and of refused events.
-WRITTEN_BY_THE_API: Final = frozenset(
-    {
-        "api_key_uses",
-        "audit_log",
-        "generated_reports",
-        "insight_responses",
-        "producer_rejections",
-        "scheduled_reports",
-    }
-)
-# Tables the API may not read: model states, records of erasures, work lists of jobs.
-_NOT_FOR_THE_API: Final = frozenset(
-    {
-        "detector_states",
-        "known_tenants",
-        "privacy_erasures",
-        "probes",
-        "pseudonym_mapping",
-        "schema_columns",
-        "touched_conversation_hours",
-    }
-)
 # System tables that clients read on connect and editors for completion; a server may require a grant.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
 # Durations of statements, without their text, for dashboard maintainers.
-_STATEMENT_TIMES: Final = "SELECT(type, user, event_date, event_time, query_duration_ms) ON system.query_log"
+STATEMENT_TIMES: Final = "SELECT(type, user, event_date, event_time, query_duration_ms) ON system.query_log"
 _NEEDS_ACCESS_MANAGEMENT: Final = frozenset({497, 514})
 
 
@@ -122,37 +68,6 @@ class Reader(NamedTuple):
     role: Role
     password: str
     tenants: tuple[UUID, ...] = ()
-
-
-class Table(NamedTuple):
-    """A table or a view of the database, and its columns."""
-
-    name: str
-    columns: tuple[str, ...]
-    is_view: bool = False
-
-    @property
-    def of_tenants(self) -> bool:
-        """Whether its rows belong to tenants."""
-        return "user_id" in self.columns
-
-    @property
-    def keeps_tenants_apart(self) -> bool:
-        """Whether it gets row policies; a view uses those of its tables."""
-        return self.of_tenants and not self.is_view
-
-
-def granted(tables: Iterable[Table], role: Role) -> dict[str, list[str]]:
-    """Return the columns that a role may read, by table."""
-    seen: dict[str, list[str]] = {}
-    for table in tables:
-        if table.name in _INTERNAL or (table.name in _FOR_ANALYSTS and role != "analyst"):
-            continue
-        if table.of_tenants or table.name in _SHARED:
-            seen[table.name] = [column for column in table.columns if column not in _HIDDEN_COLUMNS]
-        elif role == "operations" and table.name in _PIPELINE:
-            seen[table.name] = [column for column in table.columns if column not in _PIPELINE[table.name]]
-    return seen
 
 
 def condition(reader: Reader) -> str:
@@ -275,7 +190,7 @@ def _roles(database: str, tables: Sequence[Table]) -> list[str]:
             f"SELECT({', '.join(map(_name, seen))}) ON {_name(database)}.{_name(table)}"
             for table, seen in granted(tables, role).items()
         )
-        times = f", {_STATEMENT_TIMES}" if role == "operations" else ""
+        times = f", {STATEMENT_TIMES}" if role == "operations" else ""
         made += [
             f"CREATE ROLE IF NOT EXISTS romashka_{role}",
             # One atomic statement: the role never has fewer or more rights than intended.
@@ -287,7 +202,7 @@ def _roles(database: str, tables: Sequence[Table]) -> list[str]:
 def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
     return [
         f"SELECT ON {_name(database)}.*",
-        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if _written_by_the_worker(t)),
+        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if written_by_the_worker(t)),
         *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
         # For repeated erasures and for re-keying of pseudonyms.
         *(
@@ -298,15 +213,6 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
         *(f"TRUNCATE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name == "pseudonym_mapping"),
         _server_grants(),
     ]
-
-
-def api_columns(tables: Iterable[Table]) -> dict[str, list[str]]:
-    """Return the columns that the API may read, by table: all except encrypted ones and those of jobs."""
-    return {
-        table.name: [column for column in table.columns if column not in _PIPELINE.get(table.name, ())]
-        for table in tables
-        if table.name not in _NOT_FOR_THE_API
-    }
 
 
 def _api(database: str, tables: Sequence[Table], password: str) -> list[str]:
@@ -327,13 +233,9 @@ def _api_grants(database: str, tables: Sequence[Table]) -> list[str]:
     ]
 
 
-def _written_by_the_worker(table: Table) -> bool:
-    return not table.is_view and table.name not in NOT_FOR_THE_WORKER
-
-
 def _collector(database: str, password: str) -> list[str]:
-    rights = [f"SELECT ON {_name(database)}.{_name(table)}" for table in _READ_BY_THE_COLLECTOR]
-    rights += [f"INSERT ON {_name(database)}.{_name(_WRITTEN_BY_THE_COLLECTOR)}", _server_grants()]
+    rights = [f"SELECT ON {_name(database)}.{_name(table)}" for table in READ_BY_THE_COLLECTOR]
+    rights += [f"INSERT ON {_name(database)}.{_name(WRITTEN_BY_THE_COLLECTOR)}", _server_grants()]
     return [*_user(COLLECTOR, password), f"GRANT {', '.join(rights)} TO {_name(COLLECTOR)} WITH REPLACE OPTION"]
 
 

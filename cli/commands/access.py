@@ -19,7 +19,7 @@ from cli.settings import Address, loaded, settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
-from storage import access
+from storage import access, access_rights
 from storage.connection import connect
 from streams.kafka import Admin
 
@@ -63,7 +63,7 @@ class TenantReader(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    role: access.Role
+    role: access_rights.Role
     password: Annotated[SecretStr, Field(min_length=_MIN_PASSWORD)]
     tenants: Annotated[list[UUID], Field(min_length=1)]
 
@@ -82,7 +82,7 @@ def clickhouse(
     """
     passwords = loaded(Passwords)
     everyone = [
-        *(access.Reader(f"grafana_{role}", role, passwords.get(role)) for role in access.ROLES),
+        *(access.Reader(f"grafana_{role}", role, passwords.get(role)) for role in access_rights.ROLES),
         *(() if readers is None else _tenant_readers(readers)),
     ]
     with connect(settings().clickhouse) as client:
@@ -94,7 +94,7 @@ def clickhouse(
             api_password=passwords.get("api") if passwords.api_password.get_secret_value() else "",
         )
     apart = counted(len(tables), "table")
-    out.print(f"{counted(len(everyone), 'reader')} and the user {access.WORKER}; rows kept apart in {apart}")
+    out.print(f"{counted(len(everyone), 'reader')} and the user {access_rights.WORKER}; rows kept apart in {apart}")
 
 
 @app.command("kafka")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Final
 
-from dashboards.panel import Panel, PanelType, Thresholds
+from dashboards.panel import Panel, PanelType
 from dashboards.preview.answer import Row, Shape, column_of, label, number, shape
+from dashboards.preview.axes import (
+    COLOURS,
+    PALETTE,
+    Spec,
+    _step,
+    iso,
+    series_colour,
+    state_of,
+    threshold_rules,
+    time_axis,
+    time_in_steps,
+    tooltip,
+    value_axis,
+)
 from dashboards.preview.graph import node_graph
 from dashboards.preview.labels import fitted
-from kpis.kpi import Unit
 
-Spec = dict[str, Any]
 Answers = Mapping[str, Sequence[Row]]
-
-COLOURS: Final = {"ok": "#1a7f4b", "warning": "#b35900", "critical": "#b3261e", "neutral": "#5b6572"}
-# Told apart by people who see red and green alike (Okabe and Ito).
-PALETTE: Final = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#332288", "#7a7a00"]
-_AXIS_FORMATS: Final = {Unit.RATIO: ".0%", Unit.COUNT: "~s", Unit.MILLISECONDS: "~s", Unit.MONEY: "~s"}
 _TIMELINE_BAR: Final = 16
 
 
@@ -53,10 +59,10 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
             "data": {"values": _band(panel, rows, found, name)},
             "mark": {"type": "area", "opacity": 0.18},
             "encoding": {
-                "x": _time(),
+                "x": time_axis(),
                 "y": {"field": "low", "type": "quantitative"},
                 "y2": {"field": "high"},
-                **_colour(),
+                **series_colour(),
             },
         }
         for name in bands
@@ -68,10 +74,10 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
             "data": {"values": values},
             "mark": {**mark, "tooltip": True},
             "encoding": {
-                "x": _time(),
-                "y": {**_value(panel, stacked=panel.stacked), "scale": {"zero": panel.stacked}},
-                **_colour(),
-                **_tooltip(panel),
+                "x": time_axis(),
+                "y": {**value_axis(panel, stacked=panel.stacked), "scale": {"zero": panel.stacked}},
+                **series_colour(),
+                **tooltip(panel),
             },
         }
     )
@@ -81,18 +87,18 @@ def _lines(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "data": {"values": alone},
                 "mark": {"type": "point", "filled": True, "size": 40, "tooltip": True},
                 "encoding": {
-                    "x": _time(),
+                    "x": time_axis(),
                     "y": {
-                        **_value(panel, stacked=panel.stacked),
+                        **value_axis(panel, stacked=panel.stacked),
                         "scale": {"zero": panel.stacked},
                         **({"stack": "zero"} if panel.stacked else {}),
                     },
-                    **_colour(),
-                    **_tooltip(panel),
+                    **series_colour(),
+                    **tooltip(panel),
                 },
             }
         )
-    return {"layer": [*layers, *_threshold_rules(panel.thresholds)], "height": "container"}
+    return {"layer": [*layers, *threshold_rules(panel.thresholds)], "height": "container"}
 
 
 def _alone(values: Sequence[Spec]) -> list[Spec]:
@@ -117,13 +123,13 @@ def _time_bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "data": {"values": values},
                 "mark": {"type": "bar", "tooltip": True},
                 "encoding": {
-                    "x": _time_in_steps(values),
-                    "y": _value(panel, stacked=True),
-                    **_colour(),
-                    **_tooltip(panel),
+                    "x": time_in_steps(values),
+                    "y": value_axis(panel, stacked=True),
+                    **series_colour(),
+                    **tooltip(panel),
                 },
             },
-            *_threshold_rules(panel.thresholds),
+            *threshold_rules(panel.thresholds),
         ],
         "height": "container",
     }
@@ -136,14 +142,14 @@ def _bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
             "label": label(row, found.labels) or column_of(panel, name).title,
             "series": column_of(panel, name).title,
             "value": number(row[name]),
-            "state": _state(column_of(panel, name).thresholds, number(row[name])),
+            "state": state_of(column_of(panel, name).thresholds, number(row[name])),
         }
         for row in rows
         for name in found.numbers
         if number(row[name]) is not None
     ]
     colour = (
-        _colour()
+        series_colour()
         if several and found.labels
         else {
             "color": {
@@ -166,7 +172,7 @@ def _bars(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
                 "axis": {"labelLimit": 0},
                 "scale": {"paddingInner": 0.35},
             },
-            "x": _value(panel, stacked=panel.stacked),
+            "x": value_axis(panel, stacked=panel.stacked),
             **({"yOffset": {"field": "series"}} if several and found.labels and not panel.stacked else {}),
             **colour,
         },
@@ -186,7 +192,7 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         # A state holds until the next report, but not over a gap in which nothing was reported.
         ends = [min(row[time] + 3 * step, later[time]) for row, later in pairwise(series)] + [series[-1][time] + step]
         spans += [
-            {"label": name, "from": _iso(row[time]), "to": _iso(end), "state": str(row[states])}
+            {"label": name, "from": iso(row[time]), "to": iso(end), "state": str(row[states])}
             for row, end in zip(series, ends, strict=True)
         ]
     seen = sorted({str(span["state"]) for span in spans})
@@ -194,7 +200,7 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         "data": {"values": spans},
         "mark": {"type": "bar", "tooltip": True, "height": _TIMELINE_BAR},
         "encoding": {
-            "x": {**_time(), "field": "from"},
+            "x": {**time_axis(), "field": "from"},
             "x2": {"field": "to"},
             "y": {"field": "label", "type": "nominal", "title": None, "axis": {"labelLimit": 0}},
             "color": {
@@ -212,7 +218,7 @@ def _state_timeline(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
 def _heatmap(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
     step = _step([row[found.times[0]] for row in rows])
     values = [
-        {"time": _iso(at), "until": _iso(at + step), "bucket": name, "value": number(row[name])}
+        {"time": iso(at), "until": iso(at + step), "bucket": name, "value": number(row[name])}
         for row in rows
         for name in found.numbers
         for at in [row[found.times[0]]]
@@ -222,7 +228,7 @@ def _heatmap(panel: Panel, rows: Sequence[Row], found: Shape) -> Spec:
         "data": {"values": values},
         "mark": {"type": "rect", "tooltip": True},
         "encoding": {
-            "x": _time(),
+            "x": time_axis(),
             "x2": {"field": "until"},
             "y": {"field": "bucket", "type": "ordinal", "sort": list(reversed(found.numbers)), "title": panel.unit},
             "color": {
@@ -245,99 +251,20 @@ def _long(panel: Panel, rows: Sequence[Row], found: Shape, names: Sequence[str])
             parts = [label(row, found.labels)] if found.labels else []
             if len(names) > 1 or not parts:
                 parts.append(column_of(panel, name).title)
-            values.append({"time": _iso(row[found.times[0]]), "series": " · ".join(parts), "value": number(row[name])})
+            values.append({"time": iso(row[found.times[0]]), "series": " · ".join(parts), "value": number(row[name])})
     return values
 
 
 def _band(panel: Panel, rows: Sequence[Row], found: Shape, name: str) -> list[Spec]:
     return [
         {
-            "time": _iso(row[found.times[0]]),
+            "time": iso(row[found.times[0]]),
             "series": label(row, found.labels) or column_of(panel, name).title,
             "low": number(row[f"{name}_lower"]),
             "high": number(row[f"{name}_upper"]),
         }
         for row in rows
     ]
-
-
-def _time() -> Spec:
-    axis = {"labelOverlap": True, "grid": False, "format": {"hours": "%H:%M", "minutes": "%H:%M"}}
-    return {"field": "time", "type": "temporal", "title": None, "axis": axis}
-
-
-def _value(panel: Panel, *, stacked: bool) -> Spec:
-    format_ = _AXIS_FORMATS.get(panel.unit) if panel.unit else None
-    return {
-        "field": "value",
-        "type": "quantitative",
-        "title": None,
-        "axis": {"format": format_, "tickCount": 5} if format_ else {"tickCount": 5},
-        **({} if stacked else {"stack": None}),
-    }
-
-
-def _colour() -> Spec:
-    return {
-        "color": {
-            "field": "series",
-            "type": "nominal",
-            "title": None,
-            "scale": {"range": PALETTE},
-            "legend": {"orient": "bottom"},
-        }
-    }
-
-
-def _tooltip(panel: Panel) -> Spec:
-    format_ = ".1%" if panel.unit is Unit.RATIO else ",.2~f"
-    return {
-        "tooltip": [
-            {"field": "time", "type": "temporal", "title": "time", "format": "%Y-%m-%d %H:%M"},
-            {"field": "series", "type": "nominal", "title": "what"},
-            {"field": "value", "type": "quantitative", "title": "value", "format": format_},
-        ]
-    }
-
-
-def _threshold_rules(thresholds: Thresholds | None) -> list[Spec]:
-    lines = {} if thresholds is None else {"warning": thresholds.warning, "critical": thresholds.critical}
-    return [
-        {
-            "data": {"values": [{"line": value}]},
-            "mark": {"type": "rule", "strokeDash": [5, 4], "color": COLOURS[name], "opacity": 0.8},
-            "encoding": {"y": {"field": "line", "type": "quantitative"}},
-        }
-        for name, value in lines.items()
-        if value is not None
-    ]
-
-
-def _state(thresholds: Thresholds | None, value: float | None) -> str:
-    return "neutral" if thresholds is None else thresholds.state(value)
-
-
-def _time_in_steps(values: Sequence[Spec]) -> Spec:
-    unit, format_ = _time_unit(values)
-    return {**_time(), "timeUnit": unit, "axis": {"labelOverlap": True, "labelSeparation": 8, "format": format_}}
-
-
-def _time_unit(values: Sequence[Spec]) -> tuple[str, str]:
-    step = _step([datetime.fromisoformat(value["time"]) for value in values])
-    if step >= timedelta(days=1):
-        return "yearmonthdate", "%b %d"
-    return (
-        ("yearmonthdatehours", "%b %d %H:%M") if step >= timedelta(hours=1) else ("yearmonthdatehoursminutes", "%H:%M")
-    )
-
-
-def _step(moments: Iterable[datetime]) -> timedelta:
-    """Return how far neighbouring moments are apart at least; a day where there is only one."""
-    return min((later - earlier for earlier, later in pairwise(sorted(set(moments)))), default=timedelta(days=1))
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()
 
 
 _CHARTS: Final[dict[PanelType, Callable[[Panel, Sequence[Row], Shape], Spec]]] = {

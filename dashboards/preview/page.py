@@ -10,13 +10,13 @@ from html import escape
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
-from models.counting import counted
-from dashboards.panel import Column, PanelLink, Origin, Panel, PanelType, Tab, Tile
+from dashboards.panel import Column, Origin, Panel, PanelLink, PanelType, Tab, Tile
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
 from kpis import display
 from kpis.kpi import Unit
 from kpis.registry import get
+from models.counting import counted
 
 _MAX_ROWS: Final = 50
 _ROW_PIXELS: Final = 34
@@ -109,8 +109,12 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         inside = f'<div class="chart" id="chart-{panel.id}" role="figure" aria-label="{escape(panel.title)}"></div>'
-    kind = " half" if panel.picture is PanelType.STAT and panel.height in _TILE_HEIGHTS else _GROWS.get(panel.picture, "")
-    further = "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
+    kind = (
+        " half" if panel.picture is PanelType.STAT and panel.height in _TILE_HEIGHTS else _GROWS.get(panel.picture, "")
+    )
+    further = (
+        "" if panel.link is None else f'<a class="further" href="{_address(panel.link)}">{escape(panel.link.title)}</a>'
+    )
     return (
         f'<article id="panel-{panel.id}" class="panel{kind}" '
         f'style="--w:{panel.width};--h:{panel.height * _ROW_PIXELS}px">'
@@ -127,7 +131,8 @@ def _cards(panel: Panel, state: Column, rows: Sequence[Row]) -> str:
     """Return a card for each row, on its state's colour, as Grafana draws them."""
     cards = "".join(
         f'<div class="card {state.states.get(str(row[state.name]), "neutral")}">'
-        f"<span>{escape(' · '.join(str(row[name]) for name in panel.by))}</span><b>{escape(str(row[state.name]))}</b></div>"
+        f"<span>{escape(' · '.join(str(row[name]) for name in panel.by))}</span>"
+        f"<b>{escape(str(row[state.name]))}</b></div>"
         for row in rows[:_MAX_ROWS]
     )
     return f'<div class="cards" role="group" aria-label="{escape(panel.title)}">{cards}</div>'
@@ -185,7 +190,7 @@ def _table(panel: Panel, rows: Sequence[Row]) -> str:
     left = counted(len(rows) - _MAX_ROWS, "more row")
     more = f"<p class=more>{left}</p>" if len(rows) > _MAX_ROWS else ""
     box = f'<div class="scroll" role="group" aria-label="{escape(panel.title)}">'
-    return f'{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>'
+    return f"{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>"
 
 
 def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from models.events import HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEve
 from models.topics import INGEST
 from sinks.clickhouse import ClickHouseSink
 from sinks.insight_rows import insight_rows
-from storage.access import ROLES
+from storage.access_rights import ROLES
 from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_settings import save

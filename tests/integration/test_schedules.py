@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,14 @@ from models.errors import RomashkaError, SettingsError
 from reports.delivery import ChannelNotifier, Notifier, ReportMessage
 from reports.delivery_log import LEASE, MAX_ATTEMPTS, DeliveryKey, DeliveryLog
 from reports.mail import MailServer
-from reports.request import Parts, ReportFormat, ReportType
+from reports.request import ReportFormat
 from reports.schedule import Missed, Schedule, recipient_key
 from reports.schedule_runner import Made, ScheduleRunner
 from reports.schedule_state import state
 from reports.schedule_store import find, put_schedule, schedules
 from reports.webhook import AddressGuard
 from storage.connection import ClickHouseAddress, connect
+from tests.deliveries import MINUTE, NOON, Clock, Fate, Killed, MortalClient, MortalNotifier, received, schedule
 from tests.mail_sink import MailSink
 
 pytestmark = [
@@ -37,71 +37,6 @@ pytestmark = [
     # Apprise looks for a module of the standard library that Python 3.13 has no more.
     pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
 ]
-
-NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Fate:
-    """Kills whoever passes one of the points, with a seeded chance."""
-
-    def __init__(self, seed: int, chance: float, points: set[str]) -> None:
-        self._random = random.Random(seed)
-        self._chance = chance
-        self._points = points
-        self.kills: Counter[str] = Counter()
-
-    def spare(self) -> None:
-        self._points = set()
-
-    def at(self, point: str) -> None:
-        if point in self._points and self._random.random() < self._chance:
-            self.kills[point] += 1
-            raise Killed(point)
-
-
-class MortalClient:
-    """A connection whose owner may die before or after an insert."""
-
-    def __init__(self, client: Client, fate: Fate) -> None:
-        self._client = client
-        self._fate = fate
-
-    def insert(self, table: str, rows: Any, **more: Any) -> None:
-        what = rows[0][5] if table == "report_deliveries" else table
-        self._fate.at(f"before {what}")
-        self._client.insert(table, rows, **more)
-        self._fate.at(f"after {what}")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-
-class MortalCourier:
-    """A notifier who may die on the way, or right after handing over."""
-
-    def __init__(self, notifier: Notifier, fate: Fate) -> None:
-        self._notifier = notifier
-        self._fate = fate
-
-    def deliver(self, recipient: str, report_message: ReportMessage) -> None:
-        self._fate.at("before handing over")
-        self._notifier.deliver(recipient, report_message)
-        self._fate.at("after handing over")
 
 
 @pytest.fixture
@@ -119,26 +54,6 @@ def client(database: ClickHouseAddress) -> Iterator[Client]:
 @pytest.fixture
 def notifier(sink: MailSink) -> ChannelNotifier:
     return ChannelNotifier(MailServer("127.0.0.1", sink.port, "Reports <reports@example.com>", security="none"), {})
-
-
-def schedule(**changes: Any) -> Schedule:
-    plain = Schedule(
-        tenant=ALL_TENANTS,
-        name="Every minute",
-        type=ReportType.PREDICTIVE,
-        format=ReportFormat.CSV,
-        cron="* * * * *",
-        time_zone="Europe/Berlin",
-        recipients=("mailto:ada@example.com", "mailto:bob@example.com"),
-        created_at=NOON,
-        since=NOON,
-        parts=Parts(charts=False),
-    )
-    return replace(plain, **changes)
-
-
-def received(sink: MailSink) -> Counter[str]:
-    return Counter(str(message["Message-ID"]) for message in sink.messages)
 
 
 def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
@@ -184,7 +99,7 @@ def test_two_workers_one_killed_at_random_deliver_each_period_once(
     """Killed anywhere but between the mail server's last word and our note of it; that is the next test."""
     fate = Fate(1, 0.2, _points() - {"after handing over", "before sent"})
 
-    _minutes(10, database, MortalCourier(notifier, fate), fate, tmp_path)
+    _minutes(10, database, MortalNotifier(notifier, fate), fate, tmp_path)
 
     assert sum(fate.kills.values()) > 5
     assert len(received(sink)) == 20
@@ -196,7 +111,7 @@ def test_a_worker_killed_before_it_could_note_the_delivery_repeats_it_under_the_
 ) -> None:
     fate = Fate(3, 0.3, {"after handing over", "before sent"})
 
-    _minutes(3, database, MortalCourier(notifier, fate), fate, tmp_path)
+    _minutes(3, database, MortalNotifier(notifier, fate), fate, tmp_path)
 
     repeats = sum(received(sink).values()) - 6
     assert len(received(sink)) == 6, "a receiver that knows message ids has each once"
@@ -282,7 +197,7 @@ def test_a_refused_delivery_is_tried_again_with_growing_pauses_and_seen(
     assert list(received(sink).values()) == [1]
 
 
-class TroubledCourier:
+class TroubledNotifier:
     """Fails for one recipient in a way that nobody expects, hangs for another, and hands over to all others."""
 
     def __init__(self, notifier: Notifier) -> None:
@@ -311,7 +226,7 @@ def test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why(
         "type, format, '{}', recipients, filters, template_config, is_active, created_at, updated_at "
         "FROM scheduled_reports LIMIT 1"
     )
-    troubled = TroubledCourier(notifier)
+    troubled = TroubledNotifier(notifier)
 
     def made(runner: ScheduleRunner, client: Client, wanted: Schedule, period: datetime) -> Made:
         if wanted.name == names[0]:

@@ -16,8 +16,9 @@ from uuid import UUID
 
 import pytest
 
-from storage import access
-from storage.access import Reader, Table
+from storage import access, access_rights
+from storage.access import Reader
+from storage.access_rights import Table
 from sinks.migrations import known
 from tests import statements
 from tests.unit.deploy import engine
@@ -76,7 +77,7 @@ def _statements(tables: tuple[Table, ...]) -> list[str]:
 def _as(reader: Reader, folder: Path, tables: tuple[Table, ...], config: Path, questions: list[str]) -> list[Any]:
     grants = [
         f"GRANT SELECT({', '.join(columns)}) ON {DATABASE}.{table}"
-        for table, columns in access.granted(tables, reader.role).items()
+        for table, columns in access_rights.granted(tables, reader.role).items()
     ]
     filters = {table.name: access.condition(reader) for table in _apart(tables)}
     return engine.run(folder, questions, config=engine.restricted(config, grants, filters, DATABASE))
@@ -103,7 +104,7 @@ def test_every_table_of_tenants_keeps_them_apart_for_everybody(data: tuple[Path,
 
 def test_a_reader_of_one_tenant_gets_no_row_of_another(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
     folder, tables = data
-    readable = access.granted(tables, "analyst")
+    readable = access_rights.granted(tables, "analyst")
     asked = [
         f"SELECT DISTINCT user_id FROM {DATABASE}.{table.name} ORDER BY user_id"
         for table in _apart(tables)
@@ -122,7 +123,7 @@ def test_a_role_reads_what_was_granted_and_nothing_else(
     data: tuple[Path, tuple[Table, ...]], tmp_path: Path, reader: Reader
 ) -> None:
     folder, tables = data
-    allowed = [f"SELECT count() AS n FROM {DATABASE}.{table}" for table in access.granted(tables, reader.role)]
+    allowed = [f"SELECT count() AS n FROM {DATABASE}.{table}" for table in access_rights.granted(tables, reader.role)]
     forbidden = [
         f"SELECT details FROM {DATABASE}.audit_log",
         f"SELECT raw FROM {DATABASE}.dead_letters",
@@ -143,14 +144,14 @@ def test_a_role_reads_what_was_granted_and_nothing_else(
         assert answer["code"] in {ACCESS_DENIED, READ_ONLY, 60}, (question, answer)
 
 
-@pytest.mark.parametrize("role", access.ROLES)
-def test_a_folder_asks_only_what_its_audience_may_read(data: tuple[Path, tuple[Table, ...]], role: access.Role) -> None:
+@pytest.mark.parametrize("role", access_rights.ROLES)
+def test_a_folder_asks_only_what_its_audience_may_read(data: tuple[Path, tuple[Table, ...]], role: access_rights.Role) -> None:
     _, tables = data
     texts = [path.read_text(encoding="utf-8") for path in (DEPLOY / "grafana/dashboards" / role).glob("*.json")]
     assert texts
     asked = {name for text in texts for name in re.findall(r"(?:FROM|JOIN) (\w+)", text)} & {one.name for one in tables}
     assert asked
-    assert asked - access.granted(tables, role).keys() == set()
+    assert asked - access_rights.granted(tables, role).keys() == set()
 
 
 def test_a_reader_can_write_nothing_and_loosen_no_limit(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_grafana_may_set_the_time_limit_it_has_to_set_within_bounds(data: tuple[
 def test_the_worker_may_do_what_its_statements_do_and_no_more(data: tuple[Path, tuple[Table, ...]]) -> None:
     sources = [path.read_text(encoding="utf-8") for part in ("streams", "jobs") for path in (ROOT / part).rglob("*.py")]
     altered = {name for text in sources for name in re.findall(r"ALTER TABLE (\w+) DROP PARTITION", text)}
-    assert altered == access.EMPTIED_BY_THE_WORKER
+    assert altered == access_rights.EMPTIED_BY_THE_WORKER
     assert not re.findall(r'"(?:TRUNCATE|DROP|OPTIMIZE|CREATE|SYSTEM) ', "".join(sources))
     (grant,) = [one for one in _statements(data[1]) if "TO `romashka_worker` WITH REPLACE OPTION" in one]
     assert grant.startswith(f"GRANT SELECT ON `{DATABASE}`.*, INSERT ON `{DATABASE}`.`")
@@ -208,7 +209,7 @@ def test_a_name_cannot_leave_its_quotes() -> None:
 
 @pytest.mark.parametrize(
     "reader",
-    [*READERS[:3], *(Reader(f"acme_{role}", role, "x" * 20, (OURS,)) for role in access.ROLES)],
+    [*READERS[:3], *(Reader(f"acme_{role}", role, "x" * 20, (OURS,)) for role in access_rights.ROLES)],
     ids=lambda reader: reader.name,
 )
 def test_every_statement_of_a_folder_runs_as_its_audience(
@@ -267,7 +268,7 @@ def test_the_api_reads_and_writes_what_it_needs_and_nothing_else(
     own = re.findall(rf"(?:SELECT\([^)]*\)|INSERT|ALTER [A-Z]+|TRUNCATE) ON `{DATABASE}`\.`\w+`", rights)
     files = [path.read_text(encoding="utf-8") for path in [*(ROOT / "api").glob("*.py"), *(ROOT / "reports").glob("*.py")]]
     written = {name for text in files for name in re.findall(r'put\((?:self\._)?client, "(\w+)"', text)}
-    assert written - {"api_keys"} <= access.WRITTEN_BY_THE_API  # keys are made by the administrator's command
+    assert written - {"api_keys"} <= access_rights.WRITTEN_BY_THE_API  # keys are made by the administrator's command
     allowed = [f"SELECT count() AS n FROM {DATABASE}.{name}" for name in ("api_keys", "query_days", "audit_log")]
     allowed += [f"SELECT reason FROM {DATABASE}.dead_letters", f"INSERT INTO {DATABASE}.api_key_uses (id) VALUES ('a')"]
     forbidden = [

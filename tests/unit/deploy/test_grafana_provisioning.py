@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from cli.grafana import FOLDERS, TEAMS
-from storage.access import ROLES
+from storage.access_rights import ROLES
 from tests.unit.deploy.files import DEPLOY, ROOT, alerts, headings, load
 
 PROVISIONING: Final = DEPLOY / "grafana/provisioning"

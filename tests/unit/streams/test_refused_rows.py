@@ -16,7 +16,7 @@ from storage.payload_cipher import PayloadCipher, place_of
 from streams.refused_rows import Partition, written
 from tests.examples.events import KEY, SECRET
 from tests.examples.queries import SOURCE, Query, batch_of
-from tests.unit.streams.test_pipeline import Worker, _record
+from tests.unit.streams.pipeline_worker import Worker, record_of
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _PLACE = (QUERIES.name, 3)
@@ -75,7 +75,7 @@ class _Kafka:
 async def test_a_refused_event_is_a_dead_letter_with_its_bytes_and_counts_nowhere() -> None:
     kafka = _Kafka()
     worker = Worker(read_again=kafka)
-    records = [_record(QUERIES, offset) for offset in range(10)]
+    records = [record_of(QUERIES, offset) for offset in range(10)]
     kafka.messages = {record.offset: (KEY, record.value or b"") for record in records if record.offset != 7}
     worker.sink.refuse([3, 7])
     await worker.read(QUERIES, records)
@@ -99,9 +99,9 @@ async def test_a_refused_event_is_a_dead_letter_with_its_bytes_and_counts_nowher
 async def test_a_refused_event_that_is_sent_again_after_the_repair_counts_once() -> None:
     worker = Worker(read_again=_Kafka())
     worker.sink.refuse([3])
-    await worker.read(QUERIES, [_record(QUERIES, offset) for offset in range(10)])
+    await worker.read(QUERIES, [record_of(QUERIES, offset) for offset in range(10)])
     await worker.flush()
-    again = _record(QUERIES, 3)._replace(offset=10)
+    again = record_of(QUERIES, 3)._replace(offset=10)
     await worker.read(QUERIES, [again])
     await worker.flush()
     assert sum(row["queries"] for row in worker.sink.rows("query_windows")) == 10
@@ -112,7 +112,7 @@ async def test_a_refused_event_that_is_sent_again_after_the_repair_counts_once()
 async def test_a_window_whose_only_event_was_refused_is_not_there() -> None:
     worker = Worker(read_again=_Kafka())
     worker.sink.refuse([0])
-    await worker.read(QUERIES, [_record(QUERIES, 0)])
+    await worker.read(QUERIES, [record_of(QUERIES, 0)])
     await worker.flush()
     assert worker.sink.rows("query_windows") == []
     assert worker.pipeline.durable_offset(_PLACE) == 1
@@ -122,7 +122,7 @@ async def test_a_window_whose_only_event_was_refused_is_not_there() -> None:
 async def test_a_row_that_two_tables_refuse_is_one_dead_letter() -> None:
     worker = Worker(read_again=_Kafka())
     worker.sink.refuse([5])
-    await worker.read(HEALTH, [_record(HEALTH, offset) for offset in (4, 5, 6)])
+    await worker.read(HEALTH, [record_of(HEALTH, offset) for offset in (4, 5, 6)])
     await worker.flush()
     assert [row["offset"] for row in worker.sink.rows("dead_letters")] == [5]
     assert {row["kafka_offset"] for row in worker.sink.rows("integration_health_history")} == {4, 6}
@@ -132,6 +132,6 @@ async def test_a_row_that_two_tables_refuse_is_one_dead_letter() -> None:
 async def test_while_nearly_everything_is_refused_nothing_is_committed() -> None:
     worker = Worker(read_again=_Kafka())
     worker.sink.refuse(range(1, 30))
-    await worker.read(QUERIES, [_record(QUERIES, offset) for offset in range(30)])
+    await worker.read(QUERIES, [record_of(QUERIES, offset) for offset in range(30)])
     await worker.flush()
     assert worker.pipeline.safe_offset(_PLACE) is None

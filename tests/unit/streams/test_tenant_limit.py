@@ -13,7 +13,7 @@ from streams.retry_policy import RetryPolicy
 from streams.tenant_limit import REASON, TenantLimit
 from tests.examples import events
 from tests.examples.events import NOW
-from tests.unit.streams.test_pipeline import Worker
+from tests.unit.streams.pipeline_worker import Worker
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _SOURCE = RecordSource(QUERIES.name, 11, 3)
