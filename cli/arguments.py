@@ -22,11 +22,11 @@ DAY: Final = "<day>"
 Zone = Annotated[
     str,
     typer.Option(
-        "--time-zone", metavar="<zone>", help="On whose clocks times, ranges and steps are, for example Europe/Berlin"
+        "--time-zone", metavar="<zone>", help="Time zone of times, ranges and steps, for example Europe/Berlin"
     ),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")]
-After = Annotated[str, typer.Option("--after", help="Go on after a page: what its end said")]
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows")]
+After = Annotated[str, typer.Option("--after", help="Cursor of the previous page")]
 
 
 def after(text: str, *kinds: type[Part]) -> tuple[Any, ...] | None:

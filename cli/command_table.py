@@ -27,23 +27,23 @@ class Command(NamedTuple):
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command(
         "cli.commands.demo:run",
-        "Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.",
+        "Run the whole pipeline here: a Kafka broker, ClickHouse, a worker, 30 days of history and live traffic.",
     ),
     "embedded": Command(
         "cli.commands.embedded:run", "Run a Kafka broker and a ClickHouse database on this machine, without Docker."
     ),
     "init": Command(
         "cli.commands.init:run",
-        "Write the passwords and keys of a new installation, all of them random. Never overwrites.",
+        "Write random passwords and keys of a new installation to a file; never overwrites one.",
     ),
-    "topics": Command("cli.commands.kafka:topics", "Create the topics that are not there yet."),
-    "migrate": Command("cli.commands.doctor:migrate", "Create the database and apply the migrations it lacks."),
+    "topics": Command("cli.commands.kafka:topics", "Create missing topics."),
+    "migrate": Command("cli.commands.doctor:migrate", "Create the database and apply pending migrations."),
     "worker": Command(
         "cli.commands.worker:run",
         "Consume the topics and write to ClickHouse until stopped. Run several: they share the partitions.",
     ),
     "simulate": Command(
-        "cli.commands.simulate:run", "Publish realistic traffic of several tenants, with labelled incidents."
+        "cli.commands.simulate:run", "Publish simulated traffic of several tenants, with labelled incidents."
     ),
     "replay": Command("cli.commands.kafka:replay", "Publish the events of a file, keyed by their tenant."),
     "schema": Command(
@@ -51,41 +51,37 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "doctor": Command(
         "cli.commands.doctor:run",
-        "Check every connection, topic, migration and setting; say what to do about each failure.",
+        "Check every connection, topic, migration and setting; print what to do about each failure.",
     ),
     "backtest": Command(
         "cli.commands.backtest:run",
-        "Run a detector over a series, as it would have judged it live, and show what it finds.",
+        "Run a detector over a series as it would have run live, and show its findings.",
     ),
-    "kpi": Command("cli.commands.kpi_custom:app", "Key figures: what they mean, and what they are.", figures=True),
+    "kpi": Command("cli.commands.kpi_custom:app", "Key figures: definitions and values.", figures=True),
     "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
-    "dead-letters": Command(
-        "cli.commands.dead_letters:app", "Rejected messages: list them, look at one, send them again."
-    ),
+    "dead-letters": Command("cli.commands.dead_letters:app", "Rejected messages: list, show and replay them."),
     "insights": Command("cli.commands.insight_responses:app", "What the detectors found, and what became of it."),
-    "jobs": Command(
-        "cli.commands.jobs:app", "Periodic work over what is stored; the leading worker does it by itself."
-    ),
+    "jobs": Command("cli.commands.jobs:app", "The leader's periodic jobs: list and run them."),
     "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", figures=True),
     "dashboards": Command(
-        "cli.commands.dashboards:app", "Grafana's dashboards and alert rules, made from the KPI registry.", figures=True
-    ),
-    "alerts": Command(
-        "cli.commands.alerts:app", "Alert rules: what there is, and what they would have done.", figures=True
-    ),
-    "deployments": Command("cli.commands.deployments:app", "What went live when: marks on the dashboards."),
-    "access": Command("cli.commands.access:app", "Who may do what, in Kafka, ClickHouse and Grafana."),
-    "export": Command(
-        "cli.commands.export:run",
-        "Export a table or a key figure. The file is there whole, or not at all.",
+        "cli.commands.dashboards:app",
+        "Grafana's dashboards and alert rules, generated from the KPI registry.",
         figures=True,
     ),
-    "schedule": Command("cli.commands.schedule:app", "Scheduled reports; the leading worker sends them."),
-    "api": Command("cli.commands.api:app", "The HTTP API, and the keys that open it.", figures=True),
-    "collector": Command("cli.commands.collector:app", "Events over HTTP, and the keys of those who send them."),
-    "backup": Command("cli.commands.backup:app", "Backups of the database: make, check and restore them."),
-    "privacy": Command("cli.commands.privacy:app", "Personal data: erasing it, new keys, how long it is kept."),
-    "audit": Command("cli.commands.audit:app", "The audit log: who did what, and whether it is as it was written."),
+    "alerts": Command("cli.commands.alerts:app", "Alert rules: list and backtest them.", figures=True),
+    "deployments": Command("cli.commands.deployments:app", "Deployments, shown as annotations on the dashboards."),
+    "access": Command("cli.commands.access:app", "Users, roles and rights in Kafka, ClickHouse and Grafana."),
+    "export": Command(
+        "cli.commands.export:run",
+        "Export a table or a key figure. The file is written atomically.",
+        figures=True,
+    ),
+    "schedule": Command("cli.commands.schedule:app", "Scheduled reports, sent by the leader."),
+    "api": Command("cli.commands.api:app", "The HTTP API and its keys.", figures=True),
+    "collector": Command("cli.commands.collector:app", "The HTTP collector of events and its keys."),
+    "backup": Command("cli.commands.backup:app", "Backups of the database: create, check and restore them."),
+    "privacy": Command("cli.commands.privacy:app", "Personal data: erasure, key rotation, retention."),
+    "audit": Command("cli.commands.audit:app", "The audit log: list and verify it."),
 }
 
 

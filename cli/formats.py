@@ -23,7 +23,7 @@ class OutputFormat(StrEnum):
     CSV = "csv"
 
 
-Printed = Annotated[OutputFormat, typer.Option("--format", help="How to print")]
+Printed = Annotated[OutputFormat, typer.Option("--format", help="Output format")]
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], format_: OutputFormat, columns: Sequence[str] = ()) -> None:

@@ -23,7 +23,7 @@ from storage import access, access_rights
 from storage.connection import connect
 from streams.kafka import Admin
 
-app = typer.Typer(help="Who may do what, in Kafka, ClickHouse and Grafana.", no_args_is_help=True)
+app = typer.Typer(help="Users, roles and rights in Kafka, ClickHouse and Grafana.", no_args_is_help=True)
 
 _ANSWER_SECONDS: Final = 10.0
 _MIN_PASSWORD = 16
@@ -100,11 +100,11 @@ def clickhouse(
 @app.command("kafka")
 def kafka(
     producer: Annotated[
-        list[str] | None, typer.Option(help="User name of a producer, as NAME or NAME:TOPIC[,TOPIC]; may be repeated")
+        list[str] | None, typer.Option(help="Producer, as NAME or NAME:TOPIC[,TOPIC]; repeatable")
     ] = None,
-    worker: Annotated[str, typer.Option(help="User name of the workers; empty: leave their rights alone")] = "",
+    worker: Annotated[str, typer.Option(help="User name of the workers; empty: leave their rights unchanged")] = "",
 ) -> None:
-    """Let producers write to their topics and find them, and workers do their work, and nothing else.
+    """Create the Kafka ACLs of producers and workers, with least privilege.
 
     Example: `romashka access kafka --producer chat:queries,outcomes --producer connectors:health --worker romashka`
     """
@@ -131,7 +131,7 @@ def kafka(
 
 @app.command("grafana")
 def grafana() -> None:
-    """Create the teams of Grafana and say which folders each may see.
+    """Create Grafana's teams and their folder permissions.
 
     Example: `ROMASHKA_GRAFANA_URL=http://127.0.0.1:3000 romashka access grafana`
     """

@@ -43,7 +43,7 @@ _WORST: Final[dict[Shown, str]] = {
     "state": "",
 }
 
-app = typer.Typer(help="Alert rules: what there is, and what they would have done.", no_args_is_help=True)
+app = typer.Typer(help="Alert rules: list and backtest them.", no_args_is_help=True)
 
 
 class AlertFormat(StrEnum):
@@ -55,7 +55,7 @@ class AlertFormat(StrEnum):
 
 @app.command("list")
 def list_() -> None:
-    """Show every rule: when it fires, who is told, where to look.
+    """List the rules: condition, team, runbook.
 
     Example: `romashka alerts list`
     """
@@ -76,16 +76,16 @@ def list_() -> None:
 @app.command()
 def backtest(
     start: Annotated[
-        str, typer.Option("--from", metavar=MOMENT, help="From this time on, ISO-8601; the last day if not given")
+        str, typer.Option("--from", metavar=MOMENT, help="Start of the range, ISO-8601; the last day if not given")
     ] = "",
-    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time; now if not given")] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range; now if not given")] = "",
     time_zone: Zone = "UTC",
     every: Annotated[int, typer.Option(min=1, help="Minutes between evaluations; Grafana evaluates every minute")] = 5,
     truth: Annotated[Path | None, typer.Option(help="Labelled incidents, from romashka simulate --truth")] = None,
     rules: Annotated[Path, typer.Option(help="The generated rule file")] = FOLDER / files.FILE,
-    format_: Annotated[AlertFormat, typer.Option("--format", help="How to print")] = AlertFormat.TABLE,
+    format_: Annotated[AlertFormat, typer.Option("--format", help="Output format")] = AlertFormat.TABLE,
 ) -> None:
-    """Replay every rule of the generated file over stored history: when it would have fired, and for how long.
+    """Replay the generated rules over stored history: when each would have fired, and for how long.
 
     Example: `romashka alerts backtest --from 2026-11-20 --truth truth.json`
     """

@@ -21,8 +21,8 @@ from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
 from storage.connection import connect
 
-app = typer.Typer(help="The HTTP API, and the keys that open it.", invoke_without_command=True)
-key_app = typer.Typer(help="API keys: made once, shown once.", no_args_is_help=True)
+app = typer.Typer(help="The HTTP API and its keys.", invoke_without_command=True)
+key_app = typer.Typer(help="API keys: create, list and revoke them.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 
 
@@ -32,10 +32,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address; ROMASHKA_API_HOST if not given")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; ROMASHKA_API_PORT if not given")] = None,
     collector: Annotated[
-        bool, typer.Option("--collector", help="Take events too: POST /v1/events, /v1/traces")
+        bool, typer.Option("--collector", help="Also serve the collector: POST /v1/events, /v1/traces")
     ] = False,
 ) -> None:
-    """Serve the HTTP API until Ctrl-C; /v1/openapi.json describes it.
+    """Serve the HTTP API until Ctrl-C; its description is at /v1/openapi.json.
 
     Example: `romashka api --port 8080`
     """
@@ -60,11 +60,11 @@ def serve(
 
 @key_app.command()
 def add(
-    role: Annotated[Role, typer.Argument(help="What its holder may see and do")],
-    label: Annotated[str, typer.Option(help="For whom, for example 'billing service'")],
-    tenant: Annotated[str, typer.Option(help="Whose data (a user_id); not for admin, which is for all tenants")] = "",
+    role: Annotated[Role, typer.Argument(help="Role of the key")],
+    label: Annotated[str, typer.Option(help="Label, for example 'billing service'")],
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); not for admin, which has all tenants")] = "",
 ) -> None:
-    """Make a key and print it, this once: only its hash is kept.
+    """Create a key and print it once; only its hash is stored.
 
     Example: `romashka api key add analyst --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --label 'billing service'`
     """
@@ -79,7 +79,7 @@ def add(
 
 @key_app.command("list")
 def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = OutputFormat.TABLE) -> None:
-    """List every key, without its secret.
+    """List all keys, without secrets.
 
     Example: `romashka api key list`
     """
@@ -110,8 +110,8 @@ def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = OutputFor
 
 
 @key_app.command()
-def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As 'list' shows it")]) -> None:
-    """Revoke a key: it is refused within five seconds, for ever.
+def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="Id, as 'list' shows it")]) -> None:
+    """Revoke a key permanently; it is refused within five seconds.
 
     Example: `romashka api key revoke k3v7qpa2mzbd`
     """
@@ -126,8 +126,8 @@ def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As 'list' show
 
 
 @key_app.command()
-def sign(id_: Annotated[str, typer.Argument(metavar="ID", help="As 'list' shows it")]) -> None:
-    """Sign a key that was made before keys were signed, or with another secret. Be sure that it is yours: it will open.
+def sign(id_: Annotated[str, typer.Argument(metavar="ID", help="Id, as 'list' shows it")]) -> None:
+    """Sign a key that is unsigned or signed with another secret. Make sure that it is yours: it becomes valid.
 
     Example: `romashka api key sign k3v7qpa2mzbd`
     """

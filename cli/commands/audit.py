@@ -20,14 +20,14 @@ from storage.audit import NEWEST, audit_key, newest, stored_rows, verify
 from storage.audit_heads import HeadsFile
 from storage.connection import connect
 
-app = typer.Typer(help="The audit log: who did what, and whether it is as it was written.", no_args_is_help=True)
+app = typer.Typer(help="The audit log: list and verify it.", no_args_is_help=True)
 _SHOWN: Final = 20
 
 
 @app.command("verify")
 def verify_(
     heads: Annotated[
-        Path | None, typer.Option(help="Published ends of chains; ROMASHKA_AUDIT_HEADS_FILE if not given")
+        Path | None, typer.Option(help="Published heads of the chains; ROMASHKA_AUDIT_HEADS_FILE if not given")
     ] = None,
 ) -> None:
     """Check that no row was changed, removed, added or moved, and that every published end of a chain is still there.
@@ -65,13 +65,13 @@ def verify_(
 
 @app.command("list")
 def list_(
-    days: Annotated[float, typer.Option(min=0.001, help="How far back")] = 1,
-    actor: Annotated[str, typer.Option(help="Only those whose name begins so, for example key: or oidc:anna")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 100,
+    days: Annotated[float, typer.Option(min=0.001, help="Days back")] = 1,
+    actor: Annotated[str, typer.Option(help="Prefix of the identity, for example key: or oidc:anna")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows")] = 100,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """List who did what, the newest first.
+    """List the entries, newest first.
 
     Example: `romashka audit list --actor key:k3v7qpa2mzbd --days 7`
     """

@@ -42,32 +42,34 @@ def run(
     ] = None,
     value: Annotated[str | None, typer.Option(help="Column of numbers of any kind and scale")] = None,
     count: Annotated[str | None, typer.Option(help="Column of counts, for example queries a minute")] = None,
-    errors: Annotated[str | None, typer.Option(help="Column: how many of the count failed")] = None,
+    errors: Annotated[str | None, typer.Option(help="Column of failures among the count")] = None,
     latency: Annotated[
-        str | None, typer.Option(help="Column: the interval's mean latency in ms; alone it is judged like --value")
+        str | None, typer.Option(help="Column of mean latency in ms; alone it is treated like --value")
     ] = None,
     time_format: Annotated[
         str,
-        typer.Option(
-            help="How times are written: s, ms, us, ns, excel, excel1904, or a pattern such as '%d.%m.%Y %H:%M'"
-        ),
+        typer.Option(help="Format of times: s, ms, us, ns, excel, excel1904, or a pattern such as '%d.%m.%Y %H:%M'"),
     ] = "",
     day_first: Annotated[bool, typer.Option("--day-first", help="Dates such as 05/01/2026 begin with the day")] = False,
-    decimal: Annotated[str, typer.Option(help="Decimal sign of numbers, . or ,; the other parts thousands")] = "",
-    encoding: Annotated[str, typer.Option(help="Encoding of the files, such as utf-16; UTF-8 if not given")] = "",
-    every: Annotated[str, typer.Option(help="Time between rows, such as 5m; else the first rows tell")] = "",
-    labels: Annotated[str, typer.Option(help="CSV with columns start and end: when something was wrong")] = "",
-    label: Annotated[str, typer.Option(help="Column of FILE that is 1 or true where something was wrong")] = "",
-    out: Annotated[str, typer.Option(help="Write the scored rows here; - is standard output")] = "",
-    tenant: Annotated[str, typer.Option(help="Instead of FILE: the stored history of this tenant (its user_id)")] = "",
-    provider: Annotated[str, typer.Option(help="... and this integration, minute by minute")] = "",
-    start: Annotated[
-        str, typer.Option("--from", metavar=MOMENT, help="... from this time on; 14 days before --to if not given")
+    decimal: Annotated[
+        str, typer.Option(help="Decimal separator of numbers, . or ,; the other separates thousands")
     ] = "",
-    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="... up to this time; now if not given")] = "",
+    encoding: Annotated[str, typer.Option(help="Encoding of the files, such as utf-16; UTF-8 if not given")] = "",
+    every: Annotated[
+        str, typer.Option(help="Time between rows, such as 5m; inferred from the first rows if not given")
+    ] = "",
+    labels: Annotated[str, typer.Option(help="CSV of labelled anomalies with columns start and end")] = "",
+    label: Annotated[str, typer.Option(help="Column of FILE that is 1 or true for labelled anomalies")] = "",
+    out: Annotated[str, typer.Option(help="File for the scored rows; - is standard output")] = "",
+    tenant: Annotated[str, typer.Option(help="Instead of FILE: stored history of this tenant (its user_id)")] = "",
+    provider: Annotated[str, typer.Option(help="... and of this integration, by minute")] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar=MOMENT, help="... start of the range; 14 days before --to if not given")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="... end of the range; now if not given")] = "",
     time_zone: Zone = "UTC",
 ) -> None:
-    """Run a detector over a series, as it would have judged it live, and show what it finds.
+    """Run a detector over a series as it would have run live, and show its findings.
 
     Nothing about a row comes from later rows. --out keeps the rows in order with all their columns and adds score,
     threshold, is_anomaly (1 or 0) and episode (a running number, else empty). Empty, NaN and null cells are gaps.

@@ -35,7 +35,7 @@ from storage.backups import (
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 
-app = typer.Typer(help="Backups of the database: make, check and restore them.", no_args_is_help=True)
+app = typer.Typer(help="Backups of the database: create, check and restore them.", no_args_is_help=True)
 
 _ANSWER_SECONDS: Final = 3_600
 _FIGURES: Final = (
@@ -53,10 +53,10 @@ Name = Annotated[str, typer.Argument(help="Name of the backup")]
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Name of the backup; its time where not given")] = "",
-    base: Annotated[str, typer.Option(help="An earlier backup: only what changed since is stored")] = "",
+    name: Annotated[str, typer.Argument(help="Name of the backup; its time if not given")] = "",
+    base: Annotated[str, typer.Option(help="Earlier backup for an incremental one")] = "",
 ) -> None:
-    """Back up the database. Workers may go on: what comes after it is read from Kafka again when it is restored.
+    """Back up the database. Workers may continue: a restore reads later events from Kafka again.
 
     Example: `ROMASHKA_BACKUP_DESTINATION=disk:backups romashka backup create`
     """
@@ -77,7 +77,7 @@ def create(
 
 @app.command()
 def check(name: Name) -> None:
-    """Restore a backup beside the live database, compare both, and remove it again. Needs room for it on the disk.
+    """Restore a backup beside the live database, compare both, and remove it again. Needs disk space for it.
 
     Every event that was stored before the backup's last one must be in it, and figures must be the same.
 
@@ -120,10 +120,10 @@ def check(name: Name) -> None:
 def restore_(
     name: Name,
     keep_offsets: Annotated[
-        bool, typer.Option("--keep-offsets", help="Leave Kafka's committed offsets as they are")
+        bool, typer.Option("--keep-offsets", help="Leave Kafka's committed offsets unchanged")
     ] = False,
 ) -> None:
-    """Restore a backup into an empty server, and let the workers read again from Kafka what came after it.
+    """Restore a backup into an empty server, and rewind the workers' offsets to it.
 
     Stop every worker first. What is read twice counts once.
 
@@ -160,7 +160,7 @@ def restore_(
 
 @app.command()
 def rewind() -> None:
-    """Set Kafka's committed offsets back to what the database holds; 'restore' does it, too. Stop every worker first.
+    """Rewind Kafka's committed offsets to the database's content, as 'restore' does. Stop every worker first.
 
     Example: `romashka backup rewind`
     """

@@ -13,7 +13,7 @@ from cli.console import err
 from cli.settings import settings
 from storage.connection import connect
 
-app = typer.Typer(help="Events over HTTP, and the keys of those who send them.", invoke_without_command=True)
+app = typer.Typer(help="The HTTP collector of events and its keys.", invoke_without_command=True)
 key_app = typer.Typer(help="Keys of producers; 'romashka api key' lists and revokes them.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 
@@ -24,7 +24,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address; ROMASHKA_API_HOST if not given")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="ROMASHKA_COLLECTOR_PORT if not given")] = None,
 ) -> None:
-    """Take events at POST /v1/events and OTLP traces at POST /v1/traces until Ctrl-C.
+    """Serve POST /v1/events and POST /v1/traces (OTLP) until Ctrl-C.
 
     Example: `romashka collector --port 8081`
     """
@@ -38,16 +38,12 @@ def serve(
 
 @key_app.command()
 def add(
-    label: Annotated[str, typer.Option(help="For whom, for example 'chat service'")],
-    tenant: Annotated[
-        list[str] | None, typer.Option(help="A tenant it may send for (a user_id); may be repeated")
-    ] = None,
-    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="It may send for every tenant")] = False,
-    topic: Annotated[
-        list[str] | None, typer.Option(help="A topic it may send to; may be repeated; without: all")
-    ] = None,
+    label: Annotated[str, typer.Option(help="Label, for example 'chat service'")],
+    tenant: Annotated[list[str] | None, typer.Option(help="Tenant it may send for (a user_id); repeatable")] = None,
+    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="Allow every tenant")] = False,
+    topic: Annotated[list[str] | None, typer.Option(help="Topic it may send to; repeatable; all if not given")] = None,
 ) -> None:
-    """Make a producer's key and print it, this once: only its hash is kept.
+    """Create a producer's key and print it once; only its hash is stored.
 
     Example: `romashka collector key add --all-tenants --label 'chat service'`
     """

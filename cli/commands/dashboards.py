@@ -34,14 +34,16 @@ from storage.reading import query_rows
 # Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
 
-app = typer.Typer(help="Grafana's dashboards and alert rules, made from the KPI registry.", invoke_without_command=True)
+app = typer.Typer(
+    help="Grafana's dashboards and alert rules, generated from the KPI registry.", invoke_without_command=True
+)
 
 
 @app.callback()
 def dashboards(
     context: typer.Context,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail if a file is not as generated")] = False,
-    folder: Annotated[Path, typer.Option(help="Where Grafana's provisioning is")] = FOLDER,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is out of date")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder of Grafana's provisioning")] = FOLDER,
 ) -> None:
     """Write the dashboards and alert rules that Grafana serves; `--check` fails on drift.
 
@@ -67,13 +69,13 @@ def dashboards(
 
 @app.command()
 def preview(
-    target: Annotated[Path, typer.Option("--out", help="Folder to write the pages to")] = Path("preview"),
-    tenant: Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")] = "",
+    target: Annotated[Path, typer.Option("--out", help="Output folder")] = Path("preview"),
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
     days: Annotated[
         float | None, typer.Option(min=0.01, help="Days up to now; each tab's own range if not given")
     ] = None,
 ) -> None:
-    """Write every tab as one HTML page that needs neither Grafana nor a network, from what ClickHouse answers.
+    """Write every tab as a self-contained HTML page from ClickHouse's data, without Grafana.
 
     Example: `romashka dashboards preview --out preview --days 7`
     """

@@ -22,14 +22,14 @@ from storage.fingerprints import check_secrets
 from storage.payload_cipher import PayloadCipher
 from streams.bulk_producer import BulkProducer, OutgoingMessage, tenant_key
 
-app = typer.Typer(help="Rejected messages: list them, look at one, send them again.", no_args_is_help=True)
+app = typer.Typer(help="Rejected messages: list, show and replay them.", no_args_is_help=True)
 
 _TOGETHER: Final = 500
 
-_Topic = Annotated[str, typer.Option(help="Only those of this topic")]
-_Reason = Annotated[str, typer.Option(help="Only those with this reason, for example invalid_json")]
-_Partition = Annotated[int, typer.Option(help="Only those of this partition")]
-_Offset = Annotated[int, typer.Option(help="Only the one at this offset")]
+_Topic = Annotated[str, typer.Option(help="Topic")]
+_Reason = Annotated[str, typer.Option(help="Reason, for example invalid_json")]
+_Partition = Annotated[int, typer.Option(help="Partition")]
+_Offset = Annotated[int, typer.Option(help="Offset")]
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def list_(
     reason: _Reason = "",
     limit: Limit = 20,
     after_: After = "",
-    replayed: Annotated[bool, typer.Option("--replayed", help="Those that were sent again, too")] = False,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Include replayed messages")] = False,
 ) -> None:
-    """Show how many were rejected by reason, and the oldest of them.
+    """Show the number of rejected messages by reason, and the oldest of them.
 
     Example: `romashka dead-letters list --reason invalid_json`
     """
@@ -73,12 +73,12 @@ def list_(
 
 @app.command()
 def show(
-    topic: Annotated[str, typer.Option(help="Its topic")],
-    partition: Annotated[int, typer.Option(help="Its partition")],
-    offset: Annotated[int, typer.Option(help="Its offset")],
-    raw: Annotated[bool, typer.Option("--raw", help="Only the bytes, as they arrived")] = False,
+    topic: Annotated[str, typer.Option(help="Topic")],
+    partition: Annotated[int, typer.Option(help="Partition")],
+    offset: Annotated[int, typer.Option(help="Offset")],
+    raw: Annotated[bool, typer.Option("--raw", help="Print the raw bytes only")] = False,
 ) -> None:
-    """Open one message: it may hold personal data, which is why it is sealed at rest.
+    """Decrypt and show one message. It may hold personal data.
 
     Example: `romashka dead-letters show --topic integration.queries.v1 --partition 3 --offset 17`
     """
@@ -105,13 +105,13 @@ def replay(
     repaired: Annotated[
         Path | None,
         typer.Option(
-            help='JSON Lines of repaired messages: {"topic", "partition", "offset", "value": {the event}}; only '
-            "these are sent"
+            help='JSON Lines of repaired messages: {"topic", "partition", "offset", "value": {the event}}; '
+            "only these are replayed"
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(help="At most this many")] = 10_000,
+    limit: Annotated[int, typer.Option(help="Maximum number of messages")] = 10_000,
 ) -> None:
-    """Send rejected messages to their topic again: as they were (after the worker was fixed), or repaired.
+    """Replay rejected messages to their topic: unchanged (after the worker was fixed), or repaired.
 
     A message that is sent again is marked, and not sent twice. One that is still not valid becomes a new dead letter.
 

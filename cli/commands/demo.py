@@ -88,14 +88,14 @@ class _Parts(NamedTuple):
 
 def run(
     seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic")] = 30,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another month")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation")] = 1,
     events: Annotated[
-        int, typer.Option(min=10_000, help="About how many events the 30 days of history have")
+        int, typer.Option(min=10_000, help="Approximate number of events in the 30 days of history")
     ] = 400_000,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C")] = False,
-    target: Annotated[Path, typer.Option("--out", help="Folder for the dashboards as pages")] = Path("romashka-demo"),
+    keep: Annotated[bool, typer.Option("--keep", help="Keep running until Ctrl-C")] = False,
+    target: Annotated[Path, typer.Option("--out", help="Folder for the dashboard pages")] = Path("romashka-demo"),
 ) -> None:
-    """Run everything here: a Kafka-protocol broker, ClickHouse, a worker, 30 days of history and live traffic.
+    """Run the whole pipeline here: a Kafka broker, ClickHouse, a worker, 30 days of history and live traffic.
 
     Needs nothing but Python. At the end it compares every total in ClickHouse with what was sent, and what the
     detectors found with what was really wrong, and writes the dashboards as pages for your browser.

@@ -19,21 +19,25 @@ from storage.deployments import KEPT, NEWEST, Deployment, deployments, note
 # Planned deployments may be in the future.
 _AHEAD: Final = timedelta(days=366)
 
-app = typer.Typer(help="What went live when: marks on the dashboards.", no_args_is_help=True)
+app = typer.Typer(help="Deployments, shown as annotations on the dashboards.", no_args_is_help=True)
 
 
 @app.command()
 def add(
-    service: Annotated[str, typer.Argument(help="What was deployed, for example assistant")],
-    version: Annotated[str, typer.Argument(help="Which version of it")],
+    service: Annotated[str, typer.Argument(help="Service, for example assistant")],
+    version: Annotated[str, typer.Argument(help="Version")],
     at: Annotated[
         str,
-        typer.Option("--at", metavar=MOMENT, help="When, ISO-8601; without an offset in --time-zone; now if not given"),
+        typer.Option(
+            "--at",
+            metavar=MOMENT,
+            help="Time of the deployment, ISO-8601; without an offset in --time-zone; now if not given",
+        ),
     ] = "",
-    tenant: Annotated[str, typer.Option(help="For this tenant only (its user_id); for all if not given")] = "",
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
     time_zone: Zone = "UTC",
 ) -> None:
-    """Note a deployment; call it at the end of yours. Noting the same twice is one mark.
+    """Record a deployment; call it at the end of yours. Idempotent.
 
     Example: `romashka deployments add assistant 2.14.0`
     """
@@ -53,11 +57,11 @@ def add(
 
 @app.command("list")
 def list_(
-    days: Annotated[float, typer.Option(min=0.01, help="How many days back")] = 30,
+    days: Annotated[float, typer.Option(min=0.01, help="Days back")] = 30,
     limit: Limit = 1_000,
     after_: After = "",
 ) -> None:
-    """List what was deployed, the newest first.
+    """List deployments, newest first.
 
     Example: `romashka deployments list --days 7`
     """

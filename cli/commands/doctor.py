@@ -80,7 +80,7 @@ CHECKS = (
 
 
 def run() -> None:
-    """Check every connection, topic, migration and setting; say what to do about each failure.
+    """Check every connection, topic, migration and setting; print what to do about each failure.
 
     Example: `romashka doctor`
     """
@@ -100,7 +100,7 @@ def run() -> None:
 
 
 def migrate() -> None:
-    """Create the database and apply the migrations it lacks.
+    """Create the database and apply pending migrations.
 
     Example: `ROMASHKA_CLICKHOUSE_URL=http://127.0.0.1:8123 romashka migrate`
     """

@@ -18,9 +18,7 @@ _PORT = "Port on 127.0.0.1; 0 picks a free one"
 def run(
     kafka_port: Annotated[int, typer.Option(help=_PORT)] = 9092,
     clickhouse_port: Annotated[int, typer.Option(help=_PORT)] = 8123,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Keep the database here; without it, it is gone afterwards")
-    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for the database; temporary if not given")] = None,
     backups: Annotated[
         Path | None, typer.Option(help="Folder for backups (ROMASHKA_BACKUP_DESTINATION=file:/FOLDER)")
     ] = None,

@@ -39,36 +39,36 @@ def run(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help=f"{', '.join(EXPORTABLE)}, or a key figure's id ('romashka kpi list')")
     ],
-    tenant: Annotated[str, typer.Option(help="Whose data: a user_id, or 'all' for every tenant")],
-    target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="File to write; - for standard output")],
+    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all'")],
+    target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="Output file; - for standard output")],
     start: Annotated[
         str,
         typer.Option(
-            "--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day. Default: 30 days before --to"
+            "--from", metavar=MOMENT, help="Start of the range, ISO-8601, or a day. Default: 30 days before --to"
         ),
     ] = "",
     range_: Annotated[
-        str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
+        str, typer.Option("--range", help="Range instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
     ] = "",
-    end: Annotated[
-        str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it. Default: now")
-    ] = "",
-    provider: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
-    format_: Annotated[ExportFormat | None, typer.Option("--format", help="csv, or what --out ends in")] = None,
-    by: Annotated[list[str] | None, typer.Option(help="Split a key figure by this; may be given again")] = None,
-    every: Annotated[Interval | None, typer.Option(help="Make a key figure a time series in such steps")] = None,
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive. Default: now")] = "",
+    provider: Annotated[list[str] | None, typer.Option(help="Integration; repeatable")] = None,
+    format_: Annotated[
+        ExportFormat | None, typer.Option("--format", help="File format; csv, or the suffix of --out")
+    ] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Dimension to split a key figure by; repeatable")] = None,
+    every: Annotated[Interval | None, typer.Option(help="Step of a time series of a key figure")] = None,
     time_zone: Zone = "UTC",
     for_: Annotated[
-        For, typer.Option("--for", help="CSV for programs, or for Excel: byte order mark, UTC times")
+        For, typer.Option("--for", help="CSV dialect: for programs, or for Excel (byte order mark, UTC times)")
     ] = For.PROGRAMS,
-    separator: Annotated[str, typer.Option(help="Separator of a CSV file: , or ;")] = ",",
-    decimal: Annotated[str, typer.Option(help="Decimal sign of a CSV file: . or ,")] = ".",
+    separator: Annotated[str, typer.Option(help="Field separator of a CSV file: , or ;")] = ",",
+    decimal: Annotated[str, typer.Option(help="Decimal separator of a CSV file: . or ,")] = ".",
     customers: Annotated[
         bool,
         typer.Option("--customers", help=f"With pseudonyms of customers, where {K} or more have the same attributes"),
     ] = False,
 ) -> None:
-    """Export a table or a key figure. The file is there whole, or not at all.
+    """Export a table or a key figure. The file is written atomically.
 
     Example: `romashka export queries --tenant all --from 2026-11-01 --provider hubspot --out queries.parquet`
     """

@@ -65,8 +65,8 @@ then:  http://127.0.0.1:3000, user romashka, the password is ROMASHKA_GRAFANA_PA
 Where alerts go, TLS and backups: docs/install.md"""
 
 
-def run(file: Annotated[Path, typer.Argument(help="Where to")] = Path(".env")) -> None:
-    """Write the passwords and keys of a new installation, all of them random. Never overwrites.
+def run(file: Annotated[Path, typer.Argument(help="Output file")] = Path(".env")) -> None:
+    """Write random passwords and keys of a new installation to a file; never overwrites one.
 
     Example: `romashka init`
     """

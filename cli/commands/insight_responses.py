@@ -99,7 +99,7 @@ def comment(
 
 @app.command("precision")
 def precision_(
-    tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")] = "",
     since: Annotated[
         str, typer.Option(metavar=MOMENT, help="Resolved since then: ISO-8601, a day, 24h, 7d, 1M or last-week")
     ] = "90d",

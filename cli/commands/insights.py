@@ -36,24 +36,24 @@ class Type(StrEnum):
     INTEGRATION_NEED = "integration_need"
 
 
-InsightId = Annotated[str, typer.Argument(metavar="ID", help="Its id, or the first digits of it")]
+InsightId = Annotated[str, typer.Argument(metavar="ID", help="Id, or its first digits")]
 _SHORTEST_PREFIX: Final = 4
 
 
 @app.command("list")
 def list_(
-    tenant: Annotated[str, typer.Option(help="Only those about this tenant (its user_id)")] = "",
-    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not over")] = False,
-    type_: Annotated[Type | None, typer.Option("--type", help="Only those of this type")] = None,
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")] = "",
+    is_open: Annotated[bool, typer.Option("--open", help="Open insights only")] = False,
+    type_: Annotated[Type | None, typer.Option("--type", help="Type of the insight")] = None,
     since: Annotated[
-        str, typer.Option(metavar=MOMENT, help="Going on since then: ISO-8601, a day, 24h, 7d, 1M or last-week")
+        str, typer.Option(metavar=MOMENT, help="Open at or after this time: ISO-8601, a day, 24h, 7d, 1M or last-week")
     ] = "7d",
     time_zone: Zone = "UTC",
     limit: Limit = 10_000,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """Show what was found, oldest first.
+    """List insights, oldest first.
 
     Example: `romashka insights list --open --type performance_anomaly --since 24h`
     """

@@ -21,7 +21,7 @@ from storage.connection import ClickHouseAddress, connect
 from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.job import Job
 
-app = typer.Typer(help="Periodic work over what is stored; the leading worker does it by itself.", no_args_is_help=True)
+app = typer.Typer(help="The leader's periodic jobs: list and run them.", no_args_is_help=True)
 
 _ANSWER_SECONDS = 300
 
@@ -37,7 +37,7 @@ class JobResult(NamedTuple):
 
 @app.command("list")
 def list_() -> None:
-    """Show every job and how often the leading worker does it.
+    """List the jobs and their intervals.
 
     Example: `romashka jobs list`
     """
@@ -48,10 +48,10 @@ def list_() -> None:
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="Which job; see romashka jobs list")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Every job, one after the other")] = False,
+    name: Annotated[str, typer.Argument(help="Name of the job; see romashka jobs list")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Run every job, one after another")] = False,
 ) -> None:
-    """Do a job now, whatever its turn, and tell what it found. Doing it twice changes nothing.
+    """Run a job now, and print its findings. Idempotent.
 
     Example: `romashka jobs run --all`
     """

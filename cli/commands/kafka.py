@@ -29,7 +29,7 @@ _MEMORY_BYTES: Final = 64 * 1024 * 1024
 
 
 def topics() -> None:
-    """Create the topics that are not there yet.
+    """Create missing topics.
 
     Example: `ROMASHKA_KAFKA_BOOTSTRAP=127.0.0.1:9092 romashka topics`
     """
@@ -42,8 +42,8 @@ def topics() -> None:
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, one event a line; - reads standard input")],
-    topic: Annotated[str, typer.Option(help="Where to, for example queries or integration.queries.v1")],
+    file: Annotated[Path, typer.Argument(help="JSON Lines file, one event per line; - reads standard input")],
+    topic: Annotated[str, typer.Option(help="Topic, for example queries or integration.queries.v1")],
 ) -> None:
     """Publish the events of a file, keyed by their tenant.
 

@@ -26,7 +26,7 @@ from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_names import tenant_names
 
-app = typer.Typer(help="Key figures: what they mean, and what they are.", no_args_is_help=True)
+app = typer.Typer(help="Key figures: definitions and values.", no_args_is_help=True)
 
 _DAYS: Final = 30
 _SUMMARY: Final = (
@@ -50,23 +50,24 @@ _SUMMARY: Final = (
 _COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
 
 
-Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
-Provider = Annotated[str, typer.Option(help="Only this integration")]
-QueryType = Annotated[str, typer.Option(help="Only this kind of query")]
-Channel = Annotated[str, typer.Option(help="Only this channel")]
-Country = Annotated[str, typer.Option(help="Only this country")]
-Segment = Annotated[str, typer.Option(help="Only this customer segment")]
+Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
+Provider = Annotated[str, typer.Option(help="Integration")]
+QueryType = Annotated[str, typer.Option(help="Query type")]
+Channel = Annotated[str, typer.Option(help="Channel")]
+Country = Annotated[str, typer.Option(help="Country")]
+Segment = Annotated[str, typer.Option(help="Customer segment")]
 Start = Annotated[
     str,
     typer.Option(
-        "--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day; without an offset in --time-zone"
+        "--from", metavar=MOMENT, help="Start of the range, ISO-8601, or a day; without an offset in --time-zone"
     ),
 ]
-End = Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it. Default: now")]
+End = Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive. Default: now")]
 Range = Annotated[
-    str, typer.Option("--range", help="Instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ... [30d]")
+    str,
+    typer.Option("--range", help="Range instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ... [30d]"),
 ]
-By = Annotated[list[str] | None, typer.Option(help="Split by this dimension; may be given again")]
+By = Annotated[list[str] | None, typer.Option(help="Dimension to split by; repeatable")]
 
 
 @app.command("list")
@@ -89,8 +90,8 @@ def list_(format_: Printed = OutputFormat.TABLE) -> None:
 
 @app.command()
 def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka kpi list' shows it")],
-    sql: Annotated[bool, typer.Option("--sql", help="Also the statement that ClickHouse is asked")] = False,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Id, as 'romashka kpi list' shows it")],
+    sql: Annotated[bool, typer.Option("--sql", help="Also print the SQL of the last 30 days")] = False,
 ) -> None:
     """Show what a key figure means and how it is computed.
 
@@ -114,7 +115,7 @@ def _formatted(sql: str) -> str:
 
 @app.command("get")
 def get_(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more, as 'romashka kpi list' shows them")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as 'romashka kpi list' shows them")],
     tenant: Tenant = "",
     provider: Provider = "",
     query_type: QueryType = "",
@@ -125,7 +126,7 @@ def get_(
     end: End = "",
     range_: Range = "",
     by: By = None,
-    every: Annotated[Interval | None, typer.Option(help="Make it a time series in such steps")] = None,
+    every: Annotated[Interval | None, typer.Option(help="Step of a time series")] = None,
     time_zone: Zone = "UTC",
     durable_days: Annotated[
         int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")
@@ -163,7 +164,7 @@ def summary(
     time_zone: Zone = "UTC",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """Get the figures that people ask for most, those that can be split and narrowed as asked.
+    """Get the most common figures, as far as they have the given dimensions.
 
     Example: `romashka kpi summary --by provider --from 2026-11-01`
     """
@@ -188,9 +189,9 @@ def summary(
 
 @app.command("docs")
 def docs_(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the file is out of date")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the file is out of date")] = False,
 ) -> None:
-    """Write docs/kpis.md anew from the definitions.
+    """Generate docs/kpis.md from the definitions.
 
     Example: `romashka kpi docs --check`
     """

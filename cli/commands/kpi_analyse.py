@@ -30,19 +30,19 @@ from storage.reading import query_rows
 @app.command()
 def analyse(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
-    tenant: Annotated[str, typer.Option(help="The tenant (its user_id), or 'all'")] = "",
-    start: Annotated[str, typer.Option("--from", metavar=MOMENT, help="From this time on, ISO-8601, or a day")] = "",
-    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Up to this time, not including it")] = "",
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id), or 'all'")] = "",
+    start: Annotated[str, typer.Option("--from", metavar=MOMENT, help="Start of the range, ISO-8601, or a day")] = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive")] = "",
     range_: Range = "",
-    provider: Annotated[str, typer.Option(help="Only conversations with this integration; whose fault it was")] = "",
-    channel: Annotated[str, typer.Option(help="Only this channel")] = "",
-    country: Annotated[str, typer.Option(help="Only this country (DE)")] = "",
-    segment: Annotated[str, typer.Option(help="Only this customer segment")] = "",
-    insight: Annotated[str, typer.Option(help="Tenant, integration and range of this insight; for fault-cost")] = "",
+    provider: Annotated[str, typer.Option(help="Integration of the conversations, or of the incident")] = "",
+    channel: Annotated[str, typer.Option(help="Channel")] = "",
+    country: Annotated[str, typer.Option(help="Country (DE)")] = "",
+    segment: Annotated[str, typer.Option(help="Customer segment")] = "",
+    insight: Annotated[str, typer.Option(help="Insight that gives tenant, integration and range; for fault-cost")] = "",
     time_zone: Zone = "UTC",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """Answer one question about a tenant's conversations, those of the last 30 days if no range is given.
+    """Run an analysis of a tenant's conversations, of the last 30 days if no range is given.
 
     Example: `romashka kpi analyse gaps --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --from 2026-03-01 --to 2026-04-01`
     """

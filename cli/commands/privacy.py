@@ -27,7 +27,7 @@ from storage.retention import retention as retention_of
 from streams.kafka import topic_retention
 from streams.pseudonyms import Pseudonymiser
 
-app = typer.Typer(help="Personal data: erasing it, new keys, how long it is kept.", no_args_is_help=True)
+app = typer.Typer(help="Personal data: erasure, key rotation, retention.", no_args_is_help=True)
 _ANSWER_SECONDS: Final = 3_600
 # Retention assumed where Kafka does not report it: the longest of our topics.
 _USUAL_RETENTION: Final = timedelta(days=14)
@@ -44,13 +44,13 @@ class ErasureStep(NamedTuple):
 @app.command()
 def erase(
     tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")],
-    customer: Annotated[str, typer.Option(help="Customer id as producers send it; the whole tenant without")] = "",
+    customer: Annotated[str, typer.Option(help="Customer id as producers send it; the whole tenant if not given")] = "",
     exports: Annotated[
-        Path | None, typer.Option(help="Folder with exported files; those that name the customer or tenant are deleted")
+        Path | None, typer.Option(help="Folder of exported files; those with the customer or tenant are deleted")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation")] = False,
 ) -> None:
-    """Erase a customer, or a whole tenant, wherever they are; say what cannot be erased and when it expires.
+    """Erase a customer, or a whole tenant; print what cannot be erased and when it expires.
 
     Of a customer the counts stay and the identity goes: a random value takes the pseudonym's place, so every figure
     remains what it was. Of a tenant every row goes, and figures of all tenants together no longer hold it. The audit
@@ -91,7 +91,7 @@ def erase(
 
 @app.command("rekey")
 def rekey() -> None:
-    """Give stored pseudonyms of old keys (ROMASHKA_PSEUDONYM_OLD_KEYS) the new key. The leader does it every hour, too.
+    """Re-key stored pseudonyms of old keys (ROMASHKA_PSEUDONYM_OLD_KEYS), as the leader does every hour.
 
     Example: `romashka privacy rekey`
     """
@@ -107,7 +107,7 @@ def rekey() -> None:
 
 @app.command("retention")
 def retention() -> None:
-    """Show for how many days each table keeps its rows; ROMASHKA_RETENTION_DAYS and 'romashka migrate' change it.
+    """Show the retention of each table in days; ROMASHKA_RETENTION_DAYS and 'romashka migrate' change it.
 
     Example: `romashka privacy retention`
     """

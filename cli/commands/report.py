@@ -28,14 +28,16 @@ from storage.connection import connect
 app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
 
 
-Tenant = Annotated[str, typer.Option(help="Only this tenant (its user_id); all if not given")]
+Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
 
 
 @app.command()
 def generate(
-    type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="What it is about")] = ReportType.EXECUTIVE,
+    type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="Report type")] = ReportType.EXECUTIVE,
     tenant: Tenant = "",
-    format_: Annotated[ReportFormat | None, typer.Option("--format", help="pdf, or what --out ends in")] = None,
+    format_: Annotated[
+        ReportFormat | None, typer.Option("--format", help="File format; pdf, or the suffix of --out")
+    ] = None,
     range_: Annotated[
         str, typer.Option("--range", help="Range up to --to (24h, 30d, 1M, 1Q, 1y) or last-week, last-month, ...")
     ] = "30d",
@@ -46,21 +48,21 @@ def generate(
         ),
     ] = "",
     time_zone: Zone = "UTC",
-    integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
-    name: Annotated[str, typer.Option(help="Its title")] = "",
-    summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,
-    charts: Annotated[bool, typer.Option(help="With charts and tables in detail")] = True,
-    detailed: Annotated[bool, typer.Option(help="With more figures by integration")] = False,
-    recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
-    raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
+    integration: Annotated[list[str] | None, typer.Option(help="Integration; repeatable")] = None,
+    name: Annotated[str, typer.Option(help="Title")] = "",
+    summary: Annotated[bool, typer.Option(help="Include an executive summary")] = True,
+    charts: Annotated[bool, typer.Option(help="Include charts and tables")] = True,
+    detailed: Annotated[bool, typer.Option(help="Include more figures by integration")] = False,
+    recommendations: Annotated[bool, typer.Option(help="Include recommendations")] = True,
+    raw: Annotated[bool, typer.Option(help="Include the first 5,000 queries")] = False,
     options: Annotated[
-        Path | None, typer.Option(help="All of the above from a JSON file with the body of POST /v1/reports")
+        Path | None, typer.Option(help="JSON file with the body of POST /v1/reports, instead of the options above")
     ] = None,
     target: Annotated[
-        Path | None, typer.Option("--out", help="File to write; named by type and day if not given")
+        Path | None, typer.Option("--out", help="Output file; named by type and day if not given")
     ] = None,
 ) -> None:
-    """Make a report and note it in the list of reports.
+    """Create a report and add it to the list of reports.
 
     Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
     """
@@ -103,12 +105,12 @@ def generate(
 @app.command("list")
 def list_(
     tenant: Tenant = "",
-    days: Annotated[float, typer.Option(min=0.01, help="How far back")] = 30,
+    days: Annotated[float, typer.Option(min=0.01, help="Days back")] = 30,
     limit: Limit = 1_000,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """List the reports that were made.
+    """List reports.
 
     Example: `romashka report list --days 7`
     """
@@ -139,9 +141,9 @@ def list_(
 
 @app.command("open")
 def open_(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id, as 'list' shows it")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="First digits of its id, as 'list' shows it")],
 ) -> None:
-    """Open a report with the program that this machine has for it.
+    """Open a report with this machine's default program.
 
     Example: `romashka report open 5f3a9c01`
     """

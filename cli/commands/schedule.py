@@ -28,38 +28,36 @@ from reports.schedule_store import ScheduleFilter, find, put_schedule, readable,
 from reports.webhook import masked
 from storage.connection import connect
 
-app = typer.Typer(help="Scheduled reports; the leading worker sends them.", no_args_is_help=True)
+app = typer.Typer(help="Scheduled reports, sent by the leader.", no_args_is_help=True)
 
 _ANSWER_SECONDS = 300
 
 
-Name = Annotated[str, typer.Argument(help="Its name")]
-Whose = Annotated[
-    str, typer.Option("--tenant", help="Whose it is: a user_id, or 'all'; needed where two have the name")
-]
+Name = Annotated[str, typer.Argument(help="Schedule name")]
+Whose = Annotated[str, typer.Option("--tenant", help="Tenant: a user_id, or 'all'; needed where the name is ambiguous")]
 
 
 @app.command()
 def add(
     name: Name,
-    tenant: Annotated[str, typer.Option(help="Whose data: a user_id, or 'all' for every tenant")],
-    cron: Annotated[str, typer.Option(help="When: minute, hour, day, month, day of the week")],
+    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all'")],
+    cron: Annotated[str, typer.Option(help="Cron expression: minute, hour, day, month, day of the week")],
     to: Annotated[
-        list[str], typer.Option(help="mailto: address, https:// webhook, or env:ROMASHKA_TO_...; may be given again")
+        list[str], typer.Option(help="Recipient: mailto: address, https:// webhook, or env:ROMASHKA_TO_...; repeatable")
     ],
-    type_: Annotated[ReportType, typer.Option("--type", help="What it is about")] = ReportType.EXECUTIVE,
-    format_: Annotated[ReportFormat, typer.Option("--format", help="What file it is")] = ReportFormat.PDF,
+    type_: Annotated[ReportType, typer.Option("--type", help="Report type")] = ReportType.EXECUTIVE,
+    format_: Annotated[ReportFormat, typer.Option("--format", help="File format")] = ReportFormat.PDF,
     time_zone: Zone = "UTC",
     covers: Annotated[
-        str, typer.Option("--range", help="What each report covers: 24h, 7d, 1M, 1Q, 1y, or last-week, last-month, ...")
+        str, typer.Option("--range", help="Range of each report: 24h, 7d, 1M, 1Q, 1y, or last-week, last-month, ...")
     ] = "7d",
-    missed: Annotated[Missed, typer.Option(help="What to do about moments when no worker ran")] = Missed.CATCH_UP,
-    integration: Annotated[list[str] | None, typer.Option(help="Only this integration; may be given again")] = None,
-    summary: Annotated[bool, typer.Option(help="With an executive summary in words")] = True,
-    charts: Annotated[bool, typer.Option(help="With charts and tables in detail")] = True,
-    detailed: Annotated[bool, typer.Option(help="With more figures by integration")] = False,
-    recommendations: Annotated[bool, typer.Option(help="With what to do")] = True,
-    raw: Annotated[bool, typer.Option(help="With the first 5,000 queries")] = False,
+    missed: Annotated[Missed, typer.Option(help="Policy for missed firings")] = Missed.CATCH_UP,
+    integration: Annotated[list[str] | None, typer.Option(help="Integration; repeatable")] = None,
+    summary: Annotated[bool, typer.Option(help="Include an executive summary")] = True,
+    charts: Annotated[bool, typer.Option(help="Include charts and tables")] = True,
+    detailed: Annotated[bool, typer.Option(help="Include more figures by integration")] = False,
+    recommendations: Annotated[bool, typer.Option(help="Include recommendations")] = True,
+    raw: Annotated[bool, typer.Option(help="Include the first 5,000 queries")] = False,
 ) -> None:
     """Add a schedule, or replace the one of that name.
 
@@ -90,12 +88,12 @@ def add(
 
 @app.command("list")
 def list_(
-    tenant: Annotated[str, typer.Option(help="Only this tenant's: a user_id, or 'all' for those of every tenant")] = "",
+    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all' for schedules of every tenant")] = "",
     limit: Limit = 1_000,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """List schedules: when each comes next, what was sent last, and what could not be.
+    """List schedules: next firing, last delivery, failures.
 
     Example: `romashka schedule list`
     """
@@ -119,7 +117,7 @@ def list_(
 
 @app.command()
 def run(name: Name, tenant: Whose = "") -> None:
-    """Make and send a report now, whenever it is due.
+    """Create and send a report now.
 
     Example: `romashka schedule run Weekly`
     """
@@ -138,7 +136,7 @@ def run(name: Name, tenant: Whose = "") -> None:
 
 @app.command()
 def pause(name: Name, tenant: Whose = "") -> None:
-    """Send nothing until it is resumed.
+    """Pause a schedule.
 
     Example: `romashka schedule pause Weekly`
     """
@@ -149,7 +147,7 @@ def pause(name: Name, tenant: Whose = "") -> None:
 
 @app.command()
 def resume(name: Name, tenant: Whose = "") -> None:
-    """Send again from now on; what was due while it was paused is not caught up.
+    """Resume a schedule; firings missed while it was paused are skipped.
 
     Example: `romashka schedule resume Weekly`
     """

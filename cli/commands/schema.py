@@ -30,7 +30,7 @@ def run(
         bool, typer.Option("--check", help="Write nothing; fail if a file differs from the models")
     ] = False,
     sql: Annotated[
-        bool, typer.Option("--sql", help="docs/schema.sql, from the migrations, instead of the event schemas")
+        bool, typer.Option("--sql", help="Write docs/schema.sql from the migrations instead of the event schemas")
     ] = False,
 ) -> None:
     """Write the JSON Schema of every event and the AsyncAPI document of the topics.

@@ -23,17 +23,17 @@ _HISTORY_STEP = timedelta(hours=6)
 
 
 def run(
-    seed: Annotated[int, typer.Option(min=0, help="The same seed and times give the same events")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed and times give the same events")] = 1,
     days: Annotated[float, typer.Option(min=0, help="Days of history up to now; 0 for none")] = 0,
-    events: Annotated[int, typer.Option(min=1, help="About how many events the history has")] = 150_000,
-    seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic after it")] = 0,
-    rate: Annotated[float, typer.Option(help="How dense live traffic is; 1 is about 140 queries a minute")] = 1.0,
+    events: Annotated[int, typer.Option(min=1, help="Approximate number of events in the history")] = 150_000,
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic after the history")] = 0,
+    rate: Annotated[float, typer.Option(help="Rate of live traffic; 1 is about 140 queries a minute")] = 1.0,
     incidents_per_day: Annotated[
-        float, typer.Option(min=0, max=100, help="Labelled incidents a day, on average")
+        float, typer.Option(min=0, max=100, help="Mean number of labelled incidents per day")
     ] = 0.5,
-    truth: Annotated[Path | None, typer.Option(help="Write the ground truth here, as JSON")] = None,
+    truth: Annotated[Path | None, typer.Option(help="File for the ground truth, as JSON")] = None,
 ) -> None:
-    """Publish realistic traffic of several tenants, with labelled incidents.
+    """Publish simulated traffic of several tenants, with labelled incidents.
 
     Example: `romashka simulate --days 30 --seconds 60 --truth truth.json`
     """

@@ -18,10 +18,10 @@ from storage.tenant_names import save_name, tenant_names
 from storage.tenant_settings import entries, save
 
 app = typer.Typer(help="Display names and settings of tenants.", no_args_is_help=True)
-settings_app = typer.Typer(help="Costs and attribution, each with the day from which it holds.", no_args_is_help=True)
+settings_app = typer.Typer(help="Costs and attribution, each with its effective date.", no_args_is_help=True)
 app.add_typer(settings_app, name="settings")
 
-Tenant = Annotated[str, typer.Argument(help="The tenant (its user_id)")]
+Tenant = Annotated[str, typer.Argument(help="Tenant (its user_id)")]
 
 
 @app.command("name")
@@ -59,11 +59,11 @@ def names(format_: Printed = OutputFormat.TABLE) -> None:
 def set_(
     tenant: Tenant,
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(SETTINGS)}")],
-    value: Annotated[str, typer.Argument(help="For example 6.50")],
-    start: Annotated[str, typer.Option("--from", metavar=DAY, help="From this day on (UTC), for example 2026-01-01")],
-    provider: Annotated[str, typer.Option(help="For this integration only; for integration_cost_per_month")] = "",
+    value: Annotated[str, typer.Argument(help="Value, for example 6.50")],
+    start: Annotated[str, typer.Option("--from", metavar=DAY, help="Effective date (UTC), for example 2026-01-01")],
+    provider: Annotated[str, typer.Option(help="Integration; for integration_cost_per_month")] = "",
 ) -> None:
-    """Set a value from a day on; days before keep the value that they had.
+    """Set a value from an effective date on; earlier days keep their value.
 
     Example: `romashka tenant settings set 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 cost_per_human_contact 6.50 --from
     2026-01-01`
@@ -78,7 +78,7 @@ def set_(
 
 @settings_app.command("list")
 def list_(tenant: Tenant, format_: Printed = OutputFormat.TABLE) -> None:
-    """List every value that was entered, and from when on it holds.
+    """List all values with their effective dates.
 
     Example: `romashka tenant settings list 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01`
     """
@@ -95,10 +95,10 @@ def list_(tenant: Tenant, format_: Printed = OutputFormat.TABLE) -> None:
 @settings_app.command()
 def show(
     tenant: Tenant,
-    on: Annotated[str, typer.Option("--on", metavar=DAY, help="On this day (UTC); today if not given")] = "",
+    on: Annotated[str, typer.Option("--on", metavar=DAY, help="Date (UTC); today if not given")] = "",
     format_: Printed = OutputFormat.TABLE,
 ) -> None:
-    """Show what is in force on a day, and what is not set.
+    """Show the values in effect on a day, and the missing ones.
 
     Example: `romashka tenant settings show 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --on 2026-03-01`
     """
