@@ -1,4 +1,4 @@
-"""docs/kpis.md, made from the definitions."""
+"""Generates docs/kpis.md from the definitions."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from kpis.registry import ALL
 
 _HEAD: Final = """# Key figures
 
-Made from the definitions in `kpis/definitions` by `romashka kpi docs`; do not edit. Every panel, alert, report, export
-and command takes its figures from there, so the same question has the same answer everywhere.
+Generated from the definitions in `kpis/definitions` by `romashka kpi docs`; do not edit. Panels, alerts, reports,
+exports and commands take their figures from there, so they agree.
 
-- **Range**: `[from, to)`, to the minute: both ends move up to the next whole minute. Ranges that touch neither overlap
-  nor leave a gap. Times without an offset, days, `7d`, `1M` and `last-month` are on the clocks of the chosen time zone.
+- **Range**: `[from, to)`, to the minute: both ends are rounded up to the next whole minute, so adjacent ranges neither
+  overlap nor leave a gap. Times without an offset, days, `7d`, `1M` and `last-month` are in the chosen time zone.
   A range of two days or more that ends now, such as "Last 30 days", ends on the next whole hour.
-- **Tenant**: every question names one, or says that it means all.
-- **Nothing counts twice**: whatever arrives again or late ends in the same figures. Hours, days and conversation facts
-  are kept ready; what was written since they were last brought up to date is taken from the events.
-- **Nothing to divide by** gives no value, never 0 %. An empty range has counts of 0 and no shares.
-- **n** is what a figure rests on. Below the smallest n it is shown with "too little data", and no alert fires.
-- **Between**: 95 % confidence; Wilson's interval for shares, the standard error for means.
-- **Conversations** are counted where their demand came in: at the earliest moment that any of their events tells of.
-  Their first end decides whether they were resolved, and by whom; whatever says after it that they were not over
-  (reopened, escalated, taken over by a person) is a return. Producers that do not send `handled_by` have no autonomous
-  resolutions: who resolved is not guessed.
-- **Several of a kind**: a conversation with two providers, data types or gaps counts under each, so the parts may add
-  up to more than the whole.
-- **Versions**: figures are computed from what happened, so the present definition holds for every range.
+- **Tenant**: every query names a tenant, or all tenants explicitly.
+- **Exactness**: repeated and late events do not change what is counted. Figures of queries and syncs are up to date;
+  figures of conversations come from roll-ups that are up to half a minute behind the events.
+- **A zero denominator** gives no value, never 0 %. An empty range has counts of 0 and no shares.
+- **n** is the volume of a figure. Below the smallest n it is shown with "too little data", and no alert fires.
+- **Between**: 95 % confidence interval; Wilson's for shares, the standard error for means.
+- **Conversations** are counted at their entry, the earliest time in any of their events. The first end decides whether
+  a conversation was resolved, and by whom; later events that contradict the end (reopened, escalated, taken over by a
+  person) are a return. Without `handled_by` there are no autonomous resolutions: the resolver is not guessed.
+- **Multiple values**: a conversation with two providers, data types or gaps counts under each, so parts may add up to
+  more than the whole.
+- **Versions**: figures are computed from stored events, so the present definition applies to every range.
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,6 +17,7 @@ from kpis.query import build_query
 from kpis.scope import AllTenants, Scope
 from models.rows import WRITTEN
 from models.topics import INTELLIGENCE, OUTCOMES, QUERIES, Topic
+from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress
 from storage.reading import query_rows
@@ -24,8 +25,10 @@ from streams.arrow_batches import to_batch
 from streams.decode import Decoder, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from tests import business_oracle as oracle
-from tests.integration.test_business_figures import END, NOW, SHOP, START, UNTIL
 
+SHOP, BARE = DEFAULT_TENANTS[0], DEFAULT_TENANTS[4]
+BEGIN, UNTIL = datetime(2026, 2, 24, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
+START, END, NOW = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
 MARCH = Period(START, END)
 STORED = {
     QUERIES: "integration_query_metrics",

@@ -129,8 +129,10 @@ KPIS: Final = (
     Kpi(
         id="gross_savings",
         title="Gross savings",
-        meaning="Durable resolutions by the AI times what a conversation handled by a person costs, at the cost in "
-        "force on the day the conversation came in. Includes resolutions that are still assumed to last.",
+        meaning=(
+            "Durable resolutions by the AI times the cost of a conversation handled by a person, at the cost in"
+            " effect on the day the conversation began. Includes resolutions that are still assumed."
+        ),
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
@@ -139,8 +141,10 @@ KPIS: Final = (
     Kpi(
         id="net_savings",
         title="Net savings",
-        meaning="Gross savings, plus the time that people save with integration data, less the costs of platform, "
-        "integrations and upkeep for the range. The handle time is the tenant's setting, else measured.",
+        meaning=(
+            "Gross savings, plus the time that people save with integration data, less the costs of platform, "
+            "integrations and upkeep for the range. The handle time is the tenant's setting, else measured."
+        ),
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
@@ -149,8 +153,10 @@ KPIS: Final = (
     Kpi(
         id="roi",
         title="ROI",
-        meaning="Net savings divided by the costs of platform, integrations and upkeep: 0.5 is 50 cents earned on "
-        "each one spent, after it was paid back. Shown in percent.",
+        meaning=(
+            "Net savings divided by the costs of platform, integrations and upkeep, as a percentage: 50 % is "
+            "0.50 earned for each 1 spent, after costs."
+        ),
         unit=Unit.MONEY_RATIO,
         direction="up",
         area=Area.BUSINESS,
@@ -159,8 +165,10 @@ KPIS: Final = (
     Kpi(
         id="influenced_revenue",
         title="Influenced revenue",
-        meaning="Sales less refunds of conversations that used integration data, or whose customer had one that did "
-        "within the attribution window before. Influenced, not caused: some would have bought anyway.",
+        meaning=(
+            "Sales less refunds of conversations that used integration data, or whose customer had one that did"
+            " within the attribution window before. Influenced, not caused: some would have bought anyway."
+        ),
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
@@ -169,8 +177,10 @@ KPIS: Final = (
     Kpi(
         id="conversion_lift",
         title="Conversion lift",
-        meaning="How many more of a hundred conversations convert with integration data than without, alike in stage "
-        "and channel. An association, not an experiment.",
+        meaning=(
+            "Difference of the conversion rate with and without integration data, compared within stage and "
+            "channel. An association, not an experiment."
+        ),
         unit=Unit.RATIO,
         direction="up",
         area=Area.BUSINESS,
@@ -180,8 +190,10 @@ KPIS: Final = (
     Kpi(
         id="csat_lift",
         title="CSAT lift",
-        meaning="How many stars more customers give with integration data than without, alike in stage and channel. "
-        "An association, not an experiment.",
+        meaning=(
+            "Difference of CSAT with and without integration data, compared within stage and channel. An "
+            "association, not an experiment."
+        ),
         unit=Unit.STARS,
         direction="up",
         area=Area.BUSINESS,

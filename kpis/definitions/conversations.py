@@ -23,7 +23,7 @@ KPIS: Final = (
     Kpi(
         id="conversation_count",
         title="Conversations",
-        meaning="Conversations whose demand came in during the range. The denominator of the shares below.",
+        meaning="Number of conversations that began in the range. The denominator of the shares below.",
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.CONVERSATIONS,
@@ -33,9 +33,9 @@ KPIS: Final = (
         id="durable_resolution_rate",
         title="Durable resolution rate",
         meaning=(
-            "Share of conversations that the AI resolved by itself and that did not come back within N days (7 unless "
-            "said otherwise): not reopened, not escalated, not taken over by a person. Counts those still within their "
-            "N days as durable; see the confirmed and the assumed part."
+            "Share of conversations that the AI resolved by itself and that did not return within N days (7 "
+            "unless said otherwise): not reopened, not escalated, not taken over by a person. Includes those "
+            "still within their N days; see the confirmed and the assumed part."
         ),
         unit=Unit.RATIO,
         direction="up",
@@ -48,8 +48,10 @@ KPIS: Final = (
     Kpi(
         id="durable_resolution_confirmed_rate",
         title="Durably resolved, confirmed",
-        meaning="Share of conversations that were durably resolved and whose N days are over, counted from the end of "
-        "the hour in which they ended: this part is final.",
+        meaning=(
+            "Share of conversations that were durably resolved and whose N days are over, counted from the end "
+            "of the hour in which they ended: this part is final."
+        ),
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
@@ -60,7 +62,7 @@ KPIS: Final = (
     Kpi(
         id="durable_resolution_assumed_rate",
         title="Durably resolved, assumed",
-        meaning="Share of conversations that the AI resolved and whose N days are not over: they may still come back.",
+        meaning="Share of conversations that the AI resolved and whose N days are not over: they may still return.",
         unit=Unit.RATIO,
         direction="neutral",
         area=Area.CONVERSATIONS,
@@ -71,7 +73,7 @@ KPIS: Final = (
     Kpi(
         id="durable_resolutions",
         title="Durable resolutions",
-        meaning="How many conversations the AI resolved by itself for good, confirmed or still assumed.",
+        meaning="Number of conversations that the AI resolved durably by itself, confirmed or still assumed.",
         unit=Unit.COUNT,
         direction="up",
         area=Area.CONVERSATIONS,
@@ -80,7 +82,7 @@ KPIS: Final = (
     Kpi(
         id="reopen_rate",
         title="Reopen rate",
-        meaning="Of the conversations that ended, the share that came back within N days of their end.",
+        meaning="Share of ended conversations that returned within N days of their end.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -92,7 +94,10 @@ KPIS: Final = (
     Kpi(
         id="handoff_rate",
         title="Escalation rate",
-        meaning="Share of conversations in which a person took part: escalated, handled by one, or a reason given.",
+        meaning=(
+            "Share of conversations in which a person took part: escalated, handled by a person, or with a "
+            "handoff reason."
+        ),
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -104,7 +109,9 @@ KPIS: Final = (
     Kpi(
         id="deflection_rate",
         title="Deflection rate",
-        meaning="Share of conversations whose first end was a resolution by the AI alone, come back or not.",
+        meaning=(
+            "Share of conversations whose first end was a resolution by the AI alone, whether they returned or not."
+        ),
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
@@ -114,7 +121,7 @@ KPIS: Final = (
     Kpi(
         id="containment_rate",
         title="Containment rate",
-        meaning="Share of conversations that ended, well or not, without a person; abandoned ones are in it.",
+        meaning="Share of conversations that ended without a person, whatever the outcome; includes abandoned ones.",
         unit=Unit.RATIO,
         direction="up",
         area=Area.CONVERSATIONS,
@@ -134,7 +141,7 @@ KPIS: Final = (
     Kpi(
         id="abandonment_rate",
         title="Abandoned",
-        meaning="Share of conversations that the customer left.",
+        meaning="Share of conversations that the customer abandoned.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -144,7 +151,7 @@ KPIS: Final = (
     Kpi(
         id="open_rate",
         title="Not ended yet",
-        meaning="Share of conversations of which no end is known. High means that outcomes are not being sent.",
+        meaning="Share of conversations without a known end. A high value means that outcomes are not being sent.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -156,7 +163,7 @@ KPIS: Final = (
     Kpi(
         id="csat",
         title="CSAT",
-        meaning="Stars that customers gave, 1 to 5, on average; the last one where a conversation has several.",
+        meaning="Mean satisfaction score given by customers, 1 to 5; the last one where a conversation has several.",
         unit=Unit.STARS,
         direction="up",
         area=Area.CONVERSATIONS,
@@ -168,7 +175,7 @@ KPIS: Final = (
     Kpi(
         id="resolution_time_minutes",
         title="Resolution time",
-        meaning="Minutes until the first end of the conversations whose first end was a resolution, on average.",
+        meaning="Mean minutes until the first end, of conversations whose first end was a resolution.",
         unit=Unit.MINUTES,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -193,7 +200,7 @@ KPIS: Final = (
     Kpi(
         id="value_generated",
         title="Value of conversations",
-        meaning="What conversations were worth as reported, in the tenant's currency; not attributed to anything.",
+        meaning="Reported value of conversations, in the tenant's currency; not attributed to integrations.",
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,

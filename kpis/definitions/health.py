@@ -19,10 +19,10 @@ KPIS: Final = (
         id="integration_uptime",
         title="Integration uptime",
         meaning=(
-            "Share of the observed time in which integrations worked. A reported state holds until the next report, at "
-            "most a day, and through a run that has not ended. Paused, words that are not known, and time without any "
-            "report count as neither. n: the reports it rests on. In a series, a state counts in the step that it "
-            "begins in."
+            "Share of the observed time in which integrations worked. A reported state holds until the next "
+            "report, at most a day, and while a sync is running. Paused, unknown states and time without "
+            "reports count as neither. n: the number of reports. In a series, a state counts in the step in "
+            "which it begins."
         ),
         unit=Unit.RATIO,
         direction="up",
@@ -40,9 +40,9 @@ KPIS: Final = (
         id="sync_success_rate",
         title="Sync success rate",
         meaning=(
-            "Share of sync jobs that succeeded among those that succeeded or failed. A job whose last word was that "
-            "it is running, or paused, is neither, and so is one whose word is not known: an interrupted job is no "
-            "success. Words: models/sync_status.py, and ROMASHKA_SYNC_WORDS."
+            "Share of sync jobs that succeeded among those that succeeded or failed. A job whose last status is"
+            " running, paused or unknown is neither: an interrupted job is not a success. Statuses: "
+            "models/sync_status.py, and ROMASHKA_SYNC_WORDS."
         ),
         unit=Unit.RATIO,
         direction="up",
@@ -55,7 +55,7 @@ KPIS: Final = (
     Kpi(
         id="sync_job_count",
         title="Sync jobs",
-        meaning="Sync jobs that reported during the range, finished or not.",
+        meaning="Number of sync jobs that reported during the range, finished or not.",
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.MONITORING,
@@ -64,7 +64,7 @@ KPIS: Final = (
     Kpi(
         id="unfinished_sync_jobs",
         title="Sync jobs without an end",
-        meaning="Sync jobs whose last word was that they are running, or paused: still at it, or interrupted.",
+        meaning="Number of sync jobs whose last status is running or paused: in progress, or interrupted.",
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
@@ -73,7 +73,7 @@ KPIS: Final = (
     Kpi(
         id="records_failed_rate",
         title="Records that did not sync",
-        meaning="Of the records that sync jobs handled, the share that failed.",
+        meaning="Share of the records of sync jobs that failed.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.MONITORING,
@@ -85,7 +85,7 @@ KPIS: Final = (
     Kpi(
         id="sync_duration_ms",
         title="Duration of sync jobs",
-        meaning="How long sync jobs took, on average; those that do not say are left out.",
+        meaning="Mean duration of sync jobs; jobs that do not report it are excluded.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -95,7 +95,7 @@ KPIS: Final = (
     Kpi(
         id="api_quota_peak",
         title="API quota used, peak",
-        meaning="The highest share of a provider's rate limit that was reported as used.",
+        meaning="Highest reported usage of a provider's rate limit.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.MONITORING,

@@ -32,7 +32,7 @@ KPIS: Final = (
     Kpi(
         id="confidence_with_data",
         title="AI confidence with data",
-        meaning="How sure the AI was with integration data at hand, on average; conversations that do not say are out.",
+        meaning="Mean confidence of the AI with integration data; conversations that do not report it are excluded.",
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
@@ -44,7 +44,7 @@ KPIS: Final = (
     Kpi(
         id="confidence_without_data",
         title="AI confidence without data",
-        meaning="How sure the AI would have been, or was, without integration data, on average.",
+        meaning="Mean confidence that the AI had, or would have had, without integration data.",
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
@@ -55,8 +55,8 @@ KPIS: Final = (
         id="confidence_lift",
         title="Confidence lift",
         meaning=(
-            "How much surer the AI was with data than without, in the same conversation, on average; only "
-            "conversations that say both."
+            "Mean difference of the AI's confidence with and without data in the same conversation; only "
+            "conversations that report both."
         ),
         unit=Unit.RATIO,
         direction="up",
@@ -81,7 +81,7 @@ KPIS: Final = (
     Kpi(
         id="knowledge_gap_conversations",
         title="Conversations that a gap affected",
-        meaning="How many conversations met missing data; split by gap to rank what to fix.",
+        meaning="Number of conversations with missing data; split by gap to prioritise.",
         unit=Unit.COUNT,
         direction="down",
         area=Area.CONVERSATIONS,
@@ -90,7 +90,7 @@ KPIS: Final = (
     Kpi(
         id="expected_conversion_rate",
         title="Conversion the AI expected",
-        meaning="How likely the AI thought a sale, on average; compare it with the conversion there was.",
+        meaning="Mean conversion probability predicted by the AI; compare it with the conversion rate.",
         unit=Unit.RATIO,
         direction="neutral",
         area=Area.PREDICTIVE,

@@ -20,7 +20,7 @@ KPIS: Final = (
     Kpi(
         id="incident_count",
         title="Anomalies",
-        meaning="Unusual patterns of integrations (errors, volume, latency, syncs) that began during the range.",
+        meaning="Number of anomalies of integrations (errors, volume, latency, syncs) that began in the range.",
         unit=Unit.COUNT,
         direction="down",
         area=Area.PREDICTIVE,
@@ -29,9 +29,11 @@ KPIS: Final = (
     Kpi(
         id="open_incidents",
         title="Open incidents",
-        meaning="What needs attention: anomalies of integrations and changes of key figures, of severity warning or "
-        "critical, that had not ended at the end of the range; of an outage at many tenants only the whole. In a "
-        "series: by when they began.",
+        meaning=(
+            "Findings that need attention: anomalies of integrations and changes of key figures, of severity "
+            "warning or critical, open at the end of the range; an outage at many tenants counts once. In a "
+            "series: by their start."
+        ),
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
@@ -40,7 +42,7 @@ KPIS: Final = (
     Kpi(
         id="kpi_changes",
         title="KPI changes",
-        meaning="Key figures that moved out of their ordinary range during the range.",
+        meaning="Number of significant changes of key figures in the range.",
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.PREDICTIVE,
@@ -49,7 +51,10 @@ KPIS: Final = (
     Kpi(
         id="churn_at_risk_customers",
         title="Customers overdue or at risk",
-        meaning="Customers who were overdue, or whom a trained model saw likely to leave, at the end of the range.",
+        meaning=(
+            "Number of customers who were overdue, or likely to churn according to a trained model, at the end "
+            "of the range."
+        ),
         unit=Unit.COUNT,
         direction="down",
         area=Area.PREDICTIVE,
@@ -58,8 +63,10 @@ KPIS: Final = (
     Kpi(
         id="upsell_opportunities",
         title="Upsell opportunities",
-        meaning="Opportunities that were open at the end of the range: of customers, and of the tenant as a whole (a "
-        "larger plan, an integration that is not connected).",
+        meaning=(
+            "Number of opportunities open at the end of the range: of customers, and of the tenant as a whole "
+            "(a larger plan, an integration that is not connected)."
+        ),
         unit=Unit.COUNT,
         direction="up",
         area=Area.PREDICTIVE,
@@ -68,7 +75,7 @@ KPIS: Final = (
     Kpi(
         id="integration_needs",
         title="Integrations needed",
-        meaning="Forecast needs for an integration or for more capacity that were open at the end of the range.",
+        meaning="Number of forecast needs for an integration or for more capacity, open at the end of the range.",
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.PREDICTIVE,

@@ -26,7 +26,7 @@ KPIS: Final = (
     Kpi(
         id="query_count",
         title="Queries",
-        meaning="How often the AI asked an integration for data.",
+        meaning="Number of queries of the AI to an integration.",
         unit=Unit.COUNT,
         direction="neutral",
         area=Area.MONITORING,
@@ -35,7 +35,7 @@ KPIS: Final = (
     Kpi(
         id="query_success_rate",
         title="Query success rate",
-        meaning="Share of queries that got an answer.",
+        meaning="Share of queries that succeeded.",
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
@@ -47,7 +47,7 @@ KPIS: Final = (
     Kpi(
         id="error_rate",
         title="Query error rate",
-        meaning="Share of queries that failed, for whatever reason. What answered and what failed add up to 100 %.",
+        meaning="Share of queries that failed, for any reason. Success and error rate add up to 100 %.",
         unit=Unit.RATIO,
         direction="down",
         area=Area.MONITORING,
@@ -59,7 +59,7 @@ KPIS: Final = (
     Kpi(
         id="failed_queries",
         title="Failed queries",
-        meaning="How many queries failed; split by error_kind for what went wrong.",
+        meaning="Number of failed queries; split by error_kind for the causes.",
         unit=Unit.COUNT,
         direction="down",
         area=Area.MONITORING,
@@ -68,7 +68,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p50_ms",
         title="Response time p50",
-        meaning="Half of the queries took no longer than this. To within 0.5 %.",
+        meaning="Median response time of queries, to within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -80,7 +80,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p95_ms",
         title="Response time p95",
-        meaning="Of 100 queries, 95 took no longer than this. To within 0.5 %.",
+        meaning="95th percentile of the response time of queries, to within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -92,7 +92,7 @@ KPIS: Final = (
     Kpi(
         id="latency_p99_ms",
         title="Response time p99",
-        meaning="Of 100 queries, 99 took no longer than this. To within 0.5 %.",
+        meaning="99th percentile of the response time of queries, to within 0.5 %.",
         unit=Unit.MILLISECONDS,
         direction="down",
         area=Area.MONITORING,
@@ -104,7 +104,7 @@ KPIS: Final = (
     Kpi(
         id="data_freshness_hours",
         title="Data freshness",
-        meaning="How old the data was that queries returned, on average; queries that do not say are left out.",
+        meaning="Mean age of the data that queries returned; queries that do not report it are excluded.",
         unit=Unit.HOURS,
         direction="down",
         area=Area.MONITORING,
@@ -116,7 +116,7 @@ KPIS: Final = (
     Kpi(
         id="query_confidence",
         title="AI confidence per query",
-        meaning="How sure the AI was of its answer when it asked an integration, on average; 0 to 100 %.",
+        meaning="Mean confidence of the AI in its answer when it queried an integration, 0 to 100 %.",
         unit=Unit.RATIO,
         direction="up",
         area=Area.AI_PERFORMANCE,
@@ -128,7 +128,7 @@ KPIS: Final = (
     Kpi(
         id="satisfaction_impact",
         title="Satisfaction impact",
-        meaning="What the answer did to the customer's mood as the chat system judged it, from -1 to 1, on average.",
+        meaning="Mean effect of the answer on the customer's mood as rated by the chat system, from -1 to 1.",
         unit=Unit.SCORE,
         direction="up",
         area=Area.AI_PERFORMANCE,

@@ -23,20 +23,33 @@ from kpis.scope import ALL_TENANTS, Interval
 from kpis.settings_model import new_entry
 from models.topics import OUTCOMES, QUERIES
 from simulator.scenario import Scenario
-from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_settings import save
 from tests import business_oracle as oracle
-from tests.business_stack import ENTERED, MARCH, SETTINGS, Stack, analysed, outcome, scope, store, surprises, value
+from tests.business_stack import (
+    BARE,
+    BEGIN,
+    END,
+    ENTERED,
+    MARCH,
+    NOW,
+    SETTINGS,
+    SHOP,
+    START,
+    UNTIL,
+    Stack,
+    analysed,
+    outcome,
+    scope,
+    store,
+    surprises,
+    value,
+)
 from tests.spare_databases import SpareDatabases
 
 pytestmark = pytest.mark.stack
-
-SHOP, BARE = DEFAULT_TENANTS[0], DEFAULT_TENANTS[4]
-BEGIN, UNTIL = datetime(2026, 2, 24, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
-START, END, NOW = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
