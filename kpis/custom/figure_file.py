@@ -18,6 +18,7 @@ from kpis.custom.definition import AlertWindow, FigureText, FormulaKind
 from kpis.custom.formula import formula_of
 from kpis.kpi import Kpi, Unit
 from kpis.registry import BUILT_IN
+from models.counting import counted
 from models.errors import ConfigurationError
 
 MAX_FILES: Final = 200
@@ -54,7 +55,7 @@ def figures(folder: Path) -> CustomFigures:
         return CustomFigures((), ())
     files = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
     if len(files) > MAX_FILES:
-        raise ConfigurationError(f"{folder} has {len(files)} definitions; expected at most {MAX_FILES}")
+        raise ConfigurationError(f"{folder} has {counted(len(files), 'definition')}; expected at most {MAX_FILES}")
     found: dict[str, CustomFigure] = {}
     errors: list[ConfigurationError] = []
     for path in files:

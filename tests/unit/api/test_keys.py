@@ -34,7 +34,7 @@ def test_what_is_stored_of_a_key_does_not_open_anything() -> None:
 def test_only_a_key_of_an_administrator_is_for_all_tenants() -> None:
     assert new_key(Role.ADMIN, None, "boss", NOW)[0].tenant == ALL_TENANTS_ID
     for role, tenant in ((Role.VIEWER, None), (Role.ADMIN, TENANT)):
-        with pytest.raises(SettingsError, match="--tenant"):
+        with pytest.raises(SettingsError, match="tenant: a key needs one"):
             new_key(role, tenant, "x", NOW)
 
 
