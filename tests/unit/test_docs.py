@@ -1,0 +1,77 @@
+"""The documentation names what is there: files, folders, headings, and the lines that the walks lead to."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = sorted(
+    page.relative_to(ROOT)
+    for page in chain(ROOT.glob("*.md"), *(ROOT.glob(f"{top}/**/*.md") for top in ("docs", "examples", "tracker")))
+    if "node_modules" not in page.parts
+)
+TOPS: Final = {path.name for path in ROOT.iterdir() if path.is_dir()}
+# Files that a reader of README makes.
+MADE: Final = {"first_event.py", "any_client.py"}
+_PATH: Final = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
+_LINK: Final = re.compile(r"\]\(([^)\s#]*)(?:#([\w-]+))?\)")
+_FENCE: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_HEADING: Final = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+_WALK: Final = re.compile(r"`([\w/]+\.py)`:\s+`(\w+)`")
+
+
+def text_of(page: Path) -> str:
+    return _FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+
+
+def is_there(name: str, page: Path) -> bool:
+    """Return whether a name is a path from the root, from its page, or the end of a path below a top folder."""
+    if (ROOT / name).exists() or (ROOT / page.parent / name).exists():
+        return True
+    if "/" not in name.rstrip("/"):
+        return any(path.name == name for top in TOPS - {".venv", ".git"} for path in (ROOT / top).rglob(name))
+    return any((ROOT / top / name).exists() for top in TOPS)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = _HEADING.findall(text_of(page))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    named = {found.rstrip("/") for found in _PATH.findall(text_of(page))}
+    files = {name for name in named if re.search(r"\w\.(py|sql|md)$", name)}
+    paths = files | {name for name in named if "/" in name and name.split("/")[0] in TOPS}
+    assert sorted(name for name in paths - MADE if not is_there(name, page)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> None:
+    broken = []
+    for target, anchor in _LINK.findall(text_of(page)):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        file = (ROOT / page.parent / target).resolve() if target else ROOT / page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file.relative_to(ROOT))):
+            broken.append(f"{target}#{anchor}")
+    assert broken == []
+
+
+def test_each_walk_of_a_newcomer_ends_at_a_name_that_its_file_defines() -> None:
+    page = text_of(Path("docs/architecture.md"))
+    section = page[page.index("## Where is the line that decides") : page.index("## What happens when")]
+    walks = [walk for walk in section.split("\n- ")[1:] if walk]
+    assert len(walks) == 3
+    for walk in walks:
+        found = _WALK.findall(walk)
+        assert 1 <= len(found) < 3, walk
+        for file, name in found:
+            source = (ROOT / file).read_text(encoding="utf-8")
+            defined = re.search(rf"^\s*(?:def |class )?{name}\b", source, re.MULTILINE)
+            assert defined, f"{file} defines no {name}"
