@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -21,13 +21,14 @@ from kpis.display import notes
 from kpis.kpi import Kpi
 from kpis.query import build_query
 from kpis.registry import ALL
-from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
 from kpis.scope import AllTenants, Interval, Scope
-from storage.reading import ask_page, query_rows
+from storage.freshness import freshness_of
+from storage.reading import ask_page
 from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
-_DAYS: Final = timedelta(days=30)
+WATERMARK_HELP: Final = "The newest minute of queries that is stored, of this tenant; null: none"
+DAYS: Final = timedelta(days=30)
 _MAX_STEPS: Final = 50_000
 _STEPS: Final = {
     Interval.MINUTE: timedelta(minutes=1),
@@ -81,6 +82,7 @@ class KpiAnswer(BaseModel):
     filters: dict[str, str]
     values: list[Value]
     uncounted: Annotated[str, Field(description="What is stored, but not in any figure yet; empty: nothing")]
+    watermark: Annotated[datetime | None, Field(description=WATERMARK_HELP)]
     total: Annotated[int, Field(description="Values of all pages")]
     next_offset: Annotated[int | None, Field(description="The next page's offset; null on the last one")]
 
@@ -101,26 +103,17 @@ async def figure(
     caller: Annotated[Caller, Depends(allowed(Action.READ_KPIS))],
 ) -> KpiAnswer:
     """Return the number that `romashka kpi get` prints; split with `by`, a series with `every`."""
-    kpi = ALL.get(id_)
-    if kpi is None:
-        raise ApiError(404, "unknown-figure", f"there is no key figure '{id_}'; GET /v1/kpis lists them all")
-    caller.identity.require_tab(AREA_TABS[kpi.area], f"figures of {kpi.area}")
-    for field, names in (("by", query.by), *((name, [name]) for name in query.filters)):
-        for name in names:
-            if name not in kpi.dimensions:
-                raise wrong(
-                    field, f"{kpi.id} has no '{name}'; expected one of {', '.join(kpi.dimensions) or 'nothing'}"
-                )
+    kpi = figure_of(id_, query.filters, query.by, caller)
     scope = _scope(query, caller)
     asked = build_query([kpi.id], scope, query.by, query.every)
     question = services_of(request).pool.run(
         lambda client: (
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
-            query_rows(client, CONVERSATIONS_BEHIND, {}),
+            freshness_of(client, scope),
             tenant_names(client),
         )
     )
-    (rows, total), standing, called = await unless_gone(request, question)
+    (rows, total), fresh, called = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
@@ -132,15 +125,37 @@ async def figure(
             "to": scope.limit,
             "filters": query.filters,
             "values": [_value(kpi, row, _part(row, keys, called), scope) for row in rows],
-            "uncounted": uncounted(int(standing[0]["seconds"])),
+            "uncounted": fresh.uncounted,
+            "watermark": fresh.watermark,
             "total": total,
             "next_offset": more if more < total else None,
         }
     )
 
 
+def figure_of(id_: str, filters: Iterable[str], by: Sequence[str], caller: Caller) -> Kpi:
+    """Return a figure after checking that the caller may see it and that it has the dimensions.
+
+    Raises
+    ------
+    ApiError
+        There is no such figure, the caller may not see it, or it has no such dimension.
+    """
+    kpi = ALL.get(id_)
+    if kpi is None:
+        raise ApiError(404, "unknown-figure", f"there is no key figure '{id_}'; GET /v1/kpis lists them all")
+    caller.identity.require_tab(AREA_TABS[kpi.area], f"figures of {kpi.area}")
+    for field, names in (("by", by), *((name, [name]) for name in filters)):
+        for name in names:
+            if name not in kpi.dimensions:
+                raise wrong(
+                    field, f"{kpi.id} has no '{name}'; expected one of {', '.join(kpi.dimensions) or 'nothing'}"
+                )
+    return kpi
+
+
 def _scope(query: KpiQuery, caller: Caller) -> Scope:
-    start, end = query.times(datetime.now(UTC), _DAYS)
+    start, end = query.times(datetime.now(UTC), DAYS)
     if query.every is not None and (end - start) / _STEPS[query.every] > _MAX_STEPS:
         raise wrong("every", f"that would be more than {_MAX_STEPS:,} steps; ask for longer steps or a shorter range")
     return query.scope(start, end, caller.tenant(query.tenant), query.durable_days)

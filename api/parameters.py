@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from api.problems import wrong
+from kpis.explain import period_before
 from kpis.period import PATTERN, YEARS, instant, is_day, period
 from kpis.scope import FILTERS, AllTenants, Interval, Scope, up_to_now
 from models.errors import InvalidRequest, SettingsError
@@ -156,6 +158,48 @@ class KpiQuery(RangeQuery):
     durable_days: Annotated[int, Field(ge=1, le=90, description="Days without a return: durably resolved")] = 7
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class AnalysisQuery(RangeQuery):
+    """Parameters of an analysis: those of 'romashka kpi analyse'."""
+
+    insight: Annotated[
+        UUID | None, Field(description="Of fault-cost: the insight whose tenant, integration and range it is about")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class ExplainQuery(RangeQuery):
+    """Parameters of an explanation: those of 'romashka kpi explain'."""
+
+    against: Annotated[
+        Named | None, Field(description="Start of the period to compare with; the period of the same length before")
+    ] = None
+    against_to: Annotated[Named | None, Field(description="Its end, not included; of the same length")] = None
+    by: Annotated[
+        list[Label], Field(max_length=16, description="Only these dimensions; may be given again. All if left out")
+    ] = []
+    most: Annotated[int, Field(ge=2, le=100, description="Values of a dimension; the rest are joined")] = 10
+    durable_days: Annotated[int, Field(ge=1, le=90, description="Days without a return: durably resolved")] = 7
+
+    def before(self, now: Scope) -> Scope:
+        """Return the scope of the period to compare with.
+
+        Raises
+        ------
+        ApiError
+            It ends before it begins, or is longer than the retention.
+        """
+        first = self.local("against", self.against)
+        if first is None:
+            if self.against_to is not None:
+                raise wrong("against_to", "needs against, the start of the period to compare with")
+            return period_before(now)
+        limit = self.local("against_to", self.against_to) or first + (now.limit - now.first)
+        if not first < limit <= first + _LONGEST:
+            raise wrong("against_to", f"the period to compare with needs 1 minute to {_LONGEST.days} days")
+        return replace(now, start=first, end=limit)
 
 
 class PagedQuery(Strict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from kpis.contribution import Makeup
 from kpis.display import shown
 from kpis.kpi import Aggregate, Kpi
 from kpis.registry import ALL
@@ -27,7 +28,17 @@ exports and commands take their figures from there, so they agree.
   a conversation was resolved, and by whom; later events that contradict the end (reopened, escalated, taken over by a
   person) are a return. Without `handled_by` there are no autonomous resolutions: the resolver is not guessed.
 - **Multiple values**: a conversation with two providers, data types or gaps counts under each, so parts may add up to
-  more than the whole.
+  more than the whole. `provider` is whose data a conversation used, `queried_provider` where its queries went, with or
+  without success: when an integration fails, conversations leave the first and stay in the second.
+- **Why a figure changed**: `romashka kpi explain ID` (and `/v1/kpis/{id}/explain`) divides its change against the
+  period before, or another one (`--against`), among the values of each dimension. A share or a mean changes by its
+  parts' volume (`by its volume`: more of what is better than the whole) and by their own figures (`by itself`); a sum
+  by its parts. The effects add up to the change exactly; values with less than the smallest n are joined, and so are
+  the smallest beyond `--most`. A conversation with several providers counts in equal shares for each here, so that
+  nothing counts twice. The dimension whose values stand out most comes first; what is itself a result (outcome, error
+  kind) comes last. The method is Kitagawa's with the reference of Griliches and Regev
+  ([decision 41](adr/0041-contribution-analysis.md)). Quantiles, peaks, comparisons and counts of distinct customers do
+  not follow from their parts, and are refused.
 - **Versions**: figures are computed from stored events, so the present definition applies to every range.
 """
 
@@ -45,6 +56,7 @@ def facts(kpi: Kpi) -> dict[str, str]:
         "part of": kpi.area.value,
         "split by": ", ".join(kpi.dimensions) or "nothing",
         "from": kpi.computed.source.about if isinstance(kpi.computed, Aggregate) else "a statement of its own",
+        "a change is explained as": _makeup(kpi),
         "smallest n": str(kpi.minimum_volume),
         "warning": _line(kpi, kpi.warning),
         "critical": _line(kpi, kpi.critical),
@@ -52,6 +64,13 @@ def facts(kpi: Kpi) -> dict[str, str]:
     for change in kpi.changes:
         lines[f"version {change.version}"] = f"since {change.since}; before, {change.what}"
     return {name: line for name, line in lines.items() if line}
+
+
+def _makeup(kpi: Kpi) -> str:
+    """Return how a change is divided among parts; empty where it cannot be."""
+    return {Makeup.MEAN: "a mean of its parts", Makeup.SUM: "a sum of its parts", Makeup.NEITHER: ""}[
+        kpi.computed.makeup
+    ]
 
 
 def _line(kpi: Kpi, line: float | None) -> str:

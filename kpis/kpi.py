@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from kpis.contribution import Makeup
 from kpis.dimension import Dimension
 from kpis.sql.query_context import QueryContext
 
@@ -70,6 +71,8 @@ class Aggregate:
 
     ``value`` and ``n`` are SQL aggregates over the source's columns; ``value`` is NULL where the denominator is zero.
     ``low`` and ``high`` are 95 % confidence bounds, where there are any. ``columns`` are those that the four read.
+    ``makeup`` is how the figures of parts make up that of the whole; ``weight`` is the volume of a part of a mean where
+    that is not ``n``.
 
     Raises
     ------
@@ -83,6 +86,8 @@ class Aggregate:
     low: str = ""
     high: str = ""
     columns: frozenset[str] = frozenset()
+    makeup: Makeup = Makeup.NEITHER
+    weight: str = ""
 
     def __post_init__(self) -> None:
         """Reject columns that the source does not have."""
@@ -101,7 +106,7 @@ class Statement:
 
     ``together`` renders several figures of one family at once, by their ids: for each figure the columns ``<id>``,
     ``<id>_n``, ``<id>_low``, ``<id>_high`` and ``<id>_note`` instead. ``has_total`` is false where the figure of a
-    range is not an aggregate over its steps (``QueryContext.total``).
+    range is not an aggregate over its steps (``QueryContext.total``). ``makeup`` is as of ``Aggregate``.
     """
 
     dimensions: Mapping[str, Dimension]
@@ -110,6 +115,7 @@ class Statement:
     has_total: bool = True
     parts_at_cut: bool = False
     """Whether it tells what lies before ``QueryContext.cut`` from what lies after it."""
+    makeup: Makeup = Makeup.NEITHER
 
 
 class DefinitionChange(NamedTuple):

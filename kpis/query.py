@@ -32,6 +32,7 @@ def build_query(
     every: Interval | None = None,
     *,
     rolled_up: bool = True,
+    apart: bool = False,
 ) -> Query:
     """Return the query of some figures.
 
@@ -43,6 +44,9 @@ def build_query(
         Makes a time series in steps of the scope's time zone; steps without data have no row.
     rolled_up
         ``False`` reads nothing but windows and events: the same figures, slower unless the range is of minutes.
+    apart
+        Makes parts that make up the whole, for contribution analysis: a dimension of several values is split by the set
+        of them (a list), and a figure whose parts weigh otherwise than by ``n`` has the column ``<id>_weight``.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def build_query(
         An unknown id or dimension, or a filter that a figure does not have; names what there is.
     """
     dialect = Bound(scope)
-    return Query(select(ids, dialect, by, every, rolled_up=rolled_up), dialect.parameters)
+    return Query(select(ids, dialect, by, every, rolled_up=rolled_up, apart=apart), dialect.parameters)
 
 
 def select(
@@ -63,6 +67,7 @@ def select(
     bounds: bool = True,
     total: bool = False,
     cut: str = "",
+    apart: bool = False,
 ) -> str:
     """Return the statement of some figures in a dialect, for example Grafana's; see ``build_query``.
 
@@ -75,11 +80,13 @@ def select(
     cut
         A moment within the range, as SQL. Rows then have a column ``earlier``: whether they are about what lies before
         it. Only of figures of which ``parts_at_cut`` is true.
+    apart
+        As of ``build_query``.
     """
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
         raise InvalidRequest("id", "which figures? 'romashka kpi list' shows them all")
-    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut)
+    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut, apart)
     for kpi in kpis:
         _check(kpi, asked)
     if _is_one_part(kpis) and not _collide(kpis):
@@ -95,13 +102,15 @@ def parts_at_cut(kpi: Kpi) -> bool:
     return computed.source.parts_at_cut if isinstance(computed, Aggregate) else computed.parts_at_cut
 
 
-def columns_of(kpi: Kpi) -> tuple[str, ...]:
-    """Return the columns that a figure has in an answer."""
+def columns_of(kpi: Kpi, *, apart: bool = False) -> tuple[str, ...]:
+    """Return the columns that a figure has in an answer; ``apart`` as of ``build_query``."""
     names = [kpi.id, f"{kpi.id}_n"]
     if kpi.has_interval:
         names += [f"{kpi.id}_low", f"{kpi.id}_high"]
     if isinstance(kpi.computed, Statement):
         names.append(f"{kpi.id}_note")
+    elif apart and kpi.computed.weight:
+        names.append(f"{kpi.id}_weight")
     return tuple(names)
 
 
@@ -173,9 +182,10 @@ def _rows(family: Sequence[Kpi], names: Sequence[str], asked: QueryContext) -> t
 
 
 def _aggregate(kpi: Kpi, computed: Aggregate, asked: QueryContext, named: Callable[[str], str]) -> str:
-    bounds = [computed.low, computed.high] if asked.bounds else ["NULL", "NULL"]
-    values = [computed.value, computed.n, *bounds]
-    return ", ".join(f"{value} AS {named(name)}" for value, name in zip(values, columns_of(kpi), strict=False))
+    low, high = (computed.low, computed.high) if asked.bounds else ("NULL", "NULL")
+    values = {"": computed.value, "_n": computed.n, "_low": low, "_high": high, "_weight": computed.weight}
+    names = columns_of(kpi, apart=asked.apart)
+    return ", ".join(f"{values[name.removeprefix(kpi.id)]} AS {named(name)}" for name in names)
 
 
 def _inner(name: str) -> str:
@@ -184,24 +194,28 @@ def _inner(name: str) -> str:
 
 
 def _renamed(statement: str, kpis: Sequence[Kpi], asked: QueryContext) -> str:
-    columns = [*asked.columns, *(f"{_inner(name)} AS {name}" for kpi in kpis for name in columns_of(kpi))]
+    columns = [
+        *asked.columns,
+        *(f"{_inner(name)} AS {name}" for kpi in kpis for name in columns_of(kpi, apart=asked.apart)),
+    ]
     return f"SELECT {', '.join(columns)} FROM ({statement})"
 
 
 def _joined(parts: Sequence[tuple[list[Kpi], str]], kpis: Sequence[Kpi], asked: QueryContext) -> str:
     """Return one statement of several: each fills its columns of a row."""
     union = " UNION ALL ".join(
-        f"SELECT {', '.join([*asked.columns, *(_own(kpi, kpi in mine) for kpi in kpis)])} FROM ({statement})"
+        f"SELECT {', '.join([*asked.columns, *(_own(kpi, kpi in mine, asked) for kpi in kpis)])} FROM ({statement})"
         for mine, statement in parts
     )
     columns = [f"u.{name} AS {name}" for name in asked.columns]
-    columns += [_filled(kpi, name) for kpi in kpis for name in columns_of(kpi)]
+    columns += [_filled(kpi, name) for kpi in kpis for name in columns_of(kpi, apart=asked.apart)]
     grouping = f" GROUP BY {', '.join(asked.columns)}" if asked.columns else ""
     return f"SELECT {', '.join(columns)} FROM ({union}) AS u{grouping}"
 
 
-def _own(kpi: Kpi, mine: bool) -> str:
-    return ", ".join(_inner(name) if mine else f"NULL AS {_inner(name)}" for name in columns_of(kpi))
+def _own(kpi: Kpi, mine: bool, asked: QueryContext) -> str:
+    names = columns_of(kpi, apart=asked.apart)
+    return ", ".join(_inner(name) if mine else f"NULL AS {_inner(name)}" for name in names)
 
 
 def _filled(kpi: Kpi, name: str) -> str:

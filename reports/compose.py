@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -18,17 +17,15 @@ from kpis.kpi import Kpi, Unit
 from kpis.registry import get
 from kpis.scope import AllTenants, Scope, zone
 from kpis.text import printable
-from models.query import Query
 from reports import report_queries
+from reports.changes import with_explanation
 from reports.narrative import recommendations, summary
 from reports.report import Exhibit, Figure, Finding, Provenance, Report, Row
 from reports.report_definitions import CONTENTS
-from reports.request import ReportRequest
-from storage.reading import query_rows
+from reports.request import ReportRequest, ReportType
+from storage.reading import query_all
 
 _NAMESPACE: Final = UUID("5b1b4c55-4c0e-5c0a-8a57-0d8a4a1f6f3e")
-# Number of concurrent statements: most of the time is planning, on one core each.
-_AT_ONCE: Final = 4
 _NODES: Final = (
     Column("node", "Stage"),
     Column("conversations", "Conversations", Unit.COUNT),
@@ -65,14 +62,11 @@ def compose(client: Client, request: ReportRequest, now: datetime) -> Report:
         ClickHouse does not answer.
     """
     scope, asked = report_queries.questions(request, now)
-
-    def answer(query: Query) -> list[Row]:
-        return query_rows(client, query.sql, query.parameters, aware=True)
-
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="report") as threads:
-        answers = dict(zip(asked, threads.map(answer, asked.values()), strict=True))
+    answers = query_all(client, asked, aware=True)
     hashes = {name: sha256(query.sql.encode()).hexdigest()[:12] for name, query in asked.items()}
-    return assemble(request, now, scope, answers, hashes)
+    report = assemble(request, now, scope, answers, hashes)
+    explained = request.type is ReportType.EXECUTIVE and request.parts.executive_summary
+    return with_explanation(client, report) if explained else report
 
 
 def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answers, hashes: dict[str, str]) -> Report:

@@ -114,6 +114,12 @@ def _inside(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
+def weight_of_change(figure: Figure) -> float:
+    """Return a change as a multiple of what is worth mentioning; 0 where it is unknown or there is too little data."""
+    if figure.change is None or figure.state == "unknown":
+        return 0.0
+    return abs(figure.change) / _NOTEWORTHY.get(figure.unit, _NOTEWORTHY_SHARE)
+
+
 def _noteworthy(figure: Figure) -> bool:
-    least = _NOTEWORTHY.get(figure.unit, _NOTEWORTHY_SHARE)
-    return figure.change is not None and abs(figure.change) >= least and figure.state != "unknown"
+    return weight_of_change(figure) >= 1

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Literal, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
+from models.query import Query
+
+Name = TypeVar("Name")
+# Number of concurrent statements: most of the time is planning, on one core each.
+_AT_ONCE: Final = 4
 
 
 def ask_page(
@@ -40,3 +47,18 @@ def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: b
         return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
     except ClickHouseError as error:
         raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
+
+
+def query_all(
+    client: Client, queries: Mapping[Name, Query], *, aware: bool = False
+) -> dict[Name, list[dict[str, Any]]]:
+    """Return the rows of several queries by their name, asked concurrently: the client must have no session.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer one of them.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="queries") as threads:
+        rows = threads.map(lambda one: query_rows(client, one.sql, one.parameters, aware=aware), queries.values())
+        return dict(zip(queries, rows, strict=True))

@@ -6,12 +6,13 @@ from typing import Final
 
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped] # it carries no type information
 
-# Its tests read the same simulated week, which takes half as long to make as they take to run.
-_TOGETHER: Final = "tests/integration/week/"
+# Their tests read the same simulated days, which take half as long to make as they take to run.
+_TOGETHER: Final = ("tests/integration/week/", "tests/integration/tuesday/")
 
 
 class FilesAndWeek(LoadFileScheduling):  # type: ignore[misc] # for the same reason
-    """A file's tests stay together, as do those of all files that share the week."""
+    """A file's tests stay together, as do those of all files that share the simulated days."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _TOGETHER if nodeid.startswith(_TOGETHER) else nodeid.split("::", 1)[0]
+        shared = next((folder for folder in _TOGETHER if nodeid.startswith(folder)), None)
+        return shared or nodeid.split("::", 1)[0]

@@ -85,7 +85,7 @@ def load(address: ClickHouseAddress, client: Client) -> Week:
     by = (datetime.now(UTC) - _END) // timedelta(weeks=1) * timedelta(weeks=1)
     end = _END + by
     sink = ClickHouseSink(address)
-    Loader(sink, end).load(message for part in _SCENARIO.history() for message in _moved(part, by))
+    Loader(sink, end).load(message for part in _SCENARIO.history() for message in moved(part, by))
     columns = ", ".join(HEALTH.names)  # the worker writes health reports to both tables
     client.command(
         f"INSERT INTO integration_health_metrics ({columns}) SELECT {columns} FROM integration_health_history"
@@ -125,7 +125,7 @@ def _tell(sink: Sink, news: Sequence[Insight]) -> None:
     sink.write("predictive_insights", insight_rows(latest(news)))
 
 
-def _moved(messages: Iterable[Message], by: timedelta) -> Iterator[Message]:
+def moved(messages: Iterable[Message], by: timedelta) -> Iterator[Message]:
     """Yield the messages, as if all of it had happened so much later."""
     for topic, key, value in messages:
         event = json.loads(value)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from kpis.analyses import attribution, gaps, impact, incident_cost, journey, lift, places, savings
+from kpis.kpi import Area
 from kpis.scope import Scope
 from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
@@ -21,10 +22,14 @@ def _as_they_are(rows: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 class Analysis(NamedTuple):
-    """A table: ``sql`` builds its statement (in any dialect), ``finish`` completes the rows for display."""
+    """A table: ``sql`` builds its statement (in any dialect), ``finish`` completes the rows for display.
+
+    ``area`` is the part of the dashboard that it belongs to; who may see that part may see it.
+    """
 
     name: str
     meaning: str
+    area: Area
     sql: Callable[[QueryContext], str]
     finish: Callable[[Sequence[Mapping[str, Any]]], Rows] = _as_they_are
 
@@ -38,19 +43,29 @@ ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
     {
         one.name: one
         for one in (
-            Analysis("savings", "durable resolutions and what they saved", savings.savings, savings.apart),
-            Analysis("attribution", "influenced revenue by integration", attribution.shared_out),
-            Analysis("incremental", "revenue that data added", attribution.earnings, attribution.incremental),
-            Analysis("conversion", "conversion with and without data", lift.strata, lift.conversion),
-            Analysis("satisfaction", "ratings with and without data", lift.strata, lift.satisfaction),
-            Analysis("impact", "business impact by period, as stored", impact.stored),
-            Analysis("gaps", "what the AI lacked, and what to do", gaps.gaps, gaps.ranked),
-            Analysis("journey", "steps between stages, with touchpoints", journey.edges, journey.sankey),
-            Analysis("drop-off", "stages, and who did not go on", journey.nodes, journey.drop_off),
-            Analysis("fault-cost", "what an integration's fault cost", incident_cost.fault, incident_cost.cost),
-            Analysis("geography", "conversations by country", places.geography, places.with_bounds),
-            Analysis("channels", "conversations by channel", places.channels, places.with_bounds),
-            Analysis("segments", "conversations by customer segment", places.segments, places.with_bounds),
+            Analysis(
+                "savings", "durable resolutions and what they saved", Area.BUSINESS, savings.savings, savings.apart
+            ),
+            Analysis("attribution", "influenced revenue by integration", Area.BUSINESS, attribution.shared_out),
+            Analysis(
+                "incremental", "revenue that data added", Area.BUSINESS, attribution.earnings, attribution.incremental
+            ),
+            Analysis("conversion", "conversion with and without data", Area.BUSINESS, lift.strata, lift.conversion),
+            Analysis("satisfaction", "ratings with and without data", Area.BUSINESS, lift.strata, lift.satisfaction),
+            Analysis("impact", "business impact by period, as stored", Area.BUSINESS, impact.stored),
+            Analysis("gaps", "what the AI lacked, and what to do", Area.CONVERSATIONS, gaps.gaps, gaps.ranked),
+            Analysis(
+                "journey", "steps between stages, with touchpoints", Area.CONVERSATIONS, journey.edges, journey.sankey
+            ),
+            Analysis("drop-off", "stages, and who did not go on", Area.CONVERSATIONS, journey.nodes, journey.drop_off),
+            Analysis(
+                "fault-cost", "what an integration's fault cost", Area.BUSINESS, incident_cost.fault, incident_cost.cost
+            ),
+            Analysis("geography", "conversations by country", Area.CONVERSATIONS, places.geography, places.with_bounds),
+            Analysis("channels", "conversations by channel", Area.CONVERSATIONS, places.channels, places.with_bounds),
+            Analysis(
+                "segments", "conversations by customer segment", Area.CONVERSATIONS, places.segments, places.with_bounds
+            ),
         )
     }
 )

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from kpis import currency
 from kpis.analyses import costs, lift
 from kpis.analyses.attribution import influenced
+from kpis.contribution import Makeup
 from kpis.dimension import Dimension
 from kpis.kpi import Area, Kpi, Statement, Unit
 from kpis.scope import Interval
@@ -106,7 +107,7 @@ def _check_costs(asked: QueryContext) -> None:
         raise SettingsError(f"costs are the tenant's as a whole: this figure cannot be narrowed by {asked.filters[0]}")
 
 
-def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
+def _of_ledger(dimensions: Mapping[str, Dimension], id_: str, makeup: Makeup = Makeup.SUM) -> Statement:
     """Return a figure of the ledger, alone and with its family."""
 
     def render(asked: QueryContext) -> str:
@@ -114,7 +115,7 @@ def _of_ledger(dimensions: Mapping[str, Dimension], id_: str) -> Statement:
         own = f"{id_} AS value, {id_}_n AS n, {id_}_low AS low, {id_}_high AS high, {id_}_note AS note"
         return f"SELECT {columns}{own} FROM ({_money(asked, [id_])})"
 
-    return Statement(dimensions, render, _money, parts_at_cut=True)
+    return Statement(dimensions, render, _money, parts_at_cut=True, makeup=makeup)
 
 
 def _conversion_lift(asked: QueryContext) -> str:
@@ -160,7 +161,7 @@ KPIS: Final = (
         unit=Unit.MONEY_RATIO,
         direction="up",
         area=Area.BUSINESS,
-        computed=_of_ledger(_TENANT, "roi"),
+        computed=_of_ledger(_TENANT, "roi", Makeup.NEITHER),
     ),
     Kpi(
         id="influenced_revenue",
@@ -172,7 +173,7 @@ KPIS: Final = (
         unit=Unit.MONEY,
         direction="up",
         area=Area.BUSINESS,
-        computed=Statement(_WHO_AND_WHERE, influenced, parts_at_cut=True),
+        computed=Statement(_WHO_AND_WHERE, influenced, parts_at_cut=True, makeup=Makeup.SUM),
     ),
     Kpi(
         id="conversion_lift",

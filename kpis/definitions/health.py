@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kpis.contribution import Makeup
 from kpis.kpi import Aggregate, Area, Kpi, Unit
 from kpis.sources.health import HEALTH_REPORTS, STATES, SYNC_JOBS
 from kpis.sql.conditions import is_one_of
@@ -31,6 +32,8 @@ KPIS: Final = (
             STATES,
             "sumIf(lasted_ms, up) / nullIf(sumIf(lasted_ms, up OR down), 0)",
             "countIf(lasted_ms > 0 AND (up OR down))",
+            makeup=Makeup.MEAN,
+            weight="sumIf(lasted_ms, up OR down)",
         ),
         minimum_volume=5,
         warning=0.99,

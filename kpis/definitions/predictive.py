@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kpis.contribution import Makeup
 from kpis.kpi import Area, Kpi, Unit
 from kpis.sources.insights import BEGUN, NEED_ATTENTION, OPEN
 from kpis.sql.formulas import ROWS, Term, total
@@ -58,7 +59,7 @@ KPIS: Final = (
         unit=Unit.COUNT,
         direction="down",
         area=Area.PREDICTIVE,
-        computed=total(_AT_RISK, ROWS).over(OPEN),
+        computed=total(_AT_RISK, ROWS)._replace(makeup=Makeup.NEITHER).over(OPEN),
     ),
     Kpi(
         id="upsell_opportunities",

@@ -41,6 +41,16 @@ def uncounted(seconds: int) -> str:
     return f"conversations stored in the last {span} are not counted yet"
 
 
+def newest(tenant: str) -> str:
+    """Return the statement of the watermark: the newest minute of queries that is stored; NULL: none is.
+
+    Recent windows are kept in time order, so it takes milliseconds; hours only where there is nothing recent.
+    """
+    recent = f"(SELECT maxOrNull(window_start) FROM recent_query_windows WHERE {tenant})"
+    before = f"(SELECT maxOrNull(hour_start) FROM query_hours WHERE {tenant})"
+    return f"SELECT coalesce({recent}, {before}) AS newest"
+
+
 def query_hours(tenant: str, rollup: str) -> str:
     """Return a subquery of the stale (tenant, hour) of a roll-up of queries; ``tenant`` is a predicate."""
     touched = all_of(f"touched_at >= {since(rollup)}", tenant)

@@ -28,6 +28,7 @@ _LABELS: Final = {
     "stage": "stage",
     "data_used": "data_used",
     "providers": "[value]",
+    "queried_providers": "[]",  # in no cell: read from single conversations
     "data_types": "[value]",
     "gaps": "[value]",
     "outcome": "value",
@@ -88,7 +89,7 @@ def counts(asked: QueryContext) -> str:
 def _part(asked: QueryContext) -> str | None:
     """Return the part whose cells can be used, as a constant expression; ``None`` where none can."""
     fits = asked.every is None or (asked.every is not Interval.MINUTE and asked.dialect.hours_fit)
-    if not (asked.rolled_up and fits):
+    if not (asked.rolled_up and fits) or (asked.apart and any(DIMENSIONS[name].many for name in asked.by)):
         return None
     choices: list[tuple[str, str]] = []
     answered: list[set[str]] = []

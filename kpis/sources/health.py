@@ -13,8 +13,8 @@ from models.sync_status import Condition
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
     "provider": Dimension("integration_provider"),
-    "status": Dimension("sync_status"),
-    "error_kind": Dimension("error_kind"),
+    "status": Dimension("sync_status", result=True),
+    "error_kind": Dimension("error_kind", result=True),
 }
 
 

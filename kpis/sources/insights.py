@@ -12,8 +12,8 @@ from kpis.sql.query_context import QueryContext
 DIMENSIONS: Final = {
     "tenant": Dimension("user_id"),
     "provider": Dimension("integration_provider"),
-    "kind": Dimension("kind"),
-    "severity": Dimension("severity"),
+    "kind": Dimension("kind", result=True),
+    "severity": Dimension("severity", result=True),
 }
 # Insights about a provider over all tenants summarise others that are counted already.
 _OF_TENANTS: Final = "user_id != toUUID('00000000-0000-0000-0000-000000000000')"

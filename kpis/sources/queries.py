@@ -20,7 +20,7 @@ DIMENSIONS: Final = {
     "country": Dimension("country"),
     "segment": Dimension("customer_segment"),
     "data_type": Dimension("data_type"),
-    "error_kind": Dimension("error_kind"),
+    "error_kind": Dimension("error_kind", result=True),
 }
 # Dimensions of windows and roll-ups; the others are read from the events.
 _IN_WINDOWS: Final = frozenset({"tenant", "provider", "query_type"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from kpis.contribution import Makeup
 from kpis.kpi import Aggregate, Source
 
 _Z: Final = "1.959963984540054"
@@ -41,13 +42,14 @@ def summed(column: str, where: str = "") -> Term:
 
 
 class Formula(NamedTuple):
-    """Value, volume and bounds of an aggregate, and the columns that they read."""
+    """Value, volume and bounds of an aggregate, the columns that they read, and how its parts make up the whole."""
 
     value: str
     n: str
     low: str = ""
     high: str = ""
     columns: frozenset[str] = frozenset()
+    makeup: Makeup = Makeup.NEITHER
 
     def over(self, source: Source) -> Aggregate:
         """Return the aggregate of a source's rows."""
@@ -56,7 +58,7 @@ class Formula(NamedTuple):
 
 def total(value: Term, n: Term) -> Formula:
     """Return a sum or a count: exact, so without an interval."""
-    return Formula(value.sql, n.sql, columns=value.columns | n.columns)
+    return Formula(value.sql, n.sql, columns=value.columns | n.columns, makeup=Makeup.SUM)
 
 
 def share(part: Term, whole: Term) -> Formula:
@@ -68,6 +70,7 @@ def share(part: Term, whole: Term) -> Formula:
         f"romashka_wilson_low({counts})",
         f"romashka_wilson_high({counts})",
         part.columns | whole.columns,
+        Makeup.MEAN,
     )
 
 
@@ -76,7 +79,8 @@ def mean(column: str) -> Formula:
     number = f"toFloat64({column})"
     value, n = f"avg({number})", f"count({column})"
     half = f"if({n} < 2, NULL, {_Z} * stddevSampStable({number}) / sqrt({n}))"
-    return Formula(f"if({n} = 0, NULL, {value})", n, f"{value} - {half}", f"{value} + {half}", frozenset({column}))
+    low, high = f"{value} - {half}", f"{value} + {half}"
+    return Formula(f"if({n} = 0, NULL, {value})", n, low, high, frozenset({column}), Makeup.MEAN)
 
 
 def mean_of_sums(name: str) -> Formula:
@@ -86,10 +90,12 @@ def mean_of_sums(name: str) -> Formula:
     value = f"{total_} / nullIf({n}, 0)"
     variance = f"greatest(0., {squares} - {total_} * {total_} / {n}) / ({n} - 1)"
     half = f"if({n} < 2, NULL, {_Z} * sqrt({variance} / {n}))"
-    return Formula(value, f"sum({name}_count)", f"{value} - {half}", f"{value} + {half}", frozenset(columns))
+    low, high = f"{value} - {half}", f"{value} + {half}"
+    return Formula(value, f"sum({name}_count)", low, high, frozenset(columns), Makeup.MEAN)
 
 
 def quotient(numerator: Term, denominator: Term) -> Formula:
     """Return a mean from a sum and a count, without an interval."""
+    value = f"toFloat64({numerator.sql}) / nullIf({denominator.sql}, 0)"
     columns = numerator.columns | denominator.columns
-    return Formula(f"toFloat64({numerator.sql}) / nullIf({denominator.sql}, 0)", denominator.sql, columns=columns)
+    return Formula(value, denominator.sql, columns=columns, makeup=Makeup.MEAN)

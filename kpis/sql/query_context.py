@@ -37,6 +37,8 @@ class QueryContext:
     """A moment within the range, as SQL: the column ``earlier`` separates what lies before it, in the same pass."""
     reads: frozenset[str] = frozenset()
     """Columns of the source's rows that are read, where the source declares them (``Source.columns``)."""
+    apart: bool = False
+    """Whether parts have to make up the whole: a dimension of several values is split by the set of them."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +89,8 @@ class QueryContext:
     def _part(self, dimension: Dimension, name: str) -> str:
         if not dimension.many:
             return dimension.column
+        if self.apart:
+            return f"arraySort(arrayDistinct({dimension.column}))"
         if name in self.filters:  # a conversation with two providers counts under the filtered one
             return f"arrayJoin(arrayFilter(one -> {self.dialect.one_of(name, 'one')}, {dimension.column}))"
         return f"arrayJoin({dimension.column})"
