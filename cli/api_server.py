@@ -25,13 +25,17 @@ from storage.connection import connect
 from storage.fingerprints import check_secrets
 
 
-def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGIApp] = lambda app: app) -> None:
+def run(
+    chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGIApp] = lambda app: app, shown: str = "/v1"
+) -> None:
     """Serve until Ctrl-C.
 
     Parameters
     ----------
     around
         Wraps the application, for example with the collector.
+    shown
+        The path of the address that is printed.
 
     Raises
     ------
@@ -40,18 +44,32 @@ def run(chosen: Settings, host: str, port: int, around: Callable[[FastAPI], ASGI
     SchemaMismatch
         The database lacks migrations.
     """
+    app = checked_app(chosen)
+    log_to_stderr(chosen.log_format)
+    logging.getLogger("api").setLevel(logging.INFO)
+    server = server_config(around(app), trusted_proxies(chosen.api_trusted_proxies))
+    with listening(host, port) as socket_:
+        name, bound = socket_.getsockname()[:2]
+        err.print(f"serving on http://{name}:{bound}{shown} - Ctrl-C ends it", highlight=False)
+        uvicorn.Server(server).run(sockets=[socket_])
+
+
+def checked_app(chosen: Settings) -> FastAPI:
+    """Return the application after checking the settings and the database.
+
+    Raises
+    ------
+    SettingsError
+        A setting is wrong or missing, or a secret is not the one that the database was written with.
+    SchemaMismatch
+        The database lacks migrations.
+    """
     config = configuration(chosen)
     check(config)
     require_current(chosen.clickhouse)
     with connect(chosen.clickhouse) as client:
         check_secrets(client, chosen.keys)
-    log_to_stderr(chosen.log_format)
-    logging.getLogger("api").setLevel(logging.INFO)
-    server = server_config(around(create_app(config)), trusted_proxies(chosen.api_trusted_proxies))
-    with listening(host, port) as socket_:
-        name, bound = socket_.getsockname()[:2]
-        err.print(f"serving on http://{name}:{bound}/v1 - Ctrl-C ends it", highlight=False)
-        uvicorn.Server(server).run(sockets=[socket_])
+    return create_app(config)
 
 
 def server_config(

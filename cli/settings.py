@@ -157,6 +157,15 @@ class Settings(BaseSettings):
     api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6
     api_connections: Annotated[int, Field(ge=1, le=100)] = 8
     api_cors_origins: Address = ""
+    mcp_key: SecretStr = Field(default=SecretStr(""), description="API key or token of romashka mcp over stdio")
+    mcp_api_url: Address = Field(
+        default="", description="API that romashka mcp over stdio is a client of; empty: in its own process"
+    )
+    mcp_host: Address = Field(default="127.0.0.1", description="address of romashka mcp --http")
+    mcp_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8082, description="of romashka mcp --http; 0: any")
+    mcp_allowed_hosts: Address = Field(
+        default="", description="host names that clients reach romashka mcp --http by, beside loopback"
+    )
     collector_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8081, description="of the collector; 0: any")
     collector_metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     collector_events_per_second: Annotated[float, Field(gt=0)] = 20_000

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,8 @@ from uuid import UUID
 import jwt
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.keys import KeySigner, StoredKey, new_key, save
@@ -32,10 +34,10 @@ SECRET = b"a secret for tests only, 32 bytes"
 
 
 @contextmanager
-def serving(configuration: Configuration) -> Iterator[str]:
-    """Serve the API; yields its URL."""
+def serving(configuration: Configuration, around: Callable[[FastAPI], ASGIApp] = lambda app: app) -> Iterator[str]:
+    """Serve the API; yields its URL. ``around`` wraps the application."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(configuration), log_config=None, server_header=False))
+        server = uvicorn.Server(uvicorn.Config(around(create_app(configuration)), log_config=None, server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

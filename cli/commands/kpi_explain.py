@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from cli.arguments import MOMENT, Zone, moment, tenant_id, time_range
-from cli.commands import kpi_analyse  # noqa: F401 - its command belongs to the same group
+from cli.commands import kpi_custom  # noqa: F401 - its commands belong to the same group
 from cli.commands.kpi import (
     By,
     Channel,

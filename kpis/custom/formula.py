@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kpis.contribution import Makeup
 from kpis.custom.columns import ColumnType, CustomSource
 from kpis.custom.conditions import ConditionError, column, condition_sql
 from kpis.custom.definition import FormulaKind, FormulaText
@@ -55,7 +56,8 @@ class _Formulas:
     def _distinct(self) -> Formula:
         name = self._column(self._given.column, "column", ColumnType.TEXT, ColumnType.ID)
         there = f"{self._where} AND toString({name}) != ''"
-        return total(Term(f"uniqExactIf({name}, {there})"), Term(f"countIf({there})"))
+        counted = total(Term(f"uniqExactIf({name}, {there})"), Term(f"countIf({there})"))
+        return counted._replace(makeup=Makeup.NEITHER)  # one value may be in several parts
 
     def _ratio(self) -> Formula:
         numerator = self._column(self._given.numerator, "numerator", ColumnType.NUMBER)

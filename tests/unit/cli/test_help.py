@@ -19,6 +19,8 @@ COMMANDS = [
     "doctor",
     "init",
     "backtest",
+    "kpi explain",
+    "mcp",
     "alerts list",
     "alerts backtest",
     "dashboards preview",

@@ -29,6 +29,7 @@ _SPECIMENS: Final = {
     "export": ["queries", "--tenant", "all", "--out", "-"],
     "insights snooze": ["0a6f7d52"],
     "kpi get": ["query_count"],
+    "kpi explain": ["query_count"],
     "kpi analyse": ["gaps", "--tenant", "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01"],
 }
 
