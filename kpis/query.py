@@ -86,7 +86,7 @@ def select(
     kpis = [get(id_) for id_ in dict.fromkeys(ids)]
     if not kpis:
         raise InvalidRequest("id", "which figures? 'romashka kpi list' shows them all")
-    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut, apart)
+    asked = QueryContext(dialect, tuple(dict.fromkeys(by)), every, rolled_up, bounds, total, cut, apart=apart)
     for kpi in kpis:
         _check(kpi, asked)
     if _is_one_part(kpis) and not _collide(kpis):

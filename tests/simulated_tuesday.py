@@ -17,7 +17,7 @@ from kpis.scope import Scope
 from kpis.settings_model import new_entry
 from models.minutes import Series
 from models.rows import HEALTH
-from simulator.incidents import Incident
+from simulator.incidents import SimulatedIncident
 from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
@@ -43,7 +43,9 @@ _SCENARIO: Final = Scenario(
     tenants=TENANTS,
     rate=rate_for(64_000, _SPAN, TENANTS),
     incidents=(
-        Incident("tuesday", "error_burst", PROVIDER, TENANTS[0].id, _END - timedelta(hours=22), _END, 1.0, "auth"),
+        SimulatedIncident(
+            "tuesday", "error_burst", PROVIDER, TENANTS[0].id, _END - timedelta(hours=22), _END, 1.0, "auth"
+        ),
     ),
 )
 
@@ -53,7 +55,7 @@ class Tuesday(NamedTuple):
 
     address: ClickHouseAddress
     start: datetime
-    incident: Incident
+    incident: SimulatedIncident
 
     @property
     def tenant(self) -> UUID:

@@ -28,7 +28,7 @@ from cli.commands.kpi import (
     shown_range,
 )
 from cli.console import out, table
-from cli.formats import Format, Printed, print_rows
+from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.contribution import Contribution
@@ -73,7 +73,7 @@ def explain_(
     durable_days: Annotated[
         int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")
     ] = 7,
-    format_: Printed = Format.TABLE,
+    format_: Printed = OutputFormat.TABLE,
 ) -> None:
     """Explain why a key figure changed: which provider, channel, segment ... moved it, by volume or by itself.
 
@@ -100,9 +100,9 @@ def explain_(
         say_if_behind(client)
         names = {str(id_): name for id_, name in tenant_names(client).items()}
     found = explain(kpi, before, now, answers, most=most)
-    if format_ is Format.JSON:
+    if format_ is OutputFormat.JSON:
         typer.echo(json.dumps(document(found, now, names), indent=2, default=_plain))
-    elif format_ is Format.CSV:
+    elif format_ is OutputFormat.CSV:
         print_rows(list(_rows(found)), format_, _COLUMNS)
     else:
         _print(found, before, now, names)
@@ -153,10 +153,10 @@ def _columns(found: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _cells(kpi: Kpi, split: Split, one: Contribution, names: Mapping[str, str]) -> tuple[object, ...]:
     effects = [Text(amount(kpi, part)) for part in (one.mix, one.rate) if part is not None]
-    thin = one.rate is not None and kpi.is_thin(max(one.n_before, one.n_now))
+    unreliable = one.rate is not None and kpi.below_minimum_volume(max(one.n_before, one.n_now))
     named = (names.get(one.value or "") if split.dimension == "tenant" else None) or label(one)
     return (
-        Text(f"{named} ?" if thin else named, style="bold" if one == split.cause else ""),
+        Text(f"{named} ?" if unreliable else named, style="bold" if one == split.cause else ""),
         shown(kpi.unit, one.before),
         shown(kpi.unit, one.now),
         f"{one.share_before:.1%}",
