@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Final
 
 from dashboards.alerts.alert_queries import by_integration, by_tenant
 from dashboards.alerts.rule import Level, Rule, Shown
-from dashboards.panel import Panel, PanelRow, PanelType, Tab
+from dashboards.panel import Column, Panel, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs.parts import EMPTY, tile, together, trend
 from kpis.custom.definition import AlertWindow
@@ -26,6 +27,8 @@ _SHOWN: Final[dict[Unit, Shown]] = {
 }
 _VARIABLES: Final = ("provider", "channel", "country", "segment")
 _PANELS_EACH: Final = 10
+# A uid has at most 40 characters: romashka-own-NAME-critical.
+_LONGEST_NAME: Final = 18
 
 
 def tab(figures: Sequence[CustomFigure]) -> Tab:
@@ -64,8 +67,7 @@ def _row(number: int, kpi: Kpi) -> PanelRow:
                 width=8,
                 height=8,
                 unit=kpi.unit,
-                columns=(column(kpi.id),),
-                by=(parts,),
+                columns=(Column(parts, parts.replace("_", " ").capitalize()), column(kpi.id)),
             ),
         ),
     )
@@ -74,6 +76,14 @@ def _row(number: int, kpi: Kpi) -> PanelRow:
 def _parts(kpi: Kpi) -> str:
     """Return the dimension that a figure is split by on its tab: the first after the tenant."""
     return next(name for name in kpi.dimensions if name != "tenant")
+
+
+def _rule_id(id_: str) -> str:
+    """Return the id of a figure's rule: short enough for Grafana, which refuses a file with a longer uid as a whole."""
+    name = id_.replace("_", "-")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}-{sha256(id_.encode()).hexdigest()[:8]}"
+    return f"own-{name}"
 
 
 def _rule(number: int, one: CustomFigure) -> Rule:
@@ -89,7 +99,7 @@ def _rule(number: int, one: CustomFigure) -> Rule:
     who = "{integration_provider} of {tenant}" if by_provider else "{tenant}"
     below = kpi.direction == "up"
     return Rule(
-        id=f"own-{kpi.id.replace('_', '-')}",
+        id=_rule_id(kpi.id),
         title=kpi.title,
         team="business",
         ask=ask(kpi.id, volume=kpi.minimum_volume),

@@ -1,0 +1,66 @@
+"""The tab of figures that an installation defines for itself, in Grafana: it draws, and its alert rules are taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboards import own_figures
+from dashboards.alerts import files as alerts
+from dashboards.grafana import render
+from kpis import registry
+from kpis.custom.examples import EXAMPLES
+from kpis.custom.figure_file import CustomFigure, figures
+from tests.grafana.eyes import Eyes
+from tests.grafana.server import Running
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[CustomFigure, ...]]:
+    for name, text in EXAMPLES.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    found = figures(tmp_path).figures
+    registry.register(one.kpi for one in found)
+    yield found
+    registry.register(())
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_tab_of_own_figures_draws(own: tuple[CustomFigure, ...], grafana: Running, eyes: Eyes, width: int) -> None:
+    tab = own_figures.tab(own)
+    with grafana.client() as api:
+        api.post(
+            "/api/dashboards/db", json={"dashboard": json.loads(render(tab)), "overwrite": True}
+        ).raise_for_status()
+    with eyes.reader(width=width) as reader:
+        eyes.open(reader, tab.uid, tenant=eyes.looked_at.tenant)
+        visit = reader.whole()
+        reader.picture(eyes.figures.folder / f"{tab.uid}-light-{width}.png")
+    assert {panel.id for panel in visit.panels} >= {panel.id for panel in tab.panels}
+    assert not [
+        f"{panel.title}: {panel.error or panel.text}"
+        for panel in visit.panels
+        if panel.error or "No data" in panel.text
+    ]
+    assert not [f"{panel.title} is cut: {panel.cut}" for panel in visit.panels if panel.cut]
+    assert not visit.console
+
+
+def test_grafana_takes_the_alert_rules_of_own_figures(own: tuple[CustomFigure, ...], grafana: Running) -> None:
+    (group,) = json.loads(alerts.render(own_figures.rules(own)))["groups"]
+    with grafana.client() as api:
+        for rule in group["rules"]:
+            body = {**rule, "orgID": 1, "folderUID": _folder(grafana), "ruleGroup": "own"}
+            answer = api.post("/api/v1/provisioning/alert-rules", json=body)
+            assert answer.status_code == 201, answer.text
+            api.delete(f"/api/v1/provisioning/alert-rules/{body['uid']}").raise_for_status()
+
+
+def _folder(grafana: Running) -> str:
+    with grafana.client() as api:
+        return str(next(one["uid"] for one in api.get("/api/folders").json() if one["title"] == alerts.ALERT_FOLDER))
