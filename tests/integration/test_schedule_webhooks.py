@@ -16,13 +16,13 @@ import pytest
 from models.errors import RomashkaError
 from reports import delivery
 from reports.delivery import ChannelNotifier
-from reports.delivery_log import Journal
+from reports.delivery_log import DeliveryLog
 from reports.schedule_runner import ScheduleRunner
 from reports.schedule_state import state
 from reports.schedule_store import put_schedule, schedules
 from reports.webhook import AddressGuard
 from storage.connection import ClickHouseAddress, connect
-from tests.integration.test_schedules import NOON, Clock, schedule
+from tests.deliveries import NOON, Clock, schedule
 
 pytestmark = [
     pytest.mark.stack,
@@ -124,9 +124,9 @@ def test_each_webhook_is_told_apart_and_none_keeps_another_from_its_report(
         notifier = ChannelNotifier(None, hooks, AddressGuard(["127.0.0.1"]))
         began = time.monotonic()
         with pytest.raises(RomashkaError, match="not delivered: "):
-            ScheduleRunner(tmp_path, notifier, clock, patience=8).run(client)
+            ScheduleRunner(tmp_path, notifier, clock, timeout_seconds=8).run(client)
         assert time.monotonic() - began < 60
-        standings = Journal(client).standings(NOON)
-        told = {one.name: state(one, standings, clock.now) for one in schedules(client)}
+        statuses = DeliveryLog(client).statuses(NOON)
+        told = {one.name: state(one, statuses, clock.now) for one in schedules(client)}
     assert {name: how == "ok" for name, how in told.items()} == {name: taken for name, (_, taken) in _HOOKS.items()}
     assert all("did not take the report" in how or "hangs" in how for how in told.values() if how != "ok"), told
