@@ -52,7 +52,7 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineAnswer:
     """What a statement gave. Whoever has it must close it.
 
     Attributes
@@ -99,7 +99,7 @@ class Engine:
         """Stop the engine, once every running statement has ended."""
         self._keeper.close()
 
-    def execute(self, query: HttpQuery, statement: ParsedStatement, history: Sequence[bytes] = ()) -> Answer:
+    def execute(self, query: HttpQuery, statement: ParsedStatement, history: Sequence[bytes] = ()) -> EngineAnswer:
         """Run a statement.
 
         Parameters
@@ -131,7 +131,7 @@ class Engine:
                 if streamed is not None:
                     return streamed
             result = connection.query(query.text, query.default_format)
-            return Answer(output_format, finish(result.bytes()), _statistics(result))
+            return EngineAnswer(output_format, finish(result.bytes()), _statistics(result))
 
     def _connect(self) -> Connection:
         return open_connection(self._data_dir)
@@ -160,7 +160,7 @@ def _escaped(text: str, quote: str) -> bytes:
     return text.replace("\\", "\\\\").replace(quote, "\\" + quote).encode("utf-8", "surrogateescape")
 
 
-def _insert(connection: Connection, statement: ParsedStatement, data_format: str) -> Answer:
+def _insert(connection: Connection, statement: ParsedStatement, data_format: str) -> EngineAnswer:
     """Insert the data that came with a statement.
 
     By way of a file, because chDB's other ways lose rows without a word: ``send_insert`` reports success when the
@@ -178,7 +178,7 @@ def _insert(connection: Connection, statement: ParsedStatement, data_format: str
         written_bytes=result.bytes_written(),
         elapsed_ns=int(result.elapsed() * 1e9),
     )
-    return Answer("TabSeparated", b"", statistics)
+    return EngineAnswer("TabSeparated", b"", statistics)
 
 
 def _can_stream(query: HttpQuery, statement: ParsedStatement, output_format: str) -> bool:
@@ -188,7 +188,7 @@ def _can_stream(query: HttpQuery, statement: ParsedStatement, output_format: str
 
 def _stream(
     connection: Connection, query: HttpQuery, output_format: str, finish: Callable[[bytes], bytes], cleanup: ExitStack
-) -> Answer | None:
+) -> EngineAnswer | None:
     """Start a streamed read; None where the engine cannot (``WITH ... INSERT`` begins like a read)."""
     try:
         stream = connection.send_query(query.text, query.default_format)
@@ -199,14 +199,14 @@ def _stream(
     cleanup.callback(stream.close)
     first = stream.fetch()
     if first is None:
-        return Answer(output_format, b"", Statistics())
+        return EngineAnswer(output_format, b"", Statistics())
 
     def rest() -> bytes | None:
         with _engine_errors():
             piece = stream.fetch()
             return None if piece is None else finish(piece.bytes())
 
-    return Answer(output_format, finish(first.bytes()), _statistics(first), rest, cleanup.pop_all().close)
+    return EngineAnswer(output_format, finish(first.bytes()), _statistics(first), rest, cleanup.pop_all().close)
 
 
 def _finish_for(query: HttpQuery, output_format: str) -> Callable[[bytes], bytes]:

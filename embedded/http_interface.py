@@ -20,7 +20,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from embedded import compression
-from embedded.engine import Answer, Engine
+from embedded.engine import Engine, EngineAnswer
 from embedded.errors import ACCESS_DENIED, NOT_IMPLEMENTED, QueryFailed, refusal
 from embedded.request import HttpQuery, read_query
 from embedded.sessions import Sessions
@@ -74,7 +74,7 @@ class HttpInterface:
             return await self._whole(query, answer, headers)
         return await self._streamed(request, query, answer, answer.rest, headers)
 
-    async def _execute(self, query: HttpQuery, statement: ParsedStatement) -> Answer:
+    async def _execute(self, query: HttpQuery, statement: ParsedStatement) -> EngineAnswer:
         """Run a statement within its session. Sessions are touched on the event loop only."""
         session, timeout = query.session_id, query.session_timeout
         history = self._sessions.statements(session, timeout, time.monotonic()) if session else ()
@@ -83,7 +83,7 @@ class HttpInterface:
             self._sessions.remember(session, query.text, timeout, time.monotonic())
         return answer
 
-    async def _whole(self, query: HttpQuery, answer: Answer, headers: Mapping[str, str]) -> web.Response:
+    async def _whole(self, query: HttpQuery, answer: EngineAnswer, headers: Mapping[str, str]) -> web.Response:
         body = answer.first
         if query.encoding:
             encoder = compression.encoder(query.encoding)
@@ -94,7 +94,7 @@ class HttpInterface:
         self,
         request: web.Request,
         query: HttpQuery,
-        answer: Answer,
+        answer: EngineAnswer,
         rest: Callable[[], bytes | None],
         headers: Mapping[str, str],
     ) -> web.StreamResponse:
@@ -120,7 +120,7 @@ class HttpInterface:
         await response.write_eof(b"" if encoder is None else encoder.flush())
         return response
 
-    def _headers(self, query: HttpQuery, answer: Answer) -> dict[str, str]:
+    def _headers(self, query: HttpQuery, answer: EngineAnswer) -> dict[str, str]:
         headers = {
             "Content-Type": _CONTENT_TYPES.get(answer.output_format, "application/octet-stream"),
             "X-ClickHouse-Query-Id": query.query_id,

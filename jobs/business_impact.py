@@ -9,7 +9,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from kpis.analyses.impact import Impact, Period, changed, measured, periods, stored
+from kpis.analyses.impact import Impact, ImpactPeriod, changed, measured, periods, stored
 from kpis.scope import ALL_TENANTS, Scope
 from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
@@ -32,7 +32,7 @@ def refresh(client: Client, now: datetime) -> Sequence[Insight]:
     return ()
 
 
-def refresh_period(client: Client, period: Period, now: datetime) -> None:
+def refresh_period(client: Client, period: ImpactPeriod, now: datetime) -> None:
     """Recompute one period; see ``refresh``."""
     dialect = Bound(Scope(period.start, period.end, ALL_TENANTS, as_of=now))
     found = query_rows(client, measured(QueryContext(dialect)), dialect.parameters)

@@ -11,7 +11,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from detectors.kpis.kpi_change import FEWEST_DAYS, HISTORY_DAYS, Floats
-from detectors.kpis.kpi_findings import ChangeSearch, Look
+from detectors.kpis.kpi_findings import ChangeSearch, DailySeries
 from kpis.kpi import Kpi
 from kpis.registry import get
 from kpis.tenant_series import days_of, first_hours_of, tenants_with_volume
@@ -95,7 +95,7 @@ class _Table:
 
 def _complete(
     client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
-) -> Iterator[Look]:
+) -> Iterator[DailySeries]:
     """Yield one test for each of the last complete days."""
     start = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
     days = (today - start) // _DAY
@@ -107,12 +107,12 @@ def _complete(
     for kpi in kpis:
         table.values[kpi.id][:, max((_final(kpi, settled) - start) // _DAY, 0) :] = np.nan
     for ago in range(_JUDGED_DAYS, 0, -1):
-        yield Look(today - ago * _DAY, today - (ago - 1) * _DAY, *table.until(days - ago + 1))
+        yield DailySeries(today - ago * _DAY, today - (ago - 1) * _DAY, *table.until(days - ago + 1))
 
 
 def _partial(
     client: Client, kpis: Sequence[Kpi], tenants: Sequence[UUID], today: datetime, settled: datetime
-) -> Iterator[Look]:
+) -> Iterator[DailySeries]:
     """Yield tests of the completed quarters of yesterday and of today."""
     start, end = today - (_PARTIAL_HISTORY_DAYS + 1) * _DAY, today + _DAY
     days = (end - start) // _DAY
@@ -130,7 +130,7 @@ def _partial(
             at = today - ago * _DAY + hours * _HOUR
             if at > settled:
                 return
-            yield Look(today - ago * _DAY, at, *tables[hours].until(days - ago))
+            yield DailySeries(today - ago * _DAY, at, *tables[hours].until(days - ago))
 
 
 def _final(kpi: Kpi, settled: datetime) -> datetime:

@@ -16,7 +16,7 @@ from simulator.encode import TenantEncoder
 from simulator.plan import Plan
 from simulator.query_table import query_table
 from simulator.rhythm import Rate, arrivals, intensity, level
-from simulator.rows import Part, Rows
+from simulator.rows import Rows, RowsPart
 from simulator.seeds import Purpose, generator
 from simulator.syncs import LOOK_BACK_DAYS, JobLog, Jobs, run_day
 from simulator.tenants import SimulatedTenant
@@ -70,7 +70,7 @@ class Business:
         self._next_block = matters - matters % DAY_MS
         self._waiting: list[Rows] = []
 
-    def take(self, before: int) -> list[Part]:
+    def take(self, before: int) -> list[RowsPart]:
         """Return the events before a moment (ms) that were not returned yet, each part in time order."""
         while self._next_block < before:
             end = self._next_block + self._block_length(self._next_block)

@@ -13,7 +13,7 @@ Message = tuple[str, bytes, bytes]
 """Topic name, key, value: what a producer sends."""
 
 
-class Part(NamedTuple):
+class RowsPart(NamedTuple):
     """Some rows of one topic: their moments (ms), and their messages in the same order."""
 
     at: Ints
@@ -49,7 +49,7 @@ class Rows:
         """Leave out what happened before a moment (ms)."""
         self._next = max(self._next, int(np.searchsorted(self._at, before, side="left")))
 
-    def take(self, before: int) -> Part | None:
+    def take(self, before: int) -> RowsPart | None:
         """Return the rows before a moment (ms) that were not returned yet, ``None`` if there are none."""
         first = self._next
         if self.done or self._at[first] >= before:
@@ -57,10 +57,10 @@ class Rows:
         last = int(np.searchsorted(self._at, before, side="left"))
         self._next = last
         topic, key = self.topic, self._key
-        return Part(self._at[first:last], [(topic, key, value.encode()) for value in self._encode(first, last)])
+        return RowsPart(self._at[first:last], [(topic, key, value.encode()) for value in self._encode(first, last)])
 
 
-def in_order(parts: list[Part]) -> list[Message]:
+def in_order(parts: list[RowsPart]) -> list[Message]:
     """Return the messages of all parts by time; those of one moment in the order of the parts."""
     if not parts:
         return []

@@ -12,7 +12,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from kpis.analyses.catalogue import get
-from kpis.analyses.impact import Period
+from kpis.analyses.impact import ImpactPeriod
 from kpis.query import build_query
 from kpis.scope import AllTenants, Scope
 from models.rows import WRITTEN
@@ -29,7 +29,7 @@ from tests import business_oracle as oracle
 SHOP, BARE = DEFAULT_TENANTS[0], DEFAULT_TENANTS[4]
 BEGIN, UNTIL = datetime(2026, 2, 24, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
 START, END, NOW = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
-MARCH = Period(START, END)
+MARCH = ImpactPeriod(START, END)
 STORED = {
     QUERIES: "integration_query_metrics",
     OUTCOMES: "conversation_outcomes",

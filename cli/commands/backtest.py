@@ -23,7 +23,7 @@ from cli.series_csv import CsvRows, parsed_interval
 from cli.series_labels import LabelColumn, read_incidents
 from cli.series_times import checked_format
 from cli.settings import settings
-from detectors.series.backtest import THRESHOLD, Backtest, Episode, Incident, Quality
+from detectors.series.backtest import THRESHOLD, AlarmEpisode, AlarmQuality, Backtest, Incident
 from kpis.scope import zone
 from models.counting import agreeing, counted
 from models.errors import SettingsError
@@ -240,7 +240,7 @@ def _show(printer: Console, test: Backtest, incidents: Sequence[Incident] | None
         printer.print(_quality(test.quality(incidents)))
 
 
-def _episodes(episodes: Sequence[Episode], clocks: ZoneInfo) -> Any:
+def _episodes(episodes: Sequence[AlarmEpisode], clocks: ZoneInfo) -> Any:
     rows = []
     for episode in episodes[:_SHOWN_EPISODES]:
         seen = episode.worst
@@ -258,7 +258,7 @@ def _episodes(episodes: Sequence[Episode], clocks: ZoneInfo) -> Any:
     return table(f"Episodes ({clocks})", ("#", "start", "end", "what", "seen", "expected"), rows, right=("#",))
 
 
-def _quality(found: Quality) -> Any:
+def _quality(found: AlarmQuality) -> Any:
     rows = [
         ("incidents found", f"{found.found} of {found.incidents}"),
         ("false alarms", str(found.false_alarms)),

@@ -16,7 +16,7 @@ from detectors.ewma import EwmaMoments
 from detectors.health.cusum import Cusum
 from detectors.health.query_usefulness import Usefulness
 from detectors.health.rate_limit import QuotaWatch
-from detectors.health.sync import Cadence, RunningJobs
+from detectors.health.sync import RunningJobs, SyncCadence
 from detectors.health.sync_signals import empty_signal, failing_signal, interrupted_signal, quota_signal, stale_signal
 from detectors.incidents.signals import Signal
 from models.sync_status import Condition, condition_of
@@ -73,7 +73,7 @@ class HealthDetector:
         self._success_rate = EwmaMoments()
         self._failing = Cusum(_FAILING_SHARE, FAILING_THRESHOLD, _FAILING_AGAIN)
         self._empty = Cusum(_EMPTY_SHARE, EMPTY_THRESHOLD, _EMPTY_AGAIN)
-        self._cadence = Cadence()
+        self._cadence = SyncCadence()
         self._running = RunningJobs()
         self._quota = QuotaWatch()
         self._useful = Usefulness()
@@ -221,7 +221,7 @@ class HealthDetector:
         one._success_rate = EwmaMoments(**state["success_rate"])
         one._failing = Cusum.from_state(state["failing"])
         one._empty = Cusum.from_state(state["empty"])
-        one._cadence = Cadence.from_state(state["cadence"])
+        one._cadence = SyncCadence.from_state(state["cadence"])
         one._running = RunningJobs.from_state(state["running"])
         one._quota = QuotaWatch.from_state(state["quota"])
         one._useful = Usefulness.from_state(state["useful"])

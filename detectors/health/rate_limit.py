@@ -31,7 +31,7 @@ _COLD_BAR: Final = 0.8
 _SILENT_AFTER: Final = 3 * _HOUR
 
 
-class Forecast(NamedTuple):
+class QuotaForecast(NamedTuple):
     """``minutes_left`` until the quota is exhausted (0 when it is), at ``usage``; normal days stay below ``bar``."""
 
     usage: float
@@ -47,7 +47,7 @@ class QuotaWatch:
     ramp: list[list[float]] = field(default_factory=list)
     peak: float = 0.0
     steepest: float = 0.0
-    forecast: Forecast | None = None
+    forecast: QuotaForecast | None = None
 
     def observe(self, at: float, usage: float) -> None:
         """Add a usage report."""
@@ -66,24 +66,24 @@ class QuotaWatch:
         self.peak += weight * max(usage - self.peak, 0.0)
         self.steepest += weight * max(slope - self.steepest, 0.0)
 
-    def standing(self, now: float) -> Forecast | None:
+    def standing(self, now: float) -> QuotaForecast | None:
         """Return the prediction from the last report, ``None`` where there is no danger or reports have stopped."""
         if self.forecast is None or now - self.ramp[-1][0] > _SILENT_AFTER:
             return None
         elapsed = (now - self.ramp[-1][0]) / _MINUTE
         return self.forecast._replace(minutes_left=max(self.forecast.minutes_left - elapsed, 0.0))
 
-    def _judge(self, usage: float, slope: float, *, warm: bool) -> Forecast | None:
+    def _judge(self, usage: float, slope: float, *, warm: bool) -> QuotaForecast | None:
         bar = min(_BAR_FACTOR * self.peak + _BAR_MARGIN, NEARLY_FULL) if warm else _COLD_BAR
         if usage >= NEARLY_FULL:
-            return Forecast(usage, bar, 0.0) if not warm or self.peak < _ORDINARILY_FULL else None
+            return QuotaForecast(usage, bar, 0.0) if not warm or self.peak < _ORDINARILY_FULL else None
         minutes_left = (1.0 - usage) / slope / _MINUTE if slope > 0 else float("inf")
         factor = _STEEPER if usage > bar else _MUCH_STEEPER
         unusual = slope > factor * self.steepest if warm else usage > bar
         if unusual and usage > _NOTABLE and minutes_left <= HORIZON_MINUTES:
-            return Forecast(usage, bar, minutes_left)
+            return QuotaForecast(usage, bar, minutes_left)
         if self.forecast is not None and usage > bar:
-            return Forecast(usage, bar, min(minutes_left, HORIZON_MINUTES))
+            return QuotaForecast(usage, bar, min(minutes_left, HORIZON_MINUTES))
         return None
 
     def _slope(self) -> float:
@@ -99,4 +99,4 @@ class QuotaWatch:
     def from_state(cls, state: dict[str, Any]) -> QuotaWatch:
         """Return an object restored from this state."""
         forecast = state["forecast"]
-        return cls(**{**state, "forecast": None if forecast is None else Forecast(*forecast)})
+        return cls(**{**state, "forecast": None if forecast is None else QuotaForecast(*forecast)})

@@ -33,7 +33,7 @@ _GIVEN_UP_AFTER: Final = _DAY
 
 
 @dataclass(slots=True)
-class Cadence:
+class SyncCadence:
     """Sync interval of an integration, and the anomaly score of the present data age.
 
     Intervals are modelled as lognormal. Recurring long ones (nights, weekends) are learned as normal.
@@ -98,7 +98,7 @@ class Cadence:
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Cadence:
+    def from_state(cls, state: dict[str, Any]) -> SyncCadence:
         """Return a cadence restored from this state."""
         return cls(**{**state, "intervals": EwmaMoments(**state["intervals"])})
 
@@ -128,7 +128,7 @@ class RunningJobs:
         self.durations.learn(math.log(max(at - begun, 1.0)), _MEMORY)
         self.started = {name: start for name, start in self.started.items() if start > begun}
 
-    def limit(self, cadence: Cadence) -> float:
+    def limit(self, cadence: SyncCadence) -> float:
         """Return the seconds after which a running job is overdue."""
         if self.durations.count >= _WARM_DURATIONS:
             spread = max(self.durations.deviation, _MIN_DURATION_SPREAD)

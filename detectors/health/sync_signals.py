@@ -9,7 +9,7 @@ from typing import Final
 from detectors.ewma import EwmaMoments
 from detectors.health.cusum import Cusum
 from detectors.health.rate_limit import HORIZON_MINUTES, NEARLY_FULL, QuotaWatch
-from detectors.health.sync import STALE_THRESHOLD, Cadence, RunningJobs
+from detectors.health.sync import STALE_THRESHOLD, RunningJobs, SyncCadence
 from detectors.incidents.signals import Signal
 from models.sync_status import Condition
 
@@ -22,7 +22,7 @@ _QUOTA_THRESHOLD: Final = 3.0
 _HIGHEST_QUOTA_SCORE: Final = 6.0
 
 
-def stale_signal(at: datetime, condition: Condition, cadence: Cadence, missing: float) -> Signal | None:
+def stale_signal(at: datetime, condition: Condition, cadence: SyncCadence, missing: float) -> Signal | None:
     """Return the signal of data far older than usual with a healthy status; ``missing`` is supporting evidence."""
     now = at.timestamp()
     score = cadence.score(now)
@@ -62,7 +62,7 @@ def failing_signal(at: datetime, chart: Cusum, error_kind: str) -> Signal | None
     return Signal("sync_failing", at, chart.surprise, chart.threshold, observed, usual, 0.0, upper, "%", error_kind)
 
 
-def interrupted_signal(at: datetime, running: RunningJobs, cadence: Cadence) -> Signal | None:
+def interrupted_signal(at: datetime, running: RunningJobs, cadence: SyncCadence) -> Signal | None:
     """Return the signal of an overdue job."""
     hours = running.longest(at.timestamp()) / _HOUR
     limit = running.limit(cadence) / _HOUR

@@ -41,7 +41,7 @@ _MIN_DEVIATION: Final = 0.005
 _RELATIVE_CHANGE, _SHARE_CHANGE, _SHARE_RELATIVE = 0.05, 0.01, 0.10
 
 
-class Judged(NamedTuple):
+class JudgedDay(NamedTuple):
     """The last day of each series against the days before it; arrays of shape (series,).
 
     ``observed`` is compared with ``expected``; normal days lie between ``lower`` and ``upper``; ``deviation`` is one
@@ -56,7 +56,7 @@ class Judged(NamedTuple):
     p: Floats
 
 
-def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float) -> Judged:
+def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float) -> JudgedDay:
     """Test the last day of daily series of one figure.
 
     Parameters
@@ -91,10 +91,10 @@ def judge(values: Floats, counts: Floats, *, share: bool, minimum_volume: float)
     lower, upper = expected - _ORDINARY_DEVIATIONS * deviation, expected + _ORDINARY_DEVIATIONS * deviation
     if share:
         lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
-    return Judged(observed, expected, lower, upper, deviation, _two_sided(t, freedom))
+    return JudgedDay(observed, expected, lower, upper, deviation, _two_sided(t, freedom))
 
 
-def matters(judged: Judged, *, share: bool) -> Bools:
+def matters(judged: JudgedDay, *, share: bool) -> Bools:
     """Return which changes are large enough to report."""
     size = np.abs(judged.observed - judged.expected)
     if share:

@@ -29,7 +29,7 @@ _SUFFIX: Final = {
 }
 
 
-class Look(NamedTuple):
+class DailySeries(NamedTuple):
     """Daily series of every figure as of a time, for all tenants.
 
     ``day`` is the tested day, the last column; every day is cut at the same time of day. ``at`` is the end of the data.
@@ -84,7 +84,7 @@ class ChangeSearch:
         self._verdicts: dict[tuple[str, UUID], list[_Verdict]] = {}
         self._last: dict[tuple[str, UUID], int] = {}
 
-    def add(self, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
+    def add(self, tenants: Sequence[UUID], looks: Sequence[DailySeries]) -> None:
         """Test more tenants.
 
         Parameters
@@ -104,7 +104,7 @@ class ChangeSearch:
         for kpi in self._kpis:
             self._note_last(kpi, tenants, looks)
 
-    def _look(self, nth: int, look: Look, kpi: Kpi, tenants: Sequence[UUID]) -> None:
+    def _look(self, nth: int, look: DailySeries, kpi: Kpi, tenants: Sequence[UUID]) -> None:
         share, counts = kpi.unit is Unit.RATIO, look.counts[kpi.id]
         judged = judge(look.values[kpi.id], counts, share=share, minimum_volume=float(kpi.minimum_volume))
         rare = judged.p <= DISCOVERY_RATE
@@ -115,7 +115,7 @@ class ChangeSearch:
             verdict = _Verdict(nth, *values)
             self._verdicts.setdefault((kpi.id, tenants[place]), []).append(verdict)
 
-    def _note_last(self, kpi: Kpi, tenants: Sequence[UUID], looks: Sequence[Look]) -> None:
+    def _note_last(self, kpi: Kpi, tenants: Sequence[UUID], looks: Sequence[DailySeries]) -> None:
         """Keep, for candidates, the number of the last test with enough data."""
         places = {place for place, tenant in enumerate(tenants) if (kpi.id, tenant) in self._verdicts}
         for nth in range(len(looks) - 1, -1, -1):
@@ -166,7 +166,7 @@ class ChangeSearch:
             yield run, run.last.look == last
 
 
-def findings(kpis: Sequence[Kpi], tenants: Sequence[UUID], looks: Sequence[Look]) -> list[Insight]:
+def findings(kpis: Sequence[Kpi], tenants: Sequence[UUID], looks: Sequence[DailySeries]) -> list[Insight]:
     """Return the changes in a sequence of tests, oldest first; see ``ChangeSearch``."""
     search = ChangeSearch(kpis)
     search.add(tenants, looks)

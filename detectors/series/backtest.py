@@ -30,7 +30,7 @@ class Detector(Protocol):
         ...
 
 
-class Judged(NamedTuple):
+class JudgedRow(NamedTuple):
     """The result for a row; ``episode`` is the number of its episode, if any."""
 
     score: float
@@ -38,7 +38,7 @@ class Judged(NamedTuple):
     episode: int | None
 
 
-class Episode(NamedTuple):
+class AlarmEpisode(NamedTuple):
     """Anomalous rows with gaps of at most ``QUIET_INTERVALS``, and the highest score."""
 
     number: int
@@ -55,7 +55,7 @@ class Incident(NamedTuple):
     end: float
 
 
-class Quality(NamedTuple):
+class AlarmQuality(NamedTuple):
     """Agreement of alarms and labels.
 
     ``recall`` is the share of incidents with an anomalous row in them, ``precision`` the share of episodes with an
@@ -74,7 +74,7 @@ class Quality(NamedTuple):
     false_alarms_per_day: float | None
 
 
-_UNJUDGED: Final = Judged(0.0, False, None)
+_UNJUDGED: Final = JudgedRow(0.0, False, None)
 
 
 class Backtest:
@@ -95,7 +95,7 @@ class Backtest:
         self._first: float | None = None
         self.rows = 0
         self.late = 0
-        self.episodes: list[Episode] = []
+        self.episodes: list[AlarmEpisode] = []
         self.alarms: list[tuple[float, int]] = []
         """Time and episode of every anomalous row."""
 
@@ -104,7 +104,7 @@ class Backtest:
         """Length of the series."""
         return 0.0 if self._first is None or self._newest is None else (self._newest - self._first) / _DAY
 
-    def judge(self, time: float, x: Mapping[Any, Any]) -> Judged:
+    def judge(self, time: float, x: Mapping[Any, Any]) -> JudgedRow:
         """Score the next row. ``time`` is in epoch seconds, ``x`` the observation that the detector takes."""
         self.rows += 1
         if self._newest is not None and time <= self._newest:
@@ -117,22 +117,22 @@ class Backtest:
         self._tracker.observe(at, verdict.score)
         current = self._tracker.current
         if not verdict.is_anomaly or current is None:
-            return Judged(verdict.score, False, None)
+            return JudgedRow(verdict.score, False, None)
         worst = max(verdict.signals, key=_excess, default=None)
         if current.start == at:
-            self.episodes.append(Episode(len(self.episodes) + 1, time, time, 1, worst))
+            self.episodes.append(AlarmEpisode(len(self.episodes) + 1, time, time, 1, worst))
         else:
             self.episodes[-1] = _longer(self.episodes[-1], time, worst)
         number = self.episodes[-1].number
         self.alarms.append((time, number))
-        return Judged(verdict.score, True, number)
+        return JudgedRow(verdict.score, True, number)
 
-    def quality(self, incidents: Sequence[Incident]) -> Quality:
+    def quality(self, incidents: Sequence[Incident]) -> AlarmQuality:
         """Return the agreement of the alarms with ``incidents``."""
         return quality(self.alarms, incidents, self.days)
 
 
-def quality(alarms: Sequence[tuple[float, int]], incidents: Sequence[Incident], days: float) -> Quality:
+def quality(alarms: Sequence[tuple[float, int]], incidents: Sequence[Incident], days: float) -> AlarmQuality:
     """Return the agreement of alarms, each a time and the number of its episode, with incidents."""
     delays = []
     right: set[int] = set()
@@ -144,7 +144,7 @@ def quality(alarms: Sequence[tuple[float, int]], incidents: Sequence[Incident], 
     episodes = len({number for _, number in alarms})
     found, false_alarms = len(delays), episodes - len(right)
     wrong = false_alarms + len(incidents) - found
-    return Quality(
+    return AlarmQuality(
         incidents=len(incidents),
         found=found,
         episodes=episodes,
@@ -161,7 +161,7 @@ def _excess(signal: Signal) -> float:
     return signal.score / signal.threshold
 
 
-def _longer(episode: Episode, time: float, worst: Signal | None) -> Episode:
+def _longer(episode: AlarmEpisode, time: float, worst: Signal | None) -> AlarmEpisode:
     if episode.worst is not None and (worst is None or _excess(worst) <= _excess(episode.worst)):
         worst = episode.worst
     return episode._replace(end=time, rows=episode.rows + 1, worst=worst)

@@ -19,7 +19,7 @@ _SPARSE_MARGIN: Final = 1.5
 _ROUNDING: Final = 1e-12
 
 
-class Look(NamedTuple):
+class Deviation(NamedTuple):
     """One view of a value: observed, expected, deviation, and relative noise.
 
     ``sparse`` says that most values are equal, so that the tail has few values.
@@ -32,12 +32,12 @@ class Look(NamedTuple):
     sparse: bool
 
 
-def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Look:
+def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Deviation:
     """Return a view; the deviation is 0 where it may be rounding of the inputs (``size``)."""
     apart = observed - expected
     if abs(apart) <= _ROUNDING * max(size, abs(observed)):
         apart = 0.0
-    return Look(observed, expected, factor, apart, sparse)
+    return Deviation(observed, expected, factor, apart, sparse)
 
 
 class ValueChannel:
@@ -55,13 +55,13 @@ class ValueChannel:
         self._above = ValueTail()
         self._below = ValueTail()
 
-    def score(self, look: Look, shown: float, target: float) -> float:
+    def score(self, look: Deviation, shown: float, target: float) -> float:
         """Return the score of a deviation, scaled by ``shown``; the alarm is at 1."""
         z = self._standardised(shown * look.deviation, look.factor)
         target, margin = self._asked(target, sparse=look.sparse)
         return self._above.score(z, target, margin) if z >= 0.0 else self._below.score(-z, target, margin)
 
-    def bounds(self, look: Look, target: float) -> tuple[float, float]:
+    def bounds(self, look: Deviation, target: float) -> tuple[float, float]:
         """Return the deviations, below and above, that would be alarms."""
         unit = self.scale * look.factor
         target, margin = self._asked(target, sparse=look.sparse)
@@ -71,7 +71,7 @@ class ValueChannel:
         """Return the required -log10 p and the margin above known bursts."""
         return (_SPARSE_TARGET * target, _SPARSE_MARGIN) if sparse or self._scale.is_sparse else (target, MARGIN)
 
-    def learn(self, look: Look, target: float) -> None:
+    def learn(self, look: Deviation, target: float) -> None:
         """Learn a deviation after it was scored."""
         deviation, factor = look.deviation, look.factor
         self._seen += 1

@@ -21,7 +21,7 @@ from river.base import AnomalyDetector
 from detectors.incidents.signals import Signal
 from detectors.performance.detector import Verdict
 from detectors.series.cadence import Cadence
-from detectors.series.channel import Look, ValueChannel, look_at
+from detectors.series.channel import Deviation, ValueChannel, look_at
 from detectors.series.counter import Counter
 from detectors.series.flatline import Flatline
 from detectors.series.habits import Trust
@@ -62,7 +62,7 @@ class _Sight(NamedTuple):
 
     season: float
     noise: float
-    looks: list[Look]
+    looks: list[Deviation]
 
 
 class ValueDetector(AnomalyDetector):
@@ -256,7 +256,7 @@ class ValueDetector(AnomalyDetector):
     def _most_short(self, noise: float) -> float:
         return _MAX_SHORT * self._channels[0].scale * noise if self._seen > _TRUSTED else math.inf
 
-    def _judge(self, time: float, value: float, looks: list[Look]) -> Verdict:
+    def _judge(self, time: float, value: float, looks: list[Deviation]) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
         (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
@@ -273,7 +273,7 @@ class ValueDetector(AnomalyDetector):
         )
         return Verdict(score, True, signals, scores, True)
 
-    def _signal(self, which: int, time: float, value: float, looks: list[Look], score: float) -> Signal:
+    def _signal(self, which: int, time: float, value: float, looks: list[Deviation], score: float) -> Signal:
         stuck = which == len(looks)  # a flatline has no channel of its own
         seen = 0 if stuck else which
         below, above = self._channels[seen].bounds(looks[seen], self._targets[seen])

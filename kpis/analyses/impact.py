@@ -103,7 +103,7 @@ ORDER BY user_id, period_start, period_end, metric_type, integration_provider
 """
 
 
-class Period(NamedTuple):
+class ImpactPeriod(NamedTuple):
     """From ``start`` up to ``end``, whole UTC days."""
 
     start: datetime
@@ -140,16 +140,16 @@ def stored(asked: QueryContext) -> str:
     return _STORED.format(tenant=dialect.tenant("user_id"), start=dialect.start, end=dialect.end)
 
 
-def periods(now: datetime) -> list[Period]:
+def periods(now: datetime) -> list[ImpactPeriod]:
     """Return the months and weeks (from Monday) to recompute, including the current ones."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     monday = today - timedelta(days=today.weekday())
-    weeks = [Period(monday - timedelta(weeks=back), monday - timedelta(weeks=back - 1)) for back in range(WEEKS)]
+    weeks = [ImpactPeriod(monday - timedelta(weeks=back), monday - timedelta(weeks=back - 1)) for back in range(WEEKS)]
     return [*(_month(today, back) for back in range(MONTHS)), *weeks]
 
 
 def changed(
-    found: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]], period: Period, now: datetime
+    found: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]], period: ImpactPeriod, now: datetime
 ) -> list[Impact]:
     """Return the rows to write: new ones, and those whose stored values changed.
 
@@ -165,7 +165,9 @@ def changed(
     return [row for row in rows if row is not None]
 
 
-def _row(one: Mapping[str, Any], before: Mapping[str, Any] | None, period: Period, now: datetime) -> Impact | None:
+def _row(
+    one: Mapping[str, Any], before: Mapping[str, Any] | None, period: ImpactPeriod, now: datetime
+) -> Impact | None:
     baseline, current = (Decimal(one[name]).quantize(_PLACES, ROUND_HALF_EVEN) for name in ("baseline", "current"))
     revision, restated_at = 1, None
     if before is not None:
@@ -219,7 +221,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _month(today: datetime, back: int) -> Period:
+def _month(today: datetime, back: int) -> ImpactPeriod:
     months = today.year * 12 + today.month - 1 - back
     start, end = (today.replace(year=one // 12, month=one % 12 + 1, day=1) for one in (months, months + 1))
-    return Period(start, end)
+    return ImpactPeriod(start, end)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.rows import Part, Rows, in_order
+from simulator.rows import Rows, RowsPart, in_order
 
 
 def _rows(topic: str, *at: int) -> Rows:
     return Rows(topic, b"k", np.array(at), lambda first, last: [f"{topic}{row}" for row in range(first, last)])
 
 
-def _values(part: Part | None) -> list[bytes]:
+def _values(part: RowsPart | None) -> list[bytes]:
     return [] if part is None else [value for _, _, value in part.messages]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from detectors.health.cusum import Cusum
-from detectors.health.sync import STALE_THRESHOLD, Cadence, RunningJobs
+from detectors.health.sync import STALE_THRESHOLD, RunningJobs, SyncCadence
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 
 
-def _every(seconds: float, times: int = 50) -> Cadence:
-    cadence = Cadence()
+def _every(seconds: float, times: int = 50) -> SyncCadence:
+    cadence = SyncCadence()
     for number in range(times):
         cadence.advance(number * seconds)
     return cadence
@@ -52,7 +52,7 @@ def test_a_standstill_teaches_nothing() -> None:
 
 
 def test_two_long_gaps_are_accidents_and_three_are_a_habit() -> None:
-    cadence = Cadence()
+    cadence = SyncCadence()
     at, bars = 0.0, []
     for _ in range(4):
         for _ in range(20):
@@ -71,7 +71,7 @@ def test_a_running_job_is_overdue_against_what_such_jobs_take() -> None:
         running.begin(f"full-{day}", day * _DAY)
         running.end(f"full-{day}", day * _DAY + 5 * _MINUTE)
     running.begin("hanging", 6 * _DAY)
-    limit = running.limit(Cadence())
+    limit = running.limit(SyncCadence())
     assert 15 * _MINUTE <= limit < _HOUR
     assert running.longest(6 * _DAY + 2 * _HOUR) > limit
 

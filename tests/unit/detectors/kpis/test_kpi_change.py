@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.kpis.kpi_change import HISTORY_DAYS, Floats, discoveries, judge, matters
-from detectors.kpis.kpi_findings import ChangeSearch, Look, findings
+from detectors.kpis.kpi_findings import ChangeSearch, DailySeries, findings
 from kpis.registry import get
 from models.insights import Insight
 
@@ -115,7 +115,7 @@ def test_the_stricter_the_more_is_looked_at() -> None:
     assert not discoveries(np.concatenate([p, np.linspace(0.1, 0.99, 50)])).any()
 
 
-def _looks(days: int = 6, drop_from: int = 3, until: int = 99, drop: float = 0.2) -> list[Look]:
+def _looks(days: int = 6, drop_from: int = 3, until: int = 99, drop: float = 0.2) -> list[DailySeries]:
     """One look a day at three tenants; the first one's success rate drops for some days."""
     rng = np.random.default_rng(12)
     total = HISTORY_DAYS + 8
@@ -126,7 +126,7 @@ def _looks(days: int = 6, drop_from: int = 3, until: int = 99, drop: float = 0.2
     values["query_success_rate"][0, HISTORY_DAYS + drop_from : HISTORY_DAYS + until] -= drop
     counts = np.full((3, total), 2_000.0)
     return [
-        Look(
+        DailySeries(
             _TODAY + timedelta(days=day),
             _TODAY + timedelta(days=day + 1),
             {name: table[:, : HISTORY_DAYS + day + 1] for name, table in values.items()},
@@ -136,7 +136,7 @@ def _looks(days: int = 6, drop_from: int = 3, until: int = 99, drop: float = 0.2
     ]
 
 
-def _found(looks: list[Look]) -> list[Insight]:
+def _found(looks: list[DailySeries]) -> list[Insight]:
     return findings(_KPIS, _TENANTS, looks)
 
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from kpis.analyses.impact import MONTHS, WEEKS, Impact, Period, changed, periods
+from kpis.analyses.impact import MONTHS, WEEKS, Impact, ImpactPeriod, changed, periods
 
-PERIOD = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+PERIOD = ImpactPeriod(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 DURING, AFTER = PERIOD.end - timedelta(days=3), PERIOD.end + timedelta(days=3)
 
 
@@ -66,7 +66,7 @@ def test_a_period_that_was_over_is_restated_and_marked() -> None:
 
 
 def test_rows_of_another_period_are_not_mistaken_for_this_one() -> None:
-    week = Period(PERIOD.start, PERIOD.start + timedelta(days=7))
+    week = ImpactPeriod(PERIOD.start, PERIOD.start + timedelta(days=7))
     (row,) = changed([found()], [], week, AFTER)
     (month,) = changed([found()], [stored(row)], PERIOD, AFTER)
     assert month.id != row.id
