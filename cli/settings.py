@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     kpis_dir: Path = Field(
         default=Path("kpis.d"), description="folder of figures that the installation defines for itself"
     )
+    boards_dir: Path = Field(
+        default=Path("boards.d"), description="folder of dashboards that the installation lays out"
+    )
     reports_dir: Path = Field(
         default=Path("reports-made"), description="folder of reports that schedules and the API make"
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dashboards import grafana, own_figures
 from dashboards.alerts import files as alerts
 from dashboards.alerts.rules import rules
+from dashboards.panel import Tab
 from dashboards.tabs import ALL
 from kpis.custom.figure_file import CustomFigure
 from models.objectives import QUERY_OBJECTIVE
@@ -16,29 +17,46 @@ from models.objectives import QUERY_OBJECTIVE
 FOLDER: Final = Path("deploy/grafana")
 
 
-def generated(figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> dict[str, str]:
-    """Return the text of every generated file by its path below ``deploy/grafana``.
+class Installation(NamedTuple):
+    """What an installation adds to what comes with romashka.
 
-    ``figures`` are the user-defined ones, which are registered (``kpis.registry.register``); ``objective`` is the share
-    of queries that should be answered, by which alert rules count error budgets.
+    ``figures`` are user-defined ones, which are registered (``kpis.registry.register``); ``boards`` are its own tabs;
+    ``objective`` is the share of queries that should be answered, by which alert rules count error budgets.
     """
-    tabs = (*ALL, own_figures.tab(figures)) if figures else ALL
-    texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs}
-    return {**texts, alerts.FILE: alerts.render((*rules(objective), *own_figures.rules(figures)))}
+
+    figures: Sequence[CustomFigure] = ()
+    boards: Sequence[Tab] = ()
+    objective: float = QUERY_OBJECTIVE
 
 
-def drifted(folder: Path, figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> list[str]:
+PLAIN: Final = Installation()
+
+
+def tabs(installation: Installation = PLAIN) -> tuple[Tab, ...]:
+    """Return every tab, in the order of reading."""
+    own = (own_figures.tab(installation.figures),) if installation.figures else ()
+    return (*ALL, *own, *installation.boards)
+
+
+def generated(installation: Installation = PLAIN) -> dict[str, str]:
+    """Return the text of every generated file by its path below ``deploy/grafana``."""
+    texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs(installation)}
+    every_rule = (*rules(installation.objective), *own_figures.rules(installation.figures))
+    return {**texts, alerts.FILE: alerts.render(every_rule)}
+
+
+def drifted(folder: Path, installation: Installation = PLAIN) -> list[str]:
     """Return the files below ``folder`` that are missing, left over, or not what they should be."""
-    wanted = generated(figures, objective)
+    wanted = generated(installation)
     there = {str(path.relative_to(folder)) for path in folder.glob("dashboards/**/*.json")}
     wrong = [name for name, text in wanted.items() if not _says(folder / name, text)]
     return sorted({*wrong, *(there - wanted.keys())})
 
 
-def write(folder: Path, figures: Sequence[CustomFigure] = (), objective: float = QUERY_OBJECTIVE) -> list[str]:
+def write(folder: Path, installation: Installation = PLAIN) -> list[str]:
     """Write what differs, delete what is left over; return the files that changed."""
-    changed = drifted(folder, figures, objective)
-    wanted = generated(figures, objective)
+    changed = drifted(folder, installation)
+    wanted = generated(installation)
     for name in changed:
         path = folder / name
         if name in wanted:

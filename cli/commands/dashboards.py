@@ -15,19 +15,18 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import tenant_id
 from cli.commands.simulate import progress
 from cli.console import err, out, styled
-from cli.custom_figures import custom_figures
+from cli.installation import installation, own_boards
 from cli.settings import settings
 from cli.verification import stored_events
-from dashboards.files import FOLDER, drifted, write
+from dashboards.files import FOLDER, drifted, tabs, write
 from dashboards.panel import Origin, Panel, Tab
 from dashboards.preview.charts import Answers
 from dashboards.preview.page import PageFacts, file_name, render
 from dashboards.preview.script import drawing_script
-from dashboards.tabs import ALL
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from kpis.sql.dialect import Bound
 from models.counting import counted
-from models.errors import RomashkaError
+from models.errors import ConfigurationError, RomashkaError
 from storage.connection import connect
 from storage.reading import query_rows
 
@@ -52,14 +51,14 @@ def dashboards(
     if context.invoked_subcommand is not None:
         return
     if check:
-        if wrong := drifted(folder, custom_figures().figures, settings().query_objective):
+        if wrong := drifted(folder, installation()):
             raise RomashkaError(
                 f"not as generated: {', '.join(wrong)}. Change the definitions in dashboards/ or kpis/ instead, and "
                 "run 'romashka dashboards'"
             )
         out.print(f"everything under {folder} is as generated")
         return
-    changed = write(folder, custom_figures().figures, settings().query_objective)
+    changed = write(folder, installation())
     out.print(
         f"{counted(len(changed), 'file')} written under {folder}"
         if changed
@@ -87,6 +86,23 @@ def preview(
     out.print(f"open {pages[0].resolve().as_uri()}", soft_wrap=True)
 
 
+@app.command()
+def boards() -> None:
+    """List the boards of ROMASHKA_BOARDS_DIR (boards.d), and say what is wrong with its files.
+
+    Example: `romashka dashboards boards`
+    """
+    found = own_boards()
+    for tab in found.tabs:
+        out.print(
+            styled("[bold]{}[/]  {} ({})", tab.title, tab.about, counted(len(tab.panels), "panel")), highlight=False
+        )
+    if not found.tabs and not found.errors:
+        out.print(f"{settings().boards_dir} has no board; docs/custom-figures.md shows one", highlight=False)
+    if found.errors:
+        raise ConfigurationError(f"{counted(len(found.errors), 'file')} of {settings().boards_dir} cannot be used")
+
+
 def write_pages(
     client: Client, target: Path, whose: Callable[[Tab], UUID | None], days: float | None, now: datetime
 ) -> list[Path]:
@@ -94,9 +110,10 @@ def write_pages(
 
     ``whose`` returns a tab's tenant, if any.
     """
-    scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in ALL}
-    asked = [(tab, panel) for tab in ALL for panel in tab.panels]
-    answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in ALL}
+    every = tabs(installation())
+    scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in every}
+    asked = [(tab, panel) for tab in every for panel in tab.panels]
+    answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in every}
     with progress() as bar, ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         task = bar.add_task("asking what the panels ask", total=len(asked))
         found = pool.map(lambda one: _answers(client, one[1], scopes[one[0].uid]), asked)
@@ -106,12 +123,12 @@ def write_pages(
     target.mkdir(parents=True, exist_ok=True)
     script = drawing_script()
     pages = []
-    for tab in ALL:
+    for tab in every:
         scope = scopes[tab.uid]
         words = "all tenants" if scope.tenant is ALL_TENANTS else f"tenant {scope.tenant}"
         path = target / file_name(tab)
         facts = PageFacts(scope.start, scope.end, words, now)
-        path.write_text(render(tab, answers[tab.uid], facts, ALL, script), encoding="utf-8")
+        path.write_text(render(tab, answers[tab.uid], facts, every, script), encoding="utf-8")
         pages.append(path)
     return pages
 

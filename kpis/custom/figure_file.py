@@ -6,23 +6,17 @@ SQL: columns are looked up, conditions are parsed (``kpis.custom.conditions``), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import yaml
-from pydantic import ValidationError
+from typing import Final, NamedTuple
 
 from kpis.custom.columns import SOURCES, CustomSource
 from kpis.custom.definition import AlertWindow, FigureText, FormulaKind
 from kpis.custom.formula import formula_of
+from kpis.custom.yaml_files import Lines, files, parsed
 from kpis.kpi import Kpi, Unit
 from kpis.registry import BUILT_IN
-from models.counting import counted
 from models.errors import ConfigurationError
 
-MAX_FILES: Final = 200
-_MAX_BYTES: Final = 20_000
 _RESERVED: Final = frozenset({"at", "time", "value", "n", "low", "high", "note", "earlier", "user_id", "entered_at"})
 _SUFFIXES: Final = ("_n", "_low", "_high", "_note", "_before")
 _UNITS: Final = (Unit.COUNT, Unit.RATIO, Unit.SCORE, Unit.MILLISECONDS, Unit.MINUTES, Unit.HOURS, Unit.STARS)
@@ -51,14 +45,9 @@ def figures(folder: Path) -> CustomFigures:
     ConfigurationError
         The folder has too many files.
     """
-    if not folder.is_dir():
-        return CustomFigures((), ())
-    files = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
-    if len(files) > MAX_FILES:
-        raise ConfigurationError(f"{folder} has {counted(len(files), 'definition')}; expected at most {MAX_FILES}")
     found: dict[str, CustomFigure] = {}
     errors: list[ConfigurationError] = []
-    for path in files:
+    for path in files(folder):
         try:
             one = figure(path)
         except ConfigurationError as error:
@@ -78,67 +67,11 @@ def figure(path: Path) -> CustomFigure:
     ConfigurationError
         It cannot be read, or is no definition: names the file, the line, the field and what was expected.
     """
-    try:
-        with path.open("rb") as opened:
-            content = opened.read(_MAX_BYTES + 1)
-        text = content.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read ({error}); expected YAML in UTF-8") from None
-    if len(content) > _MAX_BYTES:
-        raise ConfigurationError(f"{path} is longer than {_MAX_BYTES:,} bytes; expected one definition")
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: this is not YAML ({' '.join(str(error).split())[:200]})") from None
-    if not isinstance(raw, dict):
-        raise ConfigurationError(f"{path}: expected a mapping with id, title, meaning, source and formula")
-    lines = _Lines(path, tree)
-    try:
-        given = FigureText.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise lines.wrong(first["loc"], _message(first)) from None
+    given, lines = parsed(path, FigureText)
     return CustomFigure(_kpi(given, lines), given.alert, path)
 
 
-class _Lines:
-    """Where the fields of a file stand."""
-
-    def __init__(self, path: Path, tree: yaml.Node | None) -> None:
-        self._path = path
-        self._tree = tree
-
-    def wrong(self, place: Sequence[int | str], message: str) -> ConfigurationError:
-        """Return the error of a field."""
-        field = ".".join(map(str, place))
-        return ConfigurationError(f"{self._path}, line {self._line(place)}: {field or 'the file'}: {message}")
-
-    def _line(self, place: Sequence[int | str]) -> int:
-        node, line = self._tree, 1
-        for name in place:
-            if not isinstance(node, yaml.MappingNode):
-                break
-            found = next(((key, value) for key, value in node.value if key.value == str(name)), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        return line
-
-
-def _message(error: Any) -> str:
-    expected = error.get("ctx", {}).get("expected")
-    if error["type"] == "missing":
-        return "is missing"
-    if error["type"] == "extra_forbidden":
-        return "is not a field of a definition; see docs/custom-figures.md"
-    if expected is not None:
-        return f"expected {expected}, found {error['input']!r}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
-
-
-def _kpi(given: FigureText, lines: _Lines) -> Kpi:
+def _kpi(given: FigureText, lines: Lines) -> Kpi:
     source = SOURCES[given.source]
     _check_id(given.id, source, lines)
     unit = _unit(given, lines)
@@ -158,7 +91,7 @@ def _kpi(given: FigureText, lines: _Lines) -> Kpi:
     )
 
 
-def _check_id(id_: str, source: CustomSource, lines: _Lines) -> None:
+def _check_id(id_: str, source: CustomSource, lines: Lines) -> None:
     if id_ in BUILT_IN:
         raise lines.wrong(["id"], f"'{id_}' is a figure that comes with romashka; choose another")
     dimensions = {*source.source.dimensions, *(one.column for one in source.source.dimensions.values())}
@@ -166,7 +99,7 @@ def _check_id(id_: str, source: CustomSource, lines: _Lines) -> None:
         raise lines.wrong(["id"], f"'{id_}' means something else in statements; choose another")
 
 
-def _unit(given: FigureText, lines: _Lines) -> Unit:
+def _unit(given: FigureText, lines: Lines) -> Unit:
     counts = given.formula.kind in {FormulaKind.COUNT, FormulaKind.DISTINCT}
     own = Unit.COUNT if counts else Unit.RATIO if given.formula.kind is FormulaKind.SHARE else None
     if own is not None:
@@ -180,7 +113,7 @@ def _unit(given: FigureText, lines: _Lines) -> Unit:
     return given.unit
 
 
-def _check_thresholds(given: FigureText, lines: _Lines) -> None:
+def _check_thresholds(given: FigureText, lines: Lines) -> None:
     both = (given.warning, given.critical)
     if given.direction == "neutral" and both != (None, None):
         raise lines.wrong(["direction"], "thresholds need to know which direction is better: up or down")

@@ -10,12 +10,15 @@ import pytest
 
 from dashboards import own_figures
 from dashboards.alerts import files as alerts
+from dashboards.boards import board
 from dashboards.grafana import render
+from dashboards.panel import Tab
 from kpis import registry
 from kpis.custom.examples import EXAMPLES
 from kpis.custom.figure_file import CustomFigure, figures
 from tests.grafana.eyes import Eyes
 from tests.grafana.server import Running
+from tests.unit.dashboards.test_boards import GOOD
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -30,9 +33,16 @@ def own(tmp_path: Path) -> Iterator[tuple[CustomFigure, ...]]:
     registry.register(())
 
 
+@pytest.fixture(params=["figures", "board"])
+def tab(request: pytest.FixtureRequest, own: tuple[CustomFigure, ...], tmp_path: Path) -> Tab:
+    if request.param == "figures":
+        return own_figures.tab(own)
+    (tmp_path / "board.yml").write_text(GOOD.replace("error_rate", own[0].kpi.id), encoding="utf-8")
+    return board(tmp_path / "board.yml")
+
+
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_tab_of_own_figures_draws(own: tuple[CustomFigure, ...], grafana: Running, eyes: Eyes, width: int) -> None:
-    tab = own_figures.tab(own)
+def test_the_tab_of_own_figures_and_a_board_draw(tab: Tab, grafana: Running, eyes: Eyes, width: int) -> None:
     with grafana.client() as api:
         api.post(
             "/api/dashboards/db", json={"dashboard": json.loads(render(tab)), "overwrite": True}

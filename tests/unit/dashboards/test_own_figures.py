@@ -11,7 +11,7 @@ import pytest
 from dashboards import own_figures
 from dashboards.alerts import files as alerts
 from dashboards.alerts.rules import RULES
-from dashboards.files import drifted, generated, write
+from dashboards.files import Installation, drifted, generated, write
 from kpis import registry
 from kpis.custom.examples import EXAMPLES
 from kpis.custom.figure_file import CustomFigure, figures
@@ -53,10 +53,10 @@ def test_uids_of_rules_are_apart_and_short_enough_for_grafana(own: tuple[CustomF
 def test_own_figures_add_a_dashboard_and_rules_and_take_nothing_away(
     own: tuple[CustomFigure, ...], tmp_path: Path
 ) -> None:
-    assert generated(own).keys() - generated().keys() == {"dashboards/analyst/romashka-own-figures.json"}
-    before, after = (json.loads(files[alerts.FILE])["groups"] for files in (generated(), generated(own)))
+    assert generated(Installation(own)).keys() - generated().keys() == {"dashboards/analyst/romashka-own-figures.json"}
+    before, after = (json.loads(files[alerts.FILE])["groups"] for files in (generated(), generated(Installation(own))))
     assert [group for group in after if group in before] == before
-    write(tmp_path / "grafana", own)
-    assert drifted(tmp_path / "grafana", own) == []
+    write(tmp_path / "grafana", Installation(own))
+    assert drifted(tmp_path / "grafana", Installation(own)) == []
     write(tmp_path / "grafana")
     assert drifted(tmp_path / "grafana") == [], "a figure that is no longer defined takes its dashboard along"

@@ -1,0 +1,104 @@
+"""Reads definitions from YAML files: errors name the file, the line, the field, and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from models.counting import counted
+from models.errors import ConfigurationError
+
+MAX_FILES: Final = 200
+_MAX_BYTES: Final = 20_000
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder by name; none without a folder.
+
+    Raises
+    ------
+    ConfigurationError
+        There are too many.
+    """
+    if not folder.is_dir():
+        return []
+    found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
+    if len(found) > MAX_FILES:
+        raise ConfigurationError(f"{folder} has {counted(len(found), 'definition')}; expected at most {MAX_FILES}")
+    return found
+
+
+class Lines:
+    """Where the fields of a file are."""
+
+    def __init__(self, path: Path, tree: yaml.Node | None) -> None:
+        self._path = path
+        self._tree = tree
+
+    def wrong(self, place: Sequence[int | str], message: str) -> ConfigurationError:
+        """Return the error of a field; ``place`` leads to it, names and positions in lists."""
+        field = ".".join(str(one + 1) if isinstance(one, int) else one for one in place)
+        return ConfigurationError(f"{self._path}, line {self._line(place)}: {field or 'the file'}: {message}")
+
+    def _line(self, place: Sequence[int | str]) -> int:
+        node, line = self._tree, 1
+        for name in place:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == str(name)), None)
+                if found is None:
+                    break
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(name, int) and name < len(node.value):
+                node = node.value[name]
+                line = node.start_mark.line + 1
+            else:
+                break
+        return line
+
+
+def parsed(path: Path, model: type[_Model]) -> tuple[_Model, Lines]:
+    """Return what a file says, and where.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read, is no YAML, or does not say what ``model`` expects.
+    """
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read ({error}); expected YAML in UTF-8") from None
+    if len(content) > _MAX_BYTES:
+        raise ConfigurationError(f"{path} is longer than {_MAX_BYTES:,} bytes; expected one definition")
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: this is not YAML ({' '.join(str(error).split())[:200]})") from None
+    if not isinstance(raw, dict):
+        raise ConfigurationError(f"{path}: expected a mapping with {', '.join(model.model_fields)}")
+    lines = Lines(path, tree)
+    try:
+        return model.model_validate(raw), lines
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise lines.wrong(first["loc"], _message(first)) from None
+
+
+def _message(error: Any) -> str:
+    expected = error.get("ctx", {}).get("expected")
+    if error["type"] == "missing":
+        return "is missing"
+    if error["type"] == "extra_forbidden":
+        return "is not a field of a definition; see docs/custom-figures.md"
+    if expected is not None:
+        return f"expected {expected}, found {error['input']!r}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
