@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -117,7 +118,7 @@ async def explanation(
     names = {str(tenant): name for tenant, name in called.items()}
     return ExplanationAnswer.model_validate(
         {
-            **document(found, scope, names),
+            **document(replace(found, splits=found.splits[: query.splits]), scope, names),
             "tenant_name": None if isinstance(scope.tenant, AllTenants) else called.get(scope.tenant),
             "uncounted": fresh.uncounted,
             "watermark": fresh.watermark,

@@ -181,6 +181,7 @@ class ExplainQuery(RangeQuery):
         list[Label], Field(max_length=16, description="Only these dimensions; may be given again. All if left out")
     ] = []
     most: Annotated[int, Field(ge=2, le=100, description="Values of a dimension; the rest are joined")] = 10
+    splits: Annotated[int, Field(ge=1, le=16, description="Dimensions in the response, the most telling first")] = 16
     durable_days: Annotated[int, Field(ge=1, le=90, description="Days without a return: durably resolved")] = 7
 
     def before(self, now: Scope) -> Scope:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import fsum, hypot
+from math import fsum, hypot, sqrt
 from typing import Any, Final, Literal, NamedTuple
 
 from kpis.contribution import Contribution, Key, Makeup, Part, added, decompose, split_evenly, standout
 from kpis.display import notes
-from kpis.kpi import Kpi
+from kpis.kpi import Kpi, Unit
 from kpis.query import build_query
 from kpis.registry import ALL
 from kpis.scope import AllTenants, Scope
+from kpis.statistics import Z_95
 from models.errors import InvalidRequest
 from models.query import Query
 
@@ -158,7 +159,7 @@ def explain(
     change = None if old is None or new is None else new - old
     names = list(dict.fromkeys(one.by for one in answers if one.by))
     splits = () if change is None else _ordered(_split(kpi, name, answers, totals, most) for name in names)
-    return Explanation(kpi, *totals, change, _is_chance(*totals), splits)
+    return Explanation(kpi, *totals, change, _is_chance(kpi, *totals), splits)
 
 
 def _total(kpi: Kpi, scope: Scope, row: Row) -> Total:
@@ -231,8 +232,13 @@ def _number(cell: Any) -> float | None:
     return None if cell is None else float(cell)
 
 
-def _is_chance(before: Total, now: Total) -> bool | None:
-    """Return whether the interval of the difference includes 0, from the half-widths of both intervals."""
+def _is_chance(kpi: Kpi, before: Total, now: Total) -> bool | None:
+    """Return whether the interval of the difference includes 0, from the half-widths of both intervals.
+
+    A count varies at least as a Poisson count does; beyond that, nothing says how much.
+    """
+    if kpi.unit is Unit.COUNT and before.value is not None and now.value is not None:
+        return abs(now.value - before.value) <= Z_95 * sqrt(max(0.0, before.value + now.value)) or None
     if None in {before.value, now.value, before.low, before.high, now.low, now.high}:
         return None
     numbers = (before.value, before.low, before.high, now.value, now.low, now.high)

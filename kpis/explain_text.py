@@ -8,12 +8,14 @@ from typing import Final
 
 from kpis.contribution import Contribution
 from kpis.display import shown
-from kpis.explain import Explanation
+from kpis.explain import Explanation, Split
 from kpis.kpi import Kpi, Unit
 from kpis.text import printable, shortened
 from models.counting import counted
 
 _LONGEST: Final = 60
+# Shares of the change that are called most and more than all of it.
+_MOST, _ALL = 0.5, 1.05
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 # Of the change: amounts are rounded to cents in each part.
 _NOTEWORTHY: Final = 0.001
@@ -43,8 +45,10 @@ def _cause(found: Explanation, tenants: Mapping[str, str]) -> str:
     cause, kpi = lead.cause, found.kpi
     share = cause.effect / found.change
     named = tenants.get(cause.value or "") if lead.dimension == "tenant" else None
-    what = f"{lead.dimension.replace('_', ' ')} {named or label(cause)}"
-    most = "Most of it is" if share > 0.5 else "The largest part that stands out is"
+    what = f"{lead.dimension.replace('_', ' ')} {named or label(cause, lead)}"
+    most = "Most of it is" if share > _MOST else "The largest part that stands out is"
+    if share > _ALL:
+        most = "More than all of it, which others made up for in part, is"
     whole = f"{amount(kpi, cause.effect)} of {amount(kpi, found.change)}"
     return f"{most} {what} ({whole}): {_how(kpi, cause)}."
 
@@ -72,11 +76,11 @@ def _volume(kpi: Kpi, cause: Contribution) -> str:
     return f"it {verb} from {shown(kpi.unit, cause.before)} to {shown(kpi.unit, cause.now)}"
 
 
-def label(one: Contribution) -> str:
-    """Return the name of a value."""
+def label(one: Contribution, split: Split) -> str:
+    """Return the name of a value of a split."""
     if one.value is None:
         return counted(one.joined, "other")
-    return shortened(printable(one.value), _LONGEST) or "(not given)"
+    return shortened(printable(one.value), _LONGEST) or ("(none)" if split.many else "(not given)")
 
 
 def amount(kpi: Kpi, difference: float) -> str:

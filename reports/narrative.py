@@ -110,8 +110,8 @@ def _events(findings: Sequence[Finding]) -> str:
 
 
 def _inside(title: str) -> str:
-    """Return a title for use within a sentence."""
-    return title[:1].lower() + title[1:]
+    """Return a title for use within a sentence; an abbreviation stays as it is."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def weight_of_change(figure: Figure) -> float:

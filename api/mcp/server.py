@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.routing import Route
 
 from api.app import VERSION
 from api.mcp.backend import Backend
@@ -72,7 +73,9 @@ def with_mcp(app: FastAPI, hosts: Sequence[str] = ()) -> FastAPI:
             ],
         ),
     )
-    app.router.routes.extend(mounted.routes)
+    # Messages are POSTed. A GET would open a stream for messages of the server, of which there are none.
+    (endpoint,) = (route.endpoint for route in mounted.routes if isinstance(route, Route) and route.path == PATH)
+    app.router.routes.append(Route(PATH, endpoint, methods=["POST"]))
     inner = app.router.lifespan_context
 
     @asynccontextmanager

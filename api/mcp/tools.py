@@ -134,6 +134,7 @@ def _add_explanation(server: MCPServer[Any], backend: Backend) -> None:
         query_type: QueryType = None,
         time_zone: Zone = "UTC",
         most: Annotated[int, Field(ge=2, le=100, description="Values of a dimension; the rest are joined")] = 6,
+        splits: Annotated[int, Field(ge=1, le=16, description="Dimensions, the most telling first")] = 4,
     ) -> ExplanationAnswer:
         answer = await backend.get(
             ctx,
@@ -144,6 +145,7 @@ def _add_explanation(server: MCPServer[Any], backend: Backend) -> None:
             against_to=against_to,
             by=by,
             most=most,
+            splits=splits,
         )
         return ExplanationAnswer.model_validate(answer)
 

@@ -27,7 +27,7 @@ from cli.commands.kpi import (
     app,
     shown_range,
 )
-from cli.console import out, table
+from cli.console import err, out, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
@@ -105,9 +105,11 @@ def explain_(
     elif format_ is OutputFormat.CSV:
         print_rows(list(_rows(found)), format_, _COLUMNS)
     else:
-        _print(found, before, now, names)
+        _print(found, before, now, names, len(found.splits) if by else _SHOWN)
 
 
+# Splits that a table shows where none is asked for, the most telling ones.
+_SHOWN = 5
 _COLUMNS = ("dimension", *Contribution._fields)
 
 
@@ -131,15 +133,17 @@ def _rows(found: Explanation) -> Iterator[dict[str, Any]]:
             yield {"dimension": split.dimension, **one._asdict()}
 
 
-def _print(found: Explanation, before: Scope, now: Scope, names: Mapping[str, str]) -> None:
+def _print(found: Explanation, before: Scope, now: Scope, names: Mapping[str, str], shown_splits: int) -> None:
     colour = _colour(found.kpi, found.change or 0.0) or "bold"
     out.print(Text(sentence(found, names), style=colour), soft_wrap=True)
     out.print(f"{shown_range(now)}, against {shown_range(before)}", style="dim", highlight=False)
-    for split in found.splits:
+    for split in found.splits[:shown_splits]:
         columns, right = _columns(found)
         title = f"by {split.dimension}" + (" (a result: how it changed, hardly why)" if split.is_result else "")
         cells = [_cells(found.kpi, split, one, names) for one in split.parts]
         out.print(table(title, (split.dimension, *columns), cells, right=right))
+    if others := [split.dimension for split in found.splits[shown_splits:]]:
+        err.print(f"less telling: {', '.join(others)}; --by shows them", style="dim", highlight=False)
     for remark in remarks(found):
         out.print(remark, style="dim", highlight=False)
 
@@ -154,7 +158,7 @@ def _columns(found: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _cells(kpi: Kpi, split: Split, one: Contribution, names: Mapping[str, str]) -> tuple[object, ...]:
     effects = [Text(amount(kpi, part)) for part in (one.mix, one.rate) if part is not None]
     unreliable = one.rate is not None and kpi.below_minimum_volume(max(one.n_before, one.n_now))
-    named = (names.get(one.value or "") if split.dimension == "tenant" else None) or label(one)
+    named = (names.get(one.value or "") if split.dimension == "tenant" else None) or label(one, split)
     return (
         Text(f"{named} ?" if unreliable else named, style="bold" if one == split.cause else ""),
         shown(kpi.unit, one.before),

@@ -29,6 +29,9 @@ _ROUTES: Final = (
     ("GET", "/v1/dashboards/executive", None),
     ("GET", "/v1/kpis", None),
     ("GET", "/v1/kpis/csat", None),
+    ("GET", "/v1/kpis/csat/explain", None),
+    ("GET", "/v1/analyses", None),
+    ("GET", "/v1/analyses/gaps", None),
     ("GET", "/v1/insights", None),
     ("GET", "/v1/reports", None),
     ("POST", "/v1/reports", REPORT),
@@ -41,7 +44,9 @@ _ROUTES: Final = (
 )
 
 
-_OF_TENANTS: Final = [route for route in _ROUTES if route[1] != "/v1/kpis" and "-" not in route[1]]
+_OF_TENANTS: Final = [
+    route for route in _ROUTES if route[1] not in {"/v1/kpis", "/v1/analyses"} and "-" not in route[1]
+]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), _ROUTES)
@@ -89,6 +94,8 @@ def test_every_route_refuses_the_tenant_of_somebody_else(api: Api, method: str, 
         ("GET", "/v1/dashboards/executive", None, "viewer"),
         ("GET", "/v1/dashboards/predictive", None, "operations"),
         ("GET", "/v1/kpis/roi", None, "viewer"),
+        ("GET", "/v1/kpis/roi/explain", None, "viewer"),
+        ("GET", "/v1/analyses/savings", None, "operations"),
         ("GET", "/v1/kpis", None, "nobody"),
         ("GET", "/v1/insights?type=churn_risk", None, "operations"),
         ("GET", "/v1/reports", None, "viewer"),

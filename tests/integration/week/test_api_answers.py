@@ -6,10 +6,12 @@ import io
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pyarrow import parquet
 
+from kpis.analyses.catalogue import ANALYSES
 from kpis.query import Scope, build_query
 from kpis.registry import ALL as ALL_KPIS
 from storage.connection import connect
@@ -115,6 +117,12 @@ def test_rows_come_in_pages_that_make_up_the_whole(api: Api) -> None:
         ("/v1/dashboards/nothing", {}, "tab"),
         ("/v1/kpis/csat", {"by": "moon"}, "by"),
         ("/v1/kpis/csat", {"every": "minute", "from": "2026-01-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}, "every"),
+        ("/v1/kpis/csat/explain", {"by": "moon"}, "by"),
+        ("/v1/kpis/csat/explain", {"against": "yesterday"}, "against"),
+        ("/v1/kpis/csat/explain", {"against_to": "2026-01-01"}, "against_to"),
+        ("/v1/kpis/csat/explain", {"against": "2026-01-02", "against_to": "2026-01-01"}, "against_to"),
+        ("/v1/kpis/latency_p95_ms/explain", {}, "id"),
+        ("/v1/analyses/gaps", {"insight": str(UUID(int=9))}, "insight"),
         ("/v1/insights", {"type": "rumour"}, "type"),
     ],
 )
@@ -122,6 +130,21 @@ def test_what_cannot_be_asked_is_refused_by_name(api: Api, path: str, parameters
     answer = api.get(path, api.admin, **parameters)
     refused(answer, 422, "wrong-value")
     assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+def test_an_analysis_has_the_rows_of_the_tenant_and_of_an_insight_only_who_may_see_it(api: Api) -> None:
+    times = {"from": api.week.start.isoformat(), "to": api.week.end.isoformat()}
+    names = [one["name"] for one in api.get("/v1/analyses", api.analyst).json()]
+    assert names == list(ANALYSES)
+    found = api.get("/v1/analyses/gaps", api.analyst, **times, limit=2).json()
+    assert {row["user_id"] for row in found["rows"]} == {str(OURS)}
+    assert (len(found["rows"]), found["next_offset"]) == (2, 2)
+    refused(api.get("/v1/analyses/nothing", api.analyst), 404, "unknown-analysis")
+    theirs = api.get("/v1/insights", api.admin, tenant=str(THEIRS), limit=1_000, **times).json()["insights"]
+    incident = next(one["id"] for one in theirs if one["integration_provider"])
+    refused(api.get("/v1/analyses/fault-cost", api.analyst, insight=incident), 404, "unknown-insight")
+    cost = api.get("/v1/analyses/fault-cost", api.admin, insight=incident).json()
+    assert (cost["tenant"], list(cost["filters"])) == (str(THEIRS), ["provider"])
 
 
 def test_what_detectors_found_is_listed_for_those_who_may_see_it(api: Api) -> None:

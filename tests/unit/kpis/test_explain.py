@@ -201,6 +201,17 @@ def test_a_change_within_the_intervals_is_called_chance() -> None:
         assert ("chance alone" in sentence(found)) is chance
 
 
+@pytest.mark.parametrize(("now", "chance"), [(1_040, True), (1_200, None)])
+def test_a_count_within_the_spread_of_a_poisson_count_is_chance(now: float, chance: bool | None) -> None:
+    found = explained("conversation_count", {"chat": (1_000, 1_000)}, {"chat": (now, now)})
+    assert found.is_chance is chance
+
+
+def test_more_than_all_of_a_change_is_said_to_be_so() -> None:
+    found = explained("conversation_count", {"a": (600, 600), "b": (600, 600)}, {"a": (300, 300), "b": (800, 800)})
+    assert "More than all of it, which others made up for in part, is channel a (-300 of -100)" in sentence(found)
+
+
 def test_what_rounded_amounts_leave_is_a_rest_and_the_sum_stays_exact() -> None:
     kpi = get("gross_savings")
     answers: Answers = {

@@ -22,6 +22,11 @@ def test_where_something_began_the_summary_does_not_say_that_nothing_changed() -
     assert "Nothing of note" not in " ".join(summary([begun, figure(value=4.0, before=4.0)], []))
 
 
+def test_an_abbreviation_is_not_made_small_within_a_sentence() -> None:
+    (standing, *_) = summary([figure("csat")._replace(title="CSAT"), figure("roi")._replace(title="ROI")], [])
+    assert standing == "In this period, CSAT: 4.10; ROI: 4.10."
+
+
 def test_a_change_from_nothing_is_not_a_number() -> None:
     assert change_in_words(figure("query_count", unit=Unit.COUNT, value=90, before=0)) == "-"
     assert change_in_words(figure(before=None)) == "-"
