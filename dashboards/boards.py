@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboards.panel import Column, Panel, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs.parts import EMPTY, tile, together, trend
-from kpis.custom.yaml_files import Lines, files, parsed
+from kpis.custom.yaml_files import FileLines, files, parsed
 from kpis.kpi import Kpi
 from kpis.registry import get
 from kpis.scope import Interval
@@ -25,7 +25,7 @@ _ROWS_OF_A_TABLE: Final = 100
 _TEXT: Final = r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,%d}$"
 
 
-class Shown(StrEnum):
+class PanelKind(StrEnum):
     """How a figure is shown."""
 
     NUMBER = "number"
@@ -34,7 +34,7 @@ class Shown(StrEnum):
     TABLE = "table"
 
 
-_WIDTHS: Final = {Shown.NUMBER: 6, Shown.LINE: 12, Shown.BARS: 12, Shown.TABLE: 24}
+_WIDTHS: Final = {PanelKind.NUMBER: 6, PanelKind.LINE: 12, PanelKind.BARS: 12, PanelKind.TABLE: 24}
 
 
 class _Strict(BaseModel):
@@ -45,7 +45,7 @@ class PanelText(_Strict):
     """One panel of a board."""
 
     figure: str
-    show: Annotated[Shown, Field(strict=False)] = Shown.NUMBER
+    show: Annotated[PanelKind, Field(strict=False)] = PanelKind.NUMBER
     by: Annotated[list[str], Field(max_length=3)] = []
     every: Annotated[Interval, Field(strict=False)] = Interval.DAY
     width: Annotated[int, Field(ge=4, le=24)] | None = None
@@ -116,7 +116,7 @@ def board(path: Path) -> Tab:
     )
 
 
-def _row(given: BoardText, number: int, lines: Lines) -> PanelRow:
+def _row(given: BoardText, number: int, lines: FileLines) -> PanelRow:
     row = given.rows[number]
     panels = [
         _panel((number + 1) * 20 + place, one, ("rows", number, "panels", place), lines)
@@ -126,13 +126,13 @@ def _row(given: BoardText, number: int, lines: Lines) -> PanelRow:
     return PanelRow(row.title, tuple(next(tiles) if panel.tile is not None else panel for panel in panels))
 
 
-def _panel(id_: int, given: PanelText, place: tuple[int | str, ...], lines: Lines) -> Panel:
+def _panel(id_: int, given: PanelText, place: tuple[int | str, ...], lines: FileLines) -> Panel:
     kpi = _figure(given, place, lines)
     width = given.width or _WIDTHS[given.show]
     _check_split(given, kpi, place, lines)
-    if given.show is Shown.NUMBER:
+    if given.show is PanelKind.NUMBER:
         return tile(id_, "What is it now?", kpi.id, width=width)
-    if given.show is Shown.LINE:
+    if given.show is PanelKind.LINE:
         title = f"{kpi.title} by {given.every}"
         return trend(id_, title, kpi.meaning, kpi.id, every=given.every, by=tuple(given.by), width=width)
     names = " and ".join(name.replace("_", " ") for name in given.by)
@@ -140,8 +140,8 @@ def _panel(id_: int, given: PanelText, place: tuple[int | str, ...], lines: Line
         id=id_,
         title=f"{kpi.title} by {names}",
         description=f"Where is it high, where low? {kpi.meaning}",
-        picture=PanelType.BARS if given.show is Shown.BARS else PanelType.TABLE,
-        asks={"A": split(kpi.id, by=tuple(given.by), limit=20 if given.show is Shown.BARS else _ROWS_OF_A_TABLE)},
+        picture=PanelType.BARS if given.show is PanelKind.BARS else PanelType.TABLE,
+        asks={"A": split(kpi.id, by=tuple(given.by), limit=20 if given.show is PanelKind.BARS else _ROWS_OF_A_TABLE)},
         no_data=EMPTY,
         width=width,
         height=8,
@@ -154,16 +154,16 @@ def _columns(names: list[str]) -> Iterator[Column]:
     return (Column(name, name.replace("_", " ").capitalize()) for name in names)
 
 
-def _figure(given: PanelText, place: tuple[int | str, ...], lines: Lines) -> Kpi:
+def _figure(given: PanelText, place: tuple[int | str, ...], lines: FileLines) -> Kpi:
     try:
         return get(given.figure)
     except InvalidRequest as error:
         raise lines.wrong([*place, "figure"], error.message) from None
 
 
-def _check_split(given: PanelText, kpi: Kpi, place: tuple[int | str, ...], lines: Lines) -> None:
-    most = {Shown.NUMBER: 0, Shown.LINE: 1, Shown.BARS: 1, Shown.TABLE: 3}[given.show]
-    least = 1 if given.show in {Shown.BARS, Shown.TABLE} else 0
+def _check_split(given: PanelText, kpi: Kpi, place: tuple[int | str, ...], lines: FileLines) -> None:
+    most = {PanelKind.NUMBER: 0, PanelKind.LINE: 1, PanelKind.BARS: 1, PanelKind.TABLE: 3}[given.show]
+    least = 1 if given.show in {PanelKind.BARS, PanelKind.TABLE} else 0
     for name in given.by:
         if name not in kpi.dimensions:
             expected = ", ".join(kpi.dimensions) or "nothing"

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from kpis.custom.columns import SOURCES, CustomSource
 from kpis.custom.definition import AlertWindow, FigureText, FormulaKind
 from kpis.custom.formula import formula_of
-from kpis.custom.yaml_files import Lines, files, parsed
+from kpis.custom.yaml_files import FileLines, files, parsed
 from kpis.kpi import Kpi, Unit
 from kpis.registry import BUILT_IN
 from models.errors import ConfigurationError
@@ -71,7 +71,7 @@ def figure(path: Path) -> CustomFigure:
     return CustomFigure(_kpi(given, lines), given.alert, path)
 
 
-def _kpi(given: FigureText, lines: Lines) -> Kpi:
+def _kpi(given: FigureText, lines: FileLines) -> Kpi:
     source = SOURCES[given.source]
     _check_id(given.id, source, lines)
     unit = _unit(given, lines)
@@ -91,7 +91,7 @@ def _kpi(given: FigureText, lines: Lines) -> Kpi:
     )
 
 
-def _check_id(id_: str, source: CustomSource, lines: Lines) -> None:
+def _check_id(id_: str, source: CustomSource, lines: FileLines) -> None:
     if id_ in BUILT_IN:
         raise lines.wrong(["id"], f"'{id_}' is a figure that comes with romashka; choose another")
     dimensions = {*source.source.dimensions, *(one.column for one in source.source.dimensions.values())}
@@ -99,7 +99,7 @@ def _check_id(id_: str, source: CustomSource, lines: Lines) -> None:
         raise lines.wrong(["id"], f"'{id_}' means something else in statements; choose another")
 
 
-def _unit(given: FigureText, lines: Lines) -> Unit:
+def _unit(given: FigureText, lines: FileLines) -> Unit:
     counts = given.formula.kind in {FormulaKind.COUNT, FormulaKind.DISTINCT}
     own = Unit.COUNT if counts else Unit.RATIO if given.formula.kind is FormulaKind.SHARE else None
     if own is not None:
@@ -113,7 +113,7 @@ def _unit(given: FigureText, lines: Lines) -> Unit:
     return given.unit
 
 
-def _check_thresholds(given: FigureText, lines: Lines) -> None:
+def _check_thresholds(given: FigureText, lines: FileLines) -> None:
     both = (given.warning, given.critical)
     if given.direction == "neutral" and both != (None, None):
         raise lines.wrong(["direction"], "thresholds need to know which direction is better: up or down")

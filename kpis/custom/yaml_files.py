@@ -33,7 +33,7 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-class Lines:
+class FileLines:
     """Where the fields of a file are."""
 
     def __init__(self, path: Path, tree: yaml.Node | None) -> None:
@@ -61,7 +61,7 @@ class Lines:
         return line
 
 
-def parsed(path: Path, model: type[_Model]) -> tuple[_Model, Lines]:
+def parsed(path: Path, model: type[_Model]) -> tuple[_Model, FileLines]:
     """Return what a file says, and where.
 
     Raises
@@ -84,7 +84,7 @@ def parsed(path: Path, model: type[_Model]) -> tuple[_Model, Lines]:
         raise ConfigurationError(f"{path}: this is not YAML ({' '.join(str(error).split())[:200]})") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: expected a mapping with {', '.join(model.model_fields)}")
-    lines = Lines(path, tree)
+    lines = FileLines(path, tree)
     try:
         return model.model_validate(raw), lines
     except ValidationError as error:
