@@ -92,7 +92,7 @@ class Broadcaster:
             try:
                 self.show(await self._pool.run(lambda client: take(client, datetime.now(UTC))))
             except (Unreachable, ApiError) as error:
-                _LOG.warning("the live view stands still: %s", error)
+                _LOG.warning("the live view is not updated: %s", error)
             await asyncio.sleep(max(0.05, _EVERY_SECONDS - (asyncio.get_running_loop().time() - began)))
 
     def show(self, snapshot: LiveSnapshot) -> None:

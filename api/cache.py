@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 _LOG: Final = logging.getLogger(__name__)
 _HEADER: Final = 24
 _SIGNATURE: Final = 32
-# For so long after it has gone stale an answer is still given, while a new one is made: who asks twice a minute never
-# waits, and who asks after a minute is not told what was so at first.
+# Seconds for which a stale answer is served while it is refreshed: clients that poll twice a minute never wait, and a
+# client that returns after a minute does not get an old answer.
 _GRACE_SECONDS: Final = 15.0
 
 

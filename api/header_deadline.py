@@ -36,7 +36,7 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
 
     Each request has ``header_seconds`` for its head, from when it may begin, and ``BODY_SECONDS`` for its body. Where
     there are ``most`` connections, the one that has been waited for longest, for a head or the rest of a body, makes
-    room for a new one; where each has a request that is being answered, the new one is told to come back.
+    room for a new one; where each has a request in progress, the new one gets 503 with Retry-After.
     """
 
     header_seconds = HEADER_SECONDS

@@ -24,7 +24,8 @@ _LONGEST_TIME: Final = 40
 _EXPECTED: Final = "expected ISO-8601, for example 2026-11-01T08:00+01:00, or a day such as 2026-11-01"
 NAME_HELP: Final = "The tenant's display name; null where none is set, and for all tenants"
 TenantText = Annotated[
-    str, Field(max_length=36, description="A tenant's id, or all (administrators); may be left out by who has one")
+    str,
+    Field(max_length=36, description="A tenant's id, or all (administrators); optional for callers with one tenant"),
 ]
 
 

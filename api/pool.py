@@ -80,7 +80,7 @@ class Pool:
             try:
                 await asyncio.to_thread(self._kill_now, mark)
             except (Unreachable, ClickHouseError) as error:
-                _LOG.warning("a statement that nobody waits for could not be stopped: %s", error)
+                _LOG.warning("an abandoned statement could not be cancelled: %s", error)
                 return  # its time limit will end it
             await asyncio.wait({future}, timeout=_KILL_EVERY_SECONDS)
 

@@ -83,7 +83,7 @@ class MadeReport(BaseModel):
     id: UUID
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
     title: str
-    type: Annotated[ReportType | None, Field(description="null for one of long ago whose type nobody knows")]
+    type: Annotated[ReportType | None, Field(description="null for old reports without a recorded type")]
     format: ReportFormat
     size_bytes: int
     took_ms: int

@@ -2,7 +2,7 @@
 
 Thirty days of simulated traffic in the embedded ClickHouse; the API in a process of its own, as ``romashka api`` serves
 it; here, 50 connections that each ask again as soon as they have their answer. That is the worst that 50 clients can
-do: nobody pauses to look. Nothing is kept.
+do: no think time. Nothing is kept.
 """
 
 from __future__ import annotations

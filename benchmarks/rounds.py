@@ -76,7 +76,7 @@ class Measured(NamedTuple):
 
 
 def run(contender: Contender, servers: Servers, events: int, progress: Callable[[int], None]) -> Measured:
-    """Run one round in a fresh consumer group and database; ``progress`` is told how many events are durable.
+    """Run one round in a fresh consumer group and database; ``progress`` is called with the number of durable events.
 
     Raises
     ------

@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     )
     api_mail_domains: str = Field(default="", description="domains that schedules may send mail to; empty: any")
     api_trusted_proxies: Address = Field(
-        default="", description="addresses or networks of proxies whose X-Forwarded-For is believed; empty: nobody's"
+        default="", description="addresses or networks of trusted proxies (X-Forwarded-For); empty: none"
     )
     api_requests_per_minute: Annotated[int, Field(ge=1)] = 600
     api_heavy_per_minute: Annotated[int, Field(ge=1)] = 6

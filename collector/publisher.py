@@ -39,7 +39,7 @@ class EventPublisher(Protocol):
         """Return for each message whether it was acknowledged."""
 
     def close(self) -> None:
-        """Deliver what waits, for a short time, and stop."""
+        """Flush pending messages, for a short time, and stop."""
 
 
 class KafkaPublisher:
@@ -93,7 +93,7 @@ class KafkaPublisher:
         return await delivery.outcome
 
     def close(self) -> None:
-        """Deliver what waits, for a short time, and stop."""
+        """Flush pending messages, for a short time, and stop."""
         self._producer.flush(self._delivery_seconds)
         self._stopping.set()
         self._thread.join()

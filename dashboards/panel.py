@@ -1,4 +1,4 @@
-"""What a dashboard is made of, whoever draws it: Grafana, or the preview in a browser (``dashboards.preview``).
+"""The parts of a dashboard, for Grafana and for the preview in a browser (``dashboards.preview``).
 
 A panel answers the question that its description begins with. It says what to ask ClickHouse in a dialect
 (``kpis.sql.dialect``), so that what Grafana asks and what the preview asks differ in how values get in, and in nothing
@@ -45,7 +45,7 @@ class PanelQuery:
     ``filters`` are those of the tab's variables that narrow it (the tenant always does); ``render`` returns the
     statement in a dialect that has no others. ``legend`` names the series of metrics by their labels. ``pushed`` is the
     figure's name in what the worker pushes to Grafana Live: Grafana listens instead of asking, others still ask.
-    ``shared`` is what Grafana asks once for this panel and others; whoever is not Grafana asks each on its own.
+    ``shared`` is a query that Grafana runs once for this panel and others; other consumers run each query.
     """
 
     filters: frozenset[str]

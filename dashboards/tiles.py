@@ -107,7 +107,7 @@ def _is_step(tile: Tile) -> str:
 
 
 def compared(id_: str, dialect: Dialect) -> str:
-    """Return one row: a figure and the same of the period before (``<id>_before``), for whoever is not Grafana."""
+    """Return one row: a figure and that of the previous period (``<id>_before``), outside of Grafana."""
     before = dialect.over(period_before(dialect), dialect.start)
     return (
         f"SELECT n.{id_} AS {id_}, b.{id_} AS {id_}_before "
@@ -212,7 +212,7 @@ def _shown(kpi: Kpi) -> list[str]:
 
 
 def text(unit: Unit, value: str, sign: str = "''") -> str:
-    """Return a number of a unit as text that people read; ``sign`` is the SQL of what stands before an amount."""
+    """Return a number of a unit as text that people read; ``sign`` is the SQL of the currency before an amount."""
     number = f"toFloat64({value})"
     short = (
         f"multiIf(abs({number}) >= 1e6, concat(toString(round({number} / 1e6, 2)), ' M'), "

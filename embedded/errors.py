@@ -1,4 +1,4 @@
-"""How a failed statement is told to an HTTP client: ClickHouse's code, text and status."""
+"""Errors of statements for HTTP clients: ClickHouse's code, text and status."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class QueryFailed(Exception):
 
 
 def refusal(code: int, name: str, reason: str) -> QueryFailed:
-    """Build an error of our own in ClickHouse's wording."""
+    """Build an error in ClickHouse's wording."""
     return QueryFailed(code, f"Code: {code}. DB::Exception: {reason} ({name})")
 
 

@@ -1,8 +1,7 @@
 """ClickHouse's HTTP interface, as much of it as clickhouse-connect, Grafana's data source and curl use.
 
-Any user name and password is accepted, as by a ClickHouse server without passwords. Because of that requests that a
-browser makes on behalf of a web page are refused: a page must not be able to reach a database on its visitor's
-machine.
+Any user name and password is accepted, as by a ClickHouse server without passwords. Because of that cross-origin
+requests of browsers are refused: a web page must not reach a database on its visitor's machine.
 """
 
 from __future__ import annotations
@@ -165,7 +164,7 @@ def _refused(failure: QueryFailed) -> web.Response:
 
 
 def _exception_trailer(message: str, tag: str) -> bytes:
-    """Tell of an error after part of the result went out, in ClickHouse's way."""
+    """Append an error after part of the result was sent, in ClickHouse's format."""
     text = message.encode() + b"\n"
     mark = tag.encode()
     return b"\r\n__exception__\r\n" + mark + b"\r\n" + text + b"%d " % len(text) + mark + b"\r\n__exception__\r\n"

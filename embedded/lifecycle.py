@@ -14,7 +14,7 @@ from models.errors import RomashkaError
 
 
 class EmbeddedServer(ABC):
-    """What the broker and the database share: start, stop, pid, and use in a ``with`` statement.
+    """Base of broker and database: start, stop, pid, and use in a ``with`` statement.
 
     The port is chosen at the first start and kept: stopping and starting again is a restart at the same address.
 
@@ -79,7 +79,7 @@ class EmbeddedServer(ABC):
             raise
 
     def stop(self) -> None:
-        """End the server: SIGTERM, and SIGKILL when that does not do. Harmless when it is not running."""
+        """End the server: SIGTERM, then SIGKILL after the grace period. Does nothing when it is not running."""
         if self._process is not None:
             self._process.stop()
             self._process = None

@@ -1,4 +1,4 @@
-"""Opening the loopback port that a person asked for, or any free one."""
+"""Opens a given loopback port, or any free one."""
 
 from __future__ import annotations
 

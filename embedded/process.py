@@ -27,7 +27,7 @@ class ServerProcess:
     command
         The server's program and arguments.
     scratch
-        A directory of its own, for the log and what the server wants; removed when it is stopped.
+        The server's scratch directory with its log; removed when it is stopped.
     grace_seconds
         How long it may take to end after SIGTERM, before SIGKILL.
     inherited
@@ -71,7 +71,7 @@ class ServerProcess:
         Raises
         ------
         Unreachable
-            It ended, or did not answer in time; with the last lines of its log.
+            It exited, or did not answer in time; has the last lines of its log.
         """
         deadline = time.monotonic() + START_SECONDS
         while not answers():
@@ -84,7 +84,7 @@ class ServerProcess:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """End the server and remove its scratch directory; harmless when it has ended already."""
+        """Stop the server and remove its scratch directory; does nothing when it has exited."""
         self._wanted.close()
         self._supervisor.wait()
         shutil.rmtree(self._scratch, ignore_errors=True)

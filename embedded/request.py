@@ -1,4 +1,4 @@
-"""From an HTTP request to what the engine needs, by the rules of ClickHouse's HTTP interface."""
+"""Parses HTTP requests by the rules of ClickHouse's HTTP interface."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_query(method: str, parameters: Mapping[str, str], headers: Mapping[str,
     Raises
     ------
     QueryFailed
-        The request asks for what is not supported, or its body is damaged.
+        The request uses an unsupported feature, or its body is damaged.
     """
     for name in ("compress", "decompress"):
         if parameters.get(name, "0").lower() in _TRUE:

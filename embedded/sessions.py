@@ -1,4 +1,4 @@
-"""What ``SET`` and ``USE`` did in each HTTP session, to be done again before the session's next statement.
+"""The ``SET`` and ``USE`` statements of each HTTP session, repeated before the session's next statement.
 
 Every statement has a connection of its own, so that the settings in one request's URL cannot leak into another's and
 requests of one client run side by side. A session is therefore a list of statements. Temporary tables do not fit in

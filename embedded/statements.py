@@ -1,4 +1,4 @@
-"""What must be known of a statement before the engine runs it: its first word, its format, where its data begins.
+"""Parses what the engine needs of a statement: its first word, its format, where its data begins.
 
 The engine itself would take several statements at once, and would read an INSERT's data only up to a blank line.
 ClickHouse's HTTP interface does neither, so both are settled here, with a tokenizer that knows SQL's quotes and

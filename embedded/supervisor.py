@@ -1,4 +1,4 @@
-"""Runs one server as a child and makes sure it never outlives the program that asked for it.
+"""Runs one server as a child process that never outlives its owner.
 
 Run as a script, so that it needs nothing but the standard library and starts in milliseconds::
 
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     keep_log(read_end, scratch / "log")
     code = server.wait()
     if told.is_set():
-        shutil.rmtree(scratch, ignore_errors=True)  # the owner may be gone, and nobody else would
+        shutil.rmtree(scratch, ignore_errors=True)  # the owner may have exited
     return code if code >= 0 else 128 - code
 
 

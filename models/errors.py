@@ -73,7 +73,7 @@ class SinkRejected(RomashkaError):
 
 
 class RowsRefused(SinkRejected):
-    """ClickHouse refuses a batch for what stands in rows of it; the others it would take.
+    """ClickHouse refuses a batch because of some of its rows; it would accept the others.
 
     Parameters
     ----------

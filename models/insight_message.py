@@ -21,7 +21,7 @@ class InsightMessage(TypedDict):
     kind: Annotated[str, Field(description="What it is within its type, for example provider_outage or stale_sync")]
     severity: Severity
     status: Status
-    started_at: Annotated[datetime, Field(description="When what it tells of began (event time)")]
+    started_at: Annotated[datetime, Field(description="Start of the finding (event time)")]
     ended_at: Annotated[datetime | None, Field(description="When it ended; null while it is open")]
     updated_at: Annotated[datetime, Field(description="The moment up to which this message knows (event time)")]
     title: Annotated[str, Field(description="One line for people")]

@@ -1,4 +1,4 @@
-"""Array types, and the draws that are needed everywhere."""
+"""Array types and shared random draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tenant's part of the world, drawn a block of time at a time and handed out in time order."""
+"""The traffic of one tenant, drawn in blocks of time and returned in time order."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from simulator.syncs import LOOK_BACK_DAYS, JobLog, Jobs, run_day
 from simulator.tenants import SimulatedTenant
 from simulator.times import DAY_MS, HOUR_MS, MINUTE_MS
 
-# A block is a day, or an hour where a day would hold more queries than this: few events do not pay for a block's
-# fixed cost, and many would make whoever waits for the first of them wait.
+# A block is a day, or an hour where a day would hold more queries than this: few events do not amortise a block's
+# fixed cost, and many would delay the first of them.
 _MAX_PER_DAY: Final = 10_000
 
 
 class Business:
     """One tenant, as a cursor over its events.
 
-    Every block is drawn from seeds of its own, and what is still going on (a conversation that ends, or is reopened,
-    days later) waits for its time. So the events are the same however time is sliced.
+    Every block has its own seeds, and later events of a conversation (its end, a reopening days later) are kept until
+    their time. So the events do not depend on how time is sliced.
 
     Parameters
     ----------
     seed, tenant, plan, rate, customers
-        What the traffic follows from.
+        The inputs of the traffic.
     start
         No conversation begins and no job ends before this (ms).
     begin
-        From when on events are handed out (ms). Blocks before it are drawn as far back as they still matter.
+        Time of the first event that is returned (ms). Earlier blocks are drawn as far back as they affect later events.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Business:
                 self._waiting.append(one)
 
     def _told(self, conversations: list[Rows], state: Rows) -> list[Rows]:
-        """Return what of a block is handed out."""
+        """Return the events of a block that are returned."""
         return [*conversations, state]
 
     def _conversations(
@@ -168,7 +168,7 @@ class Business:
 
 
 class OutcomesOnly(Business):
-    """The same world, of which only how conversations ended is handed out."""
+    """The same traffic, of which only the outcomes of conversations are returned."""
 
     def _told(self, conversations: list[Rows], state: Rows) -> list[Rows]:  # noqa: ARG002 - as of Business
         return [rows for rows in conversations if rows.topic == OUTCOMES.name]

@@ -1,4 +1,4 @@
-"""What is typical of each provider: its query types, how they fail, how its quota is counted."""
+"""Profiles of providers: query types, error rates, quotas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def kind_index(kind: ErrorKind) -> int:
 
 @dataclass(frozen=True)
 class QueryType:
-    """One thing the AI asks a provider for.
+    """A type of query to a provider.
 
     Latency is lognormal: ``median_ms`` and the standard deviation ``spread`` of its logarithm. ``lag_hours`` is how
     old the data typically is at the provider itself, before any sync is late.
@@ -35,7 +35,7 @@ class QueryType:
 
 @dataclass(frozen=True)
 class ProviderProfile:
-    """What is typical of one provider."""
+    """The profile of one provider."""
 
     query_types: tuple[QueryType, ...]
     error_mix: dict[ErrorKind, float] = field(
@@ -91,7 +91,7 @@ PROFILES: Final[dict[str, ProviderProfile]] = {
     ),
 }
 
-# A provider this file has never heard of works too: the platform is open, and so is the simulator.
+# An unlisted provider works too.
 GENERIC: Final = ProviderProfile(
     (
         QueryType("record_lookup", "records", 4, 250, 0.50, 0.015, 0.5),
@@ -102,5 +102,5 @@ GENERIC: Final = ProviderProfile(
 
 
 def profile_of(provider: str) -> ProviderProfile:
-    """Return what is typical of a provider, ``GENERIC`` for one that is not listed."""
+    """Return the profile of a provider, ``GENERIC`` for an unlisted one."""
     return PROFILES.get(provider, GENERIC)

@@ -1,4 +1,4 @@
-"""Conversations: when they begin, who with, at which stage, and how many questions they put to integrations."""
+"""Conversations: start, customer, stage, and number of queries to integrations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.seeds import uuids
 
 STAGES: Final = ("awareness", "consideration", "purchase", "retention", "advocacy")
 _STAGE_SHARES: Final = cumulative((2.0, 3.0, 2.5, 2.5, 0.6))
-# Early stages need less data, and also convert less: whoever compares with and without data must adjust for the stage.
+# Early stages need less data and also convert less, so comparisons with and without data must adjust for the stage.
 _NO_QUERY: Final[Floats] = np.array([0.32, 0.14, 0.07, 0.08, 0.20])
 _CHANNELS: Final = [json.dumps(channel) for channel in CHANNELS]
 _SEGMENTS: Final = [json.dumps(segment) for segment in SEGMENTS]
@@ -37,7 +37,7 @@ MEAN_QUERIES: Final = _mean_queries()
 class Conversations:
     """Conversations of one tenant, one row each; ``start`` is in ms.
 
-    ``context`` is the JSON text of the fields that say who it was; ``cancels`` marks a customer's last word.
+    ``context`` is the JSON text of the customer's fields; ``cancels`` marks a cancellation.
     """
 
     start: Ints

@@ -1,8 +1,8 @@
-"""A tenant's customers: who they are, how often they come, and who of them drifts away or is ready for more.
+"""A tenant's customers: attributes, frequency of visits, churn, and readiness for upsell.
 
-A pool has a fixed number of places. Whoever holds a place leaves it after ``TERM`` and somebody new takes it; places
-change hands at different times, so that at any moment some customers are new. What becomes of a customer depends on
-the seed, the place and the turn only, so it is the same from whichever day the traffic is looked at.
+A pool has a fixed number of places. A customer leaves its place after ``TERM`` and a new one takes it, at a different
+time for each place, so that some customers are always new. A customer's behaviour depends only on the seed, the place
+and the turn, so it does not depend on the first simulated day.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _USUAL_CHANNEL: Final = 0.75
 
 @dataclass(frozen=True)
 class _Turn:
-    """Those who hold the places in one turn; all arrays have the pool's size, ``fate_at`` is in ms."""
+    """The customers of one turn; all arrays have the pool's size, ``fate_at`` is in ms."""
 
     country: Ints
     segment: Ints
@@ -53,7 +53,7 @@ class _Turn:
 
 @dataclass(frozen=True)
 class Visitors:
-    """Who comes, one row per conversation.
+    """Visiting customers, one row per conversation.
 
     ``drift`` grows from 0 to 1 in the ``DRIFT_MS`` before a customer leaves; ``known`` is false for visitors whom
     the tenant cannot name.
@@ -87,11 +87,11 @@ class Customers:
     seed
         The scenario's seed.
     tenant
-        Whose customers they are.
+        The tenant of the customers.
     size
-        How many places there are.
+        Number of places.
     named_share
-        The share of places whose holders the tenant can name; the others chat without saying who they are.
+        Share of places whose customers are identified; the others are anonymous.
     """
 
     def __init__(self, seed: int, tenant: SimulatedTenant, size: int, named_share: float = 1.0) -> None:
@@ -106,11 +106,11 @@ class Customers:
         self._turn = lru_cache(maxsize=8)(lambda turn: self._draw_turn(seed, tenant.key, turn))
 
     def customer_id(self, place: int, turn: int) -> str:
-        """Return what the tenant calls the customer: an address, the kind of personal data real tenants send."""
+        """Return the tenant's id of the customer: an e-mail address, as real tenants send."""
         return f"c{place:05d}-{turn}@{self._domain}"
 
     def choose(self, rng: np.random.Generator, at: Ints) -> Visitors:
-        """Return who comes at ascending moments (ms); a few are nobody the tenant knows."""
+        """Return the customers who visit at ascending times (ms); a few are anonymous."""
         count = len(at)
         places = pick(self._activity, rng.random((_TRIES, count)))
         turns = (at + self._phase[places]) // TERM_MS
@@ -139,19 +139,19 @@ class Customers:
         )
 
     def leavers(self, begin: int, end: int) -> list[Fate]:
-        """Return who leaves for good in ``[begin, end)`` (ms), by time."""
+        """Return the customers who churn in ``[begin, end)`` (ms), by time."""
         return self._fates(CHURNS, begin, end)
 
     def named(self, fates: list[Fate]) -> list[Fate]:
-        """Return those of them whom the tenant can name."""
+        """Return the identified customers among them."""
         return [fate for fate in fates if fate.place < self._named]
 
     def ready(self, begin: int, end: int) -> list[Fate]:
-        """Return who becomes ready for more in ``[begin, end)`` (ms), by time."""
+        """Return the customers who become ready for upsell in ``[begin, end)`` (ms), by time."""
         return self._fates(READY, begin, end)
 
     def visitors_of(self, fates: list[Fate]) -> Visitors:
-        """Return the last visit of customers who leave, in the same form as chosen visitors."""
+        """Return the last visits of churned customers, in the form of ``choose``."""
         place = np.array([fate.place for fate in fates], dtype=np.int64)
         turn = np.array([fate.turn for fate in fates], dtype=np.int64)
         return Visitors(

@@ -1,4 +1,4 @@
-"""What the incidents do to one tenant's links at given moments."""
+"""The effects of incidents on one tenant's integrations at given times."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Acting:
 
 
 class Disturbances:
-    """Incidents as one tenant feels them; ``link`` arguments are positions in ``tenant.links``, ``at`` is in ms."""
+    """Incidents as they affect one tenant; ``link`` arguments are positions in ``tenant.links``, ``at`` is in ms."""
 
     def __init__(self, tenant: SimulatedTenant, incidents: Iterable[SimulatedIncident]) -> None:
         places = {provider: place for place, provider in enumerate(tenant.providers)}
@@ -56,7 +56,7 @@ class Disturbances:
         ]
 
     def failures(self, link: Ints, at: Ints, uniform: Floats) -> tuple[Floats, Ints]:
-        """Return how likely a call fails because of an incident, and with which error kind if it does.
+        """Return the probability that a call fails because of an incident, and its error kind.
 
         ``uniform`` decides between the kinds of one incident.
         """
@@ -70,7 +70,7 @@ class Disturbances:
         return likely, kind
 
     def slowdown(self, link: Ints, at: Ints) -> Floats:
-        """Return what response times are multiplied by."""
+        """Return the multiplier of response times."""
         factor = np.ones(len(at))
         for one in self._acting:
             if one.kind == "latency_creep":
@@ -80,7 +80,7 @@ class Disturbances:
         return factor
 
     def quota_taken(self, link: Ints, at: Ints) -> Floats:
-        """Return the share of the quota (0..1) that a runaway client has taken."""
+        """Return the share of the quota (0 to 1) that another client has used."""
         taken = np.zeros(len(at))
         for one in self._acting:
             if one.kind == "rate_limit_exhaustion":

@@ -1,4 +1,4 @@
-"""The true effects: what integration data really does to conversations, in the model that makes them."""
+"""The true effects of integration data on conversations in the simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns to JSON. Templates rather than ``json.dumps``: the simulator must outrun the pipeline it feeds.
+"""Columns to JSON. Templates instead of ``json.dumps``: the simulator must be faster than the pipeline.
 
 Fixed text is escaped once, where it enters a table or a context; numbers and times need no escaping.
 """

@@ -1,4 +1,4 @@
-"""What a conversation's queries brought: the data used, what failed, what was missing."""
+"""Results of a conversation's queries: data used, failures, gaps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class IntegrationUse:
 def gather(
     rng: np.random.Generator, tenant: SimulatedTenant, table: QueryTable, conversations: Conversations, queries: Queries
 ) -> IntegrationUse:
-    """Return what the queries brought each conversation, with the gaps that the tenant has anyway."""
+    """Return the results of the queries by conversation, with the tenant's standing gaps."""
     count = len(conversations)
     answered = np.bincount(queries.conversation, weights=queries.success, minlength=count)
     asked = np.bincount(queries.conversation, minlength=count)

@@ -1,4 +1,4 @@
-"""Damage to a stream of messages, on purpose and with a record of it: malformed, duplicated, late."""
+"""Injects faults into a stream of messages and records them: malformed, duplicated, late."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Malformed(NamedTuple):
 
 @dataclass(frozen=True)
 class Damaged:
-    """A damaged stream, and what was done to it.
+    """A stream with faults, and the record of them.
 
     Attributes
     ----------
     messages
-        The stream as it is to be sent.
+        The stream to send.
     valid
-        Every valid event of it once, as it is sent: what totals must come to.
+        Every valid event once, as it is sent: the expected totals.
     malformed
         The others, in the order of the undamaged stream.
     duplicates
-        How many of ``messages`` repeat an earlier one byte for byte.
+        Number of ``messages`` that repeat an earlier one byte for byte.
     moved
-        How many come later than they should; their ``created_at`` is unchanged.
+        Number of delayed messages; their ``created_at`` is unchanged.
     backdated
-        How many carry a ``created_at`` before their neighbours'.
+        Number of messages with a ``created_at`` before their neighbours'.
     """
 
     messages: list[Message]
@@ -68,7 +68,7 @@ def damage(
     distance: int = 1_000,
     oldest: timedelta = timedelta(days=30),
 ) -> Damaged:
-    """Return the stream damaged; the same arguments give the same damage.
+    """Return the stream with faults; deterministic.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def damage(
     seed
         0 or more.
     now
-        What "ahead of time" is measured from.
+        Reference time of "ahead".
     malformed, duplicated, late
         Shares of the messages, 0..1; no message is both malformed and one of the others.
     distance

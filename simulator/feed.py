@@ -1,4 +1,4 @@
-"""The traffic as a cursor over time: history in large steps, then live in small ones, always the same events."""
+"""The traffic as a cursor over time; the events do not depend on the size of the steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.times import to_ms
 
 
 class Feed:
-    """Hands out the events of a scenario from a moment on, each once, in time order.
+    """Returns the events of a scenario from a time on, each once, in time order.
 
     Parameters
     ----------
@@ -23,6 +23,6 @@ class Feed:
         self._businesses = businesses
 
     def until(self, end: datetime) -> list[Message]:
-        """Return the events before ``end`` that were not handed out yet; for live traffic, call it with the time."""
+        """Return the events before ``end`` that were not returned yet; for live traffic, pass the current time."""
         before = to_ms(end)
         return in_order([part for business in self._businesses for part in business.take(before)])

@@ -1,4 +1,4 @@
-"""Knowledge gaps: what the AI would have needed and did not have.
+"""Knowledge gaps: data that the AI needed and did not have.
 
 A label is ``provider: subject (reason)``, for example ``shopify: return_policy (missing content)``; ``PATTERN`` reads
 it. The reason is one of ``REASONS``; ``not connected`` names a provider that the tenant does not have yet.
@@ -18,7 +18,7 @@ PATTERN: Final = re.compile(
     rf"^(?P<provider>[a-z][a-z0-9_-]*): (?P<subject>[a-z0-9_]+) \((?P<reason>{'|'.join(REASONS)})\)$"
 )
 
-# A query that failed this way tells of a gap in the data; the other kinds are faults that pass.
+# Failures of this kind indicate a gap in the data; the other kinds are transient.
 OF_ERROR: Final[dict[ErrorKind, Reason]] = {
     "not_found": "missing content",
     "schema": "field not synced",
@@ -28,7 +28,7 @@ OF_ERROR: Final[dict[ErrorKind, Reason]] = {
 
 @dataclass(frozen=True)
 class StandingGap:
-    """Something a tenant lacks all the time; ``weight`` is how often it is asked for, relative to its other gaps."""
+    """A permanent gap of a tenant; ``weight`` is its frequency relative to the tenant's other gaps."""
 
     provider: str
     subject: str

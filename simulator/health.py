@@ -1,4 +1,4 @@
-"""Health events: what a connector says of itself after each sync job, from what really happened to it."""
+"""Health events that a connector reports after each sync job, derived from the job."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HealthReports:
 
 
 class CallLog:
-    """The calls of the last day: how many a link made, and how many failed, between two moments."""
+    """The calls of the last day by integration: number and failures between two times."""
 
     def __init__(self) -> None:
         self._blocks: deque[tuple[int, Ints, Bools]] = deque()
@@ -63,8 +63,8 @@ class CallLog:
         self._failed = np.zeros(1, dtype=np.int64)
 
     def add(self, begin: int, end: int, queries: Queries) -> None:
-        """Add the queries of the next block, ``[begin, end)`` in ms, and forget those that no longer matter."""
-        # An answer that nothing was found is an answer: the provider and the connection work.
+        """Add the queries of the next block, ``[begin, end)`` in ms, and drop those outside the longest window."""
+        # Not found is not a failure of the connection.
         failed = ~queries.success & (queries.error_kind != _NOT_FOUND)
         self._blocks.append((end + LATEST_QUERY_MS, queries.link * LINK + queries.at, failed))
         # The longest windows look back to midnight, and an hour before it.
@@ -92,7 +92,7 @@ def draw(
     rate: Rate,
     span: tuple[int, int],
 ) -> HealthReports:
-    """Return the health events in ``span`` (``[begin, end)`` in ms); nothing in them is left to chance."""
+    """Return the health events in ``span`` (``[begin, end)`` in ms); deterministic."""
     log = jobs.jobs
     ended = np.flatnonzero((log.finished >= span[0]) & (log.finished < span[1]))
     begun = np.flatnonzero(log.full & (log.started >= span[0]) & (log.started < span[1]))
@@ -113,7 +113,7 @@ def draw(
     health = HealthReports(
         at=at,
         link=job.link,
-        # A stale sync is the point of "green but useless": it claims that all is well.
+        # A stale sync reports success.
         status=np.select([~finished, job.stale, broken, strained], [SYNCING, HEALTHY, FAILING, DEGRADED], HEALTHY),
         last_sync_at=last_sync_at,
         success_rate=np.where(job.stale, 1.0, jobs.success_rate(job.link, at - _SUCCESS_WINDOW_MS, at)),
@@ -132,7 +132,7 @@ def draw(
 
 
 def _quota(tenant: SimulatedTenant, rate: Rate, link: Ints, at: Ints) -> tuple[Ints, Floats]:
-    """Return how long the quota of each (link, moment) counts, in ms, and how many calls it allows."""
+    """Return the quota window of each (link, time) in ms, and the number of calls that it allows."""
     daily = np.array([profile_of(one.provider).quota_window == "day" for one in tenant.links])
     busiest = np.where(daily, 1.3, week_profile(tenant.rhythm).max())
     minutes = np.where(daily, DAY_MS, HOUR_MS) // MINUTE_MS

@@ -1,4 +1,4 @@
-"""Labelled incidents: what goes wrong, where and when. They are the ground truth that detectors are judged by."""
+"""Labelled incidents, the ground truth for evaluating detectors."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ _MINUTES: Final[dict[IncidentKind, tuple[int, int]]] = {
     "stale_sync": (180, 480),
     "rate_limit_exhaustion": (60, 180),
 }
-# Two incidents of one link keep this far apart, so that each can be told from the other.
+# Minimum distance of two incidents of one integration.
 _APART_MS: Final = 120 * MINUTE_MS
 
 
 @dataclass(frozen=True)
 class SimulatedIncident:
-    """Something that goes wrong at a provider in ``[start, end)``.
+    """An incident at a provider in ``[start, end)``.
 
     ``tenant`` is ``None`` where every tenant of the provider is hit; ``severity`` is 0 (hard to notice) to 1.
     """
@@ -69,7 +69,7 @@ class SimulatedIncident:
 
     @property
     def form(self) -> str:
-        """What it looks like: the variant, or the kind's first."""
+        """The variant, or the kind's first."""
         return self.variant or VARIANTS[self.kind][0]
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,9 +98,9 @@ def placed_on(day: int, seed: int, tenants: Sequence[SimulatedTenant], per_day: 
 def one_of_each(
     tenants: Sequence[SimulatedTenant], first: datetime, every: timedelta, lasting: timedelta
 ) -> tuple[SimulatedIncident, ...]:
-    """Return one incident of each kind, begun ``every`` so often from ``first`` on: a plan for a live demonstration.
+    """Return one incident of each kind, one each ``every`` from ``first`` on, for a live demonstration.
 
-    Each strikes the busiest link that no earlier one uses, so that it can be seen soon.
+    Each affects the busiest integration that no earlier one uses, so that it is visible soon.
     """
     links = _busiest(tenants)
     plan = []
@@ -114,7 +114,8 @@ def one_of_each(
 def one_a_day(tenants: Sequence[SimulatedTenant], until: datetime, lasting: timedelta) -> tuple[SimulatedIncident, ...]:
     """Return one incident of each kind, one in each of the last days before ``until``, the first kind first.
 
-    Each strikes the busiest link that no earlier one uses, in the busiest hours of its day: thin traffic shows it, too.
+    Each affects the busiest integration that no earlier one uses, in the busiest hours of its day, so that it is
+    visible at low traffic too.
     """
     links = _busiest(tenants)
     plan = []
@@ -148,7 +149,7 @@ def _demonstrated(
 
 def _draw(rng: np.random.Generator, name: str, day: int, tenants: Sequence[SimulatedTenant]) -> SimulatedIncident:
     kind = KINDS[int(rng.integers(len(KINDS)))]
-    # Busy links are hit more often, but not in proportion: the quiet ones are the harder test.
+    # Busy integrations are affected more often, but less than proportionally: quiet ones are the harder test.
     links = [(tenant, link) for tenant in tenants for link in tenant.links]
     shares = cumulative([link.queries_per_minute**0.5 for _, link in links])
     tenant, link = links[int(pick(shares, rng.random(1))[0])]

@@ -1,4 +1,4 @@
-"""How sure the AI was with and without the data, and how likely it thought a sale."""
+"""The AI's confidence with and without data, and its predicted conversion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Intelligence:
 def draw(
     rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, conversion: Floats
 ) -> Intelligence:
-    """Return what the AI thought; ``conversion`` is the true chance of a sale, which it knows roughly."""
+    """Return the AI's predictions; ``conversion`` is the true probability of a sale, which it estimates with noise."""
     count = len(conversations)
     noise = rng.normal(size=(3, count))
     return Intelligence(

@@ -1,4 +1,4 @@
-"""Ways to break one message, each so that it is certainly not a valid event any more."""
+"""Malformations of a message, each of which makes it invalid."""
 
 from __future__ import annotations
 
@@ -106,17 +106,17 @@ KINDS: Final = tuple(_BREAKERS)
 
 
 def malform(kind: str, topic: str, value: bytes, rng: np.random.Generator, now: datetime) -> bytes:
-    """Return a valid event's value broken in one way.
+    """Return a valid event's value with one malformation.
 
     Parameters
     ----------
     kind
         One of ``KINDS``.
     topic, value
-        What is broken.
+        The message.
     rng
-        Decides where.
+        Chooses the position.
     now
-        What ``hour_ahead`` and ``year_ahead`` are ahead of.
+        Reference time of ``hour_ahead`` and ``year_ahead``.
     """
     return _BREAKERS[kind](topic, value, rng, now)

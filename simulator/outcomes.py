@@ -1,4 +1,4 @@
-"""How conversations end, and which come back: the part that really depends on the integration data."""
+"""Outcomes and returns of conversations, which depend on the integration data."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def draw(
 def draw_returns(
     rng: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, ends: Outcomes
 ) -> Outcomes:
-    """Return what happens to resolved conversations whose customers come back within days.
+    """Return the returns of resolved conversations within days.
 
     Each has a row ``reopened``; most have another, hours later, where a person resolves it for good.
     """

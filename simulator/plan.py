@@ -1,4 +1,4 @@
-"""Which incidents act when: those given, and those the seed places."""
+"""The plan of incidents: given ones, and seeded ones."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from simulator.times import DAY_MS, from_ms
 
 
 class Plan:
-    """All incidents of a scenario, whichever part of time is asked for.
+    """All incidents of a scenario.
 
     Parameters
     ----------
     seed, tenants, per_day
-        What the seed places: so many a day on average, 0 for none.
+        Parameters of seeded incidents: mean number per day, 0 for none.
     given
-        Incidents beside them.
+        Additional incidents.
     start
-        Nothing is placed before this (ms).
+        Earliest start of an incident (ms).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Queries to integrations: what is asked, whether it is answered, how fast, and from how old data."""
+"""Queries to integrations: type, success, response time, data age."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LATEST_QUERY_MS: Final = 60 * MINUTE_MS
 
 _STAYS_AT_PROVIDER: Final = 0.6
 _LONGEST_PAUSE_MS: Final = 10 * MINUTE_MS
-# Data that no sync has refreshed for longer than this misses more and more of what is asked for.
+# Hours without a sync after which misses increase.
 _FRESH_HOURS, _MISSED, _MISSED_PER_HOUR, _MAX_MISSED = 1.5, 0.006, 0.08, 0.40
 _NOT_FOUND: Final = kind_index("not_found")
 _TIMEOUT: Final = kind_index("timeout")
-# A refusal does not take as long as an answer: median ms and spread by error kind.
+# Failures have response times of their own: median ms and spread by error kind.
 _REFUSALS: Final = {
     kind_index("provider_down"): (900.0, 0.8),
     kind_index("rate_limit"): (60.0, 0.4),
@@ -147,7 +147,7 @@ def _asked(rng: np.random.Generator, table: QueryTable, conversations: Conversat
 
 
 def _response_ms(logs: Floats, error_kind: Ints, noise: Floats, uniform: Floats) -> Ints:
-    """Return response times from the logarithms of what an answer takes; failures take their own time."""
+    """Return response times from the logarithms of those of successes; failures have their own distribution."""
     for kind, (median, spread) in _REFUSALS.items():
         refused = error_kind == kind
         logs[refused] = np.log(median) + spread * noise[refused]
@@ -158,7 +158,7 @@ def _response_ms(logs: Floats, error_kind: Ints, noise: Floats, uniform: Floats)
 
 
 def _blips(rng: np.random.Generator, links: int, block: tuple[int, int]) -> list[_Blip]:
-    """Return a few minutes here and there that are a little worse: not incidents, and nobody should be woken."""
+    """Return occasional minutes that are slightly worse: noise that is not an incident."""
     blips = []
     for _ in range(int(rng.poisson(0.3))):
         begin = int(rng.integers(*block))

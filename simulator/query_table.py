@@ -1,4 +1,4 @@
-"""Everything one tenant's AI can ask its integrations, as arrays: one row per (link, query type)."""
+"""The query types of a tenant's integrations as arrays: one row per (link, query type)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simulator.tenants import SimulatedTenant
 
 @dataclass(frozen=True)
 class QueryTable:
-    """What can be asked; an *entry* is a position in these arrays.
+    """Query types; an *entry* is a position in these arrays.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class QueryTable:
 
 
 def query_table(tenant: SimulatedTenant) -> QueryTable:
-    """Return what a tenant can ask."""
+    """Return the query types of a tenant."""
     profiles = [profile_of(link.provider) for link in tenant.links]
     entries = [(place, query) for place, profile in enumerate(profiles) for query in profile.query_types]
     totals = [sum(query.weight for query in profile.query_types) for profile in profiles]

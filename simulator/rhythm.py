@@ -1,4 +1,4 @@
-"""When conversations begin: time of day, day of week, how good the day is, and more scatter than chance alone."""
+"""Arrival times of conversations: daily and weekly seasonality, daily level, and overdispersion."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DAY_SPREAD: Final = 0.12
 
 @dataclass(frozen=True)
 class Rate:
-    """What every tenant's volume is multiplied by: ``before`` a moment (ms), and ``after`` it."""
+    """Multiplier of every tenant's volume: ``before`` and ``after`` a time (ms)."""
 
     before: float
     after: float
@@ -45,7 +45,7 @@ class Rate:
 
     @property
     def fingerprint(self) -> int:
-        """A number that differs where the volume does."""
+        """A fingerprint of the volume."""
         same = self.before == self.after
         return crc32(repr((self.before,) if same else (self.before, self.after, self.switch)).encode())
 
@@ -73,13 +73,13 @@ def week_profile(rhythm: Literal["office", "shop"]) -> Floats:
 
 
 def intensity(tenant: SimulatedTenant, at: Ints) -> Floats:
-    """Return how busy the tenant is at moments (ms), where 1 is the mean of a week."""
+    """Return the tenant's intensity at times (ms), relative to the mean of a week."""
     local_minute = at // MINUTE_MS + tenant.utc_offset_minutes + _EPOCH_SHIFT
     return week_profile(tenant.rhythm)[local_minute % _MINUTES_A_WEEK]
 
 
 def level(seed: int, tenant: SimulatedTenant, at: Ints) -> Floats:
-    """Return how good the days around ascending moments (ms) are, mean 1, without a jump at midnight."""
+    """Return the daily level at ascending times (ms), mean 1, continuous at midnight."""
     first = int(at[0]) // DAY_MS
     days = np.arange(first, int(at[-1]) // DAY_MS + 2)
     logs = [generator(seed, Purpose.LEVELS, tenant.key, int(day)).normal(0.0, _DAY_SPREAD) for day in days]
@@ -91,7 +91,7 @@ def arrivals(rng: np.random.Generator, minutes: Ints, expected: Floats) -> Ints:
     """Return ascending moments (ms) at which conversations begin.
 
     ``minutes`` are the starts of minutes and ``expected`` how many begin in each on average. Counts are negative
-    binomial; now and then a few minutes are busier for no reason that matters (a newsletter went out).
+    binomial; occasional minutes are busier without cause (a newsletter).
     """
     noise = rng.gamma(_MINUTE_SHAPE, 1.0 / _MINUTE_SHAPE, len(minutes))
     boost = np.ones(len(minutes))

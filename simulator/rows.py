@@ -1,4 +1,4 @@
-"""Events of one topic and tenant in time order, made into JSON only when their time comes."""
+"""Events of one topic and tenant in time order, encoded lazily."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RowsPart(NamedTuple):
 
 
 class Rows:
-    """Rows that wait for their time.
+    """Pending rows.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Rows:
         return self._next >= len(self._at)
 
     def skip(self, before: int) -> None:
-        """Leave out what happened before a moment (ms)."""
+        """Skip rows before a time (ms)."""
         self._next = max(self._next, int(np.searchsorted(self._at, before, side="left")))
 
     def take(self, before: int) -> RowsPart | None:

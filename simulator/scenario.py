@@ -50,7 +50,7 @@ _OUTCOMES: Final = 1.06
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything the traffic follows from; equal scenarios make equal bytes.
+    """The parameters of the traffic; equal scenarios produce equal bytes.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Scenario:
     start, end
         Aware moments. Nothing begins before ``start``; ``end`` is where history ends and live traffic may go on.
     tenants
-        Who takes part.
+        The tenants.
     rate
-        Multiplies the tenants' volume. Sync jobs keep their own pace.
+        Multiplier of the tenants' volume. Sync jobs are not affected.
     live_rate
         The same from ``live_from`` on (``None``: like ``rate``), so that a long history can be thin and the present
         dense.
@@ -72,12 +72,12 @@ class Scenario:
     incidents
         Incidents beside those.
     named_share
-        The share of customers whom a tenant can name; the others chat without saying who they are.
+        Share of identified customers; the others are anonymous.
 
     Raises
     ------
     SettingsError
-        A value that cannot be used; names it.
+        An invalid value; names the parameter.
     """
 
     seed: int
@@ -92,7 +92,7 @@ class Scenario:
     named_share: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be simulated."""
+        """Reject invalid parameters."""
         _check(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
         moments = {"start": self.start, "end": self.end, "live_from": self.live_from}
         for name, moment in moments.items():
@@ -110,7 +110,7 @@ class Scenario:
             _check_incident(incident, self.tenants)
 
     def feed(self, begin: datetime) -> Feed:
-        """Return the events from ``begin`` on, as a cursor; it goes on for as long as it is asked."""
+        """Return the events from ``begin`` on, as a cursor; it has no end."""
         return Feed(self.businesses(begin, Business))
 
     def businesses(self, begin: datetime, kind: type[_AnyBusiness]) -> list[_AnyBusiness]:
@@ -130,7 +130,7 @@ class Scenario:
         ]
 
     def plan(self) -> Plan:
-        """Return which incidents act when."""
+        """Return the plan of incidents."""
         return Plan(self.seed, self.tenants, self.incidents_per_day, self.incidents, to_ms(self.start))
 
     def history(self, step: timedelta = timedelta(hours=6)) -> Iterator[list[Message]]:
@@ -141,9 +141,9 @@ class Scenario:
             yield feed.until(reached)
 
     def outcomes(self, step: timedelta = timedelta(days=7)) -> Iterator[list[Message]]:
-        """Yield how the conversations of named customers ended in ``[start, end)``, and nothing else.
+        """Yield only the outcomes of identified customers' conversations in ``[start, end)``.
 
-        That is what a tenant has of the time before its integrations were tracked.
+        A tenant has such data from before its integrations were tracked.
         """
         feed, reached = Feed(self.businesses(self.start, OutcomesOnly)), self.start
         while reached < self.end:
@@ -151,7 +151,7 @@ class Scenario:
             yield [message for message in feed.until(reached) if _NOBODY not in message[2]]
 
     def truth(self, until: datetime, totals: Totals) -> Truth:
-        """Return what really happened from ``start`` until ``until``, with the totals of the messages taken."""
+        """Return the ground truth from ``start`` to ``until``, with the totals of the returned messages."""
         span = (to_ms(self.start), to_ms(until))
         pools = [(tenant, self._customers(tenant)) for tenant in self.tenants]
         return Truth(

@@ -1,4 +1,4 @@
-"""Random numbers that depend only on the seed, on what they are for, and on which part of the world they shape."""
+"""Random streams that depend only on the seed, their purpose, and the part of the simulation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UUID_DIGITS: Final[Ints] = np.array([i for i in range(36) if i not in {8, 13, 1
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for. Numbers are permanent: changing one changes every seed's traffic."""
+    """The purpose of a random stream. Numbers are permanent: changing one changes every seed's traffic."""
 
     LEVELS = 1
     TRAFFIC = 2

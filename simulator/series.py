@@ -1,7 +1,7 @@
-"""A shortcut from a scenario to its minute series, without writing a single event.
+"""The minute series of a scenario without encoding its events.
 
-It makes the same draws in the same order as the events are made from, but only as far as queries go: the counts are
-exactly those of the events, at a small part of the cost.
+Draws the same random numbers in the same order as the events, for queries only: the counts equal those of the events,
+at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def minute_tables(scenario: Scenario) -> list[MinuteTable]:
 
 
 class _Questions(Business):
-    """A business of which only the queries are looked at."""
+    """A tenant of which only the queries are drawn."""
 
     def sums(self, start: int, end: int) -> Floats:
         """Return sums by (count, errors, logs, squares), link and minute of ``[start, end)`` (ms)."""

@@ -1,4 +1,4 @@
-"""Sync jobs: when they run, what they bring, and how old the data is in between."""
+"""Sync jobs: their times, results, and the data age between them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINK: Final = 1 << 46
 class Jobs:
     """Sync jobs of one tenant, one row each, by finish.
 
-    ``succeeded`` is what the job says of itself, ``useful`` whether it brought the data up to date, and ``claims``
+    ``succeeded`` is the reported result, ``useful`` whether it updated the data, and ``claims``
     whether it moves ``last_sync_at``; ``error_kind`` counts only where it failed. Moments are in ms.
     """
 
@@ -93,7 +93,7 @@ def run_day(seed: int, tenant: SimulatedTenant, day: int, disturbances: Disturba
 
 
 class JobLog:
-    """The jobs of some days, and how old the data was between them.
+    """The jobs of some days, and the data age between them.
 
     Parameters
     ----------
@@ -114,16 +114,16 @@ class JobLog:
         self._failures = np.concatenate([[0], np.cumsum(~self.jobs.succeeded[by_link])]).astype(np.int64)
 
     def age_hours(self, link: Ints, at: Ints) -> Floats:
-        """Return how many hours ago, at (link, ms), data was really brought up to date."""
+        """Return the true data age in hours at (link, ms)."""
         hours: Floats = (at - _latest(self._useful, link, at)) / HOUR_MS
         return hours
 
     def last_sync_at(self, link: Ints, at: Ints) -> Ints:
-        """Return the moment (ms) that health names as the last sync, at (link, ms)."""
+        """Return the reported time of the last sync (ms) at (link, ms)."""
         return _latest(self._claimed, link, at)
 
     def success_rate(self, link: Ints, begin: Ints, end: Ints) -> Floats:
-        """Return the share of jobs finished in ``(begin, end]`` (ms) that succeeded by their own account, 1 if none."""
+        """Return the share of jobs finished in ``(begin, end]`` (ms) that reported success, 1 if none."""
         low = np.searchsorted(self._finished, link * LINK + begin, side="right")
         high = np.searchsorted(self._finished, link * LINK + end, side="right")
         failures: Floats = (self._failures[high] - self._failures[low]) / np.maximum(high - low, 1)

@@ -1,4 +1,4 @@
-"""The businesses whose integrations are used: their size, hours, place, and what they are connected to."""
+"""Simulated tenants: size, business hours, countries, integrations."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SimulatedTenant:
 
     @property
     def key(self) -> int:
-        """A number that names the tenant in seeds: its traffic does not depend on which others take part."""
+        """The tenant's number in seeds: its traffic does not depend on the other tenants."""
         return self.id.int & 0xFFFF_FFFF
 
 

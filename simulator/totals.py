@@ -1,4 +1,4 @@
-"""Exact totals, counted again from the bytes that were sent: what any store of the events must come to."""
+"""Exact totals of the sent messages, for comparison with stored events."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _decode: Final[Callable[[str], dict[str, Any]]] = json.JSONDecoder(parse_float=D
 
 @dataclass
 class Sum:
-    """A sum over the values that were given, and how many they were."""
+    """A sum of the given values, and their number."""
 
     total: Decimal = Decimal(0)
     count: int = 0
 
     def add(self, value: Decimal | int | None) -> None:
-        """Count a value, unless it was not given."""
+        """Add a value, if given."""
         if value is not None:
             self.total += value
             self.count += 1

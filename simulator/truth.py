@@ -1,4 +1,4 @@
-"""The ground truth: what really went on behind the events."""
+"""The ground truth of the simulated events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simulator.totals import Totals
 
 @dataclass(frozen=True)
 class CustomerTurn:
-    """A customer who left, or became ready for more, at a moment.
+    """A customer who churned, or became ready for upsell, at a time.
 
     ``announced`` says that a conversation begun at that moment ends with the outcome ``cancelled``.
     """
@@ -38,10 +38,9 @@ class CustomerTurn:
 
 @dataclass(frozen=True)
 class Truth:
-    """What happened in ``[start, end)``.
+    """The ground truth of ``[start, end)``.
 
-    A customer is listed whether or not a conversation made them known; ``totals`` are those of the messages that were
-    really taken from the feed.
+    A customer is listed with or without a conversation; ``totals`` are those of the messages returned by the feed.
     """
 
     seed: int

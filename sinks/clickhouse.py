@@ -23,7 +23,7 @@ from storage.connection import ClickHouseAddress, connect
 _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
 # Not FINAL, which would have to merge the whole table: the index on offsets finds the few granules that matter, and
-# what was written twice is told apart here.
+# rows written twice are deduplicated here.
 _STORED_SQL: Final = f"""
 SELECT {", ".join(STORED_QUERY_COLUMNS)}
 FROM integration_query_metrics

@@ -51,7 +51,7 @@ class Sink(Protocol):
         SinkUnavailable
             Not now; the identical batch may be written again.
         RowsRefused
-            Never, for what stands in some of the rows.
+            Permanently, because of some of the rows.
         SinkRejected
             Permanent failure; it needs an operator.
         """

@@ -1,4 +1,4 @@
-"""What ClickHouse's error codes mean to whoever writes: try again, these rows never, or a person has to act.
+"""Classification of ClickHouse's error codes for writers: transient, permanent for these rows, or permanent.
 
 Codes are those of ``src/Common/ErrorCodes.cpp``; one that is not listed is tried again, because nothing is lost by it.
 """

@@ -32,7 +32,7 @@ uptime: Final[Callable[[], float]] = time.monotonic if _BOOTTIME is None else pa
 _SLEW: Final = 0.02
 # What two of three clocks say is followed up to here; beyond it somebody set a clock.
 LARGEST_CORRECTION: Final = MAX_AHEAD
-# A difference that is told of.
+# A difference that is logged.
 NOTABLE: Final = timedelta(seconds=5)
 # So long both other clocks may agree on another time before the worker ends, to start with that.
 _PATIENCE_SECONDS: Final = 600.0
@@ -56,7 +56,7 @@ class SteadyClock:
     wall
         The machine's clock, in seconds since 1970.
     monotonic
-        Seconds of a clock that nobody can set.
+        Seconds of a monotonic clock.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = uptime) -> None:
@@ -127,7 +127,7 @@ class ClockWatch:
         Raises
         ------
         ConfigurationError
-            The machine's clock and the database's are minutes apart: nobody knows which one is right.
+            The machine's clock and the database's are minutes apart, and it is unknown which one is right.
         Unreachable
             ClickHouse does not say what time it is.
         """
@@ -201,7 +201,7 @@ class ClockWatch:
 
 
 class CarriedClock:
-    """Goes on evenly from the time that it was last told."""
+    """Continues monotonically from the last time that it was given."""
 
     def __init__(self, monotonic: Callable[[], float] = uptime) -> None:
         self._monotonic = monotonic
@@ -212,7 +212,7 @@ class CarriedClock:
         self._told = (now, self._monotonic())
 
     def __call__(self) -> datetime:
-        """Return now, in UTC; the machine's time where it was told none."""
+        """Return now, in UTC; the machine's time where it was given none."""
         if self._told is None:
             return datetime.now(UTC)
         now, at = self._told

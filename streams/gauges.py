@@ -22,7 +22,7 @@ INGEST_NAMES: Final = frozenset(topic.name for topic in INGEST)
 
 
 class Gauges:
-    """Lag, commits and the watermark, measured every few seconds; and what the watchdog is told."""
+    """Lag, commits and the watermark, measured every few seconds; and the progress for the watchdog."""
 
     def __init__(self, app: AnalyticsApp, metrics: Metrics) -> None:
         self._app = app
@@ -79,7 +79,7 @@ class Gauges:
         taken, handed = self._app.pipeline.taken((tp.topic, tp.partition)), self._app.batches.handed.get(tp)
         if taken is not None and log_state.end <= taken + 1:
             return True
-        # Behind the last message may lie markers and aborted transactions, which nobody ever gets.
+        # After the last message there may be markers and aborted transactions, which are never delivered.
         if taken is None:
             waiting = handed is not None and handed >= (self._app.batches.committed(tp) or 0)
         else:
@@ -90,7 +90,7 @@ class Gauges:
         """Return the offset before which nothing is left to do.
 
         Where all that was handed on is durable it is the consumer's own position: behind the last message may lie
-        markers and aborted transactions, which nobody ever gets.
+        markers and aborted transactions, which are never delivered.
         """
         pipeline, partition = self._app.pipeline, (tp.topic, tp.partition)
         durable, taken = pipeline.durable_offset(partition), pipeline.taken(partition)
@@ -103,7 +103,7 @@ class Gauges:
         return max(durable, position)
 
     def _hide(self, partitions: set[TP]) -> None:
-        """Remove the gauges of partitions that another worker has now: it tells of them."""
+        """Remove the gauges of partitions that moved to another worker, which exports them."""
         for tp in partitions:
             self._metrics.lag.remove(tp.topic, str(tp.partition))
             self._metrics.committed.remove(tp.topic, str(tp.partition))

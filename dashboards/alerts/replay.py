@@ -132,7 +132,7 @@ def matched(firings: Iterable[Firing], incident: Labelled) -> list[Firing]:
 
 
 def unexplained(firings: Iterable[Firing], incidents: Sequence[Labelled]) -> list[Firing]:
-    """Return the alerts that no incident explains: false alarms, or something that nobody labelled."""
+    """Return the alerts that no incident explains: false alarms, or unlabelled incidents."""
     return [one for one in firings if not any(_about(one, incident) for incident in incidents)]
 
 

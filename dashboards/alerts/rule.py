@@ -1,4 +1,4 @@
-"""What an alert rule is, whoever evaluates it: Grafana, or the replay over history (``dashboards.alerts.replay``)."""
+"""The definition of an alert rule, for Grafana and for the replay over history (``dashboards.alerts.replay``)."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ RULES: Final[tuple[Rule, ...]] = (
         panel=3,
         seen="The newest event is {value} old",
         expected="less than {line}, or twice the pauses of the week before where those are longer",
-        action="Producers, Kafka or the worker stand still: romashka doctor says which.",
+        action="Producers, Kafka or the worker have stopped: romashka doctor says which.",
         runbook="Data collection stopped",
     ),
     Rule(

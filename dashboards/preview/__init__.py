@@ -1,1 +1,1 @@
-"""The tabs as self-contained HTML pages, for whoever has no Grafana at hand: same panels, same statements."""
+"""The tabs as self-contained HTML pages without Grafana: same panels, same statements."""

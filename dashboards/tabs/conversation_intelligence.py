@@ -189,7 +189,7 @@ _JOURNEY: Final = PanelRow(
             title="Customer journey",
             description="How do customers move from stage to stage? "
             "A customer's conversation and the next within 14 days make a step. Thicker lines are more "
-            "steps; whoever does not come back ends at done (a good end) or dropped off (lost).",
+            "steps; customers who do not return end at done (a good end) or dropped off (lost).",
             picture=PanelType.NODE_GRAPH,
             asks={
                 "A": analysed(journey.nodes, _STAGES.format(**_ENDS)),

@@ -32,7 +32,7 @@ _HEALTH_FILTERS: Final = frozenset({"provider"})
 
 
 def _states(dialect: Dialect) -> str:
-    # Of many tenants only the worst state of each moment would be readable: they are told apart instead.
+    # For many tenants only the worst state of each time would be visible, so each has its own row.
     # Grafana asks for a time field even of no rows: one row then says in words that there are none.
     where = f"{of_links(dialect)} AND created_at >= {dialect.start} AND created_at < {dialect.end}"
     return f"""

@@ -88,7 +88,7 @@ _DATA: Final = PanelRow(
             id=3,
             title="Data freshness by topic",
             description="Is data still coming in? Minutes since the newest event of each topic. Quiet or silent in "
-            "working hours: a producer, Kafka or the worker stands still; romashka doctor says which.",
+            "working hours: a producer, Kafka or the worker has stopped; romashka doctor says which.",
             picture=PanelType.TABLE,
             asks={"A": PanelQuery(frozenset(), topics)},
             no_data="No event of the last day",

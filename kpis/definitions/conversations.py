@@ -1,7 +1,7 @@
 """Conversations: one denominator, the conversations whose demand came in during the range.
 
-A conversation is counted at its entry, the earliest moment that any of its events tells of, so a range never changes
-its denominator when a conversation ends or comes back later. Facts are stored (``conversation_facts``); figures are
+A conversation is counted at its entry, the earliest time in any of its events, so that the denominator of a range does
+not change when a conversation ends or returns later. Facts are stored (``conversation_facts``); figures are
 derived from them here, at query time.
 """
 

@@ -1,8 +1,8 @@
 """Folds the events of a conversation into one row of facts.
 
-Every conversation is counted at ``entered_at``, the moment its demand came in: the earliest moment that any of its
-events tells of. ``seen`` orders the events of a conversation independently of their arrival. Whether a resolution was
-durable is derived at query time from these facts and a number of days (``kpis/sources``).
+Every conversation is counted at its entry, ``entered_at``: the earliest time in any of its events. ``seen`` orders the
+events of a conversation independently of their arrival. Whether a resolution was durable is derived at query time from
+these facts and a number of days (``kpis/sources``).
 """
 
 from __future__ import annotations

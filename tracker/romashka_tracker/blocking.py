@@ -43,9 +43,9 @@ def _waiting(
 class BlockingTracker:
     """An ``IntegrationTracker`` for any thread. It starts at the first call, and anew in a forked process.
 
-    What waits when the program ends is delivered within five seconds; what is not is told in one warning. That holds
-    for a program that ends by itself or by ``sys.exit``, for children of ``multiprocessing`` and Celery, and on SIGTERM
-    where nothing else handles it; ``os._exit`` and SIGKILL leave no time for it: call ``close`` before.
+    Buffered events are delivered within five seconds at exit; the number of lost ones is logged in one warning. This
+    covers a normal exit, ``sys.exit``, children of ``multiprocessing`` and Celery, and SIGTERM without another handler;
+    before ``os._exit`` or SIGKILL call ``close``.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class BlockingTracker:
         self.call(IntegrationTracker.flush, timeout)
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
-        """Deliver what waits and stop (see ``IntegrationTracker.close``)."""
+        """Deliver the buffered events and stop (see ``IntegrationTracker.close``)."""
         exits.forget(self._at_exit)
         with self._lock:
             self._closed = True
@@ -131,7 +131,7 @@ class BlockingTracker:
         return tracker
 
     def _after_fork(self) -> None:
-        """Forget what belongs to the parent: its thread is not here, and its events are its own."""
+        """Drop the parent's state: its thread does not exist here, and the parent delivers its events."""
         self._lock = Lock()
         if self._tracker is not None:
             _LEFT_BEHIND.append((self._tracker, self._loop))

@@ -1,4 +1,4 @@
-"""The bounded line of events that wait for delivery, and the counts of what went through it."""
+"""The bounded buffer of undelivered events, and its counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from romashka_tracker.transport import Message
 
 
 class BufferPolicy(Enum):
-    """What a call does when the buffer is full. Waiting is not offered: it would delay the chat."""
+    """The policy of a full buffer. Blocking is not offered: it would delay the chat."""
 
     DROP_NEWEST = "drop the event, count it and say so in the log"
     RAISE = "raise BufferFull"
@@ -20,7 +20,7 @@ class BufferPolicy(Enum):
 
 @dataclass(frozen=True)
 class Counters:
-    """How many events there were of each kind. ``accepted == delivered + buffered`` always holds.
+    """Counters of events. ``accepted == delivered + buffered`` always holds.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class Counters:
     dropped
         Not taken because the buffer was full.
     failed_attempts
-        Connections and deliveries that failed and were, or will be, tried again. Counts attempts, not events.
+        Failed connections and deliveries, which are retried. Counts attempts, not events.
     buffered
-        Still waiting, those in flight included.
+        Not acknowledged, including those in flight.
     """
 
     accepted: int = 0
@@ -58,7 +58,7 @@ class Buffer:
     Parameters
     ----------
     limit
-        How many may wait at once.
+        Maximum number of messages.
     """
 
     def __init__(self, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""The contract of a topic: turns arguments into a message, or says which argument breaks the JSON Schema."""
+"""The contract of a topic: builds a message of arguments, or names the argument that violates the JSON Schema."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def contract_of(topic: str) -> Contract:
 
 
 class Contract:
-    """What the events of one topic must look like.
+    """The contract of the events of one topic.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Contract:
         Raises
         ------
         InvalidEvent
-            A field is missing or not what the contract says, or the event is larger than 64 KiB.
+            A field is missing or invalid, or the event is larger than 64 KiB.
         """
         event = {name: self._convert(name, value) for name, value in fields.items() if value is not None}
         invalid = self._first_invalid(event)

@@ -1,4 +1,4 @@
-"""Being asked before a process ends, however it does: at its end, as a child of a pool, or by SIGTERM."""
+"""Exit hooks: at the end of the program, of a pool's child process, and on SIGTERM."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def register(ask: Callable[[], None]) -> None:
 
 
 def forget(ask: Callable[[], None]) -> None:
-    """Have it called no more."""
+    """Unregister a hook."""
     atexit.unregister(ask)
     for finalizer in _finalizers.pop(ask, ()):
         finalizer.cancel()

@@ -1,4 +1,4 @@
-"""The transport for programs that do not reach Kafka: the HTTP collector."""
+"""The transport through the HTTP collector, for programs without access to Kafka."""
 
 from __future__ import annotations
 

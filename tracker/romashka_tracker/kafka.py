@@ -1,4 +1,4 @@
-"""The real transport: Apache Kafka and whatever speaks its protocol."""
+"""The transport to Apache Kafka and compatible brokers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DELIVERY_SECONDS: Final = 30.0
 class KafkaTransport:
     """Sends messages to Kafka, acknowledged by every in-sync replica and never reordered within a key.
 
-    Each topic has a producer of its own: one that fails is replaced, and only its topic notices.
+    Each topic has its own producer: one that fails is replaced without effect on other topics.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One topic's way out: its buffer, and the loop that empties it."""
+"""The delivery of one topic: its buffer and its loop."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Lane:
-    """Delivers the events of one topic, so that a topic in trouble delays no other.
+    """Delivers the events of one topic, so that a failing topic does not delay others.
 
     Parameters
     ----------
     topic
-        Where the events go.
+        The topic.
     transport
-        What carries them.
+        The transport.
     limit
         How many events may wait.
     batch_events, linger_seconds
-        A batch leaves when it has this many events, or is this old.
+        Size and age at which a batch is sent.
     pause_seconds
-        The first pause after a failure; it doubles up to five seconds while failures last.
+        First pause after a failure; doubles up to five seconds.
     """
 
     def __init__(

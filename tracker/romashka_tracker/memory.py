@@ -13,7 +13,7 @@ from romashka_tracker.transport import Message
 class MemoryTransport:
     """Keeps every message in memory.
 
-    Set ``down`` to play a broker that does not answer; ``fail_next`` plays deliveries that fail.
+    Set ``down`` to simulate an unavailable broker; ``fail_next`` simulates failed deliveries.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class MemoryTransport:
             raise Unreachable(f"No broker answers for {topic}: this MemoryTransport is set to down.")
 
     async def send(self, topic: str, batch: Sequence[Message]) -> None:
-        """Keep the messages, except those that were told to fail."""
+        """Keep the messages, except those that should fail."""
         await self.connect(topic)
         failing: Collection[bytes] | None = self._failures.popleft() if self._failures else ()
         lost = [at for at, message in enumerate(batch) if failing is None or message.key in failing]
@@ -49,5 +49,5 @@ class MemoryTransport:
             raise NotDelivered("MemoryTransport was told to fail.", lost)
 
     async def close(self) -> None:
-        """Refuse everything from now on."""
+        """Close the transport; later calls fail."""
         self._closed = True

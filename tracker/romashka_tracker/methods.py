@@ -20,7 +20,7 @@ HandledBy = Literal["ai", "human", "mixed"]
 
 
 class Context(TypedDict, total=False):
-    """What every event may carry, by keyword.
+    """Optional fields of every event, by keyword.
 
     ``customer_id`` is the tenant's own customer (it is pseudonymised on arrival), ``country`` an ISO 3166-1 alpha-2
     code such as DE. ``event_id`` and ``created_at`` are made when they are left out: give them when the same event may

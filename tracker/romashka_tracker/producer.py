@@ -1,4 +1,4 @@
-"""aiokafka's producer: how the transport sets it up, and how it gets rid of one."""
+"""Creates and abandons aiokafka's producers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def new_producer(bootstrap_servers: str, *, idempotent: bool, security: dict[str
 
 
 async def abandon(producer: Producer) -> None:
-    """Stop a producer at once, giving up what it holds.
+    """Stop a producer at once, dropping its batches.
 
     Its own ``stop`` first waits until that is delivered, which is for ever where it is idempotent and the broker gone;
     nothing public ends that wait. This is the rest of ``stop``.

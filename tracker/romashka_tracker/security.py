@@ -1,4 +1,4 @@
-"""How a transport and the brokers prove to each other who they are."""
+"""Authentication of transport and brokers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 @dataclass(frozen=True)
 class KafkaSecurity:
-    """How to prove who we are to the brokers, and they to us.
+    """TLS and SASL settings of the connection to the brokers.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class KafkaSecurity:
         return cls(context, username, password, mechanism)
 
     def producer_arguments(self) -> dict[str, Any]:
-        """Return this in the words of aiokafka."""
+        """Return the arguments of aiokafka's producer."""
         transport = "PLAINTEXT" if self.ssl_context is None else "SSL"
         if self.username is None:
             return {"security_protocol": transport, "ssl_context": self.ssl_context}

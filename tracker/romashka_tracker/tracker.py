@@ -43,19 +43,19 @@ class TrackerOptions(TypedDict, total=False):
 class IntegrationTracker(EventMethods):
     """Publishes integration events. Use it in one event loop, as ``async with``, for the life of the program.
 
-    A call checks the event, puts it into a buffer and returns: it never waits for the network. Events that cannot be
-    delivered stay in the buffer and are tried again, in order, for as long as the tracker is open.
+    A call validates the event, buffers it and returns without waiting for the network. Undelivered events stay in the
+    buffer and are retried in order while the tracker is open.
 
     Parameters
     ----------
     transport
-        What carries the events; the tracker closes it.
+        The transport; the tracker closes it.
     buffer_events
-        How many events of each topic may wait.
+        Maximum number of buffered events per topic.
     linger_seconds, batch_events
-        A batch leaves when it has this many events, or is this old.
+        Size and age at which a batch is sent.
     when_full
-        What a call does when its topic's buffer is full.
+        Policy of a full buffer.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class IntegrationTracker(EventMethods):
         await self._drain(timeout)
 
     async def close(self, timeout: float = _CLOSE_SECONDS) -> None:  # noqa: ASYNC109 - as in flush
-        """Accept no more events, deliver what waits, and stop. Closing again does nothing.
+        """Accept no more events, deliver the buffered ones, and stop. Idempotent.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What the tracker asks of whatever carries its messages."""
+"""The interface of a transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Message(NamedTuple):
 
 
 class Transport(Protocol):
-    """Carries messages to topics. The tracker makes one call at a time per topic; topics overlap."""
+    """Sends messages to topics. The tracker makes one call at a time per topic; topics are concurrent."""
 
     async def connect(self, topic: str) -> None:
         """Make ready to send to a topic; returns at once where that was done before.
@@ -44,4 +44,4 @@ class Transport(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of every connection; may be repeated."""
+        """Close every connection. Idempotent."""

@@ -1,4 +1,4 @@
-"""Plain language for what a JSON Schema asks of a field."""
+"""Descriptions of JSON Schema constraints for error messages."""
 
 from __future__ import annotations
 
