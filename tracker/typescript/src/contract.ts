@@ -22,7 +22,7 @@ const KINDS: Record<string, string> = {
 
 type Values = Record<string, unknown>
 
-/** What the events of one topic must look like. */
+/** The contract of the events of one topic. */
 export class Contract {
   readonly #event: string
   readonly #required: readonly string[]

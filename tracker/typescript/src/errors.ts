@@ -17,13 +17,13 @@ export class InvalidEvent extends TrackerError {
   }
 }
 
-/** There is no room for one more event. */
+/** The buffer is full. */
 export class BufferFull extends TrackerError {}
 
 /** The tracker, or its transport, was closed. */
 export class TrackerClosed extends TrackerError {}
 
-/** A transport could not connect, or nothing of a batch was sent; it is tried again. */
+/** A transport could not connect, or nothing of a batch was sent; it is retried. */
 export class Unreachable extends TrackerError {
   constructor(
     message: string,
@@ -33,7 +33,7 @@ export class Unreachable extends TrackerError {
   }
 }
 
-/** Part of a batch was not acknowledged: `positions` says which; it is tried again. */
+/** Part of a batch was not acknowledged: `positions` says which; it is retried. */
 export class NotDelivered extends TrackerError {
   constructor(
     message: string,
@@ -44,7 +44,7 @@ export class NotDelivered extends TrackerError {
   }
 }
 
-/** `flush` or `close` ran out of time with events still waiting. */
+/** `flush` or `close` timed out with unacknowledged events. */
 export class DeliveryFailed extends TrackerError {
   constructor(readonly outstanding: number) {
     super(`${outstanding} events were not acknowledged in time.`)

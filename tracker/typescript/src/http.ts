@@ -23,15 +23,15 @@ export interface HttpOptions {
   url: string
   /** A key of the role `producer`. */
   key: string
-  /** How long to wait for one answer. */
+  /** Timeout of a response. */
   timeoutMs?: number
-  /** Called for each event that the collector rejects for good; such events are not sent again. */
+  /** Called for each event that the collector rejects permanently; such events are not retried. */
   onRejected?: (verdict: Verdict, topic: string) => void
 }
 
 /** Sends messages to the HTTP collector, which answers once every in-sync replica of Kafka has them. */
 export class HttpTransport implements Transport {
-  /** Events that the collector rejected for good. */
+  /** Events that the collector rejected permanently. */
   rejected = 0
   readonly #options: HttpOptions
   readonly #address: string
@@ -89,7 +89,7 @@ export class HttpTransport implements Transport {
         try {
           this.#options.onRejected?.(verdict, topic)
         } catch {
-          // A hook that fails must not have the events sent again.
+          // A failing hook must not cause a retry.
         }
       }
     })
@@ -128,7 +128,7 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** Returns what to send again: of each key, from the first that failed, so that the order is kept. */
+/** Returns the events to retry: of each key, from the first that failed, so that the order is kept. */
 function sameKeys(batch: readonly Message[], failed: readonly number[]): number[] {
   const first = new Map<string, number>()
   for (const position of failed) {

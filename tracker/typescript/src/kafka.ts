@@ -23,10 +23,10 @@ export interface KafkaOptions {
     mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
     username?: string
     password?: string
-    /** Of OAUTHBEARER: the token, or what returns a fresh one. */
+    /** Of OAUTHBEARER: the token, or a function that returns one. */
     token?: string | (() => string | Promise<string>)
   }
-  /** After how long a batch that is not acknowledged is given up, and tried again with a new producer. */
+  /** Timeout after which an unacknowledged batch is retried with a new producer. */
   deliveryMs?: number
 }
 
@@ -34,7 +34,7 @@ type KafkaProducer = Producer<Buffer, Buffer, Buffer, Buffer>
 
 /**
  * Sends messages to Kafka, acknowledged by every in-sync replica and never reordered within a key. Each topic has an
- * idempotent producer of its own; one that fails is replaced. A broker that gives no producer ids is not sent to.
+ * idempotent producer of its own; one that fails is replaced. A broker without producer ids is not used.
  */
 export class KafkaTransport implements Transport {
   readonly #options: KafkaOptions
@@ -125,7 +125,7 @@ export class KafkaTransport implements Transport {
     }
   }
 
-  /** Settles like a promise, or fails when it takes too long. */
+  /** Settles like the promise, or rejects on timeout. */
   async #timed<Value>(promise: Promise<Value>): Promise<Value> {
     promise.catch(() => undefined)
     let timer: NodeJS.Timeout | undefined
@@ -140,7 +140,7 @@ export class KafkaTransport implements Transport {
   }
 }
 
-/** Closes a producer; one whose broker does not answer is left to itself. */
+/** Closes a producer; does not wait for an unavailable broker. */
 async function abandon(producer: KafkaProducer): Promise<void> {
   try {
     const closed = new Promise<void>((resolve, reject) => producer.close(true, error => (error ? reject(error) : resolve())))

@@ -11,7 +11,7 @@ export interface LaneOptions {
   onError: (error: Error, topic: string) => void
 }
 
-/** Delivers the events of one topic, in order, so that a topic in trouble delays no other. */
+/** Delivers the events of one topic, in order, so that a failing topic does not delay others. */
 export class Lane {
   accepted = 0
   dropped = 0
@@ -33,7 +33,7 @@ export class Lane {
     return this.#waiting.length
   }
 
-  /** Accepts a message for delivery; false, and counted, where the buffer is full. */
+  /** Accepts a message; returns false, and counts it, when the buffer is full. */
   put(message: Message): boolean {
     if (this.#waiting.length >= this.options.bufferEvents) {
       this.dropped += 1
@@ -43,7 +43,7 @@ export class Lane {
     this.accepted += 1
     if (this.#waiting.length >= this.options.batchEvents) this.kick()
     else if (!this.#running && this.#timer === undefined) {
-      // It never keeps the process alive by itself: before the process ends, what waits is sent.
+      // It never keeps the process alive by itself: buffered events are sent before the process ends.
       this.#timer = setTimeout(() => this.kick(), this.options.lingerMs).unref()
     }
     return true
@@ -83,7 +83,7 @@ export class Lane {
     return true
   }
 
-  /** Delivers no more. */
+  /** Stops delivery. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)

@@ -1,9 +1,9 @@
 import { NotDelivered, TrackerClosed, Unreachable } from './errors.js'
 import { range, type Message, type Transport } from './transport.js'
 
-/** A transport without a network, for tests: keeps what is sent and fails when told to. */
+/** A transport without a network, for tests: keeps messages and fails on demand. */
 export class MemoryTransport implements Transport {
-  /** Set it to play a server that does not answer. */
+  /** Set it to simulate an unavailable server. */
   down = false
   #delivered = new Map<string, Message[]>()
   #failures = 0

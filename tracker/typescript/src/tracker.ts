@@ -20,13 +20,13 @@ import { Lane } from './lane.js'
 import type { Transport } from './transport.js'
 
 export interface TrackerOptions {
-  /** How many events of each topic may wait; 10,000 unless given. When it is full, new events are dropped and counted. */
+  /** Buffer size per topic in events; default 10,000. When it is full, new events are dropped and counted. */
   bufferEvents?: number
-  /** A batch leaves when it has this many events (500) ... */
+  /** Batch size in events (500) ... */
   batchEvents?: number
-  /** ... or is this old (50 ms). */
+  /** ... and maximum age of a batch (50 ms). */
   lingerMs?: number
-  /** The first pause after a failure; it doubles up to five seconds. */
+  /** First pause after a failure; doubles up to five seconds. */
   pauseMs?: number
   /**
    * What a call does with an event that cannot be accepted (invalid, buffer full, tracker closed): `report` counts it,
