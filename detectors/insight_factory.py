@@ -10,7 +10,7 @@ from uuid import UUID
 from models.insights import Insight, InsightType, Severity, insight_id
 
 
-class Episode(NamedTuple):
+class InsightPeriod(NamedTuple):
     """The subject and the period of an insight.
 
     ``insight_type``, ``user_id``, ``subject`` and ``started_at`` make the id, so that the same episode found again
@@ -43,7 +43,7 @@ _NO_VALUES: Final = Values()
 
 
 def new_insight(
-    episode: Episode,
+    episode: InsightPeriod,
     *,
     kind: str,
     severity: Severity,

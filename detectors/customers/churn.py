@@ -18,7 +18,7 @@ from detectors.customers.customer_features import CustomerFacts, common_features
 from detectors.customers.customer_scores import CustomerScore, episode_of
 from detectors.customers.delayed_model import MIN_LABELS, MIN_MOMENTS, VERSION, Counts
 from detectors.customers.labels import Task
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from detectors.tail_probability import count_bound, count_deviation
 from models.counting import counted
 from models.insights import Insight, Severity
@@ -131,7 +131,7 @@ def wave(user_id: UUID, at_risk: int, customers: int, usual_share: float, at: da
     if at_risk < max(_MIN_WAVE, _WAVE_RATIO * expected) or deviation < _WAVE_DEVIATIONS:
         return None
     return new_insight(
-        Episode("churn_risk", user_id, "wave", at),
+        InsightPeriod("churn_risk", user_id, "wave", at),
         kind="churn_wave",
         severity="critical",
         title=f"{at_risk} of {counted(customers, 'customer')} at risk at once, usually {expected:.0f}",

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from detectors.insight_factory import Episode
+from detectors.insight_factory import InsightPeriod
 from models.insights import InsightType
 
 Key = tuple[UUID, str]
@@ -45,9 +45,9 @@ class CustomerScore(NamedTuple):
         return self.started_at is not None and self.ended_at is None
 
 
-def episode_of(score: CustomerScore, insight_type: InsightType) -> Episode:
+def episode_of(score: CustomerScore, insight_type: InsightType) -> InsightPeriod:
     """Return the customer's episode; a score without one stands for an episode that begins with it."""
-    return Episode(
+    return InsightPeriod(
         insight_type,
         score.user_id,
         subject=score.customer_id,

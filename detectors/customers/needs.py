@@ -18,7 +18,7 @@ import numpy as np
 
 from detectors.forecast import VERSION as FORECAST_VERSION
 from detectors.forecast import WEEK, Floats, Forecast
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from detectors.tail_probability import count_deviation
 from models.counting import counted
 from models.insights import Insight
@@ -258,5 +258,5 @@ def _total(tenant: Tenant, members: Sequence[tuple[Gap, Asked]]) -> int:
     return min(sum(one.conversations for _, one in members), tenant.conversations)
 
 
-def _episode(link: Link, subject: str, at: datetime) -> Episode:
-    return Episode("integration_need", link.user_id, subject, at, provider=link.provider)
+def _episode(link: Link, subject: str, at: datetime) -> InsightPeriod:
+    return InsightPeriod("integration_need", link.user_id, subject, at, provider=link.provider)

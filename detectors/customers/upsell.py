@@ -17,7 +17,7 @@ from detectors.customers.customer_features import CustomerFacts, common_features
 from detectors.customers.customer_scores import CustomerScore, episode_of
 from detectors.customers.delayed_model import VERSION
 from detectors.customers.labels import Task
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from models.counting import counted
 from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
@@ -193,7 +193,7 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
         return None
     growth = use.queries / max(use.queries_before, 1) - 1.0
     return new_insight(
-        Episode("upsell_opportunity", use.user_id, f"plan/{use.provider}", at, provider=use.provider),
+        InsightPeriod("upsell_opportunity", use.user_id, f"plan/{use.provider}", at, provider=use.provider),
         kind="larger_plan",
         severity="info",
         title=f"Use of {use.provider} grows into its rate limit",
@@ -254,7 +254,7 @@ def _missing(
     at: datetime,
 ) -> Insight:
     return new_insight(
-        Episode("upsell_opportunity", user_id, provider, at, provider=provider),
+        InsightPeriod("upsell_opportunity", user_id, provider, at, provider=provider),
         kind="unconnected_provider",
         severity="info",
         title=f"{provider} is not connected, but {using} of {counted(alike, 'similar tenant')} use it",

@@ -13,7 +13,7 @@ from detectors.incidents.formatting import number, provider_name, span, spread, 
 from detectors.incidents.kinds import KINDS, actions_for, title_of
 from detectors.incidents.severity import confidence, severity
 from detectors.incidents.signals import Signal
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from models.counting import counted
 from models.insights import Insight
 
@@ -39,7 +39,7 @@ def explained(
     sentence = f"{_capital(_SENTENCES[channel](headline, shown))}; {period}"
     mostly = f"; mostly {error_kind}" if channel == "errors" and error_kind else ""
     return new_insight(
-        Episode(
+        InsightPeriod(
             "performance_anomaly",
             tenant,
             subject=provider,

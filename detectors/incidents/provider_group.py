@@ -13,7 +13,7 @@ from uuid import UUID
 
 from detectors.incidents.formatting import number, provider_name, when
 from detectors.incidents.kinds import KINDS, actions_for
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from models.counting import counted
 from models.insights import ALL_TENANTS_ID, Insight, Severity
 
@@ -103,7 +103,7 @@ class ProviderGroup:
         if observed is not None and expected is not None:
             against = f", typically {number(observed)} {self.unit} instead of {number(expected)}"
         return new_insight(
-            Episode(
+            InsightPeriod(
                 "performance_anomaly",
                 ALL_TENANTS_ID,
                 f"{self.provider}/{self.families[0]}",

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 
 from detectors.incidents.formatting import number
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from detectors.kpis.kpi_change import DISCOVERY_RATE, Floats, judge, matters, significant_below
 from kpis.kpi import Kpi, Unit
 from models.counting import counted
@@ -182,7 +182,7 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
     period = f"since {run.began:%Y-%m-%d}" if ongoing else f"from {run.began:%Y-%m-%d} to {at:%Y-%m-%d %H:%M} UTC"
     relative = f" ({100 * change / abs(expected):+.0f} %)" if expected else ""
     return new_insight(
-        Episode("kpi_change", tenant, kpi.id, run.began, updated_at=at, ended_at=None if ongoing else at),
+        InsightPeriod("kpi_change", tenant, kpi.id, run.began, updated_at=at, ended_at=None if ongoing else at),
         kind=kpi.id,
         severity=_severity(kpi, run.upward, observed, last.n),
         title=f"{kpi.title} {verb} to {_shown(kpi, observed)}",

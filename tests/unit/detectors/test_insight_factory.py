@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from detectors.insight_factory import Episode, Values, new_insight
+from detectors.insight_factory import InsightPeriod, Values, new_insight
 from models.insights import Insight, insight_id
 
 TENANT = UUID(int=7)
@@ -16,7 +16,7 @@ STARTED = datetime(2026, 3, 2, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
 
 
-def _made(episode: Episode, **changed: Any) -> Insight:
+def _made(episode: InsightPeriod, **changed: Any) -> Insight:
     fields: dict[str, Any] = {
         "kind": "churn_risk",
         "severity": "info",
@@ -30,9 +30,9 @@ def _made(episode: Episode, **changed: Any) -> Insight:
 
 
 def test_an_episode_keeps_its_id_while_it_develops_and_when_it_ends() -> None:
-    opened = _made(Episode("churn_risk", TENANT, "c", STARTED))
+    opened = _made(InsightPeriod("churn_risk", TENANT, "c", STARTED))
     ended_at = STARTED + timedelta(days=2)
-    closed = _made(Episode("churn_risk", TENANT, "c", STARTED, ended_at=ended_at), severity="critical")
+    closed = _made(InsightPeriod("churn_risk", TENANT, "c", STARTED, ended_at=ended_at), severity="critical")
     assert opened.id == closed.id == insight_id("churn_risk", TENANT, "c", STARTED)
     assert (opened.status, opened.ended_at, opened.updated_at) == ("open", None, STARTED)
     assert (closed.status, closed.ended_at, closed.updated_at) == ("closed", ended_at, ended_at)
@@ -40,11 +40,11 @@ def test_an_episode_keeps_its_id_while_it_develops_and_when_it_ends() -> None:
 
 def test_an_open_episode_is_as_new_as_what_is_known_of_it() -> None:
     at = STARTED + timedelta(hours=1)
-    assert _made(Episode("churn_risk", TENANT, "c", STARTED, updated_at=at)).updated_at == at
+    assert _made(InsightPeriod("churn_risk", TENANT, "c", STARTED, updated_at=at)).updated_at == at
 
 
 def test_values_keep_zero_apart_from_nothing() -> None:
-    made = _made(Episode("churn_risk", TENANT, "c", STARTED), values=Values(0.0, None, 0.0, 1.0, "days", 0.0))
+    made = _made(InsightPeriod("churn_risk", TENANT, "c", STARTED), values=Values(0.0, None, 0.0, 1.0, "days", 0.0))
     assert (made.observed, made.expected, made.lower, made.upper, made.unit, made.predicted_value) == (
         *(0.0, None, 0.0, 1.0, "days", 0.0),
     )
