@@ -109,12 +109,13 @@ async def explanation(
     The effects of a dimension's values add up to the change. Figures that do not follow from their parts are refused.
     """
     kpi = figure_of(id_, query.filters, query.by, caller)
-    start, end = query.times(datetime.now(UTC), DAYS)
+    at = datetime.now(UTC)
+    start, end = query.times(at, DAYS)
     scope = query.scope(start, end, caller.tenant(query.tenant), query.durable_days)
     before = query.before(scope)
     asked = questions(kpi, before, scope, dimensions_of(kpi, scope, query.by))
     answers, fresh, called = await unless_gone(request, _answered(services_of(request).pool, asked, scope))
-    found = explain(kpi, before, scope, answers, most=query.most)
+    found = explain(kpi, before, scope, answers, at, most=query.most)
     names = {str(tenant): name for tenant, name in called.items()}
     return ExplanationAnswer.model_validate(
         {

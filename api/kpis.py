@@ -27,7 +27,7 @@ from storage.reading import ask_page
 from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
-WATERMARK_HELP: Final = "The newest minute of queries that is stored, of this tenant; null: none"
+WATERMARK_HELP: Final = "The newest minute of queries that is stored, of old data its hour; null: none is stored"
 DAYS: Final = timedelta(days=30)
 _MAX_STEPS: Final = 50_000
 _STEPS: Final = {

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import fsum, hypot, sqrt
 from typing import Any, Final, Literal, NamedTuple
 
 from kpis.contribution import Contribution, Key, Makeup, Part, added, decompose, split_evenly, standout
 from kpis.display import notes
-from kpis.kpi import Kpi, Unit
+from kpis.kpi import Aggregate, Kpi, Unit
 from kpis.query import build_query
 from kpis.registry import ALL
+from kpis.rollups.conversation_measures import SETTLING
 from kpis.scope import AllTenants, Scope
 from kpis.statistics import Z_95
 from models.errors import InvalidRequest
@@ -83,6 +84,7 @@ class Explanation:
 
     ``splits`` are in order of what they explain: causes before results, the one whose values stand out most first.
     ``is_chance`` is whether a change of this size is expected from chance alone (95 %), ``None`` where unknown.
+    ``settles_in_days`` is how long after their end conversations of this period may still come back; 0: it is final.
     """
 
     kpi: Kpi
@@ -90,6 +92,7 @@ class Explanation:
     now: Total
     change: float | None
     is_chance: bool | None
+    settles_in_days: int
     splits: tuple[Split, ...]
 
     @property
@@ -142,12 +145,14 @@ def questions(kpi: Kpi, before: Scope, now: Scope, dimensions: Sequence[str]) ->
 
 
 def explain(
-    kpi: Kpi, before: Scope, now: Scope, answers: Mapping[Question, Sequence[Row]], *, most: int = MOST
+    kpi: Kpi, before: Scope, now: Scope, answers: Mapping[Question, Sequence[Row]], at: datetime, *, most: int = MOST
 ) -> Explanation:
     """Return the explanation from the answers to ``questions``.
 
     Parameters
     ----------
+    at
+        The time of the answers.
     most
         Number of values of a dimension; the smallest are joined beyond it. At least 2.
     """
@@ -159,7 +164,12 @@ def explain(
     change = None if old is None or new is None else new - old
     names = list(dict.fromkeys(one.by for one in answers if one.by))
     splits = () if change is None else _ordered(_split(kpi, name, answers, totals, most) for name in names)
-    return Explanation(kpi, *totals, change, _is_chance(kpi, *totals), splits)
+    return Explanation(kpi, *totals, change, _is_chance(kpi, *totals), _settles_in(kpi, now, at), splits)
+
+
+def _settles_in(kpi: Kpi, now: Scope, at: datetime) -> int:
+    settles = isinstance(kpi.computed, Aggregate) and kpi.computed.columns & SETTLING
+    return now.durable_days if settles and at < now.limit + timedelta(days=now.durable_days) else 0
 
 
 def _total(kpi: Kpi, scope: Scope, row: Row) -> Total:

@@ -99,6 +99,9 @@ def remarks(found: Explanation) -> list[str]:
     """Return what a reader has to know: too little data, other lengths, what the parts do not cover."""
     noted = [f"this period: {note}" for note in found.now.notes]
     noted += [f"the period before: {note}" for note in found.before.notes if note not in found.now.notes]
+    if found.settles_in_days:
+        days = counted(found.settles_in_days, "day")
+        noted.append(f"this period is not final: conversations may still come back within {days} of their end")
     spans = (found.before.end - found.before.start, found.now.end - found.now.start)
     if spans[0] != spans[1]:
         noted.append("the periods differ in length: counts and sums change with it")

@@ -80,7 +80,8 @@ def explain_(
     Example: `romashka kpi explain durable_resolution_rate --from 2026-11-24 --to 2026-11-25 --against 2026-11-17`
     """
     kpi = get(id_)
-    first, limit = time_range(start, end, range_, time_zone, datetime.now(UTC))
+    at = datetime.now(UTC)
+    first, limit = time_range(start, end, range_, time_zone, at)
     now = Scope(
         start=first,
         end=limit,
@@ -99,7 +100,7 @@ def explain_(
         answers = query_all(client, asked)
         say_if_behind(client)
         names = {str(id_): name for id_, name in tenant_names(client).items()}
-    found = explain(kpi, before, now, answers, most=most)
+    found = explain(kpi, before, now, answers, at, most=most)
     if format_ is OutputFormat.JSON:
         typer.echo(json.dumps(document(found, now, names), indent=2, default=_plain))
     elif format_ is OutputFormat.CSV:

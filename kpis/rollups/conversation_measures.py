@@ -76,6 +76,8 @@ _DERIVED: Final = {
 
 COLUMNS: Final = frozenset({*NAMES, *_DERIVED})
 """Every column that a figure can read."""
+SETTLING: Final = frozenset(_DERIVED)
+"""Those that change until the durable days after a conversation's end are over."""
 
 
 def stored(reads: Collection[str]) -> tuple[str, ...]:

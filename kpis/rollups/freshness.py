@@ -41,14 +41,19 @@ def uncounted(seconds: int) -> str:
     return f"conversations stored in the last {span} are not counted yet"
 
 
-def newest(tenant: str) -> str:
-    """Return the statement of the watermark: the newest minute of queries that is stored; NULL: none is.
+def newest_minute(tenant: str) -> str:
+    """Return the statement of the newest minute of queries of the last days; no row: there is none.
 
-    Recent windows are kept in time order, so it takes milliseconds; hours only where there is nothing recent.
+    Recent windows are in time order, so it reads their end alone. ``tenant`` is a predicate.
     """
-    recent = f"(SELECT maxOrNull(window_start) FROM recent_query_windows WHERE {tenant})"
-    before = f"(SELECT maxOrNull(hour_start) FROM query_hours WHERE {tenant})"
-    return f"SELECT coalesce({recent}, {before}) AS newest"
+    return f"SELECT window_start AS newest FROM recent_query_windows WHERE {tenant} ORDER BY window_start DESC LIMIT 1"
+
+
+def newest_hour(tenant: str) -> str:
+    """Return the statement of the newest hour of queries, read from the end too; no row: there is none."""
+    day = f"(SELECT toDate(hour_start) FROM query_hours WHERE {tenant} ORDER BY toDate(hour_start) DESC LIMIT 1)"
+    hours = f"SELECT hour_start FROM query_hours WHERE {tenant} AND toDate(hour_start) = {day}"
+    return f"SELECT hour_start AS newest FROM ({hours}) ORDER BY newest DESC LIMIT 1"
 
 
 def query_hours(tenant: str, rollup: str) -> str:

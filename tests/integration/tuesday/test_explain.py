@@ -19,6 +19,8 @@ from kpis.explain_text import sentence
 from kpis.query import Scope, build_query
 from kpis.registry import ALL, get
 from kpis.scope import ALL_TENANTS
+from reports.compose import compose
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 from storage.connection import connect
 from storage.reading import query_all, query_rows
 from tests.simulated_tuesday import PROVIDER, Tuesday
@@ -38,7 +40,7 @@ def client(tuesday: Tuesday) -> Iterator[Client]:
 
 def explained(client: Client, id_: str, before: Scope, now: Scope) -> Explanation:
     kpi = get(id_)
-    return explain(kpi, before, now, query_all(client, questions(kpi, before, now, dimensions_of(kpi, now))))
+    return explain(kpi, before, now, query_all(client, questions(kpi, before, now, dimensions_of(kpi, now))), now.end)
 
 
 def adds_up(found: Explanation, client: Client, now: Scope) -> None:
@@ -87,6 +89,24 @@ def test_the_provider_whose_token_was_revoked_is_named_as_the_cause(client: Clie
     assert lead.parts[0].value == PROVIDER
     assert f"Most of it is queried provider {PROVIDER}" in sentence(found)
     assert found.is_chance is False
+
+
+def test_the_executive_report_says_what_changed_most_and_what_did_it(client: Client, tuesday: Tuesday) -> None:
+    end = tuesday.scope.end
+    request = ReportRequest(
+        "Tuesday",
+        ReportType.EXECUTIVE,
+        ReportFormat.JSON,
+        tuesday.tenant,
+        tuesday.start,
+        end,
+        parts=Parts(charts=False),
+    )
+    report = compose(client, request, end)
+    said = report.summary[-1]
+    assert said.startswith("What changed most: Query success rate fell by ")
+    assert f"Most of it is provider {PROVIDER}" in said
+    assert "change of query_success_rate now provider" in report.provenance.hashes
 
 
 def test_failed_queries_are_explained_by_the_same_provider_and_by_tenant(client: Client, tuesday: Tuesday) -> None:

@@ -27,7 +27,7 @@ from cli.settings import settings
 from storage.connection import connect
 from storage.reading import query_rows
 from streams.kafka import KafkaAddress
-from tests.api_server import SECRET, serving, stored
+from tests.api_server import SECRET, serving, sign_in, stored
 from tests.simulated_tuesday import PROVIDER, Tuesday
 from tests.worker_process import ROMASHKA, environment, wait_for
 
@@ -44,6 +44,7 @@ class Served(NamedTuple):
     analyst: str
     viewer: str
     revoked: str
+    token: str
 
     def get(self, path: str, key: str, **parameters: Any) -> Any:
         answer = httpx.get(self.url + path, params=parameters, headers={"Authorization": f"Bearer {key}"}, timeout=30)
@@ -66,11 +67,17 @@ def served(tuesday: Tuesday, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     keys = stored(address, Role.ANALYST, tuesday.tenant), stored(address, Role.VIEWER, tuesday.tenant)
     revoked = stored(address, Role.ADMIN, revoked=True)
     # One report a minute, so that the stricter limit can be met; questions are not limited.
-    configuration = Configuration(
-        address, SECRET, tmp_path_factory.mktemp("reports"), requests_per_minute=600_000, heavy_per_minute=1
-    )
-    with serving(configuration, with_mcp) as url:
-        yield Served(url, tuesday, *keys, revoked)
+    with sign_in() as service:
+        configuration = Configuration(
+            address,
+            SECRET,
+            tmp_path_factory.mktemp("reports"),
+            provider=service.provider,
+            requests_per_minute=600_000,
+            heavy_per_minute=1,
+        )
+        with serving(configuration, with_mcp) as url:
+            yield Served(url, tuesday, *keys, revoked, service.token("analyst", tuesday.tenant))
 
 
 @asynccontextmanager
@@ -203,6 +210,13 @@ async def test_a_tenants_key_sees_no_other_tenant_and_a_role_only_its_figures(se
         assert "may not see figures" in await refused(client, "explain_change", figure=RATE)
 
 
+async def test_a_token_of_the_sign_in_service_opens_it_as_the_api(served: Served) -> None:
+    async with over_http(served, served.token) as client:
+        figures = (await call(client, "list_figures"))["figures"]
+        assert "Forbidden (403)" in await refused(client, "get_figure", figure=RATE, tenant=str(served.tuesday.other))
+    assert figures == served.get("/v1/kpis", served.token)
+
+
 def test_a_message_without_a_good_key_is_refused_before_the_server_and_noted(served: Served) -> None:
     for key in ("", "rmk_wrong", served.revoked):
         answer = served.message(key)
@@ -255,7 +269,7 @@ async def test_reports_are_made_read_and_limited_as_by_the_api(served: Served) -
 async def test_questions_are_limited_by_the_rate_of_the_key(tuesday: Tuesday, tmp_path: Path) -> None:
     key = stored(tuesday.address, Role.ANALYST, tuesday.tenant)
     with serving(Configuration(tuesday.address, SECRET, tmp_path, requests_per_minute=5), with_mcp) as url:
-        limited = Served(url, tuesday, key, key, key)
+        limited = Served(url, tuesday, key, key, key, key)
         statuses = [limited.message(key).status_code for _ in range(2)]
     assert statuses == [200, 429]
 

@@ -17,6 +17,7 @@ from kpis.registry import ALL, get
 from models.errors import InvalidRequest
 
 NOW = Scope(datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC), UUID(int=7))
+AT = NOW.end + timedelta(days=30)
 RATE = "durable_resolution_rate"
 Answers = dict[Question, list[dict[str, Any]]]
 
@@ -38,7 +39,7 @@ def explained(
         total = whole / n if kpi.computed.makeup is Makeup.MEAN else whole
         answers[Question(period)] = [row(id_, total, n)]
         answers[Question(period, by)] = [row(id_, value, n, **{by: name}) for name, (value, n) in parts.items()]
-    return explain(kpi, period_before(NOW), NOW, answers)
+    return explain(kpi, period_before(NOW), NOW, answers, AT)
 
 
 def test_the_period_before_touches_this_one_and_is_as_long() -> None:
@@ -105,7 +106,7 @@ def test_a_mean_that_is_not_weighted_by_its_sample_has_its_weight_beside_it() ->
             row(kpi.id, 0.9, 9, provider="shopify", integration_uptime_weight=1_000),
         ],
     }
-    (split,) = explain(kpi, period_before(NOW), NOW, answers).splits
+    (split,) = explain(kpi, period_before(NOW), NOW, answers, AT).splits
     assert (split.rest, split.parts[0].value) == (0.0, "hubspot")
     assert split.parts[0].rate == pytest.approx(-0.25)
 
@@ -183,7 +184,7 @@ def test_a_period_without_a_value_cannot_be_compared_and_says_so() -> None:
         Question("before", "channel"): [],
         Question("now", "channel"): [row(RATE, 0.5, 100, channel="chat")],
     }
-    found = explain(kpi, period_before(NOW), NOW, answers)
+    found = explain(kpi, period_before(NOW), NOW, answers, AT)
     assert (found.change, found.splits) == (None, ())
     assert sentence(found) == "Durable resolution rate cannot be compared: there is no value for the period before."
     assert any("no data in this range" in note for note in remarks(found))
@@ -196,7 +197,7 @@ def test_a_change_within_the_intervals_is_called_chance() -> None:
             Question("before"): [row("csat", 4.2, 50) | {"csat_low": 4.2 - half, "csat_high": 4.2 + half}],
             Question("now"): [row("csat", 4.0, 50) | {"csat_low": 4.0 - half, "csat_high": 4.0 + half}],
         }
-        found = explain(kpi, period_before(NOW), NOW, answers)
+        found = explain(kpi, period_before(NOW), NOW, answers, AT)
         assert found.is_chance is chance
         assert ("chance alone" in sentence(found)) is chance
 
@@ -226,7 +227,7 @@ def test_what_rounded_amounts_leave_is_a_rest_and_the_sum_stays_exact() -> None:
             row("gross_savings", 40.0, 4, channel="mail"),
         ],
     }
-    found = explain(kpi, period_before(NOW), NOW, answers)
+    found = explain(kpi, period_before(NOW), NOW, answers, AT)
     (split,) = found.splits
     assert split.rest == pytest.approx(0.01)
     assert fsum(one.effect for one in split.parts) + split.rest == pytest.approx(found.change or 0)
@@ -247,7 +248,7 @@ def test_sets_of_values_are_divided_and_still_make_up_the_whole() -> None:
             row(RATE, 0.6, 40, provider=["shopify"]),
         ],
     }
-    found = explain(kpi, period_before(NOW), NOW, answers)
+    found = explain(kpi, period_before(NOW), NOW, answers, AT)
     (split,) = found.splits
     assert split.many
     assert split.rest == 0
@@ -257,6 +258,20 @@ def test_sets_of_values_are_divided_and_still_make_up_the_whole() -> None:
     assert found.lead.cause.value == "hubspot"
 
 
+def test_a_period_whose_conversations_may_still_come_back_is_not_final_and_says_so() -> None:
+    for id_, at, noted in (
+        (RATE, NOW.end + timedelta(days=6), True),
+        (RATE, NOW.end + timedelta(days=7), False),
+        ("reopen_rate", NOW.end, True),
+        ("handoff_rate", NOW.end, False),
+    ):
+        answers: Answers = {Question("before"): [row(id_, 0.5, 100)], Question("now"): [row(id_, 0.4, 100)]}
+        found = explain(get(id_), period_before(NOW), NOW, answers, at)
+        assert (
+            any("not final: conversations may still come back within 7 days" in one for one in remarks(found)) is noted
+        )
+
+
 def test_periods_of_other_lengths_are_noted() -> None:
     kpi = get("conversation_count")
     before = replace(NOW, start=NOW.start - timedelta(days=2), end=NOW.start)
@@ -264,7 +279,7 @@ def test_periods_of_other_lengths_are_noted() -> None:
         Question("before"): [row("conversation_count", 10, 10)],
         Question("now"): [row("conversation_count", 5, 5)],
     }
-    assert any("differ in length" in note for note in remarks(explain(kpi, before, NOW, answers)))
+    assert any("differ in length" in note for note in remarks(explain(kpi, before, NOW, answers, AT)))
 
 
 def test_the_document_has_text_from_outside_in_fields_only_and_whole() -> None:
