@@ -17,7 +17,7 @@ from models.errors import SettingsError, Unreachable
 from storage.audit import AuditEntry, Chain, Head, open_chain, unnamed_heads
 from storage.audit_heads import HeadsFile
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _EVERY_SECONDS: Final = 1.0
 _USES_EVERY: Final = 60
 _MAX_WAITING: Final = 20_000
@@ -70,7 +70,7 @@ class AuditWriter:
                     await self._name_others()
                     self._publish()
             except (Unreachable, ApiError, SettingsError) as error:
-                _LOG.warning("the audit log cannot be written: %s", error)
+                log.warning("the audit log cannot be written: %s", error)
 
     async def close(self) -> None:
         """Write the remaining entries; raises ``Unreachable``."""

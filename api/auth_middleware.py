@@ -21,7 +21,7 @@ from storage.audit import AuditEntry
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
 """Paths without authentication: health checks and the OpenAPI document."""
 _PROTOCOL: Final = "bearer."
-_LONGEST: Final = 500
+_MAX_LENGTH: Final = 500
 
 
 class AuthMiddleware:
@@ -155,7 +155,7 @@ def _entry(scope: Scope, state: dict[str, Any], status: int) -> AuditEntry:
         happened_at=datetime.now(UTC),
         actor="nobody" if identity is None else identity.name,
         action=str(state.get("action", "request")),
-        object=(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}" + (f"?{query}" if query else ""))[:_LONGEST],
+        object=(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}" + (f"?{query}" if query else ""))[:_MAX_LENGTH],
         outcome=str(status),
         details={
             "request_id": state["request_id"],

@@ -15,7 +15,7 @@ from api.shares import Shares
 from api.snapshot import ChangeMessage, LiveSnapshot, changes, initial_messages, take
 from models.errors import Unreachable
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 # Poll interval: the worker writes within a second, and a change must be visible within two.
 _EVERY_SECONDS: Final = 0.5
 _MAX_WATCHERS: Final = 500
@@ -92,7 +92,7 @@ class Broadcaster:
             try:
                 self.show(await self._pool.run(lambda client: take(client, datetime.now(UTC))))
             except (Unreachable, ApiError) as error:
-                _LOG.warning("the live view is not updated: %s", error)
+                log.warning("the live view is not updated: %s", error)
             await asyncio.sleep(max(0.05, _EVERY_SECONDS - (asyncio.get_running_loop().time() - began)))
 
     def show(self, snapshot: LiveSnapshot) -> None:

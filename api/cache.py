@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _HEADER: Final = 24
 _SIGNATURE: Final = 32
 # Seconds for which a stale answer is served while it is refreshed: clients that poll twice a minute never wait, and a
@@ -93,13 +93,13 @@ class RedisStore:
         try:
             found = await self._redis.get(_name(key))
         except RedisError as error:
-            _LOG.warning("Redis does not answer (%s); nothing is cached", error)
+            log.warning("Redis does not answer (%s); nothing is cached", error)
             return None
         if not isinstance(found, bytes):
             return None
         signature, answer = found[:_SIGNATURE], found[_SIGNATURE:]
         if not compare_digest(signature, self._signature(key, answer)):
-            _LOG.warning("Redis holds something else than an answer of ours; it is made again")
+            log.warning("Redis holds something else than an answer of ours; it is made again")
             return None
         return Kept(answer[_HEADER:], float(answer[:_HEADER]))
 
@@ -109,7 +109,7 @@ class RedisStore:
         try:
             await self._redis.set(_name(key), self._signature(key, answer) + answer, px=int(seconds * 1000))
         except RedisError as error:
-            _LOG.warning("Redis does not answer (%s); nothing is cached", error)
+            log.warning("Redis does not answer (%s); nothing is cached", error)
 
     def _signature(self, key: str, answer: bytes) -> bytes:
         return hmac.digest(self._key, key.encode() + b"\x00" + answer, "sha256")
@@ -147,7 +147,7 @@ class Cache:
         if self._making.get(key) is task:
             del self._making[key]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.info("an answer could not be made: %s", error)
+            log.info("an answer could not be made: %s", error)
 
 
 def _name(key: str) -> str:

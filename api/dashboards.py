@@ -27,7 +27,7 @@ from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
 TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy needs literal names
-_LONGEST_FRESH: Final = 30.0
+_MAX_FRESH: Final = 30.0
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -212,7 +212,7 @@ def _lines(thresholds: Thresholds | None) -> Lines | None:
 
 
 def _fresh(tab: Tab) -> float:
-    return min(_LONGEST_FRESH, _seconds(tab.refresh))
+    return min(_MAX_FRESH, _seconds(tab.refresh))
 
 
 def _seconds(text: str) -> float:

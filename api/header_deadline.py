@@ -17,7 +17,7 @@ HEADER_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 30.0
 # Files that a process needs besides connections of its clients: libraries, the database, Redis, Kafka, reports.
 _OTHER_FILES: Final = 96
-_FEWEST, _MOST = 16, 10_000
+_MIN_CONNECTIONS, _MAX_CONNECTIONS = 16, 10_000
 _MAX_HEAD_BYTES: Final = 64 * 1024
 _END: Final = b"\r\n\r\n"
 _OFFER: Final = re.compile(rb"(?im)^upgrade:[ \t]*h2c[ \t]*\r\n")
@@ -28,7 +28,11 @@ _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnectio
 def most_connections() -> int:
     """Return how many connections this process may hold, by its limit of open files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if files == resource.RLIM_INFINITY else min(max(files - _OTHER_FILES, _FEWEST), _MOST)
+    return (
+        _MAX_CONNECTIONS
+        if files == resource.RLIM_INFINITY
+        else min(max(files - _OTHER_FILES, _MIN_CONNECTIONS), _MAX_CONNECTIONS)
+    )
 
 
 class HeaderDeadlineProtocol(HttpToolsProtocol):
@@ -40,7 +44,7 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
     """
 
     header_seconds = HEADER_SECONDS
-    most = _MOST
+    most = _MAX_CONNECTIONS
     # Those that something is waited for from their clients, longest first.
     _awaited: ClassVar[dict[HeaderDeadlineProtocol, None]]
     _deadline: asyncio.TimerHandle | None = None

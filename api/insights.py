@@ -21,7 +21,7 @@ from models.insight_message import InsightMessage, message_of
 from models.insights import TYPES, Insight, InsightType
 from models.pages import Page
 from models.responses import (
-    LONGEST_NOTE,
+    MAX_NOTE,
     Handling,
     Reply,
     Response,
@@ -91,7 +91,7 @@ class NewResponse(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     action: ResponseAction
-    note: Annotated[str, Field(max_length=LONGEST_NOTE, description="What the others should know; the cause")] = ""
+    note: Annotated[str, Field(max_length=MAX_NOTE, description="What the others should know; the cause")] = ""
     assignee: Annotated[str, Field(max_length=128, description="Who takes it: for assign")] = ""
     snoozed_until: Annotated[
         AwareDatetime | None, Field(description="For snooze: within the next 30 days, with an offset")

@@ -28,10 +28,10 @@ from models.pages import cursor, page_of
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 PREFIX: Final = "rmk_"
 _FORM: Final = re.compile(r"^rmk_([a-z2-7]{12})_([A-Za-z0-9_-]{43})$")
-_MOST: Final = 1_000_000
+_MAX_KEYS: Final = 1_000_000
 FIRST: Final = (datetime(1970, 1, 1, tzinfo=UTC), "")
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _COLUMNS: Final = ("id", "hash", "tenant", "role", "label", "created_at", "revoked_at", "revision", "mac")
@@ -132,7 +132,9 @@ def save(client: Client, key: StoredKey, signer: KeySigner) -> None:
     insert_rows(client, "api_keys", _COLUMNS, [(*row, signer.mac(key))])
 
 
-def read_keys(client: Client, signer: KeySigner, limit: int = _MOST, after: tuple[datetime, str] = FIRST) -> KeyRows:
+def read_keys(
+    client: Client, signer: KeySigner, limit: int = _MAX_KEYS, after: tuple[datetime, str] = FIRST
+) -> KeyRows:
     """Return rows of the table, revoked keys too, the oldest first: all, or a page; raises ``Unreachable``.
 
     ``after`` is the last row of the previous page: its creation time and id.
@@ -167,7 +169,7 @@ def stored_keys(client: Client, signer: KeySigner) -> list[StoredKey]:
 
 @lru_cache(maxsize=1_000)  # once per process: the table is read every few seconds
 def _tell(id_: str, why: str) -> None:
-    _LOG.warning("the row '%s' of api_keys is skipped: %s; see 'romashka api key list'", id_, why)
+    log.warning("the row '%s' of api_keys is skipped: %s; see 'romashka api key list'", id_, why)
 
 
 def note_uses(client: Client, uses: dict[str, datetime]) -> None:

@@ -19,8 +19,8 @@ from models.insights import InsightType
 from models.pages import PATTERN as CURSOR
 from models.pages import Part, parts_of
 
-_LONGEST: Final = timedelta(days=400)
-_LONGEST_TIME: Final = 40
+_MAX_RANGE: Final = timedelta(days=400)
+_MAX_TIME_LENGTH: Final = 40
 _EXPECTED: Final = "expected ISO-8601, for example 2026-11-01T08:00+01:00, or a day such as 2026-11-01"
 NAME_HELP: Final = "The tenant's display name; null where none is set, and for all tenants"
 TenantText = Annotated[
@@ -30,7 +30,7 @@ TenantText = Annotated[
 
 
 def _named(text: object) -> datetime | date:
-    if not isinstance(text, str) or len(text) > _LONGEST_TIME:
+    if not isinstance(text, str) or len(text) > _MAX_TIME_LENGTH:
         raise ValueError(_EXPECTED)
     try:
         found = date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text)
@@ -133,8 +133,8 @@ class RangeQuery(TimesQuery):
             start, until = self._before(up_to_now(now, start, self.time_zone), span)
         if start >= until:
             raise wrong("from", "the range must begin before it ends (to; now if left out)")
-        if until - start > _LONGEST:
-            raise wrong("from", f"a range may have {_LONGEST.days} days: older events are not kept")
+        if until - start > _MAX_RANGE:
+            raise wrong("from", f"a range may have {_MAX_RANGE.days} days: older events are not kept")
         return start, until
 
     def _before(self, end: datetime, span: timedelta) -> tuple[datetime, datetime]:
@@ -199,8 +199,8 @@ class ExplainQuery(RangeQuery):
                 raise wrong("against_to", "needs against, the start of the period to compare with")
             return period_before(now)
         limit = self.local("against_to", self.against_to) or first + (now.limit - now.first)
-        if not first < limit <= first + _LONGEST:
-            raise wrong("against_to", f"the period to compare with needs 1 minute to {_LONGEST.days} days")
+        if not first < limit <= first + _MAX_RANGE:
+            raise wrong("against_to", f"the period to compare with needs 1 minute to {_MAX_RANGE.days} days")
         return replace(now, start=first, end=limit)
 
 

@@ -19,7 +19,7 @@ from models.errors import Unreachable
 from storage.connection import ClickHouseAddress, connect
 
 Answer = TypeVar("Answer")
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 # Time limit for a free connection: one tab has more queries than there are connections.
 _PATIENCE: Final = 20.0
 _KILL_EVERY_SECONDS: Final = 0.5
@@ -80,7 +80,7 @@ class Pool:
             try:
                 await asyncio.to_thread(self._kill_now, mark)
             except (Unreachable, ClickHouseError) as error:
-                _LOG.warning("an abandoned statement could not be cancelled: %s", error)
+                log.warning("an abandoned statement could not be cancelled: %s", error)
                 return  # its time limit will end it
             await asyncio.wait({future}, timeout=_KILL_EVERY_SECONDS)
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from models.errors import InvalidRequest, SettingsError, Unreachable
 
 MEDIA_TYPE: Final = "application/problem+json"
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _TITLES: Final[Mapping[int, str]] = {
     400: "Bad request",
     401: "Authentication required",
@@ -92,7 +92,7 @@ def wrong(field: str, message: str) -> ApiError:
 
 def unreachable(error: Unreachable) -> ApiError:
     """Return the error for a ClickHouse failure, without its message, which is only logged."""
-    _LOG.warning("%s", error)
+    log.warning("%s", error)
     if "TIMEOUT_EXCEEDED" in str(error) or "code 159" in str(error):
         return ApiError(504, "too-slow", "the database took too long; ask for a shorter range, or for fewer parts")
     detail = "the database does not answer; try again in a few seconds"

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _MAX_BUCKETS: Final = 10_000
 # Uses Redis's clock, so that several processes agree. Returns milliseconds to wait, 0 where a token was taken.
 _TAKE: Final = """
@@ -76,7 +76,7 @@ class RedisLimiter:
         try:
             wait = await self._redis.eval(_TAKE, 1, f"romashka:rate:{who}", rate.per_minute / 60_000, rate.burst)
         except RedisError as error:
-            _LOG.warning("Redis does not answer (%s); rates are limited in this process alone", error)
+            log.warning("Redis does not answer (%s); rates are limited in this process alone", error)
             return await self._otherwise.take(who, rate)
         try:
             waited = float(wait) / 1000

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import ApiError, unreachable
 from models.errors import Unreachable
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 MAX_BYTES: Final = 64 * 1024
 _ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _STARTS: Final = {"http.response.start", "websocket.http.response.start"}
@@ -49,8 +49,8 @@ class RequestContextMiddleware:
             await self._refuse(refused, answer, scope, receive)
         except Unreachable as error:
             await self._refuse(unreachable(error), answer, scope, receive)
-        except Exception:  # noqa: BLE001 - the outermost frame: the client gets a request id, the log the traceback
-            _LOG.exception("request %s failed", request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
             detail = f"something failed that should not; tell us the request id {request_id}"
             await self._refuse(ApiError(500, "fault", detail), answer, scope, receive)
 

@@ -21,7 +21,7 @@ from jwt.exceptions import PyJWTError
 from api.problems import ApiError
 from models.errors import SettingsError, Unreachable
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 300.0
 # Maximum age of the cache while the service is unavailable.
 _KEPT_SECONDS: Final = 3600.0
@@ -112,7 +112,7 @@ class SigningKeys:
         except (Unreachable, TimeoutError) as error:
             self._failed = True
             self._not_before = self._clock() + _PAUSE_AFTER_FAILURE
-            _LOG.warning("the sign-in service's keys cannot be fetched: %s", str(error) or "it takes too long")
+            log.warning("the sign-in service's keys cannot be fetched: %s", str(error) or "it takes too long")
         else:
             self._failed = False
             self._fetched_at = self._clock()
@@ -162,7 +162,7 @@ def _usable(document: Any) -> dict[str, PyJWK]:
             try:
                 keys[kid] = PyJWK(one)
             except PyJWTError:  # of a type that is not accepted for signatures
-                _LOG.info("the sign-in service's key %s cannot be used", kid[:100])
+                log.info("the sign-in service's key %s cannot be used", kid[:100])
     return keys
 
 

@@ -27,7 +27,7 @@ from models.insights import ALL_TENANTS_ID
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 5.0
 # While ClickHouse is unavailable, recently checked keys are accepted, so that events still reach Kafka.
 REMEMBERED_SECONDS: Final = 600.0
@@ -130,7 +130,7 @@ class Access:
         found = self._remembered.get(digest)
         if found is None or self._clock() - found[0] > REMEMBERED_SECONDS:
             raise error
-        _LOG.warning("the keys cannot be read; %s was checked less than ten minutes ago and is let in", found[1].name)
+        log.warning("the keys cannot be read; %s was checked less than ten minutes ago and is let in", found[1].name)
         return found[1]
 
     async def _refresh(self) -> None:

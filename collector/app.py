@@ -31,7 +31,7 @@ from collector.publisher import EventPublisher
 from collector.rejections import Rejections, read_rejections
 from models.errors import Unreachable
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,400})?")
 _MAX_TRACESTATE: Final = 512
@@ -141,8 +141,8 @@ class Collector:
             response = _error_response(request, refused, request_id)
         except Unreachable as error:
             response = _error_response(request, unreachable(error), request_id)
-        except Exception:  # noqa: BLE001 - the outermost frame: the client gets an id, the log gets the traceback
-            _LOG.exception("request %s failed", request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
             detail = f"something failed that should not; tell us the request id {request_id}"
             response = _error_response(request, ApiError(500, "fault", detail), request_id)
         path = scope["path"] if scope["path"] in self._routes else "other"
@@ -252,7 +252,7 @@ class Collector:
         try:
             await self._database.run(self.rejections.write)
         except (Unreachable, ApiError) as error:
-            _LOG.warning("the counts of rejected events cannot be written: %s", error)
+            log.warning("the counts of rejected events cannot be written: %s", error)
         else:
             self.rejections.forget_before(self._now().date() - timedelta(days=1))
 

@@ -15,7 +15,7 @@ from collector.intake import UNACKNOWLEDGED, EventResult
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 # Maximum number of counters: the number of keys is unbounded, and a stolen one must not exhaust memory.
 _MAX_COUNTS: Final = 50_000
 _COLUMNS: Final = (
@@ -76,7 +76,7 @@ class Rejections:
         elif len(self._counts) < _MAX_COUNTS:
             self._counts[kind] = _Count(1, detail, now)
         else:
-            _LOG.warning("too many kinds of rejections are counted; one more is left out")
+            log.warning("too many kinds of rejections are counted; one more is left out")
 
     def write(self, client: Client) -> None:
         """Write the changed counts; raises ``Unreachable`` and keeps them pending."""

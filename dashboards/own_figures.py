@@ -28,7 +28,7 @@ _SHOWN: Final[dict[Unit, Shown]] = {
 _VARIABLES: Final = ("provider", "channel", "country", "segment")
 _PANELS_EACH: Final = 10
 # A uid has at most 40 characters: romashka-own-NAME-critical.
-_LONGEST_NAME: Final = 18
+_MAX_NAME: Final = 18
 
 
 def tab(figures: Sequence[CustomFigure]) -> Tab:
@@ -81,8 +81,8 @@ def _parts(kpi: Kpi) -> str:
 def _rule_id(id_: str) -> str:
     """Return the id of a figure's rule: short enough for Grafana, which refuses a file with a longer uid as a whole."""
     name = id_.replace("_", "-")
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[: _LONGEST_NAME - 9]}-{sha256(id_.encode()).hexdigest()[:8]}"
+    if len(name) > _MAX_NAME:
+        name = f"{name[: _MAX_NAME - 9]}-{sha256(id_.encode()).hexdigest()[:8]}"
     return f"own-{name}"
 
 

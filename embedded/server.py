@@ -22,7 +22,7 @@ from aiohttp import web
 from embedded.engine import Engine
 from embedded.http_interface import HttpInterface
 
-_LONGEST_URL = 1024 * 1024
+_MAX_URL = 1024 * 1024
 _CLOSE_SECONDS = 1.0
 
 
@@ -35,8 +35,8 @@ async def serve(engine: Engine, listener: socket.socket) -> None:
         application,
         access_log=None,
         auto_decompress=False,  # aiohttp knows neither LZ4 nor several frames in one body
-        max_line_size=_LONGEST_URL,
-        max_field_size=_LONGEST_URL,
+        max_line_size=_MAX_URL,
+        max_field_size=_MAX_URL,
         shutdown_timeout=_CLOSE_SECONDS,
     )
     await runner.setup()

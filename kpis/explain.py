@@ -22,7 +22,7 @@ from kpis.statistics import Z_95
 from models.errors import InvalidRequest
 from models.query import Query
 
-MOST: Final = 10
+MAX_VALUES: Final = 10
 """Values of a dimension that are shown by default."""
 # How far a value's contribution has to be beyond its volume to be called the cause.
 STANDOUT: Final = 0.25
@@ -145,7 +145,13 @@ def questions(kpi: Kpi, before: Scope, now: Scope, dimensions: Sequence[str]) ->
 
 
 def explain(
-    kpi: Kpi, before: Scope, now: Scope, answers: Mapping[Question, Sequence[Row]], at: datetime, *, most: int = MOST
+    kpi: Kpi,
+    before: Scope,
+    now: Scope,
+    answers: Mapping[Question, Sequence[Row]],
+    at: datetime,
+    *,
+    most: int = MAX_VALUES,
 ) -> Explanation:
     """Return the explanation from the answers to ``questions``.
 

@@ -13,7 +13,7 @@ from kpis.kpi import Kpi, Unit
 from kpis.text import printable, shortened
 from models.counting import counted
 
-_LONGEST: Final = 60
+_MAX_LENGTH: Final = 60
 # Shares of the change that are called most and more than all of it.
 _MOST, _ALL = 0.5, 1.05
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -80,7 +80,7 @@ def label(one: Contribution, split: Split) -> str:
     """Return the name of a value of a split."""
     if one.value is None:
         return counted(one.joined, "other")
-    return shortened(printable(one.value), _LONGEST) or ("(none)" if split.many else "(not given)")
+    return shortened(printable(one.value), _MAX_LENGTH) or ("(none)" if split.many else "(not given)")
 
 
 def amount(kpi: Kpi, difference: float) -> str:

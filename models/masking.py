@@ -13,7 +13,7 @@ _IN_AN_ADDRESS: Final = re.compile(r"(?<=://)[^\s'\"<>]+@")
 _PARAMETER: Final = re.compile(r"(?i)([?&;](?:[a-z_-]*(?:password|passwd|token|secret|key|auth))=)[^\s&'\"<>]+")
 _SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Shorter ones would be found in ordinary words.
-_SHORTEST: Final = 4
+_MIN_LENGTH: Final = 4
 
 _hidden: set[str] = set()
 
@@ -34,7 +34,7 @@ def hide_passwords(addresses: Iterable[str]) -> None:
         _, colon, password = credentials.partition(":")
         if not colon and bare != address.strip():
             password = credentials
-        _hidden.update(one for one in (password, unquote(password), quote(password)) if len(one) >= _SHORTEST)
+        _hidden.update(one for one in (password, unquote(password), quote(password)) if len(one) >= _MIN_LENGTH)
 
 
 def masked(text: str) -> str:

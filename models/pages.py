@@ -13,7 +13,7 @@ from uuid import UUID
 from models.errors import SettingsError
 
 Part = datetime | UUID | int | str
-LONGEST_CURSOR: Final = 1_200
+MAX_CURSOR: Final = 1_200
 """Maximum length of a cursor in characters."""
 PATTERN: Final = r"^[A-Za-z0-9_-]{1,1200}$"
 _WRONG: Final = "expected the cursor that the page before ended with"

@@ -46,8 +46,8 @@ class ResponseStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-LONGEST_SNOOZE: Final = timedelta(days=30)
-LONGEST_NOTE: Final = 1_000
+MAX_SNOOZE: Final = timedelta(days=30)
+MAX_NOTE: Final = 1_000
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """``snoozed_until`` of a response that does not snooze."""
 CHANGES_STATUS: Final = (
@@ -185,8 +185,8 @@ def _stored(moment: datetime) -> datetime:
 
 
 def _check_texts(reply: Reply) -> None:
-    if len(reply.note) > LONGEST_NOTE or _CONTROL.search(reply.note):
-        raise InvalidRequest("note", f"expected at most {LONGEST_NOTE:,} characters, none of them a control character")
+    if len(reply.note) > MAX_NOTE or _CONTROL.search(reply.note):
+        raise InvalidRequest("note", f"expected at most {MAX_NOTE:,} characters, none of them a control character")
     if reply.assignee and not _LABEL.fullmatch(reply.assignee):
         raise InvalidRequest("assignee", "expected a name of at most 128 characters on one line")
 
@@ -202,7 +202,7 @@ def _check_fields(reply: Reply, now: datetime) -> None:
     if (action is ResponseAction.SNOOZE) is (reply.snoozed_until is None):
         needs = "expected when it ends" if action is ResponseAction.SNOOZE else "only 'snooze' takes it"
         raise InvalidRequest("snoozed_until", needs)
-    if reply.snoozed_until is not None and not now < reply.snoozed_until <= now + LONGEST_SNOOZE:
-        raise InvalidRequest("snoozed_until", f"expected a time within the next {LONGEST_SNOOZE.days} days")
+    if reply.snoozed_until is not None and not now < reply.snoozed_until <= now + MAX_SNOOZE:
+        raise InvalidRequest("snoozed_until", f"expected a time within the next {MAX_SNOOZE.days} days")
     if action is ResponseAction.COMMENT and not reply.note:
         raise InvalidRequest("note", "expected what there is to say")

@@ -25,7 +25,7 @@ _FIELD: Final = re.compile(
 )
 # The longest step of each field; a longer one would be none.
 _STEP: Final = re.compile(r"/([0-9]+)")
-_MOST: Final = (59, 23, 31, 12, 7)
+_MAX_VALUES: Final = (59, 23, 31, 12, 7)
 
 
 def check_cron(cron: str) -> None:
@@ -44,7 +44,7 @@ def check_cron(cron: str) -> None:
     fields = cron.split()
     if len(fields) != _FIELDS or not all(_FIELD.fullmatch(one) for one in fields) or cron.splitlines() != [cron]:
         raise wrong
-    for field, most in zip(fields, _MOST, strict=True):
+    for field, most in zip(fields, _MAX_VALUES, strict=True):
         if any(int(step) > most for step in _STEP.findall(field)):
             raise wrong
     try:

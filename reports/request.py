@@ -16,7 +16,7 @@ from kpis.text import printable
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 
-LONGEST: Final = timedelta(days=400)
+MAX_RANGE: Final = timedelta(days=400)
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
@@ -102,9 +102,9 @@ class ReportRequest:
             raise InvalidRequest(
                 "time_range", "a report needs a range that ends after it begins, in times with an offset"
             )
-        if self.end - self.start > LONGEST:
+        if self.end - self.start > MAX_RANGE:
             raise InvalidRequest(
-                "time_range", f"a report covers at most {LONGEST.days} days: older events are not kept"
+                "time_range", f"a report covers at most {MAX_RANGE.days} days: older events are not kept"
             )
         zone(self.time_zone)
         for provider in self.integrations:

@@ -16,7 +16,7 @@ from kpis.scope import AllTenants, zone
 from kpis.text import printable
 from models.errors import InvalidRequest
 from reports.cron import check_cron, firings, next_firing
-from reports.request import LONGEST, Parts, ReportFormat, ReportRequest, ReportType
+from reports.request import MAX_RANGE, Parts, ReportFormat, ReportRequest, ReportType
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
 _MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
@@ -126,7 +126,7 @@ class Schedule:
         if not fired and in_months and start.astimezone(local).day != end.astimezone(local).day:
             # A month without the day was skipped: its data belongs to this report.
             before, _ = period(self.covers, start, self.time_zone)
-            fired = firings(self.cron, local, max(before - near, end - LONGEST), start)[-1:]
+            fired = firings(self.cron, local, max(before - near, end - MAX_RANGE), start)[-1:]
         return min(fired, key=lambda one: abs(one - start), default=start), end
 
     def due(self, now: datetime) -> list[datetime]:

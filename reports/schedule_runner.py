@@ -29,7 +29,7 @@ from reports.schedule_store import owner, readable
 from reports.schedule_workers import DeliveryQueue, DeliveryTask, Workers
 from reports.store import save
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _AT_ONCE: Final = 4
 _TIMEOUT_SECONDS: Final = 90.0
 
@@ -159,7 +159,7 @@ class ScheduleRunner:
         except Exception as error:
             reason = str(error) if isinstance(error, RomashkaError) else _unexpected(error)
             if not isinstance(error, RomashkaError):
-                _LOG.exception("the report '%s' could not be made or sent", schedule.name)
+                log.exception("the report '%s' could not be made or sent", schedule.name)
             DeliveryLog(client).failed(claim, self._clock(), reason)
             raise RomashkaError(f"{delivery}: {reason}") from error
         self._note(client)

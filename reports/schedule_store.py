@@ -44,7 +44,7 @@ WHERE removed_at IS NULL AND ({everyone:Bool} OR user_id = {tenant:UUID})
 ORDER BY name, user_id
 LIMIT {limit:UInt32} OFFSET {offset:UInt32}
 """
-_MOST: Final = 1_000_000
+_MAX_SCHEDULES: Final = 1_000_000
 
 
 class ScheduleFilter(NamedTuple):
@@ -56,7 +56,7 @@ class ScheduleFilter(NamedTuple):
     tenant: UUID | AllTenants | None = None
     types: tuple[str, ...] = ()
     after: tuple[str, UUID] = ("", UUID(int=0))
-    limit: int = _MOST
+    limit: int = _MAX_SCHEDULES
     offset: int = 0
 
 

@@ -35,7 +35,7 @@ _MARGIN: Final = 3
 _A4: Final = 9
 _LINE_POINTS: Final = 15
 _MAX_LINES: Final = 27  # Excel's maximum row height in points
-_LONGEST_NAME: Final = 31
+_MAX_NAME: Final = 31
 # A shortened name does not end with one of these.
 _JOINING: Final = frozenset(["a", "and", "by", "for", "from", "in", "of", "on", "or", "per", "the", "to", "with"])
 NUMBER_LAYOUT: Final = {"valign": "top", "align": "right", "indent": 1}
@@ -87,9 +87,9 @@ def names(title: str) -> Iterator[str]:
     """Yield valid sheet names for Excel, the plain one first: shortened between words, never ``History``."""
     plain = "".join(letter for letter in printable(title) if letter not in "[]:*?/\\").strip(" '") or "Table"
     plain = f"{plain} of figures" if plain.lower() == "history" else plain
-    yield _cut(plain, _LONGEST_NAME)
+    yield _cut(plain, _MAX_NAME)
     for number in count(2):
-        yield f"{_cut(plain, _LONGEST_NAME - len(str(number)) - 1)} {number}"
+        yield f"{_cut(plain, _MAX_NAME - len(str(number)) - 1)} {number}"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -18,7 +18,7 @@ from simulator.times import DAY_MS, MINUTE_MS, from_ms, to_ms
 
 IncidentKind = Literal["provider_outage", "latency_creep", "error_burst", "stale_sync", "rate_limit_exhaustion"]
 KINDS: Final[tuple[IncidentKind, ...]] = get_args(IncidentKind)
-LONGEST: Final = timedelta(days=3)
+MAX_DURATION: Final = timedelta(days=3)
 
 # What an incident of a kind can look like; the first is used where none is named.
 VARIANTS: Final[dict[IncidentKind, tuple[str, ...]]] = {

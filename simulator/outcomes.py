@@ -29,9 +29,9 @@ AI, MIXED, HUMAN = range(len(HANDLED_BY))
 REASONS: Final = ("missing_data", "integration_error", "low_confidence", "customer_request", "policy_exception")
 NO_REASON: Final = -1
 
-LONGEST_MS: Final = 8 * HOUR_MS
+MAX_MS: Final = 8 * HOUR_MS
 """No conversation takes longer than this to its first end."""
-LAST_WORD_MS: Final = LONGEST_MS + 6 * DAY_MS + 8 * HOUR_MS
+LAST_WORD_MS: Final = MAX_MS + 6 * DAY_MS + 8 * HOUR_MS
 """No event comes later than this after its conversation began."""
 
 _STAGE_RESOLVES: Final[Floats] = np.array([0.30, 0.10, 0.35, 0.0, 0.5])
@@ -192,5 +192,5 @@ def _duration(rng: np.random.Generator, conversations: Conversations, evidence: 
         * np.where(kind == ESCALATED, _ESCALATED_TAKES, 1.0)
         * rng.lognormal(0.0, 0.5, len(kind))
     )
-    limit = LONGEST_MS - MINUTE_MS
+    limit = MAX_MS - MINUTE_MS
     return np.clip(minutes * MINUTE_MS, MINUTE_MS, limit).astype(np.int64)

@@ -23,7 +23,7 @@ LATEST_QUERY_MS: Final = 60 * MINUTE_MS
 """No query is asked later than this after its conversation began."""
 
 _STAYS_AT_PROVIDER: Final = 0.6
-_LONGEST_PAUSE_MS: Final = 10 * MINUTE_MS
+_MAX_PAUSE_MS: Final = 10 * MINUTE_MS
 # Hours without a sync after which misses increase.
 _FRESH_HOURS, _MISSED, _MISSED_PER_HOUR, _MAX_MISSED = 1.5, 0.006, 0.08, 0.40
 _NOT_FOUND: Final = kind_index("not_found")
@@ -132,7 +132,7 @@ def _asked(rng: np.random.Generator, table: QueryTable, conversations: Conversat
     count = len(conversation)
     first_row = (np.cumsum(conversations.queries) - conversations.queries)[conversation]
     is_first = np.arange(count) == first_row
-    pause = np.minimum(4 * SECOND_MS + rng.exponential(40 * SECOND_MS, count), _LONGEST_PAUSE_MS).astype(np.int64)
+    pause = np.minimum(4 * SECOND_MS + rng.exponential(40 * SECOND_MS, count), _MAX_PAUSE_MS).astype(np.int64)
     pause[is_first] //= 4
     elapsed = np.cumsum(pause)
     at = conversations.start[conversation] + elapsed - elapsed[first_row] + pause[first_row]

@@ -25,7 +25,7 @@ from simulator.conversations import MEAN_QUERIES
 from simulator.customers import Customers, Fate
 from simulator.effects import EFFECTS
 from simulator.feed import Feed
-from simulator.incidents import LONGEST, VARIANTS, SimulatedIncident
+from simulator.incidents import MAX_DURATION, VARIANTS, SimulatedIncident
 from simulator.plan import Plan
 from simulator.rhythm import Rate
 from simulator.rows import Message
@@ -213,7 +213,10 @@ def _check_tenant(tenant: SimulatedTenant) -> None:
 def _check_incident(incident: SimulatedIncident, tenants: Sequence[SimulatedTenant]) -> None:
     name = f"incident {incident.id!r}"
     _check(incident.start.tzinfo is not None and incident.end.tzinfo is not None, f"{name}: times need a time zone")
-    _check(incident.start < incident.end <= incident.start + LONGEST, f"{name}: must last up to {LONGEST.days} days")
+    _check(
+        incident.start < incident.end <= incident.start + MAX_DURATION,
+        f"{name}: must last up to {MAX_DURATION.days} days",
+    )
     _check(0 <= incident.severity <= 1, f"{name}: severity must be between 0 and 1")
     forms = VARIANTS[incident.kind]
     _check(incident.form in forms, f"{name}: variant must be one of {', '.join(forms)}")

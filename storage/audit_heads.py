@@ -10,12 +10,11 @@ import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from models.errors import SettingsError
 from storage.audit import Head
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class HeadsFile:
@@ -38,7 +37,7 @@ class HeadsFile:
         SettingsError
             The file cannot be written.
         """
-        _LOG.info("audit head writer=%s sequence=%d hash=%s", head.writer, head.sequence, head.hash)
+        log.info("audit head writer=%s sequence=%d hash=%s", head.writer, head.sequence, head.hash)
         if self._path is None:
             return
         line = json.dumps({"at": now.astimezone(UTC).isoformat(timespec="seconds"), **head._asdict()})

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS: Final = 1.0
-_LONGEST_PAUSE_AFTER_FAILURE: Final = 60.0
+_MAX_PAUSE_AFTER_FAILURE: Final = 60.0
 _COUNT_SECONDS: Final = 15.0
 # Back-off of a job that was terminated: doubles up to this, or to the job's own period where that is longer.
 _MAX_BACKOFF_SECONDS: Final = 900.0
@@ -109,9 +109,9 @@ class JobRunner:
             try:
                 return await self._in_thread(self._schedules)
             except Exception:
-                log.exception("the jobs could not be loaded; trying again in %.0f s", _LONGEST_PAUSE_AFTER_FAILURE)
+                log.exception("the jobs could not be loaded; trying again in %.0f s", _MAX_PAUSE_AFTER_FAILURE)
                 self._metrics.job_failures.labels("all").inc()
-                await self._pause(_LONGEST_PAUSE_AFTER_FAILURE)
+                await self._pause(_MAX_PAUSE_AFTER_FAILURE)
 
     async def _keep(self, job: JobSchedule, execution: Execution) -> None:
         while True:
@@ -128,7 +128,7 @@ class JobRunner:
     def _pause_after_failure(self, job: JobSchedule) -> float:
         """Return the back-off of a failed job in seconds; it grows for a job that was terminated."""
         every = job.every.total_seconds()
-        pause = min(every, _LONGEST_PAUSE_AFTER_FAILURE)
+        pause = min(every, _MAX_PAUSE_AFTER_FAILURE)
         times = self._ended[job.name]
         return pause if times == 0 else min(pause * 2.0 ** min(times - 1, 20), max(every, _MAX_BACKOFF_SECONDS))
 

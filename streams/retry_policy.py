@@ -13,7 +13,7 @@ from streams.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 10.0
+_MAX_PAUSE_SECONDS: Final = 10.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class RetryPolicy:
                 self._metrics.insert_failures.inc()
                 log.warning("%s; trying again in %.0f s, nothing is lost", error, pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
             else:
                 self.waiting = False
                 self._metrics.sink_up.set(1)

@@ -37,7 +37,7 @@ class Type(StrEnum):
 
 
 InsightId = Annotated[str, typer.Argument(metavar="ID", help="Id, or its first digits")]
-_SHORTEST_PREFIX: Final = 4
+_MIN_PREFIX: Final = 4
 
 
 @app.command("list")
@@ -100,8 +100,8 @@ def show(identifier: InsightId) -> None:
 
 def found_insight(client: Any, identifier: str) -> Insight:
     """Return the only insight whose id begins with some digits."""
-    if len(identifier) < _SHORTEST_PREFIX:
-        raise SettingsError(f"'{identifier}' is too short; give at least {_SHORTEST_PREFIX} digits of the id")
+    if len(identifier) < _MIN_PREFIX:
+        raise SettingsError(f"'{identifier}' is too short; give at least {_MIN_PREFIX} digits of the id")
     found = stored_insights(client, InsightFilter(id_prefix=identifier.lower()))
     if not found:
         raise SettingsError(f"there is no insight whose id begins with '{identifier}'; see romashka insights list")

@@ -33,7 +33,7 @@ from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.contribution import Contribution
 from kpis.display import shown
-from kpis.explain import MOST, Explanation, Split, dimensions_of, explain, period_before, questions
+from kpis.explain import MAX_VALUES, Explanation, Split, dimensions_of, explain, period_before, questions
 from kpis.explain_document import document
 from kpis.explain_text import amount, label, remarks, sentence
 from kpis.kpi import Kpi
@@ -68,7 +68,9 @@ def explain_(
         str, typer.Option(metavar=MOMENT, help="And ended at this time, not including it. Default: the same length")
     ] = "",
     by: By = None,
-    most: Annotated[int, typer.Option(min=2, max=100, help="Values of a dimension to show; the rest together")] = MOST,
+    most: Annotated[
+        int, typer.Option(min=2, max=100, help="Values of a dimension to show; the rest together")
+    ] = MAX_VALUES,
     time_zone: Zone = "UTC",
     durable_days: Annotated[
         int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")

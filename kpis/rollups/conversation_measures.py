@@ -34,12 +34,12 @@ _MEASURED: Final = {
 }
 # Map (two arrays) from days until the return to the number of such conversations.
 _RETURNED: Final = {"ended_returns": "ended", "autonomous_returns": "autonomous"}
-LONGEST: Final = 90
+MAX_RETURN_DAYS: Final = 90
 """The maximum of the number of days within which a return counts."""
 
 # The smallest number of days within which it came back: the second day means within 2 days, not within 1.
 _DAYS_AWAY: Final = (
-    f"toUInt8(least({LONGEST + 1}, intDiv(dateDiff('millisecond', assumeNotNull(ended_at), "
+    f"toUInt8(least({MAX_RETURN_DAYS + 1}, intDiv(dateDiff('millisecond', assumeNotNull(ended_at), "
     "assumeNotNull(returned_at)), 86400000) + 1))"
 )
 

@@ -25,7 +25,7 @@ _MAX_SILENT_MINUTES: Final = 1_440
 # A partition that gets events of long ago is being filled with history, by a producer that may pause: before it counts
 # as silent it is given this share of how late its newest event came, at most so long.
 _PAUSE_SHARE: Final = 0.1
-_LONGEST_PAUSE: Final = timedelta(minutes=10)
+_MAX_PAUSE: Final = timedelta(minutes=10)
 # Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
 _RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,7 +96,7 @@ class MinuteSeries:
             self._resume(np.minimum(times[: _RESUME_EVENTS - self._resume_events], now_ms))
         self._last_arrival = now
         behind = timedelta(milliseconds=max(now_ms - max(int(times.max()), self._newest_ms), 0))
-        self._patience = max(self._idle_after, min(behind * _PAUSE_SHARE, _LONGEST_PAUSE))
+        self._patience = max(self._idle_after, min(behind * _PAUSE_SHARE, _MAX_PAUSE))
         minutes = times // _MINUTE_MS
         late = minutes < self._closed_through
         there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late

@@ -16,7 +16,7 @@ from romashka_tracker.buffer import Counters
 from romashka_tracker.errors import DeliveryFailed, TrackerClosed
 from romashka_tracker.tracker import IntegrationTracker
 
-_log = logging.getLogger("romashka_tracker")
+log = logging.getLogger("romashka_tracker")
 
 _CLOSE_SECONDS: Final = 10.0
 _EXIT_SECONDS: Final = 5.0
@@ -141,4 +141,4 @@ class BlockingTracker:
         try:
             self.close(_EXIT_SECONDS)
         except DeliveryFailed as failure:
-            _log.warning("The program ends: %d events were not delivered and are lost.", failure.outstanding)
+            log.warning("The program ends: %d events were not delivered and are lost.", failure.outstanding)

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from romashka_tracker.errors import NotDelivered, TrackerClosed, TrackerError, Unreachable
 from romashka_tracker.transport import Message
 
-_log = logging.getLogger("romashka_tracker")
+log = logging.getLogger("romashka_tracker")
 
 _REQUEST_SECONDS: Final = 20.0
 _MAX_EVENTS: Final = 500
@@ -120,7 +120,7 @@ class HttpTransport:
         if final:
             self.rejected += len(final)
             reasons = sorted({f"{verdict.get('reason')} ({verdict.get('detail')})" for verdict in final})
-            _log.warning("The collector rejected %d events for %s: %s", len(final), topic, "; ".join(reasons)[:500])
+            log.warning("The collector rejected %d events for %s: %s", len(final), topic, "; ".join(reasons)[:500])
         return undelivered
 
     async def _post(self, topic: str, body: bytes) -> _Answer:

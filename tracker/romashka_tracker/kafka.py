@@ -16,7 +16,7 @@ from romashka_tracker.reasons import why
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Message
 
-_log = logging.getLogger("romashka_tracker")
+log = logging.getLogger("romashka_tracker")
 
 # An idempotent producer tries again for ever. One that has not delivered by now is replaced, and that is counted.
 _DELIVERY_SECONDS: Final = 30.0
@@ -99,7 +99,7 @@ class KafkaTransport:
     async def _started_without_idempotence(self) -> Producer:
         # A broker that takes only newer requests for a producer id than aiokafka has answers with UnknownError.
         self._idempotent = False
-        _log.warning(
+        log.warning(
             "The broker at %s gives no producer ids: where an acknowledgement is lost, an event can arrive twice, "
             "with the same event_id.",
             self._bootstrap_servers,

@@ -10,9 +10,9 @@ from romashka_tracker.buffer import Buffer, Counters
 from romashka_tracker.errors import NotDelivered, TrackerError
 from romashka_tracker.transport import Message, Transport
 
-_log = logging.getLogger("romashka_tracker")
+log = logging.getLogger("romashka_tracker")
 
-_LONGEST_PAUSE_SECONDS = 5.0
+_MAX_PAUSE_SECONDS = 5.0
 
 
 class Lane:
@@ -68,7 +68,7 @@ class Lane:
             self._filled.set()
         elif not self._dropping:
             self._dropping = True
-            _log.warning("The buffer for %s is full: new events are dropped while there is no room.", self._topic)
+            log.warning("The buffer for %s is full: new events are dropped while there is no room.", self._topic)
         return accepted
 
     def outstanding(self, accepted: int) -> int:
@@ -107,7 +107,7 @@ class Lane:
         self._buffer.settle(count, undelivered)
         if self._dropping and not self._buffer:
             self._dropping = False
-            _log.warning(
+            log.warning(
                 "The buffer for %s is empty again; %d events dropped so far.", self._topic, self._buffer.dropped
             )
         async with self._settled:
@@ -121,7 +121,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, the events stay and are tried again
                 self._note_failure(error)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
             else:
                 self._note_success()
                 return
@@ -133,9 +133,9 @@ class Lane:
         self._failing = True
         # Only our own messages are known to be free of event contents.
         reason = str(error) if isinstance(error, TrackerError) else type(error).__name__
-        _log.warning("Events for %s wait (%d now) and are tried again: %s", self._topic, len(self._buffer), reason)
+        log.warning("Events for %s wait (%d now) and are tried again: %s", self._topic, len(self._buffer), reason)
 
     def _note_success(self) -> None:
         if self._failing:
-            _log.warning("Events for %s are delivered again.", self._topic)
+            log.warning("Events for %s are delivered again.", self._topic)
         self._failing = False

@@ -25,7 +25,7 @@ from romashka_tracker.transport import Transport
 if TYPE_CHECKING:
     from romashka_tracker.blocking import BlockingTracker
 
-_log = logging.getLogger("romashka_tracker")
+log = logging.getLogger("romashka_tracker")
 
 _CLOSE_SECONDS: Final = 10.0
 _CONTEXT: Final = Context.__annotations__.keys()
@@ -138,7 +138,7 @@ class IntegrationTracker(EventMethods):
         except DeliveryFailed as failure:
             if error is None:
                 raise
-            _log.warning("The tracker closes because of an error: %s", failure)  # that error is the one to raise
+            log.warning("The tracker closes because of an error: %s", failure)  # that error is the one to raise
 
     @property
     def counters(self) -> Counters:
@@ -247,4 +247,4 @@ class IntegrationTracker(EventMethods):
         waiting = self.counters.buffered
         if waiting and os.getpid() == self._process and not self._told:
             self._told = True
-            _log.warning("The program ends without closing the tracker: %d events are lost.", waiting)
+            log.warning("The program ends without closing the tracker: %d events are lost.", waiting)

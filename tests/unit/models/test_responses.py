@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidRequest
 from models.responses import (
-    LONGEST_NOTE,
-    LONGEST_SNOOZE,
+    MAX_NOTE,
+    MAX_SNOOZE,
     UNANSWERED,
     Handling,
     Reply,
@@ -90,12 +90,12 @@ def test_the_order_of_rows_does_not_matter_and_the_same_response_has_the_same_id
         (R(A.REOPEN, verdict=ResponseVerdict.REAL), "verdict"),
         (R(A.SNOOZE), "snoozed_until"),
         (R(A.SNOOZE, snoozed_until=NOW), "snoozed_until"),
-        (R(A.SNOOZE, snoozed_until=NOW + LONGEST_SNOOZE + timedelta(seconds=1)), "snoozed_until"),
+        (R(A.SNOOZE, snoozed_until=NOW + MAX_SNOOZE + timedelta(seconds=1)), "snoozed_until"),
         (R(A.RESOLVE, verdict=ResponseVerdict.REAL, snoozed_until=NOW + timedelta(hours=1)), "snoozed_until"),
         (R(A.COMMENT), "note"),
         (R(A.COMMENT, "\x1b[31mred"), "note"),
         (R(A.COMMENT, "\x9b31m"), "note"),
-        (R(A.ACKNOWLEDGE, "x" * (LONGEST_NOTE + 1)), "note"),
+        (R(A.ACKNOWLEDGE, "x" * (MAX_NOTE + 1)), "note"),
         (R(A.REOPEN), "action"),
     ],
 )
