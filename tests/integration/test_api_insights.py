@@ -90,24 +90,24 @@ def test_who_may_not_see_it_is_told_no_more_than_that_it_is_not_there(api: Api) 
     assert api.respond(EVERYBODYS.id, Role.ADMIN, action="acknowledge").status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"action": "forget"}, "action"),
-        ({"action": "resolve"}, "verdict"),
-        ({"action": "resolve", "verdict": "perhaps"}, "verdict"),
-        ({"action": "assign"}, "assignee"),
-        ({"action": "snooze"}, "snoozed_until"),
-        ({"action": "snooze", "snoozed_until": "2026-01-01T00:00:00"}, "snoozed_until"),
-        ({"action": "snooze", "snoozed_until": "2026-01-01T00:00:00Z"}, "snoozed_until"),
-        ({"action": "comment"}, "note"),
-        ({"action": "comment", "note": "\x1b[2J"}, "note"),
-        ({"action": "acknowledge", "by": "somebody else"}, "by"),
-        ({"action": "reopen"}, "action"),
-    ],
+_WRONG: Final[tuple[tuple[dict[str, Any], str], ...]] = (
+    ({"action": "forget"}, "action"),
+    ({"action": "resolve"}, "verdict"),
+    ({"action": "resolve", "verdict": "perhaps"}, "verdict"),
+    ({"action": "assign"}, "assignee"),
+    ({"action": "snooze"}, "snoozed_until"),
+    ({"action": "snooze", "snoozed_until": "2026-01-01T00:00:00"}, "snoozed_until"),
+    ({"action": "snooze", "snoozed_until": "2026-01-01T00:00:00Z"}, "snoozed_until"),
+    ({"action": "comment"}, "note"),
+    ({"action": "comment", "note": "\x1b[2J"}, "note"),
+    ({"action": "acknowledge", "by": "somebody else"}, "by"),
+    ({"action": "reopen"}, "action"),
 )
-def test_a_wrong_response_names_its_field_and_changes_nothing(api: Api, body: dict[str, Any], field: str) -> None:
-    refused = api.respond(OURS.id, **body)
-    assert refused.status_code in {400, 422}, refused.text
-    assert [one["field"].rpartition(".")[2] for one in refused.json()["errors"]] == [field]
+
+
+def test_a_wrong_response_names_its_field_and_changes_nothing(api: Api) -> None:
+    for body, field in _WRONG:
+        refused = api.respond(OURS.id, **body)
+        assert refused.status_code in {400, 422}, refused.text
+        assert [one["field"].rpartition(".")[2] for one in refused.json()["errors"]] == [field], body
     assert api.call("GET", f"/{OURS.id}", Role.VIEWER).json()["responses"] == []
