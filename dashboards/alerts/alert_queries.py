@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kpis.query import select
-from kpis.sql.conditions import attention, is_one_of, not_set_aside, open_at_end
+from kpis.sql.conditions import attention, is_acknowledged, is_one_of, not_set_aside, open_at_end
 from kpis.sql.dialect import Dialect
 from models.insights import ALL_TENANTS_ID
 from models.nearest_rank import nearest_rank_of
@@ -126,15 +126,19 @@ def findings(kinds: Sequence[str]) -> Ask:
 
 def key_figures(dialect: Dialect) -> str:
     """Ask for open changes of key figures by severity (see ``anomalies``); ``kind`` is the figure."""
-    return _open("i.insight_type = 'kpi_change'", _SEVERITY, _attention)(dialect)
+    return _open("i.insight_type = 'kpi_change'", _severity(dialect), _attention)(dialect)
 
 
 def anomalies(dialect: Dialect) -> str:
-    """Ask for open anomalies as 2 (warning) or 3 (critical); of an outage across tenants only the whole."""
-    return _open("i.insight_type = 'performance_anomaly'", _SEVERITY, _attention)(dialect)
+    """Ask for open anomalies as 2 (warning) or 3 (critical); of an outage across tenants only the whole.
+
+    What somebody has acknowledged is a warning: critical alerts page at any hour and escalate.
+    """
+    return _open("i.insight_type = 'performance_anomaly'", _severity(dialect), _attention)(dialect)
 
 
-_SEVERITY = "max(if(i.severity = 'critical', 3, 2))"
+def _severity(dialect: Dialect) -> str:
+    return f"max(if(i.severity = 'critical' AND NOT {is_acknowledged('i', dialect)}, 3, 2))"
 
 
 def _attention(table: str, dialect: Dialect) -> str:

@@ -79,6 +79,16 @@ def not_set_aside(table: str, dialect: Dialect) -> str:
     )
 
 
+def is_acknowledged(table: str, dialect: Dialect) -> str:
+    """Return the predicate that somebody had an insight by the end of the range, at the severity that it has."""
+    last = "(responded_at, id)"
+    return (
+        f"({table}.id, toString({table}.severity)) IN (SELECT insight_id, argMax(severity, {last}) "
+        f"FROM insight_responses FINAL WHERE responded_at < {dialect.end} AND action IN ({_CHANGES_STATUS}) "
+        f"GROUP BY insight_id HAVING argMax(action, {last}) = 'acknowledge')"
+    )
+
+
 def handling(table: str, dialect: Dialect) -> str:
     """Return the join that gives the column ``handling``: who took, snoozed or resolved an insight."""
     last = "(responded_at, id)"

@@ -33,6 +33,7 @@ from tests.worker_process import SECRET
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("settings_of_database", "secret")]
 
+MINUTE = timedelta(minutes=1)
 BEGUN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
 
@@ -63,6 +64,13 @@ def alerting(client: Client) -> int:
     dialect = Bound(Scope(now - timedelta(days=1), now, ALL_TENANTS))
     asks = (anomalies, findings(("provider_outage", "stale_sync")))
     return sum(len(query_rows(client, ask(dialect), dialect.parameters)) for ask in asks)
+
+
+def gravest(client: Client) -> float:
+    now = datetime.now(UTC)
+    dialect = Bound(Scope(now - timedelta(days=1), now, ALL_TENANTS))
+    (row,) = query_rows(client, anomalies(dialect), dialect.parameters)
+    return float(row["value"])
 
 
 def open_incidents(client: Client) -> int:
@@ -142,3 +150,24 @@ def test_an_id_that_nothing_has_says_where_to_look(database: ClickHouseAddress) 
         romashka("acknowledge", "abcdef")
     with connect(database) as client:
         assert stored_insights(client, InsightFilter(tenant=UUID(int=5))) == []
+
+
+def test_a_critical_finding_that_somebody_has_does_not_escalate_until_it_is_reopened(
+    database: ClickHouseAddress,
+) -> None:
+    sink = ClickHouseSink(database)
+    warning = found(severity="warning")
+    sink.write("predictive_insights", insight_rows([warning]))
+    id_ = str(warning.id)
+    with connect(database) as client:
+        romashka("acknowledge", id_)
+        sink.write(
+            "predictive_insights", insight_rows([warning._replace(severity="critical", updated_at=BEGUN + MINUTE)])
+        )
+        assert gravest(client) == 3, "it became critical after somebody took it"
+        romashka("acknowledge", id_)
+        assert gravest(client) == 2
+        romashka("comment", id_, "still looking")
+        assert gravest(client) == 2
+        romashka("reopen", id_)
+        assert gravest(client) == 3
