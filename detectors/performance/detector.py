@@ -22,23 +22,25 @@ from typing import Any, Final, NamedTuple
 from river.base import AnomalyDetector
 
 from detectors.incidents.signals import Signal
+from detectors.performance import error_channel as errors
+from detectors.performance import latency_channel as latency
+from detectors.performance import volume_channel as volume
 from detectors.performance.alarm import Alarm
-from detectors.performance.error_channel import HALF_LIFE_HOURS as ERRORS_HALF_LIFE
 from detectors.performance.error_channel import ErrorChannel
-from detectors.performance.intervals import Interval, Recent, Window
-from detectors.performance.latency_channel import FAST_HALF_LIFE_HOURS as LATENCY_FAST_HALF_LIFE
-from detectors.performance.latency_channel import HALF_LIFE_HOURS as LATENCY_HALF_LIFE
+from detectors.performance.intervals import INSTANT, LONG, Interval, Recent, Window
 from detectors.performance.latency_channel import LatencyChannel
 from detectors.performance.recurring_alarms import RecurringAlarms
-from detectors.performance.volume_channel import FAST_HALF_LIFE_HOURS as VOLUME_FAST_HALF_LIFE
-from detectors.performance.volume_channel import SLOW_HALF_LIFE_HOURS as VOLUME_SLOW_HALF_LIFE
-from detectors.performance.volume_channel import VolumeChannel
+from detectors.performance.volume_channel import NOTHING, VolumeChannel
 from detectors.tail_probability import deviation_of
 from detectors.validation import errors_of, index_of, known, latency_of
 from models.counting import counted
 
-THRESHOLDS: Final[dict[str, float]] = {"errors": 4.7, "volume": 5.0, "latency": 5.5}
-"""By channel: the threshold of -log10 p, from a budget of 0.05 false alarms per series and day."""
+THRESHOLDS: Final[dict[str, float]] = {
+    "errors": errors.THRESHOLD,
+    "volume": volume.THRESHOLD,
+    "latency": latency.THRESHOLD,
+}
+"""By channel: the threshold of -log10 p, from a budget of 0.02 false alarms per series and day."""
 
 _UNITS: Final = {"errors": "%", "volume": "per minute", "latency": "ms"}
 _DETAILS: Final = {
@@ -47,6 +49,7 @@ _DETAILS: Final = {
     "latency": "{answers} within {span}",
 }
 _SHORT_MINUTES: Final = 5.0
+_INSTANT_IN_SHORT: Final = 0.6
 _LONG_IN_SHORT: Final = 3
 _MAX_SHORT: Final = 5
 # Learning rate during an alarm, and the time after which an anomaly is accepted as the new normal.
@@ -87,12 +90,19 @@ class _Finding(NamedTuple):
     channel: str
     score: float
     which: int
+    window: Window
+    accumulated: bool = False
+
+
+_Following = tuple[tuple[float, Window], tuple[float, Window]]
+"""CUSUM of fewer and of more calls after the current interval."""
 
 
 class _Assessment(NamedTuple):
     verdict: Verdict
-    windows: tuple[Window, Window] | None
+    windows: Sequence[Window]
     loud: Sequence[str]  # channels above their threshold, recurring alarms included
+    following: _Following | None
 
 
 class PerformanceDetector(AnomalyDetector):
@@ -128,19 +138,19 @@ class PerformanceDetector(AnomalyDetector):
         self._seconds = 60.0 if interval is None else interval.total_seconds()
         hours = self._seconds / 3600.0
         short = max(1, min(_MAX_SHORT, int(_SHORT_MINUTES * 60.0 / self._seconds)))
-        self._lengths = (short, _LONG_IN_SHORT * short)
-        long_hours = self._lengths[1] * hours
+        self._lengths = (max(1, round(_INSTANT_IN_SHORT * short)), short, _LONG_IN_SHORT * short)
+        long_hours = self._lengths[-1] * hours
         self._alarm = Alarm(max(_PATIENCE_HOURS, _PATIENCE_WINDOWS * long_hours) / hours)
-        self._recent = Recent(*self._lengths)
+        self._recent = Recent(self._lengths)
         self._habits = RecurringAlarms(THRESHOLDS)
 
         def decay(half_life_hours: float) -> float:
             # A level that adapts faster than a few long windows would follow the anomaly itself.
             return float(0.5 ** (hours / max(half_life_hours, 4.0 * long_hours)))
 
-        self._errors = ErrorChannel(decay(ERRORS_HALF_LIFE))
-        self._latency = LatencyChannel(decay(LATENCY_HALF_LIFE), decay(LATENCY_FAST_HALF_LIFE))
-        self._volume = VolumeChannel(decay(VOLUME_SLOW_HALF_LIFE), decay(VOLUME_FAST_HALF_LIFE))
+        self._errors = ErrorChannel(decay(errors.HALF_LIFE_HOURS))
+        self._latency = LatencyChannel(decay(latency.HALF_LIFE_HOURS), decay(latency.FAST_HALF_LIFE_HOURS))
+        self._volume = VolumeChannel(decay(volume.SLOW_HALF_LIFE_HOURS), decay(volume.FAST_HALF_LIFE_HOURS))
         self._busy_index = 0
         self._learned_index = 0
         self._learned_calls_index = 0
@@ -214,14 +224,17 @@ class PerformanceDetector(AnomalyDetector):
         )
 
     def _assess(self, interval: Interval) -> _Assessment:
-        silent = interval.events == 0.0 and interval.number - self._busy_index >= self._lengths[1]
-        if silent and self._volume.level(interval.hour) * interval.usual * self._lengths[1] < 1.0:
-            return _Assessment(_QUIET_VERDICT if self._errors.warm else _COLD_VERDICT, None, ())
+        silent = interval.events == 0.0 and interval.number - self._busy_index >= self._lengths[-1]
+        if silent and self._volume.level(interval.hour) * interval.usual * self._lengths[-1] < 1.0:
+            return _Assessment(_QUIET_VERDICT if self._errors.warm else _COLD_VERDICT, (), (), None)
         windows = self._recent.windows(interval)
         warm = self._errors.warm or self._volume.warm(interval.hour)
-        findings = self._findings(interval.hour, windows) if warm else []
+        if not warm:
+            return _Assessment(_COLD_VERDICT, windows, (), None)
+        following = self._volume.next_accumulated(interval)
+        findings = [*self._findings(interval.hour, windows), *self._accumulated(interval.hour, following)]
         if not findings:
-            return _Assessment(_QUIET_VERDICT if warm else _COLD_VERDICT, windows, ())
+            return _Assessment(_QUIET_VERDICT, windows, (), following)
         bar = self._alarm.bar(interval.number)
         loudest = {one.channel: one for one in sorted(findings, key=lambda one: one.score)}
         scores = {channel: one.score / (bar * THRESHOLDS[channel]) for channel, one in loudest.items()}
@@ -231,25 +244,29 @@ class PerformanceDetector(AnomalyDetector):
             if channel not in alarming:
                 del scores[channel]
         score = max(scores.values(), default=0.0)
-        signals = tuple(
-            self._signal(loudest[channel], bar, interval, windows[loudest[channel].which]) for channel in alarming
-        )
-        return _Assessment(Verdict(score, score > 1.0, signals, scores, warm), windows, loud)
+        signals = tuple(self._signal(loudest[channel], bar, interval) for channel in alarming)
+        return _Assessment(Verdict(score, score > 1.0, signals, scores, warm), windows, loud, following)
 
-    def _findings(self, hour: int, windows: tuple[Window, Window]) -> list[_Finding]:
+    def _accumulated(self, hour: int, following: _Following) -> list[_Finding]:
+        if following is NOTHING:
+            return []
+        scored = [(self._volume.accumulated_score(one, hour), one[1]) for one in following if one[0] > 0.0]
+        return [_Finding("volume", score, LONG, window, accumulated=True) for score, window in scored if score > 0.0]
+
+    def _findings(self, hour: int, windows: Sequence[Window]) -> list[_Finding]:
         found = []
         errors_warm, latency_warm, volume_warm = self._errors.warm, self._latency.warm, self._volume.warm(hour)
         for which, window in enumerate(windows):
             if errors_warm and (score := self._errors.score(window, which)) > 0.0:
-                found.append(_Finding("errors", score, which))
+                found.append(_Finding("errors", score, which, window))
             if latency_warm and (score := self._latency.score(window, which, hour)) > 0.0:
-                found.append(_Finding("latency", score, which))
+                found.append(_Finding("latency", score, which, window))
             if volume_warm and (score := self._volume.score(window, which, hour)) > 0.0:
-                found.append(_Finding("volume", score, which))
+                found.append(_Finding("volume", score, which, window))
         return found
 
     def _learn(self, interval: Interval, assessment: _Assessment) -> None:
-        verdict, windows, loud = assessment
+        verdict, windows, loud, following = assessment
         index = interval.number
         self._habits.note(interval.hour, loud)
         if interval.events > 0.0:
@@ -258,18 +275,22 @@ class PerformanceDetector(AnomalyDetector):
             self._accept({signal.channel for signal in verdict.signals})
         for ripe in self._recent.add(interval):
             weight = _DOUBTED_WEIGHT if self._alarm.doubts(ripe.number) else 1.0
-            self._volume.learn(ripe, ripe.number - self._learned_index, weight)
+            part = (ripe.number + 0.5) * self._seconds / 3600.0 - ripe.hour
+            self._volume.learn(ripe, part, ripe.number - self._learned_index, weight)
             self._learned_index = ripe.number
             if ripe.events > 0.0:
                 steps = ripe.number - self._learned_calls_index
                 self._errors.learn(ripe, steps, weight)
                 self._latency.learn(ripe, steps, weight)
                 self._learned_calls_index = ripe.number
-        if windows is not None:
-            self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
+        if following is not None:
+            self._volume.keep(following)
+        self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
 
-    def _calibrate(self, interval: Interval, windows: tuple[Window, Window], weight: float) -> None:
+    def _calibrate(self, interval: Interval, windows: Sequence[Window], weight: float) -> None:
         for which, window in enumerate(windows):
+            if which == INSTANT:
+                continue
             length = self._lengths[which]
             # Non-overlapping windows without gaps.
             if interval.number % length == 0 and window.intervals == length:
@@ -283,13 +304,16 @@ class PerformanceDetector(AnomalyDetector):
         if "latency" in channels:
             self._latency.forget()
         if "volume" in channels:
-            self._volume.forget()
+            self._volume.accept()
 
-    def _signal(self, finding: _Finding, bar: float, interval: Interval, window: Window) -> Signal:
-        channel, score, which = finding
-        minutes = self._lengths[which] * self._seconds / 60.0
+    def _signal(self, finding: _Finding, bar: float, interval: Interval) -> Signal:
+        channel, score, which, window, accumulated = finding
+        length = window.intervals if accumulated else self._lengths[which]
+        minutes = length * self._seconds / 60.0
         threshold = bar * THRESHOLDS[channel]
-        values = self._range(channel, which, interval.hour, window, deviation_of(threshold))
+        # A CUSUM has no confidence interval of one window: its range is the minimum effect.
+        z = 0.0 if accumulated else deviation_of(threshold)
+        values = self._range(channel, which, interval.hour, window, z)
         observed, expected, lower, upper = values
         return Signal(
             channel=channel,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import Interval, Window
+from detectors.performance.intervals import SCATTER, Interval, Window
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
 HALF_LIFE_HOURS: Final = 48.0
+THRESHOLD: Final = 5.4
+"""Alarm threshold, in -log10 p."""
 _MIN_EVENTS, _MIN_ERRORS = 5.0, 3.0
 # Prior: 2 % of calls fail, with the weight of this many calls.
 _PRIOR_ERRORS, _PRIOR_CALLS = 0.6, 30.0
 _WARM_CALLS: Final = 150.0
 # Cap of an interval's errors when learning, in standard deviations.
 _WINSOR: Final = 4.0
-# Minimum effect in the short and the long window: (multiple of the usual rate, or increase over it).
-_GATES: Final = ((2.0, 0.08), (2.0, 0.02))
+# Minimum effect by window, from the shortest: (multiple of the usual rate, or increase over it).
+_GATES: Final = ((2.0, 0.10), (2.0, 0.08), (2.0, 0.03))
 
 
 class ErrorChannel:
@@ -48,7 +49,7 @@ class ErrorChannel:
         return (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
 
     def score(self, window: Window, which: int) -> float:
-        """Return the surprise of a window's errors; ``which`` is 0 for the short window and 1 for the long one."""
+        """Return the surprise of a window's errors; ``which`` is the window, from the shortest."""
         if window.known < _MIN_EVENTS or window.errors < _MIN_ERRORS or window.errors < self._gate(window, which):
             return 0.0
         expected = self.rate * window.known
@@ -77,7 +78,7 @@ class ErrorChannel:
         """Learn the dispersion of windows."""
         expected = self.rate * window.known
         if window.known >= _MIN_EVENTS and self.warm:
-            self._scatter[which].learn(expected, (window.errors - expected) ** 2 / expected, weight)
+            self._scatter[SCATTER[which]].learn(expected, (window.errors - expected) ** 2 / expected, weight)
 
     def forget(self) -> None:
         """Accept a new normal: forget most of the old baseline."""
@@ -87,23 +88,23 @@ class ErrorChannel:
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain values."""
-        return {"errors": self._errors, "calls": self._calls, "scatter": [one.to_state() for one in self._scatter]}
+        return {
+            "errors": self._errors,
+            "calls": self._calls,
+            "scatter": [one.to_state() for one in self._scatter],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the state of ``to_state``."""
         self._errors = float(state["errors"])
         self._calls = float(state["calls"])
-        _restore(self._scatter, state["scatter"])
+        for one, numbers in zip(self._scatter, state["scatter"], strict=True):
+            one.restore(numbers)
 
     def _spread(self, which: int) -> tuple[float, float]:
-        scatter = self._scatter[which]
+        scatter = self._scatter[SCATTER[which]]
         return scatter.within, scatter.between + 1.0 / (self._errors + 1.0)
 
     def _gate(self, window: Window, which: int) -> float:
         times, more = _GATES[which]
         return window.known * max(times * self.rate, self.rate + more)
-
-
-def _restore(scatter: Sequence[Dispersion], states: Sequence[Sequence[float]]) -> None:
-    for one, state in zip(scatter, states, strict=True):
-        one.restore(state)

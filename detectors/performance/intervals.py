@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Interval(NamedTuple):
@@ -40,21 +40,42 @@ class Window(NamedTuple):
     usual: float
     doubt: float
 
+    def plus(self, interval: Interval) -> Window:
+        """Return the window with one more interval."""
+        return Window(
+            self.intervals + 1,
+            self.events + interval.events,
+            self.known + interval.known,
+            self.errors + interval.errors,
+            self.timed + interval.timed,
+            self.log_sum + interval.log_sum,
+            self.log_squares + interval.log_squares,
+            self.usual + interval.usual,
+            self.doubt + interval.doubt,
+        )
+
+
+INSTANT, SHORT, LONG = range(3)
+"""Indexes of the windows, from the shortest."""
+SCATTER: Final = (0, 0, 1)
+"""Index of the dispersion estimate of each window: the two shortest share one."""
+EMPTY: Final = Window(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""A window without any interval."""
+
 
 class Recent:
     """The intervals of the longest window; older ones are passed on to learning.
 
     Parameters
     ----------
-    short, long
-        Lengths of the two windows, in intervals.
+    lengths
+        Lengths of the windows in intervals, from the shortest to the longest.
     """
 
-    __slots__ = ("_intervals", "_long", "_short")
+    __slots__ = ("_intervals", "_lengths")
 
-    def __init__(self, short: int, long: int) -> None:
-        self._short = short
-        self._long = long
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self._lengths = tuple(lengths)
         self._intervals: deque[Interval] = deque()
 
     @property
@@ -62,17 +83,19 @@ class Recent:
         """The number of the newest interval."""
         return self._intervals[-1].number if self._intervals else None
 
-    def windows(self, newest: Interval) -> tuple[Window, Window]:
-        """Return the short and the long window that end with ``newest``, which may not be added yet."""
+    def windows(self, newest: Interval) -> list[Window]:
+        """Return the windows that end with ``newest``, which may not be added yet, from the shortest."""
         index, _, count, known, errors, timed, log_sum, log_squares, usual, doubt = newest
         intervals = 1
-        short: Window | None = None
-        after_short, after_long = index - self._short, index - self._long
+        found: list[Window] = []
+        ends = [index - length for length in self._lengths]
+        after = ends[0]
         for one in reversed(self._intervals):
-            if one[0] <= after_short and short is None:
-                short = Window(intervals, count, known, errors, timed, log_sum, log_squares, usual, doubt)
-            if one[0] <= after_long:
-                break
+            while one[0] <= after:
+                found.append(Window(intervals, count, known, errors, timed, log_sum, log_squares, usual, doubt))
+                if len(found) == len(ends):
+                    return found
+                after = ends[len(found)]
             intervals += 1
             count += one[2]
             known += one[3]
@@ -82,13 +105,13 @@ class Recent:
             log_squares += one[7]
             usual += one[8]
             doubt += one[9]
-        long = Window(intervals, count, known, errors, timed, log_sum, log_squares, usual, doubt)
-        return short or long, long
+        rest = Window(intervals, count, known, errors, timed, log_sum, log_squares, usual, doubt)
+        return found + [rest] * (len(ends) - len(found))
 
     def add(self, newest: Interval) -> list[Interval]:
         """Add an interval; return those that have left every window, oldest first."""
         intervals = self._intervals
-        after_long = newest.number - self._long
+        after_long = newest.number - self._lengths[-1]
         ripe = []
         while intervals and intervals[0][0] <= after_long:
             ripe.append(intervals.popleft())

@@ -6,15 +6,17 @@ import math
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import Interval, Window
+from detectors.performance.intervals import SCATTER, Interval, Window
 from detectors.tail_probability import surprise
 
+THRESHOLD: Final = 6.5
+"""Alarm threshold, in -log10 p."""
 HALF_LIFE_HOURS: Final = 48.0
 FAST_HALF_LIFE_HOURS: Final = 3.0
 _MIN_EVENTS: Final = 5.0
 _WARM_EVENTS: Final = 150.0
-# Minimum effect as a logarithm: the short and the long window.
-_GATES: Final = (math.log(1.5), math.log(1.2))
+# Minimum effect as a logarithm, by window from the shortest.
+_GATES: Final = (math.log(1.6), math.log(1.5), math.log(1.25))
 # Prior variance of a log response time, and its weight in responses.
 _PRIOR_VARIANCE, _PRIOR_EVENTS = 0.4, 20.0
 _MIN_VARIANCE: Final = 1e-4
@@ -79,7 +81,7 @@ class LatencyChannel:
         return self._mean + self._hours[hour % 24] + self._fast[0] / (self._fast[1] + _FAST_PRIOR)
 
     def score(self, window: Window, which: int, hour: int) -> float:
-        """Return the surprise of a window's mean; ``which`` is 0 for the short window and 1 for the long one."""
+        """Return the surprise of a window's mean; ``which`` is the window, from the shortest."""
         if window.timed < _MIN_EVENTS:
             return 0.0
         slower = window.log_sum / window.timed - self.expected(hour)
@@ -143,7 +145,7 @@ class LatencyChannel:
         count = window.timed
         if count >= _MIN_EVENTS and self.warm:
             off = window.log_sum / count - self.expected(hour)
-            self._scatter[which].learn(count, off * off * count / self.variance, weight)
+            self._scatter[SCATTER[which]].learn(count, off * off * count / self.variance, weight)
 
     def forget(self) -> None:
         """Accept a new normal: forget most of the old baseline."""
@@ -174,7 +176,7 @@ class LatencyChannel:
             one.restore(numbers)
 
     def _deviation(self, window: Window, which: int) -> float:
-        scatter = self._scatter[which]
+        scatter = self._scatter[SCATTER[which]]
         count = window.timed
         # A few time-outs raise the mean and the variance; when all responses are slower, the variance stays the same.
         own = (window.log_squares - window.log_sum * window.log_sum / count) / (count - 1.0)

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
+from detectors.performance.accumulated import NO_EVIDENCE, Accumulated
+from detectors.performance.day_fit import DayFit, MinuteOfHour
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import Interval, Window
+from detectors.performance.intervals import LONG, SCATTER, Interval, Window
 from detectors.performance.week_profile import WeekProfile
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
+THRESHOLD: Final = 5.4
+"""Alarm threshold, in -log10 p."""
 SLOW_HALF_LIFE_HOURS: Final = 24.0
 FAST_HALF_LIFE_HOURS: Final = 1.0
 _MIN_EXPECTED: Final = 8.0
-# Minimum effect as observed over expected, in the short and the long window.
-_SURGES: Final = (2.2, 1.6)
-_DROPS: Final = (0.4, 0.6)
+# Minimum effect as observed over expected, by window from the shortest.
+_SURGES: Final = (2.6, 2.2, 1.7)
+_DROPS: Final = (0.35, 0.4, 0.58)
+# CUSUM: the alternatives as a share of the expected count, the minimum effect, the minimum length in intervals, and the
+# intervals over which counts are taken to be correlated.
+_FALLEN, _RISEN = 0.4, 2.0
+_LOG_FALLEN, _LOG_RISEN = math.log(_FALLEN), math.log(_RISEN)
+_ACCUMULATED_GATES: Final = (0.58, 1.7)
+_ACCUMULATED_INTERVALS: Final = 10
+_SPREAD_INTERVALS: Final = 15.0
 # Weight of the prior for the level of the last hour, in events and in intervals.
 _LEVEL_EVENTS, _LEVEL_INTERVALS = 30.0, 10.0
-# Uncertainty of a weekday that was never observed, or once.
-_UNSEEN: Final = (0.08, 0.005)
 _WINSOR: Final = 4.0
+
+
+NOTHING: Final = (NO_EVIDENCE, NO_EVIDENCE)
+"""Both CUSUMs at 0."""
 
 
 class VolumeChannel:
@@ -31,7 +45,22 @@ class VolumeChannel:
         Decay factors of the slow and the fast level per interval.
     """
 
-    __slots__ = ("_fast", "_fast_decay", "_hour", "_open", "_profile", "_scatter", "_slow", "_slow_decay", "_usual")
+    __slots__ = (
+        "_day",
+        "_fallen",
+        "_fast",
+        "_fast_decay",
+        "_hour",
+        "_level",
+        "_minutes",
+        "_open",
+        "_profile",
+        "_risen",
+        "_scatter",
+        "_slow",
+        "_slow_decay",
+        "_usual",
+    )
 
     def __init__(self, slow_decay: float, fast_decay: float) -> None:
         self._slow_decay = slow_decay
@@ -43,6 +72,11 @@ class VolumeChannel:
         self._hour: int | None = None
         self._open = [0.0, 0.0, 0.0]
         self._scatter = (Dispersion(2.0, 0.05), Dispersion(2.0, 0.05))
+        self._day = DayFit()
+        self._minutes = MinuteOfHour()
+        self._level: tuple[int, float] | None = None
+        self._fallen = Accumulated(THRESHOLD)
+        self._risen = Accumulated(THRESHOLD)
 
     def warm(self, hour: int) -> bool:
         """Whether it is warm: this hour of the day was observed before."""
@@ -50,6 +84,11 @@ class VolumeChannel:
 
     def level(self, hour: int) -> float:
         """Return the level of the last hours relative to the profile."""
+        if self._level is None or self._level[0] != hour:
+            self._level = hour, self._level_at(hour)
+        return self._level[1]
+
+    def _level_at(self, hour: int) -> float:
         learned = self._hour
         if learned is not None and learned // 24 != hour // 24 and not self._profile.knows_weekday(learned):
             return 1.0  # the apparent level was that of a weekday that is over
@@ -61,7 +100,8 @@ class VolumeChannel:
         """Return the expected count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty."""
         known = self._profile.usual(hour, part)
         if known is not None:
-            return known
+            factor = self._minutes.factor(_minute(part))
+            return factor * known[0], factor * known[1]
         total, count = self._open[0], self._open[2]
         return (total / count if count > 0.0 else 0.0), 0.0
 
@@ -69,16 +109,53 @@ class VolumeChannel:
         """Return the expected count of a window with its lower and upper bound."""
         level = self.level(hour)
         expected, doubt = level * window.usual, level * window.doubt
-        return expected, expected - doubt, expected + doubt
+        least, most = expected - doubt, expected + doubt
+        # A return to the level of the last day, as after a holiday, is not anomalous.
+        prior = _LEVEL_EVENTS + _LEVEL_INTERVALS * self._usual
+        before = (self._slow[0] + prior) / (self._slow[1] + prior)
+        least = min(least, before * (window.usual - window.doubt))
+        most = max(most, before * (window.usual + window.doubt))
+        return expected, least, most
 
     def score(self, window: Window, which: int, hour: int) -> float:
-        """Return the surprise of a window's count; ``which`` is 0 for the short window and 1 for the long one."""
+        """Return the surprise of a window's count; ``which`` is the window, from the shortest."""
         _, least, most = self.expected(window, hour)
         if least < _MIN_EXPECTED or _DROPS[which] * least < window.events < _SURGES[which] * most:
             return 0.0
         within, excess = self._spread(which, hour)
         expected = least if window.events < least else most
         return surprise(abs(count_deviation(window.events / within, expected / within, excess * within)))
+
+    def next_accumulated(self, interval: Interval) -> tuple[tuple[float, Window], tuple[float, Window]]:
+        """Return the CUSUMs of fewer and of more calls after an interval."""
+        expected = self.level(interval.hour) * interval.usual
+        if expected <= 0.0 or not self.warm(interval.hour):
+            return NOTHING
+        fallen = interval.events * _LOG_FALLEN + (1.0 - _FALLEN) * expected
+        risen = interval.events * _LOG_RISEN + (1.0 - _RISEN) * expected
+        if fallen <= 0.0 and risen <= 0.0 and not self._fallen.is_open and not self._risen.is_open:
+            return NOTHING
+        within, excess = self._spread(LONG, interval.hour)
+        spread = within + excess * _SPREAD_INTERVALS * expected
+        return self._fallen.with_next(fallen / spread, interval), self._risen.with_next(risen / spread, interval)
+
+    def keep(self, following: tuple[tuple[float, Window], tuple[float, Window]]) -> None:
+        """Store what ``next_accumulated`` returned."""
+        if following is NOTHING and not self._fallen.is_open and not self._risen.is_open:
+            return
+        self._fallen.keep(following[0])
+        self._risen.keep(following[1])
+
+    def accumulated_score(self, following: tuple[float, Window], hour: int) -> float:
+        """Return the -log10 p of one of the CUSUMs, 0 below the minimum effect."""
+        score, window = following
+        if score <= 0.0 or window.intervals < _ACCUMULATED_INTERVALS:
+            return 0.0
+        _, least, most = self.expected(window, hour)
+        below, above = _ACCUMULATED_GATES
+        if least < _MIN_EXPECTED or below * least < window.events < above * most:
+            return 0.0
+        return score
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
         """Return the normal range of the window's count."""
@@ -88,8 +165,8 @@ class VolumeChannel:
         above = within * count_bound(most / within, excess * within, z)
         return min(below, _DROPS[which] * least), max(above, _SURGES[which] * most)
 
-    def learn(self, interval: Interval, steps: int, weight: float) -> None:
-        """Learn from an interval, ``steps`` intervals after the one before."""
+    def learn(self, interval: Interval, part: float, steps: int, weight: float) -> None:
+        """Learn from an interval, ``part`` into its hour and ``steps`` intervals after the one before."""
         slow_decay = self._slow_decay if steps == 1 else self._slow_decay**steps
         fast_decay = self._fast_decay if steps == 1 else self._fast_decay**steps
         if interval.hour != self._hour:
@@ -98,12 +175,16 @@ class VolumeChannel:
         if count > 0.0 and usual > 0.0 and self.warm(interval.hour):
             expected = self.level(interval.hour) * usual
             count = min(count, expected + _WINSOR * (expected * (2.0 + 0.1 * expected)) ** 0.5 + 2.0)
+            minute = _minute(part)
+            alone = expected / self._minutes.factor(minute)
+            self._minutes.learn(minute, interval.events, alone, weight)
         slow, fast = self._slow, self._fast
         slow[0] = slow[0] * slow_decay + weight * count
         slow[1] = slow[1] * slow_decay + weight * usual
         fast[0] = fast[0] * fast_decay + weight * count
         fast[1] = fast[1] * fast_decay + weight * usual
         self._usual = usual
+        self._level = None
         self._open[0] += weight * count
         self._open[1] += weight
         self._open[2] += 1.0
@@ -122,12 +203,20 @@ class VolumeChannel:
         """Learn the dispersion of windows."""
         expected, _, _ = self.expected(window, hour)
         if expected >= 1.0 and self.warm(hour):
-            self._scatter[which].learn(expected, (window.events - expected) ** 2 / expected, weight)
+            self._scatter[SCATTER[which]].learn(expected, (window.events - expected) ** 2 / expected, weight)
+            if which == LONG:
+                self._day.learn(hour, window.events, expected, self._scatter[1].within, weight)
 
     def forget(self) -> None:
         """Accept a new normal: forget most of the old baseline."""
         self._fast = [0.0, 0.0]
         self._slow = [0.0, 0.0]
+        self._level = None
+
+    def accept(self) -> None:
+        """Accept the present level as the baseline; a return to the previous one stays normal for about a day."""
+        self._fast = [0.0, 0.0]
+        self._level = None
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain values."""
@@ -139,6 +228,9 @@ class VolumeChannel:
             "hour": self._hour,
             "open": self._open,
             "scatter": [one.to_state() for one in self._scatter],
+            "day": self._day.to_state(),
+            "minutes": self._minutes.to_state(),
+            "accumulated": [self._fallen.to_state(), self._risen.to_state()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -147,12 +239,22 @@ class VolumeChannel:
         self._slow = [float(value) for value in state["slow"]]
         self._fast = [float(value) for value in state["fast"]]
         self._usual = float(state["usual"])
+        self._level = None
         self._hour = state["hour"]
         self._open = [float(value) for value in state["open"]]
         for one, numbers in zip(self._scatter, state["scatter"], strict=True):
             one.restore(numbers)
+        self._day.restore(state.get("day", (0, 0.0, 0.0)))
+        self._minutes.restore(state.get("minutes", ()))
+        fallen, risen = state.get("accumulated", ((), ()))
+        self._fallen.restore(fallen)
+        self._risen.restore(risen)
 
     def _spread(self, which: int, hour: int) -> tuple[float, float]:
-        scatter = self._scatter[which]
+        scatter = self._scatter[SCATTER[which]]
         seen = self._profile.sightings(hour)[1]
-        return scatter.within, scatter.between + (_UNSEEN[seen] if seen < 2 else 0.0)
+        return scatter.within, scatter.between + self._day.doubt(hour, seen, self._profile.steepness(hour))
+
+
+def _minute(part: float) -> int:
+    return int(60.0 * part)

@@ -6,6 +6,7 @@ enough observations. Daylight saving shifts the profile by an hour; the level on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -72,6 +73,12 @@ class WeekProfile:
             return None
         usual = here + ((before - here) * (0.5 - part) if part < 0.5 else (after - here) * (part - 0.5))
         return usual, abs(usual - here)
+
+    def steepness(self, hour: int) -> float:
+        """Return the log ratio of the profile to the hour before, 0 if one of both is unknown."""
+        if hour != self._nodes_hour or min(self._nodes[:2]) <= 0.0:
+            return 0.0
+        return math.log(self._nodes[1] / self._nodes[0])
 
     def learn(self, hour: int, mean: float, weight: float) -> None:
         """Learn the mean count of the intervals of a completed hour; ``weight`` is 0 to 1."""

@@ -98,7 +98,7 @@ def test_an_outage_is_noticed_within_two_minutes_and_says_what_was_seen() -> Non
     assert signal.at == datetime.fromtimestamp(MONDAY, UTC) + timedelta(minutes=2 * DAY + after)
     assert signal.score > signal.threshold
     assert signal.observed > signal.upper > signal.expected == pytest.approx(2.5, rel=0.05)
-    assert signal.detail == "34 of 200 failed within 5 minutes"
+    assert signal.detail == "32 of 120 failed within 3 minutes"
     assert verdict.scores["errors"] == verdict.score > 1.0
 
 
@@ -240,3 +240,59 @@ def test_days_as_intervals_are_judged_by_their_weekday() -> None:
     verdicts = [detector.process_one({"time": MONDAY + 86_400 * day, "count": n}) for day, n in enumerate(counts)]
     assert not any(verdict.is_anomaly for verdict in verdicts[21:])
     assert detector.process_one({"time": MONDAY + 86_400 * 70, "count": 4_000}).is_anomaly
+
+
+def test_a_state_of_the_version_before_is_taken_over_and_judges_on() -> None:
+    """It knew no minutes of the hour, no fit of the day, and accumulated nothing."""
+    detector = _taught()
+    old = json.loads(json.dumps(detector.to_state()))
+    for name in ("day", "minutes", "accumulated"):
+        del old["volume"][name]
+    taken_over = PerformanceDetector.from_state(old)
+    for number in range(2 * DAY, 2 * DAY + 30):
+        minute = _minute(number, count=5 if number > 2 * DAY + 10 else 40)
+        assert taken_over.process_one(minute).is_anomaly == detector.process_one(minute).is_anomaly
+
+
+def test_a_long_drop_on_a_quiet_series_is_told_from_what_accumulates() -> None:
+    detector = PerformanceDetector()
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(1.6, 8 * DAY)
+    counts[7 * DAY + 600 : 7 * DAY + 690] = rng.poisson(0.25, 90)
+    alarms = []
+    for number, count in enumerate(counts.tolist()):
+        verdict = detector.process_one(_minute(number, count=count, errors=0))
+        if verdict.is_anomaly:
+            alarms.append((number, verdict.signals[0]))
+    assert alarms
+    assert {signal.channel for _, signal in alarms} == {"volume"}
+    assert 7 * DAY + 610 < alarms[0][0] < 7 * DAY + 690
+    _, signal = alarms[0]
+    assert signal.observed < signal.lower < signal.expected
+    assert int(signal.detail.split()[-2]) > 15
+
+
+def test_the_same_rush_in_the_same_minutes_of_every_hour_is_usual() -> None:
+    detector = PerformanceDetector()
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(60.0, 6 * DAY)
+    counts[np.arange(6 * DAY) % 60 < 2] *= 4
+    heard = [
+        number
+        for number, count in enumerate(counts.tolist())
+        if detector.process_one(_minute(number, count=count, errors=0)).is_anomaly
+    ]
+    assert not [number for number in heard if number >= 2 * DAY]
+
+
+def test_a_drop_on_a_weekday_that_was_never_seen_is_noticed_once_the_day_proved_usual() -> None:
+    detector = PerformanceDetector()
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(60.0 * (1.0 + 0.3 * np.sin(2.0 * np.pi * np.arange(4 * DAY) / DAY)))
+    counts[3 * DAY + 600 :] = rng.poisson(18.0, DAY - 600)
+    first = next(
+        number
+        for number, count in enumerate(counts.tolist())
+        if detector.process_one(_minute(number, count=count, errors=0)).is_anomaly
+    )
+    assert 0 <= first - (3 * DAY + 600) <= 15
