@@ -375,11 +375,33 @@ CREATE TABLE customer_model_quality
     `auc` Nullable(Float64),
     `brier` Float64,
     `brier_of_prior` Float64,
-    `calibration_error` Float64
+    `calibration_error` Float64,
+    `estimator` LowCardinality(String) DEFAULT '',
+    `log_loss` Nullable(Float64),
+    `log_loss_of_prior` Nullable(Float64)
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (model, role, measured_at)
 TTL measured_at + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE customer_recommendations
+(
+    `model` LowCardinality(String),
+    `user_id` UUID,
+    `customer_id` String CODEC(ZSTD(1)),
+    `recommended_at` DateTime64(3, 'UTC'),
+    `due_at` DateTime64(3, 'UTC'),
+    `action` LowCardinality(String),
+    `probability` Float64,
+    `money` Nullable(Float64),
+    `effect` Float64,
+    `expected_value` Nullable(Float64),
+    `explores` Bool
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (model, user_id, customer_id, recommended_at)
+TTL toDateTime(recommended_at) + toIntervalDay(400)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE customer_scores

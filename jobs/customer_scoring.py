@@ -12,21 +12,42 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.customers.calibration import better_than_prior, quality
+from detectors.customers.calibration import better_than, better_than_prior, quality
 from detectors.customers.customer_features import CustomerFacts, facts_query
-from detectors.customers.customer_scores import Bounds, CustomerScore, Key, advance, bounds_for, recently_ended
-from detectors.customers.delayed_model import MIN_LABELS, Counts, DelayedModel, Features, challenger, replay
-from detectors.customers.labels import Snapshot, Task, resolve, slots, without
+from detectors.customers.customer_scores import (
+    Bounds,
+    CustomerScore,
+    Key,
+    advance,
+    beginners,
+    bounds_for,
+    recently_ended,
+)
+from detectors.customers.delayed_model import (
+    FOREST_VERSION,
+    MIN_LABELS,
+    VERSION,
+    Counts,
+    DelayedModel,
+    Explained,
+    Features,
+    Promoted,
+    challenger,
+    replay,
+)
+from detectors.customers.labels import Snapshot, Task, resolve, slots, some, without
+from detectors.customers.recommendations import Candidate, choose, effects, told
 from models.insights import Insight
 from storage.label_store import LabelStore
 from storage.reading import query_rows
+from storage.recommendation_store import RecommendationStore
 
 EVERY: Final = timedelta(days=7)
 # Weeks of history to learn from: half a year.
 MAX_MOMENTS: Final = 26
 # Maximum number of labels, newest first: learning from them takes a few seconds.
 MAX_LABELS: Final = 100_000
-# The challenger model learns from every n-th label.
+# The challenger learns from a sample of customers with about this many labels: it takes a millisecond per label.
 _CHALLENGED_LABELS: Final = 1_000
 # An ended episode is reported again for this long, in case the run that ended it was interrupted.
 _TELL_AGAIN: Final = timedelta(days=7)
@@ -41,6 +62,10 @@ class Subject(NamedTuple):
     features: Callable[[CustomerFacts, datetime], Features]
     opened: Callable[[CustomerScore, CustomerFacts, Mapping[str, float]], Insight]
     closed: Callable[[CustomerScore], Insight]
+    # The actions, the action for a customer, and the money at stake.
+    actions: tuple[str, ...]
+    action: Callable[[CustomerFacts, Mapping[str, float], datetime], str]
+    at_stake: Callable[[CustomerFacts, datetime], float | None]
     # The rule and the insight used while there are too few labels for a model.
     unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
     unlearned_opened: Callable[[CustomerScore, CustomerFacts, Counts], Insight] | None = None
@@ -52,7 +77,7 @@ class Scored(NamedTuple):
     """The result of a run."""
 
     insights: list[Insight]
-    model: DelayedModel
+    model: Explained
     bounds: Bounds | None
     store: LabelStore
 
@@ -71,7 +96,7 @@ def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
     if counts.ready and subject.must_prove and not proven:
         return Scored(_withheld(store, subject, counts.prior, facts, at), model, None, store)
     if counts.ready:
-        insights = _ready(store, subject, model, counts.prior, facts=facts, at=at)
+        insights = _ready(client, store, subject, model, counts.prior, facts=facts, at=at)
         return Scored(insights, model, bounds_for(counts.prior), store)
     return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
 
@@ -88,21 +113,35 @@ def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequenc
         store.queue(without(found, store.queued(at)))
 
 
-def _learn(store: LabelStore, now: datetime) -> tuple[DelayedModel, Counts, bool]:
-    model, labels = DelayedModel(), store.labels(now, MAX_LABELS)
-    decides = replay(labels, model)
-    watched = replay(labels[:: max(1, len(labels) // _CHALLENGED_LABELS)], challenger())
-    for role, replayed in (("champion", decides), ("challenger", watched)):
+def _learn(store: LabelStore, now: datetime) -> tuple[Explained, Counts, bool]:
+    """Return the champion, or the challenger if it is significantly better on delayed labels."""
+    linear, forest, labels = DelayedModel(), challenger(), store.labels(now, MAX_LABELS)
+    champion, watched = replay(labels, linear), replay(some(labels, _CHALLENGED_LABELS), forest)
+    model: Explained = linear
+    roles = ((champion, VERSION), (watched, FOREST_VERSION))
+    if better_than(champion.judged, watched.judged):
+        model, roles = Promoted(forest, linear), (roles[1], roles[0])
+    for role, (replayed, version) in zip(("champion", "challenger"), roles, strict=True):
         measured = quality(replayed.judged)
         if measured is not None:
-            store.add_quality(role, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
-    return model, decides.counts, better_than_prior(decides.judged)
+            store.add_quality(role, version, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    return model, champion.counts, better_than_prior(roles[0][0].judged)
+
+
+class _Standing(NamedTuple):
+    """Facts, features and probabilities of all customers at a time."""
+
+    at: datetime
+    facts: Mapping[Key, CustomerFacts]
+    features: Mapping[Key, Features]
+    scores: Mapping[Key, float]
 
 
 def _ready(
+    client: Client,
     store: LabelStore,
     subject: Subject,
-    model: DelayedModel,
+    model: Explained,
     prior: float,
     *,
     facts: Mapping[Key, CustomerFacts],
@@ -110,14 +149,37 @@ def _ready(
 ) -> list[Insight]:
     features = {key: subject.features(one, at) for key, one in facts.items()}
     scores = {key: model.predict_proba_one(x)[True] for key, x in features.items()}
-    standings = advance(store.standings(), scores, prior, bounds_for(prior), at)
+    now = _Standing(at, facts, features, scores)
+    before, bounds = store.standings(), bounds_for(prior)
+    recommended = RecommendationStore(client, subject.task)
+    known = effects(recommended.results(at), subject.actions, prevents=subject.task.silence)
+    begin = beginners(before, scores, bounds, at)
+    new = choose(_candidates(subject, model, now, begin), known, recommended.room(_week_of(at), at), at)
+    recommended.add(new)
+    standings = advance(before, scores, prior, bounds, at, chosen={(one.user_id, one.customer_id) for one in new})
     store.add_standings(standings)
-    opened = [
-        subject.opened(one, facts[key], model.contributions(features[key]))
-        for one in standings
-        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
-    ]
+    open_ = [one for one in standings if one.is_open and (one.user_id, one.customer_id) in facts]
+    since = min((one.started_at for one in open_ if one.started_at is not None), default=at)
+    reasons = {(one.user_id, one.customer_id, one.recommended_at): one for one in recommended.since(since)}
+    opened = []
+    for one in open_:
+        key = (one.user_id, one.customer_id)
+        insight = subject.opened(one, facts[key], model.contributions(features[key]))
+        insight = insight._replace(model_version=model.version)
+        reason = reasons.get((*key, one.started_at or at))
+        # An action of another version may be unknown.
+        effect = None if reason is None else known.get(reason.action)
+        opened.append(insight if reason is None or effect is None else told(insight, reason, effect))
     return opened + _ended(subject, standings, at)
+
+
+def _candidates(subject: Subject, model: Explained, now: _Standing, keys: Sequence[Key]) -> list[Candidate]:
+    found = []
+    for key in keys:
+        facts, why = now.facts[key], model.contributions(now.features[key])
+        money = subject.at_stake(facts, now.at)
+        found.append(Candidate(*key, subject.action(facts, why, now.at), now.scores[key], money))
+    return found
 
 
 def _unlearned(
@@ -153,6 +215,10 @@ def _unscored(store: LabelStore, stands_out: Mapping[Key, bool], prior: float, a
     ]
     store.add_standings(standings)
     return standings
+
+
+def _week_of(at: datetime) -> datetime:
+    return slots(at - 2 * EVERY, at, EVERY, 1)[0]
 
 
 def _ended(subject: Subject, standings: Sequence[CustomerScore], at: datetime) -> list[Insight]:

@@ -25,7 +25,17 @@ _WEEKS, _MIN_WEEKS = 8, 3
 
 def find_churn(client: Client, now: datetime) -> Sequence[Insight]:
     """Return churn insights: customers at risk, and tenants with unusually many of them."""
-    subject = Subject(CHURN, churn.churn_features, churn.risk, churn.closed, churn.overdue, churn.unlearned)
+    subject = Subject(
+        CHURN,
+        churn.churn_features,
+        churn.risk,
+        churn.closed,
+        churn.ACTIONS,
+        churn.action_for,
+        churn.at_stake,
+        churn.overdue,
+        churn.unlearned,
+    )
     scored = score(client, subject, now)
     found = [] if scored is None else scored.insights + _waves(scored, now)
     return found + expired(client, ("churn_wave",), week_of(now))
@@ -42,6 +52,9 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
         upsell.upsell_features,
         lambda standing, facts, why: upsell.opportunity(standing, facts, why, values.get(standing.user_id)),
         upsell.closed,
+        upsell.ACTIONS,
+        lambda facts, why, _: upsell.action_for(facts, why),
+        lambda facts, _: values[facts.user_id].value if facts.user_id in values else None,
         must_prove=True,
     )
     scored = score(client, subject, now)

@@ -14,7 +14,7 @@ API: Final = "romashka_api"
 HIDDEN_COLUMNS: Final = frozenset({"recipients"})
 # Predictions about single customers are for the roles that follow them up. Pseudonyms in other tables are readable by
 # every role: attribution and customer counts need them.
-_FOR_ANALYSTS: Final = frozenset({"customer_scores", "customer_snapshots"})
+_FOR_ANALYSTS: Final = frozenset({"customer_recommendations", "customer_scores", "customer_snapshots"})
 # Tenant tables for the program only: signed model states, report deliveries, and work tables of the job "roll-ups".
 _INTERNAL: Final = frozenset(
     {

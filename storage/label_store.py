@@ -23,7 +23,7 @@ _SNAPSHOT: Final = ("model", "user_id", "customer_id", "snapshot_at", "due_at", 
 _LABEL: Final = (*_SNAPSHOT, "positive", "arrived_at", "revision")
 _QUALITY: Final = (
     *("model", "role", "measured_at", "predictions", "positives"),
-    *("auc", "brier", "brier_of_prior", "calibration_error"),
+    *("auc", "brier", "brier_of_prior", "calibration_error", "estimator", "log_loss", "log_loss_of_prior"),
 )
 _DECILES: Final = (
     *("model", "role", "measured_at", "decile", "predictions", "positives"),
@@ -131,10 +131,11 @@ class LabelStore:
         rows = [[self._task.model, *one] for one in standings]
         insert_rows(self._client, "customer_scores", ("model", *CustomerScore._fields), rows)
 
-    def add_quality(self, role: str, quality: Quality, measured_at: datetime) -> None:
+    def add_quality(self, role: str, estimator: str, quality: Quality, measured_at: datetime) -> None:
         """Store the quality of predictions, overall and by deciles from the highest to the lowest."""
         figures = (quality.predictions, quality.positives, quality.auc, quality.brier, quality.brier_of_prior)
-        row = [self._task.model, role, measured_at, *figures, quality.calibration_error]
+        losses = (estimator, quality.log_loss, quality.log_loss_of_prior)
+        row = [self._task.model, role, measured_at, *figures, quality.calibration_error, *losses]
         insert_rows(self._client, "customer_model_quality", _QUALITY, [row])
         key = (self._task.model, role, measured_at)
         deciles = [[*key, place, *_decile(one, quality)] for place, one in enumerate(reversed(quality.bins), 1)]

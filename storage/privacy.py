@@ -21,7 +21,9 @@ from storage.writing import insert_rows
 
 CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
 # Tables with rows about a single person.
-ABOUT_A_PERSON: Final = frozenset({"customer_scores", "customer_snapshots", "predictive_insights"})
+ABOUT_A_PERSON: Final = frozenset(
+    {"customer_recommendations", "customer_scores", "customer_snapshots", "predictive_insights"}
+)
 # The record of erasures itself, and work tables that their job empties.
 KEPT: Final = frozenset({"privacy_erasures", "pseudonym_mapping"})
 _TIMES: Final = (
@@ -30,6 +32,7 @@ _TIMES: Final = (
     "responded_at",
     "snapshot_at",
     "scored_at",
+    "recommended_at",
     "window_start",
     "hour_start",
     "day_start",

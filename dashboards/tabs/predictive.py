@@ -91,14 +91,17 @@ def _customers(insight_type: str) -> PanelQuery:
     # A share of other customers or tenants is no chance of this one.
     trained = ", ".join(f"'{kind}'" for kind in sorted(TRAINED_KINDS))
     chance = f"if(kind IN ({trained}), confidence_score, NULL)"
+    worth = f"if(kind IN ({trained}), predicted_value, NULL)"
 
     def render(dialect: Dialect) -> str:
         return f"""
-SELECT severity, title, {chance} AS chance, arrayStringConcat(contributing_factors, '; ') AS why,
+SELECT severity, title, {chance} AS chance, {worth} AS worth,
+    arrayStringConcat(contributing_factors, '; ') AS why,
     arrayElement(recommended_actions, 1) AS action, {tenant_and_id("user_id")}, started_at
 FROM predictive_insights FINAL
 WHERE insight_type = '{insight_type}' AND {open_at_end("predictive_insights", dialect)} AND {dialect.tenant("user_id")}
-ORDER BY customer_id = '' DESC, severity = 'critical' DESC, severity = 'warning' DESC, chance DESC NULLS LAST,
+ORDER BY customer_id = '' DESC, worth DESC NULLS LAST, chance DESC NULLS LAST,
+    severity = 'critical' DESC, severity = 'warning' DESC,
     observed / nullIf(expected, 0) DESC NULLS LAST
 LIMIT 1000"""
 
@@ -151,6 +154,7 @@ _CUSTOMER_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),
     Column("title", "What", wrap=True),
     Column("chance", "Chance (of a trained model)", Unit.RATIO, width=120),
+    Column("worth", "Acting is worth", Unit.MONEY, width=110),
     Column("why", "Why", wrap=True),
     Column("action", "What to do", wrap=True, link=PanelLink("Conversation Intelligence", names.CONVERSATIONS)),
     *tenant_columns(names.PREDICTIVE, 150),
@@ -192,7 +196,9 @@ _CUSTOMERS: Final = PanelRow(
             title="Customers overdue or at risk",
             description="Who is overdue or may leave, and why? "
             "Open risks: what speaks for them, and what to do. A chance is shown only where a model was trained; "
-            "a customer who is overdue has none. A warning about many customers at once stands first. Customers are "
+            "a customer who is overdue has none. A warning about many customers at once stands first, then those where "
+            "acting is expected to be worth most: chance times money at stake times the effect of the action, in the "
+            "tenant's currency. At most ten are new in a week. Customers are "
             "pseudonyms; the tenant's own system knows who they are.",
             picture=PanelType.TABLE,
             asks={"A": _customers("churn_risk")},

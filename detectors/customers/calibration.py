@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from math import log, sqrt
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -36,7 +37,7 @@ class Bin(NamedTuple):
 class Quality(NamedTuple):
     """Quality of a model over its labelled predictions; ``auc`` is ``None`` where only one class occurred.
 
-    ``brier_of_prior`` is the Brier score of always predicting the share of positives seen so far (the base rate);
+    ``brier_of_prior`` and ``log_loss_of_prior`` are those of always predicting the share of positives seen so far;
     ``calibration_error`` is the mean distance of predicted and observed over ten bins of equal size.
     """
 
@@ -47,6 +48,8 @@ class Quality(NamedTuple):
     brier_of_prior: float
     calibration_error: float
     bins: tuple[Bin, ...]
+    log_loss: float
+    log_loss_of_prior: float
 
     @property
     def improvement(self) -> float:
@@ -78,10 +81,28 @@ def better_than_prior(judged: Sequence[Judged]) -> bool:
 
     A paired test over customers on the same snapshots.
     """
+    return _gains((one, one.prior, one.probability) for one in judged)
+
+
+def better_than(champion: Sequence[Judged], challenger: Sequence[Judged]) -> bool:
+    """Whether a challenger's log loss is below the champion's, by more than chance (one in twenty).
+
+    A paired test over customers of what both said of the same snapshots, each before its label was known.
+    """
+    said = {_key(one): one.probability for one in champion}
+    return _gains((one, said[_key(one)], one.probability) for one in challenger if _key(one) in said)
+
+
+def _key(one: Judged) -> tuple[UUID, str, datetime]:
+    return one.snapshot.user_id, one.snapshot.customer_id, one.snapshot.at
+
+
+def _gains(pairs: Iterable[tuple[Judged, float, float]]) -> bool:
+    """Whether the second probability has the smaller log loss, by more than chance over customers."""
     gained: dict[tuple[UUID, str], float] = {}
-    for one in judged:
+    for one, before, after in pairs:
         key = (one.snapshot.user_id, one.snapshot.customer_id)
-        gain = _log_loss(one.prior, positive=one.positive) - _log_loss(one.probability, positive=one.positive)
+        gain = _log_loss(before, positive=one.positive) - _log_loss(after, positive=one.positive)
         gained[key] = gained.get(key, 0.0) + gain
     if len(gained) < _MIN_CUSTOMERS:
         return False
@@ -91,7 +112,7 @@ def better_than_prior(judged: Sequence[Judged]) -> bool:
 
 def _log_loss(probability: float, *, positive: bool) -> float:
     said = probability if positive else 1.0 - probability
-    return -log(max(said, _MIN_PROBABILITY))
+    return -log(min(max(said, _MIN_PROBABILITY), 1.0))
 
 
 def quality(judged: Sequence[Judged]) -> Quality | None:
@@ -115,6 +136,8 @@ def quality(judged: Sequence[Judged]) -> Quality | None:
         brier_of_prior=float(np.mean((prior - true) ** 2)),
         calibration_error=sum(abs(one.predicted - one.observed) * one.size for one in bins) / len(judged),
         bins=tuple(bins),
+        log_loss=sum(_log_loss(one.probability, positive=one.positive) for one in judged) / len(judged),
+        log_loss_of_prior=sum(_log_loss(one.prior, positive=one.positive) for one in judged) / len(judged),
     )
 
 

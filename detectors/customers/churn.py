@@ -47,6 +47,10 @@ _ACTIONS: Final = {
 }
 
 
+ACTIONS: Final = tuple(_ACTIONS)
+"""The topics of all actions."""
+
+
 class Reason(NamedTuple):
     """A group of related features, and its text for this customer."""
 
@@ -72,13 +76,23 @@ def overdue(facts: CustomerFacts, at: datetime) -> bool:
     return facts.visits >= _OVERDUE_VISITS and exp(-facts.silent_days(at) / facts.usual_gap_days) < _OVERDUE_CHANCE
 
 
+def at_stake(facts: CustomerFacts, at: datetime) -> float | None:
+    """Return the money of 30 days that leaves with a customer, in the tenant's currency; ``None`` if there was none."""
+    return facts.value / max((at - facts.first_at) / timedelta(days=30), 1.0) if facts.value > 0 else None
+
+
+def action_for(facts: CustomerFacts, contributions: Mapping[str, float], at: datetime) -> str:
+    """Return the topic of the action that the strongest reason asks for."""
+    return next((topic for topic, _ in factors(facts, contributions, at)), "silence")
+
+
 def risk(standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[str, float]) -> Insight:
     """Return the insight of a customer whose episode is open."""
     at, probability = standing.scored_at, standing.probability or 0.0
     found = factors(facts, contributions, at)
     actions = [_ACTIONS[topic] for topic, _ in found] or [_ACTIONS["silence"]]
-    worth = facts.value / max((at - facts.first_at) / timedelta(days=30), 1.0)
-    money = f" So far they brought {worth:.2f} in 30 days (your currency)." if worth > 0 else ""
+    worth = at_stake(facts, at)
+    money = "" if worth is None else f" So far they brought {worth:.2f} in 30 days (your currency)."
     return _insight(
         standing,
         title=f"{_name(facts.customer_id)} may leave ({probability:.0%} within {CHURN.horizon.days} days)",

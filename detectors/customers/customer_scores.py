@@ -6,7 +6,7 @@ customer is gone. The result depends only on stored scores and new probabilities
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -71,15 +71,21 @@ def bounds_for(prior: float) -> Bounds:
 
 
 def advance(
-    before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], prior: float, bounds: Bounds, at: datetime
+    before: Mapping[Key, CustomerScore],
+    scores: Mapping[Key, float],
+    prior: float,
+    bounds: Bounds,
+    at: datetime,
+    *,
+    chosen: Collection[Key] | None = None,
 ) -> list[CustomerScore]:
     """Return the scores at ``at`` of customers that were scored or had an open episode.
 
+    Of those that may begin an episode (``beginners``) only the ``chosen`` do; all of them if ``chosen`` is ``None``.
     ``before`` are the latest scores; those of ``at`` itself, from an earlier run, are kept.
     """
     standings = []
-    room = _room(before, scores, bounds)
-    newcomers: dict[UUID, int] = {}
+    begin = set(beginners(before, scores, bounds, at) if chosen is None else chosen)
     for key in sorted(scores, key=lambda one: (-scores[one], one)):
         old = before.get(key)
         standing = CustomerScore(*key, at, scores[key], prior)
@@ -89,14 +95,28 @@ def advance(
             kept = scores[key] >= bounds.leave
             standing = standing._replace(started_at=old.started_at)
             standing = standing if kept else standing._replace(ended_at=at, ended="recovered")
-        elif scores[key] >= bounds.enter and newcomers.get(key[0], 0) < room.get(key[0], MAX_PER_TENANT):
-            newcomers[key[0]] = newcomers.get(key[0], 0) + 1
+        elif key in begin:
             standing = standing._replace(started_at=at)
         elif old is not None:
             standing = standing._replace(started_at=old.started_at, ended_at=old.ended_at, ended=old.ended)
         standings.append(standing)
     gone = [old for key, old in before.items() if old.is_open and key not in scores and old.scored_at < at]
     return standings + [old._replace(scored_at=at, ended_at=at, ended="gone") for old in gone]
+
+
+def beginners(
+    before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], bounds: Bounds, at: datetime
+) -> list[Key]:
+    """Return who may begin an episode at ``at``, by descending score, up to the limit of each tenant."""
+    room, found = _room(before, scores, bounds), []
+    for key in sorted(scores, key=lambda one: (-scores[one], one)):
+        old = before.get(key)
+        is_settled = old is not None and (old.is_open or old.scored_at >= at)
+        if is_settled or scores[key] < bounds.enter or room.get(key[0], MAX_PER_TENANT) <= 0:
+            continue
+        room[key[0]] = room.get(key[0], MAX_PER_TENANT) - 1
+        found.append(key)
+    return found
 
 
 def _room(before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], bounds: Bounds) -> dict[UUID, int]:

@@ -12,14 +12,17 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from river import base, compose, forest, linear_model, optim, preprocessing
 
-from detectors.customers.labels import Label, Snapshot, in_order
+from detectors.customers.labels import Label, Snapshot, in_order, once
 
 VERSION: Final = "logistic-1"
+FOREST_VERSION: Final = "forest-1"
 # Minimum number of labels: about twenty of the rarer class and ten per feature; below that the weights are noise.
 MIN_LABELS: Final = 200
 MIN_OF_EACH: Final = 20
 # Minimum number of snapshot times: labels of one time do not generalise to the next week.
 MIN_MOMENTS: Final = 4
+# Probabilities of the challenger are kept this far from 0 and 1.
+_LEAST: Final = 1e-3
 
 Features = dict[str, float]
 
@@ -74,6 +77,18 @@ class Counts:
         return (self.positives + 1) / (self.labels + 2)
 
 
+class Explained(Protocol):
+    """A model that is used for decisions, with feature contributions."""
+
+    version: str
+
+    def predict_proba_one(self, x: Features) -> dict[Any, float]:
+        """Return the probability of each class."""
+
+    def contributions(self, x: Features) -> Features:
+        """Return how far each feature moves the log-odds from those of the average customer."""
+
+
 class Replayed(NamedTuple):
     """Predictions made after there were enough labels, and the final counts."""
 
@@ -87,6 +102,8 @@ class DelayedModel(base.Classifier):
     Learning rates shrink as labels arrive (AdaGrad, and 0.3/√n for the intercept): measured to be better calibrated
     than constant steps, with few labels and with many (benchmarks/detection/churn.py).
     """
+
+    version = VERSION
 
     def __init__(self) -> None:
         self._scaler = preprocessing.StandardScaler()
@@ -111,15 +128,38 @@ class DelayedModel(base.Classifier):
         return {name: float(weights.get(name, 0.0) * value) for name, value in scaled.items()}
 
 
+class Promoted:
+    """A promoted challenger; contributions are those of the linear model on the same labels."""
+
+    version = FOREST_VERSION
+
+    def __init__(self, decides: Classifier, explains: DelayedModel) -> None:
+        self._decides = decides
+        self._explains = explains
+
+    def predict_proba_one(self, x: Features) -> dict[Any, float]:
+        """Return the probability of each class."""
+        positive = min(max(self._decides.predict_proba_one(x).get(True, 0.0), _LEAST), 1.0 - _LEAST)
+        return {True: positive, False: 1.0 - positive}
+
+    def contributions(self, x: Features) -> Features:
+        """Return how far each feature moves the log-odds of the linear model."""
+        return self._explains.contributions(x)
+
+
 def challenger() -> Classifier:
-    """Return the challenger forest, which is evaluated but never used for decisions: it costs twenty times as much."""
+    """Return the challenger forest; it is promoted only on delayed-label log loss (``calibration.better_than``)."""
     model: Classifier = forest.AMFClassifier(n_estimators=10, use_aggregation=True, seed=1)
     return model
 
 
 def replay(labels: Sequence[Label], model: Classifier) -> Replayed:
-    """Train a model on labels at their due dates; return its prediction for each snapshot at its time."""
+    """Train a model on labels at their due dates; return its prediction for each snapshot at its time.
+
+    Order and duplicates of labels do not matter.
+    """
     counts, judged = Counts(), []
+    labels = once(labels)
     truth = {(one.snapshot.user_id, one.snapshot.customer_id, one.snapshot.at): one.positive for one in labels}
     for snapshot, label in in_order(labels):
         if label is not None:

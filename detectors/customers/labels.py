@@ -83,6 +83,24 @@ def resolve(task: Task, fates: Sequence[LabelOutcome], now: datetime) -> list[La
     return labels
 
 
+def once(labels: Sequence[Label]) -> list[Label]:
+    """Return labels without duplicates of a snapshot; the one that arrived first counts."""
+    found: dict[tuple[UUID, str, datetime], Label] = {}
+    for one in labels:
+        key = (one.snapshot.user_id, one.snapshot.customer_id, one.snapshot.at)
+        if key not in found or one.arrived_at < found[key].arrived_at:
+            found[key] = one
+    return list(found.values())
+
+
+def some(labels: Sequence[Label], most: int) -> list[Label]:
+    """Return all labels of a stable sample of customers, of about ``most`` labels."""
+    share = 1
+    while len(labels) > most * share:
+        share *= 2
+    return [one for one in labels if crc32(f"{one.snapshot.user_id}{one.snapshot.customer_id}".encode()) % share == 0]
+
+
 def in_order(labels: Sequence[Label]) -> Iterator[tuple[Snapshot | None, Label | None]]:
     """Yield snapshots at their times and labels at their due dates: ``(snapshot, None)`` or ``(None, label)``.
 
@@ -90,6 +108,7 @@ def in_order(labels: Sequence[Label]) -> Iterator[tuple[Snapshot | None, Label |
     tenant, an online model would follow each tenant in turn.
     """
     events: list[tuple[datetime, bool, int, int]] = []
+    labels = sorted(labels, key=lambda one: (one.snapshot.at, one.snapshot.user_id, one.snapshot.customer_id))
     for number, label in enumerate(labels):
         mixed = crc32(f"{label.snapshot.user_id}{label.snapshot.customer_id}{label.snapshot.at}".encode())
         events.append((label.snapshot.due_at, False, mixed, number))

@@ -41,6 +41,10 @@ _ACTIONS: Final = {
     "content": "Ask them for more now: they are content.",
 }
 
+ACTIONS: Final = (*_ACTIONS, "similar")
+"""The topics of all actions."""
+_OTHERWISE: Final = "Offer what similar customers bought."
+
 _VALUES: Final = f"""
 SELECT user_id, toFloat64({nearest_rank_of("groupArray(business_value_generated)", 0.5)}) AS typical, count() AS sales
 FROM conversation_outcomes FINAL
@@ -161,6 +165,11 @@ def factors(facts: CustomerFacts, contributions: Mapping[str, float]) -> list[tu
     return [said for _, said in found[:_MAX_FACTORS]]
 
 
+def action_for(facts: CustomerFacts, contributions: Mapping[str, float]) -> str:
+    """Return the topic of the action that the strongest reason asks for."""
+    return next((topic for topic, _ in factors(facts, contributions)), "similar")
+
+
 def opportunity(
     standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[str, float], typical: Typical | None
 ) -> Insight:
@@ -177,7 +186,7 @@ def opportunity(
         summary=f"The usual chance of your customers is {standing.prior:.0%}. {worth}",
         expected_value=None if typical is None else round(probability * typical.value, 2),
         factors=[words for _, words in found],
-        actions=[_ACTIONS[topic] for topic, _ in found][:2] or ["Offer what similar customers bought."],
+        actions=[_ACTIONS[topic] for topic, _ in found][:2] or [_OTHERWISE],
     )
 
 

@@ -14,6 +14,7 @@ from benchmarks.detection.churn_simulated import store
 from dashboards.tabs import predictive
 from detectors.customers.churn import CHURN, wave
 from detectors.customers.customer_features import CustomerFacts, facts_query
+from detectors.customers.recommendations import MAX_OF_ONE_MODEL
 from jobs import customer_scoring
 from jobs.customers import JOBS, find_churn, find_upsells
 from jobs.needs import expired, find_needs, make_forecasts
@@ -28,6 +29,7 @@ from sinks.insight_rows import insight_rows
 from storage.connection import ClickHouseAddress, connect
 from storage.label_store import LabelStore
 from storage.reading import query_rows
+from storage.recommendation_store import RecommendationStore
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
 
@@ -108,6 +110,8 @@ def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes
     assert min(deciles[1:3]) >= 0.0
     assert deciles[3] > 1.0
 
+    _check_recommendations(client, risks)
+
     later = {insight.id: insight for insight in find_churn(client, NOW + 40 * DAY)}
     ended = [later[insight.id] for insight in risks if insight.id in later]
     assert len(ended) == len(risks)
@@ -115,6 +119,25 @@ def test_labels_arrive_and_the_model_finds_who_leaves_and_doing_it_again_changes
 
     _check_upsells(client, monkeypatch)
     _check_forecasts(client)
+
+
+def _check_recommendations(client: Client, risks: list[Insight]) -> None:
+    """At most eight of churn are new in a week, each says what acting is worth, and outcomes tell what came of them."""
+    recommended = RecommendationStore(client, CHURN)
+    kept = {(one.user_id, one.customer_id): one for one in recommended.since(NOW - DAY)}
+    assert 0 < len(kept) == len(risks) <= MAX_OF_ONE_MODEL
+    assert {(one.user_id, one.customer_id): one.predicted_value for one in risks} == {
+        key: one.expected_value for key, one in kept.items()
+    }
+    assert all("the outcome by 10% (assumed" in one.summary for one in risks)
+    assert [one.explores for one in kept.values()].count(True) <= 2
+    assert recommended.results(NOW + 29 * DAY) == []
+    results = recommended.results(NOW + 31 * DAY)
+    assert len(results) == len(kept)
+    assert sum(one.happened for one in results) > len(results) / 2, "next to nothing is stored after now"
+    week = NOW.replace(hour=0)
+    assert recommended.room(week, NOW) == {}
+    assert recommended.room(week, NOW + DAY) == {risks[0].user_id: MAX_OF_ONE_MODEL - len(kept)}
 
 
 def _check_upsells(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from detectors.customers.churn import CHURN
+from detectors.customers.recommendations import Recommendation
 from jobs.privacy import rekey, repeat_erasures
 from jobs.roll_ups import refresh as roll_up
 from kpis.query import build_query
@@ -29,6 +31,7 @@ from storage.dead_letter_store import DeadLetterStore
 from storage.payload_cipher import PayloadCipher
 from storage.privacy import Erasure, PrivacyStore
 from storage.reading import query_rows
+from storage.recommendation_store import RecommendationStore
 from storage.retention import apply_retention, retention
 from streams.arrow_batches import to_batch
 from streams.decode import Decoder, RecordSource
@@ -97,6 +100,8 @@ def _fill(address: ClickHouseAddress, pseudonymiser: Pseudonymiser) -> None:
                     [["churn", tenant, name, _NOW - timedelta(hours=1), 0.5, 0.5]],
                     column_names=["model", "user_id", "customer_id", "scored_at", "probability", "prior"],
                 )
+                advice = Recommendation(tenant, name, _NOW - timedelta(days=6), "silence", 0.5, 10.0, 0.1, 0.5, False)
+                RecommendationStore(client, CHURN).add([advice])
 
 
 def _found(client: Client, text: str) -> list[str]:
@@ -126,7 +131,12 @@ def test_an_erased_customer_is_in_no_table_and_every_figure_stays(database: Clic
     with connect(database) as client:
         before = [_shown(client, tenant) for tenant in (_TENANT, _OTHER)]
         bens = _found(client, ben)
-        assert {"integration_query_metrics", "conversation_facts", "customer_snapshots"} <= set(_found(client, anna))
+        assert {
+            "integration_query_metrics",
+            "conversation_facts",
+            "customer_snapshots",
+            "customer_recommendations",
+        } <= set(_found(client, anna))
         assert {"conversation_sales", "customer_conversations", "conversation_places"} <= set(_found(client, anna))
         store = PrivacyStore(client)
         erasure = _erasure([anna])
