@@ -81,8 +81,10 @@ bench: setup ## throughput beside stock Faust, in one run
 bench-latency: setup ## how long until an event is visible, how soon a killed worker is replaced, what idling costs
 	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
-bench-detection: setup ## the detectors beside river's own and the burn rate: recall, false alarms, delay, time
+bench-detection: setup ## performance and general series beside river's own detectors, and every kind of quiet series
 	@$(BIN)/python -m benchmarks.detection $(ARGS)
+	@$(BIN)/python -m benchmarks.detection.value_table
+	@$(BIN)/python -m benchmarks.detection.value_quiet
 
 bench-churn: setup ## churn, upsell and forecasts with delayed labels
 	@$(BIN)/python -m benchmarks.detection.churn $(ARGS)

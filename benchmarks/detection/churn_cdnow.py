@@ -54,13 +54,16 @@ def purchases() -> dict[str, Purchases]:
     return {customer: sorted(bought.items()) for customer, bought in days.items()}
 
 
-def labels(bought: dict[str, Purchases], *, share: int = 1, active: timedelta | None = None) -> list[Label]:
+def labels(
+    bought: dict[str, Purchases], *, share: int = 1, sample: int = 0, active: timedelta | None = None
+) -> list[Label]:
     """Return a snapshot every four weeks of each customer known by then; positive: nothing bought in 60 days.
 
-    Labels arrive 60 days after their snapshot. One customer in ``share`` is taken, at random but always the same;
+    Labels arrive 60 days after their snapshot. One customer in ``share`` is taken, at random but always the same
+    (``sample`` says which of them);
     ``active`` leaves out those who bought nothing for so long.
     """
-    people = {name: list_ for name, list_ in bought.items() if crc32(name.encode()) % share == 0}
+    people = {name: list_ for name, list_ in bought.items() if crc32(name.encode()) % share == sample}
     return [
         label
         for number in range((_END - HORIZON - _START - FIRST) // EVERY + 1)

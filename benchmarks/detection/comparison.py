@@ -6,6 +6,7 @@ import multiprocessing
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,12 +14,14 @@ import numpy as np
 from benchmarks.detection import results
 from benchmarks.detection.contenders import OURS, STOCK
 from benchmarks.detection.judge import judge, within_budget
-from benchmarks.detection.scenarios import SCENARIOS, VOLUMES, volume_class
+from benchmarks.detection.scenarios import GATED, SCENARIOS, VOLUMES, volume_class
 from benchmarks.detection.series import LabelledSeries
 from simulator.arrays import Floats
 
 _CONTENDERS: Final = (OURS, *STOCK)
 _WORKERS: Final = 2
+ALL: Final = (*SCENARIOS, *GATED)
+"""All scenarios, in the order of the tables."""
 
 
 class Run(NamedTuple):
@@ -30,17 +33,18 @@ class Run(NamedTuple):
     seconds: list[float]
 
 
-def run_all() -> Iterator[list[Run]]:
-    """Yield the runs of one scenario after the other."""
+def run_all(*, ours: bool = False) -> Iterator[list[Run]]:
+    """Yield the runs of one scenario after the other; with ``ours`` those of our detector alone."""
     with ProcessPoolExecutor(_WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_run, range(len(SCENARIOS)))
+        yield from pool.map(partial(_run, ours=ours), range(len(ALL)))
 
 
-def _run(number: int) -> list[Run]:
-    scenario = SCENARIOS[number]
+def _run(number: int, *, ours: bool) -> list[Run]:
+    scenario = ALL[number]
+    alone = ours or scenario in GATED
     runs = []
     for series in scenario.draw():
-        scored = [contender.run(series) for contender in _CONTENDERS]
+        scored = [contender.run(series) for contender in (_CONTENDERS[:1] if alone else _CONTENDERS)]
         runs.append(Run(scenario.world, series, [one for one, _ in scored], [seconds for _, seconds in scored]))
     return runs
 
@@ -50,7 +54,7 @@ def _grouped(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
     for world in dict.fromkeys(run.world for run in runs):
         for _, volume in VOLUMES:
             groups[world, volume] = [run for run in runs if (run.world, volume_class(run.series)) == (world, volume)]
-    return groups
+    return {key: group for key, group in groups.items() if group}
 
 
 def table(runs: Sequence[Run]) -> list[results.Row]:
@@ -59,7 +63,7 @@ def table(runs: Sequence[Run]) -> list[results.Row]:
     for (world, volume), group in _grouped(runs).items():
         series = [run.series for run in group]
         minutes = sum(one.minutes for one in series)
-        for place, contender in enumerate(_CONTENDERS):
+        for place, contender in enumerate(_CONTENDERS[: len(group[0].scores)]):
             scores = [run.scores[place] for run in group]
             threshold = within_budget(series, scores) if contender.threshold is None else contender.threshold
             outcome = judge(series, scores, threshold)

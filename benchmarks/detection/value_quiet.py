@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -260,5 +261,7 @@ def markdown(found: Iterable[Alarms]) -> str:
 if __name__ == "__main__":
     results = measured()
     print(markdown(results))
-    for words in over_budget(results):
+    over = over_budget(results)
+    for words in over:
         print(f"over budget: {words}")
+    sys.exit(1 if over else 0)
