@@ -7,6 +7,7 @@ River's classifiers are compared on the same path (``replay`` takes any).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -46,13 +47,13 @@ class Judged(NamedTuple):
     positive: bool
 
 
+@dataclass(slots=True)
 class Counts:
     """Numbers of learned labels and of their snapshot times."""
 
-    def __init__(self) -> None:
-        self.labels = 0
-        self.positives = 0
-        self._moments: set[datetime] = set()
+    labels: int = 0
+    positives: int = 0
+    _moments: set[datetime] = field(default_factory=set)
 
     def add(self, label: Label) -> None:
         """Count one label."""
