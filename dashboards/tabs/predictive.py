@@ -151,13 +151,13 @@ ORDER BY decile"""
 
 
 _CUSTOMER_COLUMNS: Final = (
-    Column("severity", "Severity", states=SEVERITIES, width=110),
+    Column("severity", "Severity", states=SEVERITIES, width=105),
     Column("title", "What", wrap=True),
-    Column("chance", "Chance (of a trained model)", Unit.RATIO, width=120),
-    Column("worth", "Acting is worth", Unit.MONEY, width=110),
+    Column("chance", "Chance (of a trained model)", Unit.RATIO, width=100),
+    Column("worth", "Acting is worth", Unit.MONEY, width=90),
     Column("why", "Why", wrap=True),
     Column("action", "What to do", wrap=True, link=PanelLink("Conversation Intelligence", names.CONVERSATIONS)),
-    *tenant_columns(names.PREDICTIVE, 150),
+    *tenant_columns(names.PREDICTIVE, 130),
     Column("started_at", "Since", moment="minute"),
 )
 
