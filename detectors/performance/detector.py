@@ -254,14 +254,19 @@ class PerformanceDetector(AnomalyDetector):
         return [_Finding("volume", score, LONG, window, accumulated=True) for score, window in scored if score > 0.0]
 
     def _findings(self, hour: int, windows: Sequence[Window]) -> list[_Finding]:
-        found = []
-        errors_warm, latency_warm, volume_warm = self._errors.warm, self._latency.warm, self._volume.warm(hour)
+        found: list[_Finding] = []
+        longest = windows[LONG]
+        failing = self._errors.may_score(longest)
+        slow = self._latency.may_score(longest)
+        busy = self._volume.may_score(longest, hour)
+        if not (failing or slow or busy):
+            return found
         for which, window in enumerate(windows):
-            if errors_warm and (score := self._errors.score(window, which)) > 0.0:
+            if failing and (score := self._errors.score(window, which)) > 0.0:
                 found.append(_Finding("errors", score, which, window))
-            if latency_warm and (score := self._latency.score(window, which, hour)) > 0.0:
+            if slow and (score := self._latency.score(window, which, hour)) > 0.0:
                 found.append(_Finding("latency", score, which, window))
-            if volume_warm and (score := self._volume.score(window, which, hour)) > 0.0:
+            if busy and (score := self._volume.score(window, which, hour)) > 0.0:
                 found.append(_Finding("volume", score, which, window))
         return found
 

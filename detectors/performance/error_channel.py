@@ -48,6 +48,10 @@ class ErrorChannel:
         """The usual error rate."""
         return (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
 
+    def may_score(self, longest: Window) -> bool:
+        """Whether any window can score above 0, by the longest one."""
+        return longest.errors >= _MIN_ERRORS and longest.known >= _MIN_EVENTS and self.warm
+
     def score(self, window: Window, which: int) -> float:
         """Return the surprise of a window's errors; ``which`` is the window, from the shortest."""
         if window.known < _MIN_EVENTS or window.errors < _MIN_ERRORS or window.errors < self._gate(window, which):

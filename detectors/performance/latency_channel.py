@@ -80,6 +80,10 @@ class LatencyChannel:
         """Return the usual mean of ln(1 + ms) at this time."""
         return self._mean + self._hours[hour % 24] + self._fast[0] / (self._fast[1] + _FAST_PRIOR)
 
+    def may_score(self, longest: Window) -> bool:
+        """Whether any window can score above 0, by the longest one."""
+        return longest.timed >= _MIN_EVENTS and self.warm
+
     def score(self, window: Window, which: int, hour: int) -> float:
         """Return the surprise of a window's mean; ``which`` is the window, from the shortest."""
         if window.timed < _MIN_EVENTS:

@@ -117,6 +117,10 @@ class VolumeChannel:
         most = max(most, before * (window.usual + window.doubt))
         return expected, least, most
 
+    def may_score(self, longest: Window, hour: int) -> bool:
+        """Whether any window can score above 0, by the longest one."""
+        return self.level(hour) * longest.usual >= _MIN_EXPECTED and self.warm(hour)
+
     def score(self, window: Window, which: int, hour: int) -> float:
         """Return the surprise of a window's count; ``which`` is the window, from the shortest."""
         _, least, most = self.expected(window, hour)
@@ -150,6 +154,8 @@ class VolumeChannel:
         """Return the -log10 p of one of the CUSUMs, 0 below the minimum effect."""
         score, window = following
         if score <= 0.0 or window.intervals < _ACCUMULATED_INTERVALS:
+            return 0.0
+        if self.level(hour) * window.usual < _MIN_EXPECTED:
             return 0.0
         _, least, most = self.expected(window, hour)
         below, above = _ACCUMULATED_GATES
