@@ -15,6 +15,8 @@ from detectors.performance.intervals import EMPTY, Interval, Window
 # that the alarm ends soon after the change.
 _MOST_AT_ONCE: Final = 0.34
 _CEILING: Final = 1.15
+MAX_INTERVALS: Final = 120
+"""Intervals after which evidence without an alarm starts anew: what creeps for days is drift, not an incident."""
 _LOG10_E: Final = math.log10(math.e)
 NO_EVIDENCE: Final = (0.0, EMPTY)
 """The CUSUM at 0: the sum and an empty window."""
@@ -44,6 +46,8 @@ class Accumulated:
     def with_next(self, ratio: float, interval: Interval) -> tuple[float, Window]:
         """Return the CUSUM in -log10 units and its window after an interval with log-likelihood ratio ``ratio``."""
         if ratio <= 0.0 and self._sum <= 0.0:
+            return NO_EVIDENCE
+        if self._window.intervals >= MAX_INTERVALS and self._sum < self._threshold:
             return NO_EVIDENCE
         most = _MOST_AT_ONCE * self._threshold
         total = min(self._sum + min(max(_LOG10_E * ratio, -most), most), _CEILING * self._threshold)

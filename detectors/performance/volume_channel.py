@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from detectors.performance.accumulated import NO_EVIDENCE, Accumulated
+from detectors.performance.accumulated import MAX_INTERVALS, NO_EVIDENCE, Accumulated
 from detectors.performance.day_fit import DayFit, MinuteOfHour
 from detectors.performance.dispersion import Dispersion
 from detectors.performance.intervals import LONG, SCATTER, Interval, Window
@@ -133,7 +133,8 @@ class VolumeChannel:
     def next_accumulated(self, interval: Interval) -> tuple[tuple[float, Window], tuple[float, Window]]:
         """Return the CUSUMs of fewer and of more calls after an interval."""
         expected = self.level(interval.hour) * interval.usual
-        if expected <= 0.0 or not self.warm(interval.hour):
+        # Too few calls for an alarm however long the evidence.
+        if expected * MAX_INTERVALS < _MIN_EXPECTED or not self.warm(interval.hour):
             return NOTHING
         fallen = interval.events * _LOG_FALLEN + (1.0 - _FALLEN) * expected
         risen = interval.events * _LOG_RISEN + (1.0 - _RISEN) * expected

@@ -90,6 +90,13 @@ def test_ordinary_traffic_is_quiet_from_the_first_minute_on(mean: float) -> None
     assert not any(detector.process_one(minute).is_anomaly for minute in _traffic(4 * DAY, mean))
 
 
+def test_evidence_of_days_in_a_series_of_hardly_any_calls_is_no_alarm() -> None:
+    """A call in twenty minutes: evidence added up without end became tens of alarms of "162 within 1382 minutes"."""
+    rng, detector = np.random.default_rng(6), PerformanceDetector()
+    for number, count in enumerate(rng.poisson(0.05, 9 * DAY).tolist()[: 5 * DAY]):
+        assert not detector.process_one(_minute(number, count=count, errors=0)).is_anomaly, number
+
+
 def test_an_outage_is_noticed_within_two_minutes_and_says_what_was_seen() -> None:
     after, verdict = _first_alarm(_taught(), 2 * DAY, 10, errors=30)
     assert after <= 1
