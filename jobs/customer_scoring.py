@@ -29,9 +29,9 @@ from detectors.customers.delayed_model import (
     VERSION,
     Counts,
     DelayedModel,
-    Explained,
+    ExplainableModel,
     Features,
-    Promoted,
+    PromotedChallenger,
     challenger,
     replay,
 )
@@ -77,7 +77,7 @@ class Scored(NamedTuple):
     """The result of a run."""
 
     insights: list[Insight]
-    model: Explained
+    model: ExplainableModel
     bounds: Bounds | None
     store: LabelStore
 
@@ -113,14 +113,14 @@ def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequenc
         store.queue(without(found, store.queued(at)))
 
 
-def _learn(store: LabelStore, now: datetime) -> tuple[Explained, Counts, bool]:
+def _learn(store: LabelStore, now: datetime) -> tuple[ExplainableModel, Counts, bool]:
     """Return the champion, or the challenger if it is significantly better on delayed labels."""
     linear, forest, labels = DelayedModel(), challenger(), store.labels(now, MAX_LABELS)
     champion, watched = replay(labels, linear), replay(some(labels, _CHALLENGED_LABELS), forest)
-    model: Explained = linear
+    model: ExplainableModel = linear
     roles = ((champion, VERSION), (watched, FOREST_VERSION))
     if better_than(champion.judged, watched.judged):
-        model, roles = Promoted(forest, linear), (roles[1], roles[0])
+        model, roles = PromotedChallenger(forest, linear), (roles[1], roles[0])
     for role, (replayed, version) in zip(("champion", "challenger"), roles, strict=True):
         measured = quality(replayed.judged)
         if measured is not None:
@@ -141,7 +141,7 @@ def _ready(
     client: Client,
     store: LabelStore,
     subject: Subject,
-    model: Explained,
+    model: ExplainableModel,
     prior: float,
     *,
     facts: Mapping[Key, CustomerFacts],
@@ -173,7 +173,7 @@ def _ready(
     return opened + _ended(subject, standings, at)
 
 
-def _candidates(subject: Subject, model: Explained, now: _Standing, keys: Sequence[Key]) -> list[Candidate]:
+def _candidates(subject: Subject, model: ExplainableModel, now: _Standing, keys: Sequence[Key]) -> list[Candidate]:
     found = []
     for key in keys:
         facts, why = now.facts[key], model.contributions(now.features[key])

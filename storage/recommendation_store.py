@@ -14,7 +14,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from detectors.customers.labels import Task
-from detectors.customers.recommendations import MAX_A_WEEK, MAX_OF_ONE_MODEL, Recommendation, Result
+from detectors.customers.recommendations import MAX_A_WEEK, MAX_OF_ONE_MODEL, Recommendation, RecommendationResult
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -86,10 +86,10 @@ class RecommendationStore:
         ]
         insert_rows(self._client, "customer_recommendations", _ADD, rows)
 
-    def results(self, now: datetime) -> list[Result]:
+    def results(self, now: datetime) -> list[RecommendationResult]:
         """Return what became of all whose time is over: the label's own rule, from the recommendation on."""
         return [
-            Result(
+            RecommendationResult(
                 row["action"], row["probability"], row["happened"] > 0 or (self._task.silence and row["visits"] == 0)
             )
             for row in self._ask(_RESULTS, now=now, outcomes=list(self._task.outcomes))

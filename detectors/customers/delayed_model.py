@@ -23,7 +23,7 @@ MIN_OF_EACH: Final = 20
 # Minimum number of snapshot times: labels of one time do not generalise to the next week.
 MIN_MOMENTS: Final = 4
 # Probabilities of the challenger are kept this far from 0 and 1.
-_LEAST: Final = 1e-3
+_MIN_PROBABILITY: Final = 1e-3
 
 Features = dict[str, float]
 
@@ -78,7 +78,7 @@ class Counts:
         return (self.positives + 1) / (self.labels + 2)
 
 
-class Explained(Protocol):
+class ExplainableModel(Protocol):
     """A model that is used for decisions, with feature contributions."""
 
     version: str
@@ -129,7 +129,7 @@ class DelayedModel(base.Classifier):
         return {name: float(weights.get(name, 0.0) * value) for name, value in scaled.items()}
 
 
-class Promoted:
+class PromotedChallenger:
     """A promoted challenger; contributions are those of the linear model on the same labels."""
 
     version = FOREST_VERSION
@@ -140,7 +140,7 @@ class Promoted:
 
     def predict_proba_one(self, x: Features) -> dict[Any, float]:
         """Return the probability of each class."""
-        positive = min(max(self._decides.predict_proba_one(x).get(True, 0.0), _LEAST), 1.0 - _LEAST)
+        positive = min(max(self._decides.predict_proba_one(x).get(True, 0.0), _MIN_PROBABILITY), 1.0 - _MIN_PROBABILITY)
         return {True: positive, False: 1.0 - positive}
 
     def contributions(self, x: Features) -> Features:

@@ -31,7 +31,7 @@ _KNOWN_EVENTS: Final = 20.0
 _Z: Final = 1.6449
 
 
-class Result(NamedTuple):
+class RecommendationResult(NamedTuple):
     """What became of somebody who was recommended an action: ``happened`` is what the model had foretold."""
 
     action: str
@@ -84,7 +84,7 @@ class Recommendation(NamedTuple):
     explores: bool
 
 
-def effects(results: Iterable[Result], actions: Iterable[str], *, prevents: bool) -> dict[str, Effect]:
+def effects(results: Iterable[RecommendationResult], actions: Iterable[str], *, prevents: bool) -> dict[str, Effect]:
     """Return the effect of each action, from what became of those who were recommended it.
 
     Parameters

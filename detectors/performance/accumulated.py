@@ -13,7 +13,7 @@ from detectors.performance.intervals import EMPTY, Interval, Window
 
 # Limits, as shares of the threshold: of the change by one interval, so that no single minute alarms, and of the sum, so
 # that the alarm ends soon after the change.
-_MOST_AT_ONCE: Final = 0.34
+_MAX_STEP: Final = 0.34
 _CEILING: Final = 1.15
 MAX_INTERVALS: Final = 120
 """Intervals after which evidence without an alarm starts anew: what creeps for days is drift, not an incident."""
@@ -49,7 +49,7 @@ class Accumulated:
             return NO_EVIDENCE
         if self._window.intervals >= MAX_INTERVALS and self._sum < self._threshold:
             return NO_EVIDENCE
-        most = _MOST_AT_ONCE * self._threshold
+        most = _MAX_STEP * self._threshold
         total = min(self._sum + min(max(_LOG10_E * ratio, -most), most), _CEILING * self._threshold)
         return (total, self._window.plus(interval)) if total > 0.0 else NO_EVIDENCE
 

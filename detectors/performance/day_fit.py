@@ -12,7 +12,7 @@ _UNSEEN: Final = (0.08, 0.02)
 _PRIOR_WINDOWS: Final = 4.0
 _KEPT: Final = 0.94
 _STEEP: Final = 0.1
-_MOST: Final = 1.0
+_MAX_EXCESS: Final = 1.0
 
 _MINUTES: Final = 60
 # Memory of a minute-of-hour factor in hours, its prior in events, and the hours needed before it is used.
@@ -51,7 +51,7 @@ class DayFit:
         if hour // 24 != self._day:
             self._day, self._squares, self._windows = hour // 24, 0.0, 0.0
         excess = (observed / expected - 1.0) ** 2 - within / expected
-        self._squares = _KEPT * self._squares + weight * min(max(excess, 0.0), _MOST)
+        self._squares = _KEPT * self._squares + weight * min(max(excess, 0.0), _MAX_EXCESS)
         self._windows = _KEPT * self._windows + weight
 
     def to_state(self) -> list[float]:

@@ -17,7 +17,7 @@ from detectors.customers.delayed_model import (
     Classifier,
     DelayedModel,
     Judged,
-    Promoted,
+    PromotedChallenger,
     challenger,
     replay,
 )
@@ -102,10 +102,10 @@ def test_a_promoted_challenger_decides_and_the_linear_model_says_why() -> None:
     forest, linear = challenger(), DelayedModel()
     replay(labels, forest)
     replay(labels, linear)
-    promoted = Promoted(forest, linear)
+    promoted = PromotedChallenger(forest, linear)
     x = {"silent": 0.9, "noise": 0.1}
     assert promoted.predict_proba_one(x)[True] == pytest.approx(forest.predict_proba_one(x)[True])
     assert sum(promoted.predict_proba_one(x).values()) == pytest.approx(1.0)
     assert promoted.contributions(x) == linear.contributions(x)
     assert promoted.version == FOREST_VERSION
-    assert 0.0 < Promoted(challenger(), linear).predict_proba_one(x)[True] < 1.0
+    assert 0.0 < PromotedChallenger(challenger(), linear).predict_proba_one(x)[True] < 1.0

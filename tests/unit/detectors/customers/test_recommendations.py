@@ -17,7 +17,7 @@ from detectors.customers.recommendations import (
     Candidate,
     Effect,
     Recommendation,
-    Result,
+    RecommendationResult,
     choose,
     effects,
     told,
@@ -65,8 +65,8 @@ def test_of_an_action_without_outcomes_a_tenth_is_believed_with_a_wide_interval(
 
 
 def test_fewer_who_left_than_foretold_is_an_effect_and_more_is_harm() -> None:
-    results = [Result("call", 0.5, happened=number < 20) for number in range(100)]
-    results += [Result("spam", 0.5, happened=number < 80) for number in range(100)]
+    results = [RecommendationResult("call", 0.5, happened=number < 20) for number in range(100)]
+    results += [RecommendationResult("spam", 0.5, happened=number < 80) for number in range(100)]
     found = effects(results, [], prevents=True)
     assert found["call"].share == pytest.approx(1.0 - (9 + 20) / 60)
     assert found["call"].low > 0.3
@@ -76,7 +76,9 @@ def test_fewer_who_left_than_foretold_is_an_effect_and_more_is_harm() -> None:
 
 
 def test_more_who_bought_than_foretold_is_an_effect() -> None:
-    found = effects([Result("offer", 0.2, happened=number < 40) for number in range(100)], [], prevents=False)
+    found = effects(
+        [RecommendationResult("offer", 0.2, happened=number < 40) for number in range(100)], [], prevents=False
+    )
     assert found["offer"].share == pytest.approx((11 + 40) / 30 - 1.0)
     assert 0.0 < found["offer"].low < found["offer"].share < found["offer"].high
 
