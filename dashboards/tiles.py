@@ -59,7 +59,7 @@ SELECT part, max(at) AS time, {most} FROM
 (
 {_figures(tile, kpis, dialect)}
 UNION ALL
-SELECT arrayJoin([{_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
+SELECT arrayJoin([{_BEFORE}, {_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
 )
 GROUP BY part, if(part = {_STEP}, at, NULL)
 ) AS r

@@ -232,6 +232,21 @@ def test_a_tile_has_the_figure_of_its_range_last_and_that_of_the_period_before_f
     assert compared > 10
 
 
+def test_where_there_was_nothing_before_a_tile_shows_no_change(client: Client, week: Week) -> None:
+    """Grafana compares the last value with the first: without one of the period before, that is the first day's."""
+    nobody = "0a6f7d52-0000-4b7a-9f7e-5b0c1d2e3f01"
+    for tab in ALL_TABS:
+        for panel in tab.panels:
+            if panel.tile is None or panel.tile.asks != panel.id:
+                continue
+            sql = tiles.statement(panel.tile, InGrafana())
+            for tenant in (str(week.tenant), nobody):
+                first, gap, *_ = query_rows(client, expanded(sql, {"tenant": tenant}, week.start, week.end), {})
+                for id_ in panel.tile.group:
+                    assert first[id_] == math.inf, id_
+                    assert gap[id_] is None, id_
+
+
 def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(client: Client, week: Week) -> None:
     grafana = Grafana()
     thread = Thread(target=grafana.server.serve_forever, kwargs={"poll_interval": 0.01})
