@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from detectors.performance.intervals import EMPTY, Interval, Window
+from detectors.performance.intervals import EMPTY, IntervalCounts, Window
 
 # Limits, as shares of the threshold: of the change by one interval, so that no single minute alarms, and of the sum, so
 # that the alarm ends soon after the change.
@@ -43,7 +43,7 @@ class Accumulated:
         """Whether the CUSUM is above 0."""
         return self._sum > 0.0
 
-    def with_next(self, ratio: float, interval: Interval) -> tuple[float, Window]:
+    def with_next(self, ratio: float, interval: IntervalCounts) -> tuple[float, Window]:
         """Return the CUSUM in -log10 units and its window after an interval with log-likelihood ratio ``ratio``."""
         if ratio <= 0.0 and self._sum <= 0.0:
             return NO_EVIDENCE

@@ -27,7 +27,7 @@ from detectors.performance import latency_channel as latency
 from detectors.performance import volume_channel as volume
 from detectors.performance.alarm import Alarm
 from detectors.performance.error_channel import ErrorChannel
-from detectors.performance.intervals import INSTANT, LONG, Interval, Recent, Window
+from detectors.performance.intervals import INSTANT, LONG, IntervalCounts, Recent, Window
 from detectors.performance.latency_channel import LatencyChannel
 from detectors.performance.recurring_alarms import RecurringAlarms
 from detectors.performance.volume_channel import NOTHING, VolumeChannel
@@ -201,7 +201,7 @@ class PerformanceDetector(AnomalyDetector):
         detector._alarm.restore(state["alarm"])
         return detector
 
-    def _interval(self, x: Mapping[Any, Any]) -> Interval | None:
+    def _interval(self, x: Mapping[Any, Any]) -> IntervalCounts | None:
         index, count = index_of(x, self._seconds), known(x.get("count"))
         if index is None or count is None or count < 0.0:
             return None
@@ -212,8 +212,8 @@ class PerformanceDetector(AnomalyDetector):
         hour = int(middle // 3600)
         usual, doubt = self._volume.usual(hour, middle / 3600.0 - hour)
         if count == 0.0:
-            return Interval(index, hour, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, usual, doubt)
-        return Interval(
+            return IntervalCounts(index, hour, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, usual, doubt)
+        return IntervalCounts(
             index,
             hour,
             count,
@@ -223,7 +223,7 @@ class PerformanceDetector(AnomalyDetector):
             doubt,
         )
 
-    def _assess(self, interval: Interval) -> _Assessment:
+    def _assess(self, interval: IntervalCounts) -> _Assessment:
         silent = interval.events == 0.0 and interval.number - self._busy_index >= self._lengths[-1]
         if silent and self._volume.level(interval.hour) * interval.usual * self._lengths[-1] < 1.0:
             return _Assessment(_QUIET_VERDICT if self._errors.warm else _COLD_VERDICT, (), (), None)
@@ -270,7 +270,7 @@ class PerformanceDetector(AnomalyDetector):
                 found.append(_Finding("volume", score, which, window))
         return found
 
-    def _learn(self, interval: Interval, assessment: _Assessment) -> None:
+    def _learn(self, interval: IntervalCounts, assessment: _Assessment) -> None:
         verdict, windows, loud, following = assessment
         index = interval.number
         self._habits.note(interval.hour, loud)
@@ -292,7 +292,7 @@ class PerformanceDetector(AnomalyDetector):
             self._volume.keep(following)
         self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
 
-    def _calibrate(self, interval: Interval, windows: Sequence[Window], weight: float) -> None:
+    def _calibrate(self, interval: IntervalCounts, windows: Sequence[Window], weight: float) -> None:
         for which, window in enumerate(windows):
             if which == INSTANT:
                 continue
@@ -311,7 +311,7 @@ class PerformanceDetector(AnomalyDetector):
         if "volume" in channels:
             self._volume.accept()
 
-    def _signal(self, finding: _Finding, bar: float, interval: Interval) -> Signal:
+    def _signal(self, finding: _Finding, bar: float, interval: IntervalCounts) -> Signal:
         channel, score, which, window, accumulated = finding
         length = window.intervals if accumulated else self._lengths[which]
         minutes = length * self._seconds / 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import SCATTER, Interval, Window
+from detectors.performance.intervals import SCATTER, IntervalCounts, Window
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
 HALF_LIFE_HOURS: Final = 48.0
@@ -67,7 +67,7 @@ class ErrorChannel:
         above = within * count_bound(expected / within, excess * within, z)
         return 0.0, max(above, self._gate(window, which))
 
-    def learn(self, interval: Interval, steps: int, weight: float) -> None:
+    def learn(self, interval: IntervalCounts, steps: int, weight: float) -> None:
         """Learn from an interval, ``steps`` intervals after the one before."""
         decay = self._decay if steps == 1 else self._decay**steps
         self._calls *= decay

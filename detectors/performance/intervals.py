@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 
-class Interval(NamedTuple):
+class IntervalCounts(NamedTuple):
     """Counts of one interval.
 
     ``number`` counts intervals from 1970 and ``hour`` hours; ``events`` came, of which ``known`` say whether they
@@ -40,7 +40,7 @@ class Window(NamedTuple):
     usual: float
     doubt: float
 
-    def plus(self, interval: Interval) -> Window:
+    def plus(self, interval: IntervalCounts) -> Window:
         """Return the window with one more interval."""
         return Window(
             self.intervals + 1,
@@ -76,14 +76,14 @@ class Recent:
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self._lengths = tuple(lengths)
-        self._intervals: deque[Interval] = deque()
+        self._intervals: deque[IntervalCounts] = deque()
 
     @property
     def last_number(self) -> int | None:
         """The number of the newest interval."""
         return self._intervals[-1].number if self._intervals else None
 
-    def windows(self, newest: Interval) -> list[Window]:
+    def windows(self, newest: IntervalCounts) -> list[Window]:
         """Return the windows that end with ``newest``, which may not be added yet, from the shortest."""
         index, _, count, known, errors, timed, log_sum, log_squares, usual, doubt = newest
         intervals = 1
@@ -108,7 +108,7 @@ class Recent:
         rest = Window(intervals, count, known, errors, timed, log_sum, log_squares, usual, doubt)
         return found + [rest] * (len(ends) - len(found))
 
-    def add(self, newest: Interval) -> list[Interval]:
+    def add(self, newest: IntervalCounts) -> list[IntervalCounts]:
         """Add an interval; return those that have left every window, oldest first."""
         intervals = self._intervals
         after_long = newest.number - self._lengths[-1]
@@ -124,4 +124,4 @@ class Recent:
 
     def restore(self, state: Sequence[Sequence[float]]) -> None:
         """Restore the state of ``to_state``."""
-        self._intervals = deque(Interval(int(one[0]), int(one[1]), *one[2:]) for one in state)
+        self._intervals = deque(IntervalCounts(int(one[0]), int(one[1]), *one[2:]) for one in state)

@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import SCATTER, Interval, Window
+from detectors.performance.intervals import SCATTER, IntervalCounts, Window
 from detectors.tail_probability import surprise
 
 THRESHOLD: Final = 6.5
@@ -98,7 +98,7 @@ class LatencyChannel:
         expected, deviation = self.expected(hour), self._deviation(window, which)
         return expected - z * deviation, expected + max(z * deviation, _GATES[which])
 
-    def learn(self, interval: Interval, steps: int, weight: float) -> None:
+    def learn(self, interval: IntervalCounts, steps: int, weight: float) -> None:
         """Learn from an interval, ``steps`` intervals after the one before."""
         decay = self._decay if steps == 1 else self._decay**steps
         self._events *= decay
@@ -112,7 +112,7 @@ class LatencyChannel:
         if interval.timed > 0.0:
             self._learn_mean(interval, weight)
 
-    def _learn_mean(self, interval: Interval, weight: float) -> None:
+    def _learn_mean(self, interval: IntervalCounts, weight: float) -> None:
         count = interval.timed
         mean = interval.log_sum / count
         if self._events == 0.0:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from detectors.performance.accumulated import MAX_INTERVALS, NO_EVIDENCE, Accumulated
 from detectors.performance.day_fit import DayFit, MinuteOfHour
 from detectors.performance.dispersion import Dispersion
-from detectors.performance.intervals import LONG, SCATTER, Interval, Window
+from detectors.performance.intervals import LONG, SCATTER, IntervalCounts, Window
 from detectors.performance.week_profile import WeekProfile
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
@@ -130,7 +130,7 @@ class VolumeChannel:
         expected = least if window.events < least else most
         return surprise(abs(count_deviation(window.events / within, expected / within, excess * within)))
 
-    def next_accumulated(self, interval: Interval) -> tuple[tuple[float, Window], tuple[float, Window]]:
+    def next_accumulated(self, interval: IntervalCounts) -> tuple[tuple[float, Window], tuple[float, Window]]:
         """Return the CUSUMs of fewer and of more calls after an interval."""
         expected = self.level(interval.hour) * interval.usual
         # Too few calls for an alarm however long the evidence.
@@ -172,7 +172,7 @@ class VolumeChannel:
         above = within * count_bound(most / within, excess * within, z)
         return min(below, _DROPS[which] * least), max(above, _SURGES[which] * most)
 
-    def learn(self, interval: Interval, part: float, steps: int, weight: float) -> None:
+    def learn(self, interval: IntervalCounts, part: float, steps: int, weight: float) -> None:
         """Learn from an interval, ``part`` into its hour and ``steps`` intervals after the one before."""
         slow_decay = self._slow_decay if steps == 1 else self._slow_decay**steps
         fast_decay = self._fast_decay if steps == 1 else self._fast_decay**steps
