@@ -12,7 +12,7 @@ from kpis.custom.figure_file import CustomFigures, figures
 
 @lru_cache(maxsize=1)
 def custom_figures() -> CustomFigures:
-    """Return the figures of ``ROMASHKA_KPIS_DIR``; raises ``ConfigurationError`` where there are too many."""
+    """Return the figures of ``ROMASHKA_KPIS_DIR``, and what is wrong with its other files."""
     return figures(settings().kpis_dir)
 
 

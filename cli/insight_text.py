@@ -119,7 +119,9 @@ def _line(response: Response) -> str:
     if response.verdict:
         parts.append(f"({response.verdict.replace('_', ' ')})")
     text = " ".join(parts)
-    return f"{text}: {response.note}" if response.note else text
+    # Further lines of a note are indented, so that none looks like a response of its own.
+    note = response.note.replace("\n", "\n      ")
+    return f"{text}: {note}" if note else text
 
 
 def precision_table(rows: Sequence[Mapping[str, Any]]) -> Group:

@@ -13,13 +13,7 @@ from dashboards.files import Installation
 
 @lru_cache(maxsize=1)
 def own_boards() -> Boards:
-    """Return the boards of ``ROMASHKA_BOARDS_DIR``; a file that is none is named and left out.
-
-    Raises
-    ------
-    ConfigurationError
-        There are too many.
-    """
+    """Return the boards of ``ROMASHKA_BOARDS_DIR``; a file that is none is named and left out."""
     found = boards(settings().boards_dir)
     for error in found.errors:
         err.print(styled("[yellow]left out:[/] {}", error), soft_wrap=True, highlight=False)

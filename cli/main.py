@@ -15,7 +15,13 @@ from models.errors import InvalidRequest, RomashkaError
 from models.masking import masked
 
 # API field → command line option, where the names differ.
-_OPTIONS: Final = {"recipients": "--to", "time_range": "--range", "id": "key figure", "name": "name"}
+_OPTIONS: Final = {
+    "recipients": "--to",
+    "time_range": "--range",
+    "id": "key figure",
+    "name": "name",
+    "snoozed_until": "--until",
+}
 
 app = typer.Typer(
     name="romashka",

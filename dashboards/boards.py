@@ -76,16 +76,10 @@ class Boards(NamedTuple):
 
 
 def boards(folder: Path) -> Boards:
-    """Return the boards of a folder, by file name; figures of the installation have to be registered before.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder has too many files.
-    """
+    """Return the boards of a folder, by file name; figures of the installation have to be registered before."""
     tabs: dict[str, Tab] = {}
     errors: list[ConfigurationError] = []
-    for path in files(folder):
+    for path in files(folder, errors):
         try:
             tab = board(path)
         except ConfigurationError as error:

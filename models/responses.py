@@ -62,6 +62,9 @@ _STATUS_AFTER: Final = {
     ResponseAction.RESOLVE: ResponseStatus.RESOLVED,
 }
 _LABEL: Final = re.compile(LABEL_PATTERN)
+# What would break a line, control a terminal, or turn the direction of text around it.
+_NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+_LONGEST_NAME: Final = 128
 # C0 and C1 control characters but the line end, which would control a terminal.
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -159,6 +162,11 @@ def checked(reply: Reply, handling: Handling, now: datetime) -> Reply:
     return wanted
 
 
+def name_of_actor(text: str) -> str:
+    """Return who responds, as one line of at most 128 characters: a sign-in service may call people anything."""
+    return _NOT_IN_A_NAME.sub(" ", text).strip()[:_LONGEST_NAME] or "somebody"
+
+
 def response_to(insight: Insight, reply: Reply, actor: str, now: datetime) -> Response:
     """Return the row of a checked reply of ``actor`` to an insight."""
     return Response(
@@ -187,7 +195,7 @@ def _stored(moment: datetime) -> datetime:
 def _check_texts(reply: Reply) -> None:
     if len(reply.note) > MAX_NOTE or _CONTROL.search(reply.note):
         raise InvalidRequest("note", f"expected at most {MAX_NOTE:,} characters, none of them a control character")
-    if reply.assignee and not _LABEL.fullmatch(reply.assignee):
+    if reply.assignee and (not _LABEL.fullmatch(reply.assignee) or _NOT_IN_A_NAME.search(reply.assignee)):
         raise InvalidRequest("assignee", "expected a name of at most 128 characters on one line")
 
 

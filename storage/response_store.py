@@ -11,7 +11,16 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from models.insights import Insight
-from models.responses import Handling, Reply, Response, ResponseAction, checked, handling_of, response_to
+from models.responses import (
+    Handling,
+    Reply,
+    Response,
+    ResponseAction,
+    checked,
+    handling_of,
+    name_of_actor,
+    response_to,
+)
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -67,7 +76,7 @@ def respond(
     """
     before = responses_to(client, [insight.id]).get(insight.id, [])
     wanted = checked(reply, handling_of(insight, before, now), now)
-    response = response_to(insight, wanted, actor, now)
+    response = response_to(insight, wanted, name_of_actor(actor), now)
     insert_rows(client, _TABLE, Response._fields, [response])
     after = [*before, response]
     return handling_of(insight, after, now), after

@@ -20,7 +20,9 @@ from rich.text import Text
 from cli.arguments import MOMENT, Zone, moment, said
 from cli.commands.simulate import progress
 from cli.console import out, table
+from cli.custom_figures import custom_figures
 from cli.settings import settings
+from dashboards import own_figures
 from dashboards.alerts import files
 from dashboards.alerts.replay import Evaluated, Firing, Labelled, matched, read, read_truth, replay, unexplained
 from dashboards.alerts.rule import Shown
@@ -68,7 +70,7 @@ def list_() -> None:
             f"{rule.wait.total_seconds() / 60:g} min",
             rule.runbook,
         )
-        for rule in RULES
+        for rule in (*RULES, *own_figures.rules(custom_figures().figures))
     ]
     out.print(table("Alert rules", ("rule", "team", "fires", "over", "after", "runbook"), rows, right=()))
 

@@ -52,7 +52,7 @@ def render(rules: Sequence[Rule] = RULES) -> str:
         }
         for team, every in dict.fromkeys((rule.team, rule.every) for rule in rules)
     ]
-    return json.dumps({"apiVersion": 1, "groups": groups}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"apiVersion": 1, "groups": groups}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def statement(rule: Rule) -> str:

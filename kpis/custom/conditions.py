@@ -78,7 +78,12 @@ class _Writer:
         if isinstance(node, exp.Column):
             return self._yes_no(node)
         if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
-            return f"({self._column(node.this)[0]} IS NULL)"
+            name, type_ = self._column(node.this)
+            if type_ is not ColumnType.NUMBER:
+                raise ConditionError(
+                    f"{name} is {_a(type_)}, which is never NULL; compare text that was not given with ''"
+                )
+            return f"({name} IS NULL)"
         if isinstance(node, exp.In):
             return self._in(node)
         if isinstance(node, exp.Between):
@@ -115,7 +120,10 @@ class _Writer:
     def _column(self, node: exp.Expr) -> tuple[str, ColumnType]:
         if not isinstance(node, exp.Column) or set(filter(node.args.get, node.args)) != {"this"}:
             raise ConditionError(f"'{_shown(node)}' is not a column; expected one of {', '.join(self._columns)}")
-        return column(node.name, self._columns)
+        name, type_ = column(node.name, self._columns)
+        if type_ is ColumnType.ID:
+            raise ConditionError(f"{name} is an id; only a figure of kind distinct takes it")
+        return name, type_
 
     def _value(self, node: exp.Expr, name: str, type_: ColumnType) -> str:
         negative = isinstance(node, exp.Neg)

@@ -84,6 +84,6 @@ class FigureText(_Strict):
     unit: Annotated[Unit, Field(strict=False)] | None = None
     direction: Direction = "neutral"
     minimum_volume: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
-    warning: float | None = None
-    critical: float | None = None
+    warning: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    critical: Annotated[float, Field(allow_inf_nan=False)] | None = None
     alert: Annotated[AlertWindow, Field(strict=False)] | None = None

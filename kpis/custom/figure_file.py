@@ -18,6 +18,8 @@ from kpis.registry import BUILT_IN
 from models.errors import ConfigurationError
 
 _RESERVED: Final = frozenset({"at", "time", "value", "n", "low", "high", "note", "earlier", "user_id", "entered_at"})
+# Statements over several sources call the figures of one so (kpis/query.py).
+_PREFIX: Final = "kpi_"
 _SUFFIXES: Final = ("_n", "_low", "_high", "_note", "_before")
 _UNITS: Final = (Unit.COUNT, Unit.RATIO, Unit.SCORE, Unit.MILLISECONDS, Unit.MINUTES, Unit.HOURS, Unit.STARS)
 
@@ -38,16 +40,10 @@ class CustomFigures(NamedTuple):
 
 
 def figures(folder: Path) -> CustomFigures:
-    """Return the figures of a folder, by file name, and what is wrong with the other files; none without a folder.
-
-    Raises
-    ------
-    ConfigurationError
-        The folder has too many files.
-    """
+    """Return the figures of a folder, by file name, and what is wrong with the other files; none without a folder."""
     found: dict[str, CustomFigure] = {}
     errors: list[ConfigurationError] = []
-    for path in files(folder):
+    for path in files(folder, errors):
         try:
             one = figure(path)
         except ConfigurationError as error:
@@ -95,7 +91,8 @@ def _check_id(id_: str, source: CustomSource, lines: FileLines) -> None:
     if id_ in BUILT_IN:
         raise lines.wrong(["id"], f"'{id_}' is a figure that comes with romashka; choose another")
     dimensions = {*source.source.dimensions, *(one.column for one in source.source.dimensions.values())}
-    if id_ in _RESERVED | dimensions | source.columns.keys() or id_.endswith(_SUFFIXES):
+    taken = _RESERVED | dimensions | source.columns.keys()
+    if id_ in taken or id_.endswith(_SUFFIXES) or id_.startswith(_PREFIX):
         raise lines.wrong(["id"], f"'{id_}' means something else in statements; choose another")
 
 
@@ -117,6 +114,10 @@ def _check_thresholds(given: FigureText, lines: FileLines) -> None:
     both = (given.warning, given.critical)
     if given.direction == "neutral" and both != (None, None):
         raise lines.wrong(["direction"], "thresholds need to know which direction is better: up or down")
+    if given.formula.kind is FormulaKind.SHARE:
+        for name, line in (("warning", given.warning), ("critical", given.critical)):
+            if line is not None and not 0 <= line <= 1:
+                raise lines.wrong([name], f"a share is 0 to 1, found {line:g}")
     if given.warning is not None and given.critical is not None:
         order = given.critical >= given.warning if given.direction == "down" else given.critical <= given.warning
         if not order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,20 +18,28 @@ _MAX_BYTES: Final = 20_000
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def files(folder: Path) -> list[Path]:
-    """Return the YAML files of a folder by name; none without a folder.
+class _Loader(yaml.SafeLoader):
+    """Reads scalars as JSON has them: YAML 1.1 also makes dates, times and ``yes`` of what people write as text."""
 
-    Raises
-    ------
-    ConfigurationError
-        There are too many.
-    """
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?\d{1,18}$"), list("-0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^-?(?:\d{1,18}\.\d{0,18}|\.\d{1,18})$"), list("-.0123456789")
+)
+
+
+def files(folder: Path, errors: list[ConfigurationError]) -> list[Path]:
+    """Return the YAML files of a folder by name, the first ``MAX_FILES``; an error is added where there are more."""
     if not folder.is_dir():
         return []
     found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
     if len(found) > MAX_FILES:
-        raise ConfigurationError(f"{folder} has {counted(len(found), 'definition')}; expected at most {MAX_FILES}")
-    return found
+        much = f"{folder} has {counted(len(found), 'definition')}; only the first {MAX_FILES} are read"
+        errors.append(ConfigurationError(much))
+    return found[:MAX_FILES]
 
 
 class FileLines:
@@ -44,6 +53,26 @@ class FileLines:
         """Return the error of a field; ``place`` leads to it, names and positions in lists."""
         field = ".".join(str(one + 1) if isinstance(one, int) else one for one in place)
         return ConfigurationError(f"{self._path}, line {self._line(place)}: {field or 'the file'}: {message}")
+
+    def refuse_repeated_keys(self) -> None:
+        """Raise ``ConfigurationError`` where a mapping has a key twice: YAML would take the last one."""
+        waiting = [self._tree]
+        seen: set[int] = set()
+        while waiting:
+            node = waiting.pop()
+            if node is None or id(node) in seen:  # an alias may contain itself
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+            elif isinstance(node, yaml.MappingNode):
+                names: set[str] = set()
+                for key, value in node.value:
+                    if str(key.value) in names:
+                        line = key.start_mark.line + 1
+                        raise ConfigurationError(f"{self._path}, line {line}: {key.value}: is there twice")
+                    names.add(str(key.value))
+                    waiting.append(value)
 
     def _line(self, place: Sequence[int | str]) -> int:
         node, line = self._tree, 1
@@ -78,13 +107,15 @@ def parsed(path: Path, model: type[_Model]) -> tuple[_Model, FileLines]:
     if len(content) > _MAX_BYTES:
         raise ConfigurationError(f"{path} is longer than {_MAX_BYTES:,} bytes; expected one definition")
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        tree = yaml.compose(text, Loader=_Loader)
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with fewer types
+    # What constructors of explicit tags make of other text: !!int foo, !!bool foo, !!timestamp foo.
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigurationError(f"{path}: this is not YAML ({' '.join(str(error).split())[:200]})") from None
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: expected a mapping with {', '.join(model.model_fields)}")
     lines = FileLines(path, tree)
+    lines.refuse_repeated_keys()
     try:
         return model.model_validate(raw), lines
     except ValidationError as error:

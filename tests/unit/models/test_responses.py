@@ -23,6 +23,7 @@ from models.responses import (
     ResponseVerdict,
     checked,
     handling_of,
+    name_of_actor,
     response_to,
 )
 from tests.examples.insights import STARTED, insight
@@ -92,6 +93,7 @@ def test_the_order_of_rows_does_not_matter_and_the_same_response_has_the_same_id
         (R(A.SNOOZE, snoozed_until=NOW), "snoozed_until"),
         (R(A.SNOOZE, snoozed_until=NOW + MAX_SNOOZE + timedelta(seconds=1)), "snoozed_until"),
         (R(A.RESOLVE, verdict=ResponseVerdict.REAL, snoozed_until=NOW + timedelta(hours=1)), "snoozed_until"),
+        (R(A.ASSIGN, assignee="a\u202eb"), "assignee"),
         (R(A.COMMENT), "note"),
         (R(A.COMMENT, "\x1b[31mred"), "note"),
         (R(A.COMMENT, "\x9b31m"), "note"),
@@ -111,6 +113,12 @@ def test_an_incomplete_reply_names_its_field(reply: Reply, field: str) -> None:
 def test_what_is_resolved_is_reopened_first(reply: Reply) -> None:
     with pytest.raises(InvalidRequest, match=r"resolved \(by ada\); reopen it"):
         checked(reply, status(R(A.RESOLVE, verdict=ResponseVerdict.REAL)), NOW)
+
+
+def test_who_responds_is_one_line_whatever_a_sign_in_service_calls_people() -> None:
+    assert name_of_actor(" ada\n  • grace: resolve\x1b[31m\u202e ") == "ada   • grace: resolve [31m"
+    assert name_of_actor("x" * 300) == "x" * 128
+    assert name_of_actor("\n") == "somebody"
 
 
 @given(

@@ -9,6 +9,7 @@ import pytest
 from kpis.custom.definition import AlertWindow
 from kpis.custom.examples import EXAMPLES
 from kpis.custom.figure_file import figure, figures
+from kpis.custom.yaml_files import MAX_FILES
 from kpis.kpi import Aggregate, Area, Unit
 from kpis.registry import ALL
 from models.errors import ConfigurationError
@@ -44,7 +45,17 @@ def test_a_definition_becomes_a_figure(tmp_path: Path) -> None:
         ("id: slow_chat_share", "id: csat", 1, "id: 'csat' is a figure that comes with romashka"),
         ("id: slow_chat_share", "id: channel", 1, "id: 'channel' means something else"),
         ("id: slow_chat_share", "id: slow_n", 1, "id: 'slow_n' means something else"),
+        ("id: slow_chat_share", "id: kpi_query_count", 1, "id: 'kpi_query_count' means something else"),
         ("id: slow_chat_share", "id: Slow", 1, "id: "),
+        ("id: slow_chat_share\n", "id: slow_chat_share\nid: slow\n", 2, "id: is there twice"),
+        ("  where:", "  kind: share\n  where:", 8, "kind: is there twice"),
+        ("title: Slow answers in chat", "title: 5", 2, "title: "),
+        ("warning: 0.05", "warning: .nan", 11, "warning: "),
+        ("critical: 0.10", "critical: .inf", 12, "critical: "),
+        ("warning: 0.05", "warning: 5", 11, "warning: a share is 0 to 1, found 5"),
+        ("warning: 0.05", "warning: -0.1", 11, "warning: a share is 0 to 1, found -0.1"),
+        ("minimum_volume: 50", "minimum_volume: 1:30", 10, "minimum_volume: "),
+        ("minimum_volume: 50", f"minimum_volume: {'9' * 5000}", 10, "minimum_volume: "),
         ("id: slow_chat_share", "id: 5", 1, "id: "),
         ("id: slow_chat_share\n", "", 1, "id: is missing"),
         ("title: Slow answers in chat", "title: '{{ .Labels }}'", 2, "title: "),
@@ -122,6 +133,30 @@ def test_a_wrong_file_costs_only_its_own_figure(tmp_path: Path) -> None:
     assert [one.kpi.id for one in found.figures] == ["slow_chat_share", "lost_record_ratio"]
     assert [str(error).partition(":")[0].rpartition("/")[2] for error in found.errors] == ["b.yaml, line 1", "c.yml"]
     assert "is defined in a.yaml already" in str(found.errors[1])
+
+
+@pytest.mark.parametrize("text", ["2026-13-45", "2026-11-45 10:00:00", "0x_", "0b_", "yes", "~x", "1_000", "12:30:45"])
+def test_what_yaml_would_make_something_else_of_is_text(tmp_path: Path, text: str) -> None:
+    assert figure(written(tmp_path, GOOD.replace("title: Slow answers in chat", f"title: {text}"))).kpi.title == text
+
+
+@pytest.mark.parametrize(
+    "text", ["!!int foo", "!!float foo", '!!int ""', "!!bool foo", "!!timestamp foo", "!!binary é"]
+)
+def test_a_tag_that_does_not_fit_costs_only_its_own_figure(tmp_path: Path, text: str) -> None:
+    written(tmp_path, GOOD.replace("title: Slow answers in chat", f"title: {text}"), "a.yaml")
+    written(tmp_path, EXAMPLES["syncs"], "b.yaml")
+    found = figures(tmp_path)
+    assert [one.kpi.id for one in found.figures] == ["lost_record_ratio"]
+    assert "a.yaml" in str(found.errors[0])
+
+
+def test_too_many_files_cost_those_beyond_the_limit(tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 1):
+        written(tmp_path, GOOD.replace("slow_chat_share", f"slow_{number:03}x"), f"{number:03}.yaml")
+    found = figures(tmp_path)
+    assert len(found.figures) == MAX_FILES
+    assert "201 definitions; only the first 200 are read" in str(found.errors[0])
 
 
 def test_without_a_folder_there_are_none(tmp_path: Path) -> None:
