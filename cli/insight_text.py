@@ -125,7 +125,7 @@ def _line(response: Response) -> str:
 
 
 def precision_table(rows: Sequence[Mapping[str, Any]]) -> Group:
-    """Return a table of the verdicts that ``storage.response_store.precision`` counts."""
+    """Return a table of the verdicts that ``kpis.analyses.verdicts.precision`` counts."""
     lines = [
         (
             row["kind"],

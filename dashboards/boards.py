@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboards.panel import Column, Panel, PanelRow, PanelType, Tab
-from dashboards.panel_queries import column, split
-from dashboards.tabs.parts import EMPTY, tile, together, trend
+from dashboards.own_figures import VARIABLES
+from dashboards.panel import Panel, PanelRow, PanelType, Tab
+from dashboards.tabs.parts import split_figure, tile, together, trend
 from kpis.custom.yaml_files import FileLines, files, parsed
 from kpis.kpi import Kpi
 from kpis.registry import get
@@ -19,8 +18,6 @@ from kpis.scope import Interval
 from models.errors import ConfigurationError, InvalidRequest
 
 _PREFIX: Final = "romashka-board-"
-_VARIABLES: Final = ("provider", "channel", "country", "segment")
-_ROWS_OF_A_TABLE: Final = 100
 # Both stand in Grafana's JSON, where braces and $ mean something.
 _TEXT: Final = r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,%d}$"
 
@@ -35,6 +32,10 @@ class PanelKind(StrEnum):
 
 
 _WIDTHS: Final = {PanelKind.NUMBER: 6, PanelKind.LINE: 12, PanelKind.BARS: 12, PanelKind.TABLE: 24}
+
+
+_PICTURES: Final = {PanelKind.BARS: (20, PanelType.BARS), PanelKind.TABLE: (100, PanelType.TABLE)}
+"""How a split is drawn: its rows at most, and the picture."""
 
 
 class _Strict(BaseModel):
@@ -104,7 +105,7 @@ def board(path: Path) -> Tab:
         title=given.title,
         about=given.about,
         rows=tuple(_row(given, number, lines) for number in range(len(given.rows))),
-        variables=_VARIABLES,
+        variables=VARIABLES,
         audience="analyst",
         span=f"now-{given.range}",
     )
@@ -129,23 +130,8 @@ def _panel(id_: int, given: PanelText, place: tuple[int | str, ...], lines: File
     if given.show is PanelKind.LINE:
         title = f"{kpi.title} by {given.every}"
         return trend(id_, title, kpi.meaning, kpi.id, every=given.every, by=tuple(given.by), width=width)
-    names = " and ".join(name.replace("_", " ") for name in given.by)
-    return Panel(
-        id=id_,
-        title=f"{kpi.title} by {names}",
-        description=f"Where is it high, where low? {kpi.meaning}",
-        picture=PanelType.BARS if given.show is PanelKind.BARS else PanelType.TABLE,
-        asks={"A": split(kpi.id, by=tuple(given.by), limit=20 if given.show is PanelKind.BARS else _ROWS_OF_A_TABLE)},
-        no_data=EMPTY,
-        width=width,
-        height=8,
-        unit=kpi.unit,
-        columns=(*_columns(given.by), column(kpi.id)),
-    )
-
-
-def _columns(names: list[str]) -> Iterator[Column]:
-    return (Column(name, name.replace("_", " ").capitalize()) for name in names)
+    limit, picture = _PICTURES[given.show]
+    return split_figure(id_, kpi.id, given.by, picture=picture, width=width, limit=limit)
 
 
 def _figure(given: PanelText, place: tuple[int | str, ...], lines: FileLines) -> Kpi:

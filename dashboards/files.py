@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from dashboards import grafana, own_figures
 from dashboards.alerts import files as alerts
+from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import rules
 from dashboards.panel import Tab
 from dashboards.tabs import ALL
@@ -38,11 +39,15 @@ def tabs(installation: Installation = PLAIN) -> tuple[Tab, ...]:
     return (*ALL, *own, *installation.boards)
 
 
+def every_rule(installation: Installation = PLAIN) -> tuple[Rule, ...]:
+    """Return every alert rule."""
+    return (*rules(installation.objective), *own_figures.rules(installation.figures))
+
+
 def generated(installation: Installation = PLAIN) -> dict[str, str]:
     """Return the text of every generated file by its path below ``deploy/grafana``."""
     texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs(installation)}
-    every_rule = (*rules(installation.objective), *own_figures.rules(installation.figures))
-    return {**texts, alerts.FILE: alerts.render(every_rule)}
+    return {**texts, alerts.FILE: alerts.render(every_rule(installation))}
 
 
 def drifted(folder: Path, installation: Installation = PLAIN) -> list[str]:

@@ -9,9 +9,8 @@ from typing import Final
 
 from dashboards.alerts.alert_queries import by_integration, by_tenant
 from dashboards.alerts.rule import Level, Rule, Shown
-from dashboards.panel import Column, Panel, PanelRow, PanelType, Tab
-from dashboards.panel_queries import column, split
-from dashboards.tabs.parts import EMPTY, tile, together, trend
+from dashboards.panel import PanelRow, PanelType, Tab
+from dashboards.tabs.parts import split_figure, tile, together, trend
 from kpis.custom.definition import AlertWindow
 from kpis.custom.figure_file import CustomFigure
 from kpis.kpi import Kpi, Unit
@@ -25,7 +24,8 @@ _SHOWN: Final[dict[Unit, Shown]] = {
     Unit.MILLISECONDS: "milliseconds",
     Unit.MINUTES: "minutes",
 }
-_VARIABLES: Final = ("provider", "channel", "country", "segment")
+VARIABLES: Final = ("provider", "channel", "country", "segment")
+"""Filters of tabs of the installation's own."""
 _PANELS_EACH: Final = 10
 # A uid has at most 40 characters: romashka-own-NAME-critical.
 _MAX_NAME: Final = 18
@@ -38,7 +38,7 @@ def tab(figures: Sequence[CustomFigure]) -> Tab:
         title="Own Figures",
         about="The figures that this installation defines for itself, in kpis.d.",
         rows=tuple(_row(number, one.kpi) for number, one in enumerate(figures, start=1)),
-        variables=_VARIABLES,
+        variables=VARIABLES,
         audience="analyst",
     )
 
@@ -50,25 +50,13 @@ def rules(figures: Sequence[CustomFigure]) -> tuple[Rule, ...]:
 
 def _row(number: int, kpi: Kpi) -> PanelRow:
     first = number * _PANELS_EACH
-    parts = _parts(kpi)
     (number_tile,) = together(tile(first, "What is it now?", kpi.id, width=6))
     return PanelRow(
         kpi.title,
         (
             number_tile,
             trend(first + 1, f"{kpi.title} by day", kpi.meaning, kpi.id, every=Interval.DAY, width=10, height=8),
-            Panel(
-                id=first + 2,
-                title=f"{kpi.title} by {parts}",
-                description=f"Where is it high, where low? {kpi.meaning}",
-                picture=PanelType.BARS,
-                asks={"A": split(kpi.id, by=(parts,), limit=20)},
-                no_data=EMPTY,
-                width=8,
-                height=8,
-                unit=kpi.unit,
-                columns=(Column(parts, parts.replace("_", " ").capitalize()), column(kpi.id)),
-            ),
+            split_figure(first + 2, kpi.id, (_parts(kpi),), picture=PanelType.BARS, width=8, limit=20),
         ),
     )
 

@@ -14,7 +14,7 @@ from storage.reading import query_rows
 
 
 class Freshness(NamedTuple):
-    """What is not in the figures yet.
+    """Data that is stored and not yet part of the figures.
 
     ``uncounted`` is a text on conversations that are stored and not counted yet, empty where there are none;
     ``watermark`` the newest minute of queries that is stored (of old data its hour), aware; ``None``: none is.

@@ -29,21 +29,6 @@ _COLUMNS: Final = ", ".join(Response._fields)
 _OF_INSIGHTS: Final = f"""
 SELECT {_COLUMNS} FROM {_TABLE} FINAL WHERE has({{ids:Array(UUID)}}, insight_id) ORDER BY responded_at, id
 """  # noqa: S608 - the columns are the model's own; every value is a bound parameter
-_PRECISION: Final = """
-SELECT kind, countIf(verdict = 'real') AS real, countIf(verdict = 'false_alarm') AS false_alarms,
-    countIf(verdict = 'known') AS known, real / nullIf(real + false_alarms, 0) AS precision,
-    romashka_wilson_low(real, real + false_alarms) AS low, romashka_wilson_high(real, real + false_alarms) AS high
-FROM
-(
-    SELECT insight_id, any(kind) AS kind, argMax(verdict, (responded_at, id)) AS verdict
-    FROM insight_responses FINAL
-    WHERE ({tenant:Nullable(UUID)} IS NULL OR user_id = {tenant:Nullable(UUID)})
-        AND responded_at >= {since:DateTime64(3, 'UTC')} AND action IN ('resolve', 'reopen')
-    GROUP BY insight_id
-)
-WHERE verdict != ''
-GROUP BY kind ORDER BY real + false_alarms DESC, kind
-"""
 
 
 def responses_to(client: Client, insights: Iterable[UUID]) -> dict[UUID, list[Response]]:
@@ -80,16 +65,6 @@ def respond(
     insert_rows(client, _TABLE, Response._fields, [response])
     after = [*before, response]
     return handling_of(insight, after, now), after
-
-
-def precision(client: Client, tenant: UUID | None, since: datetime) -> list[dict[str, Any]]:
-    """Return the verdicts on resolved insights by kind: counts since a time, and the precision.
-
-    ``precision`` is real / (real + false alarms), ``None`` of nothing; ``low`` to ``high`` is its 95 % Wilson interval.
-    ``tenant`` ``None`` means all tenants. The last verdict on an insight counts, and none on one that was reopened.
-    Raises ``Unreachable``.
-    """
-    return query_rows(client, _PRECISION, {"tenant": tenant, "since": since})
 
 
 def _from_row(row: dict[str, Any]) -> Response:

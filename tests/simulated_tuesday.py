@@ -51,7 +51,7 @@ _SCENARIO: Final = Scenario(
 
 
 class Tuesday(NamedTuple):
-    """What was loaded: the start of the bad Tuesday (UTC), and what was really wrong."""
+    """The loaded data set: the start of the Tuesday with the incident (UTC), and the incident."""
 
     address: ClickHouseAddress
     start: datetime

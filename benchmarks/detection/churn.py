@@ -16,11 +16,11 @@ from rich.console import Console
 from river import forest
 
 from benchmarks.detection import churn_cdnow, churn_forecast
-from benchmarks.detection.churn_models import MODELS, OURS, compared
+from benchmarks.detection.churn_models import MODELS, OURS, compared, known_quality
 from benchmarks.detection.churn_picture import reliability
 from benchmarks.detection.churn_simulated import pseudonym, store
 from benchmarks.report import Sheet, to_markdown, to_terminal
-from detectors.customers.calibration import Quality, quality
+from detectors.customers.calibration import Quality
 from detectors.customers.churn import CHURN
 from detectors.customers.customer_scores import bounds_for
 from detectors.customers.delayed_model import Classifier, DelayedModel, Judged, replay
@@ -130,15 +130,24 @@ def simulated() -> Result:
             left += _truly_left(scenario, judged[CHURN.model][len(left) :])
     truth = [one._replace(positive=really) for one, really in zip(judged[CHURN.model], left, strict=True)]
     rows = [
-        (*_row("churn: cancelled, or silent for 30 days", _quality(judged[CHURN.model])), _precision(judged["churn"])),
+        (
+            *_row("churn: cancelled, or silent for 30 days", known_quality(judged[CHURN.model])),
+            _precision(judged["churn"]),
+        ),
         # Probabilities are of the label, so against the truth only their order and who is named can be judged.
-        (*_row("the same predictions, against who really leaves", _quality(truth))[:4], "", "", "", _precision(truth)),
-        (*_row("upsell: upsold within 30 days", _quality(judged[UPSELL.model])), _precision(judged["upsell"])),
+        (
+            *_row("the same predictions, against who really leaves", known_quality(truth))[:4],
+            "",
+            "",
+            "",
+            _precision(truth),
+        ),
+        (*_row("upsell: upsold within 30 days", known_quality(judged[UPSELL.model])), _precision(judged["upsell"])),
     ]
     title = f"Simulator, {len(SEEDS)} seeds of {_DAYS} days never used for tuning"
     sheet = Sheet(title, ("label", *_COLUMNS, "named: how many, how often right"), rows)
     beside = compared(f"Simulator, churn of some customers of {len(SEEDS)} seeds: mean (lowest to highest)", samples)
-    return Result(sheet, quality=_quality(judged[CHURN.model]), beside=beside)
+    return Result(sheet, quality=known_quality(judged[CHURN.model]), beside=beside)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -201,13 +210,7 @@ def _leaky(label: Label) -> Label:
 
 
 def _measured(labels: Sequence[Label], model: Classifier | None = None) -> Quality:
-    return _quality(replay(labels, DelayedModel() if model is None else model).judged)
-
-
-def _quality(judged: Sequence[Judged]) -> Quality:
-    found = quality(judged)
-    assert found is not None  # noqa: S101 - the data are long enough
-    return found
+    return known_quality(replay(labels, DelayedModel() if model is None else model).judged)
 
 
 def _precision(judged: Sequence[Judged]) -> str:

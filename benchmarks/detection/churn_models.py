@@ -95,7 +95,7 @@ def compared(title: str, samples: Sequence[Sequence[Label]]) -> Sheet:
     for name, found in judged.items():
         wins = sum(better_than(ours, theirs) for ours, theirs in zip(judged[OURS], found, strict=True))
         proved = "" if name == OURS else f"{wins} of {len(samples)}"
-        rows.append((name, *_figures([_quality(one) for one in found]), proved, f"{micros.get(name, 0.0):.0f}"))
+        rows.append((name, *_figures([known_quality(one) for one in found]), proved, f"{micros.get(name, 0.0):.0f}"))
     return Sheet(title, COLUMNS, rows)
 
 
@@ -112,7 +112,9 @@ def _over(values: Sequence[float], digits: int) -> str:
     return f"{fmean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def _quality(judged: Sequence[Judged]) -> Quality:
+def known_quality(judged: Sequence[Judged]) -> Quality:
+    """Return the quality of predictions; raises ``ValueError`` where they are too few to tell."""
     found = quality(judged)
-    assert found is not None  # noqa: S101 - the data are long enough
+    if found is None:
+        raise ValueError(f"{len(judged)} predictions are too few to judge a model; give the benchmark more data")
     return found

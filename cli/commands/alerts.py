@@ -20,14 +20,12 @@ from rich.text import Text
 from cli.arguments import MOMENT, Zone, moment, said
 from cli.commands.simulate import progress
 from cli.console import out, table
-from cli.custom_figures import custom_figures
+from cli.installation import installation
 from cli.settings import settings
-from dashboards import own_figures
 from dashboards.alerts import files
 from dashboards.alerts.replay import Evaluated, Firing, Labelled, matched, read, read_truth, replay, unexplained
 from dashboards.alerts.rule import Shown
-from dashboards.alerts.rules import RULES
-from dashboards.files import FOLDER
+from dashboards.files import FOLDER, every_rule
 from kpis.scope import zone
 from models.counting import counted
 from models.errors import SettingsError
@@ -70,7 +68,7 @@ def list_() -> None:
             f"{rule.wait.total_seconds() / 60:g} min",
             rule.runbook,
         )
-        for rule in (*RULES, *own_figures.rules(custom_figures().figures))
+        for rule in every_rule(installation())
     ]
     out.print(table("Alert rules", ("rule", "team", "fires", "over", "after", "runbook"), rows, right=()))
 
@@ -113,7 +111,7 @@ def run_all(
     client: Client, rules: Sequence[Evaluated], start: datetime, end: datetime, every: timedelta
 ) -> list[Firing]:
     """Replay rules over a range; those that need a table which only a ClickHouse server has are left out, and said."""
-    server_only = {rule.uid(level) for rule in RULES if rule.needs_server for level in rule.lines}
+    server_only = {rule.uid(level) for rule in every_rule() if rule.needs_server for level in rule.lines}
     has_log = bool(
         query_rows(client, "SELECT 1 AS one FROM system.tables WHERE database = 'system' AND name = 'query_log'", {})
     )
@@ -199,7 +197,7 @@ def _whom(firing: Firing) -> str:
 
 def _worst(firing: Firing) -> str:
     """Return an alert's worst value with its unit; empty for rules that only count open insights."""
-    shown = {rule.uid(level): rule.shown for rule in RULES for level in rule.lines}.get(firing.uid)
+    shown = {rule.uid(level): rule.shown for rule in every_rule(installation()) for level in rule.lines}.get(firing.uid)
     if shown is None:  # a rule that is not in the definitions
         return f"{firing.worst:.4g}"
     return _WORST[shown].format(firing.worst)

@@ -15,9 +15,13 @@ from cli.console import out
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.insight_text import details, precision_table
 from cli.settings import settings
+from kpis.analyses.verdicts import precision
+from kpis.scope import ALL_TENANTS, Scope
+from kpis.sql.dialect import Bound
 from models.responses import Reply, ResponseAction, ResponseVerdict
 from storage.connection import connect
-from storage.response_store import precision, respond
+from storage.reading import query_rows
+from storage.response_store import respond
 from storage.tenant_names import tenant_names
 
 _Note = Annotated[str, typer.Option(help="What the others should know")]
@@ -110,9 +114,11 @@ def precision_(
 
     Example: `romashka insights precision --since 1Q`
     """
-    start = moment_or_span("--since", since, datetime.now(UTC), time_zone)
+    now = datetime.now(UTC)
+    start = moment_or_span("--since", since, now, time_zone)
+    dialect = Bound(Scope(start, now, tenant_id("--tenant", tenant) if tenant else ALL_TENANTS))
     with connect(settings().clickhouse) as client:
-        rows = precision(client, tenant_id("--tenant", tenant) if tenant else None, start)
+        rows = query_rows(client, precision(dialect), dialect.parameters)
     if format_ is not OutputFormat.TABLE:
         print_rows(rows, format_, ("kind", "real", "false_alarms", "known", "precision", "low", "high"))
     elif rows:

@@ -61,7 +61,8 @@ def check(folder: _Folder = None) -> None:
         out.print("Dashboard and alert rules: romashka dashboards", style="dim", highlight=False)
     elif not found.errors:
         out.print(f"{chosen} defines no figure; 'romashka kpi new' writes one to begin with", highlight=False)
-    for error in found.errors:
-        err.print(styled("[red]{}[/]", error), soft_wrap=True, highlight=False)
+    if folder is not None:  # those of the installation's own folder were named when it was read
+        for error in found.errors:
+            err.print(styled("[red]{}[/]", error), soft_wrap=True, highlight=False)
     if found.errors:
         raise ConfigurationError(f"{counted(len(found.errors), 'file')} of {chosen} cannot be used")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from dashboards import tiles
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Tile
-from dashboards.panel_queries import column, series, thresholds
+from dashboards.panel_queries import column, series, split, thresholds
 from dashboards.tabs import names
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import FILTERS, Interval
-from kpis.sql.conditions import ATTENTION, attention, handling
+from kpis.sql.conditions import ATTENTION, attention, handling, handling_join
 from kpis.sql.dialect import Dialect
 from kpis.sql.query_context import QueryContext
 from models.sync_status import Condition, words_of
@@ -105,6 +105,24 @@ def trend(
     )
 
 
+def split_figure(id_: int, kpi: str, by: Sequence[str], *, picture: PanelType, width: int, limit: int) -> Panel:
+    """Return a figure by dimensions, as bars or as a table, the largest first."""
+    about = get(kpi)
+    shown = [name.replace("_", " ") for name in by]
+    return Panel(
+        id=id_,
+        title=f"{about.title} by {' and '.join(shown)}",
+        description=f"Where is it high, where low? {about.meaning}",
+        picture=picture,
+        asks={"A": split(kpi, by=by, limit=limit)},
+        no_data=EMPTY,
+        width=width,
+        height=8,
+        unit=about.unit,
+        columns=(*(Column(name, text.capitalize()) for name, text in zip(by, shown, strict=True)), column(kpi)),
+    )
+
+
 def analysed(
     sql: Callable[[QueryContext], str], shown: str, filters: frozenset[str] = CONVERSATION_FILTERS
 ) -> PanelQuery:
@@ -146,9 +164,10 @@ def findings(where: str, limit: int = 50) -> PanelQuery:
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT severity, integration_provider, title, summary,
-    arrayElement(recommended_actions, 1) AS action, responses.handling AS handling, started_at, ended_at, {PROVIDER}
+    arrayElement(recommended_actions, 1) AS action, {handling("i", dialect)} AS handling,
+    started_at, ended_at, {PROVIDER}
 FROM predictive_insights AS i FINAL
-{handling("i", dialect)}
+{handling_join("i", dialect)}
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
     AND (status = 'open' OR ended_at >= {dialect.start}) AND {where}
 ORDER BY status = 'open' DESC, started_at DESC
@@ -166,10 +185,10 @@ def needing_attention(limit: int = 20) -> PanelQuery:
         )
         return f"""
 SELECT i.severity AS severity, i.integration_provider AS integration_provider, i.title AS title,
-    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, responses.handling AS handling,
+    i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, {handling("i", dialect)} AS handling,
     i.started_at AS started_at, {PROVIDER}
 FROM predictive_insights AS i FINAL
-{handling("i", dialect)}
+{handling_join("i", dialect)}
 WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {attention(dialect, "i")}{provider}
 ORDER BY severity = 'critical' DESC, started_at DESC
 LIMIT {limit}"""

@@ -17,6 +17,7 @@ from dashboards.tabs.parts import (
     tile,
     together,
 )
+from kpis.analyses.verdicts import precision
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.scope import Interval
@@ -116,26 +117,6 @@ FROM customer_model_quality FINAL
 WHERE measured_at < {dialect.end}
 ORDER BY measured_at DESC
 LIMIT 20"""
-
-
-def _precision(dialect: Dialect) -> str:
-    # The last verdict on an insight counts; none on one that was reopened.
-    return f"""
-SELECT kind, countIf(verdict = 'real') AS real, countIf(verdict = 'false_alarm') AS false_alarms,
-    countIf(verdict = 'known') AS known, real / nullIf(real + false_alarms, 0) AS precision,
-    romashka_wilson_low(real, real + false_alarms) AS low, romashka_wilson_high(real, real + false_alarms) AS high
-FROM
-(
-    SELECT any(kind) AS kind, argMax(verdict, (responded_at, id)) AS verdict
-    FROM insight_responses FINAL
-    WHERE {dialect.tenant("user_id")} AND responded_at >= {dialect.start} AND responded_at < {dialect.end}
-        AND action IN ('resolve', 'reopen')
-    GROUP BY insight_id
-)
-WHERE verdict != ''
-GROUP BY kind
-ORDER BY real + false_alarms DESC, kind
-LIMIT 50"""
 
 
 def _tenths(columns: str) -> PanelQuery:
@@ -286,7 +267,7 @@ _TRUST: Final = PanelRow(
             "(`romashka insights resolve`): real / (real + false alarms), with its 95 % interval. Known problems count "
             "neither way.",
             picture=PanelType.TABLE,
-            asks={"A": PanelQuery(frozenset(), _precision)},
+            asks={"A": PanelQuery(frozenset(), precision)},
             no_data="Nobody gave a verdict in this range: 'romashka insights resolve' gives one",
             width=24,
             height=6,

@@ -1,4 +1,4 @@
-"""Whom to call first: what an action is expected to be worth, and what actions of its kind have brought so far.
+"""Ranks recommendations by expected value, from probabilities and the measured effects of earlier ones.
 
 Expected value is the probability times the money at stake times the effect of the action. The effect is measured: of
 the customers who were recommended an action, how many fewer left (or how many more bought) than their probabilities

@@ -68,50 +68,52 @@ def not_set_aside(table: str, dialect: Dialect) -> str:
 
     One that has become critical since then is not set aside any more; see ``models.responses``.
     """
-    end = dialect.end
-    last = "(responded_at, id)"
     return (
         f"({table}.id, toString({table}.severity)) NOT IN (SELECT insight_id, "
-        f"arrayJoin(if(argMax(severity, {last}) = 'critical', ['critical', 'warning', 'info'], ['warning', 'info'])) "
-        f"FROM insight_responses FINAL WHERE responded_at < {end} AND action IN ({_CHANGES_STATUS}) "
-        f"GROUP BY insight_id HAVING argMax(action, {last}) = 'resolve' "
-        f"OR (argMax(action, {last}) = 'snooze' AND argMax(snoozed_until, {last}) > {end}))"
+        "arrayJoin(if(last_severity = 'critical', ['critical', 'warning', 'info'], ['warning', 'info'])) "
+        f"FROM ({_last_responses(dialect)}) WHERE last_action = 'resolve' "
+        f"OR (last_action = 'snooze' AND last_snoozed_until > {dialect.end}))"
     )
 
 
 def is_acknowledged(table: str, dialect: Dialect) -> str:
     """Return the predicate that somebody had an insight by the end of the range, at the severity that it has."""
-    last = "(responded_at, id)"
     return (
-        f"({table}.id, toString({table}.severity)) IN (SELECT insight_id, argMax(severity, {last}) "
-        f"FROM insight_responses FINAL WHERE responded_at < {dialect.end} AND action IN ({_CHANGES_STATUS}) "
-        f"GROUP BY insight_id HAVING argMax(action, {last}) = 'acknowledge')"
+        f"({table}.id, toString({table}.severity)) IN (SELECT insight_id, last_severity "
+        f"FROM ({_last_responses(dialect)}) WHERE last_action = 'acknowledge')"
     )
 
 
+def handling_join(table: str, dialect: Dialect) -> str:
+    """Return the join that ``handling`` needs: the last responses to the insights of a table."""
+    return f"LEFT JOIN ({_last_responses(dialect)}) AS responses ON responses.insight_id = {table}.id"
+
+
 def handling(table: str, dialect: Dialect) -> str:
-    """Return the join that gives the column ``handling``: who took, snoozed or resolved an insight."""
-    last = "(responded_at, id)"
-    status = f"action IN ({_CHANGES_STATUS})"
-    return f"""LEFT JOIN
-(
-    SELECT insight_id,
-        argMaxIf(action, {last}, {status}) AS last_action,
-        argMaxIf(actor, {last}, {status}) AS last_actor,
-        argMaxIf(snoozed_until, {last}, {status}) AS last_until,
-        argMaxIf(verdict, {last}, {status}) AS last_verdict,
-        argMaxIf(assignee, {last}, action = 'assign') AS last_assignee,
-        multiIf(
-            last_action = 'acknowledge', concat('acknowledged by ', last_actor),
-            last_action = 'snooze' AND last_until > {dialect.end},
-            concat('snoozed by ', last_actor, ' until ', formatDateTime(last_until, '%F %H:%i', 'UTC'), ' UTC'),
-            last_action = 'resolve',
-            concat('resolved by ', last_actor, ' (', replaceOne(toString(last_verdict), '_', ' '), ')'),
-            ''
-        ) AS said,
-        concat(said, if(said = '' OR last_assignee = '', '', ', '),
-            if(last_assignee = '', '', concat('assigned to ', last_assignee))) AS handling
-    FROM insight_responses FINAL
-    WHERE {dialect.tenant("user_id")} AND responded_at < {dialect.end}
-    GROUP BY insight_id
-) AS responses ON responses.insight_id = {table}.id"""
+    """Return who took, snoozed or resolved an insight, as text; empty where nobody did.
+
+    As ``models.responses.handling_of``: nothing counts that was said of a warning which is critical now.
+    """
+    end = dialect.end
+    status = (
+        f"multiIf({table}.severity = 'critical' AND responses.last_severity != 'critical', '', "
+        "responses.last_action = 'acknowledge', concat('acknowledged by ', responses.last_actor), "
+        f"responses.last_action = 'snooze' AND responses.last_snoozed_until > {end}, concat('snoozed by ', "
+        "responses.last_actor, ' until ', formatDateTime(responses.last_snoozed_until, '%F %H:%i', 'UTC'), ' UTC'), "
+        "responses.last_action = 'resolve', concat('resolved by ', responses.last_actor, "
+        "' (', replaceOne(toString(responses.last_verdict), '_', ' '), ')'), '')"
+    )
+    assigned = "if(responses.last_assignee = '', '', concat('assigned to ', responses.last_assignee))"
+    return f"arrayStringConcat(arrayFilter(text -> text != '', [{status}, {assigned}]), ', ')"
+
+
+def _last_responses(dialect: Dialect) -> str:
+    """Return a SELECT of the last response to each insight that changed its status, and of its assignee."""
+    last = f"(responded_at, id), action IN ({_CHANGES_STATUS})"
+    columns = ("action", "actor", "severity", "snoozed_until", "verdict")
+    shown = ", ".join(f"argMaxIf({name}, {last}) AS last_{name}" for name in columns)
+    return (
+        f"SELECT insight_id, {shown}, argMaxIf(assignee, (responded_at, id), action = 'assign') AS last_assignee "
+        f"FROM insight_responses FINAL WHERE {dialect.tenant('user_id')} AND responded_at < {dialect.end} "
+        "GROUP BY insight_id"
+    )

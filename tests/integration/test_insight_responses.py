@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,16 +19,18 @@ from dashboards.alerts.alert_queries import anomalies, findings
 from dashboards.tabs.parts import needing_attention
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Scope
+from kpis.sql.conditions import handling, handling_join, is_acknowledged, not_set_aside
 from kpis.sql.dialect import Bound
 from models.errors import RomashkaError
-from models.insights import Insight
-from models.responses import ResponseStatus
+from models.insights import Insight, Severity
+from models.responses import Reply, Response, ResponseAction, ResponseStatus, ResponseVerdict, response_to
 from sinks.clickhouse import ClickHouseSink
 from sinks.insight_rows import insight_rows
 from storage.connection import ClickHouseAddress, connect
 from storage.insight_store import InsightFilter, stored_insights
 from storage.reading import query_rows
 from storage.response_store import handlings, responses_to
+from storage.writing import insert_rows
 from tests.examples.insights import insight
 from tests.worker_process import SECRET
 
@@ -171,3 +174,49 @@ def test_a_critical_finding_that_somebody_has_does_not_escalate_until_it_is_reop
         assert gravest(client) == 2
         romashka("reopen", id_)
         assert gravest(client) == 3
+
+
+def test_the_database_says_of_any_responses_what_the_model_says(database: ClickHouseAddress) -> None:
+    """Tables and alerts ask ClickHouse, command line and API compute it: every pair of severities and responses."""
+    now = datetime.now(UTC)
+    replies = (
+        Reply(ResponseAction.ACKNOWLEDGE),
+        Reply(ResponseAction.SNOOZE, snoozed_until=now + timedelta(hours=2)),
+        Reply(ResponseAction.SNOOZE, snoozed_until=now - timedelta(minutes=5)),
+        Reply(ResponseAction.RESOLVE, verdict=ResponseVerdict.FALSE_ALARM),
+        Reply(ResponseAction.REOPEN),
+        Reply(ResponseAction.ASSIGN, assignee="grace"),
+        Reply(ResponseAction.COMMENT, "seen"),
+    )
+    severities: tuple[Severity, ...] = ("warning", "critical")
+    cases = list(product(severities, severities, replies, replies))
+    insights, rows = [], []
+    for number, (then, current, first, second) in enumerate(cases):
+        one = found(severity=current, integration_provider=f"p{number}")
+        insights.append(one)
+        at = (BEGUN + MINUTE, BEGUN + 2 * MINUTE)
+        rows += [
+            response_to(one._replace(severity=then), reply, "ada", when)
+            for reply, when in zip((first, second), at, strict=True)
+        ]
+    ClickHouseSink(database).write("predictive_insights", insight_rows(insights))
+    with connect(database) as client:
+        insert_rows(client, "insight_responses", Response._fields, rows)
+        dialect = Bound(Scope(now - timedelta(days=1), now, ALL_TENANTS))
+        sql = (
+            f"SELECT i.id AS id, {handling('i', dialect)} AS said, {not_set_aside('i', dialect)} AS needs, "
+            f"{is_acknowledged('i', dialect)} AS acknowledged FROM predictive_insights AS i FINAL "
+            f"{handling_join('i', dialect)}"
+        )
+        stored = {row["id"]: row for row in query_rows(client, sql, dialect.parameters)}
+        modelled = handlings(client, insights, now)
+    assert len(stored) == len(cases) == 4 * len(replies) ** 2
+    for one in insights:
+        state, row = modelled[one.id], stored[one.id]
+        words = [f"{state.status} by ada"] if state.since else []
+        assert row["said"].startswith(" ".join(words)), (state, row)
+        assert bool(row["said"]) is bool(words or state.assignee), (state, row)
+        assert row["said"].endswith("assigned to grace") is bool(state.assignee), (state, row)
+        assert bool(row["needs"]) is (state.status in {ResponseStatus.OPEN, ResponseStatus.ACKNOWLEDGED}), (state, row)
+        if one.severity == "critical":
+            assert bool(row["acknowledged"]) is (state.status is ResponseStatus.ACKNOWLEDGED), (state, row)

@@ -59,11 +59,9 @@ def folder(tmp_path: Path, week: Week, monkeypatch: pytest.MonkeyPatch) -> Itera
     caches = (settings, custom_figures.custom_figures)
     for cache in caches:
         cache.cache_clear()
-    before = dict(registry._registered)
     custom_figures.register_figures()
     yield tmp_path
-    registry._registered.clear()
-    registry._registered.update(before)
+    registry.register(())
     for cache in caches:
         cache.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Whom to call first: expected value, measured effects, a bounded number, and exploration that is shown as such."""
+"""Recommended customers: ranked by expected value with measured effects, limited in number, exploration marked."""
 
 from __future__ import annotations
 
