@@ -247,6 +247,8 @@ CREATE TABLE conversation_intelligence
     `ai_confidence_without_data` Nullable(Decimal(18, 4)) CODEC(ZSTD(1)),
     `customer_journey_stage` LowCardinality(String),
     `conversion_probability` Nullable(Decimal(18, 4)) CODEC(ZSTD(1)),
+    `experiment` LowCardinality(String),
+    `arm` LowCardinality(String),
     `topic_epoch` UInt64 CODEC(ZSTD(1)),
     `kafka_partition` Int32 CODEC(ZSTD(1)),
     `kafka_offset` Int64 CODEC(Delta(8), ZSTD(1))
@@ -277,6 +279,8 @@ CREATE TABLE conversation_outcomes
     `handled_by` LowCardinality(String),
     `handoff_reason` LowCardinality(String),
     `opened_at` Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    `experiment` LowCardinality(String),
+    `arm` LowCardinality(String),
     `topic_epoch` UInt64 CODEC(ZSTD(1)),
     `kafka_partition` Int32 CODEC(ZSTD(1)),
     `kafka_offset` Int64 CODEC(Delta(8), ZSTD(1))
@@ -486,6 +490,22 @@ CREATE TABLE detector_states
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (user_id, integration_provider, slot)
 TTL scored_through + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE experiment_plans
+(
+    `user_id` UUID,
+    `experiment` String,
+    `control` String,
+    `arms` Array(String),
+    `shares` Array(Float64),
+    `metric` LowCardinality(String),
+    `effect` Float64,
+    `sample` UInt64,
+    `entered_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(entered_at)
+ORDER BY (user_id, experiment)
 SETTINGS index_granularity = 8192;
 
 CREATE TABLE generated_reports

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Required
 
 from pydantic import ConfigDict, Field, with_config
+from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from models.fields import (
+    ArmName,
     ConversationId,
     Count,
     Country,
@@ -19,6 +21,7 @@ from models.fields import (
     ErrorKind,
     EventId,
     EventTime,
+    ExperimentName,
     HandledBy,
     Hours,
     Impact,
@@ -38,6 +41,20 @@ MAX_EVENT_BYTES: Final = 64 * 1024
 
 # Strict: "true" is not true and 1.0 is not 1. Unknown fields are kept separately and counted.
 _CONTRACT: Final = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+# Neither makes sense without the other.
+EXPERIMENT_FIELDS: Final = ("experiment", "arm")
+_GIVEN: Final[JsonDict] = {name: {"type": "string"} for name in EXPERIMENT_FIELDS}
+_NOT_GIVEN: Final[JsonDict] = {name: {"type": "null"} for name in EXPERIMENT_FIELDS}
+_IN_EXPERIMENTS: Final = ConfigDict(
+    **_CONTRACT,
+    json_schema_extra={
+        "anyOf": [
+            {"required": list(EXPERIMENT_FIELDS), "properties": _GIVEN},
+            {"properties": _NOT_GIVEN},
+        ]
+    },
+)
 
 _Providers = Annotated[list[Provider], Field(max_length=64, description="At most 64 integrations")]
 _Labels = Annotated[list[Label], Field(max_length=256, description="At most 256 labels")]
@@ -71,7 +88,7 @@ class QueryEvent(Event, total=False):
     error_kind: ErrorKind | None
 
 
-@with_config(_CONTRACT)
+@with_config(_IN_EXPERIMENTS)
 class OutcomeEvent(Event, total=False):
     """How a conversation ended, or that it was reopened, and what it was worth.
 
@@ -88,6 +105,8 @@ class OutcomeEvent(Event, total=False):
     handled_by: HandledBy | None
     handoff_reason: Label | None
     opened_at: Moment | None
+    experiment: ExperimentName | None
+    arm: ArmName | None
 
 
 @with_config(_CONTRACT)
@@ -108,7 +127,7 @@ class HealthEvent(Event, total=False):
     error_kind: ErrorKind | None
 
 
-@with_config(_CONTRACT)
+@with_config(_IN_EXPERIMENTS)
 class IntelligenceEvent(Event, total=False):
     """What the conversation needed: the data it touched, the data that was missing, how sure the AI was."""
 
@@ -119,6 +138,8 @@ class IntelligenceEvent(Event, total=False):
     ai_confidence_without_data: Ratio | None
     customer_journey_stage: Label | None
     conversion_probability: Ratio | None
+    experiment: ExperimentName | None
+    arm: ArmName | None
 
 
 # Any of the four events.

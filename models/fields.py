@@ -127,3 +127,19 @@ ErrorKind = Annotated[
     ),
 ]
 HandledBy = Literal["ai", "human", "mixed"]
+ExperimentName = Annotated[
+    str,
+    Field(
+        pattern=LABEL_PATTERN,
+        description="The experiment that the conversation takes part in, together with arm; 1 to 128 characters, no "
+        "control characters",
+    ),
+]
+ArmName = Annotated[
+    str,
+    Field(
+        pattern=LABEL_PATTERN,
+        description="The arm that the conversation was assigned to, together with experiment; 1 to 128 characters, no "
+        "control characters",
+    ),
+]

@@ -33,6 +33,7 @@ _EVENT: Final[_Columns] = [
     ("country", LABEL),
     ("customer_segment", LABEL),
 ]
+_EXPERIMENT: Final[_Columns] = [("experiment", LABEL), ("arm", LABEL)]
 _KAFKA: Final[_Columns] = [("topic_epoch", pa.uint64()), ("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())]
 
 
@@ -73,6 +74,7 @@ OUTCOMES: Final = _schema(
         ("handled_by", LABEL),
         ("handoff_reason", LABEL),
         ("opened_at", TIME),
+        *_EXPERIMENT,
         *_KAFKA,
     ]
 )
@@ -106,6 +108,7 @@ INTELLIGENCE: Final = _schema(
         ("ai_confidence_without_data", SCORE),
         ("customer_journey_stage", LABEL),
         ("conversion_probability", SCORE),
+        *_EXPERIMENT,
         *_KAFKA,
     ]
 )

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from models.counting import counted
 from models.dead_letters import DeadLetter
 from models.errors import EventRejected
-from models.events import MAX_EVENT_BYTES, AnyEvent
+from models.events import EXPERIMENT_FIELDS, MAX_EVENT_BYTES, AnyEvent
 from models.keys import key_of
 from models.retention import EVENT_RETENTION, MAX_AHEAD, MAX_SYNC_AGE
 from models.topics import Topic
@@ -103,6 +103,7 @@ class Decoder:
         self._known = frozenset(properties)
         self._expected = {name: _expectation(schema) for name, schema in properties.items()}
         self._times = [name for name in MAX_AGES if name in properties]
+        self._in_experiments = set(EXPERIMENT_FIELDS) <= self._known
 
     def decode(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> Decoded:
         """Validate a batch.
@@ -137,6 +138,8 @@ class Decoder:
             event = cast("AnyEvent", self._validate(value))
         except ValidationError as error:
             raise self._rejection(error) from None
+        if self._in_experiments:
+            _check_experiment(event)
         if self._keyed and record.key != key_of(event["user_id"]):
             raise EventRejected(
                 "key",
@@ -166,6 +169,14 @@ class Decoder:
         if first["type"] == "missing":
             return f"{field}: is missing; expected {self._expected[field]}"
         return f"{field}: expected {self._expected[field]}"
+
+
+def _check_experiment(event: AnyEvent) -> None:
+    missing = [name for name in EXPERIMENT_FIELDS if event.get(name) is None]
+    if len(missing) == 1:
+        (given,) = set(EXPERIMENT_FIELDS) - set(missing)
+        detail = f"{missing[0]}: is missing; expected experiment and arm together, and {given} is given"
+        raise EventRejected("validate", "missing_field", detail)
 
 
 def time_bounds(names: Iterable[str], now: datetime) -> list[_Bounds]:

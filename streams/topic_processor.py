@@ -14,6 +14,7 @@ from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.decode import Record, RecordSource
 from streams.dlq_limit import DlqLimit
+from streams.experiment_fields import ExperimentFields
 from streams.metrics import Metrics
 from streams.placement import Moved, Placement
 from streams.pseudonyms import Pseudonymiser
@@ -68,6 +69,7 @@ class TopicProcessor:
         self.topic = topic
         self.guard = DlqLimit(topic.name)
         self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary, screen)
+        self._experiment_fields = ExperimentFields(topic)
         self._metrics = metrics
         self._queries = queries
         self._placement = placement
@@ -88,7 +90,7 @@ class TopicProcessor:
             The DLQ limit is exceeded; nothing of this batch may be written or committed.
         """
         here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
-        read = self._reader.read(here, source, now=now)
+        read = self._experiment_fields.checked(self._reader.read(here, source, now=now), here, source, now=now)
         rejected = list(read.rejected)
         moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
         self._count(len(records) + len(refused), [*rejected, *refused], read.unknown_fields, len(moved))

@@ -48,6 +48,15 @@ async def test_a_call_becomes_the_event_that_the_case_says(case: dict[str, Any])
     assert event.keys() == expected.keys() | {"event_id", "created_at"}
 
 
+@pytest.mark.parametrize("case", _CASES["incomplete"], ids=lambda case: f"{case['event']} without {case['field']}")
+async def test_one_field_of_two_that_belong_together_names_the_other(case: dict[str, Any]) -> None:
+    transport = MemoryTransport()
+    with pytest.raises(InvalidEvent) as refusal:
+        await _call(transport, case["method"], case["arguments"], case["extras"])
+    assert (refusal.value.event, refusal.value.field) == (case["event"], case["field"])
+    assert "olha" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("change", _INVALID["changes"], ids=lambda change: f"{change['field']}={change['value']!a:.20}")
 async def test_an_argument_that_is_wrong_is_named_and_never_shown(change: dict[str, Any]) -> None:
     arguments = list(_INVALID["arguments"])

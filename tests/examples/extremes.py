@@ -10,7 +10,7 @@ from typing import Any, Final, get_type_hints
 from uuid import UUID
 from zlib import crc32
 
-from models.events import HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEvent
+from models.events import EXPERIMENT_FIELDS, HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEvent
 from models.fields import MAX_INT32
 from models.retention import EVENT_RETENTION, MAX_AHEAD, MAX_SYNC_AGE
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES, Topic
@@ -92,6 +92,8 @@ def edges(now: datetime) -> dict[str, tuple[Any, ...]]:
         "ai_confidence_without_data": _RATIOS,
         "customer_journey_stage": LABELS,
         "conversion_probability": _RATIOS,
+        "experiment": LABELS,
+        "arm": LABELS,
     }
 
 
@@ -105,7 +107,8 @@ def messages(now: datetime) -> Iterator[Message]:
                 id_ = str(UUID(int=crc32(f"{topic.name} {name} {number}".encode()) + 1))
                 common = {"event_id": id_, "user_id": str(ALONE), "created_at": at}
                 own = {} if topic is HEALTH else {"conversation_id": id_}
-                yield _message(topic, {**common, **own, name: value})
+                pair = dict.fromkeys(EXPERIMENT_FIELDS, "x") if name in EXPERIMENT_FIELDS else {}
+                yield _message(topic, {**common, **own, **pair, name: value})
         names = [name for name in fields(topic) if name not in {"user_id", "event_id"}]
         for number, together in enumerate(zip_longest(*(values[name] for name in names))):
             given = {

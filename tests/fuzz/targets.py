@@ -24,6 +24,7 @@ from models.topics import INGEST, Topic
 from storage.connection import ClickHouseAddress
 from streams.arrow_batches import to_batch, with_meanings
 from streams.decode import Decoder
+from streams.experiment_fields import ExperimentFields
 from streams.pseudonyms import Pseudonymiser
 from streams.record_reader import RecordReader
 from streams.topic_processor import TABLES
@@ -54,6 +55,7 @@ async def events_to_rows(mutator: Mutator) -> int:
     records = [record._replace(offset=offset) for offset, record in enumerate(records)]
     # A reader that remembers nothing: after much damage it would decode one by one.
     read = RecordReader(topic, schema, _PSEUDONYMISER).read(records, source(topic), now=NOW)
+    read = ExperimentFields(topic).checked(read, records, source(topic), now=NOW)
     decoded = _decoder(topic).decode(records, source(topic), now=NOW)
     assert read.rejected == decoded.rejected
     assert read.unknown_fields == decoded.unknown_fields

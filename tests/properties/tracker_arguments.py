@@ -13,6 +13,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from models.events import EXPERIMENT_FIELDS
 from models.fields import JOB_ID_PATTERN, LABEL_PATTERN, VISIBLE
 from models.schema import json_schema
 from models.topics import Topic
@@ -60,15 +61,23 @@ def arguments_of(topic: Topic) -> SearchStrategy[dict[str, Any]]:
     always = {name: allowed(definitions[name]) for name in required}
     always |= {name: st.none() | allowed(definitions[name]) for name in _ALWAYS_GIVEN if name in definitions}
     sometimes = {name: st.none() | allowed(definition) for name, definition in definitions.items()}
-    return st.fixed_dictionaries(always, optional={name: sometimes[name] for name in sometimes.keys() - always.keys()})
+    optional = {name: sometimes[name] for name in sometimes.keys() - always.keys()}
+    return st.fixed_dictionaries(always, optional=optional).map(_without_half_a_pair)
+
+
+def _without_half_a_pair(arguments: dict[str, Any]) -> dict[str, Any]:
+    if all(arguments.get(name) is not None for name in EXPERIMENT_FIELDS):
+        return arguments
+    return {name: value for name, value in arguments.items() if name not in EXPERIMENT_FIELDS}
 
 
 def plain_arguments_of(topic: Topic) -> dict[str, Any]:
-    """Return the same few valid arguments every time: nothing that may be left out or be None."""
+    """Return the same few valid arguments every time: nothing that may be left out, but what belongs together."""
     definitions = json_schema(topic)["properties"]
     examples = {"uuid": UUID(int=1), "string": "hubspot", "boolean": True, "integer": 250}
     required = [name for name in json_schema(topic)["required"] if name not in MADE_BY_THE_TRACKER]
     arguments = {name: examples[kind(definitions[name])] for name in required}
+    arguments |= {name: "hubspot" for name in EXPERIMENT_FIELDS if name in definitions}
     return arguments | {name: None for name in _ALWAYS_GIVEN if name in definitions}
 
 

@@ -57,7 +57,10 @@ class Contract:
             if kind(definition) in _CONVERTERS
         }
         # The converters check the formats.
-        self._validate = fastjsonschema.compile({**schema, **_STRICT_INTEGERS}, use_default=False, use_formats=False)
+        fields = {name: value for name, value in schema.items() if name != "anyOf"}
+        self._validate = fastjsonschema.compile({**fields, **_STRICT_INTEGERS}, use_default=False, use_formats=False)
+        # Fields that are given together or not at all: the first option of anyOf requires them.
+        self._together: list[str] = schema["anyOf"][0]["required"] if "anyOf" in schema else []
 
     def message(self, fields: Mapping[str, object]) -> Message:
         """Return the event as a message; fields that are ``None`` are left out.
@@ -92,7 +95,8 @@ class Contract:
         except fastjsonschema.JsonSchemaValueException as error:
             # The path is ["data", field, ...]; without a field, it is the event that lacks one.
             return error.path[1] if len(error.path) > 1 else next(name for name in self._required if name not in event)
-        return None
+        missing = [name for name in self._together if name not in event]
+        return missing[0] if 0 < len(missing) < len(self._together) else None
 
     def _invalid(self, name: str, value: object) -> InvalidEvent:
         given = "nothing" if value is None else f"a value of type {type(value).__name__}"

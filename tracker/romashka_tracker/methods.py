@@ -88,9 +88,14 @@ class EventMethods(ABC):
         handled_by: HandledBy | None = None,
         handoff_reason: str | None = None,
         opened_at: datetime | None = None,
+        experiment: str | None = None,
+        arm: str | None = None,
         **context: Unpack[Context],
     ) -> UUID:
-        """Report how a conversation ended, or that it was reopened. Mind the order: the conversation comes first."""
+        """Report how a conversation ended, or that it was reopened. Mind the order: the conversation comes first.
+
+        ``experiment`` and ``arm`` are given together, where the conversation takes part in an experiment.
+        """
         fields = {
             "user_id": user_id,
             "conversation_id": conversation_id,
@@ -103,6 +108,8 @@ class EventMethods(ABC):
             "handled_by": handled_by,
             "handoff_reason": handoff_reason,
             "opened_at": opened_at,
+            "experiment": experiment,
+            "arm": arm,
         }
         return self._publish(OUTCOMES, fields, context)
 
@@ -152,9 +159,15 @@ class EventMethods(ABC):
         ai_confidence_without_data: Number | None = None,
         customer_journey_stage: str | None = None,
         conversion_probability: Number | None = None,
+        *,
+        experiment: str | None = None,
+        arm: str | None = None,
         **context: Unpack[Context],
     ) -> UUID:
-        """Report what a conversation needed: the data it touched, the data it lacked. The conversation comes first."""
+        """Report what a conversation needed: the data it touched, the data it lacked. The conversation comes first.
+
+        ``experiment`` and ``arm`` are given together, where the conversation takes part in an experiment.
+        """
         fields = {
             "user_id": user_id,
             "conversation_id": conversation_id,
@@ -164,6 +177,8 @@ class EventMethods(ABC):
             "ai_confidence_without_data": ai_confidence_without_data,
             "customer_journey_stage": customer_journey_stage,
             "conversion_probability": conversion_probability,
+            "experiment": experiment,
+            "arm": arm,
         }
         return self._publish(INTELLIGENCE, fields, context)
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.body import MAX_BODY_BYTES, MAX_EVENTS, MAX_PLAIN_BYTES
-from tests.unit.collector.sending import BOREAS, Setup, query
+from tests.unit.collector.sending import ACME, BOREAS, NOW, Setup, query
 
 
 async def test_one_event_is_accepted_and_keyed_by_its_tenant() -> None:
@@ -63,6 +63,18 @@ async def test_a_rejection_never_shows_the_value() -> None:
     answer = await Setup().send(query(query_type="olha.k@example.com\n"))
     assert answer.status_code == 422
     assert "olha" not in answer.text
+
+
+@pytest.mark.parametrize(("given", "missing"), [("experiment", "arm"), ("arm", "experiment")])
+async def test_an_experiment_without_an_arm_is_refused_by_name(given: str, missing: str) -> None:
+    event = {"event_id": str(UUID(int=9)), "user_id": str(ACME), "created_at": NOW.isoformat()}
+    event |= {"conversation_id": str(UUID(int=5)), given: "x"}
+    answer = await Setup().send(event, topic="intelligence")
+    assert answer.status_code == 422
+    [verdict] = answer.json()["events"]
+    assert (verdict["reason"], verdict["detail"].split(":")[0]) == ("missing_field", missing)
+    accepted = await Setup().send({**event, missing: "y"}, topic="intelligence")
+    assert accepted.status_code == 202
 
 
 async def test_events_of_several_topics_come_with_their_topic() -> None:

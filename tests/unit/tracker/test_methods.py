@@ -129,6 +129,8 @@ async def test_what_is_given_by_keyword_is_published_too() -> None:
             handled_by="mixed",
             handoff_reason="asked for a person",
             opened_at=_OPENED,
+            experiment="hubspot data",
+            arm="without",
             event_id=event_id,
             created_at=_OPENED,
             **given,
@@ -145,6 +147,8 @@ async def test_what_is_given_by_keyword_is_published_too() -> None:
         "handled_by": "mixed",
         "handoff_reason": "asked for a person",
         "opened_at": "2026-03-01T09:00:00+00:00",
+        "experiment": "hubspot data",
+        "arm": "without",
         **given,
     }
 

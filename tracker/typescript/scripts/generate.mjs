@@ -49,6 +49,7 @@ lines.push(
   '  title: string',
   '  required: string[]',
   '  properties: Record<string, Definition>',
+  '  anyOf?: { required?: string[], [keyword: string]: unknown }[]',
   '  [keyword: string]: unknown',
   '}',
   '',

@@ -27,14 +27,18 @@ export class Contract {
   readonly #event: string
   readonly #required: readonly string[]
   readonly #definitions: Record<string, Definition>
+  /** Fields that are given together or not at all: the first option of `anyOf` requires them. */
+  readonly #together: readonly string[]
   readonly #validate: ValidateFunction
 
   constructor(schema: Schema) {
     this.#event = schema.title
     this.#required = schema.required
     this.#definitions = schema.properties
+    const { anyOf, ...fields } = schema
+    this.#together = anyOf?.[0]?.required ?? []
     // Formats are checked before, by the conversions.
-    this.#validate = new Ajv2020({ strict: false, validateFormats: false, unicodeRegExp: true }).compile(schema)
+    this.#validate = new Ajv2020({ strict: false, validateFormats: false, unicodeRegExp: true }).compile(fields)
   }
 
   /** Returns the event as a message; fields that are null or undefined are left out. Throws `InvalidEvent`. */
@@ -49,6 +53,8 @@ export class Contract {
       const name = error?.instancePath.split('/')[1] || missing || 'event_id'
       throw this.#invalid(name, fields[name])
     }
+    const alone = this.#together.filter(name => !(name in event))
+    if (alone[0] !== undefined && alone.length < this.#together.length) throw this.#invalid(alone[0], undefined)
     const value = JSON.stringify(event)
     const bytes = Buffer.byteLength(value)
     if (bytes > MAX_EVENT_BYTES) {

@@ -72,6 +72,10 @@ export interface OutcomeEvent {
   handoff_reason?: string | null | undefined
   /** ISO-8601 with an offset, between 2000 and 2200 */
   opened_at?: Date | null | undefined
+  /** The experiment that the conversation takes part in, together with arm; 1 to 128 characters, no control characters */
+  experiment?: string | null | undefined
+  /** The arm that the conversation was assigned to, together with experiment; 1 to 128 characters, no control characters */
+  arm?: string | null | undefined
 }
 
 /** The state of one integration of one tenant, and the facts of its last sync job. */
@@ -146,6 +150,10 @@ export interface IntelligenceEvent {
   customer_journey_stage?: string | null | undefined
   /** 0 to 1, kept to four decimals */
   conversion_probability?: number | null | undefined
+  /** The experiment that the conversation takes part in, together with arm; 1 to 128 characters, no control characters */
+  experiment?: string | null | undefined
+  /** The arm that the conversation was assigned to, together with experiment; 1 to 128 characters, no control characters */
+  arm?: string | null | undefined
 }
 
 export interface Definition {
@@ -162,6 +170,7 @@ export interface Schema {
   title: string
   required: string[]
   properties: Record<string, Definition>
+  anyOf?: { required?: string[], [keyword: string]: unknown }[]
   [keyword: string]: unknown
 }
 
@@ -363,6 +372,32 @@ const outcomes: Schema = {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "$id": "urn:romashka:integration.outcomes.v1",
   "additionalProperties": true,
+  "anyOf": [
+    {
+      "properties": {
+        "experiment": {
+          "type": "string"
+        },
+        "arm": {
+          "type": "string"
+        }
+      },
+      "required": [
+        "experiment",
+        "arm"
+      ]
+    },
+    {
+      "properties": {
+        "experiment": {
+          "type": "null"
+        },
+        "arm": {
+          "type": "null"
+        }
+      }
+    }
+  ],
   "description": "How a conversation ended, or that it was reopened, and what it was worth.\n\nCommon values of ``outcome_type``: resolved, escalated, abandoned, converted, upsold, reopened, unresolved.",
   "properties": {
     "event_id": {
@@ -564,6 +599,32 @@ const outcomes: Schema = {
         }
       ],
       "title": "Opened At"
+    },
+    "experiment": {
+      "anyOf": [
+        {
+          "description": "The experiment that the conversation takes part in, together with arm; 1 to 128 characters, no control characters",
+          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$",
+          "type": "string"
+        },
+        {
+          "type": "null"
+        }
+      ],
+      "title": "Experiment"
+    },
+    "arm": {
+      "anyOf": [
+        {
+          "description": "The arm that the conversation was assigned to, together with experiment; 1 to 128 characters, no control characters",
+          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$",
+          "type": "string"
+        },
+        {
+          "type": "null"
+        }
+      ],
+      "title": "Arm"
     }
   },
   "required": [
@@ -824,6 +885,32 @@ const intelligence: Schema = {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "$id": "urn:romashka:integration.intelligence.v1",
   "additionalProperties": true,
+  "anyOf": [
+    {
+      "properties": {
+        "experiment": {
+          "type": "string"
+        },
+        "arm": {
+          "type": "string"
+        }
+      },
+      "required": [
+        "experiment",
+        "arm"
+      ]
+    },
+    {
+      "properties": {
+        "experiment": {
+          "type": "null"
+        },
+        "arm": {
+          "type": "null"
+        }
+      }
+    }
+  ],
   "description": "What the conversation needed: the data it touched, the data that was missing, how sure the AI was.",
   "properties": {
     "event_id": {
@@ -997,6 +1084,32 @@ const intelligence: Schema = {
         }
       ],
       "title": "Conversion Probability"
+    },
+    "experiment": {
+      "anyOf": [
+        {
+          "description": "The experiment that the conversation takes part in, together with arm; 1 to 128 characters, no control characters",
+          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$",
+          "type": "string"
+        },
+        {
+          "type": "null"
+        }
+      ],
+      "title": "Experiment"
+    },
+    "arm": {
+      "anyOf": [
+        {
+          "description": "The arm that the conversation was assigned to, together with experiment; 1 to 128 characters, no control characters",
+          "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$",
+          "type": "string"
+        },
+        {
+          "type": "null"
+        }
+      ],
+      "title": "Arm"
     }
   },
   "required": [

@@ -20,6 +20,7 @@ export {
   type Context,
   type Counters,
   type HealthExtras,
+  type IntelligenceExtras,
   type OutcomeExtras,
   type QueryExtras,
   type TrackerOptions

@@ -55,7 +55,9 @@ export type Context = Pick<
   'customer_id' | 'channel' | 'country' | 'customer_segment' | 'event_id' | 'created_at'
 >
 export type QueryExtras = Context & Pick<QueryEvent, 'data_type' | 'error_kind'>
-export type OutcomeExtras = Context & Pick<OutcomeEvent, 'handled_by' | 'handoff_reason' | 'opened_at'>
+export type OutcomeExtras = Context &
+  Pick<OutcomeEvent, 'handled_by' | 'handoff_reason' | 'opened_at' | 'experiment' | 'arm'>
+export type IntelligenceExtras = Context & Pick<IntelligenceEvent, 'experiment' | 'arm'>
 export type HealthExtras = Context &
   Pick<HealthEvent, 'sync_job_id' | 'records_synced' | 'records_failed' | 'duration_ms' | 'error_kind'>
 
@@ -204,7 +206,7 @@ export class IntegrationTracker {
     aiConfidenceWithoutData?: Nullable<number>,
     customerJourneyStage?: Nullable<string>,
     conversionProbability?: Nullable<number>,
-    extras?: Context
+    extras?: IntelligenceExtras
   ): Promise<string | null>
   recordConversationIntelligence(...values: unknown[]): Promise<string | null> {
     return this.#publish(INTELLIGENCE, values, [

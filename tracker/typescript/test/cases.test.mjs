@@ -40,6 +40,17 @@ for (const one of cases.calls) {
   })
 }
 
+for (const one of cases.incomplete) {
+  test(`one field of two that belong together names the other: ${one.event} without ${one.field}`, async () => {
+    await assert.rejects(call(new MemoryTransport(), one.method, one.arguments, one.extras), error => {
+      assert.ok(error instanceof InvalidEvent, String(error))
+      assert.deepEqual([error.event, error.field], [one.event, one.field])
+      assert.ok(!error.message.includes('olha'))
+      return true
+    })
+  })
+}
+
 for (const change of cases.invalid.changes) {
   test(`a wrong ${change.field} is named and never shown: ${JSON.stringify(change.value).slice(0, 20)}`, async () => {
     const given = [...cases.invalid.arguments]
