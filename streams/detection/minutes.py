@@ -29,6 +29,7 @@ _MAX_PAUSE: Final = timedelta(minutes=10)
 # Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
 _RESUME_EVENTS: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTED: Final = ("user_id", "integration_provider", "query_success", "response_time_ms", "error_kind")
 
 
 class ClosedMinute(NamedTuple):
@@ -100,7 +101,11 @@ class MinuteSeries:
         minutes = times // _MINUTE_MS
         late = minutes < self._closed_through
         there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late
-        self._count(batch.filter(pa.array(there)), minutes[there])
+        counted = batch.select(_COUNTED)
+        if there.all():
+            self._count(counted, minutes)
+        else:
+            self._count(counted.filter(pa.array(there)), minutes[there])
         self._let_go()
         self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
         return int(late.sum())
@@ -161,20 +166,22 @@ class MinuteSeries:
         providers = batch["integration_provider"].dictionary_encode()
         width = max(len(providers.dictionary), 1)
         series = users.indices.to_numpy().astype(np.int64) * width + providers.indices.to_numpy()
-        pairs = minutes * (len(users.dictionary) * width) + series  # one number sorts faster than two
-        _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
+        per_minute = max(len(users.dictionary), 1) * width
+        # One number sorts faster than two.
+        pairs, group = np.unique(minutes * per_minute + series, return_inverse=True)
         totals = zip(
-            first.tolist(),
+            *(part.tolist() for part in np.divmod(pairs, per_minute)),
             np.bincount(group).tolist(),
             np.bincount(group, weights=errors).tolist(),
             np.bincount(group, weights=logs).tolist(),
             np.bincount(group, weights=logs * logs).tolist(),
             strict=True,
         )
+        user_ids, names = users.dictionary.to_pylist(), providers.dictionary.to_pylist()
         groups: list[MinuteCounts] = []
-        for row, queries, failed, log_sum, log_squares in totals:
-            key = (batch["user_id"][row].as_py(), batch["integration_provider"][row].as_py())
-            counts = self._open.setdefault(int(minutes[row]), {}).setdefault(key, MinuteCounts())
+        for minute, code, queries, failed, log_sum, log_squares in totals:
+            one = (user_ids[code // width], names[code % width])
+            counts = self._open.setdefault(minute, {}).setdefault(one, MinuteCounts())
             counts.queries += queries
             counts.errors += int(failed)
             counts.log_latency_sum += log_sum
