@@ -36,7 +36,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "cli.commands.init:run",
         "Write random passwords and keys of a new installation to a file; never overwrites one.",
     ),
-    "topics": Command("cli.commands.kafka:topics", "Create missing topics."),
+    "topics": Command("cli.commands.topics:app", "Create missing topics; 'grow' adds partitions."),
     "migrate": Command("cli.commands.doctor:migrate", "Create the database and apply pending migrations."),
     "worker": Command(
         "cli.commands.worker:run",

@@ -986,6 +986,21 @@ ENGINE = ReplacingMergeTree(entered_at)
 ORDER BY (user_id, setting, effective_from)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE topic_layouts
+(
+    `topic_epoch` UInt64,
+    `generation` Int32,
+    `event` LowCardinality(String),
+    `partition` Int32,
+    `boundary` Int64,
+    `partitions` Int32,
+    `noted_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `precedence` UInt64 DEFAULT 18446744073709551615 - toUnixTimestamp64Milli(noted_at)
+)
+ENGINE = ReplacingMergeTree(precedence)
+ORDER BY (topic_epoch, generation, event, partition, boundary, partitions)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE touched_conversation_hours
 (
     `user_id` UUID,

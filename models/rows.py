@@ -190,6 +190,17 @@ DETECTOR_STATES: Final = _schema(
 
 KNOWN_TENANTS: Final = _schema([("user_id", UUID), ("first_seen", pa.timestamp("s", "UTC"))])
 
+TOPIC_LAYOUTS: Final = _schema(
+    [
+        ("topic_epoch", pa.uint64()),
+        ("generation", pa.int32()),
+        ("event", LABEL),
+        ("partition", pa.int32()),
+        ("boundary", pa.int64()),
+        ("partitions", pa.int32()),
+    ]
+)
+
 # Table → schema of its rows. Health events go to two tables: the latest state and the history.
 WRITTEN: Final[dict[str, pa.Schema]] = {
     "integration_query_metrics": QUERY_METRICS,
@@ -202,4 +213,5 @@ WRITTEN: Final[dict[str, pa.Schema]] = {
     "predictive_insights": INSIGHTS,
     "detector_states": DETECTOR_STATES,
     "known_tenants": KNOWN_TENANTS,
+    "topic_layouts": TOPIC_LAYOUTS,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import pyarrow as pa
@@ -14,8 +14,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from models.counting import counted
 from models.errors import RowsRefused, SinkRejected, SinkUnavailable, Unreachable
+from models.layouts import Layouts, layouts_of
 from models.rows import QUERY_METRICS
-from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, HomeRange, KnownTenants, StoredRange
 from storage.clickhouse_errors import Remedy, name_of, remedy_of
 from storage.connection import ClickHouseAddress, connect
 
@@ -32,6 +33,22 @@ WHERE topic_epoch = {{epoch:UInt64}} AND kafka_partition = {{partition:Int32}}
 ORDER BY kafka_offset
 LIMIT 1 BY event_id
 """  # noqa: S608 - the columns are our own constants; every value is a bound parameter
+# ``kafkaMurmurHash`` is the hash of Kafka's Java client, which defines the home partition.
+_IDS_SQL: Final = """
+SELECT DISTINCT event_id
+FROM integration_query_metrics
+WHERE topic_epoch = {epoch:UInt64} AND kafka_partition = {partition:Int32}
+  AND kafka_offset >= {first:Int64} AND kafka_offset < {end:Int64}
+  AND kafkaMurmurHash(toString(user_id)) % {partitions:UInt32} = {home:UInt32}
+"""
+_LAYOUTS_SQL: Final = """
+SELECT generation, event, partition, boundary, partitions FROM topic_layouts
+WHERE topic_epoch = {epoch:UInt64}
+GROUP BY generation, event, partition, boundary, partitions
+ORDER BY min(noted_at), generation, event, partition, boundary, partitions
+"""
+# Whoever reads a layout must see it as soon as it was written; these matter where tables are replicated.
+_SEQUENTIAL: Final = {"select_sequential_consistency": 1}
 # In the statement's body, because a URL cannot hold thousands of them. The literals are made from bytes.
 _KNOWN_SQL: Final = "SELECT DISTINCT user_id FROM known_tenants WHERE user_id IN ({some})"
 _NEW_SQL: Final = "SELECT uniqExact(user_id) FROM known_tenants WHERE first_seen >= {since:DateTime('UTC')}"
@@ -82,6 +99,27 @@ class ClickHouseSink:
         except (ClickHouseError, Unreachable) as error:
             raise self._failure(error, "say which tenants are known") from error
         return KnownTenants(frozenset(known), int(new))
+
+    def stored_ids(self, wanted: HomeRange) -> frozenset[bytes]:
+        """Return ids of stored queries (see ``sinks.sink.Sink``)."""
+        parameters = dict(zip(("epoch", "partition", "first", "end"), wanted.offsets, strict=True))
+        parameters |= {"partitions": wanted.partitions, "home": wanted.home}
+        try:
+            with self._lock:
+                found = self._connected().query_arrow(_IDS_SQL, parameters=parameters)
+        except (ClickHouseError, Unreachable, pa.ArrowInvalid) as error:
+            raise self._failure(error, "read back the ids of stored queries") from error
+        ids = found["event_id"].cast(QUERY_METRICS.field("event_id").type).to_pylist()
+        return frozenset(cast("list[bytes]", ids))
+
+    def layouts(self, topic_epoch: int) -> Layouts:
+        """Return the layouts of the query topic (see ``sinks.sink.Sink``)."""
+        try:
+            with self._lock:
+                found = self._connected().query(_LAYOUTS_SQL, parameters={"epoch": topic_epoch}, settings=_SEQUENTIAL)
+                return layouts_of(found.named_results())
+        except (ClickHouseError, Unreachable) as error:
+            raise self._failure(error, "read the topic's layouts") from error
 
     def _connected(self) -> Client:
         if self._client is None:

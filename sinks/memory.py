@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import pyarrow as pa
+from aiokafka.partitioner import murmur2
 
 from models.errors import RowsRefused, SinkRejected
+from models.keys import key_of
+from models.layouts import Layouts, layouts_of
 from models.rows import QUERY_METRICS, WRITTEN
-from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, HomeRange, KnownTenants, StoredRange
 
 # Table → its sorting key and its version column (none: the last row written wins).
 _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
@@ -31,6 +35,7 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], str | None]]] = {
     "predictive_insights": (("user_id", "insight_type", "created_at", "id"), "updated_at"),
     "detector_states": (("user_id", "integration_provider", "slot"), "version"),
     "known_tenants": (("user_id",), None),
+    "topic_layouts": (("topic_epoch", "generation", "event", "partition", "boundary", "partitions"), None),
 }
 
 
@@ -92,6 +97,17 @@ class MemorySink:
         known = frozenset(row["user_id"] for row in rows) & frozenset(tenants)
         return KnownTenants(known, sum(row["first_seen"] >= since.replace(microsecond=0) for row in rows))
 
+    def stored_ids(self, wanted: HomeRange) -> frozenset[bytes]:
+        """Return ids of stored queries (see ``sinks.sink.Sink``)."""
+        stored = self.stored_queries(wanted.offsets).to_pylist()
+        return frozenset(row["event_id"] for row in stored if home_of(row["user_id"], wanted.partitions) == wanted.home)
+
+    def layouts(self, topic_epoch: int) -> Layouts:
+        """Return the layouts of the query topic (see ``sinks.sink.Sink``)."""
+        if self._read_failures:
+            raise self._read_failures.pop(0)
+        return layouts_of(row for row in self.rows("topic_layouts") if row["topic_epoch"] == topic_epoch)
+
     def forget(self, *tables: str) -> None:
         """Delete the rows of these tables."""
         for table in tables:
@@ -107,3 +123,9 @@ class MemorySink:
                 if key not in seen or version is None or row[version] >= seen[key][version]:
                     seen[key] = row
         return list(seen.values())
+
+
+def home_of(user_id: bytes, partitions: int) -> int:
+    """Return the home partition of a tenant, as ClickHouse's ``kafkaMurmurHash`` computes it."""
+    hash_of: Callable[[bytes], int] = murmur2
+    return (hash_of(key_of(UUID(bytes=user_id))) & 0x7FFFFFFF) % partitions

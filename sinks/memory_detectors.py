@@ -9,7 +9,7 @@ from typing import Any
 
 from detectors.health.detector import HealthFacts
 from models.minutes import MinuteCounts, Series
-from sinks.memory import MemorySink
+from sinks.memory import MemorySink, home_of
 from storage.detector_store import History, StoredState, health_facts
 
 
@@ -22,6 +22,12 @@ class MemoryDetectors:
     def states(self, partition: int) -> list[StoredState]:
         """Return a partition's states (see ``DetectorStore``)."""
         return self._states(lambda row: bool(row["partition"] == partition))
+
+    def states_at_home(self, partition: int, partitions: int) -> list[StoredState]:
+        """Return the states of a partition's tenants (see ``DetectorStore``)."""
+        return self._states(
+            lambda row: bool(row["partition"] >= 0 and home_of(row["user_id"], partitions) == partition)
+        )
 
     def states_of(self, series: Sequence[Series]) -> list[StoredState]:
         """Return the states of series (see ``DetectorStore``)."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from models.layouts import Layouts
 from models.measures import QUERY_MEASURES
 
 # Columns read back for a resuming partition: to recognise repeats and to rebuild the start of a chunk.
@@ -31,6 +32,14 @@ class StoredRange(NamedTuple):
     partition: int
     first: int
     end: int
+
+
+class HomeRange(NamedTuple):
+    """Offsets of one partition, of the tenants whose home is ``home`` when keys are spread over ``partitions``."""
+
+    offsets: StoredRange
+    partitions: int
+    home: int
 
 
 class KnownTenants(NamedTuple):
@@ -67,6 +76,24 @@ class Sink(Protocol):
 
     def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
         """Return which of some tenants are in ``known_tenants``, and how many were new since ``since``.
+
+        Raises
+        ------
+        SinkUnavailable
+            Not now; ask again.
+        """
+
+    def stored_ids(self, wanted: HomeRange) -> frozenset[bytes]:
+        """Return the event ids of the stored queries of a range.
+
+        Raises
+        ------
+        SinkUnavailable
+            Not now; ask again.
+        """
+
+    def layouts(self, topic_epoch: int) -> Layouts:
+        """Return the layouts of the query topic (``topic_layouts``).
 
         Raises
         ------

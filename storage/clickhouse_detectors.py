@@ -20,6 +20,9 @@ from storage.detector_store import History, StoredState, health_facts
 _STATES: Final = """
 SELECT user_id, integration_provider, version, state FROM detector_states FINAL WHERE {condition}
 """
+_AT_HOME: Final = """
+partition >= 0 AND kafkaMurmurHash(toString(user_id)) % {partitions:UInt32} = {partition:UInt32}
+"""
 # The pairs as two arrays of equal length: ClickHouse finds them by the sorting key.
 _OF_SERIES: Final = """
 (user_id, integration_provider) IN (
@@ -59,6 +62,10 @@ class ClickHouseDetectors:
     def states(self, partition: int) -> list[StoredState]:
         """Return a partition's states (see ``DetectorStore``)."""
         return self._states("partition = {partition:Int32}", {"partition": partition})
+
+    def states_at_home(self, partition: int, partitions: int) -> list[StoredState]:
+        """Return the states of a partition's tenants (see ``DetectorStore``)."""
+        return self._states(_AT_HOME, {"partition": partition, "partitions": partitions})
 
     def states_of(self, series: Sequence[Series]) -> list[StoredState]:
         """Return the states of series (see ``DetectorStore``)."""

@@ -38,6 +38,12 @@ class DetectorStore(Protocol):
     def states(self, partition: int) -> list[StoredState]:
         """Return every generation of the states that were last saved for a partition."""
 
+    def states_at_home(self, partition: int, partitions: int) -> list[StoredState]:
+        """Return every generation of the states of the tenants whose home is a partition, wherever they were saved.
+
+        ``partitions`` is over how many keys are spread; states of the leader's jobs are left out.
+        """
+
     def states_of(self, series: Sequence[Series]) -> list[StoredState]:
         """Return every generation of the states of these series."""
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import faust
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from faust.types import TP, Message, TransportT
 from yarl import URL
 
 from models.topics import INGEST, Topic
-from streams.kafka import GroupTiming, KafkaAddress
+from streams.kafka import WORKER_CLIENT, GroupTiming, KafkaAddress
 from streams.kafka_address import servers, tls_context
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
@@ -69,6 +69,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         group,
         broker=[URL.build(scheme="kafka", host=host, port=port) for host, port in servers(address)],
         broker_credentials=_credentials(address),
+        broker_client_id=WORKER_CLIENT,
         broker_session_timeout=timing.session,
         broker_rebalance_timeout=timing.rebalance,
         broker_heartbeat_interval=timing.heartbeat,
@@ -123,6 +124,8 @@ def _agent(app: AnalyticsApp) -> Any:
 async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None:
     tp = TP(message.topic, message.partition)
     partition, first = (tp.topic, tp.partition), records[0].offset
+    if app.pipeline.waits(partition):
+        return
 
     def still_ours() -> bool:
         # Faust suspends the flow when partitions are revoked and gives the next assignment a new generation.
@@ -168,9 +171,27 @@ def sender(app: AnalyticsApp) -> Send:
     async def send(topic: Topic, message: Outgoing) -> None:
         raw = app.topic(topic.name, value_serializer="raw", key_serializer="raw")
         key, value, headers, partition = message
+        if partition is not None:
+            await _know(app, topic.name, partition)
         await (await raw.send(key=key, value=value, headers=headers, partition=partition))
 
     return send
+
+
+async def _know(app: AnalyticsApp, topic: str, partition: int) -> None:
+    """Make sure that the producer knows a partition, which may be new.
+
+    Raises
+    ------
+    UnknownTopicOrPartitionError
+        Kafka does not have it, or not yet.
+    """
+    producer = cast("Any", app.producer)._ensure_producer()
+    if partition in await producer.partitions_for(topic):
+        return
+    await producer.client.force_metadata_update()
+    if partition not in await producer.partitions_for(topic):
+        raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")
 
 
 def _credentials(address: KafkaAddress) -> faust.SSLCredentials | faust.SASLCredentials | None:

@@ -47,7 +47,8 @@ class Gauges:
     def standing(self) -> Progress:
         """Return what the watchdog needs; called from its thread."""
         pipeline = self._app.pipeline
-        return Progress(pipeline.handled, self._behind or self.silent, pipeline.retry_policy.waiting)
+        excused = pipeline.retry_policy.waiting or bool(pipeline.placement and pipeline.placement.holds)
+        return Progress(pipeline.handled, self._behind or self.silent, excused)
 
     async def _measure(self, partitions: list[TP]) -> None:
         consumer = self._app.batches

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from aiokafka.partitioner import DefaultPartitioner
@@ -11,6 +11,7 @@ from aiokafka.partitioner import DefaultPartitioner
 _REMEMBERED_KEYS: Final = 65_536
 
 
+@cache
 def home_partitions(count: int) -> Callable[[bytes], int]:
     """Return the function from a key to its partition, for a topic with ``count`` partitions."""
     partitions = list(range(count))

@@ -20,6 +20,7 @@ from streams.kafka_address import KafkaAddress, client_settings
 from streams.kafka_reasons import Heard, refused_settings, unreachable
 
 __all__ = [
+    "WORKER_CLIENT",
     "Admin",
     "GroupTiming",
     "KafkaAddress",
@@ -31,6 +32,9 @@ __all__ = [
     "topic_epochs",
 ]
 
+# The name that workers tell Kafka. Its number rises when workers learn a protocol that their whole group has to know:
+# 1 knows the layouts of the query topic.
+WORKER_CLIENT: Final = "romashka-worker-1"
 _ANSWER_SECONDS: Final = 5.0
 _ATTEMPT_SECONDS: Final = 0.5  # librdkafka's errors are checked after each attempt
 _REFUSALS: Final = {"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"}

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import cast
 
 import pyarrow as pa
 
@@ -14,21 +13,22 @@ from models.dead_letters import DeadLetter
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import HEALTH, INGEST, QUERIES
 from sinks.dead_letters import DeadLetterRows
-from sinks.sink import Sink, StoredRange
+from sinks.sink import Sink
 from streams.decode import Record, RecordSource
 from streams.delivery import Delivery, Limits, Partition
 from streams.detection.minutes import ClosedMinute
 from streams.metrics import Metrics
 from streams.offsets import commit_point
-from streams.partition import OffsetRange, remembered_range
+from streams.partition import OffsetRange
 from streams.placement import Moving, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.query_topic_state import QueryTopicState
 from streams.refused_rows import ReadAgain, Refused, dead_letters
+from streams.resuming import resume_state
 from streams.retry_policy import RetryPolicy
 from streams.screening import LabelScreen
 from streams.tenant_limit import TenantLimit
-from streams.topic_processor import HEALTH_HISTORY, TopicProcessor
+from streams.topic_processor import HEALTH_HISTORY, Prepared, TopicProcessor
 from streams.windows import CHUNK_SIZE
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Pipeline:
         self._metrics = metrics
         self._clock = clock
         self._queries = QueryTopicState(metrics)
-        self._placement = None if moving is None else Placement(moving.home_of)
+        self._placement = None if moving is None else Placement(moving)
         self._ingests = {
             topic.name: TopicProcessor(topic, pseudonymiser, metrics, vocabulary=vocabulary, screen=screen)
             for topic in INGEST
@@ -142,15 +142,15 @@ class Pipeline:
         source = RecordSource(topic, self._epochs[topic], number)
         durable_to = 0
         if topic == QUERIES.name:
-            wanted = StoredRange(source.topic_epoch, number, *remembered_range(first_offset))
-            stored = await self.retry_policy.until_done(self._sink.stored_queries, wanted)
-            counted = await self._counted_here(wanted._replace(first=first_offset, end=first_offset + 2 * CHUNK_SIZE))
+            found = await resume_state(
+                self._sink, self.retry_policy, source, first_offset, placed=self._placement is not None
+            )
             if not still_ours():
                 return
-            self._queries.resume(source, stored)
+            self._queries.resume(source, found.stored, found.inherited)
             if self._placement is not None:
-                self._placement.resume(number, counted)
-            durable_to = stored["kafka_offset"][-1].as_py() + 1 if stored.num_rows else 0
+                self._placement.resume(number, found.counted, found.layouts, first_offset)
+            durable_to = found.durable_to
         self._taken[partition] = first_offset - 1
         if trimmed is not None:
             self.count_lost(partition, OffsetRange(max(trimmed.first, durable_to), trimmed.end))
@@ -171,13 +171,6 @@ class Pipeline:
             deleted.end - 1,
         )
 
-    async def _counted_here(self, wanted: StoredRange) -> list[int]:
-        """Return the offsets that are read again although they are stored already: they count in this partition."""
-        if self._placement is None:
-            return []
-        stored = await self.retry_policy.until_done(self._sink.stored_queries, wanted)
-        return cast("list[int]", stored["kafka_offset"].to_pylist())
-
     async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
         """Process the records of a resumed partition, in the log's order; returns when their rows are pending.
 
@@ -190,26 +183,44 @@ class Pipeline:
             Nearly everything is being rejected.
         """
         await self.delivery.capacity()
-        if not still_ours() or partition not in self._taken:
+        if not still_ours() or partition not in self._taken or self.waits(partition):
             return
         new = self._untaken(partition, records)
         if not new:
             return
         topic, number = partition
         source = RecordSource(topic, self._epochs[topic], number)
-        admitted: Sequence[Record] = new
+        admitted, last = self._admitted(new, source)
         refused: list[DeadLetter] = []
         if self._tenant_limit is not None:
-            admitted, refused = await self._tenant_limit.split(new, source, self._clock())
+            admitted, refused = await self._tenant_limit.split(admitted, source, self._clock())
             if not still_ours() or partition not in self._taken:
                 return
-        prepared = self._ingests[topic].prepare(admitted, source, now=self._clock(), refused=refused)
-        self._taken[partition] = new[-1].offset
+        prepared = Prepared([], [])
+        if admitted or refused:
+            prepared = self._ingests[topic].prepare(admitted, source, now=self._clock(), refused=refused)
+        self._taken[partition] = last
         self.handled += len(new)
         if topic == HEALTH.name:
             rows = [batch for table, batch in prepared.rows if table == HEALTH_HISTORY]
             self._health.setdefault(number, []).extend(rows)
-        self.delivery.put(partition, new[-1].offset, prepared)
+        self.delivery.put(partition, last, prepared)
+
+    def _admitted(self, records: Sequence[Record], source: RecordSource) -> tuple[Sequence[Record], int]:
+        """Return the records to take in now, and the last offset that is done with them."""
+        if source.topic != QUERIES.name or self._placement is None:
+            return records, records[-1].offset
+        return self._placement.admitted(records, source)
+
+    def waits(self, partition: Partition) -> bool:
+        """Whether a partition waits for the next layout: what comes from it is read again after that."""
+        topic, number = partition
+        return topic == QUERIES.name and self._placement is not None and number in self._placement.holds
+
+    @property
+    def placement(self) -> Placement | None:
+        """Where queries count; ``None``: in the partition where they are."""
+        return self._placement
 
     def _untaken(self, partition: Partition, records: Sequence[Record]) -> Sequence[Record]:
         taken = self._taken[partition]

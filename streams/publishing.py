@@ -23,7 +23,7 @@ from models.insights import Insight
 from models.topics import DEAD_LETTERS, INSIGHTS, QUERIES, Topic
 from storage.payload_cipher import place_of
 from streams.metrics import Metrics
-from streams.placement import MOVED_HEADER, Moved
+from streams.placement import MOVED_BY_HEADER, MOVED_HEADER, Moved
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,7 @@ class Publisher:
     async def moved(self, messages: Sequence[Moved]) -> None:
         """Publish queries to their home partitions; raises as ``dead_letters``."""
         await self._publish(
-            QUERIES,
-            [Outgoing(one.key, one.value, {MOVED_HEADER: one.origin.encode()}, one.partition) for one in messages],
+            QUERIES, [Outgoing(one.key, one.value, _moved_headers(one), one.partition) for one in messages]
         )
 
     async def _publish(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
@@ -124,3 +123,7 @@ class Publisher:
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 return
+
+
+def _moved_headers(message: Moved) -> dict[str, bytes]:
+    return {MOVED_HEADER: message.origin.encode(), MOVED_BY_HEADER: str(message.generation).encode()}

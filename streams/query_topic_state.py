@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ from models.topics import QUERIES
 from streams.decode import RecordSource
 from streams.detection.minutes import ClosedMinute, MinuteSeries
 from streams.metrics import Metrics
-from streams.partition import QueryPartition
+from streams.partition import InheritedIds, QueryPartition
 
 
 class QueryTopicState:
@@ -25,9 +25,17 @@ class QueryTopicState:
     def __contains__(self, partition: int) -> bool:
         return partition in self._partitions
 
-    def resume(self, source: RecordSource, stored: pa.RecordBatch) -> None:
-        """Start a partition; ``stored`` are the rows of ``streams.partition.remembered_range``."""
-        self._partitions[source.partition] = QueryPartition(source, stored)
+    def resume(self, source: RecordSource, stored: pa.RecordBatch, inherited: Sequence[InheritedIds] = ()) -> None:
+        """Start a partition.
+
+        Parameters
+        ----------
+        stored
+            The rows of ``streams.partition.remembered_range``.
+        inherited
+            Event ids that came from other partitions, ascending by boundary.
+        """
+        self._partitions[source.partition] = QueryPartition(source, stored, inherited)
         self._minutes[source.partition] = MinuteSeries()
 
     def forget(self) -> None:

@@ -84,6 +84,13 @@ async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> 
     return states
 
 
+async def join_again(consumer: AIOKafkaConsumer) -> None:
+    """Read the topics' partitions anew and join the group again; runs in the consumer's loop."""
+    untyped: Any = consumer
+    await untyped._client.force_metadata_update()
+    untyped._coordinator.request_rejoin()
+
+
 class SteadyRoundRobin(RoundRobinPartitionAssignor):
     """Gives each worker the same partitions of every topic, and lets members always say the same of themselves.
 
@@ -212,6 +219,11 @@ class BatchConsumer(driver.Consumer):
         """Return the log of each partition that is still assigned."""
         thread = self._thread
         return cast("dict[TP, LogState]", await thread.call_thread(log_states, thread._ensure_consumer(), partitions))
+
+    async def join_again(self) -> None:
+        """Join the group again: every partition is revoked, and those that come back resume."""
+        thread = self._thread
+        await thread.call_thread(join_again, thread._ensure_consumer())
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp.topic in _INGEST_NAMES:

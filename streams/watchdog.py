@@ -24,7 +24,7 @@ class Progress(NamedTuple):
     """Progress of the worker.
 
     ``progress`` is a number that changes when work is done; ``behind`` says whether there is work; ``excused`` whether
-    there is a known reason for no progress (the database is unavailable).
+    there is a known reason for no progress (the database is unavailable, partitions wait for the next layout).
     """
 
     progress: int

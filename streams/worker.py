@@ -43,6 +43,9 @@ from streams.job_runner import JobRunner
 from streams.kafka import GroupTiming, KafkaAddress, messages_at, missing_topics, partition_count, topic_epochs
 from streams.kafka_reasons import check_worker_client
 from streams.kafka_rights import check_worker_rights
+from streams.layout_keeper import LayoutKeeper
+from streams.layout_markers import LayoutMarkers
+from streams.layouts import begin_layouts
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.placement import Moving
@@ -111,6 +114,8 @@ async def run_worker(config: WorkerConfig) -> None:
     await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
     partitions = await asyncio.to_thread(partition_count, config.kafka, QUERIES)
     await asyncio.to_thread(require_current, config.clickhouse)
+    sink = ClickHouseSink(config.clickhouse)
+    await asyncio.to_thread(begin_layouts, sink, epochs[QUERIES.name], partitions)
     metrics = Metrics()
     clock = SteadyClock(config.wall)
     clocks = ClockWatch(clock, partial(server_time, config.clickhouse), metrics)
@@ -119,8 +124,9 @@ async def run_worker(config: WorkerConfig) -> None:
     app = build_app(config.group, config.kafka, config.timing)
     app.failure = asyncio.get_running_loop().create_future()
     publisher = Publisher(sender(app), metrics)
+    secrets = [config.secret, *(secret for _, secret in config.old_keys)]
     pipeline = Pipeline(
-        ClickHouseSink(config.clickhouse),
+        sink,
         metrics,
         Pseudonymiser(config.secret, config.key_id, old_keys=config.old_keys),
         DeadLetterRows(PayloadCipher(config.secret)),
@@ -128,7 +134,7 @@ async def run_worker(config: WorkerConfig) -> None:
         publish=publisher.dead_letters,
         clock=clock,
         limits=config.limits,
-        moving=Moving(home_partitions(partitions), publisher.moved),
+        moving=Moving(partitions, home_partitions, publisher.moved, LayoutMarkers(secrets)),
         vocabulary=config.vocabulary,
         new_tenants_per_hour=config.new_tenants_per_hour,
         screen=LabelScreen() if config.screen_labels else None,
@@ -155,6 +161,10 @@ async def run_worker(config: WorkerConfig) -> None:
                 watch_epochs, partial(topic_epochs, config.kafka, ALL), {name: epochs[name] for name in INGEST_NAMES}
             ),
         ]
+        if pipeline.placement is not None:
+            watched = ClickHouseSink(config.clickhouse)  # its own connection: a long insert must not delay it
+            rejoin = app.batches.join_again
+            beside.append(LayoutKeeper(pipeline, pipeline.placement, watched, epochs[QUERIES.name], rejoin).run)
         gauges = Gauges(app, metrics)
         beside.append(partial(_tell_silence, gauges, partial(missing_topics, config.kafka)))
         await _run(app, pipeline, beside, gauges=gauges, health=health, metrics_url=metrics_url)

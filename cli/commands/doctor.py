@@ -13,12 +13,14 @@ from cli.freshness import behind
 from cli.settings import Settings, settings
 from models.counting import counted
 from models.errors import RomashkaError
+from models.topics import QUERIES
 from sinks import migrations
+from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
 from storage.fingerprints import check_secrets
 from storage.live_schema import differences, full_disks, probe
 from storage.retention import apply_retention
-from streams.kafka import missing_topics
+from streams.kafka import missing_topics, partition_count, topic_epochs
 from streams.kafka_rights import check_worker_rights
 
 
@@ -27,6 +29,23 @@ class Check(NamedTuple):
 
     about: str
     look: Callable[[Settings], str]
+
+
+def _partitions(config: Settings) -> str:
+    epoch = topic_epochs(config.kafka, [QUERIES])[QUERIES.name]
+    layouts = ClickHouseSink(config.clickhouse).layouts(epoch)
+    there = partition_count(config.kafka, QUERIES)
+    if layouts.pending is not None:
+        raise RomashkaError(
+            f"a change to {layouts.pending.partitions} partitions has begun, and queries wait for it: finish it with "
+            f"'romashka topics grow --partitions {layouts.pending.partitions}', or end it with '--abort'"
+        )
+    if not layouts.opened:
+        return f"{QUERIES.name} has {there}; no worker has run yet"
+    used = layouts.opened[-1].partitions
+    if used < there:
+        return f"keys are spread over {used} of {there}; 'romashka topics grow --partitions {there}' uses them all"
+    return f"keys are spread over all {there} of {QUERIES.name}, layout {layouts.generation}"
 
 
 def _secret(config: Settings) -> str:
@@ -74,6 +93,7 @@ def _api(config: Settings) -> str:
 CHECKS = (
     Check("Kafka", _topics),
     Check("ClickHouse", _clickhouse),
+    Check("Partitions", _partitions),
     Check("Secret", _secret),
     Check("API", _api),
 )

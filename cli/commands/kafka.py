@@ -1,4 +1,4 @@
-"""``romashka topics`` and ``romashka replay``."""
+"""``romashka replay``."""
 
 from __future__ import annotations
 
@@ -22,23 +22,9 @@ from models.errors import SettingsError
 from models.topics import INGEST, Topic
 from streams.bulk_producer import BulkProducer, OutgoingMessage, tenant_key
 from streams.decode import Decoder, RecordSource
-from streams.kafka import create_topics
 
 # Standard input beyond this size is buffered on disk.
 _MEMORY_BYTES: Final = 64 * 1024 * 1024
-
-
-def topics() -> None:
-    """Create missing topics.
-
-    Example: `ROMASHKA_KAFKA_BOOTSTRAP=127.0.0.1:9092 romashka topics`
-    """
-    config = settings()
-    created = create_topics(config.kafka, replication=config.kafka_replication)
-    for topic in created:
-        out.print(styled("created [bold]{}[/] with {}", topic.name, counted(topic.partitions, "partition")))
-    if not created:
-        out.print("every topic is there already")
 
 
 def replay(

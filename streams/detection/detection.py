@@ -25,7 +25,7 @@ from models.insights import Insight
 from models.minutes import Series
 from models.topics import HEALTH, QUERIES
 from sinks.sink import Sink
-from storage.detector_store import DetectorStore, health_facts, state_rows
+from storage.detector_store import DetectorStore, StoredState, health_facts, state_rows
 from streams.detection.minutes import ClosedMinute
 from streams.detection.partition_monitor import PartitionMonitor, replayed, sliced
 from streams.detection.series_monitor import MINUTE, SeriesMonitor
@@ -197,7 +197,7 @@ class Detection:
         for number, closed in self._pipeline.close_minutes().items():
             partition = self._partition(number)
             taken = self._pipeline.taken((QUERIES.name, number))
-            complete = [minute for minute in closed if minute.complete]
+            complete = [self._of_home(minute, number) for minute in closed if minute.complete]
             if complete and taken is not None:
                 partition.closed.append(_Closed(taken, self._pipeline.now, complete))
             if (
@@ -231,12 +231,15 @@ class Detection:
         """Load states, and read back what was not seen here; blocks, and may be called again after a failure."""
         watch, first = partition.watch, minutes[0].start
         if not partition.loaded:
-            watched = list(self._states.opened(self._store.states(number)).values())
+            watched = list(self._states.opened(self._saved_states(number)).values())
             self._recall_health(watched)
             self._add(watch, watched)
             partition.loaded = True
         health = _by_series(partition.health)
-        unknown = watch.unknown(minutes, [series for series in health if not self._watched_elsewhere(series, number)])
+        others = [
+            series for series in health if self._at_home(series, number) and not self._watched_elsewhere(series, number)
+        ]
+        unknown = watch.unknown(minutes, others)
         news: list[Insight] = []
         for some in _chunks(unknown[: self._bounds.series]):
             known = self._states.opened(self._store.states_of(some))
@@ -251,6 +254,24 @@ class Detection:
                 one.watch.add_health(series, events)
         partition.health = []
         return news
+
+    def _saved_states(self, number: int) -> list[StoredState]:
+        placement = self._pipeline.placement
+        if placement is None or placement.newest.generation == 0:
+            return self._store.states(number)
+        # Where layouts changed, a tenant's states may have been saved for the partition where it was at home before.
+        return self._store.states_at_home(number, placement.newest.partitions)
+
+    def _at_home(self, series: Series, number: int) -> bool:
+        """Whether a series is to be monitored in a partition: after a change of layout, in its tenant's home alone."""
+        placement = self._pipeline.placement
+        return placement is None or placement.newest.generation == 0 or placement.at_home(series[0], number)
+
+    def _of_home(self, minute: ClosedMinute, number: int) -> ClosedMinute:
+        """Return a minute without series that moved: their new home reads what was stored here."""
+        return minute._replace(
+            series={one: counts for one, counts in minute.series.items() if self._at_home(one, number)}
+        )
 
     def _replay(self, watches: Sequence[SeriesMonitor], first: datetime) -> list[Insight]:
         """Let watches go through what is stored before ``first`` and is new to them; return what is news."""

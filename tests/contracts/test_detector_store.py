@@ -6,10 +6,12 @@ import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
 
+from models.keys import key_of
 from models.minutes import Series
 from models.rows import HEALTH
 from sinks.clickhouse import ClickHouseSink
@@ -17,7 +19,8 @@ from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
 from sinks.sink import Sink
 from storage.clickhouse_detectors import ClickHouseDetectors
-from storage.detector_store import DetectorStore, SavedState, StoredState, state_rows, version_of
+from storage.detector_store import NO_PARTITION, DetectorStore, SavedState, StoredState, state_rows, version_of
+from streams.java_partitioner import home_partitions
 from tests.examples.queries import Query, batch_of
 
 # Tables forget what is older than their TTL, so rows are of now.
@@ -134,3 +137,15 @@ def test_states_are_found_by_partition_and_by_series(place: Place) -> None:
     assert [state.series for state in place.store.states_of([_ONE])] == [_ONE]
     assert place.store.states(7) == []
     assert place.store.states_of([(_ONE[0], "shopify")]) == []
+
+
+def test_states_are_found_by_the_home_of_their_tenant_wherever_they_were_saved(place: Place) -> None:
+    place.sink.write("detector_states", state_rows([_saved(_ONE, 1), _saved(_TWO, 1, partition=5)]))
+    leader = (bytes(16), "")
+    place.sink.write("detector_states", state_rows([_saved(leader, 1, partition=NO_PARTITION)]))
+    for partitions in (1, 3):
+        found = {
+            state.series: home for home in range(partitions) for state in place.store.states_at_home(home, partitions)
+        }
+        homes = home_partitions(partitions)
+        assert found == {series: homes(key_of(UUID(bytes=series[0]))) for series in (_ONE, _TWO)}

@@ -5,13 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
 
 from models.errors import SinkRejected
+from models.keys import key_of
+from models.layouts import DRAINED, Layout, Layouts, PendingLayout
 from models.rows import QUERY_METRICS, WRITTEN
-from sinks.sink import STORED_QUERY_COLUMNS, KnownTenants, StoredRange
+from sinks.sink import STORED_QUERY_COLUMNS, HomeRange, KnownTenants, StoredRange
+from streams.java_partitioner import home_partitions
+from streams.layouts import begin_layouts, open_layout, plan_layout
 from tests.contracts.sink_rows import (
     HEALTH,
     NOW,
@@ -193,3 +198,32 @@ def test_threads_may_share_a_sink(place: Place) -> None:
         list(pool.map(lambda batch: place.sink.write(QUERIES, batch), batches))
         found = list(pool.map(place.sink.stored_queries, [StoredRange(7, 2, 0, 100)] * 4))
     assert [batch.num_rows for batch in found] == [20] * 4
+
+
+def test_ids_of_a_range_are_those_of_the_tenants_whose_home_it_is(place: Place) -> None:
+    tenants = [UUID(int=number) for number in range(1, 25)]
+    rows = [query_row(offset, user_id=tenant.bytes) for offset, tenant in enumerate(tenants)]
+    place.sink.write(QUERIES, batch_of(QUERIES, *rows))
+    for home in range(3):
+        found = place.sink.stored_ids(HomeRange(StoredRange(7, 2, 4, 20), 3, home))
+        assert found == {
+            row["event_id"]
+            for tenant, row in zip(tenants, rows, strict=True)
+            if 4 <= row["kafka_offset"] < 20 and home_partitions(3)(key_of(tenant)) == home
+        }
+    assert place.sink.stored_ids(HomeRange(StoredRange(8, 2, 4, 20), 1, 0)) == frozenset()
+
+
+def test_layouts_are_recorded_step_by_step_and_what_was_first_counts(place: Place) -> None:
+    assert place.sink.layouts(7) == Layouts()
+    first = Layout(0, 8)
+    assert begin_layouts(place.sink, 7, 8) == Layouts((first,))
+    assert begin_layouts(place.sink, 7, 12) == Layouts((first,))  # somebody added partitions since
+    assert plan_layout(place.sink, 7, 1, 24) == Layouts((first,), PendingLayout(1, 24))
+    drained = row_of("topic_layouts", topic_epoch=7, generation=1, event=DRAINED, partition=3, boundary=90)
+    place.sink.write("topic_layouts", batch_of("topic_layouts", drained))
+    assert place.sink.layouts(7) == Layouts((first,), PendingLayout(1, 24, {3: 90}))
+    grown = Layouts((first, Layout(1, 24, {3: 90, 4: 7})))
+    assert open_layout(place.sink, 7, 1, 24, {3: 90, 4: 7}) == grown
+    assert open_layout(place.sink, 7, 1, 8, {3: 91}) == grown  # another command at the same time
+    assert place.sink.layouts(8) == Layouts()

@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from models.errors import ConfigurationError
+from models.topics import QUERIES
+from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress, connect
 from storage.fingerprints import check_secrets, fingerprint, require_secrets
 from storage.live_schema import differences, probe
+from streams.kafka import KafkaAddress, topic_epochs
+from streams.layouts import begin_layouts, plan_layout
 from tests.worker_process import WorkerProcess, romashka
 
 pytestmark = pytest.mark.stack
@@ -61,3 +65,28 @@ def test_a_worker_a_command_and_doctor_refuse_another_secret(env: dict[str, str]
         assert "the secret under the key id 'k1' is not the one" in worker.log()
     for command in (["dead-letters", "list"], ["doctor"], ["api", "key", "add", "admin", "--label", "x"]):
         assert "key id 'k1' is not the one" in romashka(other, *command, expect=1)
+
+
+def test_doctor_tells_of_a_change_of_partitions_that_was_not_finished(
+    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+) -> None:
+    sink, epoch = ClickHouseSink(database), topic_epochs(topics, [QUERIES])[QUERIES.name]
+    begin_layouts(sink, epoch, 8)
+    assert "keys are spread over all 8" in romashka(env, "doctor")
+    plan_layout(sink, epoch, 1, 24)
+    assert "a change to 24 partitions has begun" in romashka(env, "doctor", expect=1)
+    assert "to 24 partitions has begun" in romashka(env, "topics", "grow", "--partitions", "16", expect=1)
+    assert "keys stay where they were" in romashka(env, "topics", "grow", "--abort")
+    assert "keys are spread over all 8" in romashka(env, "doctor")
+    assert "no change has begun" in romashka(env, "topics", "grow", "--abort")
+
+
+def test_topics_do_not_shrink_and_a_dry_run_changes_nothing(
+    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+) -> None:
+    assert "Kafka cannot take any away" in romashka(env, "topics", "grow", "--partitions", "4", expect=1)
+    assert "have" not in romashka(env, "topics", "grow", "--partitions", "8", expect=0)
+    printed = romashka(env, "topics", "grow", "--partitions", "24", "--dry-run")
+    assert "integration.queries.v1 gets 24 partitions" in printed
+    assert "about 67% of the tenants" in printed
+    assert ClickHouseSink(database).layouts(topic_epochs(topics, [QUERIES])[QUERIES.name]).pending is None

@@ -11,6 +11,7 @@ COMMANDS = [
     "demo",
     "embedded",
     "topics",
+    "topics grow",
     "migrate",
     "worker",
     "simulate",

@@ -42,7 +42,7 @@ class _Cluster:
             publish=_nowhere,
             clock=lambda: NOW,
             limits=Limits(flush_seconds=0.1),
-            moving=Moving(home_partitions(8), self._move) if moving else None,
+            moving=Moving(8, home_partitions, self._move) if moving else None,
         )
 
     async def read(self, topic: Topic, partition: int, records: Sequence[Record]) -> None:

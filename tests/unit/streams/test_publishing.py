@@ -12,7 +12,7 @@ from faust.exceptions import ProducerSendError
 from models.errors import RomashkaError
 from models.topics import INSIGHTS, QUERIES, Topic
 from streams.metrics import Metrics
-from streams.placement import MOVED_HEADER, Moved
+from streams.placement import MOVED_BY_HEADER, MOVED_HEADER, Moved
 from streams.publishing import Outgoing, Publisher
 from tests.examples.insights import insight
 from tests.unit.streams.virtual_time import in_virtual_time
@@ -75,8 +75,8 @@ async def test_a_moved_query_goes_to_its_partition_with_where_it_was_and_is_trie
         if len(attempts) == 1:
             raise KafkaTimeoutError
 
-    await Publisher(send, Metrics()).moved([Moved(QUERIES.name, 5, b"tenant", b"{}", "integration.queries.v1/1/7")])
-    sent = Outgoing(b"tenant", b"{}", {MOVED_HEADER: b"integration.queries.v1/1/7"}, 5)
+    await Publisher(send, Metrics()).moved([Moved(QUERIES.name, 5, b"tenant", b"{}", "integration.queries.v1/1/7", 2)])
+    sent = Outgoing(b"tenant", b"{}", {MOVED_HEADER: b"integration.queries.v1/1/7", MOVED_BY_HEADER: b"2"}, 5)
     assert attempts == [(QUERIES.name, sent)] * 2
 
 
