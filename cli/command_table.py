@@ -58,6 +58,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "Run a detector over a series as it would have run live, and show its findings.",
     ),
     "kpi": Command("cli.commands.kpi_explain:app", "Key figures: definitions and values.", figures=True),
+    "experiment": Command("cli.commands.experiment:app", "Experiments: causal lift of integration data."),
     "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
     "dead-letters": Command("cli.commands.dead_letters:app", "Rejected messages: list, show and replay them."),
     "insights": Command("cli.commands.insight_responses:app", "What the detectors found, and what became of it."),

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
+from simulator.experiments import SimulatedExperiment
 from simulator.feed import Feed
 from simulator.incidents import SimulatedIncident, one_a_day
 from simulator.rows import Message
@@ -33,6 +34,9 @@ TENANTS: Final = (*DEFAULT_TENANTS[:3], replace(DEFAULT_TENANTS[3], order_value=
 # The tenant of the pages about money.
 SHOWN: Final = TENANTS[0]
 _STEP: Final = timedelta(hours=6)
+# One experiment with a true effect, and an A/A test, in which nothing differs.
+WITHHELD: Final = SimulatedExperiment("shopify_data", withheld="shopify", share=0.2, traffic=0.7)
+SAME: Final = SimulatedExperiment("greeting_wording", control="a", treated="b", share=0.5, traffic=0.3)
 _NAMESPACE: Final = UUID("5d0c2c7e-6f0d-5d7e-9a55-3b0f6a1d9e21")
 NEWCOMERS: Final = tuple(replace(one, id=uuid5(_NAMESPACE, str(one.id)), gaps=()) for one in TENANTS[:3])
 
@@ -70,8 +74,9 @@ def traffic(now: datetime, *, seed: int, events: int) -> Traffic:
         rate=rate_for(events, span, TENANTS),
         incidents=one_a_day(TENANTS, now - _CALM, _LASTING),
         named_share=_NAMED_SHARE,
+        experiments=(WITHHELD, SAME),
     )
-    past = replace(month, start=now - timedelta(days=PAST_DAYS), end=month.start, incidents=())
+    past = replace(month, start=now - timedelta(days=PAST_DAYS), end=month.start, incidents=(), experiments=())
     # Conversations take minutes, so live traffic starts earlier than now.
     lively = Scenario(seed=seed, start=now - _LIVELY, end=now, tenants=NEWCOMERS, rate=_LIVELY_RATE)
     return Traffic(past, month, lively)

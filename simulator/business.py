@@ -13,6 +13,7 @@ from simulator.arrays import Floats, Ints
 from simulator.customers import Customers
 from simulator.disturbances import Disturbances
 from simulator.encode import TenantEncoder
+from simulator.experiments import SimulatedExperiment, assign
 from simulator.plan import Plan
 from simulator.query_table import query_table
 from simulator.rhythm import Rate, arrivals, intensity, level
@@ -41,6 +42,8 @@ class Business:
         No conversation begins and no job ends before this (ms).
     begin
         Time of the first event that is returned (ms). Earlier blocks are drawn as far back as they affect later events.
+    experiments
+        The experiments that conversations take part in.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class Business:
         customers: Customers,
         start: int,
         begin: int,
+        experiments: tuple[SimulatedExperiment, ...] = (),
     ) -> None:
         self._seed = seed
+        self._experiments = experiments
         self._tenant = tenant
         self._plan = plan
         self._rate = rate
@@ -117,16 +122,19 @@ class Business:
         tenant, encoder = self._tenant, self._encoder
         rng = generator(self._seed, Purpose.TRAFFIC, tenant.key, block[0] // HOUR_MS)
         talks, asked = self._questions(rng, ids, block, jobs, disturbances)
-        brought = evidence.gather(rng, tenant, self._table, talks, asked)
+        arms = assign(
+            generator(self._seed, Purpose.EXPERIMENTS, tenant.key, block[0] // HOUR_MS), self._experiments, len(talks)
+        )
+        brought = arms.evidence(evidence.gather(rng, tenant, self._table, talks, asked), self._table.providers)
         ends, conversion = outcomes.draw(rng, talks, brought, tenant.order_value)
         thoughts = intelligence.draw(rng, talks, brought, conversion)
         returns = outcomes.draw_returns(rng, talks, brought, ends)
         self._calls.add(*block, asked)
         return [
             encoder.queries(ids, talks, asked),
-            encoder.intelligence(ids, talks, brought, thoughts),
-            encoder.outcomes(ids, talks, brought, ends),
-            encoder.outcomes(ids, talks, brought, returns),
+            encoder.intelligence(ids, talks, brought, thoughts, arms.labels),
+            encoder.outcomes(ids, talks, brought, ends, arms.labels),
+            encoder.outcomes(ids, talks, brought, returns, arms.labels),
         ]
 
     def _questions(

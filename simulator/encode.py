@@ -76,15 +76,21 @@ class TenantEncoder:
         return Rows(QUERIES.name, self._key, at, encode)
 
     def outcomes(
-        self, ids: np.random.Generator, conversations: Conversations, evidence: IntegrationUse, outcomes: Outcomes
+        self,
+        ids: np.random.Generator,
+        conversations: Conversations,
+        evidence: IntegrationUse,
+        outcomes: Outcomes,
+        labels: Sequence[str],
     ) -> Rows:
-        """Return the outcome events."""
+        """Return the outcome events; ``labels`` are the JSON fields of a conversation's experiment."""
         order = np.argsort(outcomes.at, kind="stable")
         at, conversation = outcomes.at[order], outcomes.conversation[order]
         rows_of = conversation.tolist()
         # Returns wait for days: they keep only what they need of their block.
         context = [conversations.context[row] for row in rows_of]
         conversation_ids = [conversations.ids[row] for row in rows_of]
+        label = [labels[row] for row in rows_of]
         opened = conversations.start[conversation]
         used, links, kind = evidence.used[conversation], evidence.links[conversation], outcomes.type[order]
         minutes, minutes_given = outcomes.minutes[order], outcomes.minutes_given[order]
@@ -110,15 +116,16 @@ class TenantEncoder:
                 handled_by[rows].tolist(),
                 reason[rows].tolist(),
                 iso_local(opened[rows], self._offset_minutes),
+                label[rows],
             )
             return [
                 f'{{"event_id":"{event_id}",{user}{time}{offset}",{who},"conversation_id":"{talk}",'
                 f'"integration_data_used":{_BOOLEANS[with_data]},"integration_types_used":{self._provider_lists(bits)},'
                 f'"outcome_type":{types[end]},"resolution_time_minutes":{length},"customer_satisfaction_score":{score},'
                 f'"business_value_generated":{value},"handled_by":{handlers[handler]},"handoff_reason":{reasons[why]},'
-                f'"opened_at":"{began}{offset}"}}'
+                f'"opened_at":"{began}{offset}"{arm}}}'
                 for (
-                    event_id, time, who, talk, with_data, bits, end, length, score, value, handler, why, began
+                    event_id, time, who, talk, with_data, bits, end, length, score, value, handler, why, began, arm
                 ) in zip(*columns, strict=True)
             ]  # fmt: skip
 
@@ -130,8 +137,9 @@ class TenantEncoder:
         conversations: Conversations,
         evidence: IntegrationUse,
         intelligence: Intelligence,
+        labels: Sequence[str],
     ) -> Rows:
-        """Return the intelligence events, one per conversation."""
+        """Return the intelligence events, one per conversation; ``labels`` as for outcomes."""
         order = np.argsort(intelligence.at, kind="stable")
         at, used, bits = intelligence.at[order], evidence.used[order], evidence.data_types[order]
         sure, unsure = np.round(intelligence.with_data[order], 4), np.round(intelligence.without_data[order], 4)
@@ -156,7 +164,7 @@ class TenantEncoder:
                 f'"conversation_id":"{conversations.ids[row]}","data_types_accessed":{self._data_type_lists(types)},'
                 f'"knowledge_gaps_identified":{gaps.get(row, "[]")},"ai_confidence_with_data":{better},'
                 f'"ai_confidence_without_data":{worse},"customer_journey_stage":{stages[where]},'
-                f'"conversion_probability":{likely}}}'
+                f'"conversion_probability":{likely}{labels[row]}}}'
                 for event_id, time, row, types, better, worse, where, likely in zip(*columns, strict=True)
             ]
 

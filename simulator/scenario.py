@@ -24,6 +24,7 @@ from simulator.business import Business, OutcomesOnly
 from simulator.conversations import MEAN_QUERIES
 from simulator.customers import Customers, Fate
 from simulator.effects import EFFECTS
+from simulator.experiments import SimulatedExperiment
 from simulator.feed import Feed
 from simulator.incidents import MAX_DURATION, VARIANTS, SimulatedIncident
 from simulator.plan import Plan
@@ -73,6 +74,8 @@ class Scenario:
         Incidents beside those.
     named_share
         Share of identified customers; the others are anonymous.
+    experiments
+        Experiments that conversations take part in, at most one each.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class Scenario:
     incidents_per_day: float = 0.0
     incidents: tuple[SimulatedIncident, ...] = ()
     named_share: float = 1.0
+    experiments: tuple[SimulatedExperiment, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject invalid parameters."""
@@ -102,6 +106,9 @@ class Scenario:
             _check(rate is None or 0 < rate <= 1_000, f"{name} must be above 0 and at most 1000, not {rate}")
         _check(0 <= self.incidents_per_day <= 100, "incidents_per_day must be between 0 and 100")
         _check(0 <= self.named_share <= 1, "named_share must be between 0 and 1")
+        _check(sum(one.traffic for one in self.experiments) <= 1 + 1e-9, "experiments must share the traffic, up to 1")
+        for experiment in self.experiments:
+            _check(0 <= experiment.share <= 1, f"experiment {experiment.name!r}: share must be between 0 and 1")
         _check(len(self.tenants) > 0, "tenants must name at least one tenant")
         _check(len({one.key for one in self.tenants}) == len(self.tenants), "tenants must differ in their ids")
         for tenant in self.tenants:
@@ -125,6 +132,7 @@ class Scenario:
                 customers=self._customers(tenant),
                 start=start,
                 begin=to_ms(begin),
+                experiments=self.experiments,
             )
             for tenant in self.tenants
         ]
@@ -163,6 +171,7 @@ class Scenario:
             upsell_ready=_turns([(tenant, pool, pool.named(pool.ready(*span))) for tenant, pool in pools]),
             effects=EFFECTS,
             totals=totals,
+            experiments=self.experiments,
         )
 
     def _rate(self) -> Rate:

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     JOBS = 6
     INCIDENTS = 7
     FAULTS = 8
+    EXPERIMENTS = 9
 
 
 def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:

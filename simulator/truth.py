@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from simulator.effects import Effects
+from simulator.experiments import SimulatedExperiment
 from simulator.incidents import SimulatedIncident
 from simulator.totals import Totals
 
@@ -51,6 +52,7 @@ class Truth:
     upsell_ready: Sequence[CustomerTurn]
     effects: Effects
     totals: Totals
+    experiments: Sequence[SimulatedExperiment] = ()
 
     def to_json(self) -> str:
         """Return everything as a JSON document."""
@@ -63,6 +65,7 @@ class Truth:
                 "churned": [one.as_dict() for one in self.churned],
                 "upsell_ready": [one.as_dict() for one in self.upsell_ready],
                 "effects": asdict(self.effects),
+                "experiments": [one.as_dict() for one in self.experiments],
                 "totals": self.totals.as_dict(),
             },
             indent=2,

@@ -1,0 +1,164 @@
+"""``romashka experiment``: what integration data causes, and how many conversations it takes to know."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+
+from cli.arguments import MOMENT, Zone, moment, tenant_id
+from cli.console import out, table
+from cli.experiment_view import print_plan, print_result
+from cli.freshness import say_if_behind
+from cli.settings import settings
+from kpis.display import local
+from kpis.experiments.design import (
+    POWER,
+    ExperimentPlan,
+    control_of,
+    detectable_effect,
+    fixed_sample,
+    parsed_shares,
+    required_sample,
+)
+from kpis.experiments.document import document, plan_document
+from kpis.experiments.metrics import PRIMARY, metric_of
+from kpis.scope import ALL_TENANTS, AllTenants, Scope, up_to_now
+from models.errors import InvalidRequest
+from models.fields import LABEL_PATTERN
+from storage.connection import connect
+from storage.experiment_store import experiments, plans, read_baseline, read_experiment, save_plan
+
+_BASELINE: Final = timedelta(days=28)
+_MAX_LABEL: Final = 128
+
+app = typer.Typer(help="Experiments: causal lift of integration data.", no_args_is_help=True)
+Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
+DurableDays = Annotated[int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")]
+
+
+@app.command("list")
+def list_(tenant: Tenant = "", time_zone: Zone = "UTC", as_json: Json = False) -> None:
+    """List the experiments that events name, the newest first.
+
+    Example: `romashka experiment list`
+    """
+    now = datetime.now(UTC)
+    whose = _who(tenant)
+    with connect(settings().clickhouse) as client:
+        found = experiments(client, Scope(now - _BASELINE, now, whose))
+        planned = plans(client, whose)
+    if as_json:
+        rows = [{**one._asdict(), "is_planned": one.experiment in planned} for one in found]
+        typer.echo(json.dumps(rows, indent=2, default=lambda at: at.isoformat()))
+        return
+    if not found:
+        out.print("no event names an experiment; docs/experiments.md says how to send one", highlight=False)
+        return
+    columns = ("experiment", "since", "last seen", "conversations by arm", "plan")
+    shown = [
+        (
+            one.experiment,
+            local(one.first_seen, time_zone),
+            local(one.last_seen, time_zone),
+            ", ".join(f"{arm}: {count:,}" for arm, count in one.conversations.items()),
+            "yes" if one.experiment in planned else "none",
+        )
+        for one in found
+    ]
+    out.print(table("Experiments, the newest first", columns, shown))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka experiment list' shows it")],
+    tenant: Tenant = "",
+    end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Only conversations that began before")] = "",
+    durable_days: DurableDays = 7,
+    every_part: Annotated[bool, typer.Option("--all", help="Stages and segments of every metric")] = False,
+    by_day: Annotated[bool, typer.Option("--by-day", help="The result as it was known at the end of each day")] = False,
+    time_zone: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Show what an experiment has found so far. Looking is safe at any time: the intervals hold on every day together.
+
+    Example: `romashka experiment show shopify_data --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01`
+    """
+    now = datetime.now(UTC)
+    limit = moment("--to", end, time_zone) if end else up_to_now(now, now - _BASELINE)
+    scope = Scope(limit - _BASELINE, limit, _who(tenant), durable_days=durable_days, as_of=now)
+    with connect(settings().clickhouse) as client:
+        found, covered = read_experiment(client, scope, name)
+        say_if_behind(client)
+    if as_json:
+        typer.echo(json.dumps(document(found), indent=2))
+        return
+    print_result(found, covered, every_part=every_part, by_day=by_day)
+
+
+@app.command()
+def plan(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Name of the experiment, as events will send it")] = "",
+    tenant: Tenant = "",
+    metric: Annotated[
+        str, typer.Option(help="What the verdict rests on: durable_resolution, conversion, csat, value")
+    ] = (PRIMARY),
+    effect: Annotated[
+        float, typer.Option(min=0, help="Smallest difference that matters: points, stars, or money; default by sample")
+    ] = 0.0,
+    sample: Annotated[int, typer.Option(min=0, help="Conversations of all arms, instead of --effect")] = 0,
+    shares: Annotated[str, typer.Option(help="Percentages by arm")] = "with=80,without=20",
+    control: Annotated[str, typer.Option(help="Arm that the others are compared with")] = "",
+    power: Annotated[float, typer.Option(min=0.5, max=0.99, help="Chance of finding the effect")] = POWER,
+    durable_days: DurableDays = 7,
+    save: Annotated[bool, typer.Option("--save", help="Store the plan: the assignment is checked against it")] = False,
+    as_json: Json = False,
+) -> None:
+    """Plan an experiment: the conversations that an effect takes, or the effect that a sample finds.
+
+    Starts from the last 28 days of the tenant's conversations.
+
+    Example: `romashka experiment plan shopify_data --effect 3 --shares with=80,without=20 --save`
+    """
+    now = datetime.now(UTC)
+    whose, chosen, split = _who(tenant), metric_of(metric), parsed_shares(shares)
+    arm = control or control_of(list(split), None)
+    if arm not in split:
+        raise InvalidRequest("control", f"'{arm}' is given; expected one of the arms {', '.join(split)}")
+    if effect and sample:
+        raise InvalidRequest("effect", "give --effect or --sample, not both")
+    if save and not _is_label(name):
+        raise InvalidRequest("ID", f"'{name}' is given; expected the experiment's name, 1 to {_MAX_LABEL} characters")
+    scope = Scope(now - _BASELINE, up_to_now(now, now - _BASELINE), whose, durable_days=durable_days, as_of=now)
+    with connect(settings().clickhouse) as client:
+        count, mean, variance = read_baseline(client, scope).get(metric, (0, 0.0, 0.0))
+        if not count or not variance > 0:
+            raise InvalidRequest("metric", f"the last {_BASELINE.days} days have no {chosen.title} that varies")
+        least = min((one for one in split if one != arm), key=split.__getitem__)
+        pair = (split[least], split[arm])
+        wanted = effect * chosen.scale or (
+            detectable_effect(sample, variance, pair, power) if sample else chosen.margin
+        )
+        needed = sample or required_sample(wanted, variance, pair, power)
+        made = ExperimentPlan(name, arm, split, metric, wanted, needed, now)
+        if save:
+            save_plan(client, whose, made, now)
+    per_day = count / _BASELINE.days
+    if as_json:
+        more = {"mean": mean, "variance": variance, "power": power, "per_day": per_day, "days": needed / per_day}
+        typer.echo(json.dumps({**plan_document(made), **more, "saved": save}, indent=2))
+        return
+    print_plan(made, mean, per_day, power, fixed_sample(wanted, variance, pair, power), saved=save)
+
+
+def _who(tenant: str) -> UUID | AllTenants:
+    return tenant_id("--tenant", tenant) if tenant and tenant != "all" else ALL_TENANTS
+
+
+def _is_label(name: str) -> bool:
+    return re.fullmatch(LABEL_PATTERN, name) is not None

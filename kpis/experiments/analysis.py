@@ -1,0 +1,214 @@
+"""From sums per day, arm, stage and segment to the result of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from kpis.experiments.assignment import AssignmentCheck, check
+from kpis.experiments.design import DEFAULT_SAMPLE, ExperimentPlan, control_of
+from kpis.experiments.metrics import METRICS, PRIMARY, ExperimentMetric
+from kpis.experiments.moments import ArmMoments, EffectEstimate, added, effect, theta
+from kpis.experiments.sequences import holm
+from kpis.experiments.verdict import DO_NOT_TRUST, verdict
+
+# Each conversation has it, so its counts are those of the conversations.
+_COUNTED: Final = "conversion"
+# A stage or a segment is planned for a part of the sample; chosen before the data, as the sample itself.
+_PART_OF_SAMPLE: Final = 4
+
+
+class DailySums(NamedTuple):
+    """A row of the statement: the sums of one metric on one day, in one arm, stage and segment."""
+
+    day: date
+    arm: str
+    stage: str
+    segment: str
+    metric: str
+    mixed: int
+    moments: ArmMoments
+
+
+class Compared(NamedTuple):
+    """One arm against the control, over all conversations or those of one stage or segment.
+
+    ``dimension`` is "", "stage" or "segment"; ``p`` is the always-valid p-value, ``p_adjusted`` Holm's.
+    """
+
+    metric: ExperimentMetric
+    arm: str
+    dimension: str
+    part: str
+    effect: EffectEstimate
+    mean: float
+    control_mean: float
+    p_adjusted: float
+    verdict: str
+
+
+class DayOfExperiment(NamedTuple):
+    """The primary metric of an arm as it was known at the end of a day, of the conversations up to it."""
+
+    day: date
+    arm: str
+    effect: EffectEstimate
+
+
+class ExperimentResult(NamedTuple):
+    """Everything that is known of an experiment at this look."""
+
+    experiment: str
+    control: str
+    primary: str
+    planned: ExperimentPlan | None
+    assignment: AssignmentCheck
+    effects: list[Compared]
+    parts: list[Compared]
+    days: list[DayOfExperiment]
+    verdict: str
+
+
+def sums(rows: Iterable[Mapping[str, Any]]) -> list[DailySums]:
+    """Return the rows of the statement ``sums``."""
+    return [
+        DailySums(
+            row["day"],
+            str(row["arm"]),
+            str(row["stage"]),
+            str(row["segment"]),
+            str(row["metric"]),
+            int(row["mixed"]),
+            ArmMoments(*(float(row[name]) for name in ("n", "y", "yy", "x", "xx", "xy"))),
+        )
+        for row in rows
+    ]
+
+
+def result(
+    experiment: str, rows: Sequence[DailySums], plan: ExperimentPlan | None, metrics: Sequence[str] = tuple(METRICS)
+) -> ExperimentResult:
+    """Return the result of an experiment.
+
+    Parameters
+    ----------
+    rows
+        Its daily sums.
+    plan
+        What was decided before; ``None``: nothing, so the assignment cannot be checked.
+    metrics
+        The metrics that are meaningful here; amounts in several currencies are not.
+    """
+    counted = [row for row in rows if row.metric == _COUNTED]
+    arms = sorted({row.arm for row in counted})
+    control = control_of(arms, plan)
+    primary = plan.metric if plan is not None and plan.metric in metrics else PRIMARY
+    assignment = _assignment(counted, plan)
+    effects: list[Compared] = []
+    parts: list[Compared] = []
+    for id_ in metrics:
+        of_metric = [row for row in rows if row.metric == id_]
+        effects += _compared(METRICS[id_], of_metric, arms, control, plan, "", lambda _: "")
+        parts += _compared(METRICS[id_], of_metric, arms, control, plan, "stage", lambda row: row.stage)
+        parts += _compared(METRICS[id_], of_metric, arms, control, plan, "segment", lambda row: row.segment)
+    # The primary metric was chosen before; the others are a family of their own.
+    effects = [
+        *_judged([one for one in effects if one.metric.id == primary], plan),
+        *_judged([one for one in effects if one.metric.id != primary], plan),
+    ]
+    parts = [
+        judged
+        for id_ in metrics
+        for dimension in ("stage", "segment")
+        for judged in _judged([one for one in parts if (one.metric.id, one.dimension) == (id_, dimension)], plan)
+    ]
+    days = _days([row for row in rows if row.metric == primary], METRICS[primary], arms, control, plan)
+    return ExperimentResult(
+        experiment, control, primary, plan, assignment, effects, parts, days, _said(assignment, effects, primary, plan)
+    )
+
+
+def _assignment(counted: Sequence[DailySums], plan: ExperimentPlan | None) -> AssignmentCheck:
+    days: dict[date, dict[str, int]] = {}
+    for row in sorted(counted, key=lambda one: one.day):
+        of_day = days.setdefault(row.day, {})
+        of_day[row.arm] = of_day.get(row.arm, 0) + int(row.moments.n)
+    return check(list(days.values()), {} if plan is None else plan.shares, sum(row.mixed for row in counted))
+
+
+def _planned(plan: ExperimentPlan | None, arm: str, control: str) -> float:
+    """Return the planned conversations of an arm and the control together."""
+    if plan is None:
+        return DEFAULT_SAMPLE
+    return plan.sample * (plan.shares.get(arm, 0.0) + plan.shares.get(control, 0.0)) or plan.sample
+
+
+def _compared(  # noqa: PLR0917 - one comparison for each arm and part
+    metric: ExperimentMetric,
+    rows: Sequence[DailySums],
+    arms: Sequence[str],
+    control: str,
+    plan: ExperimentPlan | None,
+    dimension: str,
+    part_of: Callable[[DailySums], str],
+) -> list[Compared]:
+    coefficient = theta([added(row.moments for row in rows if row.arm == arm) for arm in arms])
+    compared = []
+    for part in sorted({part_of(row) for row in rows}):
+        here = [row for row in rows if part_of(row) == part]
+        moments = {arm: added(row.moments for row in here if row.arm == arm) for arm in arms}
+        for arm in arms:
+            if arm == control:
+                continue
+            planned = _planned(plan, arm, control) / (_PART_OF_SAMPLE if dimension else 1)
+            found = effect(moments[arm], moments[control], coefficient, planned, yes_no=metric.yes_no)
+            means = moments[arm].mean, moments[control].mean
+            compared.append(Compared(metric, arm, dimension, part, found, *means, found.p, ""))
+    return compared
+
+
+def _judged(family: Sequence[Compared], plan: ExperimentPlan | None) -> list[Compared]:
+    """Return the members of a family with Holm's p-values and verdicts."""
+    adjusted = holm([one.effect.p for one in family])
+    return [
+        one._replace(p_adjusted=p, verdict=verdict(one.metric, one.effect, p, _margin(one, plan)))
+        for one, p in zip(family, adjusted, strict=True)
+    ]
+
+
+def _margin(one: Compared, plan: ExperimentPlan | None) -> float:
+    if plan is not None and plan.metric == one.metric.id:
+        return plan.effect
+    return one.metric.margin * (abs(one.control_mean) if one.metric.id == "value" else 1.0)
+
+
+def _days(
+    rows: Sequence[DailySums],
+    metric: ExperimentMetric,
+    arms: Sequence[str],
+    control: str,
+    plan: ExperimentPlan | None,
+) -> list[DayOfExperiment]:
+    so_far = {arm: ArmMoments() for arm in arms}
+    days = []
+    for day in sorted({row.day for row in rows}):
+        for arm in arms:
+            so_far[arm] = added([so_far[arm], *(row.moments for row in rows if (row.day, row.arm) == (day, arm))])
+        coefficient = theta(list(so_far.values()))
+        for arm in arms:
+            if arm != control:
+                planned = _planned(plan, arm, control)
+                found = effect(so_far[arm], so_far[control], coefficient, planned, yes_no=metric.yes_no)
+                days.append(DayOfExperiment(day, arm, found))
+    return days
+
+
+def _said(assignment: AssignmentCheck, effects: Sequence[Compared], primary: str, plan: ExperimentPlan | None) -> str:
+    if assignment.is_off:
+        return f"{DO_NOT_TRUST} ({assignment.problem})"
+    said = [f"{one.arm}: {one.verdict}" for one in effects if one.metric.id == primary]
+    if not said:
+        return "not yet clear: only one arm was seen"
+    unchecked = "" if plan is not None else " (assignment not checked: no plan says the shares)"
+    return "; ".join(said) + unchecked

@@ -1,0 +1,107 @@
+"""Planning: how many conversations find an effect, and what effect so many can find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import ceil, log1p, sqrt
+from math import log as ln
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+from kpis.experiments.sequences import ALPHA, best_information
+from models.errors import InvalidRequest
+
+POWER: Final = 0.8
+DEFAULT_SAMPLE: Final = 10_000
+"""Conversations that an experiment without a plan is taken to be planned for."""
+# Shares are written as percentages; a rounding error is no mistake.
+_TOLERANCE: Final = 1e-6
+
+
+class ExperimentPlan(NamedTuple):
+    """What was decided before an experiment.
+
+    ``shares`` are the expected shares by arm and add up to 1. ``effect`` is the smallest one that matters, in the unit
+    of the metric; ``sample`` the conversations of all arms that find it.
+    """
+
+    experiment: str
+    control: str
+    shares: dict[str, float]
+    metric: str
+    effect: float
+    sample: int
+    entered_at: datetime | None = None
+
+
+def always_valid_multiplier() -> float:
+    """Return the half-width in standard errors at the planned sample, where it is least: about 3.0."""
+    best = best_information()
+    return sqrt((1 + 1 / best) * (log1p(best) - 2 * ln(ALPHA)))
+
+
+def required_sample(effect: float, variance: float, shares: tuple[float, float], power: float = POWER) -> int:
+    """Return the conversations of all arms after which an effect is found with the given power, whenever one looks.
+
+    Parameters
+    ----------
+    effect
+        The difference of the two arms, in the unit of the metric.
+    variance
+        Variance of the metric among conversations.
+    shares
+        The shares of the treated arm and of the control among all conversations.
+    """
+    return _sample(effect, variance, shares, power, always_valid_multiplier())
+
+
+def fixed_sample(effect: float, variance: float, shares: tuple[float, float], power: float = POWER) -> int:
+    """Return the same for a test that is looked at once, at the end."""
+    return _sample(effect, variance, shares, power, NormalDist().inv_cdf(1 - ALPHA / 2))
+
+
+def detectable_effect(sample: float, variance: float, shares: tuple[float, float], power: float = POWER) -> float:
+    """Return the smallest effect that a planned sample finds with the given power."""
+    spread = variance * (1 / shares[0] + 1 / shares[1])
+    return (always_valid_multiplier() + NormalDist().inv_cdf(power)) * sqrt(spread / sample)
+
+
+def _sample(effect: float, variance: float, shares: tuple[float, float], power: float, width: float) -> int:
+    spread = variance * (1 / shares[0] + 1 / shares[1])
+    return ceil(spread * ((width + NormalDist().inv_cdf(power)) / effect) ** 2)
+
+
+def parsed_shares(text: str) -> dict[str, float]:
+    """Return the shares of ``with=80,without=20`` as parts of 1.
+
+    Raises
+    ------
+    InvalidRequest
+        It is none, names an arm twice, has fewer than two arms, or they do not add up to 100.
+    """
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        arm, equals, share = (piece.strip() for piece in part.rpartition("="))
+        try:
+            percent = float(share)
+        except ValueError:
+            percent = 0.0
+        if not (equals and arm and 0 < percent < 100) or arm in shares:
+            raise InvalidRequest("shares", f"'{text}' is given; expected percentages by arm: with=80,without=20")
+        shares[arm] = percent / 100
+    if abs(sum(shares.values()) - 1) > _TOLERANCE:
+        raise InvalidRequest("shares", f"'{text}' adds up to {100 * sum(shares.values()):g} %; expected 100")
+    return shares
+
+
+def control_of(arms: Mapping[str, object] | list[str], plan: ExperimentPlan | None) -> str:
+    """Return the arm that the others are compared with: the plan's, else one named as a control, else the first."""
+    if plan is not None:
+        return plan.control
+    names = sorted(arms)
+    usual = [name for name in names if name.lower() in _CONTROLS or name.lower().startswith("without")]
+    return [*usual, *names, ""][0]
+
+
+_CONTROLS: Final = frozenset({"control", "holdout", "baseline", "off", "a"})

@@ -1,0 +1,293 @@
+"""Experiments over simulated traffic: sums equal a recomputation, and intervals hold the true effects."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import Producer
+from typer.testing import CliRunner
+
+from cli.commands import experiment as command
+from cli.settings import settings
+from jobs.roll_ups import refresh as roll_up
+from kpis.experiments.analysis import Compared, ExperimentResult, sums
+from kpis.experiments.design import ExperimentPlan
+from kpis.experiments.statements import daily_sums
+from kpis.scope import ALL_TENANTS, Scope
+from models.errors import InvalidRequest
+from models.topics import INTELLIGENCE, OUTCOMES
+from simulator.experiments import SimulatedExperiment
+from simulator.rows import Message
+from simulator.scenario import Scenario
+from simulator.tenants import DEFAULT_TENANTS
+from sinks.clickhouse import ClickHouseSink
+from storage.connection import ClickHouseAddress, connect
+from storage.experiment_store import experiments, plans, read_experiment, save_plan
+from storage.reading import query_rows
+from streams.kafka import KafkaAddress
+from tests import business_oracle as oracle
+from tests.business_stack import store
+from tests.spare_databases import SpareDatabases
+from tests.worker_process import WorkerProcess, romashka, wait_for
+
+pytestmark = pytest.mark.stack
+
+SHOP, OTHER = DEFAULT_TENANTS[0], DEFAULT_TENANTS[1]
+PAST, START, END = (datetime(2026, *day, tzinfo=UTC) for day in ((2, 1), (3, 1), (3, 21)))
+NOW = datetime(2026, 4, 4, tzinfo=UTC)
+DATA = SimulatedExperiment("shopify data", share=0.2, traffic=0.7, withheld="shopify")
+SAME = SimulatedExperiment("greeting", control="a", treated="b", share=0.5, traffic=0.3)
+PLAN = ExperimentPlan("shopify data", "without", {"with": 0.8, "without": 0.2}, "durable_resolution", 0.02, 4_000)
+MONTH = Scenario(seed=11, start=START, end=END, tenants=(SHOP, OTHER), rate=0.002, experiments=(DATA, SAME))
+SCOPE = Scope(START, END + timedelta(days=1), SHOP.id, as_of=NOW)
+
+
+class Lab(NamedTuple):
+    """A database with four weeks without and three weeks with experiments, and the messages of the latter."""
+
+    address: ClickHouseAddress
+    client: Any
+    messages: list[Message]
+
+
+def _messages(scenario: Scenario) -> list[Message]:
+    return [one for part in scenario.history() for one in part if one[0] in {OUTCOMES.name, INTELLIGENCE.name}]
+
+
+def _labelled(changes: dict[str, Any]) -> Message:
+    event = {
+        "event_id": str(uuid.uuid4()),
+        "user_id": str(SHOP.id),
+        "conversation_id": str(uuid.uuid4()),
+        "created_at": (START + timedelta(days=3, hours=2)).isoformat(),
+        "experiment": DATA.name,
+        "arm": "with",
+        **changes,
+    }
+    return INTELLIGENCE.name, str(SHOP.id).encode(), json.dumps(event).encode()
+
+
+@pytest.fixture(scope="module")
+def lab(spare_databases: SpareDatabases) -> Iterator[Lab]:
+    address = spare_databases.lend()
+    past = replace(MONTH, start=PAST, end=START, experiments=())
+    messages = _messages(MONTH)
+    sink = ClickHouseSink(address)
+    store(sink, [*_messages(past), *messages])
+    store(sink, messages[1::3])  # delivered again
+    with connect(address) as client:
+        roll_up(client)
+        save_plan(client, SHOP.id, PLAN, NOW)
+        yield Lab(address, client, messages)
+    spare_databases.take_back(address)
+
+
+def _arms(messages: list[Message], name: str) -> dict[str, str]:
+    """Return the arm of each conversation in an experiment."""
+    events = [json.loads(value) for _, _, value in messages]
+    return {one["conversation_id"]: one["arm"] for one in events if one.get("experiment") == name}
+
+
+def _effect(found: ExperimentResult, metric: str) -> Compared:
+    [one] = [one for one in found.effects if one.metric.id == metric]
+    return one
+
+
+def _truth(measure: str, scenario: Scenario = MONTH) -> float:
+    """Return the true effect: the same conversations, once all with the data and once all without."""
+    means = []
+    for share in (0.0, 1.0):
+        world = replace(scenario, tenants=(SHOP,), experiments=(replace(DATA, share=share), SAME))
+        messages = _messages(world)
+        inside = _arms(messages, DATA.name)
+        values = [
+            float(value)
+            for one in oracle.talks(messages, str(SHOP.id), NOW)
+            if one.id in inside and (value := getattr(one, measure)) is not None
+        ]
+        means.append(sum(values) / len(values))
+    return means[0] - means[1]
+
+
+def test_sums_by_arm_are_those_of_a_recomputation(lab: Lab) -> None:
+    arms = _arms(lab.messages, DATA.name)
+    talks = [one for one in oracle.talks(lab.messages, str(SHOP.id), NOW) if one.id in arms]
+    assert len(talks) > 1_000
+    found = sums(query_rows(lab.client, *daily_sums(SCOPE, DATA.name)))
+    for arm in ("with", "without"):
+        mine = [one for one in talks if arms[one.id] == arm]
+        expected = {
+            "durable_resolution": [float(one.durable) for one in mine],
+            "conversion": [float(one.converted) for one in mine],
+            "csat": [float(one.stars) for one in mine if one.stars is not None],
+        }
+        for metric, values in expected.items():
+            rows = [one.moments for one in found if (one.arm, one.metric) == (arm, metric)]
+            assert sum(one.n for one in rows) == len(values)
+            assert sum(one.y for one in rows) == pytest.approx(sum(values))
+            assert sum(one.yy for one in rows) == pytest.approx(sum(value * value for value in values))
+        by_stage = dict.fromkeys({one.stage for one in mine}, 0)
+        for one in mine:
+            by_stage[one.stage] += one.converted
+        for stage, count in by_stage.items():
+            rows = [one.moments for one in found if (one.arm, one.metric, one.stage) == (arm, "conversion", stage)]
+            assert sum(one.y for one in rows) == count
+
+
+@pytest.mark.parametrize(
+    ("metric", "measure"), [("durable_resolution", "durable"), ("conversion", "converted"), ("csat", "stars")]
+)
+def test_the_interval_holds_the_simulators_true_effect(lab: Lab, metric: str, measure: str) -> None:
+    found, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    effect, truth = _effect(found, metric).effect, _truth(measure)
+    assert truth > 0
+    assert effect.low is not None
+    assert effect.high is not None
+    assert effect.low <= truth <= effect.high
+    assert effect.high - effect.low < 1
+
+
+def test_data_that_helps_is_said_to_and_an_a_a_test_is_not(lab: Lab) -> None:
+    found, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    assert found.verdict.startswith("with: better by ")
+    assert found.assignment.p is not None
+    assert not found.assignment.is_off
+    same, _ = read_experiment(lab.client, SCOPE, SAME.name)
+    assert "better" not in same.verdict
+    assert "worse" not in same.verdict
+    assert all(one.p_adjusted > 0.05 for one in (*same.effects, *same.parts))
+
+
+def test_what_customers_did_before_removes_variance_and_moves_no_mean(lab: Lab) -> None:
+    found, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    for one in found.effects:
+        assert one.effect.reduction is not None
+        assert one.effect.reduction > -0.001
+        assert one.effect.value == pytest.approx(one.mean - one.control_mean)
+    assert _effect(found, "csat").effect.reduction == pytest.approx(0.1, abs=0.1)
+
+
+def test_a_conversation_in_two_arms_is_counted_in_the_first_and_reported(lab: Lab) -> None:
+    before, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    both = str(uuid.uuid4())
+    later = (START + timedelta(days=3, hours=3)).isoformat()
+    sink = ClickHouseSink(lab.address)
+    store(sink, [_labelled({"conversation_id": both, "arm": "without"})])
+    store(sink, [_labelled({"conversation_id": both, "created_at": later})])
+    roll_up(lab.client)
+    after, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    assert (before.assignment.contaminated, after.assignment.contaminated) == (0, 1)
+    counts = before.assignment.counts
+    assert after.assignment.counts == {**counts, "without": counts["without"] + 1}
+
+
+def test_tenants_are_apart_and_all_of_them_are_their_sum(lab: Lab) -> None:
+    one, other, every = (
+        read_experiment(lab.client, replace(SCOPE, tenant=tenant), DATA.name)[0]
+        for tenant in (SHOP.id, OTHER.id, ALL_TENANTS)
+    )
+    for arm in ("with", "without"):
+        assert every.assignment.counts[arm] == one.assignment.counts[arm] + other.assignment.counts[arm]
+    assert "value" in {effect.metric.id for effect in one.effects}
+    assert "value" not in {effect.metric.id for effect in every.effects}  # two currencies
+    with pytest.raises(InvalidRequest, match="there are: none"):
+        read_experiment(lab.client, replace(SCOPE, tenant=DEFAULT_TENANTS[4].id), DATA.name)
+
+
+def test_a_plan_of_all_tenants_holds_where_a_tenant_has_none(lab: Lab) -> None:
+    general = PLAN._replace(sample=9_000)
+    save_plan(lab.client, ALL_TENANTS, general, NOW)
+    assert plans(lab.client, OTHER.id)[DATA.name] == general._replace(entered_at=NOW)
+    assert plans(lab.client, SHOP.id)[DATA.name].sample == PLAN.sample
+
+
+def test_a_text_of_sql_is_only_a_name(lab: Lab) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        read_experiment(lab.client, SCOPE, "' OR 1=1 --")
+    assert refusal.value.field == "experiment"
+    assert query_rows(lab.client, *daily_sums(SCOPE, "' OR 1=1 --")) == []
+
+
+def test_every_experiment_is_listed_with_its_arms(lab: Lab) -> None:
+    found = {one.experiment: one for one in experiments(lab.client, SCOPE)}
+    assert set(found) == {DATA.name, SAME.name}
+    assert set(found[SAME.name].conversations) == {"a", "b"}
+    assert START <= found[DATA.name].first_seen < found[DATA.name].last_seen
+
+
+@pytest.fixture
+def asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_URL", lab.address.url)
+    monkeypatch.setenv("ROMASHKA_CLICKHOUSE_DATABASE", lab.address.database)
+    monkeypatch.setenv("COLUMNS", "200")
+    settings.cache_clear()
+
+    def ask(*arguments: str) -> str:
+        done = CliRunner().invoke(command.app, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    yield ask
+    settings.cache_clear()
+
+
+def test_the_command_shows_what_the_store_returns(lab: Lab, asked: Any) -> None:
+    found = json.loads(asked("show", DATA.name, "--tenant", str(SHOP.id), "--to", "2026-03-22", "--json"))
+    result, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    assert found["verdict"] == result.verdict
+    assert [one["low"] for one in found["effects"]] == [one.effect.low for one in result.effects]
+    text = asked("show", DATA.name, "--tenant", str(SHOP.id), "--to", "2026-03-22", "--by-day", "--all")
+    assert "verdict: with: better by" in text
+    assert "By stage" in text
+    assert "purchase" in text
+    assert "Durable resolution as it was known at the end of each day" in text
+
+
+def test_the_command_lists_and_plans(lab: Lab, asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {one["experiment"] for one in json.loads(asked("list", "--json"))} == {DATA.name, SAME.name}
+    assert "shopify data" in asked("list", "--tenant", str(SHOP.id))
+
+    monkeypatch.setattr(command, "datetime", SimpleNamespace(now=lambda zone: datetime(2026, 3, 21, tzinfo=zone)))
+    planned = json.loads(asked("plan", "--metric", "conversion", "--effect", "2", "--json"))
+    assert (planned["effect"], planned["control"], planned["saved"]) == (0.02, "without", False)
+    smallest = json.loads(asked("plan", "--metric", "conversion", "--sample", str(planned["sample"]), "--json"))
+    assert smallest["effect"] == pytest.approx(0.02, rel=0.001)
+    text = asked("plan", "next", "--shares", "x=50,y=50", "--save")
+    assert "stored: the assignment is checked against it" in text
+    assert plans(lab.client, ALL_TENANTS)["next"].shares == {"x": 0.5, "y": 0.5}
+    for wrong in (("plan", "--control", "z"), ("plan", "--effect", "1", "--sample", "5"), ("plan", "--save")):
+        assert isinstance(CliRunner().invoke(command.app, wrong).exception, InvalidRequest)
+
+
+@pytest.mark.kafka
+def test_events_of_a_broker_become_an_interval_that_holds_the_true_effect(
+    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
+) -> None:
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    world = replace(MONTH, start=end - timedelta(days=9), end=end, tenants=(SHOP,), rate=0.002)
+    messages = _messages(world)
+    producer = Producer({"bootstrap.servers": topics.bootstrap})
+    for topic, key, value in messages:
+        producer.produce(topic, value, key=key)
+    assert producer.flush(30) == 0
+    inside = _arms(messages, DATA.name)
+    everything = Scope(end - timedelta(days=30), end, ALL_TENANTS)
+    with WorkerProcess(env) as worker, connect(database) as client:
+
+        def arrived() -> int:
+            found = [one for one in experiments(client, everything) if one.experiment == DATA.name]
+            return sum(sum(one.conversations.values()) for one in found)
+
+        wait_for(lambda: arrived() == len(inside), 90, worker.log)
+        roll_up(client)
+    found = json.loads(romashka(env, "experiment", "show", DATA.name, "--json"))
+    assert sum(found["assignment"]["counts"].values()) == len(inside) > 500
+    [conversion] = [one for one in found["effects"] if one["metric"] == "conversion"]
+    assert conversion["low"] <= _truth("converted", world) <= conversion["high"]
