@@ -21,6 +21,7 @@ from models.objectives import QUERY_OBJECTIVE
 from models.sync_status import Vocabulary
 from reports.mail import MailServer
 from storage.connection import ClickHouseAddress
+from storage.topology import Topology
 
 if TYPE_CHECKING:  # deferred: few commands need Kafka's libraries
     from streams.delivery import Limits
@@ -72,6 +73,13 @@ class Settings(BaseSettings):
     clickhouse_database: str = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,63}$")] = Field(
+        default="", description="cluster of ClickHouse's remote_servers that tables are sharded over; empty: one server"
+    )
+    clickhouse_insert_quorum: Annotated[str, Field(pattern=r"^(auto|[0-9])$")] = Field(
+        default="auto", description="replicas that must have a row before an insert returns; auto: the majority"
+    )
+    clickhouse_cloud: bool = Field(default=False, description="whether it is ClickHouse Cloud (SharedMergeTree)")
     backup_destination: str = Field(
         default="", description="where backups are kept: disk:NAME, file:/FOLDER or s3:https://HOST/BUCKET/FOLDER"
     )
@@ -207,7 +215,19 @@ class Settings(BaseSettings):
             database=self.clickhouse_database,
             user=self.clickhouse_user,
             password=self.clickhouse_password.get_secret_value(),
+            topology=self.topology,
         )
+
+    @property
+    def topology(self) -> Topology | None:
+        """How tables lie on several servers; ``None``: one server."""
+        if self.clickhouse_cloud and self.clickhouse_cluster:
+            raise SettingsError(
+                "ROMASHKA_CLICKHOUSE_CLUSTER is set; ClickHouse Cloud has one shard, leave it empty there"
+            )
+        if not self.clickhouse_cloud and not self.clickhouse_cluster:
+            return None
+        return Topology(self.clickhouse_cluster, self.clickhouse_insert_quorum)
 
     @property
     def secret(self) -> bytes:

@@ -32,15 +32,23 @@ class Database(EmbeddedServer):
         in a temporary directory that is removed when the server stops.
     backups
         Folder for backups; None allows none.
+    config
+        ClickHouse's configuration file, for example with clusters; it replaces the one that allows backups.
     """
 
     name = "database"
     port_setting = "--clickhouse-port"
     grace_seconds = 5.0
 
-    def __init__(self, port: int = 0, data_dir: Path | None = None, backups: Path | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        data_dir: Path | None = None,
+        backups: Path | None = None,
+        config: Path | None = None,
+    ) -> None:
         super().__init__(port)
-        self._backups = [] if backups is None else [str(_checked(backups))]
+        self._options = ["" if one is None else str(_checked(one)) for one in (backups, config)]
         self._data_dir = None if data_dir is None else _checked(data_dir)
 
     @property
@@ -64,7 +72,7 @@ class Database(EmbeddedServer):
                 "embedded.server",
                 str(listener.fileno()),
                 str(data_dir),
-                *self._backups,
+                *self._options,
             ]
             # The engine reads TZ once, when it is loaded; UTC gives the same results on every machine.
             command = ["env", "TZ=UTC", f"TMPDIR={scratch}", *server]

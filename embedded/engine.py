@@ -79,6 +79,8 @@ class Engine:
     ----------
     backups
         Folder that BACKUP may write to and RESTORE may read from; ``None``: neither.
+    config
+        ClickHouse's configuration file instead of the one that allows backups; ``None``: its defaults.
 
     Raises
     ------
@@ -86,11 +88,12 @@ class Engine:
         From chDB, when the directory cannot be opened; the reason is on standard error.
     """
 
-    def __init__(self, data_dir: Path, backups: Path | None = None) -> None:
+    def __init__(self, data_dir: Path, backups: Path | None = None, config: Path | None = None) -> None:
         self._data_dir = str(data_dir)
-        if backups is not None:
+        if backups is not None and config is None:
             config = data_dir / _CONFIG_FILE
             config.write_text(_BACKUPS.format(escape(str(backups))), encoding="utf-8")
+        if config is not None:
             self._data_dir += f"?config-file={config}"
         self._keeper = self._connect()  # the engine runs as long as one connection is open
         self.timezone = self._keeper.query(b"SELECT timezone()", "TSVRaw").bytes().decode().strip()

@@ -2,10 +2,10 @@
 
 Started by :class:`embedded.database.Database`::
 
-    python -m embedded.server LISTENING_SOCKET DATA_DIR [BACKUPS]
+    python -m embedded.server LISTENING_SOCKET DATA_DIR [BACKUPS [CONFIG]]
 
-where the first argument is the number of an inherited file descriptor and the last a folder for backups. SIGTERM ends
-it.
+where the first argument is the number of an inherited file descriptor, the third a folder for backups or empty, and the
+last a configuration file of ClickHouse. SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
     """Open the data directory and serve it."""
     listener = socket.socket(fileno=int(arguments[0]))
     try:
-        engine = Engine(Path(arguments[1]), *map(Path, arguments[2:]))
+        engine = Engine(Path(arguments[1]), *(Path(one) if one else None for one in arguments[2:]))
     except RuntimeError as error:  # the engine has written the reason to standard error
         sys.exit(f"The engine cannot open {arguments[1]}: {error}")
     asyncio.run(serve(engine, listener))

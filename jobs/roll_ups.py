@@ -16,6 +16,7 @@ from kpis.rollups.roll_up import RollUp
 from models.errors import Unreachable
 from models.insights import Insight
 from storage.reading import query_rows
+from storage.topology import altered
 from streams.job import Job
 
 _NOW: Final = "SELECT now64(3, 'UTC') AS now"
@@ -55,7 +56,8 @@ def refresh(client: Client, *, only_due: bool = False) -> None:
             took = round((time.monotonic() - started) * 1000)
             _command(client, _DONE, {"rollup": rollup.name, "reflects": reflects, "took_ms": took})
     for row in query_rows(client, _WORKED_OFF, {"facts": CONVERSATION_FACTS}):
-        _command(client, "ALTER TABLE touched_conversations DROP PARTITION {day:String}", {"day": str(row["day"])})
+        table = altered(client, "touched_conversations")
+        _command(client, f"ALTER TABLE {table} DROP PARTITION {{day:String}}", {"day": str(row["day"])})
 
 
 def _now(client: Client) -> datetime:

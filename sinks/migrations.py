@@ -16,14 +16,19 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from models.errors import SchemaMismatch
+from sinks.cluster_schema import ClusterSchema
 from storage import live_schema
 from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
+from storage.topology import spread
 
 _CREATE_LOG: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplacingMergeTree(applied_at) ORDER BY version
 """
+
+_NODES: Final = "SELECT count() AS nodes FROM system.clusters WHERE cluster = {cluster:String}"
 
 
 class Migration(NamedTuple):
@@ -53,23 +58,35 @@ def known() -> list[Migration]:
     ]
 
 
-def migrate(address: ClickHouseAddress) -> list[Migration]:
+def migrate(address: ClickHouseAddress, *, replicated: bool = True) -> list[Migration]:
     """Create the database if necessary and apply the missing migrations; return them.
+
+    Parameters
+    ----------
+    replicated
+        Whether the shards of the address's cluster have replicas (see ``ClusterSchema``).
 
     Raises
     ------
     Unreachable
         ClickHouse does not answer.
     SchemaMismatch
-        An applied migration differs from its file.
+        An applied migration differs from its file, or the server has no such cluster.
     """
     with connect(address, database="default") as client:
-        client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", parameters={"database": address.database})
+        schema = _cluster_schema(client, address, replicated=replicated)
+        if schema is None:
+            parameters = {"database": address.database}
+            client.command("CREATE DATABASE IF NOT EXISTS {database:Identifier}", parameters=parameters)
+        else:
+            client.command(schema.database_statement())
     with connect(address) as client:
-        client.command(_CREATE_LOG)
+        statements = statements_of(schema)
+        for statement in statements[None]:
+            client.command(statement)
         missing = _missing(client)
         for migration in missing:
-            for statement in migration.statements:
+            for statement in statements[migration.version]:
                 client.command(statement)
             client.insert(
                 "schema_migrations",
@@ -79,6 +96,31 @@ def migrate(address: ClickHouseAddress) -> list[Migration]:
         if missing:
             live_schema.note(client, datetime.now(UTC))
     return missing
+
+
+def statements_of(schema: ClusterSchema | None) -> dict[int | None, list[str]]:
+    """Return the statements of every migration by its number, and under ``None`` those of the log of migrations.
+
+    Raises
+    ------
+    SchemaMismatch
+        A migration has a statement that no cluster is known to take.
+    """
+    parts: dict[int | None, list[str]] = {None: [_CREATE_LOG.strip()]}
+    parts |= {migration.version: migration.statements for migration in known()}
+    return parts if schema is None else {number: schema.statements(part) for number, part in parts.items()}
+
+
+def _cluster_schema(client: Client, address: ClickHouseAddress, *, replicated: bool) -> ClusterSchema | None:
+    if address.topology is None:
+        return None
+    cluster = address.topology.cluster
+    if cluster and not query_rows(client, _NODES, {"cluster": cluster})[0]["nodes"]:
+        raise SchemaMismatch(
+            f"ClickHouse at {address.url} knows no cluster '{cluster}'; check ROMASHKA_CLICKHOUSE_CLUSTER"
+        )
+    elsewhere = bool(cluster) and spread(client, cluster)
+    return ClusterSchema(address.topology, address.database, spread=elsewhere, replicated=replicated)
 
 
 def create_functions(client: Client) -> None:

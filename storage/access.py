@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from storage.access_rights import (
     granted,
     written_by_the_worker,
 )
+from storage.topology import Topology, reading_settings
 
 # System tables that clients read on connect and editors for completion; a server may require a grant.
 _ABOUT_THE_SERVER: Final = ("settings", "databases", "tables", "columns", "functions")
@@ -86,6 +87,7 @@ def statements(
     admin: str,
     collector_password: str = "",
     api_password: str = "",
+    settings: Mapping[str, str | int] | None = None,
 ) -> list[str]:
     """Return the statements, in order; running them again changes only the salts of the passwords.
 
@@ -99,10 +101,12 @@ def statements(
         Password of the separate collector's user; without it the user is not created.
     api_password
         Password of the API's user; without it the user is not created.
+    settings
+        Further settings of every reader, with which statements are exact on a cluster.
     """
     known = [admin, WORKER, *([API] if api_password else []), *(reader.name for reader in readers)]
     return [
-        *_limits(),
+        *_limits(settings or {}),
         *_roles(database, tables),
         *_user(WORKER, worker_password),
         f"GRANT {', '.join(_worker_grants(database, tables))} TO {_name(WORKER)} WITH REPLACE OPTION",
@@ -126,6 +130,7 @@ def apply(
     worker_password: str,
     collector_password: str = "",
     api_password: str = "",
+    topology: Topology | None = None,
 ) -> list[Table]:
     """Run the statements on the client's database; return the tables whose rows are kept apart by tenant.
 
@@ -147,6 +152,7 @@ def apply(
             admin=admin,
             collector_password=collector_password,
             api_password=api_password,
+            settings=reading_settings(topology),
         ):
             client.command(statement)
     except ClickHouseError as error:
@@ -170,12 +176,13 @@ def _tables(client: Client) -> list[Table]:
     return [Table(str(name), tuple(columns), bool(view)) for name, columns, view in found.result_rows]
 
 
-def _limits() -> list[str]:
-    settings = ", ".join(
+def _limits(others: Mapping[str, str | int]) -> list[str]:
+    limits = [
         f"{limit.name} = {limit.value}"
         + ("" if limit.most is None else f" MIN 1 MAX {limit.most} CHANGEABLE_IN_READONLY")
         for limit in LIMITS
-    )
+    ]
+    settings = ", ".join([*limits, *(f"{name} = {value!r}" for name, value in others.items())])
     return [
         "CREATE SETTINGS PROFILE IF NOT EXISTS romashka_reader",
         f"ALTER SETTINGS PROFILE romashka_reader SETTINGS {settings}",
@@ -203,15 +210,17 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
     return [
         f"SELECT ON {_name(database)}.*",
         *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if written_by_the_worker(t)),
-        *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in EMPTIED_BY_THE_WORKER),
+        *(f"ALTER DELETE ON {_name(database)}.{_name(t.name)}" for t in tables if t.public in EMPTIED_BY_THE_WORKER),
         # For repeated erasures and for re-keying of pseudonyms.
         *(
             f"ALTER UPDATE, ALTER DELETE ON {_name(database)}.{_name(t.name)}"
             for t in tables
-            if t.keeps_tenants_apart and t.name not in (NOT_FOR_THE_WORKER | EMPTIED_BY_THE_WORKER)
+            if t.keeps_tenants_apart and t.public not in (NOT_FOR_THE_WORKER | EMPTIED_BY_THE_WORKER)
         ),
         *(f"TRUNCATE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name == "pseudonym_mapping"),
         _server_grants(),
+        # To change the rows of every shard.
+        *(("CLUSTER ON *.*", "SELECT ON system.clusters") if any(t.public != t.name for t in tables) else ()),
     ]
 
 
@@ -226,7 +235,7 @@ def _api_grants(database: str, tables: Sequence[Table]) -> list[str]:
             f"SELECT({', '.join(map(_name, columns))}) ON {_name(database)}.{_name(table)}"
             for table, columns in api_columns(tables).items()
         ),
-        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if t.name in WRITTEN_BY_THE_API),
+        *(f"INSERT ON {_name(database)}.{_name(t.name)}" for t in tables if t.public in WRITTEN_BY_THE_API),
         _server_grants(),
         # To cancel statements of disconnected clients: a user may kill its own.
         "SELECT ON system.processes",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 
+from storage.topology import public_name
+
 Role = Literal["executive", "operations", "analyst"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 WORKER: Final = "romashka_worker"
@@ -84,6 +86,11 @@ class Table(NamedTuple):
     is_view: bool = False
 
     @property
+    def public(self) -> str:
+        """The name by which programs know it: on a cluster the rows of a shard are in a table of their own."""
+        return public_name(self.name)
+
+    @property
     def of_tenants(self) -> bool:
         """Whether its rows belong to tenants."""
         return "user_id" in self.columns
@@ -98,9 +105,9 @@ def granted(tables: Iterable[Table], role: Role) -> dict[str, list[str]]:
     """Return the columns that a role may read, by table."""
     seen: dict[str, list[str]] = {}
     for table in tables:
-        if table.name in _INTERNAL or (table.name in _FOR_ANALYSTS and role != "analyst"):
+        if table.public in _INTERNAL or (table.public in _FOR_ANALYSTS and role != "analyst"):
             continue
-        if table.of_tenants or table.name in _SHARED:
+        if table.of_tenants or table.public in _SHARED:
             seen[table.name] = [column for column in table.columns if column not in HIDDEN_COLUMNS]
         elif role == "operations" and table.name in _PIPELINE:
             seen[table.name] = [column for column in table.columns if column not in _PIPELINE[table.name]]
@@ -112,10 +119,10 @@ def api_columns(tables: Iterable[Table]) -> dict[str, list[str]]:
     return {
         table.name: [column for column in table.columns if column not in _PIPELINE.get(table.name, ())]
         for table in tables
-        if table.name not in _NOT_FOR_THE_API
+        if table.public not in _NOT_FOR_THE_API
     }
 
 
 def written_by_the_worker(table: Table) -> bool:
     """Return whether the worker inserts into a table."""
-    return not table.is_view and table.name not in NOT_FOR_THE_WORKER
+    return not table.is_view and table.public not in NOT_FOR_THE_WORKER

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import SettingsError, Unreachable
+from storage.topology import Topology, session_settings
 
 _CONNECT_SECONDS = 5
 # Below Kafka's session and poll limits: a hung database must time out before the group gives up on this worker.
@@ -17,12 +18,16 @@ _ANSWER_SECONDS = 30
 
 
 class ClickHouseAddress(NamedTuple):
-    """ClickHouse's address and our credentials. ``url`` is for example ``http://127.0.0.1:8123``."""
+    """ClickHouse's address and our credentials. ``url`` is for example ``http://127.0.0.1:8123``.
+
+    ``topology`` says how tables lie on several servers; ``None``: one server.
+    """
 
     url: str
     database: str
     user: str = "default"
     password: str = ""
+    topology: Topology | None = None
 
 
 def connect(
@@ -55,6 +60,7 @@ def connect(
             send_receive_timeout=answer_seconds,
             compress="lz4",
             query_retries=0,  # the caller retries: only it knows what is idempotent
+            settings=session_settings(address.topology),
             autogenerate_session_id=False,  # a session would serialise concurrent statements
         )
     except ClickHouseError as error:

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
 from storage.reading import query_rows
+from storage.topology import altered, public_name
 from storage.writing import insert_rows
 
 CUSTOMER_COLUMNS: Final = ("customer_id", "customer")
@@ -45,6 +46,9 @@ FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.databas
 WHERE t.database = currentDatabase() AND endsWith(t.engine, 'MergeTree')
 GROUP BY t.name HAVING has(columns, 'user_id') ORDER BY t.name
 """
+_HAS_MAPPING: Final = "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'pseudonym_mapping'"
+# Keeper takes entries of a mutation up to a megabyte.
+_IN_A_STATEMENT: Final = 500
 _STORED: Final = f"SELECT {', '.join(_ERASURE)} FROM privacy_erasures WHERE expires_at > {{now:DateTime('UTC')}}"  # noqa: S608
 
 
@@ -77,7 +81,7 @@ class PrivacyStore:
 
     def tables(self) -> list[TenantTable]:
         """Return every table that holds rows of tenants."""
-        return [_table(row) for row in query_rows(self._client, _COLUMNS, {}) if row["name"] not in KEPT]
+        return [_table(row) for row in query_rows(self._client, _COLUMNS, {}) if public_name(row["name"]) not in KEPT]
 
     def erase(self, erasure: Erasure) -> dict[str, int]:
         """Erase the rows that existed at the time of the erasure; return their number by table. Idempotent."""
@@ -122,8 +126,12 @@ class PrivacyStore:
 
     def replace(self, mapping: Mapping[tuple[UUID, str], str]) -> None:
         """Replace old pseudonyms by new ones in every table."""
-        self._command("TRUNCATE TABLE pseudonym_mapping", {})
         rows = [(tenant, old, new) for (tenant, old), new in mapping.items()]
+        if not query_rows(self._client, _HAS_MAPPING, {}):
+            for start in range(0, len(rows), _IN_A_STATEMENT):
+                self._replace_by_text(rows[start : start + _IN_A_STATEMENT])
+            return
+        self._command("TRUNCATE TABLE pseudonym_mapping", {})
         insert_rows(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
         for table in self.tables():
             if table.customer:
@@ -132,27 +140,38 @@ class PrivacyStore:
                 self._put_in_place(table, new, f"{new} != ''", {})
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
 
+    def _replace_by_text(self, rows: Sequence[tuple[UUID, str, str]]) -> None:
+        """Replace pseudonyms with the mapping in the statement: replicas must not depend on a table of one node."""
+        given = {"old": [f"{tenant}{old}" for tenant, old, _ in rows], "new": [new for _, _, new in rows]}
+        for table in self.tables():
+            if table.customer:
+                key = f"concat(toString(user_id), {table.customer})"
+                new = f"transform({key}, {{old:Array(String)}}, {{new:Array(String)}}, '')"
+                self._put_in_place(table, new, f"{key} IN {{old:Array(String)}}", given)
+
     def _count(self, table: TenantTable, where: str, given: Mapping[str, Any]) -> int:
         (row,) = query_rows(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608
         return int(row["n"])
 
     def _erase(self, table: TenantTable, where: str, given: Mapping[str, Any], *, whole: bool) -> None:
         if whole or table.name in ABOUT_A_PERSON:
-            self._command(f"ALTER TABLE {table.name} DELETE WHERE {where}", given)
+            self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
         else:
             self._put_in_place(table, "{new:String}", where, given)
 
     def _put_in_place(self, table: TenantTable, new: str, where: str, given: Mapping[str, Any]) -> None:
         """Replace a table's pseudonyms; where they are part of the sorting key, rows are copied."""
         if not table.customer_is_key:
-            self._command(f"ALTER TABLE {table.name} UPDATE {table.customer} = {new} WHERE {where}", given)
+            self._command(
+                f"ALTER TABLE {altered(self._client, table.name)} UPDATE {table.customer} = {new} WHERE {where}", given
+            )
             return
         self._command(
             f"INSERT INTO {table.name} SELECT * REPLACE ({new} AS {table.customer}) "  # noqa: S608
             f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
             given,
         )
-        self._command(f"ALTER TABLE {table.name} DELETE WHERE {where}", given)
+        self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
 
     def _command(self, sql: str, given: Mapping[str, Any]) -> None:
         settings = {"max_partitions_per_insert_block": 0} if sql.startswith("INSERT") else _SETTINGS
@@ -174,4 +193,4 @@ def _where(table: TenantTable, *, whole: bool) -> str:
 def _table(row: Mapping[str, Any]) -> TenantTable:
     customer = next((name for name in CUSTOMER_COLUMNS if name in row["columns"]), "")
     at = next((name for name in _TIMES if name in row["columns"]), "")
-    return TenantTable(row["name"], customer, at, customer in row["keys"])
+    return TenantTable(public_name(row["name"]), customer, at, customer in row["keys"])

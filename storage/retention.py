@@ -11,6 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import SettingsError, Unreachable
 from storage.reading import query_rows
+from storage.topology import altered, public_name
 
 _TABLES: Final = """
 SELECT name, create_table_query AS definition FROM system.tables
@@ -43,12 +44,12 @@ def apply_retention(client: Client, wanted: Mapping[str, int]) -> dict[str, int]
     changed = {name: days for name, days in wanted.items() if there[name][1] != days}
     for name, days in changed.items():
         try:
-            client.command(f"ALTER TABLE {name} MODIFY TTL {there[name][0]} + INTERVAL {days:d} DAY")
+            client.command(f"ALTER TABLE {altered(client, name)} MODIFY TTL {there[name][0]} + INTERVAL {days:d} DAY")
         except ClickHouseError as error:
             raise Unreachable(f"ClickHouse did not change how long {name} keeps rows: {str(error)[:300]}") from error
     return changed
 
 
 def _ttls(client: Client) -> dict[str, tuple[str, int]]:
-    found = {row["name"]: _TTL.search(row["definition"]) for row in query_rows(client, _TABLES, {})}
+    found = {public_name(row["name"]): _TTL.search(row["definition"]) for row in query_rows(client, _TABLES, {})}
     return {name: (one["at"], int(one["days"])) for name, one in found.items() if one is not None}

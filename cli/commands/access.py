@@ -92,6 +92,7 @@ def clickhouse(
             worker_password=passwords.get("worker"),
             collector_password=passwords.get("collector") if passwords.collector_password.get_secret_value() else "",
             api_password=passwords.get("api") if passwords.api_password.get_secret_value() else "",
+            topology=settings().topology,
         )
     apart = counted(len(tables), "table")
     out.print(f"{counted(len(everyone), 'reader')} and the user {access_rights.WORKER}; rows kept apart in {apart}")

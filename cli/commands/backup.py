@@ -19,7 +19,7 @@ from cli.settings import Settings, settings
 from jobs.roll_ups import refresh
 from kpis.query import ALL_TENANTS, Scope, build_query
 from models.counting import agreeing, counted
-from models.errors import RomashkaError
+from models.errors import ConfigurationError, RomashkaError
 from models.topics import INGEST
 from sinks.migrations import create_functions, migrate
 from storage.backups import (
@@ -193,6 +193,10 @@ def _read_again(config: Settings, client: Client) -> None:
 
 
 def _place(config: Settings) -> BackupPlace:
+    if config.clickhouse_cluster:
+        raise ConfigurationError(
+            "romashka backup is for one server; on a cluster use BACKUP DATABASE ... ON CLUSTER (docs/install.md)"
+        )
     return backup_place(config.backup_destination, config.backup_s3_key_id, config.backup_s3_secret.get_secret_value())
 
 
