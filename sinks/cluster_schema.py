@@ -18,6 +18,9 @@ _ENGINE: Final = re.compile(r"(?:Replacing)?MergeTree")
 # Where a replicated table is in Keeper. Nodes that share a path have the same rows.
 _OF_SHARD: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 _OF_ALL: Final = "'/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}'"
+# Whole on every node although it has tenants: a finding about all tenants names its members, which belong to other
+# tenants, and statements leave those out (``id NOT IN (SELECT arrayJoin(members) ...)``). There are few findings.
+_WHOLE: Final = frozenset({"predictive_insights"})
 _HEADS: Final = (
     "CREATE TABLE IF NOT EXISTS",
     "CREATE MATERIALIZED VIEW IF NOT EXISTS",
@@ -220,7 +223,7 @@ class ClusterSchema:
         return [*made, f"ALTER TABLE {one.name}{self._on} {', '.join(columns)}"] if columns else made
 
     def _sharded(self, name: str) -> bool:
-        return bool(self._topology.cluster) and self._tenants.get(name, False)
+        return bool(self._topology.cluster) and name not in _WHOLE and self._tenants.get(name, False)
 
 
 def _has_tenants(one: _Statement) -> bool:

@@ -45,6 +45,7 @@ SCOPE: Final = Scope(NOW - SPAN, NOW, ALL_TENANTS, as_of=NOW)
 ONE: Final = Scope(NOW - SPAN, NOW, TENANTS[0].id, as_of=NOW)
 _SERVER_LOG: Final = "system.query_log"
 # Of tables as they are stored: versions, and when a row was written, are those of the run.
+_TRIES: Final = 4
 _OF_THE_RUN: Final = ("version", "touched_at", "first_seen")
 
 
@@ -127,7 +128,10 @@ def _rounded(value: Any) -> Any:
 def differing(both: Both, asked: Mapping[str, Query]) -> list[str]:
     found = []
     for name, query in asked.items():
-        if _SERVER_LOG not in query.sql and rows_of(both.plain, query) != rows_of(both.sharded, query):
+        if _SERVER_LOG in query.sql:
+            continue
+        # Again, where the time of asking is in the answer: a second may pass between the two.
+        if not any(rows_of(both.plain, query) == rows_of(both.sharded, query) for _ in range(_TRIES)):
             found.append(f"{name}: {query.sql[:300]}")
     return found
 
@@ -177,7 +181,8 @@ def test_figures_analyses_and_reports(both: Both, scope: Scope) -> None:
 def test_pseudonyms_are_replaced_and_a_tenant_is_erased_on_every_shard(both: Both) -> None:
     """The last test: it changes the rows."""
     store = PrivacyStore(both.sharded)
-    count = "SELECT count() AS rows, uniq(customer_id) AS customers FROM conversation_outcomes FINAL WHERE user_id = {t:UUID}"
+    from_table = "FROM conversation_outcomes FINAL WHERE user_id = {t:UUID}"
+    count = f"SELECT count() AS rows, uniq(customer_id) AS customers {from_table}"
     asked = {"t": str(TENANTS[1].id)}
     (before,) = query_rows(both.sharded, count, asked)
     customers = "SELECT DISTINCT customer_id FROM conversation_outcomes WHERE user_id = {t:UUID} AND customer_id != ''"

@@ -13,7 +13,7 @@ CLUSTER = Topology("analytics")
 TABLE = "CREATE TABLE IF NOT EXISTS t (user_id UUID, v UInt64 CODEC(ZSTD(1))) ENGINE = {} ORDER BY user_id"
 SHARD = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 ALL = "'/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}'"
-WITHOUT_TENANTS = {
+WHOLE = {
     "api_key_uses",
     "api_keys",
     "audit_log",
@@ -21,6 +21,7 @@ WITHOUT_TENANTS = {
     "customer_model_quality",
     "dead_letters",
     "key_fingerprints",
+    "predictive_insights",
     "probes",
     "producer_rejections",
     "producer_scopes",
@@ -122,12 +123,12 @@ def test_every_migration_is_known_to_a_cluster_and_to_the_cloud() -> None:
         assert made.keys() == {None, *(migration.version for migration in known())}
 
 
-def test_every_table_but_those_without_tenants_is_sharded() -> None:
+def test_every_table_is_either_sharded_or_whole_on_every_node() -> None:
     """A new table has to be in one of both on purpose."""
     schema = ClusterSchema(CLUSTER, "d")
     made = [one for part in statements_of(schema).values() for one in part]
     whole = {one.split()[5] for one in made if one.startswith("CREATE TABLE") and ALL in one}
-    assert whole == WITHOUT_TENANTS
+    assert whole == WHOLE
     assert not whole & schema.sharded
     assert {one.split()[5] for one in made if "Distributed(" in one} == schema.sharded
 
