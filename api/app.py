@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import analyses, dashboards, explain, exports, health, insights, kpis, live, reports, schedules
+from api import analyses, dashboards, experiments, explain, exports, health, insights, kpis, live, reports, schedules
 from api.auth_middleware import AuthMiddleware
 from api.problems import Problem, answer_with_problems
 from api.request_context import RequestContextMiddleware
@@ -42,7 +42,19 @@ def create_app(configuration: Configuration) -> FastAPI:
         strict_content_type=True,
     )
     app.state.configuration = configuration
-    for module in (dashboards, kpis, explain, analyses, insights, reports, schedules, exports, live, health):
+    for module in (
+        dashboards,
+        kpis,
+        explain,
+        analyses,
+        experiments,
+        insights,
+        reports,
+        schedules,
+        exports,
+        live,
+        health,
+    ):
         app.include_router(module.router)
     answer_with_problems(app)
     app.add_middleware(AuthMiddleware)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.analyses import AnalysisDefinition
+from api.experiments import ListedExperiment
 from api.kpis import Definition
 from api.reports import MadeReport
 
@@ -21,6 +22,12 @@ class Analyses(BaseModel):
     """Every analysis that the caller may see."""
 
     analyses: list[AnalysisDefinition]
+
+
+class Experiments(BaseModel):
+    """Every experiment of the tenant."""
+
+    experiments: list[ListedExperiment]
 
 
 class ReportContent(BaseModel):

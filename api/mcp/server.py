@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from api.app import VERSION
 from api.mcp.backend import Backend
+from api.mcp.experiment_tools import add_experiment_tools
 from api.mcp.prompts import add_prompts
 from api.mcp.tools import add_tools
 from api.request_context import MAX_BYTES
@@ -44,6 +45,7 @@ def mcp_server(backend: Backend) -> MCPServer[Any]:
         subscriptions=False,
     )
     add_tools(server, backend)
+    add_experiment_tools(server, backend)
     add_prompts(server)
     return server
 

@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner
 
+from api.roles import Role
+from api.services import Configuration
 from cli.commands import experiment as command
 from cli.settings import settings
 from jobs.roll_ups import refresh as roll_up
@@ -33,6 +37,7 @@ from storage.experiment_store import experiments, plans, read_experiment, save_p
 from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests import business_oracle as oracle
+from tests.api_server import SECRET, serving, stored
 from tests.business_stack import store
 from tests.spare_databases import SpareDatabases
 from tests.worker_process import WorkerProcess, romashka, wait_for
@@ -264,6 +269,26 @@ def test_the_command_lists_and_plans(lab: Lab, asked: Any, monkeypatch: pytest.M
     assert plans(lab.client, ALL_TENANTS)["next"].shares == {"x": 0.5, "y": 0.5}
     for wrong in (("plan", "--control", "z"), ("plan", "--effect", "1", "--sample", "5"), ("plan", "--save")):
         assert isinstance(CliRunner().invoke(command.app, wrong).exception, InvalidRequest)
+
+
+def test_the_api_answers_what_the_command_shows(lab: Lab, asked: Any, tmp_path: Path) -> None:
+    told = json.loads(asked("show", DATA.name, "--tenant", str(SHOP.id), "--to", "2026-03-22", "--json"))
+    key = stored(lab.address, Role.ANALYST, SHOP.id)
+    with serving(Configuration(lab.address, SECRET, tmp_path)) as url:
+
+        def get(path: str, **parameters: str) -> httpx.Response:
+            return httpx.get(url + path, params=parameters, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+
+        listed = get("/v1/experiments").json()
+        found = get("/v1/experiments/shopify%20data", to="2026-03-22").json()
+        assert get("/v1/experiments/none/of%2Fours").json()["type"] == "urn:romashka:problem:unknown-experiment"
+        assert get("/v1/experiments", tenant=str(OTHER.id)).status_code == 403
+    assert {one["experiment"] for one in listed} == {DATA.name, SAME.name}
+    assert {one["experiment"]: one["is_planned"] for one in listed}[DATA.name]
+    for name in ("verdict", "control", "effects", "parts", "days"):
+        assert found[name] == told[name]
+    assert found["assignment"] == told["assignment"]
+    assert found["tenant"] == str(SHOP.id)
 
 
 @pytest.mark.kafka
