@@ -15,6 +15,7 @@ from api.auth_middleware import AuthMiddleware
 from api.problems import Problem, answer_with_problems
 from api.request_context import RequestContextMiddleware
 from api.services import Configuration, Services
+from api.tracing import TracingMiddleware
 
 VERSION: Final = "1.0.0"
 _ABOUT: Final = """
@@ -67,6 +68,8 @@ def create_app(configuration: Configuration) -> FastAPI:
             expose_headers=["ETag", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestContextMiddleware)
+    if configuration.spans is not None:
+        app.add_middleware(TracingMiddleware, spans=configuration.spans)
     _describe_problems(app)
     return app
 
@@ -87,6 +90,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await services.trail.close()
     finally:
         await services.close()
+        if services.configuration.spans is not None:
+            services.configuration.spans.close()
 
 
 def _describe_problems(app: FastAPI) -> None:

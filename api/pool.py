@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from api.problems import ApiError
 from api.shares import HOLDERS, Shares
 from models.errors import Unreachable
 from storage.connection import ClickHouseAddress, connect
+from storage.spans import Spans
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -38,11 +40,21 @@ class Pool:
         Number of concurrent queries of one identity or tenant; half of ``size`` where not given.
     seconds
         Time limit of one statement, and of waiting for its response.
+    spans
+        Makes a span of each piece of work, and tells ClickHouse of it; ``None``: no traces.
     """
 
-    def __init__(self, address: ClickHouseAddress, size: int = 8, seconds: int = 20, share: int = 0) -> None:
+    def __init__(
+        self,
+        address: ClickHouseAddress,
+        size: int = 8,
+        seconds: int = 20,
+        share: int = 0,
+        spans: Spans | None = None,
+    ) -> None:
         self._address = address
         self._seconds = seconds
+        self._spans = spans
         self._idle: SimpleQueue[Client] = SimpleQueue()
         self._free = asyncio.Semaphore(size)
         self._shares = Shares(share or max(1, size // 2))
@@ -64,7 +76,9 @@ class Pool:
         holders = HOLDERS.get()
         await self._acquire(holders)
         mark = f"api {token_hex(8)}"
-        future = asyncio.get_running_loop().run_in_executor(self._threads, self._connected, work, mark)
+        # With the caller's context: the entered span is the parent of the work's.
+        run = contextvars.copy_context().run
+        future = asyncio.get_running_loop().run_in_executor(self._threads, run, self._connected, work, mark)
         future.add_done_callback(lambda done: self._done(done, holders))
         try:
             return await asyncio.shield(future)  # a cancelled caller does not free a busy thread
@@ -119,7 +133,7 @@ class Pool:
             client = self._connect()
         client.set_client_setting("log_comment", mark)
         try:
-            answer = work(client)
+            answer = work(client) if self._spans is None else _traced(self._spans, work, client)
         except Unreachable:
             client.close()  # its response may be incomplete
             raise
@@ -139,3 +153,16 @@ class Pool:
         self._threads.shutdown(wait=True)
         while not self._idle.empty():
             self._idle.get_nowait().close()
+
+
+def _traced(spans: Spans, work: Callable[[Client], Answer], client: Client) -> Answer:
+    """Do a piece of work in a span of its own; ClickHouse's own spans go below it."""
+    span = spans.start("clickhouse")
+    kept = dict(client.headers)
+    try:
+        with spans.entered(span):
+            client.headers = {**kept, **spans.headers()}
+            return work(client)
+    finally:
+        client.headers = kept
+        span.end()

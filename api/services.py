@@ -26,6 +26,7 @@ from models.errors import SettingsError
 from reports.schedule_limits import DEFAULT_LIMITS, ScheduleLimits
 from storage.audit_heads import HeadsFile
 from storage.connection import ClickHouseAddress
+from storage.spans import Spans
 
 _HEAVY_AT_ONCE: Final = 3
 _HEAVY_SHARE: Final = 1
@@ -50,6 +51,8 @@ class Configuration:
         Limits of schedules: number, frequency and recipients.
     audit_heads
         The file for heads of the audit log's chains; ``None``: they are only logged.
+    spans
+        Makes spans of requests; ``None``: no traces.
     """
 
     clickhouse: ClickHouseAddress
@@ -64,6 +67,7 @@ class Configuration:
     audit_heads: Path | None = None
     schedule_limits: ScheduleLimits = DEFAULT_LIMITS
     clock: Callable[[], float] = field(default=time.time)
+    spans: Spans | None = None
 
 
 class Services:
@@ -72,9 +76,11 @@ class Services:
     def __init__(self, configuration: Configuration) -> None:
         clock = configuration.clock
         self.configuration = configuration
-        self.pool = Pool(configuration.clickhouse, configuration.connections)
+        self.pool = Pool(configuration.clickhouse, configuration.connections, spans=configuration.spans)
         # A separate pool for reports and exports, so that they do not delay queries.
-        self.heavy_pool = Pool(configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS, _HEAVY_SHARE)
+        self.heavy_pool = Pool(
+            configuration.clickhouse, _HEAVY_AT_ONCE, _HEAVY_SECONDS, _HEAVY_SHARE, configuration.spans
+        )
         self.redis = redis_client(configuration.redis_url) if configuration.redis_url else None
         in_process = MemoryLimiter(time.monotonic)
         self.limiter: Limiter = in_process if self.redis is None else RedisLimiter(self.redis, in_process)

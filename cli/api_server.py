@@ -19,6 +19,7 @@ from api.tokens import Provider
 from cli.console import err, log_to_stderr
 from cli.limits import schedule_limits
 from cli.settings import Settings
+from cli.tracing import spans_of
 from models.errors import PortInUse, SettingsError
 from sinks.migrations import require_current
 from storage.connection import connect
@@ -155,4 +156,5 @@ def configuration(chosen: Settings) -> Configuration:
         connections=chosen.api_connections,
         schedule_limits=schedule_limits(chosen),
         audit_heads=chosen.audit_heads,
+        spans=spans_of(chosen, "romashka-api"),
     )

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="Prometheus; 0: any")
     log_format: Literal["text", "json"] = Field(default="text", description="text for people, json for collectors")
+    otlp_endpoint: Address = Field(
+        default="", description="OTLP endpoint that traces are sent to over HTTP; empty: no traces"
+    )
+    trace_share: Annotated[float, Field(ge=0, le=1)] = Field(default=1.0, description="share of traces that are sent")
     kpis_dir: Path = Field(
         default=Path("kpis.d"), description="folder of figures that the installation defines for itself"
     )

@@ -30,6 +30,8 @@ _WORKED_OFF: Final = """
 SELECT DISTINCT toDate(touched_at) AS day FROM touched_conversations
 WHERE touched_at < (SELECT max(reflects) - INTERVAL 2 DAY FROM rollup_progress WHERE rollup = {facts:String})
 """
+_NOTES: Final = "touched_conversations"
+_DROP: Final = "ALTER TABLE touched_conversations DROP PARTITION {day:String}"
 # Conversations of one run may have begun in any month.
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
@@ -56,8 +58,8 @@ def refresh(client: Client, *, only_due: bool = False) -> None:
             took = round((time.monotonic() - started) * 1000)
             _command(client, _DONE, {"rollup": rollup.name, "reflects": reflects, "took_ms": took})
     for row in query_rows(client, _WORKED_OFF, {"facts": CONVERSATION_FACTS}):
-        table = altered(client, "touched_conversations")
-        _command(client, f"ALTER TABLE {table} DROP PARTITION {{day:String}}", {"day": str(row["day"])})
+        statement = _DROP.replace(_NOTES, altered(client, _NOTES), 1)
+        _command(client, statement, {"day": str(row["day"])})
 
 
 def _now(client: Client) -> datetime:

@@ -56,6 +56,9 @@ class Pipeline:
     read_again
         Returns messages that were read before; ``None``: a row that ClickHouse refuses ends the worker.
 
+    new_delivery
+        Makes the delivery from its arguments.
+
     ``handled`` counts messages, ``assignments`` counts how often all partitions were dropped.
     """
 
@@ -75,6 +78,7 @@ class Pipeline:
         new_tenants_per_hour: int = 0,
         screen: LabelScreen | None = None,
         read_again: ReadAgain | None = None,
+        new_delivery: Callable[..., Delivery] = Delivery,
     ) -> None:
         self._sink = sink
         self._epochs = epochs
@@ -98,7 +102,7 @@ class Pipeline:
         self.retry_policy = RetryPolicy(metrics)
         limit = TenantLimit(sink, self.retry_policy, metrics, most=new_tenants_per_hour)
         self._tenant_limit = limit if new_tenants_per_hour else None
-        self.delivery = Delivery(
+        self.delivery = new_delivery(
             sink,
             dead_letters,
             metrics,
@@ -198,7 +202,7 @@ class Pipeline:
                 return
         prepared = Prepared([], [])
         if admitted or refused:
-            prepared = self._ingests[topic].prepare(admitted, source, now=self._clock(), refused=refused)
+            prepared = self._prepare(admitted, source, refused)
         self._taken[partition] = last
         self.handled += len(new)
         if topic == HEALTH.name:
@@ -221,6 +225,9 @@ class Pipeline:
     def placement(self) -> Placement | None:
         """Where queries count; ``None``: in the partition where they are."""
         return self._placement
+
+    def _prepare(self, admitted: Sequence[Record], source: RecordSource, refused: Sequence[DeadLetter]) -> Prepared:
+        return self._ingests[source.topic].prepare(admitted, source, now=self._clock(), refused=refused)
 
     def _untaken(self, partition: Partition, records: Sequence[Record]) -> Sequence[Record]:
         taken = self._taken[partition]

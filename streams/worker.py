@@ -28,6 +28,7 @@ from storage.connection import ClickHouseAddress, connect
 from storage.fingerprints import require_secrets
 from storage.payload_cipher import PayloadCipher
 from storage.server_time import server_time
+from storage.spans import Spans
 from streams.app import AnalyticsApp, attach, build_app, sender
 from streams.clock import ClockWatch, SteadyClock
 from streams.delivery import Limits, Partition
@@ -53,6 +54,7 @@ from streams.pseudonyms import Pseudonymiser
 from streams.publishing import Publisher
 from streams.screening import LabelScreen
 from streams.topic_recreation import watch_epochs
+from streams.traced_pipeline import TracedPipeline
 from streams.watchdog import watch
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,8 @@ class WorkerConfig(NamedTuple):
     """Configuration of a worker.
 
     ``jobs`` makes the leader's jobs, in their own processes, which load ``job_modules`` at startup;
-    ``metrics_port`` 0 picks a free port; ``wall`` is the machine's clock, in seconds since 1970.
+    ``metrics_port`` 0 picks a free port; ``wall`` is the machine's clock, in seconds since 1970;
+    ``spans`` makes the spans of batches, ``None``: no traces.
     """
 
     kafka: KafkaAddress
@@ -98,6 +101,7 @@ class WorkerConfig(NamedTuple):
     job_limits: JobLimits = JobLimits()
     job_modules: Sequence[str] = ()
     wall: Callable[[], float] = time.time
+    spans: Spans | None = None
 
 
 async def run_worker(config: WorkerConfig) -> None:
@@ -125,7 +129,7 @@ async def run_worker(config: WorkerConfig) -> None:
     app.failure = asyncio.get_running_loop().create_future()
     publisher = Publisher(sender(app), metrics)
     secrets = [config.secret, *(secret for _, secret in config.old_keys)]
-    pipeline = Pipeline(
+    pipeline = (Pipeline if config.spans is None else partial(TracedPipeline, config.spans))(
         sink,
         metrics,
         Pseudonymiser(config.secret, config.key_id, old_keys=config.old_keys),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cli.console import log_to_stderr
 from cli.settings import Settings, settings
+from cli.tracing import spans_of
 from models.errors import RomashkaError
 from streams.watchdog import EXIT_CODE
 
@@ -58,6 +59,7 @@ def worker_config(config: Settings) -> WorkerConfig:
         metrics_port=config.metrics_port,
         metrics_host=config.metrics_host,
         vocabulary=config.vocabulary,
+        spans=spans_of(config, "romashka-worker"),
     )
 
 
@@ -77,6 +79,8 @@ async def _run(config: Settings) -> None:
         log.debug("unexpected", exc_info=True)
         _leave(EXIT_CODE, f"unexpected {type(error).__name__}: {error}; run with ROMASHKA_DEBUG=1 and report it")
     log.info("stopped")
+    if worker.spans is not None:
+        worker.spans.close()
     _leave(0)
 
 

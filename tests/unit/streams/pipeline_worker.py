@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid5
 
@@ -32,13 +32,18 @@ class Worker:
     """A pipeline that is asked nothing but what a worker asks."""
 
     def __init__(
-        self, sink: MemorySink | None = None, *, new_tenants_per_hour: int = 0, read_again: ReadAgain | None = None
+        self,
+        sink: MemorySink | None = None,
+        *,
+        new_tenants_per_hour: int = 0,
+        read_again: ReadAgain | None = None,
+        new_pipeline: Callable[..., Pipeline] = Pipeline,
     ) -> None:
         self.sink = sink or MemorySink()
         self.metrics = Metrics()
         self.published: list[pa.RecordBatch] = []
         self.now = NOW
-        self.pipeline = Pipeline(
+        self.pipeline = new_pipeline(
             self.sink,
             self.metrics,
             Pseudonymiser(SECRET, "k1"),

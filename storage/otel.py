@@ -1,0 +1,101 @@
+"""Spans by OpenTelemetry's SDK. Imported only where traces are on: the SDK is not loaded otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from storage.spans import Attribute, Span
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
+
+
+class OtelSpan:
+    """A span of the SDK."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self.span = span
+
+    def end(self, **attributes: Attribute) -> None:
+        """Add attributes and end it; a second time does nothing."""
+        if self.span.is_recording():
+            self.span.set_attributes(attributes)
+            self.span.end()
+
+
+class OtelSpans:
+    """Makes spans of one program (see ``storage.spans.Spans``).
+
+    Parameters
+    ----------
+    service
+        The program's name, for example ``romashka-worker``.
+    processor
+        What ended spans go to.
+    share
+        Share of traces that are recorded, 0 to 1; a trace that a caller began is recorded where the caller says so.
+    """
+
+    def __init__(self, service: str, processor: SpanProcessor, share: float = 1.0) -> None:
+        sampler = ParentBased(TraceIdRatioBased(share))
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": service}), sampler=sampler, shutdown_on_exit=False
+        )
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer("romashka")
+        self._entered: ContextVar[OtelSpan | None] = ContextVar("entered span", default=None)
+
+    def start(
+        self, name: str, *, parent: Span | None = None, links: Sequence[Span] = (), **attributes: Attribute
+    ) -> OtelSpan:
+        """Start a span (see ``storage.spans.Spans``)."""
+        above = parent if isinstance(parent, OtelSpan) else self._entered.get()
+        context = None if above is None else trace.set_span_in_context(above.span)
+        linked = [trace.Link(one.span.get_span_context()) for one in links if isinstance(one, OtelSpan)]
+        return OtelSpan(self._tracer.start_span(name, context=context, links=linked, attributes=attributes))
+
+    def request(self, name: str, headers: Mapping[str, str], **attributes: Attribute) -> OtelSpan:
+        """Start the span of a request (see ``storage.spans.Spans``)."""
+        context = _PROPAGATOR.extract(dict(headers))
+        return OtelSpan(
+            self._tracer.start_span(name, context=context, kind=trace.SpanKind.SERVER, attributes=attributes)
+        )
+
+    @contextmanager
+    def entered(self, span: Span) -> Iterator[None]:
+        """Make a span the parent of those that start within."""
+        token = self._entered.set(span if isinstance(span, OtelSpan) else None)
+        try:
+            yield
+        finally:
+            self._entered.reset(token)
+
+    def current(self) -> OtelSpan | None:
+        """Return the entered span."""
+        return self._entered.get()
+
+    def headers(self) -> dict[str, str]:
+        """Return ``traceparent`` and ``tracestate`` of the entered span."""
+        given: dict[str, str] = {}
+        if (span := self._entered.get()) is not None:
+            _PROPAGATOR.inject(given, trace.set_span_in_context(span.span))
+        return given
+
+    def close(self) -> None:
+        """Send what has ended, and stop."""
+        self._provider.shutdown()
+
+
+def exported(service: str, endpoint: str, share: float) -> OtelSpans:
+    """Return spans that are sent to an OTLP endpoint over HTTP, in batches, in a thread of their own."""
+    return OtelSpans(service, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)), share)
