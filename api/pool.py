@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -27,6 +27,12 @@ _PATIENCE: Final = 20.0
 _KILL_EVERY_SECONDS: Final = 0.5
 # Only our own statements, so no privilege is needed; they are identified by log_comment.
 _KILL: Final = "KILL QUERY WHERE Settings['log_comment'] = {mark:String} ASYNC"
+
+
+class _Connection(Protocol):
+    """What clickhouse-connect's HTTP client has beside its abstract interface."""
+
+    headers: dict[str, str]
 
 
 class Pool:
@@ -158,11 +164,12 @@ class Pool:
 def _traced(spans: Spans, work: Callable[[Client], Answer], client: Client) -> Answer:
     """Do a piece of work in a span of its own; ClickHouse's own spans go below it."""
     span = spans.start("clickhouse")
-    kept = dict(client.headers)
+    connection = cast("_Connection", client)
+    kept = dict(connection.headers)
     try:
         with spans.entered(span):
-            client.headers = {**kept, **spans.headers()}
+            connection.headers = {**kept, **spans.headers()}
             return work(client)
     finally:
-        client.headers = kept
+        connection.headers = kept
         span.end()

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from clickhouse_connect.driver.client import Client
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -31,6 +32,12 @@ class FakeClient(SimpleNamespace):
     def close(self) -> None: ...
 
 
+def context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 @pytest.fixture
 def exporter() -> InMemorySpanExporter:
     return InMemorySpanExporter()
@@ -45,7 +52,7 @@ def ask(
     pool = Pool(ClickHouseAddress("http://127.0.0.1:1", "d"), spans=spans)
 
     async def answer(request: Request) -> JSONResponse:
-        return JSONResponse(await pool.run(lambda one: dict(cast(Client, one).headers)))
+        return JSONResponse(await pool.run(lambda one: dict(cast(Any, one).headers)))
 
     app = Starlette(routes=[Route("/v1/things/{id}", answer)])
     app.add_middleware(TracingMiddleware, spans=spans)
@@ -63,9 +70,9 @@ def test_the_callers_trace_goes_through_to_clickhouse(
     assert (work.name, request.name) == ("clickhouse", "GET")
     assert f"{request.parent.span_id:016x}" == CALLER if request.parent else False
     assert work.parent is not None
-    assert work.parent.span_id == request.get_span_context().span_id
-    assert {f"{span.get_span_context().trace_id:032x}" for span in (work, request)} == {TRACE}
-    assert sent["traceparent"] == f"00-{TRACE}-{work.get_span_context().span_id:016x}-01"
+    assert work.parent.span_id == context(request).span_id
+    assert {f"{context(span).trace_id:032x}" for span in (work, request)} == {TRACE}
+    assert sent["traceparent"] == f"00-{TRACE}-{context(work).span_id:016x}-01"
     assert client.headers == {"User-Agent": "ours"}, "the connection is as it was"
     attributes = dict(request.attributes or {})
     assert attributes["http.response.status_code"] == 200
@@ -80,7 +87,7 @@ def test_without_a_usable_caller_it_begins_a_trace(
     sent, _ = ask(exporter, monkeypatch, given)
     work, request = exporter.get_finished_spans()
     assert request.parent is None
-    assert sent["traceparent"].split("-")[1] == f"{work.get_span_context().trace_id:032x}"
+    assert sent["traceparent"].split("-")[1] == f"{context(work).trace_id:032x}"
 
 
 def test_a_caller_that_records_nothing_is_followed(

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from models.topics import OUTCOMES, QUERIES
 from storage.otel import OtelSpans
@@ -31,8 +32,14 @@ class Traced:
         return [span for span in self._exporter.get_finished_spans() if span.name == name]
 
 
+def _context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 def _id(span: ReadableSpan) -> int:
-    return span.get_span_context().span_id
+    return _context(span).span_id
 
 
 def _parent(span: ReadableSpan) -> int:
@@ -61,9 +68,7 @@ async def test_a_batch_ends_when_it_is_durable_with_its_decoding_flush_and_inser
     assert inserts.keys() == {"integration_query_metrics", "query_windows", "dead_letters"}
     assert {_parent(span) for span in inserts.values()} == {_id(flush)}
     assert (inserts["integration_query_metrics"].attributes or {})["rows"] == 2
-    assert {span.get_span_context().trace_id for span in (decode, flush, *inserts.values())} == {
-        batch.get_span_context().trace_id
-    }
+    assert {_context(span).trace_id for span in (decode, flush, *inserts.values())} == {_context(batch).trace_id}
     assert (batch.end_time or 0) >= (flush.end_time or 0)
 
 
