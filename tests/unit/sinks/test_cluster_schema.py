@@ -28,6 +28,7 @@ WHOLE = {
     "rollup_progress",
     "schema_columns",
     "schema_migrations",
+    "topic_layouts",
 }
 
 
