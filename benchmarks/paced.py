@@ -76,6 +76,7 @@ def _run(kafka: KafkaAddress, rate: int, every: int, parent: Connection) -> None
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "acks": "all",
+            "queue.buffering.max.messages": 1_000_000,  # what a busy broker takes late is sent late, not refused
         }
     )
     tenants = [UUID(int=number + 1) for number in range(_TENANTS)]
@@ -120,7 +121,7 @@ def _event(tenant: UUID, number: int) -> bytes:
             "query_type": "contact_lookup",
             "query_success": number % 50 != 0,
             "response_time_ms": 100 + number % 400,
-            "data_freshness_score": 0.9,
-            "confidence_score": 0.8,
+            "data_freshness_hours": 0.9,
+            "ai_confidence_score": 0.8,
         }
     ).encode()

@@ -97,7 +97,7 @@ def attach(app: faust.App, pipeline: Pipeline, acknowledgements: Acknowledgement
         records = cast("list[Record]", [event.message for event in events])  # without headers: nothing is moved here
         if not pipeline.holds(partition):
             await pipeline.resume(partition, records[0].offset, None, _always)
-        await pipeline.handle(partition, records, _always)
+        await pipeline.handle({partition: records}, _always)
         acknowledgements.add(partition, events)
 
     async def one(stream: faust.Stream[bytes]) -> None:

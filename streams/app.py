@@ -20,7 +20,7 @@ from streams.kafka_address import servers, tls_context
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.publishing import Outgoing, Send
-from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Records
+from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Polled, Records
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def attach(app: AnalyticsApp, pipeline: Pipeline) -> None:
 
 
 def _agent(app: AnalyticsApp) -> Any:
-    async def ingest(stream: faust.Stream[Records]) -> None:
+    async def ingest(stream: faust.Stream[Polled]) -> None:
         async for event in stream.noack().events():
             try:
                 await _handle(app, event.message, event.value)
@@ -121,16 +121,21 @@ def _agent(app: AnalyticsApp) -> Any:
     return ingest
 
 
-async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None:
-    tp = TP(message.topic, message.partition)
-    partition, first = (tp.topic, tp.partition), records[0].offset
-    if app.pipeline.waits(partition):
-        return
-
+async def _handle(app: AnalyticsApp, message: Message, polled: Polled) -> None:
     def still_ours() -> bool:
         # Faust suspends the flow when partitions are revoked and gives the next assignment a new generation.
         return app.flow_control.is_active() and message.generation_id == app.consumer_generation_id
 
+    batches = {(tp.topic, tp.partition): records for tp, records in polled.items()}
+    for tp, records in polled.items():
+        if not app.pipeline.waits((tp.topic, tp.partition)):
+            await _begin(app, tp, records, still_ours)
+    await app.pipeline.handle(batches, still_ours)
+
+
+async def _begin(app: AnalyticsApp, tp: TP, records: Records, still_ours: Callable[[], bool]) -> None:
+    """Resume a partition at its first records; count offsets that the broker deleted before ``records``."""
+    partition, first = (tp.topic, tp.partition), records[0].offset
     taken = app.pipeline.taken(partition)
     expected = app.batches.committed(tp) if taken is None else taken + 1
     trimmed = await _trimmed(app, tp, OffsetRange(expected, first), still_ours) if expected is not None else None
@@ -140,7 +145,6 @@ async def _handle(app: AnalyticsApp, message: Message, records: Records) -> None
         await app.pipeline.resume(partition, first, trimmed, still_ours)
     elif trimmed is not None:
         app.pipeline.count_lost(partition, trimmed)
-    await app.pipeline.handle(partition, records, still_ours)
 
 
 async def _trimmed(

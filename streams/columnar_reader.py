@@ -28,11 +28,11 @@ import pyarrow.json as pj
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from models.events import MAX_EVENT_BYTES
+from models.events import EXPERIMENT_FIELDS, MAX_EVENT_BYTES
 from models.rows import LABEL, LABELS, MONEY, SCORE, TIME, UUID
 from models.topics import Topic
 from streams.arrow_batches import score_column
-from streams.decode import MAX_AGES, Record, RecordSource, time_bounds
+from streams.decode import MAX_AGES, Record, time_bounds
 from streams.pseudonyms import Pseudonymiser
 
 # Up to six decimals, a float represents money exactly (15 significant digits); more decimals are unusual.
@@ -93,15 +93,23 @@ class ColumnarReader:
             unexpected_field_behavior="error",
         )
 
-    def to_batch(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> pa.RecordBatch | None:
-        """Return the rows of ``records`` in their order, or ``None`` where any of them is unusual."""
+    def to_batch(
+        self, records: Sequence[Record], topic_epoch: int, partitions: npt.NDArray[np.int32], *, now: datetime
+    ) -> pa.RecordBatch | None:
+        """Return the rows of ``records`` in their order, or ``None`` where any of them is unusual.
+
+        Parameters
+        ----------
+        partitions
+            The partition of each record.
+        """
         try:
             columns = self._columns(self._read(records), now)
         except (_Unusual, pa.ArrowInvalid, ValidationError):
             return None
         n = len(records)
-        columns["topic_epoch"] = pa.array(np.full(n, source.topic_epoch, dtype=np.uint64))
-        columns["kafka_partition"] = pa.array(np.full(n, source.partition, dtype=np.int32))
+        columns["topic_epoch"] = pa.array(np.full(n, topic_epoch, dtype=np.uint64))
+        columns["kafka_partition"] = pa.array(partitions)
         columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
         return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
 
@@ -131,6 +139,10 @@ class ColumnarReader:
                 columns[field.name] = _times(column, *bounds[field.name])
             else:
                 columns[field.name] = _MAKERS[field.kind](column, field)
+        if columns.keys() >= set(EXPERIMENT_FIELDS):
+            experiment, arm = (pc.equal(columns[name], pa.scalar("")) for name in EXPERIMENT_FIELDS)
+            if not experiment.equals(arm):  # one without the other
+                raise _Unusual
         return columns
 
     def _customers(self, users: pa.Array[Any], column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
@@ -259,7 +271,7 @@ def _as_it_is(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
 
 def _check_between(column: pa.Array[Any], low: Any, high: Any) -> None:
     """Reject a column with a value outside its bounds."""
-    found = pc.min_max(column).as_py()
+    found: Any = pc.min_max(column).as_py()
     if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
         raise _Unusual
 

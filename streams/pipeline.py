@@ -28,7 +28,7 @@ from streams.resuming import resume_state
 from streams.retry_policy import RetryPolicy
 from streams.screening import LabelScreen
 from streams.tenant_limit import TenantLimit
-from streams.topic_processor import HEALTH_HISTORY, Prepared, TopicProcessor
+from streams.topic_processor import HEALTH_HISTORY, Admitted, Prepared, TopicProcessor
 from streams.windows import CHUNK_SIZE
 
 log = logging.getLogger(__name__)
@@ -175,11 +175,11 @@ class Pipeline:
             deleted.end - 1,
         )
 
-    async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
-        """Process the records of a resumed partition, in the log's order; returns when their rows are pending.
+    async def handle(self, batches: Mapping[Partition, Sequence[Record]], still_ours: Callable[[], bool]) -> None:
+        """Process records of one topic, each partition's in the log's order; returns when their rows are pending.
 
-        Records that were processed before, and records of an assignment that has ended, are skipped: the latter are
-        read again by the partition's new owner.
+        Records of partitions that were not resumed or wait for a layout, records that were processed before, and
+        records of an assignment that has ended are skipped: the latter are read again by the partition's new owner.
 
         Raises
         ------
@@ -187,34 +187,32 @@ class Pipeline:
             Nearly everything is being rejected.
         """
         await self.delivery.capacity()
-        if not still_ours() or partition not in self._taken or self.waits(partition):
+        if not still_ours():
             return
-        new = self._untaken(partition, records)
-        if not new:
+        held = {one: records for one, records in batches.items() if one in self._taken and not self.waits(one)}
+        new = {one: found for one, records in held.items() if (found := self._untaken(one, records))}
+        admitted = {one: await self._admitted(one, records) for one, records in new.items()}
+        if not admitted or not still_ours() or any(one not in self._taken for one in admitted):
             return
-        topic, number = partition
-        source = RecordSource(topic, self._epochs[topic], number)
-        admitted, last = self._admitted(new, source)
-        refused: list[DeadLetter] = []
-        if self._tenant_limit is not None:
-            admitted, refused = await self._tenant_limit.split(admitted, source, self._clock())
-            if not still_ours() or partition not in self._taken:
-                return
-        prepared = Prepared([], [])
-        if admitted or refused:
-            prepared = self._prepare(admitted, source, refused)
-        self._taken[partition] = last
-        self.handled += len(new)
-        if topic == HEALTH.name:
-            rows = [batch for table, batch in prepared.rows if table == HEALTH_HISTORY]
-            self._health.setdefault(number, []).extend(rows)
-        self.delivery.put(partition, last, prepared)
+        topic = next(iter(admitted))[0]
+        prepared = self._prepare(topic, [batch for batch, _ in admitted.values()])
+        for (partition, (_, last)), one in zip(admitted.items(), prepared, strict=True):
+            self._taken[partition] = last
+            self.handled += len(new[partition])
+            if topic == HEALTH.name:
+                rows = [batch for table, batch in one.rows if table == HEALTH_HISTORY]
+                self._health.setdefault(partition[1], []).extend(rows)
+            self.delivery.put(partition, last, one)
 
-    def _admitted(self, records: Sequence[Record], source: RecordSource) -> tuple[Sequence[Record], int]:
+    async def _admitted(self, partition: Partition, records: Sequence[Record]) -> tuple[Admitted, int]:
         """Return the records to take in now, and the last offset that is done with them."""
-        if source.topic != QUERIES.name or self._placement is None:
-            return records, records[-1].offset
-        return self._placement.admitted(records, source)
+        topic, number = partition
+        source, last = RecordSource(topic, self._epochs[topic], number), records[-1].offset
+        if topic == QUERIES.name and self._placement is not None:
+            records, last = self._placement.admitted(records, source)
+        if self._tenant_limit is None:
+            return Admitted(source, records), last
+        return Admitted(source, *await self._tenant_limit.split(records, source, self._clock())), last
 
     def waits(self, partition: Partition) -> bool:
         """Whether a partition waits for the next layout: what comes from it is read again after that."""
@@ -226,8 +224,8 @@ class Pipeline:
         """Where queries count; ``None``: in the partition where they are."""
         return self._placement
 
-    def _prepare(self, admitted: Sequence[Record], source: RecordSource, refused: Sequence[DeadLetter]) -> Prepared:
-        return self._ingests[source.topic].prepare(admitted, source, now=self._clock(), refused=refused)
+    def _prepare(self, topic: str, batches: Sequence[Admitted]) -> list[Prepared]:
+        return self._ingests[topic].prepare(batches, now=self._clock())
 
     def _untaken(self, partition: Partition, records: Sequence[Record]) -> Sequence[Record]:
         taken = self._taken[partition]

@@ -47,9 +47,7 @@ class QueryTopicState:
         """Count a batch of a partition that was started; return the rows that were not seen before."""
         new = [rows for rows in self._partitions[source.partition].fold(batch) if rows.num_rows]
         minutes = self._minutes[source.partition]
-        overfull = minutes.overfull
         late = sum(minutes.add(rows, now) for rows in new)
-        self._metrics.minutes_overfull.inc(minutes.overfull - overfull)
         self._metrics.late.labels(QUERIES.name).inc(late)
         return new
 
@@ -73,6 +71,7 @@ class QueryTopicState:
         for partition, minutes in self._minutes.items():
             if found := minutes.close(read_through(partition)):
                 closed[partition] = found
+            self._metrics.minutes_overfull.inc(minutes.take_overfull())
             if (watermark := minutes.watermark) is not None:
                 delay = self._metrics.watermark_delay.labels(QUERIES.name, str(partition))
                 delay.set((now - watermark).total_seconds())

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from models.dead_letters import DeadLetter
@@ -27,17 +30,32 @@ _MAX_UNUSUAL: Final = 0.25
 _BATCHES_ONE_BY_ONE: Final = 20
 
 
+class Batch(NamedTuple):
+    """Records of one partition, in the log's order."""
+
+    source: RecordSource
+    records: Sequence[Record]
+
+
 class ReadBatch(NamedTuple):
     """The result of one batch: rows in the log's order, and rejections."""
 
     rows: pa.RecordBatch | None
     rejected: list[DeadLetter]
+
+
+class ReadBatches(NamedTuple):
+    """The results of several batches, and what was seen in all of them together."""
+
+    batches: list[ReadBatch]
     unknown_fields: int
     screened: Mapping[str, int] = MappingProxyType({})
 
 
 class _Part(NamedTuple):
-    read: ReadBatch
+    rows: pa.RecordBatch | None
+    rejected: list[DeadLetter]
+    unknown_fields: int
     one_by_one: int
 
 
@@ -70,44 +88,77 @@ class RecordReader:
         self._columnar = ColumnarReader(topic, schema, pseudonymiser)
         self._batches_one_by_one = 0
 
-    def read(self, records: Sequence[Record], source: RecordSource, *, now: datetime) -> ReadBatch:
-        """Return rows and rejections of a batch; every record is exactly one of both."""
-        parts = list(self._parts(records, source, now))
+    def read(self, batches: Sequence[Batch], *, now: datetime) -> ReadBatches:
+        """Return rows and rejections of each batch; every record is exactly one of both.
+
+        Parameters
+        ----------
+        batches
+            Of different partitions of one topic. They are read together: a poll of many partitions brings few records
+            of each, and most of what a small batch costs does not depend on its size.
+        """
+        records = [record for batch in batches for record in batch.records]
+        partitions = np.repeat([batch.source.partition for batch in batches], [len(batch.records) for batch in batches])
+        sources = {batch.source.partition: batch.source for batch in batches}
+        parts = list(self._parts(records, partitions.astype(np.int32), sources, now)) if records else []
         slow = sum(part.one_by_one for part in parts)
         if self._batches_one_by_one:
             self._batches_one_by_one -= 1
         elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
             self._batches_one_by_one = _BATCHES_ONE_BY_ONE
-        rows = _joined([part.read.rows for part in parts if part.read.rows is not None])
+        rows = _joined([part.rows for part in parts if part.rows is not None])
+        screened: Counter[str] = Counter()
         if rows is not None:
             rows = with_meanings(rows, self._vocabulary)
-        screened: Counter[str] = Counter()
-        if rows is not None and self._screen is not None:
-            rows, screened = self._screen.rows(rows)
-        return ReadBatch(
-            rows,
-            [letter for part in parts for letter in part.read.rejected],
-            sum(part.read.unknown_fields for part in parts),
+            if self._screen is not None:
+                rows, screened = self._screen.rows(rows)
+        rejected: dict[int, list[DeadLetter]] = {partition: [] for partition in sources}
+        for letter in (letter for part in parts for letter in part.rejected):
+            rejected[letter.partition].append(letter)
+        found = {} if rows is None else dict(_by_partition(rows))
+        return ReadBatches(
+            [ReadBatch(found.get(partition), rejected[partition]) for partition in sources],
+            sum(part.unknown_fields for part in parts),
             screened,
         )
 
-    def _parts(self, records: Sequence[Record], source: RecordSource, now: datetime) -> Iterator[_Part]:
-        """Halve a batch until the unusual records are isolated."""
+    def _parts(
+        self,
+        records: Sequence[Record],
+        partitions: npt.NDArray[np.int32],
+        sources: Mapping[int, RecordSource],
+        now: datetime,
+    ) -> Iterator[_Part]:
+        """Halve records until the unusual ones are isolated; ``partitions`` has the partition of each."""
+        epoch = next(iter(sources.values())).topic_epoch
         if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
-            yield self._one_by_one(records, source, now)
-        elif (rows := self._columnar.to_batch(records, source, now=now)) is not None:
-            yield _Part(ReadBatch(rows, [], 0), 0)
+            for start, end in pairwise(_bounds(partitions)):
+                yield self._one_by_one(records[start:end], sources[int(partitions[start])], now)
+        elif (rows := self._columnar.to_batch(records, epoch, partitions, now=now)) is not None:
+            yield _Part(rows, [], 0, 0)
         else:
             half = len(records) // 2
-            yield from self._parts(records[:half], source, now)
-            yield from self._parts(records[half:], source, now)
+            yield from self._parts(records[:half], partitions[:half], sources, now)
+            yield from self._parts(records[half:], partitions[half:], sources, now)
 
     def _one_by_one(self, records: Sequence[Record], source: RecordSource, now: datetime) -> _Part:
         decoded = self._decoder.decode(records, source, now=now)
         rows = None
         if decoded.events:
             rows = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
-        return _Part(ReadBatch(rows, decoded.rejected, decoded.unknown_fields), len(records))
+        return _Part(rows, decoded.rejected, decoded.unknown_fields, len(records))
+
+
+def _by_partition(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Split rows, those of each partition together, by partition."""
+    partitions = rows["kafka_partition"].to_numpy()
+    for start, end in pairwise(_bounds(partitions)):
+        yield int(partitions[start]), rows.slice(start, end - start)
+
+
+def _bounds(partitions: npt.NDArray[np.int32]) -> list[int]:
+    """Return where another partition begins, with the start and the end."""
+    return [0, *(np.flatnonzero(np.diff(partitions)) + 1).tolist(), len(partitions)]
 
 
 def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:

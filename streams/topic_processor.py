@@ -14,12 +14,11 @@ from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.decode import Record, RecordSource
 from streams.dlq_limit import DlqLimit
-from streams.experiment_fields import ExperimentFields
 from streams.metrics import Metrics
 from streams.placement import Moved, Placement
 from streams.pseudonyms import Pseudonymiser
 from streams.query_topic_state import QueryTopicState
-from streams.record_reader import RecordReader
+from streams.record_reader import Batch, ReadBatch, RecordReader
 from streams.screening import LabelScreen
 
 HEALTH_HISTORY: Final = "integration_health_history"
@@ -32,12 +31,30 @@ TABLES: Final[dict[Topic, tuple[str, ...]]] = {
 }
 
 
+class Admitted(NamedTuple):
+    """Records of one partition, in the log's order.
+
+    ``refused`` are dead letters of the same poll that do not count towards the DLQ limit.
+    """
+
+    source: RecordSource
+    records: Sequence[Record]
+    refused: Sequence[DeadLetter] = ()
+
+
 class Prepared(NamedTuple):
     """The result of one batch of records."""
 
     rows: list[tuple[str, pa.RecordBatch]]
     dead_letters: list[DeadLetter]
     moved: Sequence[Moved] = ()
+
+
+class _Placed(NamedTuple):
+    """Records that are in their home partition, and those that belong in another."""
+
+    here: Sequence[Record]
+    elsewhere: Sequence[Record]
 
 
 class TopicProcessor:
@@ -69,40 +86,48 @@ class TopicProcessor:
         self.topic = topic
         self.guard = DlqLimit(topic.name)
         self._reader = RecordReader(topic, rows.WRITTEN[TABLES[topic][0]], pseudonymiser, vocabulary, screen)
-        self._experiment_fields = ExperimentFields(topic)
         self._metrics = metrics
         self._queries = queries
         self._placement = placement
 
-    def prepare(
-        self, records: Sequence[Record], source: RecordSource, *, now: datetime, refused: Sequence[DeadLetter] = ()
-    ) -> Prepared:
-        """Turn records, in the log's order, into rows and dead letters.
-
-        Parameters
-        ----------
-        refused
-            Dead letters of the same batch that do not count towards the DLQ limit.
+    def prepare(self, batches: Sequence[Admitted], *, now: datetime) -> list[Prepared]:
+        """Turn records of different partitions into rows and dead letters of each.
 
         Raises
         ------
         DlqLimitExceeded
-            The DLQ limit is exceeded; nothing of this batch may be written or committed.
+            The DLQ limit is exceeded; nothing of these batches may be written or committed.
         """
-        here, elsewhere = (records, ()) if self._placement is None else self._placement.split(records, source.partition)
-        read = self._experiment_fields.checked(self._reader.read(here, source, now=now), here, source, now=now)
+        placed = [self._placed(batch) for batch in batches]
+        read = self._read([Batch(one.source, place.here) for one, place in zip(batches, placed, strict=True)], now)
+        return [
+            self._prepared(batch, one, place.elsewhere, now)
+            for batch, one, place in zip(batches, read, placed, strict=True)
+        ]
+
+    def _prepared(self, batch: Admitted, read: ReadBatch, elsewhere: Sequence[Record], now: datetime) -> Prepared:
         rejected = list(read.rejected)
-        moved = [] if self._placement is None else self._move(self._placement, elsewhere, source, rejected, now)
-        self._count(len(records) + len(refused), [*rejected, *refused], read.unknown_fields, len(moved))
+        moved = [] if self._placement is None else self._move(self._placement, elsewhere, batch.source, rejected, now)
+        self._count(len(batch.records) + len(batch.refused), [*rejected, *batch.refused], len(moved))
+        self.guard.observe(len(batch.records), len(rejected))
+        rejected += batch.refused
+        if read.rows is None:
+            return Prepared([], rejected, moved)
+        new = [read.rows] if self._queries is None else self._queries.fold(read.rows, batch.source, now)
+        self._metrics.repeats.labels(self.topic.name).inc(read.rows.num_rows - sum(rows.num_rows for rows in new))
+        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], rejected, moved)
+
+    def _placed(self, batch: Admitted) -> _Placed:
+        if self._placement is None:
+            return _Placed(batch.records, ())
+        return _Placed(*self._placement.split(batch.records, batch.source.partition))
+
+    def _read(self, batches: Sequence[Batch], now: datetime) -> list[ReadBatch]:
+        read = self._reader.read(batches, now=now)
+        self._metrics.unknown_fields.labels(self.topic.name).inc(read.unknown_fields)
         for kind, labels in read.screened.items():
             self._metrics.screened.labels(self.topic.name, kind).inc(labels)
-        self.guard.observe(len(records), len(rejected))
-        rejected += refused
-        if (batch := read.rows) is None:
-            return Prepared([], rejected, moved)
-        new = [batch] if self._queries is None else self._queries.fold(batch, source, now)
-        self._metrics.repeats.labels(self.topic.name).inc(batch.num_rows - sum(rows.num_rows for rows in new))
-        return Prepared([(table, rows) for rows in new for table in TABLES[self.topic]], rejected, moved)
+        return read.batches
 
     def _move(
         self,
@@ -115,17 +140,16 @@ class TopicProcessor:
         """Return the valid ones of records that belong elsewhere as messages to send there; add the others' letters."""
         if not records:
             return []
-        read = self._reader.read(records, source, now=now)
+        (read,) = self._reader.read([Batch(source, records)], now=now).batches
         rejected += read.rejected
         valid = set() if read.rows is None else set(read.rows["kafka_offset"].to_pylist())
         return [placement.moved(one, source.topic, source.partition) for one in records if one.offset in valid]
 
-    def _count(self, messages: int, rejected: Sequence[DeadLetter], unknown_fields: int, moved: int) -> None:
+    def _count(self, messages: int, rejected: Sequence[DeadLetter], moved: int) -> None:
         name = self.topic.name
         self._metrics.messages.labels(name).inc(messages)
         self._metrics.events.labels(name).inc(messages - len(rejected) - moved)
         self._metrics.moved.labels(name).inc(moved)
         self._metrics.batch_size.labels(name).observe(messages)
-        self._metrics.unknown_fields.labels(name).inc(unknown_fields)
         for letter in rejected:
             self._metrics.rejected.labels(name, letter.stage, letter.reason).inc()

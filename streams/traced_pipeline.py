@@ -1,24 +1,23 @@
 """A pipeline whose batches are traced from the poll until they are durable. Used only where traces are on.
 
-One span ``batch`` for the records of one poll and partition, with ``decode`` below it; one span ``flush`` for the
+One span ``batch`` for the records of one poll and topic, with ``decode`` below it; one span ``flush`` for the
 batches that are written together, with an ``insert`` for each table below it. A flush belongs to the trace of its first
 batch and links to all of them. No span is made for an event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from models.dead_letters import DeadLetter
 from storage.spans import Span, Spans
-from streams.decode import Record, RecordSource
+from streams.decode import Record
 from streams.delivery import Delivery, Partition
 from streams.pipeline import Pipeline
-from streams.topic_processor import Prepared
+from streams.topic_processor import Admitted, Prepared
 
 
 class TracedDelivery(Delivery):
@@ -30,9 +29,10 @@ class TracedDelivery(Delivery):
         self._open: list[Span] = []
 
     def put(self, partition: Partition, last_offset: int, prepared: Prepared) -> None:
-        """Add a batch, whose span is the entered one."""
+        """Add what was polled of a partition; the batch's span is the entered one."""
         super().put(partition, last_offset, prepared)
-        if (span := self._spans.current()) is not None:
+        span = self._spans.current()
+        if span is not None and not self.waits_for(span):  # one for all partitions of a poll
             self._open.append(span)
 
     def waits_for(self, span: Span) -> bool:
@@ -81,25 +81,23 @@ class TracedPipeline(Pipeline):
         self._traced = TracedDelivery(spans, *args, **named)
         return self._traced
 
-    async def handle(self, partition: Partition, records: Sequence[Record], still_ours: Callable[[], bool]) -> None:
-        """Process the records of a resumed partition (see ``Pipeline.handle``)."""
-        topic, number = partition
-        first, last = records[0].offset, records[-1].offset
-        span = self._spans.start(
-            "batch", topic=topic, partition=number, messages=len(records), first_offset=first, last_offset=last
-        )
+    async def handle(self, batches: Mapping[Partition, Sequence[Record]], still_ours: Callable[[], bool]) -> None:
+        """Process records of one topic (see ``Pipeline.handle``)."""
+        topic = next(iter(batches))[0]
+        messages = sum(map(len, batches.values()))
+        span = self._spans.start("batch", topic=topic, partitions=len(batches), messages=messages)
         try:
             with self._spans.entered(span):
                 waiting = self._spans.start("wait for room")
                 await self.delivery.capacity()
                 waiting.end()
-                await super().handle(partition, records, still_ours)
+                await super().handle(batches, still_ours)
         finally:
             if not self._traced.waits_for(span):
                 span.end(outcome="skipped")
 
-    def _prepare(self, admitted: Sequence[Record], source: RecordSource, refused: Sequence[DeadLetter]) -> Prepared:
+    def _prepare(self, topic: str, batches: Sequence[Admitted]) -> list[Prepared]:
         decode = self._spans.start("decode")
-        prepared = super()._prepare(admitted, source, refused)
-        decode.end(dead_letters=len(prepared.dead_letters))
+        prepared = super()._prepare(topic, batches)
+        decode.end(dead_letters=sum(len(one.dead_letters) for one in prepared))
         return prepared

@@ -1,13 +1,14 @@
-"""Faust with one event per poll and partition instead of one per message.
+"""Faust with one event per poll and topic instead of one per message.
 
 Stock Faust takes a lock, two tasks and an Event for every message. Here the consumer passes all records that a poll
-returned for a partition to an agent as one Faust message, and committable offsets come from our own tracker rather than
+returned for a topic to an agent as one Faust message, and committable offsets come from our own tracker rather than
 from Faust's acknowledgements (docs/adr/0004-commits.md). Other topics use Faust's own behaviour.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final, NamedTuple, Protocol, cast
 
@@ -27,11 +28,17 @@ log = logging.getLogger(__name__)
 _INGEST_NAMES = frozenset(topic.name for topic in INGEST)
 
 Records = list[ConsumerRecord[bytes, bytes]]
+# What a poll returned for the partitions of one topic.
+Polled = dict[TP, Records]
 
 # aiokafka has one fetch in flight per broker: a fetch for idle partitions delays busy ones by this at most.
 _FETCH_WAIT_MS: Final = 100
 # Minimum bytes of a fetch: at a thousand events a second many tiny fetches would cost half a core.
 _FETCH_MIN_BYTES: Final = 64 * 1024
+# Most of what a small poll costs does not depend on its size: the next one comes this much later ...
+_POLL_SECONDS: Final = 0.1
+# ... unless there were this many records.
+_LARGE_POLL: Final = 2_000
 
 
 class LogState(NamedTuple):
@@ -54,7 +61,7 @@ class BatchOwner(Protocol):
         """Return the committable offset of a partition, ``None`` where there is none."""
 
 
-class BatchSchema(faust.Schema[None, Records]):
+class BatchSchema(faust.Schema[None, Polled]):
     """Passes a batch on without decoding: the pipeline decodes, so that a bad message does not affect others."""
 
     def loads_key(self, app: Any, message: Message, **_: Any) -> Any:
@@ -163,14 +170,19 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._next_poll = 0.0
         self.handed = {}  # by partition the offset of the last message that was fetched, to be handed on or handed on
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return CommittedReader(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Yield one message per partition of the ingest topics: ``value`` its records, ``offset`` the last one's."""
+        """Yield one message per ingest topic: ``value`` what was polled of it."""
+        if (pause := self._next_poll - time.monotonic()) > 0:
+            await self.sleep(pause)
         records, active = await self._wait_next_records(timeout)
+        large = sum(map(len, records.values())) >= _LARGE_POLL if records else True
+        self._next_poll = 0.0 if large else time.monotonic() + _POLL_SECONDS
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
@@ -178,15 +190,14 @@ class BatchConsumer(driver.Consumer):
             await self._seek_back()
             return
         wanted = (active or set()) | self._buffered_partitions
-        batches = [(TP(tp.topic, tp.partition), batch) for tp, batch in records.items()]
+        polled = {TP(tp.topic, tp.partition): batch for tp, batch in records.items() if batch}
+        polled = {tp: batch for tp, batch in polled.items() if tp in wanted}
         # All at once: the consumer's position is behind them already, and handing on the first may take long.
-        self.handed |= {tp: batch[-1].offset for tp, batch in batches if tp in wanted and tp.topic in _INGEST_NAMES}
-        for tp, batch in batches:
+        self.handed |= {tp: batch[-1].offset for tp, batch in polled.items() if tp.topic in _INGEST_NAMES}
+        for message in self._messages(polled):
             if self._interrupted(generation):
                 return
-            if tp in wanted:
-                for message in self._messages(tp, batch):
-                    yield tp, message
+            yield message.tp, message
 
     def _interrupted(self, generation: int) -> bool:
         return not self.flow_active or self.app.consumer_generation_id != generation
@@ -198,13 +209,21 @@ class BatchConsumer(driver.Consumer):
         except KafkaError as error:
             log.warning("could not go back to the committed offsets (%s); the coming assignment does", error)
 
-    def _messages(self, tp: TP, batch: Records) -> Iterator[Message]:
-        if tp.topic not in _INGEST_NAMES:
-            yield from (self._to_message(tp, record) for record in batch)
-            return
-        message = self._to_message(tp, batch[-1])
-        message.value = cast("Any", batch)
-        yield message
+    def _messages(self, polled: Polled) -> Iterator[Message]:
+        by_topic: dict[str, Polled] = {}
+        for tp, batch in polled.items():
+            if tp.topic in _INGEST_NAMES:
+                by_topic.setdefault(tp.topic, {})[tp] = batch
+            else:
+                yield from (self._to_message(tp, record) for record in batch)
+        for batches in by_topic.values():
+            tp, batch = next(iter(batches.items()))
+            # Faust drops a message below what it read last of the message's partition, and would drop the others' too;
+            # which records were taken before is for the pipeline to say.
+            self._read_offset[tp] = None
+            message = self._to_message(tp, batch[-1])
+            message.value = cast("Any", batches)
+            yield message
 
     async def wait_empty(self) -> None:
         """Flush and commit; Faust calls this before a rebalance and before it stops."""
@@ -235,11 +254,6 @@ class BatchConsumer(driver.Consumer):
         for tp in self.assignment():
             if tp.topic in _INGEST_NAMES and (topics is None or tp in topics or tp.topic in topics):
                 yield tp
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # The offsets between two batches are those of their own records, not a gap.
-        if tp.topic not in _INGEST_NAMES:
-            await super()._add_gap(tp, offset_from, offset_to)
 
 
 class BatchTransport(driver.Transport):

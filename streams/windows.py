@@ -26,6 +26,7 @@ CHUNK_SIZE: Final = 32_768
 REMEMBERED_CHUNKS: Final = 4
 
 _SERIES: Final = ("user_id", "integration_provider", "query_type")
+_COLUMNS: Final = (*_SERIES, "created_at", "kafka_offset", "query_success", "response_time_ms", *QUERY_MEASURES)
 _MINUTE_MS: Final = 60_000
 _MINUTE_BITS: Final = 32
 
@@ -50,11 +51,23 @@ class Chunk:
         self.chunk_id = chunk_id
         self._source = source
         self._codes: dict[tuple[bytes, str, str], int] = {}
+        self._added: list[pa.RecordBatch] = []
         self._batches: list[_Rows] = []
         self._changed: list[_Int64s] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Fold in events (rows of ``models.rows.QUERY_METRICS`` or at least the columns used here)."""
+        """Add events (rows of ``models.rows.QUERY_METRICS`` or at least the columns used here).
+
+        They are folded in when the windows are asked for: polls are more frequent, and small.
+        """
+        self._added.append(batch.select(_COLUMNS))
+
+    def _fold(self) -> None:
+        """Fold in the events that were added since the last call."""
+        if not self._added:
+            return
+        batch = pa.Table.from_batches(self._added).combine_chunks().to_batches()[0]
+        self._added.clear()
         minutes = batch["created_at"].cast(pa.int64()).to_numpy() // _MINUTE_MS
         scores = [decimals_scaled(batch[name]) for name in QUERY_MEASURES]
         rows = _Rows(
@@ -70,6 +83,7 @@ class Chunk:
 
     def take_back(self, offsets: Collection[int]) -> None:
         """Uncount the events at some offsets."""
+        self._fold()
         for place, rows in enumerate(self._batches):
             gone = np.isin(rows.offset, list(offsets))
             if gone.any():
@@ -78,6 +92,7 @@ class Chunk:
 
     def take_changed(self) -> pa.RecordBatch | None:
         """Return the rows of the windows that changed since the last call, ``None`` where none did."""
+        self._fold()
         if not self._changed:
             return None
         changed = np.unique(np.concatenate(self._changed))

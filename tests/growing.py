@@ -140,7 +140,7 @@ class GrowingWorker:
             return
         if not self.pipeline.holds(place):
             await self.pipeline.resume(place, records[0].offset, None, lambda: True)
-        await self.pipeline.handle(place, records, lambda: True)
+        await self.pipeline.handle({place: records}, lambda: True)
 
     async def flush(self, *, commit: bool = True) -> None:
         """Make everything durable, and commit."""

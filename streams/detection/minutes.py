@@ -28,8 +28,10 @@ _PAUSE_SHARE: Final = 0.1
 _MAX_PAUSE: Final = timedelta(minutes=10)
 # Where a partition resumed, in event time, is the newest of this many events: any one of them may be days late.
 _RESUME_EVENTS: Final = 16
+# So many events are counted at once, all of them when minutes close: polls are more frequent, and small.
+_COUNT_ROWS: Final = 5_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_COUNTED: Final = ("user_id", "integration_provider", "query_success", "response_time_ms", "error_kind")
+_COUNTED: Final = ("created_at", "user_id", "integration_provider", "query_success", "response_time_ms", "error_kind")
 
 
 class ClosedMinute(NamedTuple):
@@ -55,7 +57,7 @@ class MinuteSeries:
         How long the partition must be silent before the clock moves its watermark; longer where its events came late.
     most_series
         Maximum number of series over all open minutes. A minute beyond it is dropped and closes as incomplete; its
-        series are read back from ClickHouse. ``overfull`` counts the dropped minutes.
+        series are read back from ClickHouse.
     """
 
     def __init__(
@@ -67,16 +69,22 @@ class MinuteSeries:
     ) -> None:
         self._lateness_ms = lateness // timedelta(milliseconds=1)
         self._idle_after = idle_after
+        self._added: list[pa.RecordBatch] = []
         self._open: dict[int, dict[Series, MinuteCounts]] = {}
         self._watermark_ms: int | None = None
         self._resumed_ms: int | None = None
         self._resume_events = 0
         self._most_series = most_series
         self._overfull: set[int] = set()
-        self.overfull = 0
+        self._dropped = 0
         self._closed_through = 0
         self._last_arrival: datetime | None = None
         self._patience = idle_after
+
+    def take_overfull(self) -> int:
+        """Return how many minutes were dropped since the last call because there were too many series."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
 
     @property
     def watermark(self) -> datetime | None:
@@ -98,17 +106,14 @@ class MinuteSeries:
         self._last_arrival = now
         behind = timedelta(milliseconds=max(now_ms - max(int(times.max()), self._newest_ms), 0))
         self._patience = max(self._idle_after, min(behind * _PAUSE_SHARE, _MAX_PAUSE))
-        minutes = times // _MINUTE_MS
-        late = minutes < self._closed_through
-        there = ~late & ~np.isin(minutes, list(self._overfull)) if self._overfull else ~late
-        counted = batch.select(_COUNTED)
-        if there.all():
-            self._count(counted, minutes)
-        else:
-            self._count(counted.filter(pa.array(there)), minutes[there])
-        self._let_go()
+        late = times < self._closed_through * _MINUTE_MS
+        late_events = int(np.count_nonzero(late))
+        added = batch.select(_COUNTED)
+        self._added.append(added.filter(pa.array(~late)) if late_events else added)
+        if sum(one.num_rows for one in self._added) >= _COUNT_ROWS:
+            self._count_added()
         self._advance(min(int(times.max()), now_ms) - self._lateness_ms)
-        return int(late.sum())
+        return late_events
 
     def close(self, read_through: datetime | None) -> list[ClosedMinute]:
         """Return the minutes that the watermark has passed, oldest first, silent ones between them included.
@@ -120,6 +125,7 @@ class MinuteSeries:
         """
         if self._last_arrival is None:
             return []
+        self._count_added()
         if read_through is not None and read_through - self._last_arrival >= self._patience:
             self._advance(_milliseconds(read_through) - self._lateness_ms)
         if self._watermark_ms is None or self._resumed_ms is None:
@@ -140,13 +146,23 @@ class MinuteSeries:
         self._closed_through = max(self._closed_through, through)
         return closed
 
+    def _count_added(self) -> None:
+        """Count the events that were added since the last call."""
+        added = pa.Table.from_batches(self._added).combine_chunks().to_batches() if self._added else []
+        self._added.clear()
+        for batch in added:
+            minutes = batch["created_at"].cast(pa.int64()).to_numpy() // _MINUTE_MS
+            there = ~np.isin(minutes, list(self._overfull))
+            self._count(batch if there.all() else batch.filter(pa.array(there)), minutes[there])
+            self._let_go()
+
     def _let_go(self) -> None:
         """Drop the minutes with the most series while there are too many."""
         while sum(map(len, self._open.values())) > self._most_series:
             fullest = max(self._open, key=lambda minute: len(self._open[minute]))
             del self._open[fullest]
             self._overfull.add(fullest)
-            self.overfull += 1
+            self._dropped += 1
 
     def _resume(self, times: np.typing.NDArray[np.int64]) -> None:
         newest = int(times.max())

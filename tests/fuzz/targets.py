@@ -24,9 +24,8 @@ from models.topics import INGEST, Topic
 from storage.connection import ClickHouseAddress
 from streams.arrow_batches import to_batch, with_meanings
 from streams.decode import Decoder
-from streams.experiment_fields import ExperimentFields
 from streams.pseudonyms import Pseudonymiser
-from streams.record_reader import RecordReader
+from streams.record_reader import Batch, RecordReader
 from streams.topic_processor import TABLES
 from tests.examples.events import KEY, NOW, SECRET, Record, event, source
 from tests.fuzz.mutation import Mutator
@@ -54,11 +53,11 @@ async def events_to_rows(mutator: Mutator) -> int:
     mutator.rng.shuffle(records)
     records = [record._replace(offset=offset) for offset, record in enumerate(records)]
     # A reader that remembers nothing: after much damage it would decode one by one.
-    read = RecordReader(topic, schema, _PSEUDONYMISER).read(records, source(topic), now=NOW)
-    read = ExperimentFields(topic).checked(read, records, source(topic), now=NOW)
+    found = RecordReader(topic, schema, _PSEUDONYMISER).read([Batch(source(topic), records)], now=NOW)
+    (read,) = found.batches
     decoded = _decoder(topic).decode(records, source(topic), now=NOW)
     assert read.rejected == decoded.rejected
-    assert read.unknown_fields == decoded.unknown_fields
+    assert found.unknown_fields == decoded.unknown_fields
     assert len(decoded.events) + len(decoded.rejected) == _BATCH
     if not decoded.events:
         assert read.rows is None

@@ -77,7 +77,7 @@ class DetectingWorker:
         partition = (topic.name, PARTITION)
         if not self.pipeline.holds(partition):
             await self.pipeline.resume(partition, records[0].offset, None, _ours)
-        await self.pipeline.handle(partition, records, _ours)
+        await self.pipeline.handle({partition: records}, _ours)
         await self.flush()
         self.read_to_the_end(behind=behind)
         await self.detection.step()

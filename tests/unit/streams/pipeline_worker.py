@@ -61,7 +61,7 @@ class Worker:
         partition = (topic.name, PARTITION)
         if not self.pipeline.holds(partition):
             await self.pipeline.resume(partition, records[0].offset, trimmed, ours)
-        await self.pipeline.handle(partition, records, ours)
+        await self.pipeline.handle({partition: records}, ours)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

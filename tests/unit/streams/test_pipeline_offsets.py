@@ -40,7 +40,7 @@ async def test_an_assignment_that_ended_while_resuming_leaves_no_trace() -> None
     worker = Worker()
     await worker.pipeline.resume(QUERIES_PARTITION, 1, None, theirs)
     assert not worker.pipeline.holds(QUERIES_PARTITION)
-    await worker.pipeline.handle(QUERIES_PARTITION, [record_of(QUERIES, 1)], theirs)
+    await worker.pipeline.handle({QUERIES_PARTITION: [record_of(QUERIES, 1)]}, theirs)
     await worker.flush()
     assert worker.sink.writes == 0
 
@@ -49,7 +49,7 @@ async def test_an_assignment_that_ended_while_resuming_leaves_no_trace() -> None
 async def test_records_of_an_assignment_that_ended_leave_no_trace() -> None:
     worker = Worker()
     await worker.read(QUERIES, [record_of(QUERIES, 1)])
-    await worker.pipeline.handle(QUERIES_PARTITION, [record_of(QUERIES, 2)], theirs)
+    await worker.pipeline.handle({QUERIES_PARTITION: [record_of(QUERIES, 2)]}, theirs)
     await worker.flush()
     assert [row["kafka_offset"] for row in worker.sink.rows("integration_query_metrics")] == [1]
     await worker.read(QUERIES, [record_of(QUERIES, 2)])
@@ -63,7 +63,7 @@ async def test_a_rebalance_leaves_no_trace_of_what_waited(topic: Topic) -> None:
     worker = Worker()
     await worker.read(topic, [record_of(topic, 1)])
     worker.pipeline.forget()
-    await worker.pipeline.handle((topic.name, PARTITION), [record_of(topic, 2)], ours)
+    await worker.pipeline.handle({(topic.name, PARTITION): [record_of(topic, 2)]}, ours)
     async with worker.running():
         await asyncio.sleep(5)
     assert worker.sink.writes == 0

@@ -50,7 +50,7 @@ class _Cluster:
         place = (topic.name, partition)
         if not self.pipeline.holds(place):
             await self.pipeline.resume(place, records[0].offset, None, lambda: True)
-        await self.pipeline.handle(place, records, lambda: True)
+        await self.pipeline.handle({place: records}, lambda: True)
         task = asyncio.create_task(self.pipeline.delivery.run())
         assert await self.pipeline.delivery.drain(60)
         task.cancel()

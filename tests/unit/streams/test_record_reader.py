@@ -9,7 +9,7 @@ from models.topics import INGEST, QUERIES, Topic
 from streams.arrow_batches import to_batch
 from streams.decode import Decoder
 from streams.pseudonyms import Pseudonymiser
-from streams.record_reader import ReadBatch, RecordReader
+from streams.record_reader import Batch, ReadBatch, ReadBatches, RecordReader
 from streams.topic_processor import TABLES
 from tests.examples.events import NOW, SECRET, Record, event, message, source
 
@@ -21,10 +21,10 @@ def reader(topic: Topic = QUERIES) -> RecordReader:
     return RecordReader(topic, WRITTEN[TABLES[topic][0]], _PSEUDONYMISER)
 
 
-def one_by_one(records: Sequence[Record], topic: Topic) -> ReadBatch:
+def one_by_one(records: Sequence[Record], topic: Topic) -> ReadBatches:
     decoded = Decoder(topic).decode(records, source(topic), now=NOW)
     rows = to_batch(decoded.events, decoded.offsets, WRITTEN[TABLES[topic][0]], source(topic), _PSEUDONYMISER)
-    return ReadBatch(rows, decoded.rejected, decoded.unknown_fields)
+    return ReadBatches([ReadBatch(rows, decoded.rejected)], decoded.unknown_fields)
 
 
 @pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
@@ -32,16 +32,18 @@ def one_by_one(records: Sequence[Record], topic: Topic) -> ReadBatch:
 def test_a_batch_is_read_as_its_records_are_one_by_one(topic: Topic, unusual: list[int]) -> None:
     values = [b"{" if i % 2 else message(topic, more=i) for i in range(100)]
     records = [Record(i, _KEY, values[i] if i in unusual else message(topic)) for i in range(100)]
-    read, expected = reader(topic).read(records, source(topic), now=NOW), one_by_one(records, topic)
+    found, wanted = reader(topic).read([Batch(source(topic), records)], now=NOW), one_by_one(records, topic)
+    assert found.unknown_fields == wanted.unknown_fields
+    (read,), (expected,) = found.batches, wanted.batches
     assert read.rejected == expected.rejected
-    assert read.unknown_fields == expected.unknown_fields
     assert read.rows is not None
     assert expected.rows is not None
     assert read.rows.to_pylist() == expected.rows.to_pylist()
 
 
 def test_nothing_but_rejections_makes_no_rows() -> None:
-    read = reader().read([Record(i, _KEY, b"{") for i in range(40)], source(QUERIES), now=NOW)
+    records = [Record(i, _KEY, b"{") for i in range(40)]
+    (read,) = reader().read([Batch(source(QUERIES), records)], now=NOW).batches
     assert read.rows is None
     assert len(read.rejected) == 40
 
@@ -51,8 +53,33 @@ def test_what_was_read_before_changes_nothing() -> None:
     dirty = [Record(i, _KEY, message(QUERIES, more=1)) for i in range(40)]
     clean = [Record(100 + i, _KEY, message(QUERIES)) for i in range(40)]
     for _ in range(3):
-        used.read(dirty, source(QUERIES), now=NOW)
-    again, fresh = (one.read(clean, source(QUERIES), now=NOW) for one in (used, reader()))
+        used.read([Batch(source(QUERIES), dirty)], now=NOW)
+    again, fresh = (one.read([Batch(source(QUERIES), clean)], now=NOW).batches[0] for one in (used, reader()))
     assert again.rows is not None
     assert fresh.rows is not None
     assert again.rows.equals(fresh.rows)
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("unusual", [[], [0], [29, 30], [5, 35, 59], list(range(0, 90, 2)), list(range(30, 60))])
+def test_batches_of_several_partitions_are_read_as_each_alone(topic: Topic, unusual: list[int]) -> None:
+    values = [b"{" if i % 3 else message(topic, more=i) for i in range(90)]
+    records = [Record(i, _KEY, values[i] if i in unusual else message(topic)) for i in range(90)]
+    partitions = (5, 0, 2)
+    batches = [
+        Batch(source(topic)._replace(partition=partition), records[start : start + 30])
+        for start, partition in zip((0, 30, 60), partitions, strict=True)
+    ]
+    together = reader(topic).read(batches, now=NOW)
+    alone = [reader(topic).read([batch], now=NOW) for batch in batches]
+    assert together.unknown_fields == sum(one.unknown_fields for one in alone)
+    for read, one in zip(together.batches, alone, strict=True):
+        assert read.rejected == one.batches[0].rejected
+        found, wanted = ([] if rows is None else rows.to_pylist() for rows in (read.rows, one.batches[0].rows))
+        assert found == wanted
+
+
+def test_a_batch_without_records_has_no_rows() -> None:
+    empty, full = Batch(source(QUERIES), []), Batch(source(QUERIES)._replace(partition=1), [Record(0, _KEY, b"{")])
+    assert reader().read([empty, full], now=NOW).batches[0] == ReadBatch(None, [])
+    assert reader().read([empty], now=NOW).batches == [ReadBatch(None, [])]

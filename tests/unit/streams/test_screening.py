@@ -11,7 +11,7 @@ from streams.decode import Record
 from streams.metrics import Metrics
 from streams.pseudonyms import Pseudonymiser
 from streams.screening import LabelScreen, screened
-from streams.topic_processor import TopicProcessor
+from streams.topic_processor import Admitted, TopicProcessor
 from tests.examples import events
 from tests.examples.events import KEY, NOW, SECRET, message, source
 
@@ -66,7 +66,7 @@ def test_an_event_with_personal_data_in_its_labels_is_taken_and_counted_without_
     ingest = TopicProcessor(QUERIES, Pseudonymiser(SECRET, "k1"), metrics, screen=LabelScreen())
     fields = {"query_type": "find anna@example.com", "channel": "+49 30 901820"}
     records: list[Record] = [events.Record(place, KEY, message(QUERIES, **fields)) for place in range(3)]
-    ((_, rows),) = ingest.prepare(records, source(QUERIES), now=NOW).rows
+    ((_, rows),) = ingest.prepare([Admitted(source(QUERIES), records)], now=NOW)[0].rows
     assert rows.schema.equals(QUERY_METRICS)
     assert set(rows["query_type"].to_pylist()) == {"find [e-mail]"}
     assert set(rows["channel"].to_pylist()) == {"[phone]"}

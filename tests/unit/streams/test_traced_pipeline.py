@@ -57,10 +57,8 @@ async def test_a_batch_ends_when_it_is_durable_with_its_decoding_flush_and_inser
     (decode,), (flush,) = traced.ended("decode"), traced.ended("flush")
     assert dict(batch.attributes or {}) == {
         "topic": QUERIES.name,
-        "partition": PARTITION,
+        "partitions": 1,
         "messages": 3,
-        "first_offset": 1,
-        "last_offset": 3,
         "outcome": "durable",
     }
     assert _parent(decode) == _parent(flush) == _id(batch)
@@ -88,7 +86,7 @@ async def test_batches_that_are_written_together_share_one_flush_that_names_them
 async def test_what_is_read_again_elsewhere_ends_as_skipped_or_dropped() -> None:
     traced = Traced()
     await traced.worker.read(QUERIES, [record_of(QUERIES, 1)])
-    await traced.worker.pipeline.handle((QUERIES.name, PARTITION), [record_of(QUERIES, 2)], theirs)
+    await traced.worker.pipeline.handle({(QUERIES.name, PARTITION): [record_of(QUERIES, 2)]}, theirs)
     traced.worker.pipeline.forget()
     outcomes = [str((span.attributes or {})["outcome"]) for span in traced.ended("batch")]
     assert outcomes == ["skipped", "dropped: the partition was reassigned"]

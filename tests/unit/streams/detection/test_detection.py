@@ -50,7 +50,7 @@ async def test_minutes_are_judged_only_once_their_rows_are_durable() -> None:
     await worker.read(queries(range(30)), until=31)
     judged = worker.metric("scored_minutes_total")
     worker.now = worker.now.replace(hour=1)
-    await worker.pipeline.handle(("integration.queries.v1", 3), queries(range(30, 60)), lambda: True)
+    await worker.pipeline.handle({("integration.queries.v1", 3): queries(range(30, 60))}, lambda: True)
     await worker.detection.step()
     assert worker.metric("scored_minutes_total") == judged
     assert worker.metric("scoring_backlog_minutes") > 0
@@ -117,7 +117,7 @@ async def test_nothing_waits_for_health_events_that_go_to_another_worker() -> No
     worker.now = at(_END + 1)
     partition = (QUERIES.name, PARTITION)
     await worker.pipeline.resume(partition, 0, None, lambda: True)
-    await worker.pipeline.handle(partition, queries(range(_END)), lambda: True)
+    await worker.pipeline.handle({partition: queries(range(_END))}, lambda: True)
     await worker.flush()
     worker.pipeline.note_read_through({partition: worker.now}, worker.pipeline.assignments)
     await worker.detection.step()

@@ -207,4 +207,5 @@ def test_a_minute_with_too_many_series_is_let_go_and_closes_as_incomplete_and_th
     full, whole = closed[_NOON], closed[_NOON + timedelta(minutes=1)]
     assert (full.complete, full.series) == (False, {})
     assert (whole.complete, len(whole.series)) == (True, 20)
-    assert minutes.overfull == 1
+    assert minutes.take_overfull() == 1
+    assert minutes.take_overfull() == 0
