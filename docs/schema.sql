@@ -664,6 +664,18 @@ ORDER BY (user_id, integration_provider, query_type, created_at, event_id)
 TTL toDateTime(created_at) + toIntervalDay(400)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE job_leases
+(
+    `job` LowCardinality(String),
+    `token` UInt64,
+    `holder` UUID,
+    `taken_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (job, token)
+TTL toDateTime(taken_at) + toIntervalDay(30)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE key_fingerprints
 (
     `key_id` String,

@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from kpis.analyses.impact import Impact, ImpactPeriod, changed, measured, periods, stored
 from kpis.scope import ALL_TENANTS, Scope
 from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
-from models.errors import Unreachable
 from models.insights import Insight
 from storage.reading import query_rows
+from storage.writing import insert_rows
 from streams.job import Job
 
 
@@ -41,12 +40,7 @@ def refresh_period(client: Client, period: ImpactPeriod, now: datetime) -> None:
 
 
 def _write(client: Client, rows: Sequence[Impact]) -> None:
-    if not rows:
-        return
-    try:
-        client.insert("business_impact_metrics", rows, column_names=Impact._fields)
-    except ClickHouseError as error:
-        raise Unreachable(f"ClickHouse does not store business impact: {' '.join(str(error).split())[:300]}") from error
+    insert_rows(client, "business_impact_metrics", Impact._fields, rows)
 
 
-JOBS: Final[tuple[Job, ...]] = (Job("business-impact", timedelta(hours=1), refresh),)
+JOBS: Final[tuple[Job, ...]] = (Job("business-impact", timedelta(hours=1), refresh, fenced=True),)

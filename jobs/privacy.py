@@ -44,5 +44,5 @@ def privacy_jobs(pseudonymiser: Pseudonymiser) -> tuple[Job, ...]:
         rekey(client, pseudonymiser)
         return ()
 
-    jobs = (Job("erasures", _EVERY, repeat_erasures),)
-    return (*jobs, Job("re-keying", _EVERY, rekeying)) if pseudonymiser.old_key_ids else jobs
+    jobs = (Job("erasures", _EVERY, repeat_erasures, fenced=True),)
+    return (*jobs, Job("re-keying", _EVERY, rekeying, fenced=True)) if pseudonymiser.old_key_ids else jobs

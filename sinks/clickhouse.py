@@ -23,6 +23,9 @@ from storage.connection import ClickHouseAddress, connect
 # Back-filled events may be years apart: one insert may touch any number of monthly partitions.
 _INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
 
+# What the next reader must see where tables are replicated: it reads with ``select_sequential_consistency``.
+_SEQUENTIAL_INSERTS: Final = {**_INSERT_SETTINGS, "insert_quorum_parallel": 0}
+
 # Not FINAL, which would have to merge the whole table: the index on offsets finds the few granules that matter, and
 # rows written twice are deduplicated here.
 _STORED_SQL: Final = f"""
@@ -69,9 +72,10 @@ class ClickHouseSink:
 
     def write(self, table: str, batch: pa.RecordBatch) -> None:
         """Insert a batch (see ``sinks.sink.Sink``)."""
+        settings = _SEQUENTIAL_INSERTS if table == "topic_layouts" else _INSERT_SETTINGS
         try:
             with self._lock:
-                self._connected().insert_arrow(table, pa.Table.from_batches([batch]), settings=_INSERT_SETTINGS)
+                self._connected().insert_arrow(table, pa.Table.from_batches([batch]), settings=settings)
         except (ClickHouseError, Unreachable) as error:
             raise self._failure(error, f"insert {counted(batch.num_rows, 'row')} into {table}") from error
 

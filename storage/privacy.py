@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
+from storage.leases import condition, held
 from storage.reading import query_rows
 from storage.topology import altered, public_name
 from storage.writing import insert_rows
@@ -125,19 +126,26 @@ class PrivacyStore:
         return [(row["user_id"], row["pseudonym"]) for row in found]
 
     def replace(self, mapping: Mapping[tuple[UUID, str], str]) -> None:
-        """Replace old pseudonyms by new ones in every table."""
+        """Replace old pseudonyms by new ones in every table.
+
+        Rows are deleted by the mapping that is in the work table then, so two runs must not use it at once: within a
+        fenced run every statement holds only while it is the newest.
+        """
         rows = [(tenant, old, new) for (tenant, old), new in mapping.items()]
         if not query_rows(self._client, _HAS_MAPPING, {}):
             for start in range(0, len(rows), _IN_A_STATEMENT):
                 self._replace_by_text(rows[start : start + _IN_A_STATEMENT])
             return
+        self._await_mutations()
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
         insert_rows(self._client, "pseudonym_mapping", ("user_id", "old", "new"), rows)
         for table in self.tables():
             if table.customer:
                 name = f"{self._client.database}.pseudonym_mapping"
                 new = f"joinGet('{name}', 'new', user_id, {table.customer})"
-                self._put_in_place(table, new, f"{new} != ''", {})
+                self._put_in_place(table, new, f"{new} != '' AND {condition()}", {})
+        if (lease := held()) is not None:
+            lease.check(self._client)  # else the work table is another run's
         self._command("TRUNCATE TABLE pseudonym_mapping", {})
 
     def _replace_by_text(self, rows: Sequence[tuple[UUID, str, str]]) -> None:
@@ -148,6 +156,12 @@ class PrivacyStore:
                 key = f"concat(toString(user_id), {table.customer})"
                 new = f"transform({key}, {{old:Array(String)}}, {{new:Array(String)}}, '')"
                 self._put_in_place(table, new, f"{key} IN {{old:Array(String)}}", given)
+
+    def _await_mutations(self) -> None:
+        """Wait for mutations that an earlier run has begun: those of a table are done one after the other."""
+        for table in self.tables():
+            if table.customer:
+                self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE 0", {})
 
     def _count(self, table: TenantTable, where: str, given: Mapping[str, Any]) -> int:
         (row,) = query_rows(self._client, f"SELECT count() AS n FROM {table.name} WHERE {where}", dict(given))  # noqa: S608

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
+from storage.leases import leased
 
 EndReason = Literal["memory", "time", "died", "stopped"]
 
@@ -20,7 +21,9 @@ class Job(NamedTuple):
     ``run`` blocks and receives its own connection and the current time; its own writes are idempotent, and the insights
     that it returns are written and published by the runner. ``confirm``, if given, is called after that: a stateful job
     advances its state there, so that no insight is lost. ``stays`` keeps the job's process between runs, for a job that
-    runs every few seconds or caches something; otherwise each run has a new process.
+    runs every few seconds or caches something; otherwise each run has a new process. ``fenced`` says that a run
+    may write only while no later one has begun (``storage.leases``), for a job whose rows have no version that decides
+    between two runs.
     """
 
     name: str
@@ -28,6 +31,20 @@ class Job(NamedTuple):
     run: Callable[[Client, datetime], Sequence[Insight]]
     confirm: Callable[[], None] | None = None
     stays: bool = False
+    fenced: bool = False
+
+    def once(self, client: Client, now: datetime) -> Sequence[Insight]:
+        """Run once, fenced where the job is.
+
+        Raises
+        ------
+        LeaseLost
+            A later run has begun meanwhile.
+        """
+        if not self.fenced:
+            return self.run(client, now)
+        with leased(client, self.name):
+            return self.run(client, now)
 
     @property
     def schedule(self) -> JobSchedule:

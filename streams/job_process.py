@@ -222,7 +222,7 @@ def _done(job: Job, asked: _Asked, connect: Connect) -> _Answer:
                 job.confirm()
             return _Answer(memory_bytes=_most_memory())
         with connect() as client:
-            return _Answer(insights=job.run(client, asked.now), memory_bytes=_most_memory())
+            return _Answer(insights=job.once(client, asked.now), memory_bytes=_most_memory())
     except MemoryError:
         return _Answer(out_of_memory=True, memory_bytes=_most_memory())
     except RomashkaError as error:

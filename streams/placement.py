@@ -81,7 +81,8 @@ class Placement:
         known = layouts if layouts.opened else layouts._replace(opened=(Layout(0, self._moving.partitions),))
         self._layouts[partition] = known
         self._counted[partition] = frozenset(counted)
-        self._newest = max(self._newest, known.opened[-1], key=lambda layout: layout.generation)
+        if known.generation >= self._newest.generation:  # of equal ones the recorded one
+            self._newest = known.opened[-1]
         pending = known.pending
         if pending is not None and pending.drained.get(partition, first_offset) < first_offset:
             self._holds[partition] = Hold(pending.generation, pending.drained[partition])

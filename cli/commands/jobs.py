@@ -78,7 +78,7 @@ def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> Job
     started = time.monotonic()
     try:
         with connect(address, answer_seconds=_ANSWER_SECONDS) as client:
-            found = latest(job.run(client, datetime.now(UTC)))
+            found = latest(job.once(client, datetime.now(UTC)))
         _tell(found, address, producer)
         if job.confirm is not None:
             job.confirm()

@@ -175,4 +175,24 @@ PROMISES: Final = (
         "each period is delivered once, or repeated under the same id",
         (f"{_SCHEDULES}test_two_workers_one_killed_at_random_deliver_each_period_once",),
     ),
+    Promise(
+        "",
+        "partitions are added, workers die meanwhile, producers still use the old ones",
+        "nothing is lost, nothing counts twice, a tenant's events keep their order",
+        (
+            f"{_FAULTS}test_topic_growth.py::test_numbers_are_exact_while_partitions_are_added",
+            "tests/properties/test_topic_growth.py::test_every_event_counts_once_while_partitions_are_added_twice",
+        ),
+    ),
+    Promise(
+        "",
+        "the leader sleeps through its session and wakes up, or two lead at once",
+        "the results are those of one leader",
+        (
+            f"{_FAULTS}test_sleeping_leaders.py::test_a_leader_that_was_stopped_for_longer_than_its_session_changes_no_total",
+            f"{_FAULTS}test_sleeping_leaders.py::test_of_a_fenced_job_nothing_is_stored_after_a_later_run_began",
+            f"{_FAULTS}test_sleeping_leaders.py::test_roll_ups_of_a_run_that_slept_between_two_statements_are_what_the_events_say",
+            f"{_FAULTS}test_rollup_deaths.py::test_two_leaders_at_once_end_in_what_the_events_say",
+        ),
+    ),
 )
