@@ -15,10 +15,14 @@ from clickhouse_connect.driver.client import Client
 
 from cli.commands.dashboards import write_pages
 from cli.console import err, out, styled
-from cli.demo_traffic import DAYS, NEWCOMERS, SHOWN, TENANTS
+from cli.demo_traffic import DAYS, NEWCOMERS, SAME, SHOWN, TENANTS, WITHHELD
+from kpis.experiments.design import ExperimentPlan, required_sample
+from kpis.experiments.metrics import PRIMARY
+from kpis.scope import ALL_TENANTS
 from kpis.settings_model import new_entry
 from models.counting import counted
 from simulator.tenants import DEFAULT_TENANTS, SimulatedTenant
+from storage.experiment_store import save_plan
 from storage.tenant_names import save_name
 from storage.tenant_settings import save
 
@@ -32,6 +36,8 @@ _COSTS: Final = {
 }
 # For a tenant as busy as the shown one; others in proportion.
 _PLATFORM, _UPKEEP, _INTEGRATION = 9000.0, 4000.0, 800.0
+# Variance of durable resolution: of a share of about two thirds.
+_VARIANCE: Final = 0.22
 
 
 def set_costs(client: Client, now: datetime) -> None:
@@ -44,6 +50,15 @@ def set_costs(client: Client, now: datetime) -> None:
     for tenant in (*TENANTS, *NEWCOMERS):
         for name, value in _costs(tenant).items():
             save(client, new_entry(tenant.id, name, value, since, now))
+
+
+def set_plans(client: Client, now: datetime) -> None:
+    """Enter the plans of the month's experiments, as they would have been made before it."""
+    for one, effect in ((WITHHELD, 0.05), (SAME, 0.05)):
+        shares = {one.treated: 1 - one.share, one.control: one.share}
+        sample = required_sample(effect, _VARIANCE, (1 - one.share, one.share))
+        plan = ExperimentPlan(one.name, one.control, shares, PRIMARY, effect, sample)
+        save_plan(client, ALL_TENANTS, plan, now - timedelta(days=DAYS))
 
 
 def _costs(tenant: SimulatedTenant) -> dict[str, str]:

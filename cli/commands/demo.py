@@ -24,7 +24,7 @@ from rich.live import Live
 
 from cli.commands.simulate import progress, publish
 from cli.console import err, out, styled, table
-from cli.demo_pages import jobs_aside, leave_pages, set_costs
+from cli.demo_pages import jobs_aside, leave_pages, set_costs, set_plans
 from cli.demo_traffic import DAYS, PAST_DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
 from cli.findings import findings_table, matched
@@ -108,6 +108,7 @@ def run(
         sent = traffic(now, seed=seed, events=events)
         totals = Totals()
         set_costs(client, now)
+        set_plans(client, now)
         _history(producer, sent, totals)
         _wait_until_stored(client, totals)
         with jobs_aside(parts.env):

@@ -8,7 +8,17 @@ from typing import Final
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Shared, Tab
 from dashboards.panel_queries import column, series, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import EMPTY, UNSET, analysed, of_links, tenant_and_id, tenant_columns, tile, together
+from dashboards.tabs.lift import LIFT
+from dashboards.tabs.parts import (
+    EMPTY,
+    UNSET,
+    analysed,
+    of_links,
+    tenant_and_id,
+    tenant_columns,
+    tile,
+    together,
+)
 from kpis.analyses import attribution
 from kpis.kpi import Unit
 from kpis.registry import get
@@ -132,6 +142,7 @@ _DIFFERENCE: Final = PanelRow(
             "Are customers happier with data? Mean rating by day of conversations with and without integration data.",
             "csat",
         ),
+        LIFT,
     ),
 )
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from kpis.analyses import attribution, gaps, impact, incident_cost, journey, lift, places, savings
+from kpis.experiments.lifts import lifts
 from kpis.kpi import Area
 from kpis.scope import Scope
 from kpis.sql.dialect import Bound
@@ -52,6 +53,7 @@ ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
             ),
             Analysis("conversion", "conversion with and without data", Area.BUSINESS, lift.strata, lift.conversion),
             Analysis("satisfaction", "ratings with and without data", Area.BUSINESS, lift.strata, lift.satisfaction),
+            Analysis("lift", "causal, adjusted and plain lift of data, apart", Area.BUSINESS, lifts),
             Analysis("impact", "business impact by period, as stored", Area.BUSINESS, impact.stored),
             Analysis("gaps", "what the AI lacked, and what to do", Area.CONVERSATIONS, gaps.gaps, gaps.ranked),
             Analysis(

@@ -156,7 +156,8 @@ KPIS: Final = (
         title="ROI",
         meaning=(
             "Net savings divided by the costs of platform, integrations and upkeep, as a percentage: 50 % is "
-            "0.50 earned for each 1 spent, after costs."
+            "0.50 earned for each 1 spent, after costs. Rests on counted resolutions, and on a lift only where the "
+            "handle time is not set: then on the adjusted one, an association, never on an experiment's causal lift."
         ),
         unit=Unit.MONEY_RATIO,
         direction="up",
@@ -180,7 +181,7 @@ KPIS: Final = (
         title="Conversion lift",
         meaning=(
             "Difference of the conversion rate with and without integration data, compared within stage and "
-            "channel. An association, not an experiment."
+            "channel. An association, not an experiment: causal lift is in 'romashka experiment'."
         ),
         unit=Unit.RATIO,
         direction="up",

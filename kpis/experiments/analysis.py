@@ -137,7 +137,7 @@ def _assignment(counted: Sequence[DailySums], plan: ExperimentPlan | None) -> As
     return check(list(days.values()), {} if plan is None else plan.shares, sum(row.mixed for row in counted))
 
 
-def _planned(plan: ExperimentPlan | None, arm: str, control: str) -> float:
+def planned_for(plan: ExperimentPlan | None, arm: str, control: str) -> float:
     """Return the planned conversations of an arm and the control together."""
     if plan is None:
         return DEFAULT_SAMPLE
@@ -161,7 +161,7 @@ def _compared(  # noqa: PLR0917 - one comparison for each arm and part
         for arm in arms:
             if arm == control:
                 continue
-            planned = _planned(plan, arm, control) / (_PART_OF_SAMPLE if dimension else 1)
+            planned = planned_for(plan, arm, control) / (_PART_OF_SAMPLE if dimension else 1)
             found = effect(moments[arm], moments[control], coefficient, planned, yes_no=metric.yes_no)
             means = moments[arm].mean, moments[control].mean
             compared.append(Compared(metric, arm, dimension, part, found, *means, found.p, ""))
@@ -198,7 +198,7 @@ def _days(
         coefficient = theta(list(so_far.values()))
         for arm in arms:
             if arm != control:
-                planned = _planned(plan, arm, control)
+                planned = planned_for(plan, arm, control)
                 found = effect(so_far[arm], so_far[control], coefficient, planned, yes_no=metric.yes_no)
                 days.append(DayOfExperiment(day, arm, found))
     return days

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 MISMATCH: Final = 0.01
 """A p-value below this is a mismatch."""
-_CONCENTRATION: Final = 500.0
+CONCENTRATION: Final = 500.0
 """How closely the prior's shares lie around the planned ones: about as those of so many conversations."""
 _MAX_MIXED: Final = 0.05
 """Greatest share of conversations in two arms; with more, the arms are not what their names say."""
@@ -76,8 +76,8 @@ def _p_value(days: Sequence[Mapping[str, int]], shares: Mapping[str, float]) -> 
 def log_bayes_factor(counts: Mapping[str, int], shares: Mapping[str, float]) -> float:
     """Return the logarithm of the evidence against the shares, of counts by arm."""
     total = sum(counts.values())
-    evidence = lgamma(_CONCENTRATION) - lgamma(_CONCENTRATION + total)
+    evidence = lgamma(CONCENTRATION) - lgamma(CONCENTRATION + total)
     for arm, share in shares.items():
-        prior = _CONCENTRATION * share
+        prior = CONCENTRATION * share
         evidence += lgamma(prior + counts[arm]) - lgamma(prior) - counts[arm] * log(share)
     return evidence

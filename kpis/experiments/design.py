@@ -100,8 +100,8 @@ def control_of(arms: Mapping[str, object] | list[str], plan: ExperimentPlan | No
     if plan is not None:
         return plan.control
     names = sorted(arms)
-    usual = [name for name in names if name.lower() in _CONTROLS or name.lower().startswith("without")]
+    usual = [name for name in names if name.lower() in CONTROLS or name.lower().startswith("without")]
     return [*usual, *names, ""][0]
 
 
-_CONTROLS: Final = frozenset({"control", "holdout", "baseline", "off", "a"})
+CONTROLS: Final = frozenset({"control", "holdout", "baseline", "off", "a"})

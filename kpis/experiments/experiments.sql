@@ -83,3 +83,89 @@ FROM
     FROM $facts AS f
 )
 GROUP BY metric
+
+-- name: plain
+-- Difference of the means with and without data, as they are: stages, channels and customers differ.
+SELECT 'plain' AS basis, '' AS experiment, 'with data' AS arm, 'without data' AS control, metric,
+    n1 AS treated_n, n0 AS control_n,
+    if(least(n1, n0) < $enough, NULL, y1 / n1 - y0 / n0) AS difference,
+    difference - $z * error AS low, difference + $z * error AS high, '' AS note
+FROM
+(
+    SELECT metric, countIf(used) AS n1, countIf(NOT used) AS n0, sumIf(y, used) AS y1, sumIf(y, NOT used) AS y0,
+        sqrt(varSampIf(y, used) / n1 + varSampIf(y, NOT used) / n0) AS error
+    FROM
+    (
+        SELECT f.data_used AS used, measured.1 AS metric, measured.2 AS y
+        FROM $facts AS f
+        ARRAY JOIN arrayFilter(one -> NOT isNaN(one.2), [
+            ('conversion', toFloat64(f.converted)), ('csat', ifNull(toFloat64(f.satisfaction), nan))
+        ]) AS measured
+    )
+    GROUP BY metric
+)
+
+-- name: causal
+-- kpis.experiments.moments.effect without variance reduction, and kpis.experiments.assignment.check, as SQL.
+WITH plans AS
+(
+    SELECT experiment AS planned_experiment, argMax(control, own) AS planned_control, argMax(sample, own) AS planned_sample,
+        argMax(mapFromArrays(arms, shares), own) AS planned_shares
+    FROM
+    (
+        SELECT *, user_id != $all_tenants_id AS own FROM experiment_plans FINAL
+        WHERE user_id = $all_tenants_id OR ($tenant AND NOT $is_all)
+    )
+    GROUP BY experiment
+),
+sums AS
+(
+    SELECT experiment, arm, measured.1 AS metric, toFloat64(count()) AS n, sum(measured.2) AS y,
+        sum(measured.2 * measured.2) AS yy
+    FROM
+    (
+        SELECT toString(a.experiment) AS experiment, toString(a.arm) AS arm,
+            arrayJoin(arrayFilter(one -> NOT isNaN(one.2), [
+                ('durable_resolution', if(f.entered_at < $settled, toFloat64(f.durable), nan)),
+                ('conversion', toFloat64(f.converted)),
+                ('csat', ifNull(toFloat64(f.satisfaction), nan))
+            ])) AS measured
+        FROM $facts AS f
+        INNER JOIN $assigned AS a ON f.user_id = a.user_id AND f.conversation_id = a.conversation_id
+    )
+    GROUP BY experiment, arm, metric
+),
+arms AS
+(
+    SELECT experiment, metric,
+        if(any(planned_control) != '', any(planned_control), arraySort(one -> (NOT $usual, one), groupArray(arm))[1])
+            AS control,
+        any(planned_shares) AS shares, any(planned_sample) AS sample,
+        groupArray((arm, n, y, $variance)) AS all_arms,
+        arrayFirst(one -> one.1 = control, all_arms) AS control_sums,
+        mapFromArrays(groupArray(arm), groupArray(n)) AS counts,
+        sum(n) AS total,
+        if(empty(shares), 0, lgamma($concentration) - lgamma($concentration + total) + arraySum(
+            one -> lgamma($concentration * one.2 + counts[one.1]) - lgamma($concentration * one.2)
+                - counts[one.1] * log(one.2),
+            arrayZip(mapKeys(shares), mapValues(shares))
+        )) AS evidence
+    FROM sums LEFT JOIN plans ON sums.experiment = plans.planned_experiment
+    GROUP BY experiment, metric
+),
+checked AS
+(
+    SELECT *, max(if(metric = 'conversion', evidence, 0)) OVER (PARTITION BY experiment) AS mismatch FROM arms
+)
+SELECT 'causal' AS basis, experiment, one.1 AS arm, control, metric, one.2 AS treated_n, control_sums.2 AS control_n,
+    if(least(treated_n, control_n) < $enough, NULL, one.3 / treated_n - control_sums.3 / control_n) AS difference,
+    difference - half AS low, difference + half AS high,
+    multiIf(empty(shares), 'assignment not checked: no plan', mismatch > $mismatch, 'do not trust: assignment is off', '')
+        AS note,
+    (treated_n + control_n) * $best
+        / if(sample = 0, $default_sample, if(shares[arm] + shares[control] = 0, 1, shares[arm] + shares[control]) * sample)
+        AS information,
+    sqrt((1 + 1 / information) * (log1p(information) + $twice_log_alpha))
+        * sqrt(one.4 / treated_n + control_sums.4 / control_n) AS half
+FROM checked ARRAY JOIN all_arms AS one
+WHERE one.1 != control

@@ -16,7 +16,7 @@ from models.query import Query
 
 BEFORE_DAYS: Final = 28
 """Days before an experiment from which the value of a customer is taken."""
-_SQL: Final = Templates("kpis.experiments", "experiments.sql")
+SQL: Final = Templates("kpis.experiments", "experiments.sql")
 # A conversation ends at most so long after its entry, before the days begin in which it may return.
 _END_HOURS: Final = 24
 
@@ -24,7 +24,7 @@ _END_HOURS: Final = 24
 def known(scope: Scope) -> Query:
     """Return the query of every experiment of the scope's tenant and its arms; the range does not matter."""
     dialect = Bound(scope)
-    return Query(_SQL.render("known", tenant=dialect.tenant("user_id")), dialect.parameters)
+    return Query(SQL.render("known", tenant=dialect.tenant("user_id")), dialect.parameters)
 
 
 def daily_sums(scope: Scope, experiment: str) -> Query:
@@ -41,14 +41,14 @@ def daily_sums(scope: Scope, experiment: str) -> Query:
         replace(asked, dialect=dialect.over(f"({dialect.start} - toIntervalDay({BEFORE_DAYS}))", dialect.start))
     )
     before = {
-        name: _SQL.render("before", keys=keys, facts=earlier, known=known_)
+        name: SQL.render("before", keys=keys, facts=earlier, known=known_)
         for name, keys, known_ in (
             ("customers", "user_id, customer_id", "customer_id != ''"),
             ("segments", "user_id, customer_segment", "true"),
             ("tenants", "user_id", "true"),
         )
     }
-    sql = _SQL.render(
+    sql = SQL.render(
         "sums",
         quantile=str(WINSORISED_AT),
         settled=settled(dialect),
@@ -63,13 +63,13 @@ def baseline(scope: Scope) -> Query:
     """Return the query of each metric's mean and variance in the range."""
     dialect = Bound(scope)
     facts = conversations.facts(QueryContext(dialect))
-    sql = _SQL.render("baseline", quantile=str(WINSORISED_AT), settled=settled(dialect), facts=facts)
+    sql = SQL.render("baseline", quantile=str(WINSORISED_AT), settled=settled(dialect), facts=facts)
     return Query(sql, dialect.parameters)
 
 
 def assigned(dialect: Dialect, those: str) -> str:
     """Return the subquery of conversations by experiment and arm."""
-    return _SQL.render("assigned", tenant=dialect.tenant("user_id"), those=those, start=dialect.start)
+    return SQL.render("assigned", tenant=dialect.tenant("user_id"), those=those, start=dialect.start)
 
 
 def settled(dialect: Dialect) -> str:

@@ -21,9 +21,12 @@ from api.services import Configuration
 from cli.commands import experiment as command
 from cli.settings import settings
 from jobs.roll_ups import refresh as roll_up
-from kpis.experiments.analysis import Compared, ExperimentResult, sums
+from kpis.analyses.catalogue import ANALYSES
+from kpis.experiments.analysis import Compared, ExperimentResult, planned_for, sums
 from kpis.experiments.design import ExperimentPlan
+from kpis.experiments.moments import added, effect
 from kpis.experiments.statements import daily_sums
+from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Scope
 from models.errors import InvalidRequest
 from models.topics import INTELLIGENCE, OUTCOMES
@@ -269,6 +272,54 @@ def test_the_command_lists_and_plans(lab: Lab, asked: Any, monkeypatch: pytest.M
     assert plans(lab.client, ALL_TENANTS)["next"].shares == {"x": 0.5, "y": 0.5}
     for wrong in (("plan", "--control", "z"), ("plan", "--effect", "1", "--sample", "5"), ("plan", "--save")):
         assert isinstance(CliRunner().invoke(command.app, wrong).exception, InvalidRequest)
+
+
+def _lift_rows(lab: Lab, asked: Scope) -> list[dict[str, Any]]:
+    return query_rows(lab.client, *ANALYSES["lift"].query(asked))
+
+
+@pytest.mark.parametrize("tenant", [SHOP.id, OTHER.id, ALL_TENANTS], ids=["planned", "not planned", "all"])
+def test_the_lifts_of_a_dashboard_are_those_of_the_command_without_variance_reduction(lab: Lab, tenant: Any) -> None:
+    scope = replace(SCOPE, tenant=tenant, provider="shopify")  # which cannot narrow an experiment
+    found = [row for row in _lift_rows(lab, scope) if row["basis"] == "causal"]
+    seen = 0
+    for name in (DATA.name, SAME.name):
+        result, covered = read_experiment(lab.client, replace(SCOPE, tenant=tenant), name)
+        rows = sums(query_rows(lab.client, *daily_sums(covered, name)))
+        for one in (one for one in result.effects if one.metric.id != "value"):
+            of_arms = [
+                added(row.moments for row in rows if (row.arm, row.metric) == (arm, one.metric.id))
+                for arm in (one.arm, result.control)
+            ]
+            planned = planned_for(result.planned, one.arm, result.control)
+            plain = effect(of_arms[0], of_arms[1], 0.0, planned, yes_no=one.metric.yes_no)
+            [row] = [row for row in found if (row["experiment"], row["metric"]) == (name, one.metric.id)]
+            assert (row["arm"], row["control"]) == (one.arm, result.control)
+            assert (row["difference"], row["low"], row["high"]) == pytest.approx((plain.value, plain.low, plain.high))
+            assert (row["note"] == "assignment not checked: no plan") == (result.planned is None)
+            seen += 1
+    assert seen == len(found) == 6
+
+
+def test_adjusted_and_plain_lift_are_apart_from_the_causal_ones(lab: Lab) -> None:
+    rows = _lift_rows(lab, SCOPE)
+    assert [row["basis"] for row in rows if row["metric"] == "conversion"] == ["causal", "causal", "adjusted", "plain"]
+    [adjusted] = [row for row in rows if (row["basis"], row["metric"]) == ("adjusted", "conversion")]
+    [figure] = query_rows(lab.client, *build_query(["conversion_lift"], SCOPE))
+    assert (adjusted["difference"], adjusted["low"]) == (figure["conversion_lift"], figure["conversion_lift_low"])
+    [plain] = [row for row in rows if (row["basis"], row["metric"]) == ("plain", "conversion")]
+    with_data, without = (
+        query_rows(lab.client, *build_query(["conversion_rate"], SCOPE, by=["data_used"]))[place]["conversion_rate"]
+        for place in (1, 0)
+    )
+    assert abs(plain["difference"]) == pytest.approx(abs(with_data - without))
+
+
+def test_a_wrong_assignment_is_said_beside_its_lift(lab: Lab) -> None:
+    save_plan(lab.client, OTHER.id, PLAN._replace(shares={"with": 0.5, "without": 0.5}), NOW)
+    notes = {row["experiment"]: row["note"] for row in _lift_rows(lab, replace(SCOPE, tenant=OTHER.id))}
+    assert notes[DATA.name] == "do not trust: assignment is off"
+    assert read_experiment(lab.client, replace(SCOPE, tenant=OTHER.id), DATA.name)[0].assignment.is_off
 
 
 def test_the_api_answers_what_the_command_shows(lab: Lab, asked: Any, tmp_path: Path) -> None:
