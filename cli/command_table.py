@@ -37,7 +37,10 @@ COMMANDS: Final[dict[str, Command]] = {
         "Write random passwords and keys of a new installation to a file; never overwrites one.",
     ),
     "topics": Command("cli.commands.topics:app", "Create missing topics; 'grow' adds partitions."),
-    "migrate": Command("cli.commands.doctor:migrate", "Create the database and apply pending migrations."),
+    "migrate": Command(
+        "cli.commands.migrate:migrate",
+        "Create the database and apply pending migrations; --to-cluster moves one server's tables to a cluster.",
+    ),
     "worker": Command(
         "cli.commands.worker:run",
         "Consume the topics and write to ClickHouse until stopped. Run several: they share the partitions.",

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     clickhouse_cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,63}$")] = Field(
         default="", description="cluster of ClickHouse's remote_servers that tables are sharded over; empty: one server"
     )
+    clickhouse_source_password: SecretStr = Field(
+        default=SecretStr(""), description="password on the server that 'romashka migrate --to-cluster' moves from"
+    )
     clickhouse_insert_quorum: Annotated[str, Field(pattern=r"^(auto|[0-9])$")] = Field(
         default="auto", description="replicas that must have a row before an insert returns; auto: the majority"
     )

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from models.errors import SchemaMismatch
 from sinks.cluster_schema import ClusterSchema
 from storage import live_schema
+from storage.cluster_move import CREATE_MOVES, unfinished
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 from storage.topology import spread
@@ -141,8 +142,24 @@ def missing(address: ClickHouseAddress) -> list[Migration]:
             raise
 
 
+def create_moves(address: ClickHouseAddress, *, replicated: bool = True) -> None:
+    """Create the table in which a move to a cluster is noted; raises as ``migrate`` does."""
+    with connect(address) as client:
+        schema = _cluster_schema(client, address, replicated=replicated)
+        statement = CREATE_MOVES.strip()
+        for one in [statement] if schema is None else schema.statements([statement]):
+            client.command(one)
+
+
 def require_current(address: ClickHouseAddress) -> None:
-    """Raise ``SchemaMismatch`` unless every migration has been applied."""
+    """Raise ``SchemaMismatch`` unless every migration has been applied and no move to a cluster is half done."""
+    if address.topology is not None:
+        with connect(address) as client:
+            if unfinished(client):
+                raise SchemaMismatch(
+                    f"database '{address.database}' is not complete: run 'romashka migrate --to-cluster' again until "
+                    "it says that the counts agree"
+                )
     if lacking := missing(address):
         names = ", ".join(f"{migration.version:04d}_{migration.name}" for migration in lacking)
         raise SchemaMismatch(f"database '{address.database}' lacks the migrations {names}; run 'romashka migrate'")

@@ -1,4 +1,4 @@
-"""``romashka doctor`` and ``romashka migrate``."""
+"""``romashka doctor``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
 from storage.fingerprints import check_secrets
 from storage.live_schema import differences, full_disks, probe
-from storage.retention import apply_retention
 from streams.kafka import missing_topics, partition_count, topic_epochs
 from streams.kafka_rights import check_worker_rights
 
@@ -117,20 +116,3 @@ def run() -> None:
             out.print(styled("[green]✔[/] {}: {}", check.about, seen), soft_wrap=True)
     if failed:
         raise typer.Exit(1)
-
-
-def migrate() -> None:
-    """Create the database and apply pending migrations.
-
-    Example: `ROMASHKA_CLICKHOUSE_URL=http://127.0.0.1:8123 romashka migrate`
-    """
-    config = settings()
-    applied = migrations.migrate(config.clickhouse)
-    if config.retention_days:
-        with connect(config.clickhouse) as client:
-            for name, days in apply_retention(client, config.retention_days).items():
-                out.print(f"{name} keeps its rows for {counted(days, 'day')}", highlight=False)
-    for migration in applied:
-        out.print(styled("applied [bold]{}_{}[/]", f"{migration.version:04d}", migration.name))
-    if not applied:
-        out.print("every migration was applied already")
