@@ -97,7 +97,7 @@ class DayAnswer(Difference):
     day: date
 
 
-class Judged(Difference):
+class JudgedDifference(Difference):
     """A difference of one metric, over all or over one stage or segment."""
 
     metric: str
@@ -122,8 +122,8 @@ class ExperimentAnswer(BaseModel):
     verdict: str
     plan: PlanAnswer | None
     assignment: AssignmentAnswer
-    effects: list[Judged]
-    parts: list[Judged]
+    effects: list[JudgedDifference]
+    parts: list[JudgedDifference]
     days: list[DayAnswer]
     uncounted: Annotated[str, Field(description="What is stored, but not in any figure yet; empty: nothing")]
     watermark: Annotated[datetime | None, Field(description=WATERMARK_HELP)]

@@ -20,6 +20,7 @@ WHOLE = {
     "customer_model_deciles",
     "customer_model_quality",
     "dead_letters",
+    "experiment_plans",
     "job_leases",
     "key_fingerprints",
     "predictive_insights",
