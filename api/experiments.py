@@ -77,7 +77,7 @@ class AssignmentAnswer(BaseModel):
     is_off: bool
 
 
-class Difference(BaseModel):
+class ArmDifference(BaseModel):
     """An arm's difference to the control."""
 
     arm: str
@@ -91,13 +91,13 @@ class Difference(BaseModel):
     control_n: float
 
 
-class DayAnswer(Difference):
+class DayAnswer(ArmDifference):
     """The primary metric as it was known at the end of a day."""
 
     day: date
 
 
-class JudgedDifference(Difference):
+class JudgedDifference(ArmDifference):
     """A difference of one metric, over all or over one stage or segment."""
 
     metric: str
