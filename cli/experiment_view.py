@@ -13,7 +13,7 @@ from kpis.display import local, shown
 from kpis.experiments.analysis import Compared, ExperimentResult
 from kpis.experiments.design import ExperimentPlan
 from kpis.experiments.metrics import METRICS
-from kpis.experiments.verdict import amount
+from kpis.experiments.verdict import amount, bounds
 from kpis.scope import AllTenants, Scope
 from models.counting import counted
 
@@ -94,7 +94,7 @@ def _effects(title: str, effects: Sequence[Compared]) -> object:
 def _interval(one: Compared) -> str:
     if one.effect.low is None or one.effect.high is None:
         return "-"
-    return f"{amount(one.metric.unit, one.effect.low)} to {amount(one.metric.unit, one.effect.high)}"
+    return bounds(one.metric.unit, one.effect.low, one.effect.high)
 
 
 def _days(found: ExperimentResult) -> object:

@@ -23,7 +23,7 @@ SELECT
     concat(r.experiment, if(r.experiment = '', '', ': '), r.arm, ' against ', r.control) AS compared,
     {_WORDS.format("difference")} AS difference,
     if(r.difference IS NULL, '', concat({_WORDS.format("low")}, ' to ', {_WORDS.format("high")})) AS bounds,
-    r.treated_n AS treated, r.note AS note
+    r.treated_n + ifNull(r.control_n, 0) AS conversations, r.note AS note
 FROM {{rows}} AS r LIMIT 100"""
 
 LIFT: Final = Panel(
@@ -36,14 +36,14 @@ LIFT: Final = Panel(
     asks={"A": analysed(lifts, _ROWS, CONVERSATION_FILTERS - {"provider"})},
     no_data=EMPTY,
     width=24,
-    height=9,
+    height=12,
     columns=(
         Column("metric", "Metric", width=140),
         Column("basis", "Lift", width=85, states={"causal": "ok", "adjusted": "neutral", "plain": "neutral"}),
         Column("compared", "Compared", wrap=True),
         Column("difference", "Difference", blank="too little data", width=110),
         Column("bounds", "95 %", blank="-", width=200),
-        Column("treated", "n", Unit.COUNT, width=80),
+        Column("conversations", "n", Unit.COUNT, width=80),
         Column("note", "Note", blank="-", wrap=True),
     ),
     link=PanelLink("By period", names.BUSINESS, panel=30),

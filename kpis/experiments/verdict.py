@@ -35,14 +35,14 @@ def verdict(metric: ExperimentMetric, effect: EffectEstimate, p: float, margin: 
 def _of_bounds(unit: Unit, low: float, high: float, margin: float, *, is_clear: bool) -> str:
     largest = max(abs(low), abs(high))
     if is_clear and low > 0:
-        return f"better by {_between(unit, low, high)}"
+        return f"better by {bounds(unit, low, high)}"
     if is_clear and high < 0:
-        return f"worse by {_between(unit, -high, -low)}"
+        return f"worse by {bounds(unit, -high, -low)}"
     if largest <= margin:
         return f"no effect larger than {_upwards(unit, largest)}"
     if low > 0 or high < 0:
         return "not yet clear: beyond zero by itself, but one of several comparisons"
-    return f"not yet clear: between {amount(unit, low)} and {amount(unit, high)}"
+    return f"not yet clear: between {bounds(unit, low, high, word='and')}"
 
 
 def amount(unit: Unit, value: float) -> str:
@@ -50,7 +50,7 @@ def amount(unit: Unit, value: float) -> str:
     return f"{_number(unit, value)}{_NAMES[unit]}"
 
 
-_NAMES: Final = {Unit.RATIO: " points", Unit.STARS: " stars", Unit.MONEY: " of value"}
+_NAMES: Final = {Unit.RATIO: " points", Unit.STARS: " stars", Unit.MONEY: ""}
 
 
 def _number(unit: Unit, value: float) -> str:
@@ -59,8 +59,9 @@ def _number(unit: Unit, value: float) -> str:
     return text.removeprefix("-") if not float(text.replace(",", "")) else text
 
 
-def _between(unit: Unit, low: float, high: float) -> str:
-    return f"{_number(unit, low)} to {_number(unit, high)}{_NAMES[unit]}"
+def bounds(unit: Unit, low: float, high: float, *, word: str = "to") -> str:
+    """Return two bounds with their unit, for example "3.1 to 8.4 points"."""
+    return f"{_number(unit, low)} {word} {_number(unit, high)}{_NAMES[unit]}"
 
 
 def _upwards(unit: Unit, value: float) -> str:
