@@ -22,6 +22,7 @@ from streams.detection.series_states import SeriesStates
 from streams.insight_publisher import InsightPublisher
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
+from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
 from tests.examples import events
 from tests.examples.events import SECRET, message
@@ -34,8 +35,16 @@ PER_MINUTE: Final = 12
 class DetectingWorker:
     """Everything of a worker that finds; a second one on the same sink is the worker after a restart."""
 
-    def __init__(self, sink: MemorySink, *, bounds: DetectionLimits = DEFAULT_BOUNDS) -> None:
+    def __init__(
+        self,
+        sink: MemorySink,
+        *,
+        bounds: DetectionLimits = DEFAULT_BOUNDS,
+        partition: int = PARTITION,
+        moving: Moving | None = None,
+    ) -> None:
         self.sink = sink
+        self.partition = partition
         self.metrics = Metrics()
         self.published: list[Insight] = []
         self.now = at(0)
@@ -49,6 +58,7 @@ class DetectingWorker:
             publish=_nowhere,
             clock=lambda: self.now,
             limits=Limits(flush_rows=100_000, flush_seconds=0.2),
+            moving=moving,
         )
         self.detection = Detection(
             self.pipeline,
@@ -74,7 +84,7 @@ class DetectingWorker:
         Both topics are then read to their end, but for those that are ``behind``.
         """
         self.now = at(until)
-        partition = (topic.name, PARTITION)
+        partition = (topic.name, self.partition)
         if not self.pipeline.holds(partition):
             await self.pipeline.resume(partition, records[0].offset, None, _ours)
         await self.pipeline.handle({partition: records}, _ours)
@@ -84,7 +94,7 @@ class DetectingWorker:
 
     def read_to_the_end(self, *, behind: Collection[Topic] = ()) -> None:
         """Tell the pipeline that nothing more waits in Kafka now, but for topics that are ``behind``."""
-        moments = {(topic.name, PARTITION): None if topic in behind else self.now for topic in (QUERIES, HEALTH)}
+        moments = {(topic.name, self.partition): None if topic in behind else self.now for topic in (QUERIES, HEALTH)}
         self.pipeline.note_read_through(moments, self.pipeline.assignments)
 
     async def flush(self) -> None:
