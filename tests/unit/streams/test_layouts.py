@@ -63,6 +63,7 @@ async def test_a_message_that_was_moved_behind_the_marker_is_moved_on() -> None:
     assert topic.logs[home][-1].headers
     await worker.finish()
     topic.finish()
+    topic.publish(tenant, 1, _AFTER)
     await GrowingWorker(topic).finish()
     assert topic.counted == (1, 1)
 
