@@ -47,7 +47,7 @@ def the_one_line(printed: str) -> str:
 def test_doctor_finds_everything_right_on_a_stack_that_is_set_up(env: dict[str, str]) -> None:
     printed = romashka(env, "doctor")
     assert "✘" not in printed
-    assert printed.count("✔") == 5
+    assert printed.count("✔") == 6
 
 
 def test_who_asks_while_nobody_counts_conversations_is_told(env: dict[str, str], database: ClickHouseAddress) -> None:
