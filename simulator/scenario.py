@@ -109,6 +109,10 @@ class Scenario:
         _check(sum(one.traffic for one in self.experiments) <= 1 + 1e-9, "experiments must share the traffic, up to 1")
         for experiment in self.experiments:
             _check(0 <= experiment.share <= 1, f"experiment {experiment.name!r}: share must be between 0 and 1")
+            known = {None, *(provider for tenant in self.tenants for provider in tenant.providers)}
+            _check(
+                experiment.withheld in known, f"experiment {experiment.name!r}: no tenant uses {experiment.withheld}"
+            )
         _check(len(self.tenants) > 0, "tenants must name at least one tenant")
         _check(len({one.key for one in self.tenants}) == len(self.tenants), "tenants must differ in their ids")
         for tenant in self.tenants:

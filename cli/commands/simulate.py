@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.console import err, out, styled
 from cli.settings import settings
+from simulator.experiments import SimulatedExperiment
 from simulator.rows import Message
 from simulator.scenario import Scenario, rate_for
 from simulator.totals import Totals
@@ -31,6 +32,9 @@ def run(
     incidents_per_day: Annotated[
         float, typer.Option(min=0, max=100, help="Mean number of labelled incidents per day")
     ] = 0.5,
+    withhold: Annotated[
+        str, typer.Option(help="Provider, for example shopify, whose data an experiment withholds from 20 %")
+    ] = "",
     truth: Annotated[Path | None, typer.Option(help="File for the ground truth, as JSON")] = None,
 ) -> None:
     """Publish simulated traffic of several tenants, with labelled incidents.
@@ -39,7 +43,13 @@ def run(
     """
     now = datetime.now(UTC)
     scenario = scenario_until(
-        now, seed=seed, days=days, events=events, live_rate=rate, incidents_per_day=incidents_per_day
+        now,
+        seed=seed,
+        days=days,
+        events=events,
+        live_rate=rate,
+        incidents_per_day=incidents_per_day,
+        withheld=withhold,
     )
     totals = Totals()
     with BulkProducer(settings().kafka) as producer:
@@ -57,7 +67,14 @@ def run(
 
 
 def scenario_until(
-    now: datetime, *, seed: int, days: float, events: int, live_rate: float, incidents_per_day: float
+    now: datetime,
+    *,
+    seed: int,
+    days: float,
+    events: int,
+    live_rate: float,
+    incidents_per_day: float,
+    withheld: str = "",
 ) -> Scenario:
     """Return a scenario whose history ends now, with live density in its last quarter of an hour.
 
@@ -72,6 +89,7 @@ def scenario_until(
         live_rate=live_rate,
         live_from=now - timedelta(minutes=15),
         incidents_per_day=incidents_per_day,
+        experiments=(SimulatedExperiment(f"{withheld}_data", withheld=withheld),) if withheld else (),
     )
 
 

@@ -84,7 +84,7 @@ def test_the_truth_names_the_experiments() -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [(_DATA, _DATA), (replace(_SAME, share=1.5),)])
+@pytest.mark.parametrize("wrong", [(_DATA, _DATA), (replace(_SAME, share=1.5),), (replace(_DATA, withheld="fax"),)])
 def test_experiments_that_cannot_be_are_refused(wrong: tuple[SimulatedExperiment, ...]) -> None:
     with pytest.raises(SettingsError, match="experiment"):
         replace(_PLAIN, experiments=wrong)
