@@ -18,12 +18,13 @@ from models.topics import QUERIES
 from simulator.rows import Message
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress
-from streams.arrow_batches import to_batch
-from streams.decode import Decoder, RecordSource
+from streams.decode import RecordSource
 from streams.detection.minutes import MinuteSeries
 from streams.kafka import KafkaAddress
 from streams.partition import QueryPartition
 from streams.pseudonyms import Pseudonymiser
+from streams.record_reader import Batch, RecordReader
+from streams.screening import LabelScreen
 
 AIOKafkaConsumer: Any = aiokafka.AIOKafkaConsumer  # half of its methods carry no types
 
@@ -113,22 +114,23 @@ async def _fetch(kafka: KafkaAddress, watch: _Stopwatch) -> None:
 
 
 def _process(records: Sequence[_Record], sink: ClickHouseSink, now: datetime, watch: _Stopwatch) -> None:
-    decoder, pseudonymiser = Decoder(QUERIES), Pseudonymiser(bytes(32), "k1")
+    reader = RecordReader(QUERIES, QUERY_METRICS, Pseudonymiser(bytes(32), "k1"), screen=LabelScreen())
     partition, minutes = QueryPartition(_SOURCE, pa.RecordBatch.from_pylist([], schema=QUERY_METRICS)), MinuteSeries()
     rows: list[pa.RecordBatch] = []
     for start in range(0, len(records), _BATCH):
-        with watch.stage("decode and validate"):
-            decoded = decoder.decode(records[start : start + _BATCH], _SOURCE, now=now)
-        with watch.stage("columns, pseudonyms"):
-            batch = to_batch(decoded.events, decoded.offsets, QUERY_METRICS, _SOURCE, pseudonymiser)
-        with watch.stage("repeats, windows"):
-            new = partition.fold(batch)
+        with watch.stage("parse, validate, pseudonyms"):
+            (read,) = reader.read([Batch(_SOURCE, records[start : start + _BATCH])], now=now).batches
+        if read.rows is None or read.rejected:
+            raise AssertionError("the simulator's events are valid")
+        with watch.stage("repeats"):
+            new = partition.fold(read.rows)
         with watch.stage("minute series"):
             for one in new:
                 minutes.add(one, now)
         rows += new
-        del decoded
-    with watch.stage("rows of changed windows"):
+    with watch.stage("minute series"):
+        minutes.close(now)
+    with watch.stage("windows"):
         windows = partition.take_changed()
     with watch.stage("insert, our side of it"):
         sink.write("integration_query_metrics", _joined(rows))
