@@ -218,6 +218,9 @@ def _worker_grants(database: str, tables: Sequence[Table]) -> list[str]:
             if t.keeps_tenants_apart and t.public not in (NOT_FOR_THE_WORKER | EMPTIED_BY_THE_WORKER)
         ),
         *(f"TRUNCATE ON {_name(database)}.{_name(t.name)}" for t in tables if t.name == "pseudonym_mapping"),
+        # For the table function of fenced inserts (storage/leases.py); those that reach other servers have rights of
+        # their own.
+        "CREATE TEMPORARY TABLE ON *.*",
         _server_grants(),
         # To change the rows of every shard.
         *(("CLUSTER ON *.*", "SELECT ON system.clusters") if any(t.public != t.name for t in tables) else ()),

@@ -19,6 +19,7 @@ import pytest
 from storage import access, access_rights
 from storage.access import Reader
 from storage.access_rights import Table
+from storage.leases import Lease
 from sinks.migrations import known
 from tests import statements
 from tests.unit.deploy import engine
@@ -287,3 +288,28 @@ def test_the_api_reads_and_writes_what_it_needs_and_nothing_else(
     for question, answer in zip(forbidden, answers[len(allowed) :], strict=True):
         assert isinstance(answer, dict), question
         assert answer["code"] == ACCESS_DENIED, (question, answer)
+
+
+def test_the_worker_may_write_while_its_lease_is_the_newest(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
+    folder, tables = data
+    lease = Lease("churn", UUID(int=1))
+    (grant,) = [one for one in _statements(tables) if "TO `romashka_worker` WITH REPLACE OPTION" in one]
+    kinds = rf"SELECT ON `{DATABASE}`\.\*|INSERT ON `{DATABASE}`\.`\w+`|CREATE TEMPORARY TABLE ON \*\.\*"
+    own = [f"GRANT {one}" for one in re.findall(kinds, grant)]
+    config = engine.restricted(tmp_path, own, {}, DATABASE, limited=False)
+    take = f"INSERT INTO {DATABASE}.job_leases (job, token, holder) SELECT 'churn', max(token) + 1, '{lease.holder}'"
+    held = lease.condition.replace("job_leases", f"{DATABASE}.job_leases")
+    scores = f"{DATABASE}.customer_scores"
+    answers = engine.run(
+        folder,
+        [
+            f"{take} FROM {DATABASE}.job_leases WHERE job = 'churn'",
+            f"INSERT INTO {scores} (model, customer_id) SELECT model, customer_id FROM format(JSONEachRow, "
+            f"'model String, customer_id String', '{{\"model\": \"fenced\", \"customer_id\": \"a\"}}') WHERE {held}",
+            f"SELECT count() AS n FROM {scores} WHERE model = 'fenced'",
+            "SELECT * FROM url('http://127.0.0.1:1/x', CSV, 'a String')",
+        ],
+        config=config,
+    )
+    assert answers[:3] == [[], [], [{"n": 1}]]
+    assert answers[3]["code"] == ACCESS_DENIED
