@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,12 +38,16 @@ Draw = Callable[[np.random.Generator, int, float], tuple[Floats, Floats]]
 
 
 class Scenario(NamedTuple):
-    """What is drawn: outcomes and values from before of an arm, ``effect`` higher in the mean."""
+    """What is drawn: outcomes and values from before of an arm, ``effect`` higher in the mean.
+
+    ``capped`` outcomes are winsorised at each look, at the quantile of both arms so far.
+    """
 
     name: str
     draw: Draw
     effect: float
     yes_no: bool = False
+    capped: bool = False
 
 
 class Rates(NamedTuple):
@@ -73,20 +78,14 @@ def _stars(rng: np.random.Generator, count: int, effect_: float) -> tuple[Floats
 def _value(rng: np.random.Generator, count: int, effect_: float) -> tuple[Floats, Floats]:
     sold = rng.random(count) < 0.1
     value = np.where(sold, 40.0 * (1 + effect_) * rng.lognormal(0.0, 1.2, count), 0.0)
-    return np.minimum(value, _CAP), np.zeros(count)
+    return value, np.zeros(count)
 
 
-_CAP: Final = float(
-    np.quantile(
-        np.where(np.arange(10**6) % 10 == 0, 40.0 * np.random.default_rng(1).lognormal(0.0, 1.2, 10**6), 0.0),
-        WINSORISED_AT,
-    )
-)
 SCENARIOS: Final = (
     Scenario("share, 60 %", _shares, 0.05, yes_no=True),
     Scenario("rare share, 5 %", _rare, 0.02, yes_no=True),
     Scenario("rating, with CUPED", _stars, 0.1),
-    Scenario("heavy-tailed value, winsorised", _value, 0.3),
+    Scenario("heavy-tailed value, winsorised", _value, 0.3, capped=True),
 )
 
 
@@ -94,20 +93,30 @@ def looks(
     rng: np.random.Generator, scenario: Scenario, effect_: float, planned: float = DAYS * PER_DAY
 ) -> list[EffectEstimate]:
     """Return what one experiment shows at the end of each day."""
-    days = [
-        _cumulative(*scenario.draw(rng, DAYS * size, one), size)
-        for size, one in zip(_SIZES, (effect_, 0.0), strict=True)
-    ]
+    drawn = [scenario.draw(rng, DAYS * size, one) for size, one in zip(_SIZES, (effect_, 0.0), strict=True)]
+    days = _capped(drawn) if scenario.capped else [_cumulative(*one) for one in drawn]
     found = []
     for treated, control in zip(*days, strict=True):
         found.append(effect(treated, control, theta([treated, control]), planned, yes_no=scenario.yes_no))
     return found
 
 
-def _cumulative(y: Floats, x: Floats, size: int) -> list[ArmMoments]:
+def _cumulative(y: Floats, x: Floats) -> list[ArmMoments]:
+    size = len(y) // DAYS
     sums = [one.reshape(DAYS, size).sum(axis=1).cumsum() for one in (y, y * y, x, x * x, x * y)]
     counts = (np.arange(DAYS) + 1.0) * size
     return [ArmMoments(*row) for row in np.column_stack([counts, *sums]).tolist()]
+
+
+def _capped(drawn: Sequence[tuple[Floats, Floats]]) -> list[list[ArmMoments]]:
+    """Return the moments of both arms by day, of outcomes winsorised as they are known on that day."""
+    found: list[list[ArmMoments]] = [[], []]
+    for day in range(1, DAYS + 1):
+        so_far = [y[: day * size] for (y, _), size in zip(drawn, _SIZES, strict=True)]
+        cap = np.quantile(np.concatenate(so_far), WINSORISED_AT)
+        for arm, y in zip(found, (np.minimum(one, cap) for one in so_far), strict=True):
+            arm.append(ArmMoments(len(y), float(y.sum()), float((y * y).sum())))
+    return found
 
 
 def rates(scenario: Scenario, effect_: float, seed: int, experiments: int = EXPERIMENTS) -> Rates:
@@ -138,13 +147,17 @@ def rates(scenario: Scenario, effect_: float, seed: int, experiments: int = EXPE
     )
 
 
+@cache
 def _truth(scenario: Scenario, effect_: float) -> float:
-    if scenario.draw is not _value:
+    if not scenario.capped:
         return effect_
-    # The mean below a cap has no simple form: as many draws as make its error small beside the intervals.
-    count = 4 * 10**6
-    means = [scenario.draw(np.random.default_rng(2), count, one)[0].mean() for one in (effect_, 0.0)]
-    return float(means[0] - means[1])
+    # The mean below a quantile has no simple form: as many draws as make its error small beside the intervals.
+    rng = np.random.default_rng(2)
+    arms = [
+        scenario.draw(rng, round(5 * 10**6 * share), one)[0] for share, one in zip(SHARES, (effect_, 0.0), strict=True)
+    ]
+    cap = np.quantile(np.concatenate(arms), WINSORISED_AT)
+    return float(np.minimum(arms[0], cap).mean() - np.minimum(arms[1], cap).mean())
 
 
 def planned_power(effect_: float, seed: int, experiments: int = EXPERIMENTS) -> tuple[int, float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,3 +53,22 @@ def test_the_truth_is_covered_on_every_day_of_most_experiments(scenario: object)
     assert found.covered_always >= 0.95
     assert found.fixed_always < 0.85  # what peeking does to an interval for one look
     assert rates(one, 0.0, 8, 150).rejected_ever <= 0.05
+
+
+def test_the_documented_tables_hold_what_they_promise() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    rows = {
+        tuple(cells)
+        for line in page.splitlines()
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")])[0] in {one.name for one in SCENARIOS}
+    }
+    covered = [[float(cell.rstrip("%")) for cell in row[2:6]] for row in rows if len(row) == 7]
+    rejected = [[float(cell.rstrip("%")) for cell in row[1:]] for row in rows if len(row) == 5]
+    assert len(covered) == len(rejected) == len(SCENARIOS)
+    for at_end, always, fixed, _ in covered:
+        assert min(at_end, always) >= 95
+        assert fixed == pytest.approx(95, abs=1)
+    for at_end, ever, fixed, watched in rejected:
+        assert max(at_end, ever) <= 5
+        assert fixed == pytest.approx(5, abs=1)
+        assert watched > 20
