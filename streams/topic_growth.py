@@ -46,7 +46,7 @@ class Growth(NamedTuple):
     begun: bool
 
 
-class Workers(NamedTuple):
+class GroupMembers(NamedTuple):
     """The members of the workers' consumer group: how many there are, and the names of those that know no layouts."""
 
     members: int
@@ -92,8 +92,8 @@ class TopicGrowth:
         added = {topic.name: partitions for topic in INGEST if there[topic.name] < partitions}
         if pending is not None and pending.partitions != partitions:
             raise RomashkaError(
-                f"a change to {pending.partitions} partitions has begun; finish it with 'romashka topics grow "
-                f"--partitions {pending.partitions}', or end it with '--abort'"
+                f"a change to {counted(pending.partitions, 'partition')} has begun; finish it with 'romashka "
+                f"topics grow --partitions {pending.partitions}', or end it with '--abort'"
             )
         if pending is None and newest.partitions == partitions and not added:
             return None
@@ -106,7 +106,7 @@ class TopicGrowth:
             epoch, newest.generation + 1, newest, partitions, tuple(range(actual)), added, pending is not None
         )
 
-    def workers(self) -> Workers:
+    def workers(self) -> GroupMembers:
         """Return the members of the workers' group."""
         admin = Admin(self._address)
         asked = admin.client.describe_consumer_groups([self._group], request_timeout=_ANSWER_SECONDS)
@@ -114,7 +114,7 @@ class TopicGrowth:
             members = [str(member.client_id) for member in asked[self._group].result().members]
         except KafkaException as error:
             raise admin.failure(error) from error
-        return Workers(len(members), sorted({name for name in members if not _fit(name)}))
+        return GroupMembers(len(members), sorted({name for name in members if not _fit(name)}))
 
     def backlog(self) -> int:
         """Return how many messages of the query topic the workers are behind, at least.

@@ -36,8 +36,8 @@ def _partitions(config: Settings) -> str:
     there = partition_count(config.kafka, QUERIES)
     if layouts.pending is not None:
         raise RomashkaError(
-            f"a change to {layouts.pending.partitions} partitions has begun, and queries wait for it: finish it with "
-            f"'romashka topics grow --partitions {layouts.pending.partitions}', or end it with '--abort'"
+            f"a change to {counted(layouts.pending.partitions, 'partition')} has begun, and queries wait for it: "
+            f"finish it with 'romashka topics grow --partitions {layouts.pending.partitions}', or end it with '--abort'"
         )
     if not layouts.opened:
         return f"{QUERIES.name} has {there}; no worker has run yet"

@@ -76,7 +76,7 @@ def grow(
         raise RomashkaError("--partitions is missing: the new number of partitions, for example --partitions 24")
     planned = growth.planned(partitions)
     if planned is None:
-        out.print(f"every ingest topic has {partitions} partitions already, and keys are spread over them")
+        out.print(f"every ingest topic has {counted(partitions, 'partition')} already, and keys are spread over them")
         return
     _tell(planned)
     _check_workers(growth, planned, max_backlog)
@@ -114,13 +114,13 @@ def _growth(config: Settings) -> TopicGrowth:
 
 def _tell(planned: Growth) -> None:
     """Print what is about to happen."""
-    more = [f"{name} gets {count} partitions" for name, count in sorted(planned.added.items())]
+    more = [f"{name} gets {counted(count, 'partition')}" for name, count in sorted(planned.added.items())]
     begun = ["a change to this number has begun already and goes on"] if planned.begun else []
     moving = 1 - planned.before.partitions / planned.partitions
     lines = [
         *begun,
         *(more or ["every ingest topic has its partitions already"]),
-        f"keys are spread over {planned.partitions} partitions instead of {planned.before.partitions}"
+        f"keys are spread over {counted(planned.partitions, 'partition')} instead of {planned.before.partitions}"
         + (f": about {moving:.0%} of the tenants get another one" if moving else ""),
         f"a marker is written into {counted(len(planned.marked), 'partition')} of {QUERIES.name}",
         "queries behind the markers wait until everything before them is stored",
@@ -170,4 +170,6 @@ def _tell_waiting(growth: TopicGrowth, done: int, wanted: int) -> None:
             "the command again"
         )
     why = f"{counted(workers.members, 'worker')} at work" if workers.members else "no worker is running: start one"
-    err.print(f"{done} of {wanted} partitions are stored up to the marker; {why}", highlight=False, soft_wrap=True)
+    err.print(
+        f"{done} of {counted(wanted, 'partition')} stored up to the marker; {why}", highlight=False, soft_wrap=True
+    )
