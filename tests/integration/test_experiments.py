@@ -6,14 +6,13 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from api.roles import Role
@@ -23,72 +22,48 @@ from cli.settings import settings
 from jobs.roll_ups import refresh as roll_up
 from kpis.analyses.catalogue import ANALYSES
 from kpis.experiments.analysis import Compared, ExperimentResult, planned_for, sums
-from kpis.experiments.design import ExperimentPlan
 from kpis.experiments.moments import added, effect
 from kpis.experiments.statements import daily_sums
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Scope
 from models.errors import InvalidRequest
-from models.topics import INTELLIGENCE, OUTCOMES
-from simulator.experiments import SimulatedExperiment
-from simulator.rows import Message
-from simulator.scenario import Scenario
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
-from storage.connection import ClickHouseAddress, connect
+from storage.connection import connect
 from storage.experiment_store import experiments, plans, read_experiment, save_plan
 from storage.reading import query_rows
-from streams.kafka import KafkaAddress
 from tests import business_oracle as oracle
 from tests.api_server import SECRET, serving, stored
 from tests.business_stack import store
+from tests.experiment_lab import (
+    DATA,
+    MONTH,
+    NOW,
+    OTHER,
+    PAST,
+    PLAN,
+    SAME,
+    SCOPE,
+    SHOP,
+    START,
+    Lab,
+    arms_of,
+    events_of,
+    labelled,
+    true_effect,
+)
 from tests.spare_databases import SpareDatabases
-from tests.worker_process import WorkerProcess, romashka, wait_for
 
 pytestmark = pytest.mark.stack
-
-SHOP, OTHER = DEFAULT_TENANTS[0], DEFAULT_TENANTS[1]
-PAST, START, END = (datetime(2026, *day, tzinfo=UTC) for day in ((2, 1), (3, 1), (3, 21)))
-NOW = datetime(2026, 4, 4, tzinfo=UTC)
-DATA = SimulatedExperiment("shopify data", share=0.2, traffic=0.7, withheld="shopify")
-SAME = SimulatedExperiment("greeting", control="a", treated="b", share=0.5, traffic=0.3)
-PLAN = ExperimentPlan("shopify data", "without", {"with": 0.8, "without": 0.2}, "durable_resolution", 0.02, 4_000)
-MONTH = Scenario(seed=11, start=START, end=END, tenants=(SHOP, OTHER), rate=0.002, experiments=(DATA, SAME))
-SCOPE = Scope(START, END + timedelta(days=1), SHOP.id, as_of=NOW)
-
-
-class Lab(NamedTuple):
-    """A database with four weeks without and three weeks with experiments, and the messages of the latter."""
-
-    address: ClickHouseAddress
-    client: Any
-    messages: list[Message]
-
-
-def _messages(scenario: Scenario) -> list[Message]:
-    return [one for part in scenario.history() for one in part if one[0] in {OUTCOMES.name, INTELLIGENCE.name}]
-
-
-def _labelled(changes: dict[str, Any]) -> Message:
-    event = {
-        "event_id": str(uuid.uuid4()),
-        "user_id": str(SHOP.id),
-        "conversation_id": str(uuid.uuid4()),
-        "created_at": (START + timedelta(days=3, hours=2)).isoformat(),
-        "experiment": DATA.name,
-        "arm": "with",
-        **changes,
-    }
-    return INTELLIGENCE.name, str(SHOP.id).encode(), json.dumps(event).encode()
 
 
 @pytest.fixture(scope="module")
 def lab(spare_databases: SpareDatabases) -> Iterator[Lab]:
     address = spare_databases.lend()
     past = replace(MONTH, start=PAST, end=START, experiments=())
-    messages = _messages(MONTH)
+    messages = events_of(MONTH)
     sink = ClickHouseSink(address)
-    store(sink, [*_messages(past), *messages])
+    store(sink, [*events_of(past), *messages])
     store(sink, messages[1::3])  # delivered again
     with connect(address) as client:
         roll_up(client)
@@ -97,35 +72,13 @@ def lab(spare_databases: SpareDatabases) -> Iterator[Lab]:
     spare_databases.take_back(address)
 
 
-def _arms(messages: list[Message], name: str) -> dict[str, str]:
-    """Return the arm of each conversation in an experiment."""
-    events = [json.loads(value) for _, _, value in messages]
-    return {one["conversation_id"]: one["arm"] for one in events if one.get("experiment") == name}
-
-
 def _effect(found: ExperimentResult, metric: str) -> Compared:
     [one] = [one for one in found.effects if one.metric.id == metric]
     return one
 
 
-def _truth(measure: str, scenario: Scenario = MONTH) -> float:
-    """Return the true effect: the same conversations, once all with the data and once all without."""
-    means = []
-    for share in (0.0, 1.0):
-        world = replace(scenario, tenants=(SHOP,), experiments=(replace(DATA, share=share), SAME))
-        messages = _messages(world)
-        inside = _arms(messages, DATA.name)
-        values = [
-            float(value)
-            for one in oracle.talks(messages, str(SHOP.id), NOW)
-            if one.id in inside and (value := getattr(one, measure)) is not None
-        ]
-        means.append(sum(values) / len(values))
-    return means[0] - means[1]
-
-
 def test_sums_by_arm_are_those_of_a_recomputation(lab: Lab) -> None:
-    arms = _arms(lab.messages, DATA.name)
+    arms = arms_of(lab.messages, DATA.name)
     talks = [one for one in oracle.talks(lab.messages, str(SHOP.id), NOW) if one.id in arms]
     assert len(talks) > 1_000
     found = sums(query_rows(lab.client, *daily_sums(SCOPE, DATA.name)))
@@ -154,7 +107,7 @@ def test_sums_by_arm_are_those_of_a_recomputation(lab: Lab) -> None:
 )
 def test_the_interval_holds_the_simulators_true_effect(lab: Lab, metric: str, measure: str) -> None:
     found, _ = read_experiment(lab.client, SCOPE, DATA.name)
-    effect, truth = _effect(found, metric).effect, _truth(measure)
+    effect, truth = _effect(found, metric).effect, true_effect(measure)
     assert truth > 0
     assert effect.low is not None
     assert effect.high is not None
@@ -187,8 +140,8 @@ def test_a_conversation_in_two_arms_is_counted_in_the_first_and_reported(lab: La
     both = str(uuid.uuid4())
     later = (START + timedelta(days=3, hours=3)).isoformat()
     sink = ClickHouseSink(lab.address)
-    store(sink, [_labelled({"conversation_id": both, "arm": "without"})])
-    store(sink, [_labelled({"conversation_id": both, "created_at": later})])
+    store(sink, [labelled({"conversation_id": both, "arm": "without"})])
+    store(sink, [labelled({"conversation_id": both, "created_at": later})])
     roll_up(lab.client)
     after, _ = read_experiment(lab.client, SCOPE, DATA.name)
     assert (before.assignment.contaminated, after.assignment.contaminated) == (0, 1)
@@ -223,7 +176,7 @@ def test_a_text_of_sql_is_only_a_name(lab: Lab) -> None:
     assert query_rows(lab.client, *daily_sums(SCOPE, "' OR 1=1 --")) == []
 
 
-def test_every_experiment_is_listed_with_its_arms(lab: Lab) -> None:
+def test_every_experiment_is_listed_with_itsarms_of(lab: Lab) -> None:
     found = {one.experiment: one for one in experiments(lab.client, SCOPE)}
     assert set(found) == {DATA.name, SAME.name}
     assert set(found[SAME.name].conversations) == {"a", "b"}
@@ -340,30 +293,3 @@ def test_the_api_answers_what_the_command_shows(lab: Lab, asked: Any, tmp_path: 
         assert found[name] == told[name]
     assert found["assignment"] == told["assignment"]
     assert found["tenant"] == str(SHOP.id)
-
-
-@pytest.mark.kafka
-def test_events_of_a_broker_become_an_interval_that_holds_the_true_effect(
-    env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
-) -> None:
-    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    world = replace(MONTH, start=end - timedelta(days=9), end=end, tenants=(SHOP,), rate=0.002)
-    messages = _messages(world)
-    producer = Producer({"bootstrap.servers": topics.bootstrap})
-    for topic, key, value in messages:
-        producer.produce(topic, value, key=key)
-    assert producer.flush(30) == 0
-    inside = _arms(messages, DATA.name)
-    everything = Scope(end - timedelta(days=30), end, ALL_TENANTS)
-    with WorkerProcess(env) as worker, connect(database) as client:
-
-        def arrived() -> int:
-            found = [one for one in experiments(client, everything) if one.experiment == DATA.name]
-            return sum(sum(one.conversations.values()) for one in found)
-
-        wait_for(lambda: arrived() == len(inside), 90, worker.log)
-        roll_up(client)
-    found = json.loads(romashka(env, "experiment", "show", DATA.name, "--json"))
-    assert sum(found["assignment"]["counts"].values()) == len(inside) > 500
-    [conversion] = [one for one in found["effects"] if one["metric"] == "conversion"]
-    assert conversion["low"] <= _truth("converted", world) <= conversion["high"]
