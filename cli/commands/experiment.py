@@ -130,6 +130,8 @@ def plan(
     arm = control or control_of(list(split), None)
     if arm not in split:
         raise InvalidRequest("control", f"'{arm}' is given; expected one of the arms {', '.join(split)}")
+    if metric == "value" and isinstance(whose, AllTenants):
+        raise InvalidRequest("tenant", "amounts of several tenants do not add up; name the tenant of this plan")
     if effect and sample:
         raise InvalidRequest("effect", "give --effect or --sample, not both")
     if save and not _is_label(name):

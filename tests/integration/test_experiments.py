@@ -223,7 +223,12 @@ def test_the_command_lists_and_plans(lab: Lab, asked: Any, monkeypatch: pytest.M
     text = asked("plan", "next", "--shares", "x=50,y=50", "--save")
     assert "stored: the assignment is checked against it" in text
     assert plans(lab.client, ALL_TENANTS)["next"].shares == {"x": 0.5, "y": 0.5}
-    for wrong in (("plan", "--control", "z"), ("plan", "--effect", "1", "--sample", "5"), ("plan", "--save")):
+    for wrong in (
+        ("plan", "--control", "z"),
+        ("plan", "--effect", "1", "--sample", "5"),
+        ("plan", "--save"),
+        ("plan", "--metric", "value"),
+    ):
         assert isinstance(CliRunner().invoke(command.app, wrong).exception, InvalidRequest)
 
 
