@@ -155,7 +155,7 @@ class PrivacyStore:
             if table.customer:
                 key = f"concat(toString(user_id), {table.customer})"
                 new = f"transform({key}, {{old:Array(String)}}, {{new:Array(String)}}, '')"
-                self._put_in_place(table, new, f"{key} IN {{old:Array(String)}}", given)
+                self._put_in_place(table, new, f"{key} IN {{old:Array(String)}} AND {condition()}", given)
 
     def _await_mutations(self) -> None:
         """Wait for mutations that an earlier run has begun: those of a table are done one after the other."""

@@ -55,10 +55,13 @@ def session_settings(topology: Topology | None) -> dict[str, str | int]:
     """Return the settings of a connection that reads and writes; none on one server."""
     if topology is None:
         return {}
+    # The condition of a fenced job is a subquery: a mutation gets its result, replicas would refuse the subquery.
+    mutations: dict[str, str | int] = {"mutations_sync": 2, "mutations_execute_subqueries_on_initiator": 1}
     if not topology.cluster:
-        return {"mutations_sync": 2}
+        return mutations
     return {
         **reading_settings(topology),
+        **mutations,
         # The insert returns when the rows are on the shards, not when the node has queued them.
         "distributed_foreground_insert": 1,
         # Rows of INSERT ... SELECT go to the shard of their tenant, not to the shard that computed them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from sinks.insight_rows import insight_rows
 from sinks.migrations import migrate
 from storage.access_rights import ROLES
 from storage.connection import ClickHouseAddress, connect
+from storage.leases import Lease, LeaseLost, fenced_insert, leased
 from storage.privacy import Erasure, PrivacyStore
 from storage.reading import query_rows
 from storage.tenant_names import save_name
@@ -178,6 +179,31 @@ def test_figures_analyses_and_reports(both: Both, scope: Scope) -> None:
     assert differing(both, asked) == []
 
 
+def _overtaken(client: Client, work: Callable[[Lease], None]) -> None:
+    """Do the work of a run after a later one of the same job has begun."""
+
+    def run() -> None:
+        with leased(client, "overtaken") as lease:
+            with leased(client, "overtaken"):
+                pass
+            work(lease)
+
+    with pytest.raises(LeaseLost):
+        run()
+
+
+def test_a_fenced_job_writes_through_the_shards(both: Both) -> None:
+    columns = ("user_id", "display_name", "entered_at")
+    rows = [(tenant.id, f"Fenced {number}", NOW + SPAN) for number, tenant in enumerate(TENANTS)]
+    with leased(both.sharded, "names") as lease:
+        fenced_insert(both.sharded, lease, "tenant_names", columns, rows)
+    names = "SELECT count() AS n FROM tenant_names FINAL WHERE startsWith(display_name, 'Fenced')"
+    assert query_rows(both.sharded, names, {}) == [{"n": len(TENANTS)}]
+    late = [(UUID(int=5), "Fenced too late", NOW)]
+    _overtaken(both.sharded, lambda lease: fenced_insert(both.sharded, lease, "tenant_names", columns, late))
+    assert query_rows(both.sharded, names, {}) == [{"n": len(TENANTS)}]
+
+
 def test_pseudonyms_are_replaced_and_a_tenant_is_erased_on_every_shard(both: Both) -> None:
     """The last test: it changes the rows."""
     store = PrivacyStore(both.sharded)
@@ -187,7 +213,11 @@ def test_pseudonyms_are_replaced_and_a_tenant_is_erased_on_every_shard(both: Bot
     (before,) = query_rows(both.sharded, count, asked)
     customers = "SELECT DISTINCT customer_id FROM conversation_outcomes WHERE user_id = {t:UUID} AND customer_id != ''"
     old = [row["customer_id"] for row in query_rows(both.sharded, customers, asked)]
-    store.replace({(TENANTS[1].id, one): f"new.{one}" for one in old})
+    mapping = {(TENANTS[1].id, one): f"new.{one}" for one in old}
+    _overtaken(both.sharded, lambda _: store.replace(mapping))
+    assert {row["customer_id"] for row in query_rows(both.sharded, customers, asked)} == set(old)
+    with leased(both.sharded, "re-keying"):
+        store.replace(mapping)
     assert query_rows(both.sharded, count, asked) == [before]
     assert {row["customer_id"] for row in query_rows(both.sharded, customers, asked)} == {f"new.{one}" for one in old}
     store.erase(Erasure(UUID(int=1), TENANTS[1].id, True, (), "", NOW + SPAN, NOW + 2 * SPAN))
