@@ -40,7 +40,7 @@ def statement(dialect: Dialect) -> str:
     )
     moved = ",\n    ".join(_row(get(id_)) for id_ in FIGURES)
     return f"""
-WITH assumeNotNull((SELECT {dialect.start})) AS range_start, assumeNotNull((SELECT {dialect.end})) AS range_end,
+WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
     range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
 SELECT moved.1 AS figure, moved.5 AS verdict, moved.3 AS before, moved.2 AS now,
     concat(if(moved.4 > 0, '+', ''), toString(round(100 * moved.4, 1)), ' %') AS change,

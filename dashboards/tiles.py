@@ -47,9 +47,9 @@ def statement(tile: Tile, dialect: Dialect) -> str:
     nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
     looked_up = "".join(f",\n    {one}" for one in _looked_up(kpis, of_range))
     across = ", ".join(f"{sql} AS {name}" for kpi in kpis for name, sql in _across(kpi))
-    # As scalars both ends are constants, and not long expressions in every predicate; so are other look-ups.
+    # Scalars are looked up once; the ends of the range are constants.
     return f"""
-WITH assumeNotNull((SELECT {dialect.start})) AS range_start, assumeNotNull((SELECT {dialect.end})) AS range_end,
+WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
     range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start{looked_up}
 SELECT u.time AS time, {shown} FROM
 (
