@@ -114,7 +114,7 @@ def _grow(topic: GrowingTopic, *, finish: bool) -> None:
         topic.announce(_LAYOUTS[generation])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(_steps, st.integers(0, 2**32))
 def test_every_event_counts_once_while_partitions_are_added_twice(steps: list[Step], seed: int) -> None:
     topic = _play(steps, seed)
