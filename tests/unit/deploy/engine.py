@@ -39,7 +39,8 @@ def restricted(
 ) -> Path:
     """Write the configuration of a reader: its limits, what is granted and which rows of a table it sees.
 
-    Without ``limited`` it may write, too. That a limit may be changed within bounds is left out: the engine takes it only from a server's configuration.
+    Without ``limited`` it may write, too. That a limit may be changed within bounds is left out: the engine takes it
+    only from a server's configuration.
     """
     settings = "".join(f"<{limit.name}>{limit.value}</{limit.name}>" for limit in LIMITS if limited)
     tables = "".join(f"<{table}><filter>{escape(sql)}</filter></{table}>" for table, sql in filters.items())

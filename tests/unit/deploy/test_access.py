@@ -16,11 +16,11 @@ from uuid import UUID
 
 import pytest
 
+from sinks.migrations import known
 from storage import access, access_rights
 from storage.access import Reader
 from storage.access_rights import Table
 from storage.leases import Lease
-from sinks.migrations import known
 from tests import statements
 from tests.unit.deploy import engine
 from tests.unit.deploy.files import DEPLOY, ROOT
@@ -72,7 +72,9 @@ def _apart(tables: tuple[Table, ...]) -> list[Table]:
 
 
 def _statements(tables: tuple[Table, ...]) -> list[str]:
-    return access.statements(DATABASE, tables, READERS, worker_password="w" * 20, api_password="v" * 20, admin="romashka")
+    return access.statements(
+        DATABASE, tables, READERS, worker_password="w" * 20, api_password="v" * 20, admin="romashka"
+    )
 
 
 def _as(reader: Reader, folder: Path, tables: tuple[Table, ...], config: Path, questions: list[str]) -> list[Any]:
@@ -146,7 +148,9 @@ def test_a_role_reads_what_was_granted_and_nothing_else(
 
 
 @pytest.mark.parametrize("role", access_rights.ROLES)
-def test_a_folder_asks_only_what_its_audience_may_read(data: tuple[Path, tuple[Table, ...]], role: access_rights.Role) -> None:
+def test_a_folder_asks_only_what_its_audience_may_read(
+    data: tuple[Path, tuple[Table, ...]], role: access_rights.Role
+) -> None:
     _, tables = data
     texts = [path.read_text(encoding="utf-8") for path in (DEPLOY / "grafana/dashboards" / role).glob("*.json")]
     assert texts
@@ -204,7 +208,9 @@ def test_no_password_is_in_any_statement(data: tuple[Path, tuple[Table, ...]]) -
 
 def test_a_name_cannot_leave_its_quotes() -> None:
     evil = Reader("a` TO ALL; --", "analyst", "p" * 20, (OURS,))
-    made = access.statements("db", [Table("t", ("user_id",))], [evil], worker_password="w" * 20, api_password="v" * 20, admin="admin")
+    made = access.statements(
+        "db", [Table("t", ("user_id",))], [evil], worker_password="w" * 20, api_password="v" * 20, admin="admin"
+    )
     assert all("a` TO ALL" not in statement.replace("\\`", "") for statement in made)
 
 
@@ -245,7 +251,7 @@ def test_every_alert_rule_runs_as_operations(data: tuple[Path, tuple[Table, ...]
 def test_the_collector_reads_keys_and_scopes_and_writes_what_it_refused_and_nothing_else(
     data: tuple[Path, tuple[Table, ...]], tmp_path: Path
 ) -> None:
-    folder, tables = data
+    _, tables = data
     made = access.statements(DATABASE, tables, [], worker_password="w" * 20, admin="a", collector_password="c" * 20)
     [grant] = [one for one in made if one.startswith("GRANT") and "`romashka_collector`" in one]
     assert set(re.findall(rf"SELECT ON `{DATABASE}`\.`(\w+)`", grant)) == {
@@ -267,7 +273,9 @@ def test_the_api_reads_and_writes_what_it_needs_and_nothing_else(
     (grant,) = [one for one in _statements(tables) if "TO `romashka_api` WITH REPLACE OPTION" in one]
     rights = grant.removeprefix("GRANT ").rpartition(" TO ")[0]
     own = re.findall(rf"(?:SELECT\([^)]*\)|INSERT|ALTER [A-Z]+|TRUNCATE) ON `{DATABASE}`\.`\w+`", rights)
-    files = [path.read_text(encoding="utf-8") for path in [*(ROOT / "api").glob("*.py"), *(ROOT / "reports").glob("*.py")]]
+    files = [
+        path.read_text(encoding="utf-8") for path in [*(ROOT / "api").glob("*.py"), *(ROOT / "reports").glob("*.py")]
+    ]
     written = {name for text in files for name in re.findall(r'put\((?:self\._)?client, "(\w+)"', text)}
     assert written - {"api_keys"} <= access_rights.WRITTEN_BY_THE_API  # keys are made by the administrator's command
     allowed = [f"SELECT count() AS n FROM {DATABASE}.{name}" for name in ("api_keys", "query_days", "audit_log")]
@@ -290,7 +298,9 @@ def test_the_api_reads_and_writes_what_it_needs_and_nothing_else(
         assert answer["code"] == ACCESS_DENIED, (question, answer)
 
 
-def test_the_worker_may_write_while_its_lease_is_the_newest(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
+def test_the_worker_may_write_while_its_lease_is_the_newest(
+    data: tuple[Path, tuple[Table, ...]], tmp_path: Path
+) -> None:
     folder, tables = data
     lease = Lease("churn", UUID(int=1))
     (grant,) = [one for one in _statements(tables) if "TO `romashka_worker` WITH REPLACE OPTION" in one]
@@ -304,8 +314,10 @@ def test_the_worker_may_write_while_its_lease_is_the_newest(data: tuple[Path, tu
         folder,
         [
             f"{take} FROM {DATABASE}.job_leases WHERE job = 'churn'",
-            f"INSERT INTO {scores} (model, customer_id) SELECT model, customer_id FROM format(JSONEachRow, "
-            f"'model String, customer_id String', '{{\"model\": \"fenced\", \"customer_id\": \"a\"}}') WHERE {held}",
+            (
+                f"INSERT INTO {scores} (model, customer_id) SELECT model, customer_id FROM format(JSONEachRow, "
+                f'\'model String, customer_id String\', \'{{"model": "fenced", "customer_id": "a"}}\') WHERE {held}'
+            ),
             f"SELECT count() AS n FROM {scores} WHERE model = 'fenced'",
             "SELECT * FROM url('http://127.0.0.1:1/x', CSV, 'a String')",
         ],

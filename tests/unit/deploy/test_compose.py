@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from cli.commands.access import Passwords
 from cli.command_table import loaded
+from cli.commands.access import Passwords
 from cli.commands.init import SECRETS, Secret
 from cli.settings import Settings
 from tests.unit.deploy.files import DEPLOY, ROOT, load

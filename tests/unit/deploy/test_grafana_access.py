@@ -42,7 +42,9 @@ def test_teams_are_made_and_each_folder_is_for_its_audience(fake: FakeGrafana, g
     assert {entry["permission"] for entries in ours for entry in entries} == {1}
 
 
-def test_the_folder_of_alert_rules_is_found_by_its_title_and_set_too(fake: FakeGrafana, grafana: GrafanaAddress) -> None:
+def test_the_folder_of_alert_rules_is_found_by_its_title_and_set_too(
+    fake: FakeGrafana, grafana: GrafanaAddress
+) -> None:
     (uid,) = (uid for uid, title in fake.titles.items() if title == ALERT_FOLDER)
     set_access(grafana)
     assert _viewers(fake, uid) == ["analyst", "operations"]
@@ -95,7 +97,9 @@ def test_a_wrong_password_names_the_settings(grafana: GrafanaAddress) -> None:
         set_access(grafana._replace(password="wrong"))
 
 
-def test_a_folder_that_is_not_there_says_that_the_dashboards_are_missing(fake: FakeGrafana, grafana: GrafanaAddress) -> None:
+def test_a_folder_that_is_not_there_says_that_the_dashboards_are_missing(
+    fake: FakeGrafana, grafana: GrafanaAddress
+) -> None:
     del fake.permissions["romashka-folder-analyst"]
     with pytest.raises(SettingsError, match="deploy/grafana provisioned"):
         set_access(grafana)
