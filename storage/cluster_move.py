@@ -67,7 +67,7 @@ _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "insert_deduplicate": 
 How = Literal["attach", "copy"]
 
 
-class Source(NamedTuple):
+class OldServer(NamedTuple):
     """The database to move: of this server where ``host`` (``host:port`` of the native protocol) is empty."""
 
     database: str
@@ -101,7 +101,7 @@ class Step(NamedTuple):
     engine: str
 
 
-class Table(NamedTuple):
+class TableShape(NamedTuple):
     """A table of one of both databases, and what must be equal to attach its partitions."""
 
     engine: str
@@ -157,7 +157,7 @@ class ClusterMove:
     """
 
     def __init__(
-        self, client: Client, cluster: str, source: Source, told: Callable[[Step, str], None] = lambda *_: None
+        self, client: Client, cluster: str, source: OldServer, told: Callable[[Step, str], None] = lambda *_: None
     ) -> None:
         self._client = client
         self._cluster = cluster
@@ -230,12 +230,12 @@ class ClusterMove:
             raise RomashkaError(f"rows differ between source and cluster, nothing is switched: {said}")
         insert_rows(self._client, MOVES, _COLUMNS, [(self._source.name, _COMPLETE, "", 0, 0, now)])
 
-    def _tables(self, database: str) -> dict[str, Table]:
+    def _tables(self, database: str) -> dict[str, TableShape]:
         shape = ("partition_key", "sorting_key", "primary_key", "storage_policy")
         rows = query_rows(self._client, _TABLES, {"database": database})
-        return {row["name"]: Table(row["engine"], tuple(row[name] for name in shape)) for row in rows}
+        return {row["name"]: TableShape(row["engine"], tuple(row[name] for name in shape)) for row in rows}
 
-    def _ways(self, target: Mapping[str, Table]) -> dict[str, How]:
+    def _ways(self, target: Mapping[str, TableShape]) -> dict[str, How]:
         """Return which tables are moved and how: attached where the parts can be taken over as they are."""
         (row,) = query_rows(self._client, _SHARDS, {"cluster": self._cluster})
         one_shard = row["shards"] == 1

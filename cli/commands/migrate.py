@@ -13,7 +13,7 @@ from cli.settings import Settings, settings
 from models.counting import counted
 from models.errors import SettingsError
 from sinks import migrations
-from storage.cluster_move import ClusterMove, Source, Step
+from storage.cluster_move import ClusterMove, OldServer, Step
 from storage.connection import connect
 from storage.retention import apply_retention
 
@@ -50,7 +50,7 @@ def migrate(
     _migrate(config)
     if to_cluster:
         password = config.clickhouse_source_password.get_secret_value()
-        _move(config, Source(source_database, source_host, source_user, password), dry_run=dry_run)
+        _move(config, OldServer(source_database, source_host, source_user, password), dry_run=dry_run)
 
 
 def _migrate(config: Settings) -> None:
@@ -65,7 +65,7 @@ def _migrate(config: Settings) -> None:
         out.print("every migration was applied already")
 
 
-def _move(config: Settings, source: Source, *, dry_run: bool) -> None:
+def _move(config: Settings, source: OldServer, *, dry_run: bool) -> None:
     if not dry_run:
         migrations.create_moves(config.clickhouse)
     with connect(config.clickhouse, answer_seconds=_ANSWER_SECONDS) as client:

@@ -19,7 +19,7 @@ from simulator.scenario import Scenario, rate_for
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
 from sinks.migrations import create_moves, migrate, require_current
-from storage.cluster_move import ClusterMove, Source, Step
+from storage.cluster_move import ClusterMove, OldServer, Step
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 from storage.writing import insert_rows
@@ -52,7 +52,7 @@ class Places:
         self.old = old
         self.new = new
 
-    def move_until(self, client: Client, stop: int, source: Source) -> bool:
+    def move_until(self, client: Client, stop: int, source: OldServer) -> bool:
         """Move until a number of things happened; return whether it came to the end."""
         seen = 0
 
@@ -103,7 +103,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", ""], ids=["over the network", "on the same server"])
 def test_a_move_that_is_interrupted_at_every_step_ends_with_equal_counts_and_figures(places: Places, host: str) -> None:
-    source = Source(places.old.database, host)
+    source = OldServer(places.old.database, host)
     with connect(places.new, answer_seconds=300) as client:
         client.command("TRUNCATE TABLE cluster_moves")
         first = ClusterMove(client, TOPOLOGY.cluster, source).plan()
@@ -132,7 +132,7 @@ def test_a_move_that_is_interrupted_at_every_step_ends_with_equal_counts_and_fig
 
 
 def test_what_is_written_to_the_old_server_meanwhile_is_moved_by_the_next_run(places: Places) -> None:
-    source = Source(places.old.database, "127.0.0.1")
+    source = OldServer(places.old.database, "127.0.0.1")
     with connect(places.new, answer_seconds=300) as client, connect(places.old) as before:
         ClusterMove(client, TOPOLOGY.cluster, source).run(lambda: datetime.now(UTC))
         insert_rows(before, "tenant_names", ("user_id", "display_name", "entered_at"), [(TENANTS[0].id, "Late", NOW)])

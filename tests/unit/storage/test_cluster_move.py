@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.cluster_move import How, Source, planned
+from storage.cluster_move import How, OldServer, planned
 
 ENGINES = {"events": "ReplacingMergeTree", "log": "MergeTree"}
 WAYS: dict[str, How] = {"events": "copy", "log": "attach"}
@@ -42,7 +42,7 @@ def test_whatever_was_interrupted_and_changed_the_rest_is_planned_until_nothing_
 
 
 def test_a_source_elsewhere_is_read_over_the_network_with_its_names_quoted() -> None:
-    assert Source("a").table("t") == "`a`.`t`"
-    away = Source("a", "old:9000", "o'hara", "p\\w")
+    assert OldServer("a").table("t") == "`a`.`t`"
+    away = OldServer("a", "old:9000", "o'hara", "p\\w")
     assert away.table("t") == r"remote('old:9000', 'a', 't', 'o\'hara', 'p\\w')"
     assert "p" not in away.name.replace("old:9000/a", "")
