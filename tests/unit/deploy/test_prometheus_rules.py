@@ -60,7 +60,7 @@ def test_every_alert_has_a_test_where_it_fires_and_one_where_it_is_quiet() -> No
 
 
 def _exported() -> set[str]:
-    """Return the names of every sample that worker and collector serve, with the suffixes of counters and histograms."""
+    """Return the names of every sample that worker and collector serve, with suffixes of counters and histograms."""
     suffixes = {"counter": ("_total", "_created"), "histogram": ("_bucket", "_sum", "_count", "_created")}
     return {
         family.name + suffix
