@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.display import local
 from kpis.experiments.design import (
+    MAX_SAMPLE,
     POWER,
     ExperimentPlan,
     control_of,
@@ -26,7 +28,7 @@ from kpis.experiments.design import (
     required_sample,
 )
 from kpis.experiments.document import document, plan_document
-from kpis.experiments.metrics import PRIMARY, metric_of
+from kpis.experiments.metrics import PRIMARY, ExperimentMetric, metric_of
 from kpis.scope import ALL_TENANTS, AllTenants, Scope, up_to_now
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
@@ -111,7 +113,9 @@ def plan(
     effect: Annotated[
         float, typer.Option(min=0, help="Smallest difference that matters: points, stars, or money; default by sample")
     ] = 0.0,
-    sample: Annotated[int, typer.Option(min=0, help="Conversations of all arms, instead of --effect")] = 0,
+    sample: Annotated[
+        int, typer.Option(min=0, max=MAX_SAMPLE, help="Conversations of all arms, instead of --effect")
+    ] = 0,
     shares: Annotated[str, typer.Option(help="Percentages by arm")] = "with=80,without=20",
     control: Annotated[str, typer.Option(help="Arm that the others are compared with")] = "",
     power: Annotated[float, typer.Option(min=0.5, max=0.99, help="Chance of finding the effect")] = POWER,
@@ -132,6 +136,7 @@ def plan(
         raise InvalidRequest("control", f"'{arm}' is given; expected one of the arms {', '.join(split)}")
     if metric == "value" and isinstance(whose, AllTenants):
         raise InvalidRequest("tenant", "amounts of several tenants do not add up; name the tenant of this plan")
+    _check_numbers(effect, power, chosen)
     if effect and sample:
         raise InvalidRequest("effect", "give --effect or --sample, not both")
     if save and not _is_label(name):
@@ -160,6 +165,15 @@ def plan(
 
 def _who(tenant: str) -> UUID | AllTenants:
     return tenant_id("--tenant", tenant) if tenant and tenant != "all" else ALL_TENANTS
+
+
+def _check_numbers(effect: float, power: float, metric: ExperimentMetric) -> None:
+    """Raise ``InvalidRequest`` for what Typer's ranges let through: NaN, and effects that nothing can have."""
+    for field, given in (("effect", effect), ("power", power)):
+        if not isfinite(given):
+            raise InvalidRequest(field, f"{given} is given; expected a number")
+    if effect * metric.scale > metric.widest:
+        raise InvalidRequest("effect", f"{effect:g} is given; no two arms differ by so much")
 
 
 def _is_label(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from kpis.experiments.assignment import AssignmentCheck, check
 from kpis.experiments.design import DEFAULT_SAMPLE, ExperimentPlan, control_of
@@ -17,6 +17,7 @@ from kpis.experiments.verdict import DO_NOT_TRUST, verdict
 _COUNTED: Final = "conversion"
 # A stage or a segment is planned for a part of the sample; chosen before the data, as the sample itself.
 _PART_OF_SAMPLE: Final = 4
+_Key = TypeVar("_Key")
 
 
 class DailySums(NamedTuple):
@@ -101,7 +102,8 @@ def result(
         The metrics that are meaningful here; amounts in several currencies are not.
     """
     counted = [row for row in rows if row.metric == _COUNTED]
-    arms = sorted({row.arm for row in counted})
+    # An arm that was planned and is not seen, for whatever reason, is there with nobody in it.
+    arms = sorted({row.arm for row in counted}.union({} if plan is None else plan.shares))
     control = control_of(arms, plan)
     primary = plan.metric if plan is not None and plan.metric in metrics else PRIMARY
     assignment = _assignment(counted, plan)
@@ -109,6 +111,8 @@ def result(
     parts: list[Compared] = []
     for id_ in metrics:
         of_metric = [row for row in rows if row.metric == id_]
+        if not of_metric and id_ != primary:
+            continue
         effects += _compared(METRICS[id_], of_metric, arms, control, plan, "", lambda _: "")
         parts += _compared(METRICS[id_], of_metric, arms, control, plan, "stage", lambda row: row.stage)
         parts += _compared(METRICS[id_], of_metric, arms, control, plan, "segment", lambda row: row.segment)
@@ -141,7 +145,8 @@ def planned_for(plan: ExperimentPlan | None, arm: str, control: str) -> float:
     """Return the planned conversations of an arm and the control together."""
     if plan is None:
         return DEFAULT_SAMPLE
-    return plan.sample * (plan.shares.get(arm, 0.0) + plan.shares.get(control, 0.0)) or plan.sample
+    sample = plan.sample or DEFAULT_SAMPLE
+    return sample * (plan.shares.get(arm, 0.0) + plan.shares.get(control, 0.0)) or sample
 
 
 def _compared(  # noqa: PLR0917 - one comparison for each arm and part
@@ -153,11 +158,11 @@ def _compared(  # noqa: PLR0917 - one comparison for each arm and part
     dimension: str,
     part_of: Callable[[DailySums], str],
 ) -> list[Compared]:
-    coefficient = theta([added(row.moments for row in rows if row.arm == arm) for arm in arms])
+    in_arms, in_parts = _added_by(rows, lambda row: row.arm), _added_by(rows, lambda row: (part_of(row), row.arm))
+    coefficient = theta(list(in_arms.values()))
     compared = []
-    for part in sorted({part_of(row) for row in rows}):
-        here = [row for row in rows if part_of(row) == part]
-        moments = {arm: added(row.moments for row in here if row.arm == arm) for arm in arms}
+    for part in sorted({part for part, _ in in_parts}) if dimension else [""]:
+        moments = {arm: in_parts.get((part, arm), ArmMoments()) for arm in arms}
         for arm in arms:
             if arm == control:
                 continue
@@ -166,6 +171,14 @@ def _compared(  # noqa: PLR0917 - one comparison for each arm and part
             means = moments[arm].mean, moments[control].mean
             compared.append(Compared(metric, arm, dimension, part, found, *means, found.p, ""))
     return compared
+
+
+def _added_by(rows: Iterable[DailySums], key_of: Callable[[DailySums], _Key]) -> dict[_Key, ArmMoments]:
+    """Return the sums of rows alike; one pass, because there are many segments and days."""
+    alike: dict[_Key, list[ArmMoments]] = {}
+    for row in rows:
+        alike.setdefault(key_of(row), []).append(row.moments)
+    return {key: added(moments) for key, moments in alike.items()}
 
 
 def _judged(family: Sequence[Compared], plan: ExperimentPlan | None) -> list[Compared]:
@@ -191,10 +204,11 @@ def _days(
     plan: ExperimentPlan | None,
 ) -> list[DayOfExperiment]:
     so_far = {arm: ArmMoments() for arm in arms}
+    of_days = _added_by(rows, lambda row: (row.day, row.arm))
     days = []
-    for day in sorted({row.day for row in rows}):
+    for day in sorted({day for day, _ in of_days}):
         for arm in arms:
-            so_far[arm] = added([so_far[arm], *(row.moments for row in rows if (row.day, row.arm) == (day, arm))])
+            so_far[arm] = added([so_far[arm], of_days.get((day, arm), ArmMoments())])
         coefficient = theta(list(so_far.values()))
         for arm in arms:
             if arm != control:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from math import ceil, log1p, sqrt
+from math import ceil, inf, log1p, sqrt
 from math import log as ln
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
 from kpis.experiments.sequences import ALPHA, best_information
 from models.errors import InvalidRequest
+from models.fields import LABEL_PATTERN
 
 POWER: Final = 0.8
 DEFAULT_SAMPLE: Final = 10_000
 """Conversations that an experiment without a plan is taken to be planned for."""
+MAX_SAMPLE: Final = 1_000_000_000_000
+"""Most conversations of a plan."""
+_LEAST_PERCENT: Final = 0.01
 # Shares are written as percentages; a rounding error is no mistake.
 _TOLERANCE: Final = 1e-6
 
@@ -52,6 +57,11 @@ def required_sample(effect: float, variance: float, shares: tuple[float, float],
         Variance of the metric among conversations.
     shares
         The shares of the treated arm and of the control among all conversations.
+
+    Raises
+    ------
+    InvalidRequest
+        The effect is no positive number, or so small that it takes more than ``MAX_SAMPLE``.
     """
     return _sample(effect, variance, shares, power, always_valid_multiplier())
 
@@ -68,8 +78,13 @@ def detectable_effect(sample: float, variance: float, shares: tuple[float, float
 
 
 def _sample(effect: float, variance: float, shares: tuple[float, float], power: float, width: float) -> int:
+    if not 0 < effect < inf:
+        raise InvalidRequest("effect", f"{effect:g} is given; expected a positive number")
     spread = variance * (1 / shares[0] + 1 / shares[1])
-    return ceil(spread * ((width + NormalDist().inv_cdf(power)) / effect) ** 2)
+    # The least that an effect may be is computed first: its square might be too small for a number.
+    if (width + NormalDist().inv_cdf(power)) * sqrt(spread / MAX_SAMPLE) > effect:
+        raise InvalidRequest("effect", f"it is so small that it takes more than {MAX_SAMPLE:,} conversations")
+    return max(1, ceil(spread * ((width + NormalDist().inv_cdf(power)) / effect) ** 2))
 
 
 def parsed_shares(text: str) -> dict[str, float]:
@@ -78,7 +93,8 @@ def parsed_shares(text: str) -> dict[str, float]:
     Raises
     ------
     InvalidRequest
-        It is none, names an arm twice, has fewer than two arms, or they do not add up to 100.
+        It is none, names an arm twice or as no event can, has fewer than two arms, a share is below 0.01 %, or they
+        do not add up to 100.
     """
     shares: dict[str, float] = {}
     for part in text.split(","):
@@ -89,6 +105,10 @@ def parsed_shares(text: str) -> dict[str, float]:
             percent = 0.0
         if not (equals and arm and 0 < percent < 100) or arm in shares:
             raise InvalidRequest("shares", f"'{text}' is given; expected percentages by arm: with=80,without=20")
+        if percent < _LEAST_PERCENT:
+            raise InvalidRequest("shares", f"arm '{arm}' has {percent:g} %; expected {_LEAST_PERCENT} or more")
+        if re.fullmatch(LABEL_PATTERN, arm) is None:
+            raise InvalidRequest("shares", f"no event can name the arm '{arm}': 1 to 128 characters, no control ones")
         shares[arm] = percent / 100
     if abs(sum(shares.values()) - 1) > _TOLERANCE:
         raise InvalidRequest("shares", f"'{text}' adds up to {100 * sum(shares.values()):g} %; expected 100")

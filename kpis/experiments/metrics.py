@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final, NamedTuple
 
 from kpis.kpi import Unit
@@ -28,6 +29,11 @@ class ExperimentMetric(NamedTuple):
     def scale(self) -> float:
         """What one of the unit that people use is: a point is a hundredth."""
         return 0.01 if self.yes_no else 1.0
+
+    @property
+    def widest(self) -> float:
+        """Greatest difference of two means that there can be."""
+        return {Unit.RATIO: 1.0, Unit.STARS: 4.0}.get(self.unit, inf)
 
     @property
     def yes_no(self) -> bool:

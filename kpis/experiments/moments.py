@@ -9,13 +9,15 @@ variance.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from math import sqrt
 from typing import Final, NamedTuple
 
 from kpis.experiments.sequences import multiplier, p_value
 from kpis.statistics import ENOUGH
 
+# Sums of squares that differ by less, relative to their size, differ by rounding.
+_ROUNDING: Final = 1e-12
 MIN_ARM: Final = ENOUGH
 """Least conversations of each arm: below, the central limit theorem cannot be relied on."""
 
@@ -61,16 +63,21 @@ class EffectEstimate(NamedTuple):
 
 def added(moments: Iterable[ArmMoments]) -> ArmMoments:
     """Return the sum of moments."""
-    return (
-        ArmMoments(*map(sum, zip(*map(astuple, moments), strict=True))) if (moments := list(moments)) else ArmMoments()
-    )
+    rows = [(one.n, one.y, one.yy, one.x, one.xx, one.xy) for one in moments]
+    return ArmMoments(*map(sum, zip(*rows, strict=True))) if rows else ArmMoments()
 
 
 def theta(arms: Sequence[ArmMoments]) -> float:
     """Return the coefficient of the value from before: estimated once, within the arms, for all of them."""
     together = sum(one.xy - one.x * one.y / one.n for one in arms if one.n)
-    spread = sum(one.xx - one.x * one.x / one.n for one in arms if one.n)
+    spread = sum(_squares(one.n, one.x, one.xx) for one in arms if one.n)
     return together / spread if spread > 0 else 0.0
+
+
+def _squares(n: float, total: float, squares: float) -> float:
+    """Return the sum of squares around the mean; 0 where only rounding is left, so that equal values do not vary."""
+    spread = squares - total * total / n
+    return spread if spread > _ROUNDING * squares else 0.0
 
 
 def variance(arm: ArmMoments, coefficient: float, *, yes_no: bool) -> float:
@@ -80,12 +87,12 @@ def variance(arm: ArmMoments, coefficient: float, *, yes_no: bool) -> float:
     """
     if arm.n < 2:
         return 0.0
-    spread = (arm.yy - arm.y * arm.y / arm.n) / (arm.n - 1)
+    spread = _squares(arm.n, arm.y, arm.yy) / (arm.n - 1)
     if yes_no:
         share = (arm.y + 1) / (arm.n + 2)
         spread = share * (1 - share)
     with_before = (arm.xy - arm.x * arm.y / arm.n) / (arm.n - 1)
-    before = (arm.xx - arm.x * arm.x / arm.n) / (arm.n - 1)
+    before = _squares(arm.n, arm.x, arm.xx) / (arm.n - 1)
     return max(0.0, spread - 2 * coefficient * with_before + coefficient * coefficient * before)
 
 
@@ -109,7 +116,7 @@ def effect(
         sum(variance(arm, one, yes_no=yes_no) / arm.n for arm in (treated, control)) for one in (0.0, coefficient)
     )
     error, n = sqrt(squared), treated.n + control.n
-    if error == 0:
+    if plain == 0 or error == 0:  # what did not vary has nothing to remove, even where the value from before varies
         return EffectEstimate(value, adjusted, None, None, 1.0, None, treated.n, control.n)
     half = float(multiplier(n, planned)) * error
     return EffectEstimate(

@@ -113,3 +113,59 @@ def test_rows_of_the_database_become_sums() -> None:
     row = {"day": _START, "arm": "a", "stage": "", "segment": "", "metric": "csat", "mixed": 1}
     [one] = sums([{**row, "n": 3, "y": 2, "yy": 1.5, "x": 0, "xx": 0, "xy": 0}])
     assert one.moments == ArmMoments(3, 2, 1.5, 0, 0, 0)
+
+
+def test_a_planned_arm_that_nobody_is_in_is_there() -> None:
+    treated = [row for row in _rows() if row.arm == "with"]
+    found = result("x", treated, _PLAN._replace(shares={"with": 0.9999, "without": 0.0001}))
+    assert found.verdict == "with: not yet clear: 0 conversations in the smaller arm, 30 are needed"
+    assert {one.effect.control for one in (*found.effects, *found.parts)} == {0}
+    assert result("x", treated, _PLAN).verdict.startswith("do not trust: assignment is off (")
+    assert result("x", [], _PLAN).verdict.startswith("with: not yet clear: 0 conversations")
+    assert {one.metric.id for one in result("x", [], _PLAN).effects} == {"conversion"}
+
+
+def test_two_arms_whose_days_are_not_over_are_not_said_to_be_one() -> None:
+    young = [row for row in _rows() if row.metric == "conversion"]
+    assert result("x", young, None).verdict.startswith("with: not yet clear: 0 conversations in the smaller arm")
+
+
+def test_a_stage_in_which_nobody_buys_beside_one_that_was_known_before_has_no_interval() -> None:
+    rng = np.random.default_rng(4)
+    rows = []
+    for arm in ("with", "without"):
+        for stage, bought in (("purchase", 1.0), ("retention", 0.0)):
+            x = rng.normal(5.0, 1.0, 100)
+            y = bought * (x + rng.normal(0.0, 1.0, 100))
+            products = (y, y * y, x, x * x, x * y)
+            moments = ArmMoments(100, *(float(one.sum()) for one in products))
+            rows += [DailySums(_START, arm, stage, "", metric, 0, moments) for metric in ("conversion", "value")]
+    parts = {
+        one.part: one for one in result("x", rows, None).parts if (one.metric.id, one.dimension) == ("value", "stage")
+    }
+    assert parts["retention"].verdict == "not yet clear: everybody has the same value"
+    assert parts["purchase"].effect.reduction is not None
+
+
+def test_rows_are_not_looked_through_for_each_arm() -> None:
+    compared = 0
+
+    class Arm(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    rows = [
+        DailySums(_START + timedelta(days=day), Arm(f"a{arm}"), "", f"s{segment}", "conversion", 0, ArmMoments(9, 3, 3))
+        for day in range(5)
+        for arm in range(20)
+        for segment in range(5)
+    ]
+    plan = _PLAN._replace(control="a0", shares={f"a{arm}": 0.05 for arm in range(20)})
+    found = result("x", rows, plan)
+    assert len(found.effects) == 19
+    assert compared < 15 * len(rows)  # a search for each arm compares 20 times in every table

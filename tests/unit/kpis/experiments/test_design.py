@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from kpis.experiments.design import (
@@ -79,3 +81,25 @@ def test_without_a_plan_the_control_is_the_arm_with_the_usual_name(arms: list[st
 def test_a_plan_says_the_control() -> None:
     plan = ExperimentPlan("x", "with", {"with": 0.5, "without": 0.5}, "conversion", 0.02, 5_000)
     assert control_of(["with", "without"], plan) == "with"
+
+
+@pytest.mark.parametrize("effect", [0.0, -0.1, float("nan"), float("inf"), 1e-9, 1e-300])
+@pytest.mark.parametrize("sample", [required_sample, fixed_sample])
+def test_an_effect_that_no_sample_finds_is_refused_by_name(effect: float, sample: Callable[..., int]) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        sample(effect, 0.24, _HALVES)
+    assert refusal.value.field == "effect"
+
+
+def test_the_largest_effect_takes_a_conversation() -> None:
+    assert required_sample(1e308, 0.24, _HALVES) == 1
+
+
+@pytest.mark.parametrize("text", ["a=0.0000001,b=99.9999999", "a=1e-320,b=99.9999999", "a\x1b[1m=50,b=50"])
+def test_shares_that_no_experiment_has_and_arms_that_no_event_names_are_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"arm '") as refusal:
+        parsed_shares(text)
+    assert refusal.value.field == "shares"
+    assert len(parsed_shares(",".join(f"{number}{'x' * 126}=5" for number in range(20)))) == 20
+    with pytest.raises(InvalidRequest, match="1 to 128 characters"):
+        parsed_shares(f"{'x' * 129}=50,b=50")

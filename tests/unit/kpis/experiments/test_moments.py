@@ -83,3 +83,11 @@ def test_too_little_data_has_no_interval() -> None:
 def test_outcomes_that_never_vary_have_no_interval() -> None:
     found = effect(_arm(np.full(100, 5.0)), _arm(np.full(100, 5.0)), 0.0, 200, yes_no=False)
     assert (found.value, found.low, found.p) == (0, None, 1.0)
+
+
+@pytest.mark.parametrize("price", [19.99, 0.1, 1e9 / 3])
+def test_equal_amounts_do_not_vary_by_rounding(price: float) -> None:
+    treated, control = (ArmMoments(n, sum([price] * n), sum([price * price] * n)) for n in (1_000, 777))
+    assert variance(treated, 0.0, yes_no=False) == 0
+    assert effect(treated, control, 0.0, 2_000, yes_no=False).low is None
+    assert theta([ArmMoments(n, 1, 1, sum([price] * n), sum([price * price] * n), price) for n in (1_000, 777)]) == 0
