@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kpis.experiments.assignment import MISMATCH, check
+from kpis.experiments.confidence import ALPHA
 from kpis.experiments.design import required_sample
 from kpis.experiments.metrics import WINSORISED_AT
 from kpis.experiments.moments import ArmMoments, EffectEstimate, effect, theta
-from kpis.experiments.sequences import ALPHA, holm, multiplier
+from kpis.experiments.sequences import holm, multiplier
 from kpis.statistics import Z_95
 
 EXPERIMENTS: Final = 4_000

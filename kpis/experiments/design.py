@@ -10,7 +10,7 @@ from math import log as ln
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
-from kpis.experiments.sequences import ALPHA, best_information
+from kpis.experiments.confidence import ALPHA, best_information
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 

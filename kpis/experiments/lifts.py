@@ -15,9 +15,8 @@ from typing import Final
 
 from kpis.analyses import lift
 from kpis.experiments.assignment import CONCENTRATION, MISMATCH
+from kpis.experiments.confidence import ALPHA, best_information
 from kpis.experiments.design import CONTROLS, DEFAULT_SAMPLE
-from kpis.experiments.moments import MIN_ARM
-from kpis.experiments.sequences import ALPHA, best_information
 from kpis.experiments.statements import SQL, assigned, settled
 from kpis.sources import conversations
 from kpis.sql.dialect import Bound, Dialect, Grafana
@@ -61,7 +60,7 @@ def _causal(asked: QueryContext) -> str:
         variance=f"if(metric = 'csat', (yy - y * y / n) / (n - 1), {share} * (1 - {share}))",
         concentration=str(CONCENTRATION),
         mismatch=str(-log(MISMATCH)),
-        enough=str(MIN_ARM),
+        enough=str(ENOUGH),
         best=str(best_information()),
         default_sample=str(DEFAULT_SAMPLE),
         twice_log_alpha=str(-2 * log(ALPHA)),

@@ -15,25 +15,12 @@ sequences", Annals of Statistics 2021): after ``n`` observations with standard e
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
-ALPHA: Final = 0.05
-"""One minus the confidence."""
+from kpis.experiments.confidence import ALPHA, best_information
 
 Floats = npt.NDArray[np.float64]
-
-
-@cache
-def best_information(alpha: float = ALPHA) -> float:
-    """Return the ``n ρ²`` at which the interval is narrowest: the root of x = log(1 + x) + 2 log(1 / alpha)."""
-    x = 10.0
-    for _ in range(100):  # a contraction: the slope of the right side is 1 / (1 + x)
-        x = float(np.log1p(x) - 2 * np.log(alpha))
-    return x
 
 
 def rho_squared(planned: float, alpha: float = ALPHA) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from kpis.experiments.confidence import ALPHA
 from kpis.experiments.metrics import ExperimentMetric
 from kpis.experiments.moments import MIN_ARM, EffectEstimate
-from kpis.experiments.sequences import ALPHA
 from kpis.kpi import Unit
 from models.counting import counted
 

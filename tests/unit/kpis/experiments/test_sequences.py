@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.experiments import SCENARIOS, rates
-from kpis.experiments.sequences import ALPHA, best_information, holm, multiplier, p_value
+from kpis.experiments.confidence import ALPHA, best_information
+from kpis.experiments.sequences import holm, multiplier, p_value
 from kpis.statistics import Z_95
 
 
