@@ -87,7 +87,7 @@ GROUP BY metric
 -- name: plain
 -- Difference of the means with and without data, as they are: stages, channels and customers differ.
 SELECT 'plain' AS basis, '' AS experiment, 'with data' AS arm, 'without data' AS control, metric,
-    n1 AS treated_n, n0 AS control_n,
+    toFloat64(n1) AS treated_n, toFloat64(n0) AS control_n,
     if(least(n1, n0) < $enough, NULL, y1 / n1 - y0 / n0) AS difference,
     difference - $z * error AS low, difference + $z * error AS high, '' AS note
 FROM
