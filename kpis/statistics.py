@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from models.counting import counted
 
 Z_95: Final = 1.959963984540054
+# A sum of squares around the mean below this part of the sum of squares is rounding: the values are equal.
+ROUNDING: Final = 1e-12
 # Minimum size of each group: below it a difference is not shown, because its interval would be unreliable.
 ENOUGH: Final = 30
 # Below this size a stratum's own variance is unreliable.

@@ -31,6 +31,8 @@ _COLUMNS: Final = (
     "sample",
     "entered_at",
 )
+# Names that an error lists, the newest.
+_NAMED: Final = 10
 # A tenant's own plan comes before that of all tenants.
 _PLANS: Final = f"""
 SELECT {", ".join(_COLUMNS)} FROM {_TABLE} FINAL
@@ -114,7 +116,8 @@ def read_experiment(client: Client, scope: Scope, name: str) -> tuple[Experiment
     """
     found = {one.experiment: one for one in experiments(client, scope)}
     if name not in found:
-        there = ", ".join(found) or "none"
+        more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+        there = (", ".join([*found][:_NAMED]) or "none") + more
         raise InvalidRequest("experiment", f"no event names the experiment '{name}'; there are: {there}")
     covered = from_first(scope, found[name].first_seen)
     rows = sums(query_rows(client, *daily_sums(covered, name)))

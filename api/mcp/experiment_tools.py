@@ -36,12 +36,14 @@ def add_experiment_tools(server: MCPServer[Any], backend: Backend) -> None:
     )
     async def get_experiment(
         ctx: Ctx,
-        experiment: Annotated[str, Field(max_length=128, description="As list_experiments has it")],
+        experiment: Annotated[str, Field(min_length=1, max_length=128, description="As list_experiments has it")],
         *,
         tenant: Tenant = None,
         end: End = None,
         time_zone: Zone = "UTC",
     ) -> ExperimentAnswer:
-        path = f"/v1/experiments/{quote(experiment, safe='')}"
+        # A name of dots alone would be taken for a folder of the address.
+        name = quote(experiment, safe="").replace(".", "%2E")
+        path = f"/v1/experiments/{name}"
         answer = await backend.get(ctx, path, tenant=tenant, to=end, time_zone=time_zone)
         return ExperimentAnswer.model_validate(answer)

@@ -93,7 +93,7 @@ def show(
     """
     now = datetime.now(UTC)
     limit = moment("--to", end, time_zone) if end else up_to_now(now, now - _BASELINE)
-    scope = Scope(limit - _BASELINE, limit, _who(tenant), durable_days=durable_days, as_of=now)
+    scope = Scope(limit - _BASELINE, limit, _who(tenant), time_zone=time_zone, durable_days=durable_days, as_of=now)
     with connect(settings().clickhouse) as client:
         found, covered = read_experiment(client, scope, name)
         say_if_behind(client)

@@ -223,6 +223,6 @@ def _said(assignment: AssignmentCheck, effects: Sequence[Compared], primary: str
         return f"{DO_NOT_TRUST} ({assignment.problem})"
     said = [f"{one.arm}: {one.verdict}" for one in effects if one.metric.id == primary]
     if not said:
-        return "not yet clear: only one arm was seen"
+        return f"not yet clear: {'only one arm' if assignment.counts else 'no conversation'} was seen"
     unchecked = "" if plan is not None else " (assignment not checked: no plan says the shares)"
     return "; ".join(said) + unchecked

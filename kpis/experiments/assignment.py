@@ -16,7 +16,7 @@ MISMATCH: Final = 0.01
 """A p-value below this is a mismatch."""
 CONCENTRATION: Final = 500.0
 """How closely the prior's shares lie around the planned ones: about as those of so many conversations."""
-_MAX_MIXED: Final = 0.05
+MAX_MIXED: Final = 0.05
 """Greatest share of conversations in two arms; with more, the arms are not what their names say."""
 
 
@@ -58,7 +58,7 @@ def check(days: Sequence[Mapping[str, int]], shares: Mapping[str, float], contam
     elif p is not None and p < MISMATCH:
         found = ", ".join(f"{counts[arm] / total:.1%} {arm} ({shares[arm]:.1%} planned)" for arm in arms)
         problem = f"the shares of the arms are not as planned: {found}"
-    elif total and contaminated / total > _MAX_MIXED:
+    elif total and contaminated / total > MAX_MIXED:
         problem = f"{contaminated / total:.1%} of the conversations were in two arms"
     return AssignmentCheck(counts, dict(shares), p, contaminated, problem)
 

@@ -121,10 +121,10 @@ WITH plans AS
 sums AS
 (
     SELECT experiment, arm, measured.1 AS metric, toFloat64(count()) AS n, sum(measured.2) AS y,
-        sum(measured.2 * measured.2) AS yy
+        sum(measured.2 * measured.2) AS yy, sum(mixed) AS in_two_arms
     FROM
     (
-        SELECT toString(a.experiment) AS experiment, toString(a.arm) AS arm,
+        SELECT toString(a.experiment) AS experiment, toString(a.arm) AS arm, a.mixed AS mixed,
             arrayJoin(arrayFilter(one -> NOT isNaN(one.2), [
                 ('durable_resolution', if(f.entered_at < $settled, toFloat64(f.durable), nan)),
                 ('conversion', toFloat64(f.converted)),
@@ -144,7 +144,8 @@ arms AS
         groupArray((arm, n, y, $variance)) AS all_arms,
         arrayFirst(one -> one.1 = control, all_arms) AS control_sums,
         mapFromArrays(groupArray(arm), groupArray(n)) AS counts,
-        sum(n) AS total,
+        sum(n) AS total, sum(in_two_arms) / total > $max_mixed AS is_mixed,
+        notEmpty(shares) AND arrayExists(name -> NOT mapContains(shares, name), groupArray(arm)) AS is_unplanned,
         if(empty(shares), 0, lgamma($concentration) - lgamma($concentration + total) + arraySum(
             one -> lgamma($concentration * one.2 + counts[one.1]) - lgamma($concentration * one.2)
                 - counts[one.1] * log(one.2),
@@ -155,13 +156,14 @@ arms AS
 ),
 checked AS
 (
-    SELECT *, max(if(metric = 'conversion', evidence, 0)) OVER (PARTITION BY experiment) AS mismatch FROM arms
+    SELECT *, max(metric = 'conversion' AND (is_unplanned OR is_mixed OR evidence > $mismatch))
+        OVER (PARTITION BY experiment) AS is_off
+    FROM arms
 )
 SELECT 'causal' AS basis, experiment, one.1 AS arm, control, metric, one.2 AS treated_n, control_sums.2 AS control_n,
     if(least(treated_n, control_n) < $enough, NULL, one.3 / treated_n - control_sums.3 / control_n) AS difference,
-    difference - half AS low, difference + half AS high,
-    multiIf(empty(shares), 'assignment not checked: no plan', mismatch > $mismatch, 'do not trust: assignment is off', '')
-        AS note,
+    if(half = 0, NULL, difference - half) AS low, if(half = 0, NULL, difference + half) AS high,
+    multiIf(is_off, 'do not trust: assignment is off', empty(shares), 'assignment not checked: no plan', '') AS note,
     (treated_n + control_n) * $best
         / if(sample = 0, $default_sample, if(shares[arm] + shares[control] = 0, 1, shares[arm] + shares[control]) * sample)
         AS information,

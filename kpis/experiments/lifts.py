@@ -14,14 +14,14 @@ from math import log
 from typing import Final
 
 from kpis.analyses import lift
-from kpis.experiments.assignment import CONCENTRATION, MISMATCH
+from kpis.experiments.assignment import CONCENTRATION, MAX_MIXED, MISMATCH
 from kpis.experiments.confidence import ALPHA, best_information
 from kpis.experiments.design import CONTROLS, DEFAULT_SAMPLE
 from kpis.experiments.statements import SQL, assigned, settled
 from kpis.sources import conversations
 from kpis.sql.dialect import Bound, Dialect, Grafana
 from kpis.sql.query_context import QueryContext
-from kpis.statistics import ENOUGH, Z_95
+from kpis.statistics import ENOUGH, ROUNDING, Z_95
 from models.insights import ALL_TENANTS_ID
 
 _COLUMNS: Final = "basis, experiment, arm, control, metric, treated_n, control_n, difference, low, high, note"
@@ -48,6 +48,7 @@ def _causal(asked: QueryContext) -> str:
     dialect = asked.dialect
     usual = ", ".join(f"'{name}'" for name in sorted(CONTROLS))
     share = "((y + 1) / (n + 2))"
+    squares = f"if(yy - y * y / n > {ROUNDING} * yy, yy - y * y / n, 0)"
     return SQL.render(
         "causal",
         tenant=dialect.tenant("user_id"),
@@ -57,7 +58,8 @@ def _causal(asked: QueryContext) -> str:
         facts=conversations.facts(asked),
         assigned=assigned(dialect, "experiment != ''"),
         usual=f"(lower(one) IN ({usual}) OR startsWith(lower(one), 'without'))",
-        variance=f"if(metric = 'csat', (yy - y * y / n) / (n - 1), {share} * (1 - {share}))",
+        variance=f"if(metric = 'csat', {squares} / (n - 1), {share} * (1 - {share}))",
+        max_mixed=str(MAX_MIXED),
         concentration=str(CONCENTRATION),
         mismatch=str(-log(MISMATCH)),
         enough=str(ENOUGH),

@@ -14,10 +14,8 @@ from math import sqrt
 from typing import Final, NamedTuple
 
 from kpis.experiments.sequences import multiplier, p_value
-from kpis.statistics import ENOUGH
+from kpis.statistics import ENOUGH, ROUNDING
 
-# Sums of squares that differ by less, relative to their size, differ by rounding.
-_ROUNDING: Final = 1e-12
 MIN_ARM: Final = ENOUGH
 """Least conversations of each arm: below, the central limit theorem cannot be relied on."""
 
@@ -77,7 +75,7 @@ def theta(arms: Sequence[ArmMoments]) -> float:
 def _squares(n: float, total: float, squares: float) -> float:
     """Return the sum of squares around the mean; 0 where only rounding is left, so that equal values do not vary."""
     spread = squares - total * total / n
-    return spread if spread > _ROUNDING * squares else 0.0
+    return spread if spread > ROUNDING * squares else 0.0
 
 
 def variance(arm: ArmMoments, coefficient: float, *, yes_no: bool) -> float:

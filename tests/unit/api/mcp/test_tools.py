@@ -67,7 +67,7 @@ class FakeApi:
         query: dict[str, list[str]] = {}
         for name, value in request.query_params.multi_items():
             query.setdefault(name, []).append(value)
-        self.asked.append((request.headers.get("authorization", ""), request.url.path, query))
+        self.asked.append((request.headers.get("authorization", ""), request.scope["path"], query))
         if self.refuse is not None:
             return self.refuse.response("r1")
         return JSONResponse([_DEFINITION] if request.url.path == "/v1/kpis" else _FIGURE)
@@ -175,6 +175,15 @@ async def test_a_figures_id_cannot_lead_to_another_route(api: FakeApi, id_: str)
         assert (await client.call_tool("get_figure", {"figure": id_})).is_error
         assert (await client.call_tool("run_analysis", {"analysis": id_})).is_error
     assert api.asked == []
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../reports", "a/../../insights", "x?tenant=all#", "%2e%2e", "a b"])
+async def test_any_name_of_an_experiment_is_one_part_of_the_address(api: FakeApi, name: str) -> None:
+    api.refuse = ApiError(404, "unknown-experiment", "no event of yours names it")
+    async with connected(api) as client:
+        assert (await client.call_tool("get_experiment", {"experiment": name})).is_error
+        assert (await client.call_tool("get_experiment", {"experiment": ""})).is_error
+    assert [path for _, path, _ in api.asked] == [f"/v1/experiments/{name}"]
 
 
 async def test_the_prompt_leads_through_the_explanation_and_quotes_what_was_asked(api: FakeApi) -> None:

@@ -100,7 +100,7 @@ def test_every_day_is_told_as_it_was_known_then() -> None:
 def test_one_arm_alone_and_nothing_at_all_are_not_yet_clear() -> None:
     alone = result("x", [row for row in _rows() if row.arm == "with"], None)
     assert alone.verdict.startswith("not yet clear: only one arm was seen")
-    assert result("x", [], None).verdict.startswith("not yet clear: only one arm was seen")
+    assert result("x", [], None).verdict.startswith("not yet clear: no conversation was seen")
 
 
 def test_metrics_that_make_no_sense_here_are_left_out() -> None:
