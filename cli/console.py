@@ -163,7 +163,7 @@ def log_to_stderr(form: Literal["text", "json"] = "text") -> None:
     for name in ("streams", "sinks", "reports", "cli", "embedded"):
         logging.getLogger(name).setLevel(logging.DEBUG if debugging() else logging.INFO)
     if not debugging():
-        for name in ("faust", "mode", "aiokafka", "clickhouse_connect", "urllib3", "apprise"):
+        for name in ("faust", "mode", "aiokafka", "clickhouse_connect", "urllib3", "apprise", "opentelemetry"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         for name in ("streams.app", "streams.transport"):  # Faust logs its services under the module of their class
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,13 +11,14 @@ from typing import Final
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from storage.spans import Attribute, Span
 
+log = logging.getLogger(__name__)
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
@@ -96,6 +98,46 @@ class OtelSpans:
         self._provider.shutdown()
 
 
+class SaidOnce(SpanExporter):
+    """Exports spans and logs once when they are refused, and once when they are taken again.
+
+    Parameters
+    ----------
+    exporter
+        What exports; its own log would repeat itself with every batch.
+    endpoint
+        Named in the log.
+    """
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._endpoint = endpoint
+        self._is_refused = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export a batch; one that is refused is lost."""
+        result = self._exporter.export(spans)
+        is_refused = result is not SpanExportResult.SUCCESS
+        if is_refused and not self._is_refused:
+            log.warning(
+                "traces are lost, everything else goes on: %s does not take them; check ROMASHKA_OTLP_ENDPOINT and "
+                "that the collector runs (the reason with ROMASHKA_DEBUG=1)",
+                self._endpoint,
+            )
+        elif self._is_refused and not is_refused:
+            log.warning("%s takes traces again", self._endpoint)
+        self._is_refused = is_refused
+        return result
+
+    def shutdown(self) -> None:
+        """Stop."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Export what is left; return whether it was in time."""
+        return self._exporter.force_flush(timeout_millis)
+
+
 def exported(service: str, endpoint: str, share: float) -> OtelSpans:
     """Return spans that are sent to an OTLP endpoint over HTTP, in batches, in a thread of their own."""
-    return OtelSpans(service, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)), share)
+    return OtelSpans(service, BatchSpanProcessor(SaidOnce(OTLPSpanExporter(endpoint=endpoint), endpoint)), share)
