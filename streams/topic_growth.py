@@ -143,9 +143,10 @@ class TopicGrowth:
         Raises
         ------
         RomashkaError
-            Another plan was first.
+            Another plan was first, or Kafka would not add the partitions; nothing was changed then.
         """
         if not growth.begun:
+            self._add_partitions(growth.added, only_try=True)
             pending = plan_layout(self._sink, growth.topic_epoch, growth.generation, growth.partitions).pending
             if pending is None or pending[:2] != (growth.generation, growth.partitions):
                 raise RomashkaError("another change of the layout began at the same time; run the command again")
@@ -199,19 +200,21 @@ class TopicGrowth:
         source = RecordSource(QUERIES.name, growth.topic_epoch, number)
         return number, self._markers.header(source, growth.generation)
 
-    def _add_partitions(self, wanted: Mapping[str, int]) -> None:
+    def _add_partitions(self, wanted: Mapping[str, int], *, only_try: bool = False) -> None:
+        """Add the partitions that are missing; or ask Kafka whether it would, before anybody waits for them."""
         admin = Admin(self._address)
         there = self._partition_counts()
         asked = [NewPartitions(name, count) for name, count in wanted.items() if there[name] < count]
         if not asked:
             return
-        for name, future in admin.client.create_partitions(asked, request_timeout=_ANSWER_SECONDS).items():
+        after = "nothing was changed" if only_try else "workers wait until you run the command again, or with --abort"
+        added = admin.client.create_partitions(asked, request_timeout=_ANSWER_SECONDS, validate_only=only_try)
+        for name, future in added.items():
             try:
                 future.result()
             except KafkaException as error:
                 raise RomashkaError(
-                    f"Kafka adds no partitions to topic {name}: {error.args[0].str()}; workers wait until you run the "
-                    "command again, or with --abort"
+                    f"Kafka adds no partitions to topic {name}: {error.args[0].str()}; {after}"
                 ) from error
 
 

@@ -68,6 +68,8 @@ def grow(
     config = settings()
     growth = _growth(config)
     if abort:
+        if dry_run or partitions is not None:
+            raise RomashkaError("--abort takes neither --dry-run nor --partitions: it ends the change that has begun")
         with connect(config.clickhouse) as client, audited(client, "topics.grow.abort", QUERIES.name, {}):
             ended = growth.abort()
         out.print("the change has ended: keys stay where they were" if ended else "no change has begun")

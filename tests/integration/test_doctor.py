@@ -76,6 +76,9 @@ def test_doctor_tells_of_a_change_of_partitions_that_was_not_finished(
     plan_layout(sink, epoch, 1, 24)
     assert "a change to 24 partitions has begun" in romashka(env, "doctor", expect=1)
     assert "to 24 partitions has begun" in romashka(env, "topics", "grow", "--partitions", "16", expect=1)
+    for more in (("--dry-run",), ("--partitions", "24")):
+        refused = romashka(env, "topics", "grow", "--abort", *more, expect=1)
+        assert "--abort takes neither --dry-run nor --partitions" in refused
     assert "keys stay where they were" in romashka(env, "topics", "grow", "--abort")
     assert "keys are spread over all 8" in romashka(env, "doctor")
     assert "no change has begun" in romashka(env, "topics", "grow", "--abort")
