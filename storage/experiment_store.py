@@ -31,6 +31,8 @@ _COLUMNS: Final = (
     "sample",
     "entered_at",
 )
+# Their levels differ: with unequal shares the better tenant would look like the better arm.
+_POOLED: Final = " ({} tenants together: right only where all have the same shares)"
 # Names that an error lists, the newest.
 _NAMED: Final = 10
 # A tenant's own plan comes before that of all tenants.
@@ -123,7 +125,10 @@ def read_experiment(client: Client, scope: Scope, name: str) -> tuple[Experiment
     rows = sums(query_rows(client, *daily_sums(covered, name)))
     # Amounts of several tenants may be in several currencies.
     metrics = [id_ for id_ in METRICS if id_ != "value" or found[name].tenants == 1]
-    return result(name, rows, plans(client, scope.tenant).get(name), metrics), covered
+    made = result(name, rows, plans(client, scope.tenant).get(name), metrics)
+    if found[name].tenants > 1 and not made.assignment.is_off:
+        made = made._replace(verdict=f"{made.verdict}{_POOLED.format(found[name].tenants)}")
+    return made, covered
 
 
 def read_baseline(client: Client, scope: Scope) -> Mapping[str, tuple[int, float, float]]:

@@ -158,6 +158,8 @@ def test_tenants_are_apart_and_all_of_them_are_their_sum(lab: Lab) -> None:
         assert every.assignment.counts[arm] == one.assignment.counts[arm] + other.assignment.counts[arm]
     assert "value" in {effect.metric.id for effect in one.effects}
     assert "value" not in {effect.metric.id for effect in every.effects}  # two currencies
+    said = "(2 tenants together: right only where all have the same shares)"
+    assert [said in result.verdict for result in (one, other, every)] == [False, False, True]
     with pytest.raises(InvalidRequest, match="there are: none"):
         read_experiment(lab.client, replace(SCOPE, tenant=DEFAULT_TENANTS[4].id), DATA.name)
 
