@@ -27,6 +27,7 @@ _SPECIMENS: Final = {
     "backtest": ["--tenant", "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01", "--provider", "hubspot"],
     "deployments add": ["assistant", "1"],
     "export": ["queries", "--tenant", "all", "--out", "-"],
+    "experiment show": ["shopify_data"],
     "insights snooze": ["0a6f7d52"],
     "kpi get": ["query_count"],
     "kpi explain": ["query_count"],
