@@ -316,7 +316,8 @@ def test_the_worker_may_write_while_its_lease_is_the_newest(
             f"{take} FROM {DATABASE}.job_leases WHERE job = 'churn'",
             (
                 f"INSERT INTO {scores} (model, customer_id, scored_at) SELECT model, customer_id, now() FROM "
-                f'format(JSONEachRow, \'model String, customer_id String\', \'{{"model": "fenced", "customer_id": "a"}}\') WHERE {held}'
+                f"format(JSONEachRow, 'model String, customer_id String', "
+                f'\'{{"model": "fenced", "customer_id": "a"}}\') WHERE {held}'
             ),
             f"SELECT count() AS n FROM {scores} WHERE model = 'fenced'",
             "SELECT * FROM url('http://127.0.0.1:1/x', CSV, 'a String')",
