@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from kpis.kpi import Area, Source
 from kpis.sources import conversations, health, queries
 from kpis.sql.query_context import QueryContext
+from models.measures import QUERY_MEASURES
 
 
 class ColumnType(StrEnum):
@@ -57,9 +58,7 @@ SOURCES: Final[Mapping[str, CustomSource]] = {
             "error_kind": _TEXT,
             "query_success": _YES_NO,
             "response_time_ms": _NUMBER,
-            "data_freshness_hours": _NUMBER,
-            "ai_confidence_score": _NUMBER,
-            "customer_satisfaction_impact": _NUMBER,
+            **dict.fromkeys(QUERY_MEASURES, _NUMBER),
             "conversation_id": _ID,
             "customer_id": _ID,
         },

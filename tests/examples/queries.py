@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from models.measures import QUERY_MEASURES, count_of, sum_of
 from models.rows import QUERY_METRICS
 from models.topics import QUERIES
 from streams.decode import RecordSource
@@ -100,16 +101,19 @@ def _values(group: Sequence[Query]) -> Row:
         "response_time_ms_sum": sum(query.response_time_ms for query in group),
         "response_time_histogram": {"buckets": [i for i, _ in buckets], "counts": [n for _, n in buckets]},
     }
-    measures = {
-        "data_freshness_hours": [query.freshness for query in group],
-        "ai_confidence_score": [query.confidence for query in group],
-        "customer_satisfaction_impact": [query.satisfaction for query in group],
-    }
-    for name, given in measures.items():
-        present = [value for value in given if value is not None]
-        values[f"{name}_sum"] = sum(present, Decimal("0.0000"))
-        values[f"{name}_count"] = len(present)
+    for name in QUERY_MEASURES:
+        present = [value for query in group if (value := _measures(query).get(name)) is not None]
+        values[sum_of(name)] = sum(present, Decimal("0.0000"))
+        values[count_of(name)] = len(present)
     return values
+
+
+def _measures(query: Query) -> dict[str, Decimal | None]:
+    return {
+        "data_freshness_hours": query.freshness,
+        "ai_confidence_score": query.confidence,
+        "customer_satisfaction_impact": query.satisfaction,
+    }
 
 
 def _bucket(value: int) -> int:
@@ -132,9 +136,8 @@ def _row(query: Query, source: RecordSource) -> Row:
         "query_type": query.query_type,
         "query_success": query.success,
         "response_time_ms": query.response_time_ms,
-        "data_freshness_hours": query.freshness,
-        "ai_confidence_score": query.confidence,
-        "customer_satisfaction_impact": query.satisfaction,
+        **dict.fromkeys(QUERY_MEASURES),
+        **_measures(query),
         "topic_epoch": source.topic_epoch,
         "kafka_partition": source.partition,
         "kafka_offset": query.offset,

@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import SchemaMismatch, Unreachable
 from models.histogram import buckets_of, nearest_rank, quantile
+from models.measures import WINDOW_SUMS
 from models.rows import HISTOGRAM, LABEL, LABELS, MONEY, SCORE, TIME, UUID, UUIDS, WRITTEN
 from sinks.clickhouse import ClickHouseSink
 from sinks.migrations import known, migrate, missing, require_current
@@ -199,6 +200,26 @@ def test_what_the_worker_does_not_write_has_a_default(client: Client, table: str
 @pytest.mark.parametrize("table", _PROMISED)
 def test_a_promised_table_has_every_promised_column(client: Client, table: str) -> None:
     assert set(_PROMISED[table].split()) - set(_columns(client, table)) == set()
+
+
+@pytest.mark.parametrize("table", ["query_windows", "recent_query_windows", "query_hours", "query_days"])
+def test_windows_and_roll_ups_of_queries_hold_every_sum(client: Client, table: str) -> None:
+    forgotten = set(WINDOW_SUMS) - set(_columns(client, table))
+    assert forgotten == set(), f"a migration has to add these to {table}"
+
+
+def test_the_copy_of_recent_windows_has_every_sum(client: Client) -> None:
+    names = ", ".join(WINDOW_SUMS)
+    values = ", ".join(str(number) for number in range(1, len(WINDOW_SUMS) + 1))
+    client.command(
+        f"INSERT INTO query_windows (user_id, window_start, {names}) SELECT generateUUIDv4(), now('UTC'), {values}"
+    )
+    stored, copied = (
+        client.query(f"SELECT {names} FROM {table}") for table in ("query_windows", "recent_query_windows")
+    )
+    [expected], [found] = stored.result_rows, copied.result_rows
+    forgotten = [name for name, a, b in zip(WINDOW_SUMS, expected, found, strict=True) if a != b]
+    assert forgotten == [], "a migration has to create recent_query_windows_copy again: its columns are those of then"
 
 
 @pytest.mark.parametrize("table", sorted(_BESIDES))

@@ -9,6 +9,9 @@ from typing import Final
 
 import pytest
 
+from kpis.custom.columns import SOURCES
+from models.measures import QUERY_MEASURES
+
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted(
     page.relative_to(ROOT)
@@ -75,3 +78,22 @@ def test_each_walk_of_a_newcomer_ends_at_a_name_that_its_file_defines() -> None:
             source = (ROOT / file).read_text(encoding="utf-8")
             defined = re.search(rf"^\s*(?:def |class )?{name}\b", source, re.MULTILINE)
             assert defined, f"{file} defines no {name}"
+
+
+def row_of(page: str, first: str) -> set[str]:
+    """Return the names in the row of a table that begins with a cell."""
+    [row] = [line for line in text_of(Path(page)).splitlines() if line.startswith(f"| {first}")]
+    return set(re.findall(r"`([\w.]+)`", row))
+
+
+def test_the_page_of_custom_figures_lists_every_column_of_every_source() -> None:
+    unlisted = {
+        name: sorted(set(source.columns) - row_of("docs/custom-figures.md", f"`{name}` |"))
+        for name, source in SOURCES.items()
+    }
+    assert unlisted == {name: [] for name in SOURCES}, "add these to the table of sources in docs/custom-figures.md"
+
+
+def test_the_page_of_producers_lists_every_measure_that_a_span_may_carry() -> None:
+    unlisted = set(QUERY_MEASURES) - row_of("docs/producers.md", "`data_freshness_hours`")
+    assert unlisted == set(), "add these to the table of OpenTelemetry in docs/producers.md"
