@@ -1,1 +1,1 @@
-"""Side-by-side runs: reports, not tests. Nothing here fails for being slow, only for counting wrong."""
+"""Benchmarks: reports, not tests. None fails because of low throughput, only because of wrong counts."""

@@ -1,8 +1,8 @@
-"""How long ``GET /v1/dashboards/executive`` takes with 50 clients at once: ``python -m benchmarks.api``.
+"""Latency of ``GET /v1/dashboards/executive`` with 50 concurrent clients: ``python -m benchmarks.api``.
 
-Thirty days of simulated traffic in the embedded ClickHouse; the API in a process of its own, as ``romashka api`` serves
-it; here, 50 connections that each ask again as soon as they have their answer. That is the worst that 50 clients can
-do: no think time. Nothing is kept.
+Thirty days of simulated traffic in the embedded ClickHouse; the API in a separate process, as ``romashka api`` serves
+it; in this process, 50 connections in a closed loop without think time: each sends its next request as soon as it has
+the response, which is the highest load of 50 clients. All data is deleted at the end.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _PATH: Final = "/v1/dashboards/executive"
 
 
 def main() -> None:
-    """Load, serve, ask, print."""
+    """Load the events, start the API, measure and print the latencies."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--queries", type=int, default=100_000)
+    parser.add_argument("--clients", type=int, default=50, help="number of concurrent connections")
+    parser.add_argument("--seconds", type=float, default=20, help="duration of the measurement")
+    parser.add_argument("--queries", type=int, default=100_000, help="number of query events to load")
     options = parser.parse_args()
     with Database() as database, tempfile.TemporaryDirectory() as folder:
         address = ClickHouseAddress(database.url, "benchmark")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _fill(address: ClickHouseAddress, queries: int) -> str:
-    """Write the month as a worker would; return a key that opens everything."""
+    """Write 30 days of events as a worker would; return the API key of an administrator of all tenants."""
     migrate(address)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     rate = rate_for(queries, _SPAN, DEFAULT_TENANTS)
@@ -97,25 +97,25 @@ def _serve(address: ClickHouseAddress, folder: Path) -> tuple[subprocess.Popen[s
 def _report(url: str, key: str, clients: int, seconds: float) -> None:
     began = time.perf_counter()
     first = asyncio.run(_ask(url, key, 1, 0))
-    print(f"first answer, nothing cached: {first[0] * 1000:,.0f} ms")
+    print(f"first response, empty cache: {first[0] * 1000:,.0f} ms")
     took = sorted(asyncio.run(_ask(url, key, clients, seconds)))
     cuts = quantiles(took, n=100)
     print(
-        f"{clients} clients, {seconds:.0f} s: {len(took) / seconds:,.0f} answers/s, p50 {cuts[49] * 1000:.1f} ms, "
-        f"p95 {cuts[94] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, worst {took[-1] * 1000:.1f} ms "
+        f"{clients} clients, {seconds:.0f} s: {len(took) / seconds:,.0f} responses/s, p50 {cuts[49] * 1000:.1f} ms, "
+        f"p95 {cuts[94] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, max {took[-1] * 1000:.1f} ms "
         f"({time.perf_counter() - began:.0f} s)"
     )
 
 
 async def _ask(url: str, key: str, clients: int, seconds: float) -> list[float]:
-    """Return how long each answer took, in seconds."""
+    """Return the latency of each request, in seconds."""
     until = time.perf_counter() + seconds
     parts = await asyncio.gather(*(_client(url, key, until) for _ in range(clients)))
     return [one for part in parts for one in part]
 
 
 async def _client(url: str, key: str, until: float) -> list[float]:
-    """Ask on one connection until it is time; a client library would take longer than the server."""
+    """Send requests on one connection until ``until``, without a client library: it would be slower than the server."""
     host = urlsplit(url)
     reader, writer = await asyncio.open_connection(host.hostname, host.port, limit=4_000_000)
     request = f"GET {_PATH} HTTP/1.1\r\nHost: {host.netloc}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
@@ -126,7 +126,7 @@ async def _client(url: str, key: str, until: float) -> list[float]:
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
         if not head.startswith(b"HTTP/1.1 200") or length is None:
-            raise SystemExit(f"not an answer: {head!r}")
+            raise SystemExit(f"unexpected response: {head!r}")
         await reader.readexactly(int(length[1]))
         took.append(time.perf_counter() - began)
     writer.close()

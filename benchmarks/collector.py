@@ -1,9 +1,9 @@
-"""What one collector process takes, on one core: ``python -m benchmarks.collector``.
+"""Throughput and latency of one collector process on one core: ``python -m benchmarks.collector``.
 
-The embedded broker and ClickHouse, and ``romashka collector`` in a process of its own that is bound to one core. First
-as many events as it takes, in batches of 100 on eight connections; then 1,000 requests a second of one event each, sent
-when they are due whether or not earlier ones are answered, so that a slow answer is not hidden by sending less. An
-event counts when Kafka has acknowledged it. Nothing is kept.
+The embedded broker and ClickHouse, and ``romashka collector`` in a separate process that is pinned to one core. First
+the maximum throughput in batches of 100 on eight connections (closed loop); then 1,000 requests per second with one
+event each in an open loop: requests are sent on schedule even if earlier ones have no response yet, which avoids
+coordinated omission. An event counts when Kafka has acknowledged it. All data is deleted at the end.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class _Target(NamedTuple):
 
 
 def main() -> None:
-    """Serve, send, print."""
+    """Start the collector, measure and print throughput and latency."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15)
-    parser.add_argument("--core", type=int, default=0, help="The core that the collector is bound to")
+    parser.add_argument("--seconds", type=float, default=15, help="Duration of each measurement")
+    parser.add_argument("--core", type=int, default=0, help="Number of the core that the collector is pinned to")
     options = parser.parse_args()
     with _serving(options.core) as target:
-        asyncio.run(_throughput(target, 2))  # warm
+        asyncio.run(_throughput(target, 2))  # warm-up
         asyncio.run(_report_throughput(target, options.seconds))
         asyncio.run(_report_latency(target, options.seconds))
 
@@ -110,7 +110,7 @@ async def _report_throughput(target: _Target, seconds: float) -> None:
     took, used = time.perf_counter() - began, _busy(target) - busy
     print(
         f"batches of {_BATCH}: {events:,} events in {took:.1f} s = {events / took:,.0f}/s with {used / took:.0%} of a "
-        f"core; {used / events * 1e6:.1f} us of processor time an event = {events / used:,.0f}/s on a whole core"
+        f"core; {used / events * 1e6:.1f} us of CPU time per event = {events / used:,.0f}/s on a full core"
     )
 
 
@@ -120,9 +120,9 @@ async def _report_latency(target: _Target, seconds: float) -> None:
     spent, used = time.perf_counter() - began, _busy(target) - busy
     cuts = quantiles(took, n=100)
     print(
-        f"{_RATE:,} requests/s: {len(took):,} answers in {spent:.1f} s, p50 {cuts[49] * 1000:.1f} ms, "
-        f"p95 {cuts[94] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, worst {took[-1] * 1000:.1f} ms; "
-        f"{used / spent:.0%} of a core, {used / len(took) * 1e6:.0f} us a request; load {os.getloadavg()[0]:.1f}"
+        f"{_RATE:,} requests/s: {len(took):,} responses in {spent:.1f} s, p50 {cuts[49] * 1000:.1f} ms, "
+        f"p95 {cuts[94] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, max {took[-1] * 1000:.1f} ms; "
+        f"{used / spent:.0%} of a core, {used / len(took) * 1e6:.0f} us per request; load {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -150,7 +150,7 @@ async def _send_until(target: _Target, request: bytes, until: float) -> int:
 
 
 async def _at_rate(target: _Target, seconds: float) -> list[float]:
-    """Return how long each answer took from when its request was due, in seconds."""
+    """Return the latency of each request in seconds, measured from its scheduled send time."""
     request = _request(target, 1)
     free = deque([await _connected(target) for _ in range(_RATE_CONNECTIONS)])
     took: list[float] = []

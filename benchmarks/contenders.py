@@ -1,4 +1,4 @@
-"""Who runs: our worker, and the same agent on stock Faust in two shapes."""
+"""The compared workers: ours, and the same agent on stock Faust in two variants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.kafka import KafkaAddress
 
 
 class Place(NamedTuple):
-    """What one round is run against; all but Kafka is new in every round."""
+    """The servers and names of one round; everything except Kafka is new in every round."""
 
     kafka: KafkaAddress
     clickhouse: ClickHouseAddress
@@ -22,16 +22,16 @@ class Place(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """How a worker process is started."""
+    """Command and environment of a worker process."""
 
     command: list[str]
     environment: dict[str, str]
 
 
 class Contender(NamedTuple):
-    """One way to run the agent.
+    """One variant of the agent.
 
-    It is given ``1 / divisor`` of the events: rates are compared, and the slow would take long.
+    It processes ``1 / divisor`` of the events, because only rates are compared and slow variants would take long.
     """
 
     name: str

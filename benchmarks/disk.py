@@ -1,4 +1,4 @@
-"""``make bench-disk``: what events take on ClickHouse's disk, by table, after merges (docs/scaling.md)."""
+"""``make bench-disk``: disk space of events in ClickHouse by table, after merges (docs/scaling.md)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEFT_OUT: Final = frozenset({"schema_columns", "schema_migrations", "rollup_pro
 
 
 class Taken(NamedTuple):
-    """A table: its rows, and its bytes on disk after merging."""
+    """A table: its number of rows, and its bytes on disk after merging."""
 
     name: str
     rows: int
@@ -37,11 +37,11 @@ class Taken(NamedTuple):
 
 
 def main(
-    events: Annotated[int, typer.Option(min=10_000, help="About how many events of all topics")] = 400_000,
-    hours: Annotated[int, typer.Option(min=1, help="Over how many hours")] = 24,
-    write: Annotated[bool, typer.Option("--write", help="Put the table into docs/benchmarks.md")] = False,
+    events: Annotated[int, typer.Option(min=10_000, help="Approximate number of events of all topics")] = 400_000,
+    hours: Annotated[int, typer.Option(min=1, help="Hours of event time")] = 24,
+    write: Annotated[bool, typer.Option("--write", help="Write the table into docs/benchmarks.md")] = False,
 ) -> None:
-    """Load simulated events as a worker writes them, roll them up, merge, and say what they take."""
+    """Load simulated events as a worker writes them, compute the roll-ups, merge, and print the disk space."""
     now = datetime.now(UTC).replace(microsecond=0)
     span = timedelta(hours=hours)
     scenario = Scenario(
@@ -75,7 +75,7 @@ def _merged(client: Client) -> list[Taken]:
 
 def _table(taken: list[Taken], sent: int, queries: int, hours: int, size: int) -> str:
     lines = [
-        "| table | rows | bytes | bytes a row | bytes an event of all topics |",
+        "| table | rows | bytes | bytes per row | bytes per event of all topics |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     total = sum(one.bytes for one in taken)

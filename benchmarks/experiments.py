@@ -1,7 +1,7 @@
-"""Experiments with known truth: how often intervals cover it, how often A/A tests reject, and the power of plans.
+"""Monte Carlo simulation of experiments: coverage of the intervals, false positives of A/A tests, power of plans.
 
-Each scenario draws conversations of two arms for 30 days, many times, adds them up by day as the database does, and
-asks the code of ``kpis.experiments`` every day. ``make bench-experiments``; ``ARGS=--write`` puts it into the docs.
+Each scenario draws conversations of two arms for 30 days, many times, aggregates them by day as the database does, and
+runs the code of ``kpis.experiments`` on every day. ``make bench-experiments``; ``ARGS=--write`` updates the docs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Draw = Callable[[np.random.Generator, int, float], tuple[Floats, Floats]]
 
 
 class Scenario(NamedTuple):
-    """What is drawn: outcomes and values from before of an arm, ``effect`` higher in the mean.
+    """A distribution of outcomes and covariates; ``effect`` is the difference of the mean in the treated arm.
 
     ``capped`` outcomes are winsorised at each look, at the quantile of both arms so far.
     """
@@ -52,7 +52,7 @@ class Scenario(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Shares of the experiments of a scenario."""
+    """Shares of the experiments of a scenario: covered and rejected, at the end and on all or any days."""
 
     covered_end: float
     covered_always: float
@@ -93,7 +93,7 @@ SCENARIOS: Final = (
 def looks(
     rng: np.random.Generator, scenario: Scenario, effect_: float, planned: float = DAYS * PER_DAY
 ) -> list[EffectEstimate]:
-    """Return what one experiment shows at the end of each day."""
+    """Return the estimates of one experiment at the end of each day."""
     drawn = [scenario.draw(rng, DAYS * size, one) for size, one in zip(_SIZES, (effect_, 0.0), strict=True)]
     days = _capped(drawn) if scenario.capped else [_cumulative(*one) for one in drawn]
     found = []
@@ -110,7 +110,7 @@ def _cumulative(y: Floats, x: Floats) -> list[ArmMoments]:
 
 
 def _capped(drawn: Sequence[tuple[Floats, Floats]]) -> list[list[ArmMoments]]:
-    """Return the moments of both arms by day, of outcomes winsorised as they are known on that day."""
+    """Return the cumulative moments of both arms by day, of outcomes winsorised at the quantile of that day."""
     found: list[list[ArmMoments]] = [[], []]
     for day in range(1, DAYS + 1):
         so_far = [y[: day * size] for (y, _), size in zip(drawn, _SIZES, strict=True)]
@@ -152,7 +152,7 @@ def rates(scenario: Scenario, effect_: float, seed: int, experiments: int = EXPE
 def _truth(scenario: Scenario, effect_: float) -> float:
     if not scenario.capped:
         return effect_
-    # The mean below a quantile has no simple form: as many draws as make its error small beside the intervals.
+    # The winsorised mean has no closed form; with this many draws its error is small compared with the intervals.
     rng = np.random.default_rng(2)
     arms = [
         scenario.draw(rng, round(5 * 10**6 * share), one)[0] for share, one in zip(SHARES, (effect_, 0.0), strict=True)
@@ -162,7 +162,7 @@ def _truth(scenario: Scenario, effect_: float) -> float:
 
 
 def planned_power(effect_: float, seed: int, experiments: int = EXPERIMENTS) -> tuple[int, float, float]:
-    """Return a planned sample, and the shares of experiments that find the effect at its end, and by then."""
+    """Return a planned sample size, and the power at its end, and at any day up to its end."""
     share = 0.6 + effect_ / 2
     sample = required_sample(effect_, share * (1 - share), SHARES)
     rng = np.random.default_rng(seed)
@@ -180,7 +180,7 @@ def planned_power(effect_: float, seed: int, experiments: int = EXPERIMENTS) -> 
 
 
 def mismatch_rate(actual: float, seed: int, experiments: int = EXPERIMENTS) -> float:
-    """Return the share of experiments whose assignment check fails, with a true share of the control."""
+    """Return the share of experiments whose assignment check fails; ``actual`` is the true share of the control."""
     rng = np.random.default_rng(seed)
     failed = 0
     for _ in range(experiments):
@@ -191,7 +191,7 @@ def mismatch_rate(actual: float, seed: int, experiments: int = EXPERIMENTS) -> f
 
 
 def family_rate(seed: int, experiments: int = EXPERIMENTS) -> float:
-    """Return the share of A/A tests in which any of five stages is claimed to differ on any day."""
+    """Return the familywise error rate: the share of A/A tests that reject for any of five stages on any day."""
     rng = np.random.default_rng(seed)
     claimed = 0
     for _ in range(experiments):
@@ -201,7 +201,7 @@ def family_rate(seed: int, experiments: int = EXPERIMENTS) -> float:
 
 
 def coverage_table(experiments: int) -> str:
-    """Return how often the intervals of experiments with an effect cover it, as Markdown."""
+    """Return the coverage of the intervals in experiments with an effect, as Markdown."""
     lines = [
         "| metric | effect | sequence, at the end | every day | fixed, at the end | every day | variance removed |",
         "|---|---|---|---|---|---|---|",
@@ -220,7 +220,7 @@ def coverage_table(experiments: int) -> str:
 
 
 def rejection_table(experiments: int) -> str:
-    """Return how often A/A tests reject, as Markdown."""
+    """Return the false positive rates of A/A tests, as Markdown."""
     lines = [
         "| A/A test of | sequence, at the end | sequence, any day | fixed, at the end | fixed, any day |",
         "|---|---|---|---|---|",
@@ -233,11 +233,11 @@ def rejection_table(experiments: int) -> str:
 
 
 def remarks(experiments: int) -> str:
-    """Return the rates of families, of the assignment check and of plans, as Markdown."""
+    """Return the familywise error rate, the rates of the assignment check and the power of plans, as Markdown."""
     family = family_rate(300, experiments)
     right, near, far = (mismatch_rate(share, 400, experiments) for share in (SHARES[1], 0.225, 0.25))
     lines = [
-        f"- Any of {_STAGES} stages claimed on any day of an A/A test (Holm): {family:.1%}.",
+        f"- Any of {_STAGES} stages significant on any day of an A/A test (Holm): {family:.1%}.",
         f"- Assignment check, shares as planned: {right:.1%} fail on any day (nominal {MISMATCH:.0%}).",
         f"- Assignment check of 22.5 % instead of 20 %: {near:.0%} fail; of 25 %: {far:.0%}.",
     ]
@@ -260,7 +260,7 @@ def document(experiments: int = EXPERIMENTS) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table; ``--write`` puts it into docs/experiments.md."""
+    """Print the tables; ``--write`` writes them into docs/experiments.md."""
     began = time.perf_counter()
     made = document()
     print(made)

@@ -1,8 +1,8 @@
-"""How long key figures take over a hundred million queries: ``make bench-kpis`` (``ARGS=--write`` for the docs).
+"""Query times of key figures over a hundred million queries: ``make bench-kpis`` (``ARGS=--write`` for the docs).
 
-The rows are made inside the embedded ClickHouse (``benchmarks/kpis_rows.py``): a month of one-minute windows and of the
-events of conversations, and the roll-ups that the job makes of them; the newest minutes are not rolled up, as in a
-running system. The days of the roll-ups, and sales, are repeated back over a year. Nothing is kept.
+The rows are generated inside the embedded ClickHouse (``benchmarks/kpis_rows.py``): a month of one-minute windows and
+of conversation events, and the roll-ups that the job computes from them; the newest minutes are not rolled up, as in
+production. Daily roll-ups and sales are repeated backwards over a year. All data is deleted at the end.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _DAYS, _YEAR = 30, 365
 _ONE, _EVERYONE = UUID(int=7), ALL_TENANTS
 _RANGES: Final = (7, 30, 90, _YEAR)
 _SOME: Final = ("query_count", "latency_p95_ms", "durable_resolution_rate", "net_savings")
-# What is stored, and what reads the single queries of one fault.
+# One reads stored results, the other the single queries of one incident.
 _ELSEWHERE: Final = frozenset({"impact", "fault-cost"})
 
 out = Console(width=150)
 
 
 def main() -> None:
-    """Make the rows, ask every figure, print tables."""
+    """Generate the rows, query every figure, print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--queries", type=int, default=100_000_000)
-    parser.add_argument("--conversations", type=int, default=5_000_000)
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {_DOCUMENT}")
+    parser.add_argument("--queries", type=int, default=100_000_000, help="number of query events")
+    parser.add_argument("--conversations", type=int, default=5_000_000, help="number of conversations")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {_DOCUMENT}")
     options = parser.parse_args()
     end = datetime.now(UTC).replace(second=0, microsecond=0)
     amount = Amount(options.queries, options.conversations, _DAYS, end)
@@ -89,8 +89,8 @@ def _figures(timing: Timing, end: datetime) -> Sheet:
         rows.append((id_, *cells))
         out.print(*rows[-1])
     return Sheet(
-        "Milliseconds by the clock, in brackets of processor time",
-        ("figure", "one tenant, 30 days", "all, 30 days", "one, by day", "one, a year", "all, a year"),
+        "Wall-clock time in milliseconds (CPU time in brackets)",
+        ("figure", "one tenant, 30 days", "all, 30 days", "one, by day", "one, 1 year", "all, 1 year"),
         rows,
     )
 
@@ -107,12 +107,12 @@ def _ranges(timing: Timing, client: Client, end: datetime) -> Sheet:
         cells = [str(timing.of(build_query([id_], Scope(start, end, _EVERYONE)))) for id_ in _SOME]
         rows.append((f"{days} days", *(f"{one:,}" for one in counted), *cells))
     return Sheet(
-        "By the length of the range, all tenants", ("range", "days of queries", "days of conversations", *_SOME), rows
+        "By length of the range, all tenants", ("range", "query day rows", "conversation day rows", *_SOME), rows
     )
 
 
 def _analyses(timing: Timing, end: datetime) -> Sheet:
-    """Return how long tables take that follow customers or combine what cells do not: they read facts."""
+    """Return the query times of the analyses, which read facts by customer or by dimensions without a roll-up."""
     start = end - timedelta(days=_DAYS)
     rows = [
         (name, *(str(timing.of(analysis.query(Scope(start, end, who)))) for who in (_ONE, _EVERYONE)))
@@ -127,7 +127,7 @@ def _say(text: str) -> None:
 
 
 def _write(text: str) -> None:
-    """Replace what stands between the two marks."""
+    """Replace the text between the two markers."""
     before, rest = _DOCUMENT.read_text().split(_BEGIN)
     _, after = rest.split(_END)
     _DOCUMENT.write_text(f"{before}{_BEGIN}\n{text}\n\n{_END}{after}")

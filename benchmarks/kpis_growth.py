@@ -1,4 +1,4 @@
-"""Whether key figures cost what the roll-ups' rows of the range cost: more and more events, the same roll-up rows."""
+"""Check that query times depend on the number of roll-up rows and not of events: more events, the same roll-up rows."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ SELECT
 
 @dataclass(frozen=True)
 class _Way:
-    """A figure, from the roll-ups and from the events."""
+    """A figure that is computed both from the roll-ups and from the events."""
 
     id: str
     by: tuple[str, ...]
-    """What it is split by to have it read the events; empty where ``rolled_up=False`` does."""
+    """Dimensions that make the query read the events; empty if ``rolled_up=False`` is sufficient."""
 
 
 _WAYS: Final = (_Way("query_count", ("channel",)), _Way("durable_resolution_rate", ()))
 
 
 def growth(database: Database, end: datetime, say: Callable[[str], None]) -> Sheet:
-    """Make one, two and four times the events of a week, in a database each, and ask for whole days of it."""
+    """Generate one, two and four times the events of a week, each in its own database, and query whole days of it."""
     rows = []
     for times in _TIMES:
         address = ClickHouseAddress(database.url, f"growth_{times}")

@@ -1,6 +1,6 @@
-"""The rows that key figures are measured over, made inside ClickHouse by numbers: no row passes through Python.
+"""The rows of the key figure benchmark, generated inside ClickHouse from ``numbers()``: no row passes through Python.
 
-Everything about a row follows from its number by a hash, so a conversation is the same one in all of its events.
+All values of a row are hashes of its number, so a conversation has the same values in all of its events.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from storage.tenant_settings import save
 
 TENANTS: Final = 20
 SERIES: Final = 12
-"""Of a tenant: three providers times four query types."""
+"""Series per tenant: three providers times four query types."""
 _PORTION: Final = 4_000_000
 _QUIET: Final = {"max_partitions_per_insert_block": 0, "max_insert_threads": 2}
 
 
 class Amount(NamedTuple):
-    """How much is made: so many queries and conversations of all tenants, over the days before ``end``."""
+    """Number of queries and conversations of all tenants together, over ``days`` days before ``end``."""
 
     queries: int
     conversations: int
@@ -35,16 +35,16 @@ class Amount(NamedTuple):
 
     @property
     def begin(self) -> datetime:
-        """The first moment."""
+        """Start of the range."""
         return self.end - timedelta(days=self.days)
 
     @property
     def minutes(self) -> int:
-        """Minutes of the range."""
+        """Length of the range in minutes."""
         return self.days * 24 * 60
 
 
-# A lognormal-like spread of response times over about 250 buckets, a different few in each window.
+# Response times in about 250 buckets; each window has a few different ones.
 _WINDOWS: Final = """
 INSERT INTO query_windows
 SELECT
@@ -74,7 +74,7 @@ SELECT
     1, 0, number
 FROM numbers({first}, {count})
 """
-# What is known of conversation "number".
+# The columns of conversation "number".
 _CONVERSATION: Final = """
     SELECT
         cityHash64(number) AS h,
@@ -141,7 +141,7 @@ _SETTINGS: Final = {
     "integration_cost_per_month": "200.00",
     "upkeep_cost_per_month": "400.00",
 }
-# As in a running system: what was touched since the last run, of half a minute ago, and within the margin.
+# As in production: conversations that changed since the last run, half a minute ago, or within the margin.
 _TOUCHED: Final = f"""
 INSERT INTO touched_conversations
 SELECT user_id, conversation_id, now64(3, 'UTC') + INTERVAL {MARGIN_SECONDS} SECOND FROM conversation_facts
@@ -159,7 +159,7 @@ Say = Callable[[str], None]
 
 
 def fill(client: Client, amount: Amount, say: Say, *, raw: bool) -> None:
-    """Make windows and events of conversations, and roll them up; ``raw`` makes the events of queries too."""
+    """Generate windows and conversation events, and compute the roll-ups; ``raw`` also generates query events."""
     windows = min(TENANTS * SERIES * amount.minutes, amount.queries)
     made = [
         ("windows", _WINDOWS, windows),
@@ -176,11 +176,11 @@ def fill(client: Client, amount: Amount, say: Say, *, raw: bool) -> None:
         for name, value in _SETTINGS.items():
             since = amount.begin.date() - timedelta(days=400)
             save(client, new_entry(UUID(int=number), name, value, since, amount.end))
-    say(f"roll-ups from nothing: {_timed(client):.1f} s")
+    say(f"roll-ups from scratch: {_timed(client):.1f} s")
 
 
 def stretch(client: Client, amount: Amount, days: int) -> None:
-    """Repeat days and sales of the month back to so many days before the end; nothing else is read of them."""
+    """Repeat the daily roll-ups and sales of the month backwards to ``days`` days before the end of the range."""
     for table, at in (
         ("query_days", "day_start"),
         ("conversation_days", "day_start"),
@@ -194,14 +194,14 @@ def stretch(client: Client, amount: Amount, days: int) -> None:
 
 
 def as_running(client: Client, amount: Amount, say: Say) -> None:
-    """Make it a running system's: the newest rows of every tenant are not rolled up yet, all others are."""
+    """Create the state of a running system: only the newest rows of every tenant are not rolled up yet."""
     _touch(client, amount)
-    say(f"roll-ups again, of what a running system touches in between: {_timed(client):.1f} s")
+    say(f"incremental roll-ups, of the changes between two runs: {_timed(client):.1f} s")
     _touch(client, amount)
 
 
 def settle(client: Client) -> None:
-    """Let readers trust the roll-ups at once, rather than after the margin for inserts that are under way."""
+    """Mark the roll-ups as current immediately, without the margin for inserts in progress."""
     client.command(_SETTLED)
 
 

@@ -1,4 +1,4 @@
-"""How long the embedded database takes for a question, by the clock and in processor time."""
+"""Wall-clock time and CPU time of a query in the embedded database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REPEATS: Final = 2
 
 
 class Took(NamedTuple):
-    """Milliseconds, the better of two each; processor time is that of all cores together."""
+    """Milliseconds, the minimum of two runs each; CPU time (``processor``) is the sum over all cores."""
 
     clock: float
     processor: float
@@ -25,14 +25,14 @@ class Took(NamedTuple):
 
 
 class Timing:
-    """Asks and measures; ``pid`` is the database's."""
+    """Runs queries and measures them; ``pid`` is that of the database process."""
 
     def __init__(self, client: Client, pid: int) -> None:
         self._client = client
         self._process = psutil.Process(pid)
 
     def of(self, query: Query) -> Took:
-        """Ask twice and return the shorter times."""
+        """Run the query twice and return the shorter times."""
         took = [self._once(query) for _ in range(_REPEATS)]
         return Took(min(one.clock for one in took), min(one.processor for one in took))
 

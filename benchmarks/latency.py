@@ -1,4 +1,4 @@
-"""``make bench-latency``: until an event is visible, what a low rate costs, how soon a killed worker is replaced."""
+"""``make bench-latency``: end-to-end latency, CPU use at low rates, and failover time after a worker is killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VISIBLE: Final = "SELECT kafka_partition, max(kafka_offset) FROM integration_qu
 
 
 class Visible(NamedTuple):
-    """A rate: seconds until an event is visible, and the worker's processor time."""
+    """Result of a rate: seconds until an event is visible (p50, p99), and CPU use of the worker in cores."""
 
     rate: int
     events: int
@@ -44,12 +44,12 @@ class Visible(NamedTuple):
 
 
 def main(
-    seconds: Annotated[float, typer.Option(min=5, help="Of each rate, after ten seconds of warm-up")] = 30.0,
-    apache: Annotated[bool, typer.Option(help="On Apache Kafka from its Maven artifacts")] = True,
+    seconds: Annotated[float, typer.Option(min=5, help="Duration of each rate, after ten seconds of warm-up")] = 30.0,
+    apache: Annotated[bool, typer.Option(help="Use Apache Kafka from its Maven artifacts")] = True,
     rates: Annotated[str, typer.Option(help="Events per second, separated by commas")] = "1000,10000",
-    write: Annotated[bool, typer.Option("--write", help="Put the table into docs/benchmarks.md")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the table into docs/benchmarks.md")] = False,
 ) -> None:
-    """Measure, on a broker and a database of its own.
+    """Measure latency and failover time with a separate broker and database.
 
     Example: `make bench-latency ARGS="--seconds 60 --write"`
     """
@@ -61,16 +61,16 @@ def main(
         moved = _take_over(kafka, database)
     load = os.getloadavg()[0]
     lines = [
-        f"On {name}; {os.cpu_count()} cores that producer, broker, database and worker share; load {load:.1f}.",
+        f"On {name}; {os.cpu_count()} cores shared by producer, broker, database and worker; load {load:.1f}.",
         "",
-        "| events/s | visible p50 | p99 | cores of the worker | start to first row |",
+        "| events/s | latency p50 | latency p99 | CPU of the worker, cores | start to first row |",
         "|---:|---:|---:|---:|---:|",
         *(
             f"| {one.rate:,} | {one.p50:.2f} s | {one.p99:.2f} s | {one.cores:.2f} | {one.first_row:.1f} s |"
             for one in results
         ),
         "",
-        f"After `kill -9` of one of two workers (session 10 s) its partitions had new rows after {moved:.1f} s.",
+        f"After `kill -9` of one of two workers (session 10 s) all partitions had new rows after {moved:.1f} s.",
     ]
     typer.echo("\n".join(lines))
     if write:
@@ -108,19 +108,19 @@ def _looks(client: Client, seconds: float, process: psutil.Process) -> Iterator[
 
 
 def _seen(client: Client) -> dict[int, int]:
-    """Return partition → the last offset that a query sees."""
+    """Return partition → the highest offset that is visible to queries."""
     return {int(partition): int(offset) for partition, offset in client.query(_VISIBLE).result_rows}
 
 
 def _patient(since: float, worker: WorkerProcess) -> None:
     if time.monotonic() - since > _PATIENCE_SECONDS:
-        raise RomashkaError(f"nothing came within {_PATIENCE_SECONDS:.0f} s:\n{worker.log()[-2_000:]}")
+        raise RomashkaError(f"no new rows within {_PATIENCE_SECONDS:.0f} s:\n{worker.log()[-2_000:]}")
 
 
 def delays(sent: list[Sent], looks: list[tuple[float, dict[int, int]]]) -> list[float]:
-    """Return for each event sent between the first and the last look how long it took until a look saw it.
+    """Return the latency of each event sent between the first and the last poll, in seconds until a poll saw it.
 
-    An event that no look saw counts as visible after the last: the figure cannot be better than what was seen.
+    An event that no poll saw gets the time of the last poll, and so a lower bound of its latency.
     """
     begin, end = looks[0][0], looks[-1][0]
     times = np.array([at for at, _ in looks])
@@ -150,7 +150,7 @@ def _take_over(kafka: KafkaAddress, database: Database) -> float:
             before = _seen(client)
             victim.kill()
             killed = time.monotonic()
-            time.sleep(1.0)  # what the victim had sent before is visible by now
+            time.sleep(1.0)  # rows that the killed worker inserted before are visible by now
             before = _seen(client)
             while True:
                 seen = _seen(client)

@@ -1,4 +1,4 @@
-"""The events that every contender is given: query events of the simulator, published before anything is measured."""
+"""The events that all workers process: simulated query events, published before the measurement starts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from streams.kafka import KafkaAddress, create_topics
 
 _SEED: Final = 7
 _COPIES: Final = 4
-# The mean over a week; the hours from noon on are busier, so the events fill about an hour of event time.
+# For the mean rate over a week; afternoons are busier, so the events cover about an hour of event time.
 _SPREAD_MINUTES: Final = 60
 _STEP: Final = timedelta(minutes=1)
 
 
 def queries(count: int, now: datetime) -> list[Message]:
-    """Return valid query events of two dozen tenants, in time order, from last week's Monday noon on."""
+    """Return valid query events of 24 tenants, in order of time, starting at noon on Monday of last week."""
     monday = now.astimezone(UTC) - timedelta(days=now.weekday() + 7)
     start = monday.replace(hour=12, minute=0, second=0, microsecond=0)
     tenants = _tenants()
@@ -38,7 +38,7 @@ def queries(count: int, now: datetime) -> list[Message]:
 
 
 def publish(kafka: KafkaAddress, messages: Sequence[Message]) -> None:
-    """Create the topics and put the messages into them, keyed by their tenant."""
+    """Create the topics and publish the messages, with the tenant as key."""
     create_topics(kafka)
     with BulkProducer(kafka) as producer:
         for topic, key, value in messages:

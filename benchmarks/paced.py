@@ -1,4 +1,4 @@
-"""Events at a steady rate, each stamped with now, from a process of its own; who sent what when is kept."""
+"""A producer at a constant rate in a separate process; it records when it sent each sampled event."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROVIDERS: Final = ("hubspot", "shopify", "zendesk", "salesforce", "stripe")
 
 
 class Sent(NamedTuple):
-    """An acknowledged event: where it lies and when it was handed to the producer, in seconds since 1970."""
+    """An acknowledged event: partition, offset, and when it was passed to the producer, in seconds since the epoch."""
 
     partition: int
     offset: int
@@ -32,14 +32,14 @@ class Sent(NamedTuple):
 
 
 class Paced:
-    """Sends until it is stopped; a context.
+    """Context manager that sends events until it is stopped.
 
     Parameters
     ----------
     rate
-        Events per second, spread evenly over each fiftieth of it.
+        Events per second, sent in steps of a fiftieth of a second.
     every
-        Of so many events the place and time are kept for ``sent``.
+        One in ``every`` events is recorded in ``sent``.
     """
 
     def __init__(self, kafka: KafkaAddress, rate: int, *, every: int = 10) -> None:
@@ -61,7 +61,7 @@ class Paced:
         self._process.join()
 
     def stop(self) -> int:
-        """Stop sending and return how many events Kafka has."""
+        """Stop sending and return the number of events that Kafka acknowledged."""
         if self._total < 0:
             self._ours.send(None)
             self._total, self.sent = self._ours.recv()
@@ -76,7 +76,7 @@ def _run(kafka: KafkaAddress, rate: int, every: int, parent: Connection) -> None
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "acks": "all",
-            "queue.buffering.max.messages": 1_000_000,  # what a busy broker takes late is sent late, not refused
+            "queue.buffering.max.messages": 1_000_000,  # a slow broker delays events instead of losing them
         }
     )
     tenants = [UUID(int=number + 1) for number in range(_TENANTS)]

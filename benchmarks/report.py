@@ -1,4 +1,4 @@
-"""What the rounds and the stages say, as tables for the terminal and for docs/benchmarks.md."""
+"""The results of the rounds and the stages, as tables for the terminal and for docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Results = dict[Contender, list[Measured]]
 
 
 class Sheet(NamedTuple):
-    """A table before it has a form; every column but the first is aligned right."""
+    """A table independent of its output format; every column but the first is right-aligned."""
 
     title: str
     columns: Sequence[str]
@@ -30,18 +30,18 @@ class Sheet(NamedTuple):
 
 
 def comparison(results: Results) -> Sheet:
-    """Return the contenders side by side."""
+    """Return the throughput of all workers."""
     return Sheet(
         "Events per second of one worker process",
-        ("worker process", "events", "events/s", "lowest to highest", "ours is faster"),
+        ("worker process", "events", "events/s", "min to max", "speed-up by ours"),
         [_rates_row(contender, measured, results[OURS]) for contender, measured in results.items()],
     )
 
 
 def processor_time(results: Results) -> Sheet:
-    """Return what the contenders used of the processors."""
+    """Return the CPU time of all workers."""
     return Sheet(
-        "Processor time",
+        "CPU time",
         ("worker process", "µs/event", "cores: worker", "database", "broker", "others"),
         [
             (
@@ -55,20 +55,20 @@ def processor_time(results: Results) -> Sheet:
 
 
 def breakdown(stages: Sequence[Stage], ours: Sequence[Measured]) -> Sheet:
-    """Return the stages of our worker beside all of its processor time."""
+    """Return the CPU time of each stage of our worker, compared with its total."""
     total = median(one.per_event.worker for one in ours)
     known = sum(stage.per_event for stage in stages)
     rest = Stage("the rest: Faust, threads, garbage collection, cold caches", max(0.0, total - known))
     rows = [(stage.name, _micros(stage.per_event), f"{stage.per_event / total:.0%}") for stage in (*stages, rest)]
     return Sheet(
-        "Where our worker's processor time goes",
+        "CPU time of our worker by stage",
         ("stage", "µs/event", "share"),
         [*rows, ("our worker in the rounds (median)", _micros(total), "100%")],
     )
 
 
 def findings(results: Results, stages: Sequence[Stage]) -> list[str]:
-    """Return in sentences what limits our worker, and what makes the numbers doubtful."""
+    """Return sentences about the bottleneck of our worker, and about load that makes the results unreliable."""
     ours = results[OURS]
     cores = median(one.cores.worker for one in ours)
     spent = _micros(median(one.per_event.worker for one in ours))
@@ -76,21 +76,21 @@ def findings(results: Results, stages: Sequence[Stage]) -> list[str]:
     largest = max(stages, key=lambda stage: stage.per_event)
     found = [
         (
-            f"Our worker kept {cores:.2f} cores busy, with {spent} µs per event; the largest part of it is "
-            f"'{largest.name}' with {_micros(largest.per_event)} µs. The database needed {database} µs per event."
+            f"Our worker used {cores:.2f} cores and {spent} µs of CPU time per event; the largest part is "
+            f"'{largest.name}' with {_micros(largest.per_event)} µs. The database used {database} µs per event."
         )
     ]
     others = max(one.cores.others for measured in results.values() for one in measured)
     if others > _QUIET_CORES:
         found.append(
-            f"Other programs used up to {others:.2f} cores meanwhile: rates of this run are too low, and processor "
-            "time per event too high. Run it again on a quiet machine."
+            f"Other programs used up to {others:.2f} cores during the run: its rates are too low, and its CPU "
+            "time per event is too high. Run it again on an idle machine."
         )
     return found
 
 
 def machine() -> str:
-    """Return what the numbers were measured on, without naming the machine."""
+    """Return hardware and software versions of the measurement, without the name of the machine."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return (
         f"{os.cpu_count()} cores ({platform.machine()}) shared by worker, database and broker; "
@@ -99,7 +99,7 @@ def machine() -> str:
 
 
 def to_terminal(sheet: Sheet) -> Table:
-    """Return the sheet for rich."""
+    """Return the sheet as a table for rich."""
     table = Table(title=sheet.title, title_justify="left", header_style="bold")
     for position, column in enumerate(sheet.columns):
         table.add_column(column, justify="right" if position else "left")
@@ -109,7 +109,7 @@ def to_terminal(sheet: Sheet) -> Table:
 
 
 def to_markdown(sheet: Sheet) -> str:
-    """Return the sheet for a document."""
+    """Return the sheet as Markdown."""
     rule = ["---", *("---:" for _ in sheet.columns[1:])]
     lines = ["| " + " | ".join(row) + " |" for row in (sheet.columns, rule, *sheet.rows)]
     return f"**{sheet.title}**\n\n" + "\n".join(lines)
@@ -117,7 +117,7 @@ def to_markdown(sheet: Sheet) -> str:
 
 def _rates_row(contender: Contender, measured: Sequence[Measured], ours: Sequence[Measured]) -> tuple[str, ...]:
     rates = [one.events_per_second for one in measured]
-    # Of the same rounds: what disturbs a round disturbs both.
+    # Ratios within a round, because load from other programs affects both workers of a round.
     ratios = [our.events_per_second / rate for our, rate in zip(ours, rates, strict=True)]
     return (
         contender.name,

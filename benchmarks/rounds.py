@@ -1,4 +1,4 @@
-"""One round: a worker process eats a log that waits for it, and is watched until everything is durable."""
+"""One round: a worker process consumes a backlog, and is sampled until every event is durable."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SELECT (SELECT sum(queries) FROM query_windows FINAL),
 
 
 class Servers(NamedTuple):
-    """What a round needs that outlives it; ``broker`` holds the log."""
+    """The servers that rounds share; ``broker`` has the backlog."""
 
     broker: Broker
     database: Database
 
 
 class Cpu(NamedTuple):
-    """Processor time: in seconds, in seconds per event, or in cores. ``others`` is whatever else the machine did."""
+    """CPU time: in seconds, in seconds per event, or in cores. ``others`` is that of all other processes."""
 
     worker: float
     database: float
@@ -51,7 +51,7 @@ class Cpu(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """A running worker process; ``log`` is what it prints."""
+    """A running worker process; ``log`` is its output."""
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
@@ -59,7 +59,7 @@ class Worker(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What was durable at a moment, and the processor time until then."""
+    """Number of durable events at a time, and the CPU time until then."""
 
     at: float
     durable: int
@@ -67,7 +67,7 @@ class Sample(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A round's result; ``per_event`` is in seconds, ``cores`` is how many were busy on average."""
+    """Result of a round: CPU time per event in seconds, and the mean number of used cores."""
 
     events: int
     events_per_second: float
@@ -76,12 +76,12 @@ class Measured(NamedTuple):
 
 
 def run(contender: Contender, servers: Servers, events: int, progress: Callable[[int], None]) -> Measured:
-    """Run one round in a fresh consumer group and database; ``progress`` is called with the number of durable events.
+    """Run one round in a new consumer group and database; ``progress`` is called with the number of durable events.
 
     Raises
     ------
     RomashkaError
-        The worker ended or stopped, or what it counted is not exactly what was published.
+        The worker exited or stalled, or its counts differ from the published events.
     """
     fresh = uuid.uuid4().hex[:8]
     database = ClickHouseAddress(servers.database.url, f"bench_{fresh}")
@@ -121,7 +121,7 @@ def _watch(worker: Worker, servers: Servers, events: int, progress: Callable[[in
         time.sleep(_POLL_SECONDS)
         if worker.process.poll() is not None or time.monotonic() - changed > _PATIENCE_SECONDS:
             raise RomashkaError(
-                f"the worker stopped after {durable} of {events} events. Its last words:\n{_last_words(worker)}"
+                f"the worker stopped after {durable} of {events} events. The end of its log:\n{_log_tail(worker)}"
             )
         written = _written(worker.metrics_port)
         if written > durable:
@@ -131,18 +131,18 @@ def _watch(worker: Worker, servers: Servers, events: int, progress: Callable[[in
     return flushes
 
 
-def _last_words(worker: Worker) -> str:
+def _log_tail(worker: Worker) -> str:
     worker.log.seek(0)
     return worker.log.read().decode(errors="replace")[-2_000:]
 
 
 def _written(port: int) -> int:
-    """Return how many events are in ClickHouse, from the worker's own counter (asked for alone, which is cheap)."""
+    """Return how many events are in ClickHouse, from a counter of the worker; reading only this metric is cheap."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics?name[]={_COUNTER}_total", timeout=5) as answer:
             text = answer.read().decode()
     except OSError:
-        return 0  # not up yet; whether it still runs is looked at elsewhere
+        return 0  # not started yet; the caller checks whether the process still runs
     counts = [
         sample.value
         for family in text_string_to_metric_families(text)
@@ -160,7 +160,7 @@ def _spent(watched: list[psutil.Process]) -> Cpu:
 
 
 def _check(database: ClickHouseAddress, events: int) -> None:
-    """Raise unless the windows add up to ``events``, and as many distinct events are stored."""
+    """Raise unless the window counts add up to ``events``, and the same number of distinct events is stored."""
     deadline = time.monotonic() + _STOP_SECONDS
     counts: tuple[int, ...] = ()
     with connect(database) as client:
@@ -174,7 +174,7 @@ def _check(database: ClickHouseAddress, events: int) -> None:
 def _measured(flushes: list[Sample]) -> Measured:
     """Return the rates from the first flush to the last but one.
 
-    The first one ends the start-up, and the last one waits until it is old enough, because nothing follows.
+    Start-up ends with the first flush; the last one waits for the flush interval, because no further events arrive.
     """
     if len(flushes) < 3:
         raise RomashkaError("the round was too short to measure: it needs three flushes; use more --events")

@@ -1,4 +1,4 @@
-"""Where the time of our worker goes: each stage alone, in this process, on the bytes that the workers were given."""
+"""CPU time of our worker by stage: each stage alone, in this process, on the same messages as the workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streams.pseudonyms import Pseudonymiser
 from streams.record_reader import Batch, RecordReader
 from streams.screening import LabelScreen
 
-AIOKafkaConsumer: Any = aiokafka.AIOKafkaConsumer  # half of its methods carry no types
+AIOKafkaConsumer: Any = aiokafka.AIOKafkaConsumer  # half of its methods have no type annotations
 
 EVENTS: Final = 50_000
 _BATCH: Final = 5_000
@@ -35,7 +35,7 @@ _SOURCE: Final = RecordSource(QUERIES.name, topic_epoch=1, partition=0)
 
 
 class Stage(NamedTuple):
-    """One stage and its processor time, in seconds per event."""
+    """One stage and its CPU time, in seconds per event."""
 
     name: str
     per_event: float
@@ -49,7 +49,7 @@ class _Record(NamedTuple):
 
 
 class _Stopwatch:
-    """Processor time of this process by stage; of several passes the fastest counts."""
+    """CPU time of this process by stage; the minimum of several passes."""
 
     def __init__(self) -> None:
         self.passes: list[dict[str, float]] = []
@@ -72,12 +72,12 @@ def measure(
     now: datetime,
     told: Callable[[], None],
 ) -> list[Stage]:
-    """Return the stages in the order an event passes them; ``told`` is called after each of ``PASSES``.
+    """Return the stages in the order of processing; ``told`` is called after each of ``PASSES`` passes.
 
     Parameters
     ----------
     messages
-        At least ``EVENTS`` of what was published to ``kafka``.
+        At least ``EVENTS`` of the messages that were published to ``kafka``.
     database
         A migrated database to insert into.
     """
@@ -85,7 +85,7 @@ def measure(
     sink = ClickHouseSink(database)
     watch = _Stopwatch()
     gc.collect()
-    gc.disable()  # as timeit does: what it costs depends on what else is in memory
+    gc.disable()  # as timeit does, because its cost depends on the other objects in memory
     try:
         for _ in range(PASSES):
             watch.passes.append({})
@@ -121,8 +121,8 @@ def _process(records: Sequence[_Record], sink: ClickHouseSink, now: datetime, wa
         with watch.stage("parse, validate, pseudonyms"):
             (read,) = reader.read([Batch(_SOURCE, records[start : start + _BATCH])], now=now).batches
         if read.rows is None or read.rejected:
-            raise AssertionError("the simulator's events are valid")
-        with watch.stage("repeats"):
+            raise AssertionError("the events of the simulator must be valid")
+        with watch.stage("deduplication"):
             new = partition.fold(read.rows)
         with watch.stage("minute series"):
             for one in new:
@@ -132,7 +132,7 @@ def _process(records: Sequence[_Record], sink: ClickHouseSink, now: datetime, wa
         minutes.close(now)
     with watch.stage("windows"):
         windows = partition.take_changed()
-    with watch.stage("insert, our side of it"):
+    with watch.stage("insert, client side"):
         sink.write("integration_query_metrics", _joined(rows))
         sink.write("query_windows", _joined(windows))
 

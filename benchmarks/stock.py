@@ -1,8 +1,8 @@
 """The same agent on stock Faust: a worker process with Faust's own transport, schema and acknowledgements.
 
-Decoding, windows, delivery and the sink are those of ``romashka worker``; only the way events reach them and the way
-they are acknowledged are Faust's. ``one`` hands the agent one event at a time, as ``async for`` does; ``take`` hands it
-lists, as Faust's ``noack_take`` makes them. Run by ``benchmarks.contenders``::
+Decoding, windows, delivery and the sink are those of ``romashka worker``; only transport and acknowledgement are those
+of Faust. In mode ``one`` the agent receives one event at a time, with ``async for``; in mode ``take`` it receives lists
+from Faust's ``noack_take``. Run by ``benchmarks.contenders``::
 
     python -m benchmarks.stock one --bootstrap 127.0.0.1:9092 --clickhouse-url http://127.0.0.1:8123 ...
 """
@@ -43,7 +43,7 @@ TAKE: Final = 5_000
 WITHIN_SECONDS: Final = 1.0
 _ACK_SECONDS: Final = 0.1
 _SECRET: Final = bytes(32)
-_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)  # what ROMASHKA_KAFKA_SESSION_SECONDS=6 gives
+_TIMING: Final = GroupTiming(session=6.0, rebalance=6.0, heartbeat=1.0)  # as with ROMASHKA_KAFKA_SESSION_SECONDS=6
 
 
 class Acknowledgements:
@@ -54,11 +54,11 @@ class Acknowledgements:
         self._waiting: defaultdict[Partition, deque[EventT[Any]]] = defaultdict(deque)
 
     def add(self, partition: Partition, events: Sequence[EventT[Any]]) -> None:
-        """Take over events that were handled."""
+        """Add events that the agent has processed."""
         self._waiting[partition].extend(events)
 
     async def run(self) -> None:
-        """Acknowledge for ever; cancel to stop."""
+        """Acknowledge durable events until it is cancelled."""
         while True:
             await asyncio.sleep(_ACK_SECONDS)
             for partition, events in self._waiting.items():
@@ -90,11 +90,11 @@ def build_app(group: str, bootstrap: str) -> faust.App:
 
 
 def attach(app: faust.App, pipeline: Pipeline, acknowledgements: Acknowledgements, mode: str) -> None:
-    """Give the app its one agent, fed as ``mode`` says."""
+    """Add the only agent to the app; ``mode`` is ``one`` or ``take``."""
     topic = app.topic(QUERIES.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def handle(partition: Partition, events: Sequence[EventT[Any]]) -> None:
-        records = cast("list[Record]", [event.message for event in events])  # without headers: nothing is moved here
+        records = cast("list[Record]", [event.message for event in events])  # headers: not needed, nothing is moved
         if not pipeline.holds(partition):
             await pipeline.resume(partition, records[0].offset, None, _always)
         await pipeline.handle({partition: records}, _always)
@@ -107,7 +107,7 @@ def attach(app: faust.App, pipeline: Pipeline, acknowledgements: Acknowledgement
     async def take(stream: faust.Stream[bytes]) -> None:
         async for events in stream.noack_take(TAKE, within=WITHIN_SECONDS):
             grouped: defaultdict[Partition, list[EventT[Any]]] = defaultdict(list)
-            for event in cast("list[EventT[Any]]", events):  # events, though it is typed as their values
+            for event in cast("list[EventT[Any]]", events):  # yields events, though annotated as values
                 grouped[event.message.topic, event.message.partition].append(event)
             for partition, group in grouped.items():
                 await handle(partition, group)
@@ -134,7 +134,7 @@ async def run(arguments: argparse.Namespace) -> None:
     acknowledgements = Acknowledgements(pipeline)
     attach(app, pipeline, acknowledgements, arguments.mode)
     start_http_server(arguments.metrics_port, addr="127.0.0.1", registry=metrics.registry)
-    gc.freeze()  # as cli/commands/worker.py does: what is compared is the way of the events, not the collector
+    gc.freeze()  # as in cli/commands/worker.py: transports are compared, not garbage collection
     gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

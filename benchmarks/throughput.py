@@ -1,6 +1,6 @@
-"""``make bench``: events per second of one worker process, beside the same agent on stock Faust, in the same run.
+"""``make bench``: throughput of one worker process, compared with the same agent on stock Faust in the same run.
 
-It is a report. It fails only where a worker did not count exactly what was published.
+It is a report. It fails only if the counts of a worker differ from the published events.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ out = Console()
 
 def main(
     events: Annotated[
-        int, typer.Option(min=200_000, help="Events of our worker; stock Faust is given fewer")
+        int, typer.Option(min=200_000, help="Number of events of our worker; stock Faust gets fewer")
     ] = 300_000,
-    repeats: Annotated[int, typer.Option("--rounds", min=1, help="How often every contender runs")] = 3,
-    write: Annotated[bool, typer.Option("--write", help="Put the tables into docs/benchmarks.md")] = False,
+    repeats: Annotated[int, typer.Option("--rounds", min=1, help="Number of rounds of every worker")] = 3,
+    write: Annotated[bool, typer.Option("--write", help="Write the tables into docs/benchmarks.md")] = False,
 ) -> None:
-    """Measure the throughput of one worker process beside the same agent on stock Faust.
+    """Measure the throughput of one worker process, compared with the same agent on stock Faust.
 
     Example: `make bench ARGS="--rounds 5 --write"`
     """
@@ -63,7 +63,7 @@ def main(
 def _measure(events: int, repeats: int) -> tuple[report.Results, list[stages.Stage]]:
     now = datetime.now(UTC)
     with ExitStack() as running, _progress() as progress:
-        making = progress.add_task("making and publishing events", total=None)
+        making = progress.add_task("generating and publishing events", total=None)
         messages = load.queries(events, now)
         database = running.enter_context(Database())
         brokers = {contender: running.enter_context(Broker()) for contender in _CONTENDERS}
@@ -73,7 +73,7 @@ def _measure(events: int, repeats: int) -> tuple[report.Results, list[stages.Sta
         progress.update(making, total=events, completed=events)
         results: report.Results = {contender: [] for contender in _CONTENDERS}
         for number in range(1, repeats + 1):
-            for contender in _CONTENDERS:  # interleaved: what changes on the machine meanwhile meets all of them
+            for contender in _CONTENDERS:  # interleaved, so that changes of the machine's load affect all of them
                 count = events // contender.divisor
                 task = progress.add_task(f"round {number} of {repeats}: {contender.name}", total=count)
                 servers = rounds.Servers(brokers[contender], database)
@@ -91,7 +91,7 @@ def _stages(
 ) -> list[stages.Stage]:
     address = ClickHouseAddress(database.url, "stages")
     migrate(address)
-    task = progress.add_task("our worker's stages, one by one", total=stages.PASSES)
+    task = progress.add_task("stages of our worker, one at a time", total=stages.PASSES)
     return stages.measure(messages, kafka, address, now, lambda: progress.advance(task))
 
 
@@ -102,7 +102,7 @@ def _progress() -> Progress:
 
 
 def _write(text: str) -> None:
-    """Replace what stands between the two marks of docs/benchmarks.md."""
+    """Replace the text between the two markers of docs/benchmarks.md."""
     before, rest = _DOCUMENT.read_text().split(_BEGIN)
     _, after = rest.split(_END)
     _DOCUMENT.write_text(f"{before}{_BEGIN}\n{text}\n\n{_END}{after}")

@@ -1,4 +1,4 @@
-"""What is promised under which fault, and the tests that hold it. ``docs/reliability.md`` is made from this."""
+"""The guarantee under each fault, and the tests that check it. ``docs/reliability.md`` is generated from this table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Promise(NamedTuple):
-    """A promise; ``tests`` are pytest ids, the first one's figure stands in the table."""
+    """A guarantee under a fault; ``tests`` are the pytest ids of the tests that check it."""
 
     number: str
     fault: str
@@ -25,7 +25,7 @@ PROMISES: Final = (
     Promise(
         "1",
         "a worker is killed at any moment (`kill -9`)",
-        "nothing is lost, nothing counts twice",
+        "no event is lost, none counts twice",
         (
             f"{_FAULTS}test_kills.py::test_numbers_are_exact_when_one_of_two_workers_is_killed_again_and_again",
             f"{_FAULTS}test_take_over.py::test_a_killed_workers_partitions_have_new_rows_within_fifteen_seconds",
@@ -36,8 +36,8 @@ PROMISES: Final = (
     ),
     Promise(
         "2",
-        "a worker is told to stop (SIGTERM)",
-        "it writes what it has, commits, and leaves within eight seconds",
+        "a worker is stopped (SIGTERM)",
+        "it flushes, commits, and exits within eight seconds",
         (
             f"{_MAIN}test_a_worker_that_is_stopped_writes_everything_commits_and_goes_on_where_it_was",
             f"{_FAULTS}test_stop_without_kafka.py::test_a_worker_stops_within_seconds_while_kafka_is_away",
@@ -48,49 +48,49 @@ PROMISES: Final = (
     Promise(
         "3",
         "Kafka restarts",
-        "the worker goes on unaided, or ends and goes on when it is started again",
+        "the worker reconnects by itself, or exits and resumes after a restart",
         (f"{_FAULTS}test_broker_restarts.py::test_every_event_counts_once_while_the_broker_restarts",),
     ),
     Promise(
         "4",
-        "ClickHouse is away for minutes",
-        "the worker waits in bounded memory, says so, and catches up",
+        "ClickHouse is unavailable for minutes",
+        "the worker waits with bounded memory, reports it, and catches up",
         (f"{_FAULTS}test_database_outage.py::test_a_database_that_goes_away_under_load_costs_nothing",),
     ),
     Promise(
         "5",
-        "an insert was applied and its answer is lost",
-        "the identical insert again: nothing counts twice",
+        "an insert was applied, but its response is lost",
+        "the identical insert is retried (idempotent): no event counts twice",
         (f"{_FAULTS}test_lost_replies.py::test_totals_are_exact_when_the_answer_of_every_fifth_insert_is_lost",),
     ),
     Promise(
         "6, 14, 15",
         "ClickHouse hangs, is slow, or its disk is full",
-        "tried again in bounded memory; nothing is committed, nobody is evicted from the group",
+        "inserts are retried with bounded memory; no offset is committed, no worker is evicted from the group",
         (_WAYWARD,),
     ),
     Promise(
         "7, 9, 10",
-        "malformed, repeated and late messages",
-        "a dead letter with the original bytes; neighbours untouched; each event once, in its own minute",
+        "malformed, duplicate and late messages",
+        "a dead letter with the original bytes; no effect on other messages; each event counts once, in its own minute",
         (_EXACT,),
     ),
     Promise(
         "8",
-        "a topic full of nonsense",
-        "the worker stops before it is drained into the dead letters",
+        "a topic full of invalid messages",
+        "the worker stops before it turns the whole topic into dead letters",
         (f"{_MAIN}test_a_topic_full_of_nonsense_stops_the_worker_before_it_is_drained",),
     ),
     Promise(
         "11",
         "a producer's clock is ahead",
-        "no one else's minutes change",
+        "the minutes of other tenants do not change",
         ("tests/properties/test_minutes.py::test_one_wrong_clock_changes_no_one_elses_minutes",),
     ),
     Promise(
         "",
         "the clock of a worker's machine jumps",
-        "events and dead letters are judged by a clock that goes on evenly; a worker does not start minutes wrong",
+        "events and dead letters are timed by a steady clock; a worker whose clock is minutes off does not start",
         (
             f"{_FAULTS}test_clock_jumps.py::test_events_are_judged_as_ever_while_the_machines_clock_jumps",
             f"{_FAULTS}test_clock_jumps.py::test_a_worker_does_not_start_a_year_behind",
@@ -98,8 +98,8 @@ PROMISES: Final = (
     ),
     Promise(
         "12",
-        "one partition falls silent",
-        "its minutes close within the lateness and a minute",
+        "one partition becomes idle",
+        "its minutes close within the allowed lateness plus one minute",
         (
             f"{_FAULTS}test_idle_partition.py::test_the_minutes_of_a_silent_partition_close",
             f"{_UNIT}detection/test_minutes.py::test_an_idle_partition_closes_by_the_clock",
@@ -107,14 +107,14 @@ PROMISES: Final = (
     ),
     Promise(
         "13",
-        "workers come and go",
-        "nothing is lost, nothing counts twice",
+        "workers join and leave the group repeatedly",
+        "no event is lost, none counts twice",
         (f"{_FAULTS}test_rebalance_storm.py::test_numbers_are_exact_while_workers_come_and_go",),
     ),
     Promise(
         "16",
-        "a saved state is torn, changed or of another format",
-        "the one before is taken, and it is said",
+        "a saved detector state is truncated, modified or of another format",
+        "the previous state is loaded, and a log line and a metric report it",
         (
             f"{_UNIT}detection/test_series_states.py::test_a_torn_state_gives_way_to_the_one_before_and_says_so",
             "tests/unit/detectors/test_state.py::test_a_state_that_was_cut_off_anywhere_is_refused",
@@ -123,8 +123,8 @@ PROMISES: Final = (
     ),
     Promise(
         "17",
-        "one detector's state is broken",
-        "the others are bit-identical",
+        "the state of one detector is corrupt",
+        "the states of the others are bit-identical",
         (
             f"{_UNIT}detection/test_series_states.py::test_one_torn_state_leaves_the_others_bit_identical",
             f"{_UNIT}detection/test_partition_monitor.py::test_a_detector_that_fails_begins_anew_and_the_other_series_do_not_notice",
@@ -132,8 +132,8 @@ PROMISES: Final = (
     ),
     Promise(
         "18",
-        "ever new tenants",
-        "every event counts; memory is bounded",
+        "an unlimited number of new tenants",
+        "every event counts; memory stays bounded",
         (
             f"{_FAULTS}test_key_explosion.py::test_a_million_tenants_are_counted_in_bounded_memory",
             f"{_UNIT}detection/test_partition_monitor.py::test_a_million_keys_take_the_room_of_a_few",
@@ -142,43 +142,43 @@ PROMISES: Final = (
     Promise(
         "19",
         "Kafka deletes messages that a running worker has not read",
-        "the gap is the loss, exactly, and is said",
+        "the number of lost messages is counted exactly and reported",
         (f"{_FAULTS}test_deleted_messages.py::test_what_is_deleted_under_a_running_worker_is_counted_exactly",),
     ),
     Promise(
         "20",
-        "days of work",
-        "memory, parts and open files stay as they are (`make soak`, below)",
+        "days of continuous operation",
+        "memory, parts and open files do not grow (`make soak`, below)",
         (),
     ),
     Promise(
         "",
         "a producer aborts its transactions",
-        "what was aborted is never counted, and the lag returns to 0",
+        "aborted events are never counted, and consumer lag returns to 0",
         (f"{_FAULTS}test_transactions.py::test_only_committed_events_count_and_the_lag_returns_to_zero",),
     ),
     Promise(
         "",
         "a topic is missing",
-        "the worker does not start and names it",
+        "the worker does not start and names the topic",
         (f"{_FAULTS}test_missing_topics.py::test_a_worker_does_not_start_without_a_topic_it_writes_to",),
     ),
     Promise(
         "",
-        "a schedule's report fails or hangs, its recipient fails or hangs",
-        "all others arrive on time, and the state says why",
+        "a scheduled report or its recipient fails or hangs",
+        "all other reports arrive on time, and the state of the schedule gives the reason",
         (f"{_SCHEDULES}test_a_schedule_that_fails_or_hangs_holds_up_no_other_and_says_why",),
     ),
     Promise(
         "",
         "a worker dies while it sends a report",
-        "each period is delivered once, or repeated under the same id",
+        "each period is delivered once, or again with the same Message-ID",
         (f"{_SCHEDULES}test_two_workers_one_killed_at_random_deliver_each_period_once",),
     ),
     Promise(
         "",
-        "partitions are added, workers die meanwhile, producers still use the old ones",
-        "nothing is lost, nothing counts twice, a tenant's events keep their order",
+        "partitions are added while workers die and producers still use the old number",
+        "no event is lost, none counts twice, the events of a tenant keep their order",
         (
             f"{_FAULTS}test_topic_growth.py::test_numbers_are_exact_while_partitions_are_added",
             "tests/properties/test_topic_growth.py::test_every_event_counts_once_while_partitions_are_added_twice",
@@ -186,8 +186,8 @@ PROMISES: Final = (
     ),
     Promise(
         "",
-        "the leader sleeps through its session and wakes up, or two lead at once",
-        "the results are those of one leader",
+        "the leader is paused beyond its session timeout and resumes, or there are two leaders",
+        "the results are the same as with one leader",
         (
             f"{_FAULTS}test_sleeping_leaders.py::test_a_leader_that_was_stopped_for_longer_than_its_session_changes_no_total",
             f"{_FAULTS}test_sleeping_leaders.py::test_of_a_fenced_job_nothing_is_stored_after_a_later_run_began",

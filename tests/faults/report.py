@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md, from what the last full runs found."""
+"""The table of docs/reliability.md, from the results of the last full runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.marks import between
 
 
 class Outcome(NamedTuple):
-    """What became of a test, or of one of its parameters."""
+    """The result of a test, or of one of its parameters."""
 
     failed: bool
     skipped: bool
@@ -24,7 +24,7 @@ Run = Mapping[str, Sequence[Outcome]]
 
 
 def write_table(document: Path, runs: Mapping[str, Run], now: datetime) -> None:
-    """Replace what stands between the marks; ``runs`` is by the broker's name."""
+    """Replace the table between the markers; the keys of ``runs`` are names of brokers."""
     between(document, "make test-faults", table(runs, now))
 
 
@@ -45,7 +45,7 @@ def _row(promise: Promise, runs: Mapping[str, Run]) -> str:
 
 
 def said(promise: Promise, run: Run) -> str:
-    """Return what a run says of a promise: its figures, or why there are none."""
+    """Return the result of a promise in a run: the figures of its tests, or why there are none."""
     if not promise.tests:
         return "see below"
     outcomes = {test: list(run.get(test, ())) for test in promise.tests}

@@ -1,4 +1,4 @@
-"""How much of a fault a test takes: seconds of it in the suite, all of what is promised in ``make test-faults``."""
+"""Scale of the fault tests: a few seconds of a fault in the suite, its full length in ``make test-faults``."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ only_on_apache_kafka: Final = pytest.mark.skipif(
 
 
 def scaled(short: T, full: T) -> T:
-    """Return what holds here."""
+    """Return ``full`` in a run at full length, otherwise ``short``."""
     return full if FULL else short
