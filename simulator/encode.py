@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from models.topics import HEALTH, INTELLIGENCE, OUTCOMES, QUERIES
-from simulator.arrays import Bools, Floats, Ints
+from simulator.arrays import Bools, Ints
 from simulator.catalogue import ERROR_KINDS
 from simulator.conversations import STAGES, Conversations
 from simulator.evidence import IntegrationUse
@@ -216,7 +217,7 @@ def _named(names: Sequence[str], bits: int) -> str:
     return json.dumps([name for place, name in enumerate(names) if bits >> place & 1], separators=(",", ":"))
 
 
-def _or_null(values: Floats | Ints, given: Bools) -> list[float | str]:
+def _or_null(values: npt.NDArray[np.number[Any]], given: Bools) -> list[float | str]:
     texts: list[float | str] = values.tolist()
     for row in np.flatnonzero(~given).tolist():
         texts[row] = "null"

@@ -38,9 +38,9 @@ _REFUSALS: Final = {
 
 
 class Measured(NamedTuple):
-    """Values of one measure, and which of them are sent."""
+    """Values of one measure, and which of them are sent; integers where the contract wants whole numbers."""
 
-    values: Floats
+    values: Floats | Ints
     given: Bools
 
 
