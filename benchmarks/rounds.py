@@ -91,7 +91,7 @@ def run(contender: Contender, servers: Servers, events: int, progress: Callable[
     place = Place(KafkaAddress(servers.broker.bootstrap), database, f"bench-{fresh}", metrics_port)
     with _worker(contender.launch(place), metrics_port) as worker:
         flushes = _watch(worker, servers, events, progress)
-        _check(database, events)
+        check(database, events)
     with connect(database) as client:
         client.command("DROP DATABASE {database:Identifier}", parameters={"database": database.database})
     return _measured(flushes)
@@ -159,7 +159,7 @@ def _spent(watched: list[psutil.Process]) -> Cpu:
     return Cpu._make([*spent, busy - sum(spent)])
 
 
-def _check(database: ClickHouseAddress, events: int) -> None:
+def check(database: ClickHouseAddress, events: int) -> None:
     """Raise unless the window counts add up to ``events``, and the same number of distinct events is stored."""
     deadline = time.monotonic() + _STOP_SECONDS
     counts: tuple[int, ...] = ()
