@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from math import isnan
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -19,6 +20,18 @@ MOMENT: Final = "<time>"
 """Metavar of an option that takes a time; its command has --time-zone, and ``moment`` parses it."""
 DAY: Final = "<day>"
 """Metavar of an option that takes a UTC day; ``day`` parses it."""
+
+
+def number(value: float | None) -> float | None:
+    """Refuse NaN, which lies within all bounds: none of its comparisons holds."""
+    if value is not None and isnan(value):
+        raise typer.BadParameter("expected a number, got nan")
+    return value
+
+
+MAX_SECONDS: Final = 31_536_000
+"""A year: the longest that a simulation runs."""
+DaysBack = Annotated[float, typer.Option("--days", min=0.001, max=36_500, callback=number, help="Days back")]
 Zone = Annotated[
     str,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cli.arguments import After, after, say_next
+from cli.arguments import After, DaysBack, after, say_next
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
@@ -65,7 +65,7 @@ def verify_(
 
 @app.command("list")
 def list_(
-    days: Annotated[float, typer.Option(min=0.001, help="Days back")] = 1,
+    days: DaysBack = 1,
     actor: Annotated[str, typer.Option(help="Prefix of the identity, for example key: or oidc:anna")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of rows")] = 100,
     after_: After = "",

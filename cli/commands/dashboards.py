@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import tenant_id
+from cli.arguments import number, tenant_id
 from cli.commands.simulate import progress
 from cli.console import err, out, styled
 from cli.installation import installation, own_boards
@@ -71,7 +71,8 @@ def preview(
     target: Annotated[Path, typer.Option("--out", help="Output folder")] = Path("preview"),
     tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
     days: Annotated[
-        float | None, typer.Option(min=0.01, help="Days up to now; each tab's own range if not given")
+        float | None,
+        typer.Option(min=0.01, max=36_500, callback=number, help="Days up to now; each tab's own range if not given"),
     ] = None,
 ) -> None:
     """Write every tab as a self-contained HTML page from ClickHouse's data, without Grafana.

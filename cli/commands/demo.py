@@ -22,6 +22,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 from rich.live import Live
 
+from cli.arguments import MAX_SECONDS, number
 from cli.commands.simulate import progress, publish
 from cli.console import err, out, styled, table
 from cli.demo_pages import jobs_aside, leave_pages, set_costs, set_plans
@@ -87,7 +88,9 @@ class _Parts(NamedTuple):
 
 
 def run(
-    seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic")] = 30,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=MAX_SECONDS, callback=number, help="Seconds of live traffic")
+    ] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation")] = 1,
     events: Annotated[
         int, typer.Option(min=10_000, help="Approximate number of events in the 30 days of history")

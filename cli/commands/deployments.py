@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, After, Limit, Zone, after, moment, said, say_next, tenant_id
+from cli.arguments import MOMENT, After, DaysBack, Limit, Zone, after, moment, said, say_next, tenant_id
 from cli.console import out, table
 from cli.settings import settings
 from models.errors import SettingsError
@@ -57,7 +57,7 @@ def add(
 
 @app.command("list")
 def list_(
-    days: Annotated[float, typer.Option(min=0.01, help="Days back")] = 30,
+    days: DaysBack = 30,
     limit: Limit = 1_000,
     after_: After = "",
 ) -> None:

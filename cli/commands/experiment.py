@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, Zone, moment, tenant_id
+from cli.arguments import MOMENT, Zone, moment, number, tenant_id
 from cli.console import out, table
 from cli.experiment_view import print_plan, print_result
 from cli.freshness import say_if_behind
@@ -111,14 +111,22 @@ def plan(
         str, typer.Option(help="What the verdict rests on: durable_resolution, conversion, csat, value")
     ] = (PRIMARY),
     effect: Annotated[
-        float, typer.Option(min=0, help="Smallest difference that matters: points, stars, or money; default by sample")
+        float,
+        typer.Option(
+            min=0,
+            max=1e9,
+            callback=number,
+            help="Smallest difference that matters: points, stars, or money; default by sample",
+        ),
     ] = 0.0,
     sample: Annotated[
         int, typer.Option(min=0, max=MAX_SAMPLE, help="Conversations of all arms, instead of --effect")
     ] = 0,
     shares: Annotated[str, typer.Option(help="Percentages by arm")] = "with=80,without=20",
     control: Annotated[str, typer.Option(help="Arm that the others are compared with")] = "",
-    power: Annotated[float, typer.Option(min=0.5, max=0.99, help="Chance of finding the effect")] = POWER,
+    power: Annotated[
+        float, typer.Option(min=0.5, max=0.99, callback=number, help="Chance of finding the effect")
+    ] = POWER,
     durable_days: DurableDays = 7,
     save: Annotated[bool, typer.Option("--save", help="Store the plan: the assignment is checked against it")] = False,
     as_json: Json = False,

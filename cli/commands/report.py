@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, After, Limit, Zone, after, moment, say_next, tenant_id
+from cli.arguments import MOMENT, After, DaysBack, Limit, Zone, after, moment, say_next, tenant_id
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
@@ -105,7 +105,7 @@ def generate(
 @app.command("list")
 def list_(
     tenant: Tenant = "",
-    days: Annotated[float, typer.Option(min=0.01, help="Days back")] = 30,
+    days: DaysBack = 30,
     limit: Limit = 1_000,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.arguments import MAX_SECONDS, number
 from cli.console import err, out, styled
 from cli.settings import settings
 from simulator.experiments import SimulatedExperiment
@@ -25,12 +26,19 @@ _HISTORY_STEP = timedelta(hours=6)
 
 def run(
     seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed and times give the same events")] = 1,
-    days: Annotated[float, typer.Option(min=0, help="Days of history up to now; 0 for none")] = 0,
+    days: Annotated[
+        float, typer.Option(min=0, max=3_650, callback=number, help="Days of history up to now; 0 for none")
+    ] = 0,
     events: Annotated[int, typer.Option(min=1, help="Approximate number of events in the history")] = 150_000,
-    seconds: Annotated[float, typer.Option(min=0, help="Seconds of live traffic after the history")] = 0,
-    rate: Annotated[float, typer.Option(help="Rate of live traffic; 1 is about 140 queries a minute")] = 1.0,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=MAX_SECONDS, callback=number, help="Seconds of live traffic after the history")
+    ] = 0,
+    rate: Annotated[
+        float,
+        typer.Option(min=0, max=10_000, callback=number, help="Rate of live traffic; 1 is about 140 queries a minute"),
+    ] = 1.0,
     incidents_per_day: Annotated[
-        float, typer.Option(min=0, max=100, help="Mean number of labelled incidents per day")
+        float, typer.Option(min=0, max=100, callback=number, help="Mean number of labelled incidents per day")
     ] = 0.5,
     withhold: Annotated[
         str, typer.Option(help="Provider, for example shopify, whose data an experiment withholds from 20 %")
