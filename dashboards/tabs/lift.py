@@ -24,7 +24,7 @@ SELECT
     {_WORDS.format("difference")} AS difference,
     if(r.difference IS NULL, '', concat({_WORDS.format("low")}, ' to ', {_WORDS.format("high")})) AS bounds,
     r.treated_n + ifNull(r.control_n, 0) AS conversations, r.note AS note
-FROM {{rows}} AS r LIMIT 100"""
+FROM {{rows}} AS r WHERE conversations > 0 LIMIT 100"""
 
 LIFT: Final = Panel(
     id=12,
