@@ -55,7 +55,7 @@ class ListedExperiment(BaseModel):
 
 
 class PlanAnswer(BaseModel):
-    """What was decided before an experiment."""
+    """The plan of an experiment: arms, expected shares, metric and sample size."""
 
     experiment: str
     control: str

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
+from storage.clickhouse_errors import reason_of
 from storage.reading import query_rows
 
 State = Literal["claimed", "sent", "failed"]
@@ -168,7 +169,7 @@ class DeliveryLog:
                 settings={"insert_deduplicate": 1, "insert_deduplication_token": token},
             )
         except ClickHouseError as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = reason_of(error)
             raise Unreachable(f"ClickHouse did not take a note of a delivery: {reason}") from error
 
 

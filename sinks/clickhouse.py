@@ -17,7 +17,7 @@ from models.errors import RowsRefused, SinkRejected, SinkUnavailable, Unreachabl
 from models.layouts import Layouts, layouts_of
 from models.rows import QUERY_METRICS
 from sinks.sink import STORED_QUERY_COLUMNS, HomeRange, KnownTenants, StoredRange
-from storage.clickhouse_errors import Remedy, name_of, remedy_of
+from storage.clickhouse_errors import Remedy, name_of, reason_of, remedy_of
 from storage.connection import ClickHouseAddress, connect
 
 # Back-filled events may be years apart: one insert may touch any number of monthly partitions.
@@ -136,7 +136,7 @@ class ClickHouseSink:
         self._client = None
         if isinstance(error, Unreachable):
             return SinkUnavailable(str(error))
-        reason = " ".join(str(error).split())[:300]
+        reason = reason_of(error)
         remedy = remedy_of(error.code) if isinstance(error, DatabaseError) else Remedy.RETRY
         if remedy is not Remedy.RETRY:
             said = (

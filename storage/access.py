@@ -33,6 +33,7 @@ from storage.access_rights import (
     granted,
     written_by_the_worker,
 )
+from storage.clickhouse_errors import reason_of
 from storage.topology import Topology, reading_settings
 
 # System tables that clients read on connect and editors for completion; a server may require a grant.
@@ -156,7 +157,7 @@ def apply(
         ):
             client.command(statement)
     except ClickHouseError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = reason_of(error)
         if getattr(error, "code", None) in _NEEDS_ACCESS_MANAGEMENT:
             raise RomashkaError(
                 f"user '{admin}' may not manage users here: {reason}. Use a user with access_management on a "

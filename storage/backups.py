@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import ConfigurationError, InvalidRequest, RomashkaError
 from models.topics import EVENT_TABLES, QUERIES
+from storage.literals import literal
 from storage.reading import query_rows
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -83,11 +84,11 @@ class BackupPlace(NamedTuple):
         if not _NAME.fullmatch(name):
             raise InvalidRequest("name", f"'{name}' is no name of a backup; expected letters, digits and . _ -")
         if self.kind == "disk":
-            return f"Disk({_literal(self.where)}, {_literal(name)})"
+            return f"Disk({literal(self.where)}, {literal(name)})"
         if self.kind == "file":
-            return f"File({_literal(f'{self.where}/{name}')})"
-        keys = f", {_literal(self.key_id)}, {_literal(self.secret)}" if self.key_id else ""
-        return f"S3({_literal(f'{self.where}/{name}')}{keys})"
+            return f"File({literal(f'{self.where}/{name}')})"
+        keys = f", {literal(self.key_id)}, {literal(self.secret)}" if self.key_id else ""
+        return f"S3({literal(f'{self.where}/{name}')}{keys})"
 
 
 class BackupSize(NamedTuple):
@@ -176,7 +177,7 @@ class Backups:
         found = re.search(r"Code: (\d+)", text)
         number = code or (int(found[1]) if found else 0)
         reason = " ".join(text.partition(", Stack trace")[0].split())
-        for hidden in (_literal(self._place.secret), self._place.secret):
+        for hidden in (literal(self._place.secret), self._place.secret):
             reason = reason.replace(hidden, "[hidden]") if self._place.secret else reason
         return RomashkaError(f"ClickHouse refused: {reason[:300]}; {_HINTS.get(number, 'see its log')}")
 
@@ -261,10 +262,6 @@ def resume_offsets(client: Client, epochs: Mapping[str, int]) -> dict[tuple[str,
     for topic, partition in [key for key in found if key[0] == QUERIES.name]:
         found[topic, partition] = min(found[topic, partition], windows.get(partition, -1) + 1)
     return found
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from detectors.health.detector import HealthFacts
 from models.errors import SinkUnavailable, Unreachable
 from models.minutes import MinuteCounts, Series
+from storage.clickhouse_errors import reason_of
 from storage.connection import ClickHouseAddress, connect
 from storage.detector_store import History, StoredState, health_facts
 
@@ -101,7 +102,7 @@ class ClickHouseDetectors:
                 return list(self._client.query(sql, parameters=parameters, column_formats=formats).named_results())
         except (ClickHouseError, Unreachable) as error:
             self._client = None
-            reason = " ".join(str(error).split())[:300]
+            reason = reason_of(error)
             raise SinkUnavailable(
                 f"ClickHouse at {self._address.url} could not read back what detectors need: {reason}"
             ) from error

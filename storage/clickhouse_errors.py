@@ -8,6 +8,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+_MAX_REASON: Final = 300
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what ClickHouse or its client says of a failure, in one line."""
+    return " ".join(str(error).split())[:_MAX_REASON]
+
 
 class Remedy(Enum):
     """What helps against an error."""

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.counting import counted
 from models.errors import RomashkaError, Unreachable
+from storage.literals import literal
 from storage.reading import query_rows
 from storage.topology import LOCAL, altered
 from storage.writing import insert_rows
@@ -85,7 +86,7 @@ class OldServer(NamedTuple):
         within = database or self.database
         if not self.host:
             return f"`{within}`.`{table}`"
-        parts = ", ".join(_literal(one) for one in (self.host, within, table, self.user, self.password))
+        parts = ", ".join(literal(one) for one in (self.host, within, table, self.user, self.password))
         return f"remote({parts})"
 
 
@@ -242,8 +243,7 @@ class ClusterMove:
         source = {} if self._source.host else self._tables(self._source.database)
         ways: dict[str, How] = {}
         for name, table in target.items():
-            public = name.removesuffix(LOCAL) if name.endswith(LOCAL) else name
-            if public in _NOT_MOVED or name != public:
+            if name.endswith(LOCAL) or name in _NOT_MOVED:
                 continue
             rows = target.get(f"{name}{LOCAL}", table)
             whole = table.engine != "Distributed" or one_shard
@@ -254,16 +254,16 @@ class ClusterMove:
     def _attach(self, step: Step) -> None:
         table = altered(self._client, step.table)
         source = self._source.table(step.table)
-        self._command(f"ALTER TABLE {table} REPLACE PARTITION ID {_literal(step.partition)} FROM {source}")
+        self._command(f"ALTER TABLE {table} REPLACE PARTITION ID {literal(step.partition)} FROM {source}")
 
     def _copy(self, step: Step) -> None:
         if "Replacing" not in step.engine:  # rows of the same key do not replace each other
             table = altered(self._client, step.table)
-            self._command(f"ALTER TABLE {table} DROP PARTITION ID {_literal(step.partition)}")
+            self._command(f"ALTER TABLE {table} DROP PARTITION ID {literal(step.partition)}")
         names = ", ".join(f"`{name}`" for name, _ in self._columns(step.table))
         self._command(
             f"INSERT INTO `{step.table}` ({names}) SELECT {names} FROM {self._source.table(step.table)} "  # noqa: S608 - names of the schema
-            f"WHERE _partition_id = {_literal(step.partition)}"
+            f"WHERE _partition_id = {literal(step.partition)}"
         )
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
@@ -281,7 +281,7 @@ class ClusterMove:
             self._client.command(sql, settings=_SETTINGS if sql.startswith("INSERT") else {"mutations_sync": 2})
         except ClickHouseError as error:
             said = (
-                str(error).replace(_literal(self._source.password), "[hidden]") if self._source.password else str(error)
+                str(error).replace(literal(self._source.password), "[hidden]") if self._source.password else str(error)
             )
             raise Unreachable(f"ClickHouse did not move it: {' '.join(said.split())[:300]}") from error
 
@@ -292,7 +292,3 @@ def unfinished(client: Client) -> bool:
         return False
     (row,) = query_rows(client, _UNFINISHED, {})
     return not row["complete"]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -19,6 +19,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import RomashkaError, Unreachable
+from storage.clickhouse_errors import reason_of
+from storage.literals import literal
 from storage.reading import query_rows
 
 _TAKE: Final = """
@@ -63,7 +65,7 @@ class Lease(NamedTuple):
         try:
             held = client.query(f"SELECT {self.condition}", settings=_SETTINGS).result_rows[0][0]
         except ClickHouseError as error:
-            raise Unreachable(f"ClickHouse does not tell the lease of job {self.job}: {_reason(error)}") from error
+            raise Unreachable(f"ClickHouse does not tell the lease of job {self.job}: {reason_of(error)}") from error
         if not held:
             raise LeaseLost(
                 f"another run of job {self.job} has begun, on this worker or another; what this one had not stored is "
@@ -100,7 +102,7 @@ def leased(client: Client, job: str) -> Iterator[Lease]:
     try:
         client.command(_TAKE, parameters={"job": job, "holder": str(lease.holder)}, settings=_TAKE_SETTINGS)
     except ClickHouseError as error:
-        raise Unreachable(f"ClickHouse does not give a lease of job {job}: {_reason(error)}") from error
+        raise Unreachable(f"ClickHouse does not give a lease of job {job}: {reason_of(error)}") from error
     token = _HELD.set(lease)
     try:
         yield lease
@@ -122,17 +124,17 @@ def fenced_insert(
         ClickHouse did not take the rows.
     """
     types = {row["name"]: row["type"] for row in query_rows(client, _COLUMNS, {"table": table})}
-    structure = _literal(", ".join(f"{name} {types[name]}" for name in columns))
+    structure = literal(", ".join(f"{name} {types[name]}" for name in columns))
     names = ", ".join(columns)
     for lines in _portions(columns, [types[name] for name in columns], rows):
         sql = (
             f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 - our own names; the rows are a literal
-            f"FROM format(JSONEachRow, {structure}, {_literal(lines)}) WHERE {lease.condition}"
+            f"FROM format(JSONEachRow, {structure}, {literal(lines)}) WHERE {lease.condition}"
         )
         try:
             client.command(sql, settings=_INSERT_SETTINGS)
         except ClickHouseError as error:
-            raise Unreachable(f"ClickHouse did not take rows of {table}: {_reason(error)}") from error
+            raise Unreachable(f"ClickHouse did not take rows of {table}: {reason_of(error)}") from error
         lease.check(client)
 
 
@@ -165,12 +167,3 @@ def _json(value: Any, type_: str) -> Any:
         return [_json(item, type_) for item in value]
     # Numbers of numpy are no JSON.
     return float(value) if hasattr(value, "__float__") and not isinstance(value, int) else value
-
-
-def _literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _reason(error: ClickHouseError) -> str:
-    return " ".join(str(error).split())[:300]

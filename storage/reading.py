@@ -11,6 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
 from models.query import Query
+from storage.clickhouse_errors import reason_of
 
 Name = TypeVar("Name")
 # Number of concurrent statements: most of the time is planning, on one core each.
@@ -46,7 +47,7 @@ def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: b
         mode: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
         return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
     except ClickHouseError as error:
-        raise Unreachable(f"ClickHouse does not answer: {' '.join(str(error).split())[:300]}") from error
+        raise Unreachable(f"ClickHouse does not answer: {reason_of(error)}") from error
 
 
 def query_all(

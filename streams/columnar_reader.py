@@ -48,6 +48,7 @@ _READ_AS: Final[dict[pa.DataType, pa.DataType]] = {
     pa.uint32(): pa.int64(),
 }
 _TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
+_MICROSECONDS: Final = pa.timestamp("us", "UTC")
 _UUID_LENGTH: Final = 36
 _DASHES: Final = np.array([8, 13, 18, 23])
 _REMEMBERED_TEXTS: Final = 65_536
@@ -115,8 +116,12 @@ class ColumnarReader:
 
     def _read(self, records: Sequence[Record]) -> dict[str, pa.Array[Any]]:
         values = [record.value or b"" for record in records]
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        # Before they are joined, which would hold huge ones twice.
+        if lengths.min() < len("{}") or lengths.max() > MAX_EVENT_BYTES:
+            raise _Unusual
         joined = b"\n".join(values)
-        _check_bytes(joined, np.fromiter(map(len, values), np.int64, len(values)))
+        _check_bytes(joined, lengths)
         read = pj.ReadOptions(use_threads=False, block_size=len(joined) + 1)
         table = pj.read_json(io.BytesIO(joined), read_options=read, parse_options=self._options)
         if table.num_rows != len(values) or not _keyed_by_tenant(records, table["user_id"]):
@@ -229,8 +234,6 @@ def _check_bytes(joined: bytes, lengths: npt.NDArray[np.int64]) -> None:
     The former are line breaks within a message, NUL, numeric escapes and other encodings. The latter: only when every
     message begins and ends as an object do equal numbers of rows and messages mean one row each, in order.
     """
-    if lengths.min() < len("{}") or lengths.max() > MAX_EVENT_BYTES:
-        raise _Unusual
     octets = np.frombuffer(joined, np.uint8)
     ends = np.cumsum(lengths + 1) - 1  # of each message: the place behind it
     if (octets[ends - lengths] != ord("{")).any() or (octets[ends - 1] != ord("}")).any():
@@ -299,9 +302,10 @@ def _lists(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
 def _times(column: pa.Array[Any], earliest: datetime, latest: datetime) -> pa.Array[Any]:
     if not pc.all(pc.match_substring_regex(column, _TIME_PATTERN)).as_py() and len(column) > column.null_count:
         raise _Unusual
-    times = column.cast(pa.timestamp("us", "UTC"))
-    _check_between(times, earliest, latest)
-    return pc.divide(times.cast(pa.int64()), 1_000).cast(TIME)
+    times = column.cast(_MICROSECONDS).cast(pa.int64())
+    # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
+    _check_between(times, *(pa.scalar(bound, _MICROSECONDS).value for bound in (earliest, latest)))
+    return pc.divide(times, 1_000).cast(TIME)
 
 
 def _uuids(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:

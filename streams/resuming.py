@@ -15,7 +15,7 @@ from streams.windows import CHUNK_SIZE
 
 
 class ResumeState(NamedTuple):
-    """What was stored when a partition resumed.
+    """The stored state from which a partition resumes: rows, layouts and inherited event ids.
 
     ``counted`` are offsets that are read again although they are stored already: they count in this partition.
     """

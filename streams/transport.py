@@ -181,8 +181,8 @@ class BatchConsumer(driver.Consumer):
         if (pause := self._next_poll - time.monotonic()) > 0:
             await self.sleep(pause)
         records, active = await self._wait_next_records(timeout)
-        large = sum(map(len, records.values())) >= _LARGE_POLL if records else True
-        self._next_poll = 0.0 if large else time.monotonic() + _POLL_SECONDS
+        is_small = 0 < sum(map(len, (records or {}).values())) < _LARGE_POLL
+        self._next_poll = time.monotonic() + _POLL_SECONDS if is_small else 0.0
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return

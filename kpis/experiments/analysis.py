@@ -17,6 +17,7 @@ from kpis.experiments.verdict import DO_NOT_TRUST, verdict
 _COUNTED: Final = "conversion"
 # A stage or a segment is planned for a part of the sample; chosen before the data, as the sample itself.
 _PART_OF_SAMPLE: Final = 4
+_DIMENSIONS: Final = ("stage", "segment")
 _Key = TypeVar("_Key")
 
 
@@ -97,7 +98,7 @@ def result(
     rows
         Its daily sums.
     plan
-        What was decided before; ``None``: nothing, so the assignment cannot be checked.
+        The stored plan; ``None``: there is none, so the assignment cannot be checked.
     metrics
         The metrics that are meaningful here; amounts in several currencies are not.
     """
@@ -113,9 +114,9 @@ def result(
         of_metric = [row for row in rows if row.metric == id_]
         if not of_metric and id_ != primary:
             continue
-        effects += _compared(METRICS[id_], of_metric, arms, control, plan, "", lambda _: "")
-        parts += _compared(METRICS[id_], of_metric, arms, control, plan, "stage", lambda row: row.stage)
-        parts += _compared(METRICS[id_], of_metric, arms, control, plan, "segment", lambda row: row.segment)
+        effects += _compared(METRICS[id_], of_metric, arms, control, plan)
+        for dimension in _DIMENSIONS:
+            parts += _compared(METRICS[id_], of_metric, arms, control, plan, dimension=dimension)
     # The primary metric was chosen before; the others are a family of their own.
     effects = [
         *_judged([one for one in effects if one.metric.id == primary], plan),
@@ -124,7 +125,7 @@ def result(
     parts = [
         judged
         for id_ in metrics
-        for dimension in ("stage", "segment")
+        for dimension in _DIMENSIONS
         for judged in _judged([one for one in parts if (one.metric.id, one.dimension) == (id_, dimension)], plan)
     ]
     days = _days([row for row in rows if row.metric == primary], METRICS[primary], arms, control, plan)
@@ -149,16 +150,18 @@ def planned_for(plan: ExperimentPlan | None, arm: str, control: str) -> float:
     return sample * (plan.shares.get(arm, 0.0) + plan.shares.get(control, 0.0)) or sample
 
 
-def _compared(  # noqa: PLR0917 - one comparison for each arm and part
+def _compared(
     metric: ExperimentMetric,
     rows: Sequence[DailySums],
     arms: Sequence[str],
     control: str,
     plan: ExperimentPlan | None,
-    dimension: str,
-    part_of: Callable[[DailySums], str],
+    *,
+    dimension: str = "",
 ) -> list[Compared]:
-    in_arms, in_parts = _added_by(rows, lambda row: row.arm), _added_by(rows, lambda row: (part_of(row), row.arm))
+    """Return each arm against the control: over everything, or in each part of a dimension."""
+    in_arms = _added_by(rows, lambda row: row.arm)
+    in_parts = _added_by(rows, lambda row: (getattr(row, dimension) if dimension else "", row.arm))
     coefficient = theta(list(in_arms.values()))
     compared = []
     for part in sorted({part for part, _ in in_parts}) if dimension else [""]:

@@ -25,7 +25,7 @@ _TOLERANCE: Final = 1e-6
 
 
 class ExperimentPlan(NamedTuple):
-    """What was decided before an experiment.
+    """The plan of an experiment, stored before it starts: arms, metric and sample size.
 
     ``shares`` are the expected shares by arm and add up to 1. ``effect`` is the smallest one that matters, in the unit
     of the metric; ``sample`` the conversations of all arms that find it.

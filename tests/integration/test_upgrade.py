@@ -88,7 +88,7 @@ def _shares_a_group(folder: Path) -> bool:
 
 
 class Sent:
-    """What was sent, and the totals that must come of it."""
+    """Publishes query events and keeps the totals that ClickHouse must hold for them."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env

@@ -28,22 +28,9 @@ from storage.connection import connect
 from storage.reading import query_rows
 from streams.kafka import KafkaAddress
 from tests.api_server import SECRET, serving, sign_in, stored
+from tests.mcp_tools import TOOLS
 from tests.simulated_tuesday import PROVIDER, Tuesday
 from tests.worker_process import ROMASHKA, environment, wait_for
-
-_TOOLS = {
-    "list_figures",
-    "get_figure",
-    "explain_change",
-    "list_insights",
-    "list_analyses",
-    "run_analysis",
-    "list_reports",
-    "get_report",
-    "make_report",
-    "list_experiments",
-    "get_experiment",
-}
 
 pytestmark = pytest.mark.stack
 
@@ -126,7 +113,7 @@ async def test_a_figure_is_the_number_of_the_api_with_version_range_watermark_sa
     day = {"from": served.tuesday.start.isoformat(), "to": served.tuesday.scope.end.isoformat()}
     expected = served.get(f"/v1/kpis/{RATE}", served.analyst, by="channel", **day)
     async with over_http(served, served.analyst) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == _TOOLS
+        assert {tool.name for tool in (await client.list_tools()).tools} == set(TOOLS)
         found = await call(client, "get_figure", figure=RATE, by=["channel"], **the_day(served.tuesday))
         thin = await call(client, "get_figure", figure="csat", start=day["from"], end=day["from"][:11] + "00:05:00Z")
     assert found == expected
@@ -298,7 +285,7 @@ async def test_over_standard_input_and_output_the_key_is_a_setting_and_the_figur
     env = settings_of(served.tuesday, ROMASHKA_MCP_KEY=served.analyst)
     expected = served.get(f"/v1/kpis/{RATE}", served.analyst, range="7d")
     async with Client(StdioServerParameters(command=str(ROMASHKA), args=["mcp"], env=env)) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == _TOOLS
+        assert {tool.name for tool in (await client.list_tools()).tools} == set(TOOLS)
         found = await call(client, "get_figure", figure=RATE, range="7d")
         assert "Forbidden (403)" in await refused(client, "get_figure", figure=RATE, tenant=str(served.tuesday.other))
     assert found["values"] == expected["values"]

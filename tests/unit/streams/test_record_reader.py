@@ -83,3 +83,15 @@ def test_a_batch_without_records_has_no_rows() -> None:
     empty, full = Batch(source(QUERIES), []), Batch(source(QUERIES)._replace(partition=1), [Record(0, _KEY, b"{")])
     assert reader().read([empty, full], now=NOW).batches[0] == ReadBatch(None, [])
     assert reader().read([empty], now=NOW).batches == [ReadBatch(None, [])]
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+@pytest.mark.parametrize(
+    "time", ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_time_beyond_the_calendar_is_one_dead_letter_among_clean_events(topic: Topic, time: str) -> None:
+    records = [Record(i, _KEY, message(topic, **({"created_at": time} if i == 20 else {}))) for i in range(40)]
+    (read,) = reader(topic).read([Batch(source(topic), records)], now=NOW).batches
+    assert [letter.offset for letter in read.rejected] == [20]
+    assert read.rows is not None
+    assert read.rows.num_rows == 39

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from api.mcp.backend import Backend
 from api.mcp.server import mcp_server
 from api.problems import ApiError
+from tests.mcp_tools import TOOLS
 
 KEY: Final = "rmk_test"
 _DEFINITION: Final = {
@@ -87,19 +88,7 @@ async def connected(api: FakeApi) -> AsyncIterator[Client]:
 async def test_every_tool_has_a_title_a_description_and_schemas_of_what_goes_in_and_out(api: FakeApi) -> None:
     async with connected(api) as client:
         tools = (await client.list_tools()).tools
-    assert [tool.name for tool in tools] == [
-        "list_figures",
-        "get_figure",
-        "explain_change",
-        "list_insights",
-        "list_analyses",
-        "run_analysis",
-        "list_reports",
-        "get_report",
-        "make_report",
-        "list_experiments",
-        "get_experiment",
-    ]
+    assert tuple(tool.name for tool in tools) == TOOLS
     for tool in tools:
         assert tool.title
         assert tool.description
