@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -27,31 +27,30 @@ from streams.decode import Decoder
 from streams.pseudonyms import Pseudonymiser
 from streams.record_reader import Batch, RecordReader
 from streams.topic_processor import TABLES
-from tests.examples.events import KEY, NOW, SECRET, Record, event, source
+from tests.examples.corpus import VALID
+from tests.examples.events import NOW, SECRET, Record, source
 from tests.fuzz.mutation import Mutator
 from tests.unit.collector.sending import Setup, query
 
 Target = Callable[[Mutator], Awaitable[int]]
 
-_BATCH: Final = 64
-_MAX_DAMAGED: Final = 8
+_BATCH: Final = 128
+_DAMAGED: Final = (0.01, 0.06, 0.5, 1.0)
 _REQUESTS: Final = 25
 _PSEUDONYMISER: Final = Pseudonymiser(SECRET, "k1")
 
 
 async def events_to_rows(mutator: Mutator) -> int:
-    """Both ways from bytes to rows: neither raises, and they agree on rows, dead letters and unknown fields."""
+    """Both ways from bytes to rows: neither raises, and they agree on rows, dead letters and unknown fields.
+
+    The batch is of one topic: examples of it, and some, by the round few or all, damaged; those count as inputs.
+    """
     topic = mutator.rng.choice(INGEST)
     schema = WRITTEN[TABLES[topic][0]]
-    good = event(topic)
-    damaged = mutator.rng.randint(0, _MAX_DAMAGED)
-    records = []
-    for offset in range(_BATCH):
-        value = mutator.of(good) if offset < damaged else json.dumps(good).encode()
-        key = KEY if mutator.rng.random() < 0.98 else mutator.damaged(KEY)
-        records.append(Record(offset, key, value if mutator.rng.random() < 0.999 else None))
-    mutator.rng.shuffle(records)
-    records = [record._replace(offset=offset) for offset, record in enumerate(records)]
+    share = mutator.rng.choice(_DAMAGED)
+    whole = [number > 0 and mutator.rng.random() >= share for number in range(_BATCH)]
+    mutator.rng.shuffle(whole)
+    records = [_record(mutator, topic, offset, whole=intact) for offset, intact in enumerate(whole)]
     # A reader that remembers nothing: after much damage it would decode one by one.
     found = RecordReader(topic, schema, _PSEUDONYMISER).read([Batch(source(topic), records)], now=NOW)
     (read,) = found.batches
@@ -61,11 +60,29 @@ async def events_to_rows(mutator: Mutator) -> int:
     assert len(decoded.events) + len(decoded.rejected) == _BATCH
     if not decoded.events:
         assert read.rows is None
-        return _BATCH
-    rows = to_batch(decoded.events, decoded.offsets, schema, source(topic), _PSEUDONYMISER)
-    assert read.rows is not None
-    assert read.rows.equals(with_meanings(rows, DEFAULT_VOCABULARY))
-    return _BATCH
+    else:
+        rows = to_batch(decoded.events, decoded.offsets, schema, source(topic), _PSEUDONYMISER)
+        assert read.rows is not None
+        assert read.rows.equals(with_meanings(rows, DEFAULT_VOCABULARY))
+    return whole.count(False)
+
+
+def _record(mutator: Mutator, topic: Topic, offset: int, *, whole: bool) -> Record:
+    key, event = mutator.rng.choice(_examples(topic))
+    if whole:
+        return Record(offset, key, json.dumps(event).encode())
+    match mutator.rng.random():
+        case chance if chance < 0.02:
+            return Record(offset, mutator.damaged(key), json.dumps(event).encode())
+        case chance if chance < 0.021:
+            return Record(offset, key, None)
+    return Record(offset, key, mutator.of(event))
+
+
+@cache
+def _examples(topic: Topic) -> list[tuple[bytes, dict[str, Any]]]:
+    events = [json.loads(example.value) for example in VALID if example.topic == topic]
+    return [(str(one["user_id"]).encode(), one) for one in events]
 
 
 @cache
