@@ -19,6 +19,8 @@ from tests.scheduling import FilesAndWeek
 from tests.spare_databases import SpareDatabases, unused
 from tests.worker_process import environment
 
+os.environ["COLUMNS"] = "120"  # or what commands print would break lines where the terminal of whoever runs the tests ends
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FilesAndWeek | None:
