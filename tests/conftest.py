@@ -19,7 +19,7 @@ from tests.scheduling import FilesAndWeek
 from tests.spare_databases import SpareDatabases, unused
 from tests.worker_process import environment
 
-os.environ["COLUMNS"] = "120"  # or what commands print would break lines where the terminal of whoever runs the tests ends
+os.environ["COLUMNS"] = "120"  # or printed lines would break where the terminal of whoever runs the tests ends
 
 
 @pytest.hookimpl(optionalhook=True)
