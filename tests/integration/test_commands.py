@@ -50,6 +50,7 @@ def test_doctor_finds_everything_right_on_a_stack_that_is_set_up(env: dict[str, 
     assert printed.count("✔") == 6
 
 
+@pytest.mark.long
 def test_who_asks_while_nobody_counts_conversations_is_told(env: dict[str, str], database: ClickHouseAddress) -> None:
     with connect(database) as client:
         client.command(
@@ -128,6 +129,7 @@ def test_a_port_in_use_is_one_line_that_names_it(taken_port: int) -> None:
     assert "--kafka-port" in line
 
 
+@pytest.mark.long
 def test_embedded_prints_addresses_that_other_commands_take(tmp_path: Path) -> None:
     arguments = ["embedded", "--kafka-port", "0", "--clickhouse-port", "0", "--data-dir", str(tmp_path / "data")]
     with subprocess.Popen([ROMASHKA, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:

@@ -67,6 +67,7 @@ def test_a_worker_a_command_and_doctor_refuse_another_secret(env: dict[str, str]
         assert "key id 'k1' is not the one" in romashka(other, *command, expect=1)
 
 
+@pytest.mark.long
 def test_doctor_tells_of_a_change_of_partitions_that_was_not_finished(
     env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress
 ) -> None:

@@ -168,6 +168,7 @@ async def test_a_groups_commit_is_kept_while_the_group_is_empty(broker: Broker, 
     await later.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("idempotence", [False, True])
 def test_the_other_client_produces_consumes_and_commits(broker: Broker, idempotence: bool) -> None:
     topic, group = f"confluent-{idempotence}", f"group-{idempotence}"

@@ -20,6 +20,7 @@ from tests.worker_process import WorkerProcess, romashka, wait_for
 pytestmark = pytest.mark.stack
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 def test_events_of_a_broker_become_an_interval_that_holds_the_true_effect(
     env: dict[str, str], topics: KafkaAddress, database: ClickHouseAddress

@@ -105,6 +105,7 @@ def rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
+@pytest.mark.long
 def test_everything_arrives_in_order_to_the_last_row_in_little_memory(
     loaded: ClickHouseAddress, tmp_path: Path
 ) -> None:

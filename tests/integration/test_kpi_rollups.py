@@ -124,6 +124,7 @@ def late(messages: list[Message]) -> list[Message]:
     return made
 
 
+@pytest.mark.long
 def test_every_split_and_step_says_what_the_events_alone_say(days: Days, messages: list[Message]) -> None:
     days.load(messages)
     days.roll_up()

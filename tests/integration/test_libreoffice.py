@@ -56,6 +56,7 @@ def opened(folder: Path, *files: Path, filter_: str = "") -> list[openpyxl.Workb
     return [openpyxl.load_workbook(out / f"{file.stem}.xlsx") for file in files]
 
 
+@pytest.mark.long
 def test_workbooks_and_csv_files_open_with_the_cells_and_types_that_they_were_given(tmp_path: Path) -> None:
     workbook = export(tmp_path / "export.xlsx", ExportFormat.XLSX, CsvStyle())
     paper = tmp_path / "report.xlsx"

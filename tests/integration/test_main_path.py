@@ -119,6 +119,7 @@ def test_a_worker_that_is_stopped_writes_everything_commits_and_goes_on_where_it
         wait_for(lambda: client.query(counted).result_rows == [(501,)], 60, worker.log)
 
 
+@pytest.mark.long
 def test_a_topic_full_of_nonsense_stops_the_worker_before_it_is_drained(
     env: dict[str, str], database: ClickHouseAddress
 ) -> None:

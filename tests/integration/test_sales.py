@@ -170,6 +170,7 @@ def test_window_and_rule_are_those_of_the_day_of_the_sale(shop: Shop) -> None:
     assert shop.agreed() == {"hubspot": 50, "shopify": 50, "zendesk": 11}
 
 
+@pytest.mark.long
 def test_a_label_for_many_is_not_taken_for_one_customer(shop: Shop) -> None:
     guests = [touch("hubspot", -2 - number / 1_000, customer_id="guest") for number in range(MAX_CONVERSATIONS)]
     shop.tell(*guests[1:], sale(uuid4(), 0, 100, customer_id="guest"))
@@ -197,6 +198,7 @@ def test_what_a_worker_of_an_older_version_rolled_up_is_made_again(first_shop: S
     assert query_rows(first_shop.client, *counted)[0]["conversation_count"] == 3
 
 
+@pytest.mark.long
 def test_rolling_up_again_from_nothing_ends_in_the_same_sales(shop: Shop) -> None:
     shop.tell(touch("hubspot", -3), sale(uuid4(), 0, 100), sale(uuid4(), -4, 9, customer_id="bob"))
     shop.agreed()

@@ -108,6 +108,7 @@ def listening(answer: Answer) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.long
 def test_each_webhook_is_told_apart_and_none_keeps_another_from_its_report(
     database: ClickHouseAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_of_many_who_claim_an_attempt_at_once_one_gets_it(database: ClickHouseAd
         assert sum(pool.map(claim, range(8))) == 1
 
 
+@pytest.mark.long
 def test_two_workers_one_killed_at_random_deliver_each_period_once(
     database: ClickHouseAddress, notifier: ChannelNotifier, sink: MailSink, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_filled_database_is_lent_again_empty_and_with_its_migrations(spares: S
         assert client.command(_COUNT) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [

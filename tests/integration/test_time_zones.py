@@ -79,6 +79,7 @@ def _counted(moments: list[datetime], local: ZoneInfo, every: Interval) -> list[
     return list(Counter((hour.replace(minute=0), hour.utcoffset()) for hour in hours).values())
 
 
+@pytest.mark.long
 def test_days_and_hours_of_every_zone_are_exact_over_its_clock_changes(client: Client) -> None:
     zones = _distinct_zones()
     assert len(zones) > 40

@@ -39,6 +39,7 @@ def _whole() -> tuple[Message, ...]:
     return tuple(SCENARIO.feed(START).until(START + SPAN))
 
 
+@pytest.mark.long
 @settings(max_examples=10, deadline=None)
 @given(cuts=st.lists(MOMENTS, max_size=12))
 def test_any_slicing_of_time_gives_the_same_bytes_in_the_same_order(cuts: list[datetime]) -> None:
@@ -47,6 +48,7 @@ def test_any_slicing_of_time_gives_the_same_bytes_in_the_same_order(cuts: list[d
     assert tuple(message for part in parts for message in part) == _whole()
 
 
+@pytest.mark.long
 @settings(max_examples=10, deadline=None)
 @given(middle=MOMENTS)
 def test_a_feed_that_begins_in_the_middle_goes_on_where_another_stopped(middle: datetime) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,6 +115,7 @@ def _grow(topic: GrowingTopic, *, finish: bool) -> None:
         topic.announce(_LAYOUTS[generation])
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=8)
 @given(_steps, st.integers(0, 2**32))
 def test_every_event_counts_once_while_partitions_are_added_twice(steps: list[Step], seed: int) -> None:

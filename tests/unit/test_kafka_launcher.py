@@ -99,6 +99,7 @@ def test_a_fetch_that_fails_is_one_clear_error_with_what_maven_said(
     assert "[ERROR] the network is unreachable" in error
 
 
+@pytest.mark.long
 def test_a_run_without_any_test_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_tests([__file__, "--quiet", "-p", "no:cacheprovider"], {}) == 1
     assert "no test marked kafka" in capsys.readouterr().err

@@ -281,6 +281,7 @@ def settings_of(tuesday: Tuesday, **more: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if name.startswith("ROMASHKA_")} | more
 
 
+@pytest.mark.long
 async def test_over_standard_input_and_output_the_key_is_a_setting_and_the_figure_the_same(served: Served) -> None:
     env = settings_of(served.tuesday, ROMASHKA_MCP_KEY=served.analyst)
     expected = served.get(f"/v1/kpis/{RATE}", served.analyst, range="7d")
@@ -291,6 +292,7 @@ async def test_over_standard_input_and_output_the_key_is_a_setting_and_the_figur
     assert found["values"] == expected["values"]
 
 
+@pytest.mark.long
 async def test_over_standard_input_and_output_it_can_be_a_client_of_an_api_elsewhere(served: Served) -> None:
     # No database: only the key and the address of the API.
     env = {

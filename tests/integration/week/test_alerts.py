@@ -71,6 +71,7 @@ def test_a_rule_gives_texts_and_one_number_and_a_row_for_each_set_of_labels(
     assert len(set(keys)) == len(keys), "Grafana refuses several rows of one set of labels"
 
 
+@pytest.mark.long
 def test_every_labelled_incident_is_alerted_by_a_rule_that_is_there_for_it_and_nothing_else_is(
     client: Client, week: Week
 ) -> None:
@@ -82,6 +83,7 @@ def test_every_labelled_incident_is_alerted_by_a_rule_that_is_there_for_it_and_n
     assert unexplained(fired, labelled(week)) == []
 
 
+@pytest.mark.long
 def test_a_quiet_day_fires_nothing_although_there_was_enough_to_judge(client: Client, week: Week) -> None:
     """The 24 hours before the first incident, each rule at steps of its own range: all of the day is judged."""
     end = week.incidents[0].start

@@ -107,6 +107,7 @@ def test_a_browser_says_who_it_is_by_a_protocol_and_others_are_refused(quiet: tu
         assert json.loads(denied.value.response.body)["status"] == status
 
 
+@pytest.mark.long
 def test_nothing_that_the_openapi_document_allows_is_an_error_of_ours(quiet: tuple[str, ClickHouseAddress]) -> None:
     url, address = quiet[0].replace("ws", "http", 1).removesuffix("/v1/live"), quiet[1]
     key = stored(address, Role.ADMIN)

@@ -190,6 +190,7 @@ def test_every_annotation_has_the_columns_of_one(client: Client, week: Week, nam
         assert row.get("timeEnd") is None or row["timeEnd"] >= row["time"]
 
 
+@pytest.mark.long
 def test_nothing_in_a_variable_leaves_its_literal(client: Client, week: Week) -> None:
     """Every statement with all of it at once, and some with each of the texts."""
     recent = week.end - timedelta(hours=3)

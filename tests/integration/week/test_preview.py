@@ -19,6 +19,7 @@ from tests.simulated_week import Week
 pytestmark = pytest.mark.stack
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("settings_of_database")
 def test_without_data_every_page_says_what_its_emptiness_means(tmp_path: Path) -> None:
     printed = CliRunner().invoke(dashboards.app, ["preview", "--out", str(tmp_path)], catch_exceptions=False).output
@@ -40,6 +41,7 @@ def test_one_tenant_s_pages_name_it_and_draw_what_was_loaded(week: Week, tmp_pat
     assert health.count('class="nodata"') == 0
 
 
+@pytest.mark.long
 def test_what_the_demo_leaves_stays_out_of_git_and_says_where_it_is(
     database: ClickHouseAddress, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

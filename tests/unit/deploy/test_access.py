@@ -214,6 +214,7 @@ def test_a_name_cannot_leave_its_quotes() -> None:
     assert all("a` TO ALL" not in statement.replace("\\`", "") for statement in made)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "reader",
     [*READERS[:3], *(Reader(f"acme_{role}", role, "x" * 20, (OURS,)) for role in access_rights.ROLES)],

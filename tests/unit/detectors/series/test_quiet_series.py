@@ -21,6 +21,7 @@ from detectors.series.season_profile import SeasonProfile
 DAY = 86_400.0
 
 
+@pytest.mark.long
 def test_four_days_of_what_is_usual_bring_hardly_an_alarm() -> None:
     # 24 days: 1.2 alarms are allowed in expectation. A ramp or a counter alone had five.
     kinds = ("rare counts", "zero-inflated", "ramp", "growing counter", "counter with resets", "weekly business hours")
