@@ -72,6 +72,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "Grafana's dashboards and alert rules, generated from the KPI registry.",
         figures=True,
     ),
+    "boards": Command(
+        "cli.commands.boards:app",
+        "Dashboards of your own: figures and analyses, laid out in boards.d.",
+        figures=True,
+    ),
     "alerts": Command("cli.commands.alerts:app", "Alert rules: list and backtest them.", figures=True),
     "deployments": Command("cli.commands.deployments:app", "Deployments, shown as annotations on the dashboards."),
     "access": Command("cli.commands.access:app", "Users, roles and rights in Kafka, ClickHouse and Grafana."),
@@ -106,6 +111,21 @@ def loaded(name: str) -> Any:
     return typer.main.get_group(holder).commands[name]
 
 
+_RUNNING: Final[list[Any]] = []
+
+
+def running() -> Any:
+    """Return the command that was asked for, the innermost; ``None`` before there is one."""
+    return _RUNNING[-1] if _RUNNING else None
+
+
+def innermost(command: Any, arguments: list[str]) -> Any:
+    """Return the command that the arguments of a group name, or the group itself."""
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    return command
+
+
 class OnDemand(TyperGroup):
     """A group that has the help of every command and imports only the one that runs."""
 
@@ -118,6 +138,7 @@ class OnDemand(TyperGroup):
         """Return the command to run."""
         name, known, rest = super().resolve_command(ctx, args)
         command = known and loaded(known.name or "")
+        _RUNNING[:] = [innermost(command, rest)]
         if known and COMMANDS[known.name or ""].figures:
             from cli.custom_figures import register_figures  # noqa: PLC0415 - with the registry, for some commands
 

@@ -23,6 +23,8 @@ from simulator.tenants import DEFAULT_TENANTS
 DAYS: Final = 30
 # Before the month there are only outcomes of conversations with customers: enough for customer models.
 PAST_DAYS: Final = 120
+FEWEST: Final = 50_000
+"""Fewest events of the month: its sync jobs alone are 41,000."""
 _NAMED_SHARE: Final = 0.1
 _LIVELY: Final = timedelta(minutes=15)
 _LIVELY_RATE: Final = 10.0

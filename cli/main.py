@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from typing import Final
+from typing import Any, Final
 
 import typer
 
-from cli.command_table import MARKUP, OnDemand
+from cli.command_table import MARKUP, OnDemand, running
 from cli.console import debugging, err, styled
 from models.errors import InvalidRequest, RomashkaError
 from models.masking import masked
@@ -18,10 +18,10 @@ from models.masking import masked
 _OPTIONS: Final = {
     "recipients": "--to",
     "time_range": "--range",
-    "id": "key figure",
-    "name": "name",
     "snoozed_until": "--until",
 }
+_WORDS: Final = {"id": "key figure"}
+"""API field → what it is called where the command has no such option."""
 
 app = typer.Typer(
     name="romashka",
@@ -38,9 +38,16 @@ def romashka() -> None:
     """Integration analytics: from Kafka events to figures in ClickHouse."""
 
 
-def option(field: str) -> str:
-    """Return the command line option of a request's field."""
-    return _OPTIONS.get(field, field if field.startswith("--") else f"--{field.replace('_', '-')}")
+def option(field: str, command: Any) -> str:
+    """Return what a request's field is called on the command line.
+
+    That is the option of the command that ran, where it has one of that name, else the field in words: an option that
+    is not there would send people looking for it.
+    """
+    spelled = _OPTIONS.get(field, field if field.startswith("--") else f"--{field.replace('_', '-')}")
+    if any(spelled in parameter.opts for parameter in getattr(command, "params", ())):
+        return spelled
+    return _WORDS.get(field, field.removeprefix("--").replace("-", " ").replace("_", " "))
 
 
 def main() -> None:
@@ -50,7 +57,7 @@ def main() -> None:
     try:
         app()
     except InvalidRequest as error:
-        err.print(styled("[bold red]error:[/] {}: {}", option(error.field), error.message), soft_wrap=True)
+        err.print(styled("[bold red]error:[/] {}: {}", option(error.field, running()), error.message), soft_wrap=True)
         sys.exit(1)
     except RomashkaError as error:
         err.print(styled("[bold red]error:[/] {}", error), soft_wrap=True)

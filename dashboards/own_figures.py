@@ -36,7 +36,7 @@ def tab(figures: Sequence[CustomFigure]) -> Tab:
     return Tab(
         uid=UID,
         title="Own Figures",
-        about="The figures that this installation defines for itself, in kpis.d.",
+        about="The figures that this installation defines for itself, in kpis.d or in installed packages.",
         rows=tuple(_row(number, one.kpi) for number, one in enumerate(figures, start=1)),
         variables=VARIABLES,
         audience="analyst",
@@ -51,19 +51,13 @@ def rules(figures: Sequence[CustomFigure]) -> tuple[Rule, ...]:
 def _row(number: int, kpi: Kpi) -> PanelRow:
     first = number * _PANELS_EACH
     (number_tile,) = together(tile(first, "What is it now?", kpi.id, width=6))
-    return PanelRow(
-        kpi.title,
-        (
-            number_tile,
-            trend(first + 1, f"{kpi.title} by day", kpi.meaning, kpi.id, every=Interval.DAY, width=10, height=8),
-            split_figure(first + 2, kpi.id, (_parts(kpi),), picture=PanelType.BARS, width=8, limit=20),
-        ),
+    by_day = trend(first + 1, f"{kpi.title} by day", kpi.meaning, kpi.id, every=Interval.DAY, width=10, height=8)
+    # The largest parts by the first dimension after the tenant, where there is one.
+    parts = tuple(
+        split_figure(first + 2, kpi.id, (name,), picture=PanelType.BARS, width=8, limit=20)
+        for name in [name for name in kpi.dimensions if name != "tenant"][:1]
     )
-
-
-def _parts(kpi: Kpi) -> str:
-    """Return the dimension that a figure is split by on its tab: the first after the tenant."""
-    return next(name for name in kpi.dimensions if name != "tenant")
+    return PanelRow(kpi.title, (number_tile, by_day, *parts))
 
 
 def _rule_id(id_: str) -> str:
@@ -102,6 +96,6 @@ def _rule(number: int, one: CustomFigure) -> Rule:
         panel=number * _PANELS_EACH + 1,
         seen=f"{who}: {kpi.title} is {{value}}",
         expected=f"{'more' if below else 'less'} than {{line}}",
-        action=f"{kpi.meaning} It is defined in {one.file.name}.",
+        action=f"{kpi.meaning} It is defined in {one.origin}.",
         runbook=_RUNBOOK,
     )

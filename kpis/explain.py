@@ -134,7 +134,19 @@ def dimensions_of(kpi: Kpi, scope: Scope, by: Sequence[str] = ()) -> tuple[str, 
 
 
 def questions(kpi: Kpi, before: Scope, now: Scope, dimensions: Sequence[str]) -> dict[Question, Query]:
-    """Return the queries of an explanation; ``dimensions`` are those of ``dimensions_of``."""
+    """Return the queries of an explanation; ``dimensions`` are those of ``dimensions_of``.
+
+    Raises
+    ------
+    InvalidRequest
+        The periods overlap: what is in both would be compared with itself.
+    """
+    if before.first < now.limit and now.first < before.limit:
+        raise InvalidRequest(
+            "against",
+            f"{before.first:%Y-%m-%d %H:%M} to {before.limit:%Y-%m-%d %H:%M} UTC overlaps the range itself "
+            f"({now.first:%Y-%m-%d %H:%M} to {now.limit:%Y-%m-%d %H:%M} UTC); expected a period before or after it",
+        )
     asked: dict[Question, Query] = {}
     periods: tuple[tuple[Period, Scope], ...] = (("before", before), ("now", now))
     for period, scope in periods:

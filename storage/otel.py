@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Thread
 from typing import Final
 
 from opentelemetry import trace
@@ -19,6 +20,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from storage.spans import Attribute, Span
 
 log = logging.getLogger(__name__)
+CLOSE_SECONDS: Final = 2.0
+"""How long stopping waits for traces to be sent: an endpoint that is away must not hold up a deployment."""
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
@@ -93,9 +96,13 @@ class OtelSpans:
             _PROPAGATOR.inject(given, trace.set_span_in_context(span.span))
         return given
 
-    def close(self) -> None:
-        """Send what has ended, and stop."""
-        self._provider.shutdown()
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Send what has ended, and stop; after ``timeout`` seconds what is left is lost."""
+        closing = Thread(target=self._provider.shutdown, name="traces are sent", daemon=True)
+        closing.start()
+        closing.join(timeout)
+        if closing.is_alive():
+            log.warning("the last traces are lost: they were not taken within %g s", timeout)
 
 
 class SaidOnce(SpanExporter):

@@ -75,7 +75,7 @@ class TopicGrowth:
         self._group = group
 
     def planned(self, partitions: int) -> Growth | None:
-        """Return what has to be done for so many partitions; ``None``: nothing, the layout is in force.
+        """Return what has to be done for so many partitions; ``None``: nothing, the layout is in force. Reads only.
 
         Raises
         ------
@@ -87,13 +87,14 @@ class TopicGrowth:
         there = self._partition_counts()
         actual = there[QUERIES.name]
         epoch = topic_epochs(self._address, [QUERIES])[QUERIES.name]
-        layouts = begin_layouts(self._sink, epoch, actual)
-        newest, pending = layouts.opened[-1], layouts.pending
+        layouts = self._sink.layouts(epoch)
+        newest = layouts.opened[-1] if layouts.opened else Layout(0, actual)
+        pending = layouts.pending
         added = {topic.name: partitions for topic in INGEST if there[topic.name] < partitions}
         if pending is not None and pending.partitions != partitions:
             raise RomashkaError(
                 f"a change to {counted(pending.partitions, 'partition')} has begun; finish it with 'romashka "
-                f"topics grow --partitions {pending.partitions}', or end it with '--abort'"
+                f"topics grow --partitions {pending.partitions}', or end it with 'romashka topics grow --abort'"
             )
         if pending is None and newest.partitions == partitions and not added:
             return None
@@ -137,6 +138,16 @@ class TopicGrowth:
             raise admin.failure(error) from error
         return sum(max(end - committed.get(number, 0) - CHUNK_SIZE, 0) for number, end in ends.items())
 
+    def check(self, growth: Growth) -> None:
+        """Ask Kafka whether it would add the partitions; changes nothing.
+
+        Raises
+        ------
+        RomashkaError
+            It would not.
+        """
+        self._add_partitions(growth.added, only_try=True)
+
     def begin(self, growth: Growth) -> None:
         """Plan the layout and write the markers that are missing.
 
@@ -146,7 +157,8 @@ class TopicGrowth:
             Another plan was first, or Kafka would not add the partitions; nothing was changed then.
         """
         if not growth.begun:
-            self._add_partitions(growth.added, only_try=True)
+            self.check(growth)
+            begin_layouts(self._sink, growth.topic_epoch, growth.before.partitions)
             pending = plan_layout(self._sink, growth.topic_epoch, growth.generation, growth.partitions).pending
             if pending is None or pending[:2] != (growth.generation, growth.partitions):
                 raise RomashkaError("another change of the layout began at the same time; run the command again")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from cli.arguments import number, tenant_id
 from cli.commands.simulate import progress
 from cli.console import err, out, styled
-from cli.installation import installation, own_boards
+from cli.installation import installation
 from cli.settings import settings
 from cli.verification import stored_events
 from dashboards.files import FOLDER, drifted, tabs, write
@@ -26,7 +26,7 @@ from dashboards.preview.script import drawing_script
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from kpis.sql.dialect import Bound
 from models.counting import counted
-from models.errors import ConfigurationError, RomashkaError
+from models.errors import RomashkaError
 from storage.connection import connect
 from storage.reading import query_rows
 
@@ -87,31 +87,19 @@ def preview(
     out.print(f"open {pages[0].resolve().as_uri()}", soft_wrap=True)
 
 
-@app.command()
-def boards() -> None:
-    """List the boards of ROMASHKA_BOARDS_DIR (boards.d), and say what is wrong with its files.
-
-    Example: `romashka dashboards boards`
-    """
-    found = own_boards()
-    for tab in found.tabs:
-        out.print(
-            styled("[bold]{}[/]  {} ({})", tab.title, tab.about, counted(len(tab.panels), "panel")), highlight=False
-        )
-    if not found.tabs and not found.errors:
-        out.print(f"{settings().boards_dir} has no board; docs/custom-figures.md shows one", highlight=False)
-    if found.errors:
-        raise ConfigurationError(f"{counted(len(found.errors), 'file')} of {settings().boards_dir} cannot be used")
-
-
 def write_pages(
-    client: Client, target: Path, whose: Callable[[Tab], UUID | None], days: float | None, now: datetime
+    client: Client,
+    target: Path,
+    whose: Callable[[Tab], UUID | None],
+    days: float | None,
+    now: datetime,
+    only: Sequence[Tab] = (),
 ) -> list[Path]:
     """Run the queries of every panel and write the pages; return their paths.
 
-    ``whose`` returns a tab's tenant, if any.
+    ``whose`` returns a tab's tenant, if any; ``only`` are the tabs to write, all if there are none.
     """
-    every = tabs(installation())
+    every = only or tabs(installation())
     scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in every}
     asked = [(tab, panel) for tab in every for panel in tab.panels]
     answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in every}

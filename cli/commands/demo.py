@@ -26,7 +26,7 @@ from cli.arguments import MAX_SECONDS, number
 from cli.commands.simulate import progress, publish
 from cli.console import err, out, styled, table
 from cli.demo_pages import jobs_aside, leave_pages, set_costs, set_plans
-from cli.demo_traffic import DAYS, PAST_DAYS, Traffic, traffic, until
+from cli.demo_traffic import DAYS, FEWEST, PAST_DAYS, Traffic, traffic, until
 from cli.demo_view import gather, picture, worker_metrics
 from cli.findings import findings_table, matched
 from cli.verification import detected_through, differences, stored_events
@@ -93,7 +93,7 @@ def run(
     ] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation")] = 1,
     events: Annotated[
-        int, typer.Option(min=10_000, help="Approximate number of events in the 30 days of history")
+        int, typer.Option(min=FEWEST, help="Approximate number of events in the 30 days of history")
     ] = 400_000,
     keep: Annotated[bool, typer.Option("--keep", help="Keep running until Ctrl-C")] = False,
     target: Annotated[Path, typer.Option("--out", help="Folder for the dashboard pages")] = Path("romashka-demo"),

@@ -37,7 +37,8 @@ def _partitions(config: Settings) -> str:
     if layouts.pending is not None:
         raise RomashkaError(
             f"a change to {counted(layouts.pending.partitions, 'partition')} has begun, and queries wait for it: "
-            f"finish it with 'romashka topics grow --partitions {layouts.pending.partitions}', or end it with '--abort'"
+            f"finish it with 'romashka topics grow --partitions {layouts.pending.partitions}', or end it with "
+            "'romashka topics grow --abort'"
         )
     if not layouts.opened:
         return f"{QUERIES.name} has {there}; no worker has run yet"

@@ -10,6 +10,7 @@ import typer
 from cli.commands import kpi_analyse
 from cli.commands.kpi import app
 from cli.console import err, out, styled, table
+from cli.custom_figures import custom_figures
 from cli.settings import settings
 from kpis.custom.examples import EXAMPLES
 from kpis.custom.figure_file import figures
@@ -44,25 +45,27 @@ def new(
 
 @app.command()
 def check(folder: _Folder = None) -> None:
-    """Check the definitions of a folder: every file is read as the other commands read it.
+    """Check the definitions: every file, and every figure of an installed package, is read as other commands read it.
 
-    Example: `romashka kpi check kpis.d`
+    Of a folder that is named, only its files.
+
+    Example: `romashka kpi check`
     """
     chosen = folder or settings().kpis_dir
     if folder is not None and not folder.is_dir():
         raise SettingsError(f"there is no folder {folder}; 'romashka kpi new' makes one")
-    found = figures(chosen)
+    found = custom_figures() if folder is None else figures(folder)
     rows = [
-        (one.kpi.id, one.kpi.title, one.kpi.unit.value, one.alert.value if one.alert else "-", one.file.name)
+        (one.kpi.id, one.kpi.title, one.kpi.unit.value, one.alert.value if one.alert else "-", one.origin)
         for one in found.figures
     ]
     if rows:
-        out.print(table(f"Figures of {chosen}", ("id", "what it is", "unit", "alert over", "file"), rows))
+        out.print(table("Figures of your own", ("id", "what it is", "unit", "alert over", "defined in"), rows))
         out.print("Dashboard and alert rules: romashka dashboards", style="dim", highlight=False)
     elif not found.errors:
         out.print(f"{chosen} defines no figure; 'romashka kpi new' writes one to begin with", highlight=False)
-    if folder is not None:  # those of the installation's own folder were named when it was read
+    if folder is not None:  # those of the installation itself were named when they were read
         for error in found.errors:
             err.print(styled("[red]{}[/]", error), soft_wrap=True, highlight=False)
     if found.errors:
-        raise ConfigurationError(f"{counted(len(found.errors), 'file')} of {chosen} cannot be used")
+        raise ConfigurationError(f"{counted(len(found.errors), 'definition')} cannot be used")

@@ -83,7 +83,8 @@ def grow(
     _tell(planned)
     _check_workers(growth, planned, max_backlog)
     if dry_run:
-        out.print("nothing was changed (--dry-run)")
+        growth.check(planned)
+        out.print("Kafka would add the partitions; nothing was changed (--dry-run)")
         return
     details = {"partitions": partitions, "generation": planned.generation}
     with connect(config.clickhouse) as client, audited(client, "topics.grow", QUERIES.name, details):

@@ -72,18 +72,23 @@ class FormulaText(_Strict):
         return self
 
 
-class FigureText(_Strict):
-    """A definition as it stands in a file."""
+class FigureHead(_Strict):
+    """What every user-defined figure has, whatever computes it."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
     # Both stand in templates of alert messages and in panels, where braces and $ mean something.
     title: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,60}$")]
     meaning: Annotated[str, Field(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f{}$<>]{1,500}$")]
-    source: _SourceName
-    formula: FormulaText
-    unit: Annotated[Unit, Field(strict=False)] | None = None
     direction: Direction = "neutral"
     minimum_volume: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
     warning: Annotated[float, Field(allow_inf_nan=False)] | None = None
     critical: Annotated[float, Field(allow_inf_nan=False)] | None = None
     alert: Annotated[AlertWindow, Field(strict=False)] | None = None
+
+
+class FigureText(FigureHead):
+    """A definition as it stands in a file, or as a mapping that an installed package gives."""
+
+    source: _SourceName
+    formula: FormulaText
+    unit: Annotated[Unit, Field(strict=False)] | None = None

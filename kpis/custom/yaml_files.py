@@ -120,10 +120,11 @@ def parsed(path: Path, model: type[_Model]) -> tuple[_Model, FileLines]:
         return model.model_validate(raw), lines
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise lines.wrong(first["loc"], _message(first)) from None
+        raise lines.wrong(first["loc"], problem_of(first)) from None
 
 
-def _message(error: Any) -> str:
+def problem_of(error: Any) -> str:
+    """Return one of pydantic's errors in words: what was expected, and what was found."""
     expected = error.get("ctx", {}).get("expected")
     if error["type"] == "missing":
         return "is missing"

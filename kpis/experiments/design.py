@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -88,7 +89,7 @@ def _sample(effect: float, variance: float, shares: tuple[float, float], power: 
 
 
 def parsed_shares(text: str) -> dict[str, float]:
-    """Return the shares of ``with=80,without=20`` as parts of 1.
+    """Return the shares of ``with=80,without=20`` as parts of 1; an arm with a comma is quoted: ``"a, b=80",c=20``.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def parsed_shares(text: str) -> dict[str, float]:
         do not add up to 100.
     """
     shares: dict[str, float] = {}
-    for part in text.split(","):
+    for part in _parts(text):
         arm, equals, share = (piece.strip() for piece in part.rpartition("="))
         try:
             percent = float(share)
@@ -113,6 +114,15 @@ def parsed_shares(text: str) -> dict[str, float]:
     if abs(sum(shares.values()) - 1) > _TOLERANCE:
         raise InvalidRequest("shares", f"'{text}' adds up to {100 * sum(shares.values()):g} %; expected 100")
     return shares
+
+
+def _parts(text: str) -> list[str]:
+    """Return what commas separate, as in CSV (RFC 4180)."""
+    try:
+        (parts,) = csv.reader([text], strict=True, skipinitialspace=True)
+    except (csv.Error, ValueError):
+        raise InvalidRequest("shares", f"'{text}' is given; expected percentages by arm: with=80,without=20") from None
+    return parts
 
 
 def control_of(arms: Mapping[str, object] | list[str], plan: ExperimentPlan | None) -> str:

@@ -20,6 +20,7 @@ from kpis.experiments.design import CONTROLS, DEFAULT_SAMPLE
 from kpis.experiments.statements import SQL, assigned, settled
 from kpis.sources import conversations
 from kpis.sql.dialect import Bound, Dialect, Grafana
+from kpis.sql.fixed import Fixed
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import ENOUGH, ROUNDING, Z_95
 from models.insights import ALL_TENANTS_ID
@@ -91,4 +92,7 @@ def _without_provider(dialect: Dialect) -> Dialect:
             return replace(dialect, scope=replace(dialect.scope, provider=None))
         case Grafana():
             return replace(dialect, variables=tuple(name for name in dialect.variables if name != "provider"))
+        case Fixed():
+            values = {name: value for name, value in dialect.values.items() if name != "provider"}
+            return replace(dialect, dialect=_without_provider(dialect.dialect), values=values)
     return dialect

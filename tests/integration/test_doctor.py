@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.errors import ConfigurationError
+from models.layouts import Layouts
 from models.topics import QUERIES
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress, connect
@@ -90,7 +91,10 @@ def test_topics_do_not_shrink_and_a_dry_run_changes_nothing(
 ) -> None:
     assert "Kafka cannot take any away" in romashka(env, "topics", "grow", "--partitions", "4", expect=1)
     assert "have" not in romashka(env, "topics", "grow", "--partitions", "8", expect=0)
-    printed = romashka(env, "topics", "grow", "--partitions", "24", "--dry-run")
+    printed = romashka(env, "topics", "grow", "--partitions", "24", "--dry-run", expect=1)
     assert "integration.queries.v1 gets 24 partitions" in printed
     assert "about 67% of the tenants" in printed
-    assert ClickHouseSink(database).layouts(topic_epochs(topics, [QUERIES])[QUERIES.name]).pending is None
+    # The broker is asked, and the embedded one adds none.
+    assert "Kafka adds no partitions" in printed
+    assert "nothing was changed" in printed
+    assert ClickHouseSink(database).layouts(topic_epochs(topics, [QUERIES])[QUERIES.name]) == Layouts()

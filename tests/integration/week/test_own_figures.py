@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +26,16 @@ from dashboards.grafana import statement
 from kpis import registry
 from kpis.custom.examples import EXAMPLES
 from kpis.custom.figure_file import figures
+from kpis.custom.installed import installed_figures
 from kpis.query import Scope, build_query
 from models.query import Query
 from storage.connection import connect
 from storage.reading import query_rows
+from tests import figures_package
 from tests.api_server import SECRET, serving, stored
 from tests.integration.week.test_dashboards import EVERYTHING, answer
 from tests.simulated_week import Week
+from tests.worker_process import ROMASHKA
 
 pytestmark = pytest.mark.stack
 
@@ -47,7 +52,10 @@ _MORE: Final = {
 
 @pytest.fixture
 def folder(tmp_path: Path, week: Week, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with definitions, which commands of this process read."""
+    """A folder with definitions, which commands of this process read; the example package is installed too."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    monkeypatch.syspath_prepend(figures_package.installed(packages))
     for name, text in EXAMPLES.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     for id_, text in _MORE.items():
@@ -101,17 +109,18 @@ def test_each_kind_of_formula_gives_what_its_rows_say(week: Week, folder: Path) 
 
 def test_command_line_api_panels_and_alerts_tell_the_same(week: Week, folder: Path, tmp_path: Path) -> None:
     scope = Scope(week.start, week.end, week.tenant)
+    ids = ("slow_chat_share", "quick_resolution_share", "lost_record_ratio", *figures_package.IDS)
     parameters = {"tenant": str(week.tenant), "from": week.start.isoformat(), "to": week.end.isoformat()}
     printed = CliRunner().invoke(
         app,
-        ["kpi", "get", "slow_chat_share", "quick_resolution_share", "lost_record_ratio", "--format", "json"]
+        ["kpi", "get", *ids, "--format", "json"]
         + [part for name, value in parameters.items() for part in (f"--{name}", value)],
         catch_exceptions=False,
     )
     told_by_command = {row["id"]: row["value"] for row in json.loads(printed.stdout)}
     with connect(week.address) as client, serving(Configuration(week.address, SECRET, tmp_path / "made")) as url:
         key = stored(week.address, Role.ADMIN)
-        for id_ in ("slow_chat_share", "quick_resolution_share", "lost_record_ratio"):
+        for id_ in ids:
             (row,) = asked(client, build_query([id_], scope))
             answered = httpx.get(
                 f"{url}/v1/kpis/{id_}", params=parameters, headers={"Authorization": f"Bearer {key}"}, timeout=30
@@ -120,13 +129,53 @@ def test_command_line_api_panels_and_alerts_tell_the_same(week: Week, folder: Pa
             (told,) = answered.json()["values"]
             assert told["value"] == pytest.approx(row[id_])
             assert told_by_command[id_] == pytest.approx(row[id_])
-        tab = own_figures.tab(figures(folder).figures)
+        everything = (*figures(folder).figures, *installed_figures().figures)
+        tab = own_figures.tab(everything)
         for panel in tab.panels:
             for one in panel.asks.values():
                 answer(client, week, statement(one, tab), EVERYTHING)
-        (rule,) = own_figures.rules(figures(folder).figures)
-        assert rule.uid("warning") == "romashka-own-slow-chat-share-warning"
-        assert answer(client, week, alert_statement(rule))
+        rules = own_figures.rules(everything)
+        assert [rule.uid("warning") for rule in rules] == [
+            "romashka-own-slow-chat-share-warning",
+            "romashka-own-queries-p-3c66d024-warning",
+        ]
+        for rule in rules:
+            assert answer(client, week, alert_statement(rule))
+
+
+def test_a_package_and_a_broken_one_in_a_process_of_their_own(week: Week, tmp_path: Path) -> None:
+    site = figures_package.installed(tmp_path)
+    figures_package.written(site, "broken", "import nothing_of_this_name", "x = broken:FIGURES")
+    given = {"ROMASHKA_CLICKHOUSE_URL": week.address.url, "ROMASHKA_CLICKHOUSE_DATABASE": week.address.database}
+    env = {**os.environ, **given, "PYTHONPATH": str(site), "COLUMNS": "200"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command: list[str | Path] = [ROMASHKA, *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    listed, shown, checked = (
+        run("kpi", "list", "--format", "json"),
+        run("kpi", "show", "queries_per_conversation"),
+        run("kpi", "check"),
+    )
+    assert {row["id"] for row in json.loads(listed.stdout)} >= {"csat", *figures_package.IDS}
+    assert "broken 2.0 (entry point x): broken:FIGURES: cannot be loaded (ModuleNotFoundError" in listed.stderr
+    assert (listed.returncode, shown.returncode, checked.returncode) == (0, 0, 1)
+    assert "Queries to integrations for each conversation that had any." in shown.stdout
+    assert all(id_ in checked.stdout for id_ in figures_package.IDS)
+    assert "1 definition cannot be used" in checked.stderr
+    range_ = ("--tenant", str(week.tenant), "--from", week.start.isoformat(), "--to", week.end.isoformat())
+    (told,) = json.loads(run("kpi", "get", "queries_per_conversation", *range_, "--format", "json").stdout)
+    with connect(week.address) as client:
+        (row,) = query_rows(
+            client,
+            "SELECT count() / uniqExact(conversation_id) AS value FROM integration_query_metrics FINAL "
+            "WHERE user_id = {tenant:UUID} AND created_at >= {start:DateTime64(3, 'UTC')} "
+            "AND created_at < {end:DateTime64(3, 'UTC')}",
+            {"tenant": week.tenant, "start": week.start, "end": week.end},
+        )
+    assert told["value"] == pytest.approx(row["value"])
+    assert row["value"] > 1
 
 
 def test_a_definition_is_checked_and_a_wrong_one_stops_no_command(folder: Path) -> None:

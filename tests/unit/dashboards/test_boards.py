@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from dashboards import grafana
+from dashboards.analysis_columns import PANELS
 from dashboards.boards import board, boards
 from dashboards.files import Installation, generated
 from dashboards.panel import PanelType
+from kpis.analyses.catalogue import ANALYSES
+from kpis.analyses.finished import FINISHED
+from kpis.sql.dialect import Grafana
 from models.errors import ConfigurationError
 
 GOOD = """\
@@ -33,6 +38,29 @@ rows:
       - figure: handoff_rate
         show: table
         by: [channel, segment]
+"""
+
+
+ANALYSES_TOO = """\
+id: deep
+title: Deep
+about: Analyses beside figures.
+rows:
+  - title: Analyses
+    panels:
+      - analysis: gaps
+        title: What is missing
+        where: {channel: web_chat}
+        order: lost_value
+        limit: 5
+        width: 16
+      - analysis: channels
+        show: bars
+        of: conversations
+      - analysis: fault-cost
+        where: {provider: shopify}
+      - figure: csat
+        title: Are they happy?
 """
 
 
@@ -120,3 +148,84 @@ def test_a_wrong_file_costs_only_its_own_board(tmp_path: Path) -> None:
         "c.yaml",
     ]
     assert boards(tmp_path / "none") == ((), ())
+
+
+def test_analyses_stand_beside_figures(tmp_path: Path) -> None:
+    gaps, channels, fault, csat = board(written(tmp_path, ANALYSES_TOO)).panels
+    assert [one.picture for one in (gaps, channels, fault)] == [PanelType.TABLE, PanelType.BARS, PanelType.TABLE]
+    assert [one.title for one in (gaps, channels, fault, csat)] == [
+        "What is missing",
+        "Conversations by channel",
+        "What an integration's fault cost, of shopify",
+        "Are they happy?",
+    ]
+    assert (gaps.width, channels.width, csat.width) == (16, 12, 6)
+    assert gaps.asks["A"].filters == {"provider", "country", "segment"}, "what the board fixes is no variable"
+    sql = gaps.asks["A"].render(Grafana(("tenant", "provider")))
+    assert "channel = 'web_chat'" in sql
+    assert sql.endswith("ORDER BY v.lost_value DESC NULLS LAST LIMIT 5")
+    assert [column.name for column in gaps.columns][:3] == ["tenant", "tenant_id", "label"]
+    assert [column.name for column in channels.columns] == ["label", "conversations"]
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_every_analysis_can_be_on_a_board(name: str, tmp_path: Path) -> None:
+    where = "        where: {provider: shopify}\n" if name == "fault-cost" else ""
+    text = ANALYSES_TOO[: ANALYSES_TOO.index("      - analysis")] + f"      - analysis: {name}\n{where}"
+    for number in PANELS[name].numbers:
+        text += f"      - analysis: {name}\n        show: bars\n        of: {number}\n        limit: 3\n{where}"
+        if text.count("- analysis") == 12:
+            break
+    tab = board(written(tmp_path, text))
+    for panel in tab.panels:
+        variables = ("tenant", *sorted(panel.asks["A"].filters))
+        assert "$__fromTime" in panel.asks["A"].render(Grafana(variables))
+    assert set(FINISHED) == set(ANALYSES) == set(PANELS)
+    assert tab.panels[0].columns
+    assert grafana.render(tab)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        (
+            "analysis: gaps",
+            "analysis: gap",
+            7,
+            "rows.1.panels.1.analysis: there is no analysis 'gap'; expected one of sav",
+        ),
+        (
+            "analysis: gaps",
+            "figure: csat\n        analysis: gaps",
+            7,
+            "rows.1.panels.1: expected figure or analysis, one",
+        ),
+        ("- analysis: gaps", "- every: day", 7, "rows.1.panels.1: expected figure or analysis, one"),
+        ("limit: 5", "every: day", 11, "rows.1.panels.1.every: an analysis takes none"),
+        ("limit: 5", "limit: 500", 11, "rows.1.panels.1.limit: "),
+        ("limit: 5", "show: line", 11, "rows.1.panels.1.show: an analysis is shown as table or bars"),
+        ("order: lost_value", "order: label", 10, "rows.1.panels.1.order: gaps has no number 'label'; expected one of"),
+        ("{channel: web_chat}", "{stage: buying}", 9, "rows.1.panels.1.where: gaps cannot be narrowed by 'stage'; exp"),
+        ("{channel: web_chat}", '{channel: "a\'b"}', 9, "rows.1.panels.1.where.channel: "),
+        ("{channel: web_chat}", "{channel: '${x}'}", 9, "rows.1.panels.1.where.channel: "),
+        ("title: What is missing", "title: '$x'", 8, "rows.1.panels.1.title: "),
+        ("        of: conversations\n", "", 13, "rows.1.panels.2: bars need of"),
+        ("        show: bars\n", "", 13, "rows.1.panels.2: bars need of"),
+        (
+            "of: conversations",
+            "of: channel",
+            15,
+            "rows.1.panels.2.of: channels has no number 'channel'; expected one of",
+        ),
+        ("        where: {provider: shopify}\n", "", 16, "rows.1.panels.3: fault-cost needs where, with provider"),
+        ("title: Are they happy?", "where: {channel: web_chat}", 19, "rows.1.panels.4.where: a figure takes none"),
+    ],
+)
+def test_a_wrong_field_of_an_analysis_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, said: str
+) -> None:
+    assert old in ANALYSES_TOO
+    path = written(tmp_path, ANALYSES_TOO.replace(old, new))
+    with pytest.raises(ConfigurationError) as refused:
+        board(path)
+    assert str(refused.value).startswith(f"{path}, line {line}: {said}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
+from threading import Event
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cli.console import log_to_stderr
-from storage.otel import SaidOnce, exported
+from storage.otel import CLOSE_SECONDS, OtelSpans, SaidOnce, exported
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +65,26 @@ def test_a_wrong_endpoint_stops_nothing_and_is_said_once(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert "traces are lost, everything else goes on" in told[0]
+
+
+class Stuck(SpanProcessor):
+    """Takes spans, and does not end before it may."""
+
+    def __init__(self) -> None:
+        self.may_end = Event()
+
+    def shutdown(self) -> None:
+        self.may_end.wait(10)
+
+
+def test_an_endpoint_that_never_answers_does_not_hold_up_stopping(caplog: pytest.LogCaptureFixture) -> None:
+    stuck = Stuck()
+    spans = OtelSpans("test", stuck)
+    began = time.monotonic()
+    spans.close(timeout=0.1)
+    assert time.monotonic() - began < 2
+    assert caplog.messages == ["the last traces are lost: they were not taken within 0.1 s"]
+    stuck.may_end.set()
+    spans.close()
+    assert len(caplog.messages) == 1
+    assert CLOSE_SECONDS == 2

@@ -31,10 +31,10 @@ def test_the_examples_are_definitions(source: str, tmp_path: Path) -> None:
 
 
 def test_a_definition_becomes_a_figure(tmp_path: Path) -> None:
-    kpi, alert, file = figure(written(tmp_path, GOOD))
+    kpi, alert, origin = figure(written(tmp_path, GOOD))
     assert (kpi.id, kpi.unit, kpi.direction, kpi.area) == ("slow_chat_share", Unit.RATIO, "down", Area.AI_PERFORMANCE)
     assert (kpi.minimum_volume, kpi.warning, kpi.critical) == (50, 0.05, 0.10)
-    assert (alert, file.name) == (AlertWindow.HOUR, "one.yaml")
+    assert (alert, origin) == (AlertWindow.HOUR, "one.yaml")
     assert isinstance(kpi.computed, Aggregate)
     assert kpi.computed.n == "countIf((channel = 'web_chat'))"
 
