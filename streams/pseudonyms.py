@@ -12,9 +12,17 @@ import hmac
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _HEX_DIGITS: Final = 32
+# HMAC's constants for SHA-256: the size of its blocks, and what the key is combined with.
+_BLOCK: Final = 64
+_INNER: Final = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER: Final = bytes(octet ^ 0x5C for octet in range(256))
 
 
 class Pseudonymiser:
@@ -63,15 +71,21 @@ class Pseudonymiser:
         """Ids of the old keys."""
         return [key_id for key_id, _ in self._keys[:-1]]
 
-    def _start(self, key_id: str, tenant: bytes) -> hmac.HMAC:
-        """Return the HMAC under a tenant's own key, to be copied: setting up a key costs more than a short text."""
+    def _start(self, key_id: str, tenant: bytes) -> tuple[_Hash, _Hash]:
+        """Return both hashes of HMAC (RFC 2104) under a tenant's own key, begun, to be copied.
+
+        An object of ``hmac`` would do, but to copy one takes twice as long as all the rest.
+        """
         secret = dict(self._keys)[key_id]
-        return hmac.new(hmac.digest(secret, b"romashka customer pseudonym\x00" + tenant, "sha256"), digestmod="sha256")
+        own = hmac.digest(secret, b"romashka customer pseudonym\x00" + tenant, "sha256").ljust(_BLOCK, b"\0")
+        return sha256(own.translate(_INNER)), sha256(own.translate(_OUTER))
 
     def _pseudonym(self, tenant: bytes, customer_id: str) -> str:
         return self.under_every_key(tenant, customer_id)[-1]
 
     def _under(self, key_id: str, tenant: bytes, text: str) -> str:
-        code = self._started(key_id, tenant).copy()
-        code.update(text.encode("utf-8", "surrogatepass"))
-        return f"{key_id}.{code.hexdigest()[:_HEX_DIGITS]}"
+        begun, around = self._started(key_id, tenant)
+        inner, outer = begun.copy(), around.copy()
+        inner.update(text.encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return f"{key_id}.{outer.hexdigest()[:_HEX_DIGITS]}"

@@ -187,9 +187,8 @@ def _insight(kpi: Kpi, tenant: UUID, run: _Run, at: datetime, ongoing: bool) -> 
         severity=_severity(kpi, run.upward, observed, last.n),
         title=f"{kpi.title} {verb} to {_shown(kpi, observed)}",
         summary=(
-            f"{kpi.title} {verb} to {_shown(kpi, observed)}; on such days {_shown(kpi, expected)} is usual "
-            f"({_shown(kpi, lower)} to {_shown(kpi, upper)}). That is {_shown(kpi, change, signed=True)}{relative}, "
-            f"with 95 % confidence {_shown(kpi, change - room, signed=True)} to "
+            f"{_shown(kpi, expected)} is usual on such days ({_shown(kpi, lower)} to {_shown(kpi, upper)}): "
+            f"{_shown(kpi, change, signed=True)}{relative}, 95 % interval {_shown(kpi, change - room, signed=True)} to "
             f"{_shown(kpi, change + room, signed=True)}; {period}."
         ),
         confidence=min(1.0 - run.surest, _SUREST),

@@ -166,7 +166,7 @@ def test_a_change_says_direction_size_and_interval() -> None:
     assert insight.observed < insight.lower
     assert " fell to 7" in insight.title
     assert "points" in insight.summary
-    assert "with 95 % confidence" in insight.summary
+    assert "95 % interval" in insight.summary
     assert "This is a change for the worse." in insight.contributing_factors
 
 
