@@ -10,7 +10,20 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import analyses, dashboards, experiments, explain, exports, health, insights, kpis, live, reports, schedules
+from api import (
+    analyses,
+    dashboards,
+    experiments,
+    explain,
+    exports,
+    health,
+    insight_links,
+    insights,
+    kpis,
+    live,
+    reports,
+    schedules,
+)
 from api.auth_middleware import AuthMiddleware
 from api.problems import Problem, answer_with_problems
 from api.request_context import RequestContextMiddleware
@@ -50,6 +63,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         analyses,
         experiments,
         insights,
+        insight_links,
         reports,
         schedules,
         exports,

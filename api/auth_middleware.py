@@ -20,6 +20,8 @@ from storage.audit import AuditEntry
 
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
 """Paths without authentication: health checks and the OpenAPI document."""
+LINKS: Final = "/links"
+"""Paths of pages for people, which check a token of their own; no log may have it."""
 _PROTOCOL: Final = "bearer."
 _MAX_LENGTH: Final = 500
 
@@ -44,7 +46,11 @@ class AuthMiddleware:
         state = scope["state"]
         outcome = _Outcome(send)
         try:
-            state["identity"] = await self._admit(services, scope)
+            if is_link(scope["path"]):
+                await _limit(services, f"open:{_address(scope)}", services.reading)
+                state["admit"] = _Stranger(services, scope).admit
+            else:
+                state["identity"] = await self._admit(services, scope)
             await self._app(scope, receive, outcome.send)
         except ApiError as refused:
             outcome.status = refused.status
@@ -57,29 +63,35 @@ class AuthMiddleware:
                 services.trail.note(_entry(scope, state, outcome.status))
 
     async def _admit(self, services: Services, scope: Scope) -> Identity:
-        counted = False
-
-        async def stranger() -> None:
-            """Count a request without a valid token against its address, once."""
-            nonlocal counted
-            if counted:
-                return
-            counted = True
-            if await services.limiter.take(f"unauthenticated:{_address(scope)}", services.unauthenticated):
-                scope["state"]["unnoted"] = True
-                raise ApiError(
-                    429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"}
-                )
-
+        stranger = _Stranger(services, scope)
         try:
-            identity = await authenticate(services, credentials(scope), stranger)
+            identity = await authenticate(services, credentials(scope), stranger.admit)
         except ApiError as refused:
             if refused.status == 401:
-                await stranger()
+                await stranger.admit()
             raise
         await _limit(services, identity.name, services.reading)
         HOLDERS.set(holders_of(identity))
         return identity
+
+
+class _Stranger:
+    """A request whose sender is not known yet."""
+
+    def __init__(self, services: Services, scope: Scope) -> None:
+        self._services = services
+        self._scope = scope
+        self._counted = False
+
+    async def admit(self) -> None:
+        """Count a request without a valid token against its address, once; raise ``ApiError`` where there are many."""
+        if self._counted:
+            return
+        self._counted = True
+        services = self._services
+        if await services.limiter.take(f"unauthenticated:{_address(self._scope)}", services.unauthenticated):
+            self._scope["state"]["unnoted"] = True
+            raise ApiError(429, "too-many", "too many wrong tokens from this address", headers={"Retry-After": "60"})
 
 
 class _Outcome:
@@ -144,18 +156,22 @@ async def _limit(services: Services, who: str, rate: RequestRate) -> None:
         raise ApiError(429, "too-many", detail, headers={"Retry-After": seconds(wait)})
 
 
+def is_link(path: str) -> bool:
+    """Whether a path is of the pages for people (``api.insight_links``)."""
+    return path == LINKS or path.startswith(f"{LINKS}/")
+
+
 def _address(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else "unknown"
 
 
 def _entry(scope: Scope, state: dict[str, Any], status: int) -> AuditEntry:
     identity: Identity | None = state.get("identity")
-    query = scope["query_string"].decode("latin-1")
     return AuditEntry(
         happened_at=datetime.now(UTC),
-        actor="nobody" if identity is None else identity.name,
+        actor=state.get("actor", "nobody") if identity is None else identity.name,
         action=str(state.get("action", "request")),
-        object=(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}" + (f"?{query}" if query else ""))[:_MAX_LENGTH],
+        object=f"{scope.get('method', 'WEBSOCKET')} {_target(scope, state)}"[:_MAX_LENGTH],
         outcome=str(status),
         details={
             "request_id": state["request_id"],
@@ -164,3 +180,11 @@ def _entry(scope: Scope, state: dict[str, Any], status: int) -> AuditEntry:
             "tenant": state.get("tenant", ""),
         },
     )
+
+
+def _target(scope: Scope, state: dict[str, Any]) -> str:
+    """Return the path and query of a request; of a page for people what it was about instead, never its token."""
+    if is_link(scope["path"]):
+        return f"{LINKS} {state.get('object', '')}".rstrip()
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope['path']}?{query}" if query else str(scope["path"])

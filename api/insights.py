@@ -30,8 +30,10 @@ from models.responses import (
     ResponseVerdict,
     handling_of,
 )
+from models.timeline import EntryKind
 from storage.insight_store import InsightFilter, insight_page, stored_insights
 from storage.response_store import handlings, respond, responses_to
+from storage.timeline_store import money_at_risk, read_timeline
 
 router: Final = APIRouter(tags=["insights"], dependencies=[Depends(BEARER)])
 _DAYS: Final = timedelta(days=7)
@@ -78,11 +80,30 @@ class StoredResponse(BaseModel):
     responded_at: datetime
 
 
+class TimelineItem(BaseModel):
+    """One entry of a timeline."""
+
+    at: datetime
+    kind: Annotated[EntryKind, Field(description="found, severity, ended, told or response")]
+    who: Annotated[str, Field(description="Who was told or responded; empty where it is of the detectors")]
+    text: str
+
+
+class Money(BaseModel):
+    """Money at risk in the tenant's currency, with its 95 % bounds where they are known."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+
+
 class InsightHistory(BaseModel):
-    """An insight, and every response to it, oldest first."""
+    """An insight, every response to it, and its timeline, oldest first."""
 
     insight: ListedInsight
     responses: list[StoredResponse]
+    timeline: Annotated[list[TimelineItem], Field(description="How it developed, who was told, and the responses")]
+    money_at_risk: Annotated[Money | None, Field(description="null where it is not known")]
 
 
 class NewResponse(BaseModel):
@@ -146,13 +167,13 @@ async def insight(
     _: Annotated[NoQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_INSIGHTS))],
 ) -> InsightHistory:
-    """Return an insight with its handling and every response, oldest first."""
+    """Return an insight with its handling, every response, its timeline and the money at risk."""
     now = datetime.now(UTC)
 
     def work(client: Client) -> InsightHistory:
         found = _found(client, id_, caller)
         responses = responses_to(client, [id_]).get(id_, [])
-        return _history(found, handling_of(found, responses, now), responses)
+        return _history(client, found, handling_of(found, responses, now), responses, now)
 
     return await services_of(request).pool.run(work)
 
@@ -176,7 +197,7 @@ async def add_response(
     def work(client: Client) -> InsightHistory:
         found = _found(client, id_, caller)
         handling, responses = respond(client, found, reply, caller.identity.label, now)
-        return _history(found, handling, responses)
+        return _history(client, found, handling, responses, now)
 
     return await services_of(request).pool.run(work)
 
@@ -194,8 +215,13 @@ def _listed(one: Insight, handling: Handling) -> ListedInsight:
     return ListedInsight(**message_of(one), handling=HandlingAnswer(**handling._asdict()))
 
 
-def _history(found: Insight, handling: Handling, responses: Sequence[Response]) -> InsightHistory:
+def _history(
+    client: Client, found: Insight, handling: Handling, responses: Sequence[Response], now: datetime
+) -> InsightHistory:
+    money = money_at_risk(client, found, now)
     return InsightHistory(
+        timeline=[TimelineItem(**one._asdict()) for one in read_timeline(client, found, responses)],
+        money_at_risk=None if money is None else Money(**money._asdict()),
         insight=_listed(found, handling),
         responses=[
             StoredResponse(

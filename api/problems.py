@@ -138,6 +138,12 @@ def request_id(request: Request) -> str:
     return str(request.scope["state"]["request_id"])
 
 
+def _path(request: Request) -> str:
+    """Return the path of a request, without the token of a link."""
+    path = request.url.path
+    return "/links/..." if path.startswith("/links/") else path
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     error = cast(ApiError, error)  # registered for this class only
     if request.scope["type"] == "websocket":
@@ -149,8 +155,8 @@ async def _http(request: Request, error: Exception) -> Response:
     error = cast(HTTPException, error)  # registered for this class only
     kind = {404: "unknown-address", 405: "wrong-method", 413: "too-large"}.get(error.status_code, "refused")
     detail = {
-        404: f"there is nothing at {request.url.path}; /v1/openapi.json lists every address",
-        405: f"{request.url.path} does not take {request.method}",
+        404: f"there is nothing at {_path(request)}; /v1/openapi.json lists every address",
+        405: f"{_path(request)} does not take {request.method}",
     }.get(error.status_code, str(error.detail))
     return ApiError(error.status_code, kind, detail, headers=error.headers).response(request_id(request))
 

@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 MAX_BYTES: Final = 64 * 1024
 _ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _STARTS: Final = {"http.response.start", "websocket.http.response.start"}
+_CONTENT_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -79,6 +79,7 @@ class _Answer:
                 headers[name] = value
             headers["X-Request-ID"] = self.request_id
             headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)  # pages for people allow their own style
             if self._secure:
                 headers["Strict-Transport-Security"] = "max-age=31536000"
         self.began = self.began or message["type"] in {*_STARTS, "websocket.accept"}

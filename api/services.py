@@ -26,6 +26,7 @@ from models.errors import SettingsError
 from reports.schedule_limits import DEFAULT_LIMITS, ScheduleLimits
 from storage.audit_heads import HeadsFile
 from storage.connection import ClickHouseAddress
+from storage.insight_links import LinkSigner
 from storage.spans import Spans
 
 _HEAVY_AT_ONCE: Final = 3
@@ -40,7 +41,7 @@ class Configuration:
     Parameters
     ----------
     secret
-        The secret that the audit log's key is derived from.
+        The secret that the keys of the audit log, of API keys and of links are derived from.
     provider
         The OpenID Connect provider; ``None``: API keys only.
     reports
@@ -88,6 +89,7 @@ class Services:
             MemoryStore(clock) if self.redis is None else RedisStore(self.redis, configuration.secret), clock
         )
         signer = KeySigner(configuration.secret)
+        self.links = LinkSigner(configuration.secret)
         self.ring = ApiKeyCache(lambda: self.pool.run(lambda client: stored_keys(client, signer)), clock)
         self.tokens = None if configuration.provider is None else Tokens(configuration.provider, clock)
         self.trail = AuditWriter(self.pool, self.ring, configuration.secret, HeadsFile(configuration.audit_heads))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from rich.console import Group, RenderableType
@@ -14,11 +14,20 @@ from cli.console import table
 from models.insights import ALL_TENANTS_ID, Insight
 from models.responses import UNANSWERED, Handling, Response, ResponseAction
 from models.tenant_names import name_of
+from models.timeline import TimelineEntry
+from storage.timeline_store import MoneyAtRisk, money_text
 
 NO_NAMES: Final[Mapping[UUID, str]] = MappingProxyType({})
 _COLOURS: Final = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 _ID_DIGITS: Final = 8
 _NOBODY: Final[Mapping[UUID, Handling]] = MappingProxyType({})
+
+
+class Told(NamedTuple):
+    """The timeline of an insight, and the money at risk."""
+
+    timeline: Sequence[TimelineEntry]
+    money: MoneyAtRisk | None
 
 
 def insights_table(
@@ -62,8 +71,9 @@ def details(
     names: Mapping[UUID, str] = NO_NAMES,
     handling: Handling = UNANSWERED,
     history: Sequence[Response] = (),
+    told: Told | None = None,
 ) -> RenderableType:
-    """Return an insight as text, with the responses of people, oldest first."""
+    """Return an insight as text, with the responses of people, oldest first, and with its timeline where given."""
     figures = _figures(insight)
     lines = [
         Text(insight.title, style=_COLOURS[insight.severity]),
@@ -74,9 +84,17 @@ def details(
         *_listed("Why", insight.contributing_factors),
         *_listed("What to do", insight.recommended_actions),
         *_listed(f"Handling: {handling_text(handling) or 'nobody has it yet'}", tuple(map(_line, history))),
+        *(_timeline(told) if told is not None else []),
         Text(f"{insight.id}, model {insight.model_version or '-'}", style="dim"),
     ]
     return Group(*lines)
+
+
+def _timeline(told: Told) -> list[Text]:
+    risk = money_text(told.money)
+    entries = (f"{one.at:%m-%d %H:%M} {one.who} {one.text}".replace("  ", " ") for one in told.timeline)
+    lines = tuple(entry.replace("\n", "\n      ") for entry in entries)
+    return _listed(f"Timeline (UTC), money at risk: {risk}", lines)
 
 
 def span_of(insight: Insight) -> str:

@@ -1,4 +1,4 @@
-"""What the installation adds to dashboards and alert rules: figures, boards, and its objective."""
+"""What the installation adds to dashboards and alert rules: figures, boards, its objective, and where its API is."""
 
 from __future__ import annotations
 
@@ -22,4 +22,5 @@ def own_boards() -> Boards:
 
 def installation() -> Installation:
     """Return what the installation adds to dashboards and alert rules; its figures are registered."""
-    return Installation(custom_figures().figures, own_boards().tabs, settings().query_objective)
+    chosen = settings()
+    return Installation(custom_figures().figures, own_boards().tabs, chosen.query_objective, chosen.api_public_url)

@@ -14,9 +14,11 @@ from cli.settings import Settings
 from jobs.privacy import privacy_jobs
 from jobs.registry import leader_jobs
 from reports.delivery import ChannelNotifier
+from reports.finding_messages import FindingMessages, LinkSettings
 from reports.schedule_job import report_job
 from reports.schedule_runner import ScheduleRunner
 from reports.webhook import AddressGuard
+from storage.insight_links import LinkSigner
 from streams.clock import CarriedClock
 from streams.grafana_live import LivePush
 from streams.job import Job
@@ -34,7 +36,14 @@ def every_job(config: Settings) -> tuple[Job, ...]:
         *privacy_jobs(Pseudonymiser(config.secret, config.pseudonym_key_id, old_keys=config.old_keys)),
         report_job(schedule_runner(config, clock), clock.tell),
         *([live.job()] if live is not None else []),
+        *([finding_messages(config).job()] if config.finding_recipients else []),
     )
+
+
+def finding_messages(config: Settings) -> FindingMessages:
+    """Return what sends messages about findings."""
+    links = LinkSettings(LinkSigner(config.secret), config.api_public_url, config.link_days)
+    return FindingMessages(_notifier(config), config.finding_recipients, links)
 
 
 def _live_push(config: Settings) -> LivePush | None:
@@ -56,6 +65,9 @@ def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
 
 def schedule_runner(config: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ScheduleRunner:
     """Return what sends scheduled reports."""
+    return ScheduleRunner(config.reports_dir, _notifier(config), clock)
+
+
+def _notifier(config: Settings) -> ChannelNotifier:
     variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    courier = ChannelNotifier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))
-    return ScheduleRunner(config.reports_dir, courier, clock)
+    return ChannelNotifier(config.mail, variables | os.environ, AddressGuard(config.webhook_exceptions))

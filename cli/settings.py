@@ -133,7 +133,9 @@ class Settings(BaseSettings):
         default=QUERY_OBJECTIVE, description="share of queries that should be answered over 30 days"
     )
     grafana_live_url: Address = Field(default="", description="Grafana that live figures are pushed to; empty: none")
-    grafana_url: Address = Field(default="", description="old name of ROMASHKA_GRAFANA_LIVE_URL")
+    grafana_url: Address = Field(
+        default="", description="Grafana whose silences are kept; old name of ROMASHKA_GRAFANA_LIVE_URL"
+    )
     grafana_live_token: SecretStr = SecretStr("")
     sync_words: dict[str, str] = Field(
         default_factory=dict,
@@ -155,6 +157,24 @@ class Settings(BaseSettings):
     job_seconds: Annotated[float, Field(gt=0)] = Field(
         default=1_800.0, description="time that one run of a periodic job may take; beyond it the run is ended"
     )
+    findings_to: str = Field(
+        default="", description="who is sent findings with a signed link, several separated by commas; empty: nobody"
+    )
+    link_days: Annotated[float, Field(gt=0, le=90)] = Field(
+        default=7.0, description="days that a signed link in a message holds"
+    )
+    grafana_silence_token: SecretStr = Field(
+        default=SecretStr(""), description="token of a service account of ROMASHKA_GRAFANA_URL that may edit silences"
+    )
+    tune_thresholds: bool = Field(
+        default=False, description="whether detectors' thresholds follow the verdicts on their findings"
+    )
+    false_alarm_budget: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=1.0, description="false alarms per tenant and week that each detector may raise"
+    )
+    recall_floor: Annotated[float, Field(ge=0.5, le=1)] = Field(
+        default=0.9, description="share of confirmed findings that a changed threshold must still find in replay"
+    )
     audit_heads_file: str = Field(
         default="", description="file outside the database that ends of the audit log's chains are noted in"
     )
@@ -162,6 +182,9 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0"
     )
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
+    api_public_url: Address = Field(
+        default="http://127.0.0.1:8080", description="address of the API as people reach it, for links to its pages"
+    )
     api_schedules_per_tenant: Annotated[int, Field(ge=1)] = 50
     api_recipients_per_schedule: Annotated[int, Field(ge=1, le=50)] = 20
     api_schedule_minutes: Annotated[int, Field(ge=1)] = Field(
@@ -263,6 +286,11 @@ class Settings(BaseSettings):
     def webhook_exceptions(self) -> tuple[str, ...]:
         """Private hosts and networks that reports may be sent to."""
         return tuple(one.strip() for one in self.webhook_private_hosts.split(",") if one.strip())
+
+    @property
+    def finding_recipients(self) -> tuple[str, ...]:
+        """Who is sent findings."""
+        return tuple(one.strip() for one in self.findings_to.split(",") if one.strip())
 
     @property
     def audit_heads(self) -> Path | None:

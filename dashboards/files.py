@@ -13,7 +13,7 @@ from dashboards.alerts.rules import rules
 from dashboards.panel import Tab
 from dashboards.tabs import ALL
 from kpis.custom.figure_file import CustomFigure
-from models.objectives import QUERY_OBJECTIVE
+from models.objectives import API_ADDRESS, QUERY_OBJECTIVE
 
 FOLDER: Final = Path("deploy/grafana")
 
@@ -22,12 +22,14 @@ class Installation(NamedTuple):
     """What an installation adds to what comes with romashka.
 
     ``figures`` are user-defined ones, which are registered (``kpis.registry.register``); ``boards`` are its own tabs;
-    ``objective`` is the share of queries that should be answered, by which alert rules count error budgets.
+    ``objective`` is the share of queries that should be answered, by which alert rules count error budgets; ``api`` is
+    the address of the API as people reach it, for links to the pages of findings.
     """
 
     figures: Sequence[CustomFigure] = ()
     boards: Sequence[Tab] = ()
     objective: float = QUERY_OBJECTIVE
+    api: str = API_ADDRESS
 
 
 PLAIN: Final = Installation()
@@ -46,7 +48,9 @@ def every_rule(installation: Installation = PLAIN) -> tuple[Rule, ...]:
 
 def generated(installation: Installation = PLAIN) -> dict[str, str]:
     """Return the text of every generated file by its path below ``deploy/grafana``."""
-    texts = {f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab) for tab in tabs(installation)}
+    texts = {
+        f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab, installation.api) for tab in tabs(installation)
+    }
     return {**texts, alerts.FILE: alerts.render(every_rule(installation))}
 
 

@@ -14,21 +14,22 @@ from grafana_foundation_sdk.models.common import DataSourceRef
 
 from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, variables
 from dashboards.clickhouse import Frame, QueryBuilder, source
-from dashboards.links import link, to_tabs
+from dashboards.links import API, link, to_tabs
 from dashboards.panel import WIDTH, Origin, Panel, PanelQuery, PanelType, Tab
 from dashboards.panel_types import Drawing, drawing
 from kpis.sql.dialect import Grafana
+from models.objectives import API_ADDRESS
 
 TAG: Final = "romashka-ia"
 
 
-def render(tab: Tab) -> str:
-    """Return the dashboard's file."""
+def render(tab: Tab, api: str = API_ADDRESS) -> str:
+    """Return the dashboard's file; ``api`` is the address of the API as people reach it."""
     file: dict[str, Any] = json.loads(json.dumps(build(tab), cls=JSONEncoder))
     # The SDK always writes a placement into these, and Grafana 12.3 draws them at the top only where there is none.
     for one in (*file["links"], *file["annotations"]["list"]):
         one.pop("placement", None)
-    return json.dumps(file, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(file, indent=2, ensure_ascii=False).replace(API, api.rstrip("/")) + "\n"
 
 
 def build(tab: Tab) -> dashboard.Dashboard:

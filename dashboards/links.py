@@ -16,6 +16,10 @@ _OWN_RANGE: Final = frozenset({names.REAL_TIME})
 """Tabs that open with their own range: a month of minutes cannot be asked every five seconds."""
 
 
+API: Final = "https://romashka-api.invalid"
+"""Stands for the API's address until a file is written (``dashboards.grafana.render``)."""
+
+
 def to_tabs(tab: Tab) -> list[Builder[dashboard.DashboardLink]]:
     """Return the links at the top of a tab to each of the others, in the order of reading.
 
@@ -34,6 +38,9 @@ def to_tabs(tab: Tab) -> list[Builder[dashboard.DashboardLink]]:
 
 def address(link: PanelLink, kept: Sequence[str]) -> str:
     """Return a link's path: the range, what is chosen on the page (variables ``kept``), and what the row is about."""
+    if link.finding:
+        # Without a token: everybody who sees the dashboard can read it. The page asks who wants to see the finding.
+        return f"{API}/links/insights/${{__data.fields.{link.finding}}}"
     row = "".join(f"&var-{name}=${{__data.fields.{column}}}" for name, column in link.variables.items())
     chosen = "".join(f"&${{{name}:queryparam}}" for name in kept if name not in link.variables)
     panel = "" if link.panel is None else f"&viewPanel={link.panel}"

@@ -107,13 +107,17 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class PanelLink:
-    """Where a click leads: a tab by its uid, or one panel of it, with variables from columns of the row."""
+    """Where a click leads: a tab by its uid, or one panel of it, with variables from columns of the row.
+
+    ``finding`` is the column with the id of an insight whose page it leads to instead; ``tab`` is empty then.
+    """
 
     title: str
     tab: str
     variables: Mapping[str, str] = field(default_factory=dict)
     """Variable → column."""
     panel: int | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True)

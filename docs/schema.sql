@@ -530,6 +530,34 @@ ORDER BY (user_id, id)
 TTL toDateTime(created_at) + toIntervalDay(800)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE insight_changes
+(
+    `user_id` UUID,
+    `insight_id` UUID,
+    `severity` LowCardinality(String),
+    `status` LowCardinality(String),
+    `updated_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (user_id, insight_id, updated_at, severity, status)
+TTL toDateTime(updated_at) + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
+CREATE TABLE insight_notices
+(
+    `user_id` UUID,
+    `insight_id` UUID,
+    `event` LowCardinality(String),
+    `severity` LowCardinality(String),
+    `audience` String,
+    `told_at` DateTime64(3, 'UTC'),
+    `id` UUID
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (user_id, insight_id, id)
+TTL toDateTime(told_at) + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE insight_responses
 (
     `user_id` UUID,
@@ -1049,6 +1077,22 @@ PARTITION BY toYYYYMM(hour_start)
 ORDER BY (hour_start, user_id)
 TTL hour_start + toIntervalDay(400)
 SETTINGS index_granularity = 8192;
+
+CREATE MATERIALIZED VIEW insight_changes_note TO insight_changes
+(
+    `user_id` UUID,
+    `insight_id` UUID,
+    `severity` LowCardinality(String),
+    `status` LowCardinality(String),
+    `updated_at` DateTime64(3, 'UTC')
+)
+AS SELECT
+    user_id,
+    id AS insight_id,
+    severity,
+    status,
+    updated_at
+FROM predictive_insights;
 
 CREATE MATERIALIZED VIEW recent_query_windows_copy TO recent_query_windows
 (

@@ -167,8 +167,8 @@ def name_of_actor(text: str) -> str:
     return _NOT_IN_A_NAME.sub(" ", text).strip()[:_LONGEST_NAME] or "somebody"
 
 
-def response_to(insight: Insight, reply: Reply, actor: str, now: datetime) -> Response:
-    """Return the row of a checked reply of ``actor`` to an insight."""
+def response_to(insight: Insight, reply: Reply, actor: str, now: datetime, id_: UUID | None = None) -> Response:
+    """Return the row of a checked reply of ``actor`` to an insight; ``id_`` where it follows from something else."""
     return Response(
         user_id=insight.user_id,
         insight_id=insight.id,
@@ -183,7 +183,7 @@ def response_to(insight: Insight, reply: Reply, actor: str, now: datetime) -> Re
         verdict="" if reply.verdict is None else reply.verdict.value,
         snoozed_until=_stored(reply.snoozed_until or NEVER),
         responded_at=_stored(now),
-        id=uuid5(insight.id, f"{actor}/{reply.action}/{now.isoformat()}"),
+        id=id_ or uuid5(insight.id, f"{actor}/{reply.action}/{now.isoformat()}"),
     )
 
 

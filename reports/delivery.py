@@ -31,14 +31,21 @@ _ASSET: Final = AppriseAsset(app_id="romashka", app_desc="ROMASHKA reports", asy
 
 
 class ReportMessage(NamedTuple):
-    """A report to deliver; ``id`` is the same for each attempt."""
+    """A message to deliver, with or without a report; ``id`` is the same for each attempt."""
 
     id: str
     subject: str
     text: str
-    file: Path
-    file_name: str
-    media_type: str
+    file: Path | None = None
+    file_name: str = ""
+    media_type: str = ""
+
+    @property
+    def attachments(self) -> list[dict[str, str]]:
+        """The report in the format of Apprise's JSON; empty where there is none."""
+        if self.file is None:
+            return []
+        return [attachment(self.file_name, self.media_type, self.file.read_bytes())]
 
 
 class Notifier(Protocol):
@@ -78,7 +85,7 @@ class ChannelNotifier:
 
     def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         """Hand one over (see ``Notifier``)."""
-        if report_message.file.stat().st_size > _LARGEST:
+        if report_message.file is not None and report_message.file.stat().st_size > _LARGEST:
             raise SettingsError("the report is larger than 20 MiB, which mail servers refuse; leave out its raw data")
         address = self._address(recipient)
         scheme = address.partition(":")[0].lower()
@@ -129,9 +136,7 @@ class ChannelNotifier:
             "version": "1.0",
             "title": report_message.subject,
             "message": report_message.text,
-            "attachments": [
-                attachment(report_message.file_name, report_message.media_type, report_message.file.read_bytes())
-            ],
+            "attachments": report_message.attachments,
             "type": "info",
         }
         try:
@@ -151,8 +156,10 @@ class ChannelNotifier:
                 getattr(one, "host", "") or ""
             ):  # services with a configurable server: ntfy, Mattermost, ...
                 self._guard.address(host, int(getattr(one, "port", 0) or 0) or 443)
-        named = urlencode({"name": report_message.file_name, "mime": report_message.media_type})
-        file = f"file://{quote(str(report_message.file.resolve()))}?{named}"
+        file = None
+        if report_message.file is not None:
+            named = urlencode({"name": report_message.file_name, "mime": report_message.media_type})
+            file = f"file://{quote(str(report_message.file.resolve()))}?{named}"
         if not service.notify(body=report_message.text, title=report_message.subject, attach=file):
             raise Unreachable(f"{_shown(recipient)} did not take the report")
 
@@ -197,10 +204,11 @@ def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessag
     message["Message-ID"] = f"<{report_message.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'romashka'}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(report_message.text)
-    kind, _, subtype = report_message.media_type.partition("/")
-    message.add_attachment(
-        report_message.file.read_bytes(), maintype=kind, subtype=subtype, filename=report_message.file_name
-    )
+    if report_message.file is not None:
+        kind, _, subtype = report_message.media_type.partition("/")
+        message.add_attachment(
+            report_message.file.read_bytes(), maintype=kind, subtype=subtype, filename=report_message.file_name
+        )
     return message
 
 

@@ -20,8 +20,9 @@ _OF_SHARD: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'
 _OF_ALL: Final = "'/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}'"
 # Whole on every node although it has tenants: a finding about all tenants names its members, which belong to other
 # tenants, and statements leave those out (``id NOT IN (SELECT arrayJoin(members) ...)``); there are few findings. And
-# a plan of all tenants is joined with the conversations of each.
-_WHOLE: Final = frozenset({"experiment_plans", "predictive_insights"})
+# a plan of all tenants is joined with the conversations of each. What a materialized view copies from a table that is
+# whole has to be whole too, because it is written where the insert is.
+_WHOLE: Final = frozenset({"experiment_plans", "insight_changes", "predictive_insights"})
 _HEADS: Final = (
     "CREATE TABLE IF NOT EXISTS",
     "CREATE MATERIALIZED VIEW IF NOT EXISTS",

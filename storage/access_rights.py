@@ -12,8 +12,8 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 WORKER: Final = "romashka_worker"
 COLLECTOR: Final = "romashka_collector"
 API: Final = "romashka_api"
-# Addresses of report recipients are for the program only.
-HIDDEN_COLUMNS: Final = frozenset({"recipients"})
+# Addresses of recipients, of reports and of messages, are for the program only.
+HIDDEN_COLUMNS: Final = frozenset({"audience", "recipients"})
 # Predictions about single customers are for the roles that follow them up. Pseudonyms in other tables are readable by
 # every role: attribution and customer counts need them.
 _FOR_ANALYSTS: Final = frozenset({"customer_recommendations", "customer_scores", "customer_snapshots"})

@@ -38,6 +38,9 @@ _TIMES: Final = (
     "window_start",
     "hour_start",
     "day_start",
+    "told_at",
+    "changed_at",
+    "updated_at",
 )
 _ERASURE: Final = ("id", "user_id", "whole_tenant", "pseudonyms", "replacement", "erased_at", "expires_at")
 _SETTINGS: Final = {"mutations_sync": 2}

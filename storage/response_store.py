@@ -48,9 +48,11 @@ def handlings(client: Client, insights: Sequence[Insight], now: datetime) -> dic
 
 
 def respond(
-    client: Client, insight: Insight, reply: Reply, actor: str, now: datetime
+    client: Client, insight: Insight, reply: Reply, actor: str, now: datetime, *, id_: UUID | None = None
 ) -> tuple[Handling, list[Response]]:
     """Store a reply to an insight; return where its handling stands now, and every response, oldest first.
+
+    ``id_`` is the response's id where it follows from what led to it, such as a link.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def respond(
     """
     before = responses_to(client, [insight.id]).get(insight.id, [])
     wanted = checked(reply, handling_of(insight, before, now), now)
-    response = response_to(insight, wanted, name_of_actor(actor), now)
+    response = response_to(insight, wanted, name_of_actor(actor), now, id_)
     insert_rows(client, _TABLE, Response._fields, [response])
     after = [*before, response]
     return handling_of(insight, after, now), after

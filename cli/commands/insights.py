@@ -12,7 +12,7 @@ import typer
 from cli.arguments import MOMENT, After, Limit, Zone, after, moment_or_span, say_next, tenant_id
 from cli.console import out
 from cli.formats import OutputFormat, Printed, print_rows
-from cli.insight_text import details, insights_table
+from cli.insight_text import Told, details, insights_table
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError
@@ -22,6 +22,7 @@ from storage.connection import connect
 from storage.insight_store import InsightFilter, insight_page, stored_insights
 from storage.response_store import handlings, responses_to
 from storage.tenant_names import tenant_names
+from storage.timeline_store import money_at_risk, read_timeline
 
 app = typer.Typer(help="What the detectors found, and what became of it.", no_args_is_help=True)
 
@@ -82,7 +83,7 @@ def list_(
 
 @app.command()
 def show(identifier: InsightId) -> None:
-    """Show one insight with everything it says: why, what to do, and what people did about it.
+    """Show one insight: why, what to do, what people did about it, who was told, and the money at risk.
 
     Example: `romashka insights show 3f2a9c1b`
     """
@@ -93,7 +94,8 @@ def show(identifier: InsightId) -> None:
         names = tenant_names(client)
         handled = handlings(client, [insight], now)[insight.id]
         history = responses_to(client, [insight.id]).get(insight.id, [])
-    out.print(details(insight, names, handled, history))
+        told = Told(read_timeline(client, insight, history), money_at_risk(client, insight, now))
+    out.print(details(insight, names, handled, history, told))
     if members:
         out.print(insights_table("Made up of", members, names))
 

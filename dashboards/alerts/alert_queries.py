@@ -119,7 +119,7 @@ ORDER BY user_id, integration_provider"""
 
 
 def findings(kinds: Sequence[str]) -> Ask:
-    """Ask for open anomalies of some kinds: how many, by tenant, integration and kind."""
+    """Ask for open anomalies of some kinds, one row each."""
     wanted = ", ".join(f"'{kind}'" for kind in kinds)
     return _open(f"i.insight_type = 'performance_anomaly' AND i.kind IN ({wanted})", "count()")
 
@@ -153,11 +153,11 @@ def _open(where: str, value: str, chosen: Callable[[str, Dialect], str] = _unhan
     def render(dialect: Dialect) -> str:
         return f"""
 SELECT toString(i.user_id) AS user_id, toString(i.integration_provider) AS integration_provider,
-    toString(i.kind) AS kind, toFloat64({value}) AS value
+    toString(i.kind) AS kind, toString(i.id) AS insight_id, toFloat64({value}) AS value
 FROM predictive_insights AS i FINAL
 WHERE {dialect.tenant("i.user_id")} AND {chosen("i", dialect)} AND {where}
-GROUP BY i.user_id, i.integration_provider, i.kind
-ORDER BY user_id, integration_provider, kind"""
+GROUP BY i.user_id, i.integration_provider, i.kind, i.id
+ORDER BY user_id, integration_provider, kind, insight_id"""
 
     return render
 
@@ -165,12 +165,13 @@ ORDER BY user_id, integration_provider, kind"""
 def waves(dialect: Dialect) -> str:
     """Ask for open churn waves: how many times more customers of a tenant are at risk than in the weeks before."""
     return f"""
-SELECT toString(i.user_id) AS user_id, max(i.observed / greatest(i.expected, 0.5)) AS value
+SELECT toString(i.user_id) AS user_id, toString(i.id) AS insight_id,
+    max(i.observed / greatest(i.expected, 0.5)) AS value
 FROM predictive_insights AS i FINAL
 WHERE {dialect.tenant("i.user_id")} AND {_unhandled("i", dialect)} AND i.insight_type = 'churn_risk'
     AND i.kind = 'churn_wave' AND i.observed IS NOT NULL AND i.expected IS NOT NULL
-GROUP BY i.user_id
-ORDER BY user_id"""
+GROUP BY i.user_id, i.id
+ORDER BY user_id, insight_id"""
 
 
 def silence(dialect: Dialect) -> str:

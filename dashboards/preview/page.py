@@ -202,7 +202,7 @@ def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> st
     kind = " class=n" if dot else " class=l" if len(text) > _LONG_TEXT else ""
     if isinstance(cell, date):
         text = text.replace("-", "&#8209;")  # a line may end between day and time, not within the day
-    if column.link is not None:
+    if column.link is not None and not column.link.finding:
         text = f'<a href="{_address(column.link)}">{text}</a>'
     return f"<td{_right(column, numbers) or kind}>{dot}{text}</td>"
 

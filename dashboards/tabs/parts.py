@@ -165,7 +165,7 @@ def findings(where: str, limit: int = 50) -> PanelQuery:
         return f"""
 SELECT severity, integration_provider, title, summary,
     arrayElement(recommended_actions, 1) AS action, {handling("i", dialect)} AS handling,
-    started_at, ended_at, {PROVIDER}
+    started_at, ended_at, {PROVIDER}, toString(i.id) AS finding
 FROM predictive_insights AS i FINAL
 {handling_join("i", dialect)}
 WHERE {of_links(dialect)} AND started_at < {dialect.end}
@@ -186,7 +186,7 @@ def needing_attention(limit: int = 20) -> PanelQuery:
         return f"""
 SELECT i.severity AS severity, i.integration_provider AS integration_provider, i.title AS title,
     i.summary AS summary, arrayElement(i.recommended_actions, 1) AS action, {handling("i", dialect)} AS handling,
-    i.started_at AS started_at, {PROVIDER}
+    i.started_at AS started_at, {PROVIDER}, toString(i.id) AS finding
 FROM predictive_insights AS i FINAL
 {handling_join("i", dialect)}
 WHERE {dialect.tenant("i.user_id")} AND i.insight_type IN {ATTENTION} AND {attention(dialect, "i")}{provider}
@@ -222,13 +222,14 @@ SYNC_COLUMNS: Final = (
 FINDING_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=110),
     Column("integration_provider", "Integration", width=110, link=ITS_HEALTH, blank="several"),
-    Column("title", "What", wrap=True),
+    Column("title", "What", wrap=True, link=PanelLink("Respond", "", finding="finding")),
     Column("summary", "Seen", wrap=True),
     Column("action", "What to do", wrap=True),
     Column("handling", "Handling", blank="nobody yet", hidden=True, wrap=True),
     Column("started_at", "Since", moment="minute"),
     Column("ended_at", "Until", moment="minute"),
     Column("provider", "Integration", hidden=True),
+    Column("finding", "Id", hidden=True),
 )
 _OF_OPEN: Final[Mapping[str, dict[str, Any]]] = {
     "ended_at": {"hidden": True, "moment": ""},

@@ -55,7 +55,9 @@ def test_the_engine_parses_every_statement(clickhouse_url: str, topology: Topolo
 def test_the_engine_makes_every_replicated_and_distributed_table(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "config.xml").write_text(CONFIG)
-    made = [one for one in of(Topology("analytics"), spread=False) if one.startswith("CREATE")]
+    # Without the view whose columns are added by ALTER, which the stand-in refuses.
+    every = [one for one in of(Topology("analytics"), spread=False) if one.startswith("CREATE")]
+    made = [one for one in every if "VIEW IF NOT EXISTS insight_changes_note" not in one]
     made.insert(1, "USE d")
     (tmp_path / "statements").write_text("\0".join(made))
     command = [sys.executable, "-c", PROGRAM, *(str(tmp_path / name) for name in ("data", "config.xml", "statements"))]

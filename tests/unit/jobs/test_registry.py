@@ -32,13 +32,14 @@ def written() -> Iterator[tuple[str, ast.Call]]:
 
 @pytest.fixture(scope="module")
 def registered() -> tuple[Job, ...]:
-    # With everything set that a job depends on: a Grafana for live figures, an old key for re-keying.
+    # With everything set that a job depends on: a Grafana for live figures, recipients, an old key for re-keying.
     key, old = (SecretStr(base64.b64encode(bytes(range(n, n + 32))).decode()) for n in (0, 1))
     config = Settings(
         pseudonym_key=key,
         pseudonym_old_keys={"k0": old},
         grafana_live_token=SecretStr("glsa_1"),
         grafana_live_url="http://grafana:3000",
+        findings_to="mailto:oncall@example.com",
     )
     return every_job(config)
 

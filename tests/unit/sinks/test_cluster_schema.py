@@ -21,6 +21,7 @@ WHOLE = {
     "customer_model_quality",
     "dead_letters",
     "experiment_plans",
+    "insight_changes",
     "job_leases",
     "key_fingerprints",
     "predictive_insights",
