@@ -73,6 +73,9 @@ class AssignmentAnswer(BaseModel):
     shares: dict[str, float]
     p: Annotated[float | None, Field(description="Always-valid p-value of the planned shares; null without a plan")]
     contaminated: Annotated[int, Field(description="Conversations that were in two arms")]
+    p_by_day: Annotated[
+        float | None, Field(description="Always-valid p-value of the planned shares on each day of each tenant")
+    ]
     problem: Annotated[str, Field(description="Why differences must not be trusted; empty: nothing is known")]
     is_off: bool
 

@@ -50,7 +50,7 @@ def _arms(found: ExperimentResult) -> object:
         )
         for arm, count in check.counts.items()
     ]
-    p = "not checked: no plan" if check.p is None else f"p = {check.p:.3g}"
+    p = "not checked: no plan" if check.p is None else f"p = {check.p:.3g}, by day and tenant {check.p_by_day or 0:.3g}"
     words = check.problem or p
     return table(
         f"Assignment: {words}; {check.contaminated:,} in two arms",

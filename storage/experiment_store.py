@@ -9,10 +9,10 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from kpis.experiments.analysis import ExperimentResult, result, sums
+from kpis.experiments.analysis import ExperimentResult, days_of_shares, result, sums
 from kpis.experiments.design import ExperimentPlan
 from kpis.experiments.metrics import METRICS
-from kpis.experiments.statements import baseline, daily_sums, from_first, known
+from kpis.experiments.statements import baseline, daily_sums, from_first, known, shares_by_day
 from kpis.scope import AllTenants, Scope
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
@@ -33,6 +33,8 @@ _COLUMNS: Final = (
 )
 # Their levels differ: with unequal shares the better tenant would look like the better arm.
 _POOLED: Final = " ({} tenants together: right only where all have the same shares)"
+# Shares, metric and sample were to be chosen before there was data to choose them by.
+_LATE: Final = " (planned after it began, on {:%Y-%m-%d %H:%M} UTC)"
 # Names that an error lists, the newest.
 _NAMED: Final = 10
 # A tenant's own plan comes before that of all tenants.
@@ -67,6 +69,28 @@ def save_plan(client: Client, tenant: UUID | AllTenants, plan: ExperimentPlan, n
         now,
     )
     insert_rows(client, _TABLE, _COLUMNS, [row])
+
+
+def enter_plan(client: Client, tenant: UUID | AllTenants, plan: ExperimentPlan, now: datetime) -> None:
+    """Store a plan before its experiment begins, or the first one of an experiment that has begun.
+
+    Raises
+    ------
+    InvalidRequest
+        The experiment has begun, and has a plan: with another one, its result would rest on what was chosen afterwards.
+    Unreachable
+        ClickHouse does not answer.
+    """
+    before = plans(client, tenant).get(plan.experiment)
+    if before is not None and before.entered_at is not None:
+        begun = {one.experiment: one for one in experiments(client, Scope(now, now, tenant))}.get(plan.experiment)
+        if begun is not None:
+            raise InvalidRequest(
+                "save",
+                f"experiment '{plan.experiment}' began on {begun.first_seen:%Y-%m-%d %H:%M} UTC; its plan of "
+                f"{before.entered_at:%Y-%m-%d %H:%M} UTC stands. For another plan begin another experiment",
+            )
+    save_plan(client, tenant, plan, now)
 
 
 def plans(client: Client, tenant: UUID | AllTenants) -> dict[str, ExperimentPlan]:
@@ -125,7 +149,11 @@ def read_experiment(client: Client, scope: Scope, name: str) -> tuple[Experiment
     rows = sums(query_rows(client, *daily_sums(covered, name)))
     # Amounts of several tenants may be in several currencies.
     metrics = [id_ for id_ in METRICS if id_ != "value" or found[name].tenants == 1]
-    made = result(name, rows, plans(client, scope.tenant).get(name), metrics)
+    plan = plans(client, scope.tenant).get(name)
+    cells = [] if plan is None else days_of_shares(query_rows(client, *shares_by_day(covered, name, plan.shares)))
+    made = result(name, rows, plan, metrics, cells)
+    if plan is not None and plan.entered_at is not None and plan.entered_at > found[name].first_seen:
+        made = made._replace(verdict=f"{made.verdict}{_LATE.format(plan.entered_at)}")
     if found[name].tenants > 1 and not made.assignment.is_off:
         made = made._replace(verdict=f"{made.verdict}{_POOLED.format(found[name].tenants)}")
     return made, covered

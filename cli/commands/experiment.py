@@ -33,7 +33,7 @@ from kpis.scope import ALL_TENANTS, AllTenants, Scope, up_to_now
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 from storage.connection import connect
-from storage.experiment_store import experiments, plans, read_baseline, read_experiment, save_plan
+from storage.experiment_store import enter_plan, experiments, plans, read_baseline, read_experiment
 
 _BASELINE: Final = timedelta(days=28)
 _MAX_LABEL: Final = 128
@@ -122,7 +122,9 @@ def plan(
     sample: Annotated[
         int, typer.Option(min=0, max=MAX_SAMPLE, help="Conversations of all arms, instead of --effect")
     ] = 0,
-    shares: Annotated[str, typer.Option(help="Percentages by arm")] = "with=80,without=20",
+    shares: Annotated[
+        str, typer.Option(help="Percentages by arm; quote an arm with a comma: '\"a, b=80\",c=20'")
+    ] = "with=80,without=20",
     control: Annotated[str, typer.Option(help="Arm that the others are compared with")] = "",
     power: Annotated[
         float, typer.Option(min=0.5, max=0.99, callback=number, help="Chance of finding the effect")
@@ -162,7 +164,7 @@ def plan(
         needed = sample or required_sample(wanted, variance, pair, power)
         made = ExperimentPlan(name, arm, split, metric, wanted, needed, now)
         if save:
-            save_plan(client, whose, made, now)
+            enter_plan(client, whose, made, now)
     per_day = count / _BASELINE.days
     if as_json:
         more = {"mean": mean, "variance": variance, "power": power, "per_day": per_day, "days": needed / per_day}

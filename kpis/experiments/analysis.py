@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple, TypeVar
 
-from kpis.experiments.assignment import AssignmentCheck, check
+from kpis.experiments.assignment import AssignmentCheck, DayOfShares, check
 from kpis.experiments.design import DEFAULT_SAMPLE, ExperimentPlan, control_of
 from kpis.experiments.metrics import METRICS, PRIMARY, ExperimentMetric
 from kpis.experiments.moments import ArmMoments, EffectEstimate, added, effect, theta
@@ -88,8 +88,26 @@ def sums(rows: Iterable[Mapping[str, Any]]) -> list[DailySums]:
     ]
 
 
+def days_of_shares(rows: Iterable[Mapping[str, Any]]) -> list[DayOfShares]:
+    """Return the rows of the statement ``shares_by_day``."""
+    return [
+        DayOfShares(
+            row["day"],
+            float(row["every"]),
+            float(row["few"]),
+            str(row["tenant"]),
+            {str(arm): round(count) for arm, count in row["counts"].items()},
+        )
+        for row in rows
+    ]
+
+
 def result(
-    experiment: str, rows: Sequence[DailySums], plan: ExperimentPlan | None, metrics: Sequence[str] = tuple(METRICS)
+    experiment: str,
+    rows: Sequence[DailySums],
+    plan: ExperimentPlan | None,
+    metrics: Sequence[str] = tuple(METRICS),
+    cells: Sequence[DayOfShares] = (),
 ) -> ExperimentResult:
     """Return the result of an experiment.
 
@@ -101,13 +119,15 @@ def result(
         The stored plan; ``None``: there is none, so the assignment cannot be checked.
     metrics
         The metrics that are meaningful here; amounts in several currencies are not.
+    cells
+        The evidence that the shares of some tenant's day are not as planned.
     """
     counted = [row for row in rows if row.metric == _COUNTED]
     # An arm that was planned and is not seen, for whatever reason, is there with nobody in it.
     arms = sorted({row.arm for row in counted}.union({} if plan is None else plan.shares))
     control = control_of(arms, plan)
     primary = plan.metric if plan is not None and plan.metric in metrics else PRIMARY
-    assignment = _assignment(counted, plan)
+    assignment = _assignment(counted, plan, cells)
     effects: list[Compared] = []
     parts: list[Compared] = []
     for id_ in metrics:
@@ -134,12 +154,14 @@ def result(
     )
 
 
-def _assignment(counted: Sequence[DailySums], plan: ExperimentPlan | None) -> AssignmentCheck:
+def _assignment(
+    counted: Sequence[DailySums], plan: ExperimentPlan | None, cells: Sequence[DayOfShares]
+) -> AssignmentCheck:
     days: dict[date, dict[str, int]] = {}
     for row in sorted(counted, key=lambda one: one.day):
         of_day = days.setdefault(row.day, {})
         of_day[row.arm] = of_day.get(row.arm, 0) + int(row.moments.n)
-    return check(list(days.values()), {} if plan is None else plan.shares, sum(row.mixed for row in counted))
+    return check(list(days.values()), {} if plan is None else plan.shares, sum(row.mixed for row in counted), cells)
 
 
 def planned_for(plan: ExperimentPlan | None, arm: str, control: str) -> float:

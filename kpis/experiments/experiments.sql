@@ -105,6 +105,36 @@ FROM
     GROUP BY metric
 )
 
+-- name: bayes_factor
+-- kpis.experiments.assignment.log_bayes_factor of counts, a map by arm, against shares, a map too.
+lgamma($concentration) - lgamma($concentration + arraySum(mapValues($counts))) + arraySum(
+    share -> lgamma($concentration * share.2 + $counts[share.1]) - lgamma($concentration * share.2)
+        - $counts[share.1] * log(share.2),
+    arrayZip(mapKeys($shares), mapValues($shares)))
+
+-- name: few
+log(1 - $rare + $rare * exp(least($factor, 700))) + greatest($factor - 700, 0)
+
+-- name: shares_by_day
+-- The evidence of each day's cells against the planned shares, and the cell with the most of it.
+SELECT day, sum(factor) AS every, sum($few) AS few, argMax(toString(user_id), factor) AS tenant,
+    argMax(counts, factor) AS counts
+FROM
+(
+    SELECT user_id, day, mapFromArrays(groupArray(arm), groupArray(n)) AS counts,
+        mapFromArrays({arms:Array(String)}, {shares:Array(Float64)}) AS shares, $factor AS factor
+    FROM
+    (
+        SELECT f.user_id AS user_id, toDate(f.entered_at, 'UTC') AS day, toString(a.arm) AS arm, toFloat64(count()) AS n
+        FROM $facts AS f
+        INNER JOIN $assigned AS a ON f.user_id = a.user_id AND f.conversation_id = a.conversation_id
+        GROUP BY user_id, day, arm
+    )
+    GROUP BY user_id, day
+)
+GROUP BY day
+ORDER BY day
+
 -- name: causal
 -- kpis.experiments.moments.effect without variance reduction, and kpis.experiments.assignment.check, as SQL.
 WITH plans AS
@@ -120,11 +150,12 @@ WITH plans AS
 ),
 sums AS
 (
-    SELECT experiment, arm, measured.1 AS metric, toFloat64(count()) AS n, sum(measured.2) AS y,
+    SELECT experiment, user_id, day, arm, measured.1 AS metric, toFloat64(count()) AS n, sum(measured.2) AS y,
         sum(measured.2 * measured.2) AS yy, sum(mixed) AS in_two_arms
     FROM
     (
-        SELECT toString(a.experiment) AS experiment, toString(a.arm) AS arm, a.mixed AS mixed,
+        SELECT toString(a.experiment) AS experiment, toString(a.arm) AS arm, a.mixed AS mixed, f.user_id AS user_id,
+            toDate(f.entered_at, 'UTC') AS day,
             arrayJoin(arrayFilter(one -> NOT isNaN(one.2), [
                 ('durable_resolution', if(f.entered_at < $settled, toFloat64(f.durable), nan)),
                 ('conversion', toFloat64(f.converted)),
@@ -133,41 +164,69 @@ sums AS
         FROM $facts AS f
         INNER JOIN $assigned AS a ON f.user_id = a.user_id AND f.conversation_id = a.conversation_id
     )
-    GROUP BY experiment, arm, metric
+    GROUP BY experiment, user_id, day, arm, metric
+),
+cells AS
+(
+    SELECT experiment, metric, user_id, day, any(planned_control) AS cell_control, any(planned_shares) AS cell_shares,
+        any(planned_sample) AS cell_sample, mapFromArrays(groupArray(arm), groupArray(n)) AS cell_n,
+        mapFromArrays(groupArray(arm), groupArray(y)) AS cell_y, mapFromArrays(groupArray(arm), groupArray(yy)) AS cell_yy,
+        sum(in_two_arms) AS cell_mixed, if(empty(cell_shares), 0, $cell_factor) AS factor
+    FROM sums LEFT JOIN plans ON sums.experiment = plans.planned_experiment
+    GROUP BY experiment, metric, user_id, day
+),
+days AS
+(
+    SELECT experiment, metric, day, any(cell_control) AS day_control, any(cell_shares) AS day_shares,
+        any(cell_sample) AS day_sample, sumMap(cell_n) AS day_n, sumMap(cell_y) AS day_y, sumMap(cell_yy) AS day_yy,
+        sum(cell_mixed) AS day_mixed, sum(factor) AS every, sum($few) AS few
+    FROM cells
+    GROUP BY experiment, metric, day
+),
+so_far AS
+(
+    SELECT *, sumMap(day_n) OVER earlier AS n_so_far, sum(every) OVER earlier AS every_so_far,
+        sum(few) OVER earlier AS few_so_far, greatest(every_so_far, few_so_far) AS highest
+    FROM days
+    WINDOW earlier AS (PARTITION BY experiment, metric ORDER BY day)
 ),
 arms AS
 (
     SELECT experiment, metric,
-        if(any(planned_control) != '', any(planned_control), arraySort(one -> (NOT $usual, one), groupArray(arm))[1])
-            AS control,
-        any(planned_shares) AS shares, any(planned_sample) AS sample,
-        groupArray((arm, n, y, $variance)) AS all_arms,
-        arrayFirst(one -> one.1 = control, all_arms) AS control_sums,
-        mapFromArrays(groupArray(arm), groupArray(n)) AS counts,
-        sum(n) AS total, sum(in_two_arms) / total > $max_mixed AS is_mixed,
-        notEmpty(shares) AND arrayExists(name -> NOT mapContains(shares, name), groupArray(arm)) AS is_unplanned,
-        if(empty(shares), 0, lgamma($concentration) - lgamma($concentration + total) + arraySum(
-            one -> lgamma($concentration * one.2 + counts[one.1]) - lgamma($concentration * one.2)
-                - counts[one.1] * log(one.2),
-            arrayZip(mapKeys(shares), mapValues(shares))
-        )) AS evidence
-    FROM sums LEFT JOIN plans ON sums.experiment = plans.planned_experiment
+        if(any(day_control) != '', any(day_control), arraySort(one -> (NOT $usual, one), mapKeys(counts))[1]) AS control,
+        any(day_shares) AS shares, any(day_sample) AS sample,
+        sumMap(day_n) AS counts, sumMap(day_y) AS sum_y, sumMap(day_yy) AS sum_yy,
+        arrayMap(arm -> (arm, counts[arm], sum_y[arm], sum_yy[arm]), mapKeys(counts)) AS all_arms,
+        arraySum(mapValues(counts)) AS total, sum(day_mixed) / total > $max_mixed AS is_mixed,
+        notEmpty(shares) AND arrayExists(name -> NOT mapContains(shares, name), mapKeys(counts)) AS is_unplanned,
+        max(if(empty(day_shares), 0, $factor)) AS evidence,
+        max(highest + log((exp(every_so_far - highest) + exp(few_so_far - highest)) / 2)) AS evidence_by_day
+    FROM so_far
     GROUP BY experiment, metric
 ),
 checked AS
 (
-    SELECT *, max(metric = 'conversion' AND (is_unplanned OR is_mixed OR evidence > $mismatch))
-        OVER (PARTITION BY experiment) AS is_off
+    -- As the command does: at the end of every day, and of each tenant's days.
+    SELECT *, arrayFirst(one -> one.1 = control, all_arms) AS control_sums,
+        max(metric = 'conversion' AND (is_unplanned OR is_mixed OR greatest(evidence, evidence_by_day) > $mismatch))
+            OVER (PARTITION BY experiment) AS is_off
     FROM arms
+),
+compared AS
+(
+    SELECT experiment, one.1 AS arm, control, metric, shares, sample, is_off,
+        one.2 AS treated_n, one.3 AS y1, one.4 AS yy1, control_sums.2 AS control_n, control_sums.3 AS y0,
+        control_sums.4 AS yy0
+    FROM checked ARRAY JOIN all_arms AS one
+    WHERE one.1 != control
 )
-SELECT 'causal' AS basis, experiment, one.1 AS arm, control, metric, one.2 AS treated_n, control_sums.2 AS control_n,
-    if(least(treated_n, control_n) < $enough, NULL, one.3 / treated_n - control_sums.3 / control_n) AS difference,
+SELECT 'causal' AS basis, experiment, arm, control, metric, treated_n, control_n,
+    if(least(treated_n, control_n) < $enough, NULL, y1 / treated_n - y0 / control_n) AS difference,
     if(half = 0, NULL, difference - half) AS low, if(half = 0, NULL, difference + half) AS high,
     multiIf(is_off, 'do not trust: assignment is off', empty(shares), 'assignment not checked: no plan', '') AS note,
     (treated_n + control_n) * $best
         / if(sample = 0, $default_sample, if(shares[arm] + shares[control] = 0, 1, shares[arm] + shares[control]) * sample)
         AS information,
     sqrt((1 + 1 / information) * (log1p(information) + $twice_log_alpha))
-        * sqrt(one.4 / treated_n + control_sums.4 / control_n) AS half
-FROM checked ARRAY JOIN all_arms AS one
-WHERE one.1 != control
+        * sqrt($variance1 / treated_n + $variance0 / control_n) AS half
+FROM compared

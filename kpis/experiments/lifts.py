@@ -14,10 +14,10 @@ from math import log
 from typing import Final
 
 from kpis.analyses import lift
-from kpis.experiments.assignment import CONCENTRATION, MAX_MIXED, MISMATCH
+from kpis.experiments.assignment import CELL_CONCENTRATION, CONCENTRATION, MAX_MIXED, MISMATCH
 from kpis.experiments.confidence import ALPHA, best_information
 from kpis.experiments.design import CONTROLS, DEFAULT_SAMPLE
-from kpis.experiments.statements import SQL, assigned, settled
+from kpis.experiments.statements import SQL, assigned, bayes_factor, few, settled
 from kpis.sources import conversations
 from kpis.sql.dialect import Bound, Dialect, Grafana
 from kpis.sql.fixed import Fixed
@@ -48,8 +48,6 @@ def lifts(asked: QueryContext) -> str:
 def _causal(asked: QueryContext) -> str:
     dialect = asked.dialect
     usual = ", ".join(f"'{name}'" for name in sorted(CONTROLS))
-    share = "((y + 1) / (n + 2))"
-    squares = f"if(yy - y * y / n > {ROUNDING} * yy, yy - y * y / n, 0)"
     return SQL.render(
         "causal",
         tenant=dialect.tenant("user_id"),
@@ -59,15 +57,23 @@ def _causal(asked: QueryContext) -> str:
         facts=conversations.facts(asked),
         assigned=assigned(dialect, "experiment != ''"),
         usual=f"(lower(one) IN ({usual}) OR startsWith(lower(one), 'without'))",
-        variance=f"if(metric = 'csat', {squares} / (n - 1), {share} * (1 - {share}))",
+        variance1=_variance("treated_n", "y1", "yy1"),
+        variance0=_variance("control_n", "y0", "yy0"),
+        cell_factor=bayes_factor("cell_n", "cell_shares", CELL_CONCENTRATION),
+        factor=bayes_factor("n_so_far", "day_shares", CONCENTRATION),
+        few=few("factor"),
         max_mixed=str(MAX_MIXED),
-        concentration=str(CONCENTRATION),
         mismatch=str(-log(MISMATCH)),
         enough=str(ENOUGH),
         best=str(best_information()),
         default_sample=str(DEFAULT_SAMPLE),
         twice_log_alpha=str(-2 * log(ALPHA)),
     )
+
+
+def _variance(n: str, y: str, yy: str) -> str:
+    share, squares = f"(({y} + 1) / ({n} + 2))", f"{yy} - {y} * {y} / {n}"
+    return f"if(metric = 'csat', if({squares} > {ROUNDING} * {yy}, {squares}, 0) / ({n} - 1), {share} * (1 - {share}))"
 
 
 def _adjusted(asked: QueryContext) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from kpis.experiments.assignment import CELL_CONCENTRATION, RARE
 from kpis.experiments.metrics import WINSORISED_AT
 from kpis.scope import Scope
 from kpis.sources import conversations
@@ -57,6 +59,30 @@ def daily_sums(scope: Scope, experiment: str) -> Query:
         **before,
     )
     return Query(sql, {**dialect.parameters, "experiment": experiment})
+
+
+def shares_by_day(scope: Scope, experiment: str, shares: Mapping[str, float]) -> Query:
+    """Return the query of the evidence against the planned shares by day, of each tenant's day by itself."""
+    dialect = Bound(scope)
+    sql = SQL.render(
+        "shares_by_day",
+        factor=bayes_factor("counts", "shares", CELL_CONCENTRATION),
+        few=few("factor"),
+        facts=conversations.facts(QueryContext(dialect)),
+        assigned=assigned(dialect, "experiment = {experiment:String}"),
+    )
+    given = {"experiment": experiment, "arms": list(shares), "shares": list(shares.values())}
+    return Query(sql, {**dialect.parameters, **given})
+
+
+def bayes_factor(counts: str, shares: str, concentration: float) -> str:
+    """Return ``assignment.log_bayes_factor`` as SQL; both are maps by arm."""
+    return f"({SQL.render('bayes_factor', counts=counts, shares=shares, concentration=str(concentration))})"
+
+
+def few(factor: str) -> str:
+    """Return what a cell adds to ``DayOfShares.few`` as SQL."""
+    return f"({SQL.render('few', factor=factor, rare=str(RARE))})"
 
 
 def baseline(scope: Scope) -> Query:

@@ -16,6 +16,7 @@ from cli.commands import experiment as command
 from cli.settings import settings
 from jobs.roll_ups import refresh as roll_up
 from kpis.analyses.catalogue import ANALYSES
+from kpis.experiments.assignment import MISMATCH
 from kpis.experiments.design import ExperimentPlan
 from models.errors import InvalidRequest
 from models.topics import OUTCOMES
@@ -47,6 +48,17 @@ def _events(experiment: str, *arms: str, mixed: int = 0) -> list[Message]:
     return made
 
 
+def _drifting() -> list[Message]:
+    """Return six days whose shares are a tenth and nine tenths in turn: half and half over all."""
+    made = []
+    for day in range(6):
+        at = (START + timedelta(days=day, hours=2)).isoformat()
+        for number in range(60):
+            arm = "with" if (number % 10 == 0) == (day % 2 == 0) else "without"
+            made.append(labelled({"experiment": "drifting", "arm": arm, "created_at": at}))
+    return made
+
+
 @pytest.fixture(scope="module")
 def address(spare_databases: SpareDatabases) -> Iterator[ClickHouseAddress]:
     lent = spare_databases.lend()
@@ -58,13 +70,14 @@ def address(spare_databases: SpareDatabases) -> Iterator[ClickHouseAddress]:
             *_events("mixed", "with", "without", mixed=4),
             *_events("as planned", "with", "without", mixed=30),
             *_events("alone", "with"),
+            *_drifting(),
             *_events(_ODD, _ODD, "off"),
             *(labelled({"experiment": f"small {number}", "arm": "a"}) for number in range(10)),
         ],
     )
     with connect(lent) as client:
         roll_up(client)
-        for name in ("unplanned", "mixed", "as planned", "alone"):
+        for name in ("unplanned", "mixed", "as planned", "alone", "drifting"):
             save_plan(client, SHOP.id, ExperimentPlan(name, "without", halves, "durable_resolution", 0.02, 4_000), NOW)
     yield lent
     spare_databases.take_back(lent)
@@ -79,10 +92,15 @@ def client(address: ClickHouseAddress) -> Iterator[Client]:
 def test_the_panel_trusts_no_experiment_that_the_command_does_not(client: Client) -> None:
     rows = query_rows(client, *ANALYSES["lift"].query(SCOPE))
     notes = {row["experiment"]: row["note"] for row in rows if row["basis"] == "causal"}
-    for name in ("unplanned", "mixed", "as planned", "alone", _ODD):
+    for name in ("unplanned", "mixed", "as planned", "alone", "drifting", _ODD):
         is_off = read_experiment(client, SCOPE, name)[0].assignment.is_off
         assert (notes[name] == "do not trust: assignment is off") == is_off, name
-        assert is_off == (name in {"unplanned", "mixed", "alone"})
+        assert is_off == (name in {"unplanned", "mixed", "alone", "drifting"})
+    check = read_experiment(client, SCOPE, "drifting")[0].assignment
+    assert check.counts == {"with": 180, "without": 180}
+    assert check.p is not None
+    assert check.p > MISMATCH, "over all, and at the end of every day so far, the shares are as planned"
+    assert check.problem.startswith("the shares of the arms differ by day or tenant, for example on 2026-03-0")
 
 
 def test_the_panel_has_no_interval_where_nothing_varies(client: Client) -> None:
@@ -101,7 +119,7 @@ def test_before_its_first_day_an_experiment_has_nobody(client: Client) -> None:
 
 
 def test_an_unknown_name_is_told_a_few_of_those_that_are_there(client: Client) -> None:
-    with pytest.raises(InvalidRequest, match=r"there are: .* and 5 more$") as refusal:
+    with pytest.raises(InvalidRequest, match=r"there are: .* and 6 more$") as refusal:
         read_experiment(client, SCOPE, "none")
     assert str(refusal.value).count(", ") == 9
 

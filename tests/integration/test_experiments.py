@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,16 +21,17 @@ from cli.commands import experiment as command
 from cli.settings import settings
 from jobs.roll_ups import refresh as roll_up
 from kpis.analyses.catalogue import ANALYSES
-from kpis.experiments.analysis import Compared, ExperimentResult, planned_for, sums
+from kpis.experiments.analysis import Compared, ExperimentResult, days_of_shares, planned_for, sums
+from kpis.experiments.assignment import cell_evidence
 from kpis.experiments.moments import added, effect
-from kpis.experiments.statements import daily_sums
+from kpis.experiments.statements import daily_sums, shares_by_day
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Scope
 from models.errors import InvalidRequest
 from simulator.tenants import DEFAULT_TENANTS
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
-from storage.experiment_store import experiments, plans, read_experiment, save_plan
+from storage.experiment_store import enter_plan, experiments, plans, read_experiment, save_plan
 from storage.reading import query_rows
 from tests import business_oracle as oracle
 from tests.api_server import SECRET, serving, stored
@@ -232,6 +233,35 @@ def test_the_command_lists_and_plans(lab: Lab, asked: Any, monkeypatch: pytest.M
         ("plan", "--metric", "value"),
     ):
         assert isinstance(CliRunner().invoke(command.app, wrong).exception, InvalidRequest)
+
+
+def test_a_plan_stands_once_its_experiment_has_begun(lab: Lab) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"save: experiment 'shopify data' began on .* For another plan begin anot"
+    ):
+        enter_plan(lab.client, SHOP.id, PLAN._replace(sample=1), NOW)
+    assert plans(lab.client, SHOP.id)[DATA.name].sample == PLAN.sample
+    for sample in (1_000, 2_000):  # nothing was sent yet
+        enter_plan(
+            lab.client, SHOP.id, PLAN._replace(experiment="later", sample=sample), NOW + timedelta(seconds=sample)
+        )
+        assert plans(lab.client, SHOP.id)["later"].sample == sample
+    found, _ = read_experiment(lab.client, SCOPE, DATA.name)
+    assert found.verdict.endswith(f" (planned after it began, on {NOW:%Y-%m-%d %H:%M} UTC)")
+
+
+def test_the_evidence_of_each_day_is_that_of_a_recomputation(lab: Lab) -> None:
+    _, covered = read_experiment(lab.client, SCOPE, DATA.name)
+    days = days_of_shares(query_rows(lab.client, *shares_by_day(covered, DATA.name, PLAN.shares)))
+    counts: dict[date, dict[str, int]] = {}
+    for row in sums(query_rows(lab.client, *daily_sums(covered, DATA.name))):
+        if row.metric == "conversion":
+            of_day = counts.setdefault(row.day, {})
+            of_day[row.arm] = of_day.get(row.arm, 0) + int(row.moments.n)
+    assert [day.day for day in days] == sorted(counts)
+    for day in days:
+        assert (day.every, day.few) == pytest.approx(cell_evidence(counts[day.day], PLAN.shares))
+        assert (day.tenant, day.counts) == (str(SHOP.id), counts[day.day])
 
 
 def _lift_rows(lab: Lab, asked: Scope) -> list[dict[str, Any]]:

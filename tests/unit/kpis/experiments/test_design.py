@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from kpis.experiments.design import (
     ExperimentPlan,
@@ -44,10 +46,27 @@ def test_shares_are_percentages_by_arm() -> None:
     )
 
 
+def test_an_arm_with_a_comma_is_quoted() -> None:
+    assert parsed_shares('"yes, both=50", no=50') == {"yes, both": 0.5, "no": 0.5}
+    assert parsed_shares('"say ""hi"", then=50",no=50') == {'say "hi", then': 0.5, "no": 0.5}
+
+
+_ARM = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+
+
+@given(_ARM, _ARM)
+def test_every_arm_that_an_event_can_name_can_be_planned(one: str, other: str) -> None:
+    assume(one != other)
+    text = ",".join(f'"{arm.replace(chr(34), chr(34) * 2)}=50"' for arm in (one, other))
+    assert parsed_shares(text) == {one: 0.5, other: 0.5}
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        '"with=80,without=20',
+        "a=50\nb=50",
         "with",
         "with=80",
         "with=100,without=0",
