@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
+from threading import Lock
 
 from romashka_tracker.transport import Message
 
@@ -55,39 +55,77 @@ class Counters:
 class Buffer:
     """Messages in the order they were accepted, each kept until it is acknowledged.
 
+    Any thread may put messages, without a lock: appending to a deque is atomic. Everything else is for one thread, that
+    of the delivery, except the counters.
+
     Parameters
     ----------
     limit
-        Maximum number of messages.
+        Maximum number of messages; several threads at once may exceed it by one each.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[tuple[int, Message]] = deque()
-        self.accepted = 0
-        self.dropped = 0
+        self._waiting: deque[Message] = deque()
+        # The oldest, with their numbers: those that are being sent, and those of them that were not delivered.
+        self._taken: list[tuple[int, Message]] = []
+        self._ever_taken = 0
+        self._dropped = 0
+        self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._taken) + len(self._waiting)
+
+    @property
+    def accepted(self) -> int:
+        """Messages ever put."""
+        return self.counts().accepted
+
+    @property
+    def dropped(self) -> int:
+        """Messages refused because there was no room."""
+        return self._dropped
 
     def put(self, message: Message) -> bool:
         """Add a message at the end; ``False`` where there is no room."""
-        if len(self._waiting) >= self._limit:
-            self.dropped += 1
+        if len(self._taken) + len(self._waiting) >= self._limit:
+            with self._lock:
+                self._dropped += 1
             return False
-        self._waiting.append((self.accepted, message))
-        self.accepted += 1
+        self._waiting.append(message)
         return True
+
+    def crowded(self) -> bool:
+        """Whether more than half of the room is taken."""
+        return 2 * len(self) > self._limit
 
     def head(self, count: int) -> list[Message]:
         """Return up to ``count`` of the oldest messages; they stay in the buffer."""
-        return [message for _, message in islice(self._waiting, count)]
+        with self._lock:
+            return [message for _, message in self._take(count)]
 
     def settle(self, count: int, undelivered: Collection[int]) -> None:
         """Remove the oldest ``count`` messages, except those at the positions that were not delivered."""
-        sent = [self._waiting.popleft() for _ in range(count)]
-        self._waiting.extendleft(sent[position] for position in sorted(undelivered, reverse=True))
+        kept = set(undelivered)
+        with self._lock:
+            sent = self._take(count)
+            self._taken[:count] = [one for position, one in enumerate(sent) if position in kept]
 
     def outstanding(self, accepted: int) -> int:
         """Return how many of the first ``accepted`` messages ever put are still waiting."""
-        return sum(number < accepted for number, _ in self._waiting)
+        with self._lock:
+            taken = sum(number < accepted for number, _ in self._taken)
+            return taken + max(0, min(accepted - self._ever_taken, len(self._waiting)))
+
+    def counts(self) -> Counters:
+        """Return the counts; for any thread."""
+        with self._lock:
+            waiting = len(self._waiting)
+            accepted, buffered = self._ever_taken + waiting, len(self._taken) + waiting
+            return Counters(accepted, accepted - buffered, self._dropped, buffered=buffered)
+
+    def _take(self, count: int) -> list[tuple[int, Message]]:
+        while len(self._taken) < count and self._waiting:
+            self._taken.append((self._ever_taken, self._waiting.popleft()))
+            self._ever_taken += 1
+        return self._taken[:count]

@@ -1,4 +1,7 @@
-"""The contract of a topic: builds a message of arguments, or names the argument that violates the JSON Schema."""
+"""The contract of a topic: builds a message of arguments, or names the argument that violates the JSON Schema.
+
+It is the definition. Nearly every call is written by ``romashka_tracker.compiled`` instead, with the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,16 @@ _CONVERTERS: Final[dict[str, Callable[[object], object]]] = {
 
 
 @cache
+def schema_of(topic: str) -> Mapping[str, Any]:
+    """Return the JSON Schema of a topic's values."""
+    schema: Mapping[str, Any] = json.loads(files(__package__).joinpath("schemas", f"{topic}.schema.json").read_bytes())
+    return schema
+
+
+@cache
 def contract_of(topic: str) -> Contract:
     """Return the compiled contract of a topic."""
-    return Contract(json.loads(files(__package__).joinpath("schemas", f"{topic}.schema.json").read_bytes()))
+    return Contract(schema_of(topic))
 
 
 class Contract:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from functools import partial
 
 from romashka_tracker.buffer import Buffer, Counters
 from romashka_tracker.errors import NotDelivered, TrackerError
@@ -49,6 +51,8 @@ class Lane:
         self._pause_seconds = pause_seconds
         self._buffer = Buffer(limit)
         self._filled = asyncio.Event()
+        self._wake: Callable[[], object] = self._filled.set
+        self._idle = False
         self._settled = asyncio.Condition()
         self._failed_attempts = 0
         self._failing = False
@@ -57,15 +61,24 @@ class Lane:
     @property
     def counters(self) -> Counters:
         """The counts of this topic."""
-        buffer = self._buffer
-        delivered = buffer.accepted - len(buffer)
-        return Counters(buffer.accepted, delivered, buffer.dropped, self._failed_attempts, len(buffer))
+        return replace(self._buffer.counts(), failed_attempts=self._failed_attempts)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether events come faster than a transport that works takes them."""
+        return not self._failing and self._buffer.crowded()
+
+    def serve_threads(self) -> None:
+        """Let any thread put messages; called once, in the event loop."""
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, self._filled.set)
 
     def put(self, message: Message) -> bool:
         """Accept a message for delivery; ``False``, and counted, where the buffer is full."""
         accepted = self._buffer.put(message)
         if accepted:
-            self._filled.set()
+            if self._idle:  # else it looks by itself: waking it costs more than the rest of a call
+                self._idle = False
+                self._wake()
         elif not self._dropping:
             self._dropping = True
             log.warning("The buffer for %s is full: new events are dropped while there is no room.", self._topic)
@@ -88,9 +101,12 @@ class Lane:
             await self._until_it_works(self._deliver)
 
     async def _batch_is_due(self) -> None:
-        if not self._buffer:
+        while not self._buffer:
             self._filled.clear()
-            await self._filled.wait()
+            self._idle = True
+            if not self._buffer:  # a thread that puts now sees that it has to wake us
+                await self._filled.wait()
+        self._idle = False
         if len(self._buffer) < self._batch_events:
             await asyncio.sleep(self._linger_seconds)
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from romashka_tracker import exits
 from romashka_tracker.buffer import BufferPolicy, Counters
-from romashka_tracker.contract import TOPICS, contract_of
+from romashka_tracker.contract import TOPICS
 from romashka_tracker.errors import BufferFull, DeliveryFailed, TrackerClosed, TrackerError
+from romashka_tracker.event_writer import EventWriter
 from romashka_tracker.http import HttpTransport
+from romashka_tracker.ids import EventIds
 from romashka_tracker.kafka import KafkaTransport
 from romashka_tracker.lane import Lane
 from romashka_tracker.methods import Context, EventMethods
+from romashka_tracker.moments import Moments
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Transport
 
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("romashka_tracker")
 
 _CLOSE_SECONDS: Final = 10.0
-_CONTEXT: Final = Context.__annotations__.keys()
+# How long a thread waits whose events come faster than a broker that works takes them.
+_CROWDED_SECONDS: Final = 0.001
 
 
 class TrackerOptions(TypedDict, total=False):
@@ -69,7 +74,8 @@ class IntegrationTracker(EventMethods):
     ) -> None:
         self._transport = transport
         self._when_full = when_full
-        self._contracts = {topic: contract_of(topic) for topic in TOPICS}
+        event_ids, moments = EventIds(), Moments()
+        self._writers = {topic: EventWriter(topic, event_ids, moments) for topic in TOPICS}
         self._lanes = {
             topic: Lane(topic, transport, limit=buffer_events, batch_events=batch_events, linger_seconds=linger_seconds)
             for topic in TOPICS
@@ -79,6 +85,8 @@ class IntegrationTracker(EventMethods):
         self._closed = False
         self._process = 0
         self._told = False
+        self._threads = False
+        self._thread = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
@@ -210,19 +218,19 @@ class IntegrationTracker(EventMethods):
 
     def _publish(self, topic: str, fields: Mapping[str, object], context: Context) -> UUID:
         self._check_open()
-        unknown = context.keys() - _CONTEXT
-        if unknown:
-            raise TypeError(f"unexpected keyword arguments: {', '.join(sorted(unknown))}")
-        event_id = context.get("event_id")
-        if event_id is None:
-            event_id = uuid4()
-        created_at = context.get("created_at")
-        if created_at is None:
-            created_at = datetime.now(UTC)
-        message = self._contracts[topic].message({**fields, **context, "event_id": event_id, "created_at": created_at})
-        if not self._lanes[topic].put(message) and self._when_full is BufferPolicy.RAISE:
+        event_id, message = self._writers[topic].message(fields, context)
+        lane = self._lanes[topic]
+        if not lane.put(message) and self._when_full is BufferPolicy.RAISE:
             raise BufferFull(f"The buffer for {topic} is full: the event was not accepted. The log says why it waits.")
-        return event_id if isinstance(event_id, UUID) else UUID(event_id)
+        if self._threads:
+            self._after_put(lane)
+        return event_id
+
+    def _after_put(self, lane: Lane) -> None:
+        if not self._open:  # another thread closed it in between: this event may have come too late to be delivered
+            raise TrackerClosed("The tracker was closed during this call.")
+        if lane.crowded and get_ident() != self._thread:
+            time.sleep(_CROWDED_SECONDS)
 
     def _check_open(self) -> None:
         if not self._open:
@@ -232,19 +240,27 @@ class IntegrationTracker(EventMethods):
                 "The tracker was started before this process was forked: nothing would be sent. Make and start one in "
                 "each worker process (gunicorn: post_fork)."
             )
-        if asyncio.get_running_loop() is not self._loop:
+        if not self._threads and asyncio.get_running_loop() is not self._loop:
             raise TrackerClosed(
                 "The tracker was started in another event loop: nothing would be sent. Make "
                 "and start one in each asyncio.run."
             )
 
-    def leave_end_to_others(self) -> None:
-        """Say nothing at the end of the program: who calls this delivers what waits then, and says what is lost."""
+    def serve_threads(self) -> None:
+        """Take calls from any thread, for a caller that runs the event loop in a thread of its own.
+
+        That caller delivers at the end of the program what waits then, and says what is lost.
+        """
         exits.forget(self._warn_of_loss)
+        self._threads, self._thread = True, get_ident()
+        for lane in self._lanes.values():
+            lane.serve_threads()
 
     def _warn_of_loss(self) -> None:
         """Say at exit how many events are lost because the tracker was not closed."""
+        if os.getpid() != self._process or self._told:
+            return
         waiting = self.counters.buffered
-        if waiting and os.getpid() == self._process and not self._told:
+        if waiting:
             self._told = True
             log.warning("The program ends without closing the tracker: %d events are lost.", waiting)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +17,7 @@ import pytest
 
 from romashka_tracker import (
     BlockingTracker,
+    DeliveryFailed,
     IntegrationTracker,
     InvalidEvent,
     MemoryTransport,
@@ -63,6 +67,91 @@ def test_events_of_code_without_asyncio_arrive() -> None:
         assert (len(transport.messages(_TOPIC)), tracker.counters.delivered) == (1, 1)
     with pytest.raises(TrackerClosed):
         _query(tracker)
+
+
+def test_a_caller_that_is_faster_than_the_transport_loses_nothing() -> None:
+    transport = MemoryTransport()
+    with BlockingTracker(lambda: IntegrationTracker(transport, buffer_events=1_000, linger_seconds=0.01)) as tracker:
+        for milliseconds in range(8_000):
+            _query(tracker, milliseconds)
+        tracker.flush(10)
+        assert (tracker.counters.delivered, tracker.counters.dropped) == (8_000, 0)
+    assert [json.loads(m.value)["response_time_ms"] for m in transport.messages(_TOPIC)] == list(range(8_000))
+
+
+def test_a_transport_that_is_down_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = MemoryTransport()
+    transport.down = True
+    tracker = BlockingTracker(lambda: IntegrationTracker(transport, buffer_events=100))
+    _query(tracker)
+    while not tracker.counters.failed_attempts:
+        time.sleep(0.01)
+    slept: list[float] = []
+    with monkeypatch.context() as watched:
+        watched.setattr(time, "sleep", slept.append)
+        for milliseconds in range(150):
+            _query(tracker, milliseconds)
+    assert slept == []
+    assert (tracker.counters.buffered, tracker.counters.dropped) == (100, 51)
+    with pytest.raises(DeliveryFailed):
+        tracker.close(0)
+
+
+def test_events_of_several_threads_all_arrive_in_the_order_of_each() -> None:
+    transport = MemoryTransport()
+    with BlockingTracker(lambda: IntegrationTracker(transport, linger_seconds=0.001)) as tracker:
+
+        def track(base: int) -> None:
+            for number in range(1_000):
+                _query(tracker, base + number)
+
+        threads = [Thread(target=track, args=(base,)) for base in (0, 10_000, 20_000)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    arrived = [json.loads(message.value)["response_time_ms"] for message in transport.messages(_TOPIC)]
+    assert len(arrived) == 3_000
+    for base in (0, 10_000, 20_000):
+        assert [number for number in arrived if base <= number < base + 1_000] == [*range(base, base + 1_000)]
+
+
+def test_a_call_that_a_close_overtakes_is_refused_or_delivered() -> None:
+    transport = MemoryTransport()
+    tracker = BlockingTracker(lambda: IntegrationTracker(transport, linger_seconds=0))
+    taken = 0
+
+    def track() -> None:
+        nonlocal taken
+        with suppress(TrackerClosed):
+            while True:
+                _query(tracker)
+                taken += 1
+
+    threads = [Thread(target=track) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    tracker.close()
+    for thread in threads:
+        thread.join()
+    assert 0 < taken <= len(transport.messages(_TOPIC))
+
+
+def test_a_forked_process_repeats_no_id(tmp_path: Path) -> None:
+    program = """
+ids = [tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)]
+child = os.fork()
+ids += [tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1) for _ in range(70)]
+with open(FILE + ".ids", "a") as file:
+    file.write("".join(f"{one}\\n" for one in ids[child == 0:]))
+tracker.close()
+if child:
+    os.waitpid(child, 0)
+"""
+    run(tmp_path, program)
+    ids = (tmp_path / "delivered.ids").read_text().split()
+    assert len(set(ids)) == len(ids) == 141
 
 
 def test_a_wrong_argument_is_raised_at_the_call() -> None:

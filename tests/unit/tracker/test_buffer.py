@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from threading import Thread
+
 from romashka_tracker.buffer import Buffer, Counters
 from romashka_tracker.transport import Message
 
@@ -38,6 +40,30 @@ def test_outstanding_counts_only_what_was_accepted_by_then() -> None:
     buffer.settle(2, [1])
     assert buffer.outstanding(2) == 1
     assert buffer.outstanding(4) == 3
+
+
+def test_what_threads_put_while_it_is_sent_is_all_there_in_each_thread_s_order() -> None:
+    buffer = Buffer(100_000)
+    threads = [
+        Thread(target=lambda base=base: [buffer.put(_message(base + n)) for n in range(5_000)]) for base in (0, 10_000)
+    ]
+    for thread in threads:
+        thread.start()
+    sent: list[int] = []
+    while any(thread.is_alive() for thread in threads) or buffer:
+        batch = buffer.head(7)
+        counts = buffer.counts()
+        assert counts.accepted == counts.delivered + counts.buffered
+        sent += [int(message.value) for message in batch]
+        buffer.settle(len(batch), ())
+    assert sorted(sent) == [*range(5_000), *range(10_000, 15_000)]
+    assert [number for number in sent if number < 10_000] == [*range(5_000)]
+    assert buffer.accepted == 10_000
+
+
+def test_more_than_half_of_the_room_is_crowded() -> None:
+    assert not _filled(5).crowded()
+    assert _filled(6).crowded()
 
 
 def test_counters_add_up_field_by_field() -> None:
