@@ -11,8 +11,11 @@ from dotenv import dotenv_values
 
 from cli.console import log_to_stderr
 from cli.settings import Settings
+from dashboards.alerts.insight_labels import alert_labels
+from jobs.grafana_alertmanager import Alertmanager
 from jobs.privacy import privacy_jobs
 from jobs.registry import leader_jobs
+from jobs.silences import silence_job
 from reports.delivery import ChannelNotifier
 from reports.finding_messages import FindingMessages, LinkSettings
 from reports.schedule_job import report_job
@@ -37,7 +40,16 @@ def every_job(config: Settings) -> tuple[Job, ...]:
         report_job(schedule_runner(config, clock), clock.tell),
         *([live.job()] if live is not None else []),
         *([finding_messages(config).job()] if config.finding_recipients else []),
+        *_silence_jobs(config),
     )
+
+
+def _silence_jobs(config: Settings) -> list[Job]:
+    """Return the job that keeps silences in Grafana; none where no Grafana and token are set."""
+    token = config.grafana_silence_token.get_secret_value()
+    if not config.grafana_url or not token:
+        return []
+    return [silence_job(Alertmanager(config.grafana_url, token), alert_labels)]
 
 
 def finding_messages(config: Settings) -> FindingMessages:

@@ -69,6 +69,11 @@ def respond(
     return handling_of(insight, after, now), after
 
 
+def add_responses(client: Client, responses: Sequence[Response]) -> None:
+    """Store responses that were made elsewhere; storing one again changes nothing; raises ``Unreachable``."""
+    insert_rows(client, _TABLE, Response._fields, responses)
+
+
 def _from_row(row: dict[str, Any]) -> Response:
     values = dict(row)
     values["action"] = ResponseAction(row["action"])

@@ -39,6 +39,8 @@ def registered() -> tuple[Job, ...]:
         pseudonym_old_keys={"k0": old},
         grafana_live_token=SecretStr("glsa_1"),
         grafana_live_url="http://grafana:3000",
+        grafana_url="http://grafana:3000",
+        grafana_silence_token=SecretStr("glsa_2"),
         findings_to="mailto:oncall@example.com",
     )
     return every_job(config)
