@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-scale bench-disk bench-experiments lock clean
+.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -97,6 +97,9 @@ bench-collector: setup ## what one collector process takes on one core, and how 
 
 bench-tracker: setup ## what a call of the Python tracker costs, beside json.dumps and a bare producer
 	@$(BIN)/python -m benchmarks.tracker $(ARGS)
+
+bench-instructions: setup ## instructions an event of the hot paths; ARGS=--check compares them with the baseline; needs valgrind
+	@$(BIN)/python -m benchmarks.instructions $(ARGS)
 
 bench-experiments: setup ## coverage of intervals, A/A tests and power of plans over simulated experiments
 	@$(BIN)/python -m benchmarks.experiments $(ARGS)
