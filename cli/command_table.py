@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "demo": Command(
         "cli.commands.demo:run",
         "Run the whole pipeline here: a Kafka broker, ClickHouse, a worker, 30 days of history and live traffic.",
+        figures=True,
     ),
     "embedded": Command(
         "cli.commands.embedded:run", "Run a Kafka broker and a ClickHouse database on this machine, without Docker."
@@ -65,7 +66,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
     "dead-letters": Command("cli.commands.dead_letters:app", "Rejected messages: list, show and replay them."),
     "insights": Command("cli.commands.insight_responses:app", "What the detectors found, and what became of it."),
-    "jobs": Command("cli.commands.jobs:app", "The leader's periodic jobs: list and run them."),
+    "jobs": Command("cli.commands.jobs:app", "The leader's periodic jobs: list and run them.", figures=True),
     "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", figures=True),
     "dashboards": Command(
         "cli.commands.dashboards:app",
@@ -85,7 +86,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "Export a table or a key figure. The file is written atomically.",
         figures=True,
     ),
-    "schedule": Command("cli.commands.schedule:app", "Scheduled reports, sent by the leader."),
+    "schedule": Command("cli.commands.schedule:app", "Scheduled reports, sent by the leader.", figures=True),
     "api": Command("cli.commands.api:app", "The HTTP API and its keys.", figures=True),
     "mcp": Command(
         "cli.commands.mcp:run",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from dotenv import dotenv_values
 
 from cli.console import log_to_stderr
+from cli.custom_figures import register_figures
 from cli.settings import Settings
 from dashboards.alerts.insight_labels import alert_labels
 from jobs.grafana_alertmanager import Alertmanager
@@ -70,8 +71,9 @@ def _live_push(config: Settings) -> LivePush | None:
 
 
 def jobs_of_a_process(config: Settings) -> tuple[Job, ...]:
-    """Return all jobs, for a new process, with logging set up as in the worker."""
+    """Return all jobs, for a new process, with logging set up as in the worker; reports have the figures of its own."""
     log_to_stderr(config.log_format)
+    register_figures()
     return every_job(config)
 
 

@@ -179,9 +179,9 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
     "gaps": AnalysisPanel(
         (
             Column("label", "Gap", hidden=True),
-            Column("gap_type", "Kind"),
+            Column("gap_type", "Kind", width=105),
             Column("integration", "Integration", link=_ITS_HEALTH, blank="-"),
-            Column("subject", "Subject"),
+            Column("subject", "Subject", width=165),
             Column("conversations", "Conversations", _COUNT),
             Column("customers", "Customers", _COUNT, hidden=True),
             Column("handed_over", "Handed over", _COUNT, hidden=True),
@@ -225,6 +225,7 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
             Column("upper", "At most", _RATIO),
         ),
         ("stage",),
+        no_data="No conversation in this range whose 14 days of follow-up are over",
     ),
     "fault-cost": AnalysisPanel(
         (

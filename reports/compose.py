@@ -21,7 +21,7 @@ from reports import report_queries
 from reports.changes import with_explanation
 from reports.narrative import recommendations, summary
 from reports.report import Exhibit, Figure, Finding, Provenance, Report, Row
-from reports.report_definitions import CONTENTS
+from reports.report_definitions import CONTENTS, figures_of
 from reports.request import ReportRequest, ReportType
 from storage.reading import query_all
 
@@ -92,7 +92,7 @@ def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answe
 
 def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator[Figure]:
     now, earlier = _values(report_queries.THIS, answers), _values(report_queries.BEFORE, answers)
-    for kpi in (get(id_) for id_ in CONTENTS[request.type].figures):
+    for kpi in (get(id_) for id_ in figures_of(request.type)):
         value, n = _number(now[kpi.id]), _number(now[f"{kpi.id}_n"])
         yield Figure(
             id=kpi.id,

@@ -13,6 +13,7 @@ from dashboards.tabs import (
     integration_health,
     predictive,
 )
+from kpis.registry import ALL, BUILT_IN, get
 from reports.request import ReportType
 
 
@@ -157,3 +158,10 @@ CONTENTS: Final[dict[ReportType, Contents]] = {
         ("performance_anomaly", "churn_risk", "upsell_opportunity", "integration_need", "kpi_change"),
     ),
 }
+
+
+def figures_of(type_: ReportType) -> tuple[str, ...]:
+    """Return the figures of a type of report in display order: its own, then the installation's of the same areas."""
+    own = CONTENTS[type_].figures
+    areas = {get(id_).area for id_ in own}
+    return (*own, *(id_ for id_, kpi in ALL.items() if id_ not in BUILT_IN and kpi.area in areas))

@@ -15,7 +15,7 @@ from kpis.rollups.freshness import CONVERSATIONS_BEHIND
 from kpis.scope import Scope
 from kpis.sql.dialect import Bound
 from models.query import Query
-from reports.report_definitions import CONTENTS
+from reports.report_definitions import CONTENTS, figures_of
 from reports.request import ReportRequest
 
 THIS: Final = "figures of this period"
@@ -78,7 +78,7 @@ def questions(request: ReportRequest, now: datetime) -> Questions:
     contents = CONTENTS[request.type]
     asked: dict[str, Query] = {}
     for name, range_ in ((THIS, scope), (BEFORE, replace(scope, start=start, end=end))):
-        asked |= _figures(name, contents.figures, range_, request.integrations)
+        asked |= _figures(name, figures_of(request.type), range_, request.integrations)
     asked[BREAKDOWN] = build_query(breakdown_ids(request), scope, by=("provider",))
     if request.parts.charts:
         asked |= _panels(contents.panels, scope, request.integrations)

@@ -261,7 +261,7 @@ _PERIODS: Final = PanelRow(
             "By integration: sales that its data had a part in, what was refunded, and the conversations "
             "behind them.",
             picture=PanelType.TABLE,
-            asks={"A": analysed(attribution.shared_out, _SHARED_OUT)},
+            asks={"A": analysed(attribution.shared_out, _SHARED_OUT, frozenset())},
             no_data="No influenced sale in this range",
             width=12,
             height=9,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -33,10 +34,40 @@ def own(tmp_path: Path) -> Iterator[tuple[CustomFigure, ...]]:
     registry.register(())
 
 
-@pytest.fixture(params=["figures", "board"])
+_ANALYSES: Final = """\
+id: in-depth
+title: In depth
+about: Analyses beside figures.
+range: 7d
+rows:
+  - title: Figures and analyses
+    panels:
+      - figure: csat
+        width: 12
+      - analysis: channels
+        show: bars
+        of: conversations
+      - analysis: gaps
+        title: What the AI lacks in chat
+        where: {channel: web_chat}
+        order: lost_value
+        limit: 8
+        width: 24
+      - analysis: conversion
+      - analysis: journey
+        limit: 6
+      - analysis: savings
+      - analysis: lift
+"""
+
+
+@pytest.fixture(params=["figures", "board", "analyses"])
 def tab(request: pytest.FixtureRequest, own: tuple[CustomFigure, ...], tmp_path: Path) -> Tab:
     if request.param == "figures":
         return own_figures.tab(own)
+    if request.param == "analyses":
+        (tmp_path / "board.yml").write_text(_ANALYSES, encoding="utf-8")
+        return board(tmp_path / "board.yml")
     (tmp_path / "board.yml").write_text(GOOD.replace("error_rate", own[0].kpi.id), encoding="utf-8")
     return board(tmp_path / "board.yml")
 

@@ -29,6 +29,8 @@ from kpis.custom.figure_file import figures
 from kpis.custom.installed import installed_figures
 from kpis.query import Scope, build_query
 from models.query import Query
+from reports.compose import compose
+from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 from storage.connection import connect
 from storage.reading import query_rows
 from tests import figures_package
@@ -129,6 +131,18 @@ def test_command_line_api_panels_and_alerts_tell_the_same(week: Week, folder: Pa
             (told,) = answered.json()["values"]
             assert told["value"] == pytest.approx(row[id_])
             assert told_by_command[id_] == pytest.approx(row[id_])
+        request = ReportRequest(
+            "Own",
+            ReportType.OPERATIONAL,
+            ReportFormat.JSON,
+            week.tenant,
+            week.start,
+            week.end,
+            parts=Parts(charts=False),
+        )
+        in_report = {one.id: one.value for one in compose(client, request, week.end).figures}
+        assert in_report["slow_chat_share"] == pytest.approx(told_by_command["slow_chat_share"])
+        assert in_report["queries_per_conversation"] == pytest.approx(told_by_command["queries_per_conversation"])
         everything = (*figures(folder).figures, *installed_figures().figures)
         tab = own_figures.tab(everything)
         for panel in tab.panels:

@@ -47,6 +47,20 @@ def test_the_period_before_touches_this_one_and_is_as_long() -> None:
     assert (before.start, before.end) == (NOW.start - timedelta(days=1), NOW.start)
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 24), (-12, 12), (23, 50), (6, 12), (-24, 48)])
+def test_a_period_that_overlaps_the_range_is_refused(start: int, end: int) -> None:
+    before = replace(NOW, start=NOW.start + timedelta(hours=start), end=NOW.start + timedelta(hours=end))
+    with pytest.raises(InvalidRequest, match="overlaps the range itself") as refused:
+        questions(get(RATE), before, NOW, ["channel"])
+    assert refused.value.field == "against"
+
+
+@pytest.mark.parametrize(("start", "end"), [(-24, 0), (-48, -24), (24, 48)])
+def test_periods_may_touch_and_the_other_one_may_be_later(start: int, end: int) -> None:
+    before = replace(NOW, start=NOW.start + timedelta(hours=start), end=NOW.start + timedelta(hours=end))
+    assert questions(get(RATE), before, NOW, ["channel"])
+
+
 def test_every_figure_says_how_its_parts_make_it_up_or_that_they_do_not() -> None:
     neither = {kpi.id for kpi in ALL.values() if kpi.computed.makeup is Makeup.NEITHER}
     assert neither == {

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from kpis import registry
+from kpis.custom.examples import EXAMPLES
+from kpis.custom.figure_file import figures
+from kpis.registry import get
 from kpis.scope import ALL_TENANTS
 from reports import report_queries
-from reports.report_definitions import CONTENTS
+from reports.report_definitions import CONTENTS, figures_of
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType
 from tests.unit.reports.sample import TENANT
 
@@ -64,3 +69,21 @@ def test_a_report_about_one_tenant_asks_about_no_other_but_for_rejected_messages
         assert query.parameters["tenant"] == str(TENANT)
     everyone = report_queries.questions(replace(REQUEST, type=type_, tenant=ALL_TENANTS, parts=parts), NOW).asked
     assert all("tenant" not in query.parameters for query in everyone.values())
+
+
+def test_figures_of_the_installation_are_in_the_reports_of_their_area(tmp_path: Path) -> None:
+    for name, text in EXAMPLES.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    found = figures(tmp_path).figures
+    before = {type_: figures_of(type_) for type_ in ReportType}
+    registry.register(one.kpi for one in found)
+    try:
+        more = {type_: figures_of(type_)[len(before[type_]) :] for type_ in ReportType}
+        asked = report_queries.questions(REQUEST, NOW).asked
+    finally:
+        registry.register(())
+    assert {one.kpi.id for one in found} == set().union(*more.values()), "each is in some report"
+    for type_, ids in more.items():
+        areas = {get(id_).area for id_ in before[type_]}
+        assert {one.kpi.id for one in found if one.kpi.area in areas} == set(ids)
+    assert any("quick_resolution_share" in query.sql for query in asked.values())
