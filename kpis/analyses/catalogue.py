@@ -53,7 +53,7 @@ ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
             ),
             Analysis("conversion", "conversion with and without data", Area.BUSINESS, lift.strata, lift.conversion),
             Analysis("satisfaction", "ratings with and without data", Area.BUSINESS, lift.strata, lift.satisfaction),
-            Analysis("lift", "causal, adjusted and plain lift of data, apart", Area.BUSINESS, lifts),
+            Analysis("lift", "causal, adjusted and plain lift", Area.BUSINESS, lifts),
             Analysis("impact", "business impact by period, as stored", Area.BUSINESS, impact.stored),
             Analysis("gaps", "what the AI lacked, and what to do", Area.CONVERSATIONS, gaps.gaps, gaps.ranked),
             Analysis(

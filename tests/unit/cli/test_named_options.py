@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from cli.command_table import COMMANDS, innermost, loaded
-from cli.main import option
+from cli.main import main, option
+from models.errors import InvalidRequest
 
 _ROOT: Final = Path(__file__).parents[3]
 _FOLDERS: Final = (
@@ -113,3 +116,17 @@ def test_fields_are_called_by_their_options_and_else_in_words() -> None:
     assert option("time_range", get) == "--range"
     assert option("id", get) == "key figure"
     assert option("time_zone", None) == "time zone"
+
+
+def test_the_error_of_a_command_that_ran_names_no_option_that_it_does_not_have(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InvalidRequest("action", "it is open; expected one that is acknowledged, snoozed or resolved")
+
+    monkeypatch.setattr("cli.commands.insight_responses._respond", refuse)
+    monkeypatch.setenv("ROMASHKA_DEBUG", "1")  # otherwise it turns off the logging of the process
+    monkeypatch.setattr("sys.argv", ["romashka", "insights", "reopen", "3f2a9c1b"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.startswith("error: action: it is open; expected one")

@@ -180,6 +180,8 @@ def test_every_analysis_can_be_on_a_board(name: str, tmp_path: Path) -> None:
     for panel in tab.panels:
         variables = ("tenant", *sorted(panel.asks["A"].filters))
         assert "$__fromTime" in panel.asks["A"].render(Grafana(variables))
+    titles = [column.title for column in tab.panels[0].columns]
+    assert len(set(titles)) == len(titles), "Grafana shows the last of two columns of one title in both"
     assert set(FINISHED) == set(ANALYSES) == set(PANELS)
     assert tab.panels[0].columns
     assert grafana.render(tab)
