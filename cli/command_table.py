@@ -66,6 +66,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "tenant": Command("cli.commands.tenant:app", "Display names and settings of tenants."),
     "dead-letters": Command("cli.commands.dead_letters:app", "Rejected messages: list, show and replay them."),
     "insights": Command("cli.commands.insight_responses:app", "What the detectors found, and what became of it."),
+    "thresholds": Command("cli.commands.thresholds:app", "Thresholds of detectors, and how they follow verdicts."),
     "jobs": Command("cli.commands.jobs:app", "The leader's periodic jobs: list and run them.", figures=True),
     "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", figures=True),
     "dashboards": Command(

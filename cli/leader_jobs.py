@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from dotenv import dotenv_values
 
@@ -13,15 +14,18 @@ from cli.console import log_to_stderr
 from cli.custom_figures import register_figures
 from cli.settings import Settings
 from dashboards.alerts.insight_labels import alert_labels
+from detectors.thresholds import Goals
 from jobs.grafana_alertmanager import Alertmanager
 from jobs.privacy import privacy_jobs
 from jobs.registry import leader_jobs
 from jobs.silences import silence_job
+from jobs.thresholds import threshold_job
 from reports.delivery import ChannelNotifier
 from reports.finding_messages import FindingMessages, LinkSettings
 from reports.schedule_job import report_job
 from reports.schedule_runner import ScheduleRunner
 from reports.webhook import AddressGuard
+from storage.clickhouse_detectors import ClickHouseDetectors
 from storage.insight_links import LinkSigner
 from streams.clock import CarriedClock
 from streams.grafana_live import LivePush
@@ -42,7 +46,16 @@ def every_job(config: Settings) -> tuple[Job, ...]:
         *([live.job()] if live is not None else []),
         *([finding_messages(config).job()] if config.finding_recipients else []),
         *_silence_jobs(config),
+        *_threshold_jobs(config),
     )
+
+
+def _threshold_jobs(config: Settings) -> list[Job]:
+    """Return the job that sets thresholds by verdicts; none unless it is switched on."""
+    if not config.tune_thresholds:
+        return []
+    goals = Goals(config.false_alarm_budget, config.recall_floor)
+    return [threshold_job(partial(ClickHouseDetectors, config.clickhouse), goals, config.secret)]
 
 
 def _silence_jobs(config: Settings) -> list[Job]:

@@ -492,6 +492,33 @@ ORDER BY (user_id, integration_provider, slot)
 TTL scored_through + toIntervalDay(400)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE detector_thresholds
+(
+    `user_id` UUID,
+    `detector` LowCardinality(String),
+    `version` UInt32,
+    `old_value` Float64,
+    `value` Float64,
+    `reason` String,
+    `actor` String,
+    `effective_from` DateTime64(3, 'UTC'),
+    `changed_at` DateTime64(3, 'UTC'),
+    `findings` UInt32,
+    `real` UInt32,
+    `false_alarms` UInt32,
+    `known` UInt32,
+    `weeks` Float64,
+    `rate` Float64,
+    `rate_low` Float64,
+    `rate_high` Float64,
+    `budget` Float64,
+    `replay_found` UInt32,
+    `replay_real` UInt32
+)
+ENGINE = ReplacingMergeTree(changed_at)
+ORDER BY (user_id, detector, version)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE experiment_plans
 (
     `user_id` UUID,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from detectors.health.detector import HealthFacts
+from detectors.thresholds import UNCHANGED, ThresholdSchedule
 from models.minutes import MinuteCounts, Series
 from sinks.memory import MemorySink, home_of
 from storage.detector_store import History, StoredState, health_facts
@@ -18,6 +19,11 @@ class MemoryDetectors:
 
     def __init__(self, sink: MemorySink) -> None:
         self._sink = sink
+        self.schedule = UNCHANGED
+
+    def thresholds(self) -> ThresholdSchedule:
+        """Return the thresholds that were changed (see ``DetectorStore``)."""
+        return self.schedule
 
     def states(self, partition: int) -> list[StoredState]:
         """Return a partition's states (see ``DetectorStore``)."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from detectors.health.detector import HealthFacts
+from detectors.thresholds import ThresholdChange, ThresholdSchedule
 from models.errors import SinkUnavailable, Unreachable
 from models.minutes import MinuteCounts, Series
 from storage.clickhouse_errors import reason_of
 from storage.connection import ClickHouseAddress, connect
 from storage.detector_store import History, StoredState, health_facts
 
+_THRESHOLDS: Final = """
+SELECT user_id, toString(detector) AS detector, value, effective_from, version FROM detector_thresholds FINAL
+"""
 _STATES: Final = """
 SELECT user_id, integration_provider, version, state FROM detector_states FINAL WHERE {condition}
 """
@@ -60,6 +64,10 @@ class ClickHouseDetectors:
         self._client: Client | None = None
         self._lock = Lock()
 
+    def thresholds(self) -> ThresholdSchedule:
+        """Return the thresholds that were changed (see ``DetectorStore``)."""
+        return ThresholdSchedule(ThresholdChange(**row) for row in self._ask(_THRESHOLDS, {}, aware=True))
+
     def states(self, partition: int) -> list[StoredState]:
         """Return a partition's states (see ``DetectorStore``)."""
         return self._states("partition = {partition:Int32}", {"partition": partition})
@@ -93,13 +101,21 @@ class ClickHouseDetectors:
         return [StoredState(_series(row), row["version"], row["state"]) for row in rows]
 
     def _ask(
-        self, sql: str, parameters: dict[str, Any], formats: dict[str, str | dict[str, str]] | None = None
+        self,
+        sql: str,
+        parameters: dict[str, Any],
+        formats: dict[str, str | dict[str, str]] | None = None,
+        *,
+        aware: bool = False,
     ) -> list[dict[str, Any]]:
+        zone: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
         try:
             with self._lock:
                 if self._client is None:
                     self._client = connect(self._address)
-                return list(self._client.query(sql, parameters=parameters, column_formats=formats).named_results())
+                return list(
+                    self._client.query(sql, parameters=parameters, column_formats=formats, tz_mode=zone).named_results()
+                )
         except (ClickHouseError, Unreachable) as error:
             self._client = None
             reason = reason_of(error)

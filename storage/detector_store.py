@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow as pa
 
 from detectors.health.detector import HealthFacts
+from detectors.thresholds import ThresholdSchedule
 from models.minutes import MinuteCounts, Series
 from models.rows import DETECTOR_STATES
 
@@ -34,6 +35,9 @@ class History(NamedTuple):
 
 class DetectorStore(Protocol):
     """Reads stored states and history. Every call blocks, and raises ``SinkUnavailable`` for temporary failures."""
+
+    def thresholds(self) -> ThresholdSchedule:
+        """Return the thresholds that were changed."""
 
     def states(self, partition: int) -> list[StoredState]:
         """Return every generation of the states that were last saved for a partition."""

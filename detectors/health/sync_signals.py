@@ -18,7 +18,7 @@ _HOUR: Final = 3_600.0
 _GREEN: Final = {Condition.HEALTHY, Condition.DEGRADED, Condition.UNKNOWN}
 # Not-found queries count only where the sync itself is suspicious.
 _ODD_AGE, _ODD_RUN = 1.75, 2
-_QUOTA_THRESHOLD: Final = 3.0
+QUOTA_THRESHOLD: Final = 3.0
 _HIGHEST_QUOTA_SCORE: Final = 6.0
 
 
@@ -81,7 +81,7 @@ def quota_signal(at: datetime, quota: QuotaWatch) -> Signal | None:
     if forecast is None:
         return None
     urgency = 1.0 - min(forecast.minutes_left, HORIZON_MINUTES) / HORIZON_MINUTES
-    score = _QUOTA_THRESHOLD + urgency * (_HIGHEST_QUOTA_SCORE - _QUOTA_THRESHOLD)
+    score = QUOTA_THRESHOLD + urgency * (_HIGHEST_QUOTA_SCORE - QUOTA_THRESHOLD)
     left = 0 if forecast.usage >= NEARLY_FULL else max(round(forecast.minutes_left), 1)
     observed, usual, upper = 100.0 * forecast.usage, 100.0 * quota.peak, 100.0 * forecast.bar
-    return Signal("rate_limit", at, score, _QUOTA_THRESHOLD, observed, usual, 0.0, upper, "%", str(left))
+    return Signal("rate_limit", at, score, QUOTA_THRESHOLD, observed, usual, 0.0, upper, "%", str(left))

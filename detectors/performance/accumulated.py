@@ -38,6 +38,10 @@ class Accumulated:
         self._sum = 0.0
         self._window = EMPTY
 
+    def set_threshold(self, threshold: float) -> None:
+        """Alarm at another threshold from now on."""
+        self._threshold = threshold
+
     @property
     def is_open(self) -> bool:
         """Whether the CUSUM is above 0."""

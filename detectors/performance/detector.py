@@ -143,6 +143,7 @@ class PerformanceDetector(AnomalyDetector):
         self._alarm = Alarm(max(_PATIENCE_HOURS, _PATIENCE_WINDOWS * long_hours) / hours)
         self._recent = Recent(self._lengths)
         self._habits = RecurringAlarms(THRESHOLDS)
+        self._thresholds = THRESHOLDS
 
         def decay(half_life_hours: float) -> float:
             # A level that adapts faster than a few long windows would follow the anomaly itself.
@@ -154,6 +155,11 @@ class PerformanceDetector(AnomalyDetector):
         self._busy_index = 0
         self._learned_index = 0
         self._learned_calls_index = 0
+
+    def set_thresholds(self, thresholds: Mapping[str, float]) -> None:
+        """Alarm at other thresholds (of ``THRESHOLDS``) from the next interval on; they are no part of the state."""
+        self._thresholds = {channel: thresholds[channel] for channel in THRESHOLDS}
+        self._volume.set_threshold(self._thresholds["volume"])
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return how anomalous an interval is, without learning: above 1 is anomalous."""
@@ -237,7 +243,7 @@ class PerformanceDetector(AnomalyDetector):
             return _Assessment(_QUIET_VERDICT, windows, (), following)
         bar = self._alarm.bar(interval.number)
         loudest = {one.channel: one for one in sorted(findings, key=lambda one: one.score)}
-        scores = {channel: one.score / (bar * THRESHOLDS[channel]) for channel, one in loudest.items()}
+        scores = {channel: one.score / (bar * self._thresholds[channel]) for channel, one in loudest.items()}
         loud = [channel for channel, score in scores.items() if score > 1.0]
         alarming = [channel for channel in loud if not self._habits.has(channel, interval.hour)]
         for channel in loud:
@@ -315,7 +321,7 @@ class PerformanceDetector(AnomalyDetector):
         channel, score, which, window, accumulated = finding
         length = window.intervals if accumulated else self._lengths[which]
         minutes = length * self._seconds / 60.0
-        threshold = bar * THRESHOLDS[channel]
+        threshold = bar * self._thresholds[channel]
         # A CUSUM has no confidence interval of one window: its range is the minimum effect.
         z = 0.0 if accumulated else deviation_of(threshold)
         values = self._range(channel, which, interval.hour, window, z)

@@ -78,6 +78,11 @@ class VolumeChannel:
         self._fallen = Accumulated(THRESHOLD)
         self._risen = Accumulated(THRESHOLD)
 
+    def set_threshold(self, threshold: float) -> None:
+        """Alarm at another threshold from now on."""
+        self._fallen.set_threshold(threshold)
+        self._risen.set_threshold(threshold)
+
     def warm(self, hour: int) -> bool:
         """Whether it is warm: this hour of the day was observed before."""
         return self._profile.sightings(hour)[0] > 0

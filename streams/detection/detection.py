@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.health.detector import HealthFacts
+from detectors.thresholds import UNCHANGED, ThresholdSchedule
+from models.errors import SinkUnavailable
 from models.insights import Insight
 from models.minutes import Series
 from models.topics import HEALTH, QUERIES
@@ -40,6 +42,8 @@ T = TypeVar("T")
 
 STEP_SECONDS: Final = 2.0
 _SAVE_SECONDS: Final = 5.0
+# Thresholds hold from some minutes after they were changed, so that every worker knows of them in time.
+_THRESHOLD_SECONDS: Final = 30.0
 # A new series learns from this much of its history.
 _HISTORY: Final = timedelta(days=28)
 _SERIES_PER_QUESTION: Final = 4
@@ -154,6 +158,8 @@ class Detection:
         self._partitions: dict[int, _Partition] = {}
         self._assignments = pipeline.assignments
         self._saved_at = monotonic()
+        self._schedule: ThresholdSchedule | None = None
+        self._schedule_at = monotonic()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -166,6 +172,7 @@ class Detection:
         if self._assignments != self._pipeline.assignments:
             self._assignments = self._pipeline.assignments
             self._partitions.clear()
+        await self._read_thresholds()
         self._take()
         for number, partition in list(self._partitions.items()):
             durable = self._pipeline.durable_offset((QUERIES.name, number))
@@ -190,6 +197,24 @@ class Detection:
                 await self._pipeline.retry_policy.until_done(self._sink.write, "detector_states", state_rows(saved))
                 self._metrics.states_saved.inc(len(saved))
 
+    async def _read_thresholds(self) -> None:
+        """Read the thresholds now and then; the first time nothing is judged until they are known."""
+        if self._schedule is not None and self._monotonic() - self._schedule_at < _THRESHOLD_SECONDS:
+            return
+        if self._schedule is None:
+            schedule = await self._pipeline.retry_policy.until_done(self._store.thresholds)
+        else:
+            try:
+                schedule = await asyncio.to_thread(self._store.thresholds)
+            except SinkUnavailable as error:
+                log.warning("thresholds could not be read, the last ones hold: %s", error)
+                schedule = self._schedule
+        self._schedule_at = self._monotonic()
+        if self._schedule is None or schedule.changes != self._schedule.changes:
+            self._schedule = schedule
+            for partition in self._partitions.values():
+                partition.watch.set_schedule(schedule)
+
     def _ours(self) -> bool:
         return self._assignments == self._pipeline.assignments
 
@@ -211,7 +236,10 @@ class Detection:
             self._partition(number).add_health(batches, self._pipeline.now)
 
     def _partition(self, number: int) -> _Partition:
-        return self._partitions.setdefault(number, _Partition(PartitionMonitor(most=self._bounds.series)))
+        if number not in self._partitions:
+            self._partitions[number] = _Partition(PartitionMonitor(most=self._bounds.series))
+            self._partitions[number].watch.set_schedule(self._schedule or UNCHANGED)
+        return self._partitions[number]
 
     async def _judge(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
         news = await self._pipeline.retry_policy.until_done(self._prepare, number, partition, minutes)
@@ -279,6 +307,8 @@ class Detection:
             return []
         oldest = first - _HISTORY
         since = min(oldest if one.scored_through is None else one.scored_through + MINUTE for one in watches)
+        for one in watches:
+            one.set_schedule(self._schedule or UNCHANGED)
         history = self._store.history([one.series for one in watches], max(since, oldest), first)
         return [insight for one in watches for insight in replayed(one, history)]
 

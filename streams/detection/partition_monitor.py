@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from detectors.health.detector import HealthFacts
+from detectors.thresholds import UNCHANGED, ThresholdSchedule
 from models.insights import Insight
 from models.minutes import Series, place_of
 from storage.detector_store import History
@@ -33,6 +34,7 @@ class PartitionMonitor:
         self._series: OrderedDict[Series, SeriesMonitor] = OrderedDict()
         self._evicted: list[SeriesMonitor] = []
         self._through: datetime | None = None
+        self._schedule = UNCHANGED
         self.failures = 0
 
     def __len__(self) -> int:
@@ -40,6 +42,12 @@ class PartitionMonitor:
 
     def __contains__(self, series: Series) -> bool:
         return series in self._series
+
+    def set_schedule(self, schedule: ThresholdSchedule) -> None:
+        """Take thresholds from a schedule, in every monitor and in those that are added later."""
+        self._schedule = schedule
+        for watch in self._series.values():
+            watch.set_schedule(schedule)
 
     def take_changed(self) -> list[SeriesMonitor]:
         """Return the monitors whose state is to be saved, evicted ones included."""
@@ -61,6 +69,7 @@ class PartitionMonitor:
     def add(self, watches: Iterable[SeriesMonitor]) -> int:
         """Add monitors; return how many others were evicted."""
         for watch in watches:
+            watch.set_schedule(self._schedule)
             self._series[watch.series] = watch
         return self.evict(len(self._series) - self._most)
 
@@ -98,6 +107,7 @@ class PartitionMonitor:
                     log.exception("the detectors of %s failed and were reset", place_of(series))
                     self.failures += 1
                     self._series[series] = SeriesMonitor(series, begins_after=minute.start)
+                    self._series[series].set_schedule(self._schedule)
             self._through = minute.start
         return news
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from detectors.health.detector import HealthDetector, HealthFacts
 from detectors.incidents.signals import Signal
 from detectors.incidents.tracker import IncidentTracker
 from detectors.performance.detector import PerformanceDetector
+from detectors.thresholds import DEFAULTS, UNCHANGED, ThresholdSchedule
 from models.insights import Insight
 from models.minutes import MinuteCounts, Series
 
@@ -24,6 +25,7 @@ _MAX_WAITING: Final = 20_000
 # health event arrives.
 _CALM_MINUTES: Final = 5
 _NOTHING: Final = MinuteCounts()
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SeriesMonitor:
@@ -50,6 +52,14 @@ class SeriesMonitor:
         self._waiting: list[HealthFacts] = []
         self._unwell = False
         self._unseen = MinuteCounts()
+        self._schedule = UNCHANGED
+        self._thresholds: Mapping[str, float] = DEFAULTS
+        self._thresholds_until: datetime | None = None
+
+    def set_schedule(self, schedule: ThresholdSchedule) -> None:
+        """Take the thresholds of the tenant from a schedule, each from its time on."""
+        self._schedule = schedule
+        self._thresholds_until = _EVER
 
     def add_health(self, events: Iterable[HealthFacts]) -> None:
         """Add health events, in any order; each is evaluated with its minute."""
@@ -78,6 +88,8 @@ class SeriesMonitor:
         return self.scored_through != self.saved_through
 
     def _judge(self, start: datetime, counts: MinuteCounts) -> list[Insight]:
+        if self._thresholds_until is not None and start >= self._thresholds_until:
+            self._take_thresholds(start)
         verdict = self._performance.process_one(
             {
                 "time": start.timestamp(),
@@ -88,8 +100,25 @@ class SeriesMonitor:
             }
         )
         self.scored_through = start
-        signals = (*verdict.signals, *self._health_at(start + MINUTE, counts, calm=not verdict.signals))
+        health = self._health_at(start + MINUTE, counts, calm=not verdict.signals)
+        signals = (*verdict.signals, *self._above(health))
         return self._incidents.update(start, signals, counts.error_kinds)
+
+    def _take_thresholds(self, start: datetime) -> None:
+        tenant = UUID(bytes=self.series[0])
+        self._thresholds = self._schedule.at(tenant, start)
+        self._thresholds_until = self._schedule.next_change(tenant, start)
+        self._performance.set_thresholds(self._thresholds)
+
+    def _above(self, signals: Sequence[Signal]) -> Sequence[Signal]:
+        """Return the health signals that reach the tenant's thresholds."""
+        if self._thresholds is DEFAULTS:
+            return signals
+        return [
+            one._replace(threshold=max(one.threshold, self._thresholds[one.channel]))
+            for one in signals
+            if one.score >= self._thresholds[one.channel]
+        ]
 
     def _health_at(self, end: datetime, counts: MinuteCounts, *, calm: bool) -> tuple[Signal, ...]:
         """Return the health signals at the end of a minute."""

@@ -41,6 +41,7 @@ def registered() -> tuple[Job, ...]:
         grafana_live_url="http://grafana:3000",
         grafana_url="http://grafana:3000",
         grafana_silence_token=SecretStr("glsa_2"),
+        tune_thresholds=True,
         findings_to="mailto:oncall@example.com",
     )
     return every_job(config)

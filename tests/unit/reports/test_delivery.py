@@ -146,6 +146,7 @@ def test_an_address_that_no_service_knows_is_an_error_without_its_secret(report_
 
 
 def test_what_no_mail_server_would_take_is_not_tried(report_message: ReportMessage, sink: MailSink) -> None:
+    assert report_message.file is not None
     with report_message.file.open("wb") as file:
         file.truncate(21 * 1024**2)
     with pytest.raises(SettingsError, match="larger than 20 MiB"):

@@ -1,0 +1,1 @@
+"""A simulated quarter of findings, verdicts and thresholds that follow them."""

@@ -1,0 +1,249 @@
+"""Changes of detectors' thresholds (table ``detector_thresholds``), and the verdicts that they rest on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+
+from detectors.thresholds import (
+    DEFAULTS,
+    FalseAlarmRate,
+    Proposal,
+    VerdictEvidence,
+    Verdicts,
+    bounds_of,
+    checked_threshold,
+    detector_of,
+    effective,
+)
+from models.errors import InvalidRequest
+from models.insights import ALL_TENANTS_ID
+from storage.reading import query_rows
+from storage.writing import insert_rows
+
+WINDOW: Final = timedelta(days=28)
+"""How far back verdicts count: a tenant's habits change."""
+REPLAYED: Final = timedelta(days=56)
+"""How far back confirmed findings are replayed."""
+_WEEK: Final = timedelta(weeks=1)
+_NO_RATE: Final = FalseAlarmRate(0.0, 0.0, 0.0)
+_JUDGED: Final = """
+SELECT i.user_id AS user_id, toString(i.kind) AS kind, i.integration_provider AS provider, i.started_at AS started_at,
+    ifNull(i.ended_at, i.updated_at) AS ended_at, r.verdict AS verdict
+FROM predictive_insights AS i FINAL
+LEFT JOIN (
+    SELECT insight_id, argMax(toString(verdict), (responded_at, id)) AS verdict
+    FROM insight_responses FINAL WHERE action IN ('resolve', 'reopen') GROUP BY insight_id
+) AS r ON r.insight_id = i.id
+WHERE i.insight_type = 'performance_anomaly' AND i.severity IN ('critical', 'warning')
+    AND i.started_at >= {since:DateTime64(3, 'UTC')}
+    AND i.user_id != toUUID('00000000-0000-0000-0000-000000000000')
+ORDER BY i.started_at
+"""
+_OBSERVED: Final = """
+SELECT user_id, min(hour_start) AS first FROM query_hours FINAL
+WHERE hour_start >= {since:DateTime('UTC')} GROUP BY user_id
+"""
+
+
+class StoredThreshold(NamedTuple):
+    """One change of a threshold; a row of ``detector_thresholds``."""
+
+    user_id: UUID
+    detector: str
+    version: int
+    old_value: float
+    value: float
+    reason: str
+    actor: str
+    effective_from: datetime
+    changed_at: datetime
+    findings: int = 0
+    real: int = 0
+    false_alarms: int = 0
+    known: int = 0
+    weeks: float = 0.0
+    rate: float = 0.0
+    rate_low: float = 0.0
+    rate_high: float = 0.0
+    budget: float = 0.0
+    replay_found: int = 0
+    replay_real: int = 0
+
+
+class JudgedFinding(NamedTuple):
+    """A finding with its verdict; empty where nobody gave one."""
+
+    user_id: UUID
+    kind: str
+    provider: str
+    started_at: datetime
+    ended_at: datetime
+    verdict: str
+
+
+_COLUMNS: Final = ", ".join(StoredThreshold._fields)
+_CHANGES: Final = f"""
+SELECT {_COLUMNS} FROM detector_thresholds FINAL ORDER BY user_id, detector, version
+"""  # noqa: S608 - the columns are the model's own
+
+
+def stored_thresholds(client: Client) -> list[StoredThreshold]:
+    """Return every change, by tenant and detector, oldest first; raises ``Unreachable``."""
+    return [StoredThreshold(**row) for row in query_rows(client, _CHANGES, {}, aware=True)]
+
+
+def in_force(changes: Sequence[StoredThreshold]) -> dict[tuple[UUID, str], StoredThreshold]:
+    """Return the newest change of each tenant and detector."""
+    return {(one.user_id, one.detector): one for one in sorted(changes, key=lambda one: one.version)}
+
+
+def current_threshold(newest: Mapping[tuple[UUID, str], StoredThreshold], tenant: UUID, detector: str) -> float:
+    """Return a tenant's threshold: its own, that of all tenants, or the default."""
+    for whose in (tenant, ALL_TENANTS_ID):
+        if (found := newest.get((whose, detector))) is not None:
+            return found.value
+    return DEFAULTS[detector]
+
+
+def set_threshold(
+    client: Client, place: tuple[UUID, str], value: float, reason: str, actor: str, *, now: datetime
+) -> StoredThreshold:
+    """Store a change by somebody; return it.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such detector, or the value is outside its bounds.
+    Unreachable
+        ClickHouse does not answer.
+    """
+    tenant, detector = place
+    checked = checked_threshold(detector, value)
+    newest = in_force(stored_thresholds(client))
+    old = current_threshold(newest, tenant, detector)
+    made = StoredThreshold(
+        tenant,
+        detector,
+        _next_version(newest, place),
+        old,
+        checked,
+        reason,
+        actor,
+        effective(now),
+        now,
+    )
+    insert_rows(client, "detector_thresholds", StoredThreshold._fields, [made])
+    return made
+
+
+def revert_threshold(
+    client: Client, place: tuple[UUID, str], version: int, actor: str, *, now: datetime
+) -> StoredThreshold:
+    """Store the value of an earlier version again (0: the default) as a change; raises as ``set_threshold``."""
+    tenant, detector = place
+    known = [one for one in stored_thresholds(client) if (one.user_id, one.detector) == place]
+    values = {0: bounds_of(detector).default, **{one.version: one.value for one in known}}
+    if version not in values or not known:
+        raise InvalidRequest("version", f"expected one of those that 'romashka thresholds show' lists, or 0 ({tenant})")
+    return set_threshold(client, place, values[version], f"reverted to version {version}", actor, now=now)
+
+
+def save_proposal(
+    client: Client,
+    place: tuple[UUID, str],
+    proposal: Proposal,
+    evidence: VerdictEvidence,
+    budget: float,
+    *,
+    now: datetime,
+) -> StoredThreshold:
+    """Store a change that follows from verdicts; return it; raises ``Unreachable``."""
+    own, rate, recall = evidence.own, proposal.rate, proposal.recall
+    version = _next_version(in_force(stored_thresholds(client)), place)
+    made = StoredThreshold(
+        *place,
+        version,
+        proposal.old,
+        proposal.new,
+        proposal.reason,
+        "verdicts",
+        effective(now),
+        now,
+        own.findings,
+        own.real,
+        own.false_alarms,
+        own.known,
+        own.weeks,
+        *rate,
+        budget,
+        *recall,
+    )
+    insert_rows(client, "detector_thresholds", StoredThreshold._fields, [made])
+    return made
+
+
+def judged_findings(client: Client, since: datetime) -> list[JudgedFinding]:
+    """Return the anomalies that alerted since then, with their verdicts, oldest first; raises ``Unreachable``."""
+    given = {"since": f"{since:%Y-%m-%d %H:%M:%S}"}
+    return [JudgedFinding(**row) for row in query_rows(client, _JUDGED, given, aware=True)]
+
+
+def observed_since(client: Client, now: datetime) -> dict[UUID, datetime]:
+    """Return since when each tenant was observed, within ``WINDOW``; raises ``Unreachable``."""
+    rows = query_rows(client, _OBSERVED, {"since": f"{now - WINDOW:%Y-%m-%d %H:%M:%S}"}, aware=True)
+    return {row["user_id"]: row["first"] for row in rows}
+
+
+def evidence_of(
+    findings: Sequence[JudgedFinding],
+    observed: Mapping[UUID, datetime],
+    changes: Sequence[StoredThreshold],
+    now: datetime,
+) -> dict[tuple[UUID, str], VerdictEvidence]:
+    """Return the evidence for each tenant and detector with findings: pure.
+
+    A tenant's findings count since its threshold last changed: those before say nothing about the present one.
+    """
+    newest = in_force(changes)
+    own: dict[tuple[UUID, str], Verdicts] = {}
+    for tenant, first in observed.items():
+        for detector in DEFAULTS:
+            since = max(first, now - WINDOW, *_last_changes(newest, tenant, detector))
+            own[tenant, detector] = Verdicts(weeks=max((now - since) / _WEEK, 0.0))
+    kinds: defaultdict[str, Verdicts] = defaultdict(Verdicts)
+    for one in findings:
+        name = detector_of(one.kind)
+        if name is None or (one.user_id, name) not in own:
+            continue
+        since = max(now - WINDOW, *_last_changes(newest, one.user_id, name), observed[one.user_id])
+        if one.started_at >= since:
+            own[one.user_id, name] = own[one.user_id, name].plus(_verdict(one.verdict))
+    for (_, detector), verdicts in own.items():
+        kinds[detector] = kinds[detector].plus(verdicts)
+    changed = {place for place in newest if place[0] != ALL_TENANTS_ID}
+    return {
+        place: VerdictEvidence(verdicts, kinds[place[1]])
+        for place, verdicts in own.items()
+        if verdicts.findings or place in changed
+    }
+
+
+def _verdict(verdict: str) -> Verdicts:
+    return Verdicts(1, int(verdict == "real"), int(verdict == "false_alarm"), int(verdict == "known"))
+
+
+def _last_changes(
+    newest: Mapping[tuple[UUID, str], StoredThreshold], tenant: UUID, detector: str
+) -> tuple[datetime, ...]:
+    places = ((tenant, detector), (ALL_TENANTS_ID, detector))
+    return tuple(newest[place].effective_from for place in places if place in newest)
+
+
+def _next_version(newest: Mapping[tuple[UUID, str], StoredThreshold], place: tuple[UUID, str]) -> int:
+    return newest[place].version + 1 if place in newest else 1
