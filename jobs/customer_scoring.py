@@ -88,7 +88,7 @@ def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
     if first["outcomes"] == 0:
         return None
     store = LabelStore(client, subject.task)
-    _queue(client, store, subject, slots(first["first"], now, EVERY, MAX_MOMENTS))
+    _queue(client, store, subject, slots(first["first"], now, EVERY, MAX_MOMENTS), now)
     store.add_labels(resolve(subject.task, store.fates(now), now))
     model, counts, proven = _learn(store, now)
     at = now.replace(minute=0, second=0, microsecond=0)
@@ -101,12 +101,13 @@ def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
     return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
 
 
-def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequence[datetime]) -> None:
+def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequence[datetime], now: datetime) -> None:
+    """Queue snapshots; one that is not due is made again, because events from before it may have arrived since."""
     queued = store.queued_moments()
     for at in moments:
-        if at in queued:
-            continue
         due = at + subject.task.horizon
+        if at in queued and due <= now:
+            continue
         found = [
             Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at)) for one in _facts(client, at)
         ]

@@ -91,8 +91,8 @@ def _waves(scored: Scored, now: datetime) -> list[Insight]:
 
 
 JOBS: Final = (
-    Job("churn", timedelta(hours=6), find_churn, fenced=True),
-    Job("upsell", timedelta(hours=6), find_upsells, fenced=True),
-    Job("forecast", timedelta(hours=6), make_forecasts, fenced=True),
+    Job("churn", timedelta(hours=6), find_churn, fenced=True, of_present=True),
+    Job("upsell", timedelta(hours=6), find_upsells, fenced=True, of_present=True),
+    Job("forecast", timedelta(hours=6), make_forecasts, fenced=True, of_present=True),
     Job("needs", timedelta(hours=1), find_needs),
 )

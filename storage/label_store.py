@@ -32,8 +32,8 @@ _DECILES: Final = (
 _QUEUED: Final = """
 SELECT DISTINCT snapshot_at FROM customer_snapshots WHERE model = {model:String}
 """
-_KEYS: Final = """
-SELECT user_id, customer_id, snapshot_at FROM customer_snapshots
+_OF_MOMENT: Final = """
+SELECT user_id, customer_id, features, positive FROM customer_snapshots FINAL
 WHERE model = {model:String} AND snapshot_at = {at:DateTime('UTC')}
 """
 _FATES: Final = """
@@ -85,10 +85,12 @@ class LabelStore:
         """Return the times of the queued snapshots."""
         return {row["snapshot_at"] for row in self._ask(_QUEUED)}
 
-    def queued(self, at: datetime) -> set[tuple[UUID, str, datetime]]:
-        """Return the queued snapshots of a time."""
-        rows = self._ask(_KEYS, at=at)
-        return {(row["user_id"], row["customer_id"], row["snapshot_at"]) for row in rows}
+    def queued(self, at: datetime) -> dict[tuple[UUID, str], dict[str, float] | None]:
+        """Return by tenant and customer the features of a time's snapshots; ``None`` where the label is known."""
+        return {
+            (row["user_id"], row["customer_id"]): row["features"] if row["positive"] is None else None
+            for row in self._ask(_OF_MOMENT, at=at)
+        }
 
     def queue(self, snapshots: Sequence[Snapshot]) -> None:
         """Add snapshots to the queue."""

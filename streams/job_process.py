@@ -26,7 +26,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
-from streams.job import Job, JobEnded, JobLimits, JobSchedule
+from streams.job import Job, JobEnded, JobLimits, JobPostponed, JobSchedule
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class _Answer(NamedTuple):
     insights: Sequence[Insight] = ()
     error: str = ""
     expected: bool = False
+    postponed: bool = False
     out_of_memory: bool = False
     memory_bytes: int = 0
 
@@ -86,6 +87,8 @@ class JobProcess:
         ------
         JobEnded
             The run was terminated: it exceeded its memory or time limit, or its process died.
+        JobPostponed
+            Events of the past are still arriving.
         RomashkaError
             The job failed; says why.
         """
@@ -129,6 +132,8 @@ class JobProcess:
         if answer.out_of_memory:
             self.release()
             raise JobEnded("memory", f"it needed more than {self._limits.memory_bytes // _MEGABYTE} MB")
+        if answer.postponed:
+            raise JobPostponed(answer.error)
         if answer.error:
             raise RomashkaError(answer.error) if answer.expected else _Unexpected(answer.error)
         return answer
@@ -225,6 +230,8 @@ def _done(job: Job, asked: _Asked, connect: Connect) -> _Answer:
             return _Answer(insights=job.once(client, asked.now), memory_bytes=_most_memory())
     except MemoryError:
         return _Answer(out_of_memory=True, memory_bytes=_most_memory())
+    except JobPostponed as error:
+        return _Answer(error=str(error), postponed=True, memory_bytes=_most_memory())
     except RomashkaError as error:
         return _Answer(error=str(error), expected=True, memory_bytes=_most_memory())
     except Exception:  # noqa: BLE001 - reported to the worker, which logs it

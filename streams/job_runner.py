@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from models.insights import Insight
 from storage.insight_store import open_counts
 from streams.insight_publisher import InsightPublisher
-from streams.job import JobEnded, JobSchedule
+from streams.job import JobEnded, JobPostponed, JobSchedule
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,9 @@ class JobRunner:
                 await self._insight_publisher.announce(insights)
                 if job.confirms:
                     await self._in_thread(execution.confirm)
+        except JobPostponed as error:
+            log.info("job %s is tried again in %.0f s: %s", job.name, self._pause_after_failure(job), error)
+            return False
         except JobEnded as error:
             self._ended[job.name] += 1
             log.error("job %s was terminated after %.0f s: %s", job.name, time.perf_counter() - started, error)  # noqa: TRY400

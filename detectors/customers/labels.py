@@ -7,7 +7,7 @@ a young model towards positives (docs/models/churn.md).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -65,10 +65,19 @@ def slots(first_event: datetime, now: datetime, every: timedelta, most: int) -> 
     return [last - number * every for number in range(count - 1, -1, -1)]
 
 
-def without(snapshots: Sequence[Snapshot], queued: Collection[tuple[UUID, str, datetime]]) -> list[Snapshot]:
-    """Return the snapshots that are not queued yet; a customer is queued once for each time."""
-    fresh = {(one.user_id, one.customer_id, one.at): one for one in snapshots}
-    return [one for key, one in fresh.items() if key not in queued]
+def without(
+    snapshots: Sequence[Snapshot], queued: Mapping[tuple[UUID, str], dict[str, float] | None]
+) -> list[Snapshot]:
+    """Return the snapshots of a time that are not queued with these features; a customer is queued once for each time.
+
+    ``queued`` has the features of those that are, ``None`` for those whose label is known, which stay as they are.
+    """
+    fresh = {(one.user_id, one.customer_id): one for one in snapshots}
+    return [
+        one
+        for key, one in fresh.items()
+        if key not in queued or ((features := queued[key]) is not None and features != one.features)
+    ]
 
 
 def resolve(task: Task, fates: Sequence[LabelOutcome], now: datetime) -> list[Label]:

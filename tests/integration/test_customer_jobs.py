@@ -67,6 +67,38 @@ def test_facts_are_as_of_their_moment_whatever_came_later(client: Client, databa
     assert all(facts.last_at < at for facts in with_future.values())
 
 
+def test_snapshots_of_before_the_end_of_history_are_made_again_when_the_rest_has_arrived(
+    client: Client, database: ClickHouseAddress
+) -> None:
+    store(history(40, 6_000), database)
+    late = "conversation_outcomes WHERE created_at >= {at:DateTime64(3)}"
+    at = {"at": NOW - 20 * DAY}
+    client.command("CREATE TABLE rest AS conversation_outcomes")
+    client.command(f"INSERT INTO rest SELECT * FROM {late}", parameters=at)
+    client.command(f"DELETE FROM {late}", parameters=at)
+    find_churn(client, NOW)
+    partly = _snapshots(client)
+    assert partly
+    client.command("INSERT INTO conversation_outcomes SELECT * FROM rest")
+    find_churn(client, NOW)
+    whole = _snapshots(client)
+    client.command("TRUNCATE TABLE customer_snapshots")
+    find_churn(client, NOW)
+    anew = _snapshots(client)
+    assert {key: whole[key] for key in anew} == anew
+    assert {key: partly.get(key) for key in anew} != anew
+
+
+def _snapshots(client: Client) -> dict[tuple[Any, ...], dict[str, float]]:
+    """Return those that are not due; one that is has been learned from."""
+    asked = (
+        "SELECT user_id, customer_id, snapshot_at, features FROM customer_snapshots FINAL "
+        "WHERE model = 'churn' AND due_at > {now:DateTime64(3)} AND positive IS NULL"
+    )
+    rows = query_rows(client, asked, {"now": NOW})
+    return {(row["user_id"], row["customer_id"], row["snapshot_at"]): row["features"] for row in rows}
+
+
 def test_a_month_of_history_is_too_little_for_a_model_and_says_so(client: Client, database: ClickHouseAddress) -> None:
     store(history(30, 8_000), database)
     found = find_churn(client, NOW)

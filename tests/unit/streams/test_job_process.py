@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
-from streams.job import Job, JobEnded, JobLimits
+from streams.job import Job, JobEnded, JobLimits, JobPostponed
 from streams.job_process import JobProcess, preload
 from tests.examples.events import NOW
 from tests.examples.insights import insight
@@ -80,6 +80,10 @@ def _dies(_client: _Client, _now: datetime) -> Sequence[Insight]:
 
 def _refuses(_client: _Client, _now: datetime) -> Sequence[Insight]:
     raise RomashkaError("ClickHouse does not answer")
+
+
+def _waits(_client: _Client, _now: datetime) -> Sequence[Insight]:
+    raise JobPostponed("it waits")
 
 
 def _breaks(_client: _Client, _now: datetime) -> Sequence[Insight]:
@@ -152,6 +156,8 @@ def test_a_job_that_takes_too_much_or_dies_is_ended_and_the_next_run_has_a_new_p
 def test_failures_keep_their_words(started: Start) -> None:
     with pytest.raises(RomashkaError, match=r"^ClickHouse does not answer$"):
         started(_refuses).run(NOW)
+    with pytest.raises(JobPostponed, match=r"^it waits$"):
+        started(_waits).run(NOW)
     with pytest.raises(Exception, match="KeyError") as unexpected:
         started(_breaks).run(NOW)
     assert not isinstance(unexpected.value, RomashkaError)

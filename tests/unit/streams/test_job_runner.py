@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from models.insights import Insight
 from sinks.memory import MemorySink
 from streams.insight_publisher import InsightPublisher
-from streams.job import Job, JobEnded, JobSchedule
+from streams.job import Job, JobEnded, JobPostponed, JobSchedule
 from streams.job_runner import JobRunner
 from streams.metrics import Metrics
 from streams.retry_policy import RetryPolicy
@@ -97,7 +97,7 @@ class _Place:
         with suppress(TimeoutError):
             await asyncio.wait_for(runner.run(), seconds)
 
-    def job(self, *, every: float = 60, finds: Sequence[Insight] = (), fails: bool = False) -> Job:
+    def job(self, *, every: float = 60, finds: Sequence[Insight] = (), fails: bool = False, waits: bool = False) -> Job:
         """A job that notes when it runs."""
 
         def run(_client: Client, now: datetime) -> Sequence[Insight]:
@@ -105,6 +105,8 @@ class _Place:
             self.runs.append(asyncio.get_running_loop().time())
             if fails:
                 raise RuntimeError("broken")
+            if waits:
+                raise JobPostponed("events of the past arrive")
             return finds
 
         return Job("a job", timedelta(seconds=every), run)
@@ -142,6 +144,15 @@ async def test_a_job_that_fails_is_counted_tried_again_and_stops_no_other() -> N
     assert place.metric("job_failures_total", job="a job") == 3
     assert place.metric("job_last_success_timestamp_seconds", job="a job") is None
     assert len(other.runs) == 3
+
+
+@in_virtual_time
+async def test_a_job_that_is_postponed_is_tried_again_within_a_minute_and_is_no_failure() -> None:
+    place = _Place()
+    await place.run(place.job(every=3600, waits=True), seconds=150)
+    assert len(place.runs) == 3
+    assert not place.metric("job_failures_total", job="a job")
+    assert place.metric("job_last_success_timestamp_seconds", job="a job") is None
 
 
 @in_virtual_time

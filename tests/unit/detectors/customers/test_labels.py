@@ -55,10 +55,11 @@ def test_what_happens_after_now_is_not_known_yet() -> None:
     assert resolve(CHURN, [LabelOutcome(snapshot(), AT + 9 * DAY, visits=0)], AT + 8 * DAY) == []
 
 
-def test_a_customer_is_queued_once_for_each_moment() -> None:
-    twice = [snapshot(), snapshot(), snapshot("b"), snapshot(at=AT + 7 * DAY)]
-    fresh = without(twice, {(TENANT, "b", AT)})
-    assert [(one.customer_id, one.at) for one in fresh] == [("a", AT), ("a", AT + 7 * DAY)]
+def test_a_customer_is_queued_once_for_each_moment_and_again_where_the_features_are_others() -> None:
+    here = [snapshot(), snapshot(), snapshot("b"), snapshot("c"), snapshot("d")]
+    features = snapshot().features
+    queued = {(TENANT, "b"): features, (TENANT, "c"): {**features, "recency": 99.0}, (TENANT, "d"): None}
+    assert [one.customer_id for one in without(here, queued)] == ["a", "c"], "the label of d is known"
 
 
 def test_moments_are_mondays_whenever_they_are_asked_for() -> None:

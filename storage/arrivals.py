@@ -1,0 +1,44 @@
+"""Whether events of days ago are arriving: after an outage of the workers, or while history is being sent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from storage.reading import query_rows
+
+_RECENT: Final = timedelta(minutes=10)
+_FEW: Final = 20
+_OLD: Final = timedelta(days=1)
+
+# By the conversations that were stored last: their number is bounded, whatever arrives.
+_ARRIVED: Final = """
+SELECT count() AS conversations, quantileExact(0.5)(newest) AS usual
+FROM
+(
+    SELECT max(created_at) AS newest FROM conversation_outcomes
+    WHERE (user_id, conversation_id) IN
+    (
+        SELECT user_id, conversation_id FROM touched_conversations
+        WHERE touched_at >= {since:DateTime64(3, 'UTC')} ORDER BY touched_at DESC LIMIT 1000
+    )
+    GROUP BY user_id, conversation_id
+)
+"""
+
+
+def old_arrivals(client: Client, now: datetime) -> datetime | None:
+    """Return of when the conversations are that arrive now, where that is more than a day ago; else ``None``.
+
+    The median of those that were stored last: single late events are none of its business.
+
+    Raises
+    ------
+    Unreachable
+        ClickHouse does not answer.
+    """
+    (found,) = query_rows(client, _ARRIVED, {"since": now - _RECENT}, aware=True)
+    usual: datetime = found["usual"]
+    return usual if found["conversations"] >= _FEW and usual < now - _OLD else None

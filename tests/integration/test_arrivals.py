@@ -1,0 +1,69 @@
+"""While events of days ago arrive, jobs about the present wait: nobody is overdue because nobody has been read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from jobs.registry import leader_jobs
+from models.insights import Insight
+from storage.arrivals import old_arrivals
+from storage.connection import ClickHouseAddress, connect
+from streams.job import Job, JobPostponed
+from tests.examples.events import SECRET
+
+pytestmark = pytest.mark.stack
+
+_STORED = """
+INSERT INTO conversation_outcomes (event_id, user_id, created_at, conversation_id, outcome_type)
+SELECT generateUUIDv4(), toUUID('5d0c7e5e-55a5-4b9c-8a55-1c2d3e4f5a6b'), {at:DateTime64(3, 'UTC')}, generateUUIDv4(),
+    'resolved'
+FROM numbers({count:UInt32})
+"""
+
+
+@pytest.fixture
+def client(database: ClickHouseAddress) -> Iterator[Client]:
+    with connect(database) as client:
+        yield client
+
+
+def arrive(client: Client, count: int, at: datetime) -> None:
+    client.command(_STORED, parameters={"at": at, "count": count})
+
+
+def test_a_job_of_the_present_waits_until_the_events_that_arrive_are_of_the_last_day(client: Client) -> None:
+    now = datetime.now(UTC)
+
+    def run(_client: Client, _now: datetime) -> Sequence[Insight]:
+        return ()
+
+    job = Job("a job", timedelta(hours=6), run, of_present=True)
+    assert job.once(client, now) == (), "nothing ever came"
+    arrive(client, 30, now - timedelta(days=5))
+    with pytest.raises(JobPostponed, match=f"arrive now are of {now - timedelta(days=5):%Y-%m-%d %H:%M} UTC"):
+        job.once(client, datetime.now(UTC))
+    assert job._replace(of_present=False).once(client, datetime.now(UTC)) == ()
+    arrive(client, 31, now - timedelta(hours=2))
+    assert job.once(client, datetime.now(UTC)) == ()
+
+
+def test_what_arrived_long_ago_and_a_few_late_events_hold_up_nothing(client: Client) -> None:
+    now = datetime.now(UTC)
+    arrive(client, 19, now - timedelta(days=5))
+    assert old_arrivals(client, datetime.now(UTC)) is None
+    arrive(client, 30, now - timedelta(days=5))
+    assert old_arrivals(client, datetime.now(UTC)) is not None
+    assert old_arrivals(client, now + timedelta(minutes=11)) is None
+
+
+def test_the_jobs_that_judge_by_who_has_not_come_are_of_the_present(database: ClickHouseAddress) -> None:
+    assert {job.name for job in leader_jobs(database, SECRET) if job.of_present} == {
+        "churn",
+        "upsell",
+        "forecast",
+        "kpi-changes",
+    }
