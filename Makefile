@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments lock clean
+.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -75,7 +75,10 @@ check: setup ## formatting, lint, types, architecture, generated files
 	@$(BIN)/romashka dashboards --check
 	@$(BIN)/romashka kpi docs --check
 
-bench: setup ## throughput beside stock Faust, in one run
+bench-setup: setup ## Quix Streams and sentry-arroyo, which `make bench` compares us with
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes --no-deps -r benchmarks/peers/constraints.txt
+
+bench: setup ## throughput beside the same job on other frameworks, in one run
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
 
 bench-latency: setup ## how long until an event is visible, how soon a killed worker is replaced, what idling costs

@@ -1,11 +1,12 @@
-"""The compared workers: ours, and the same agent on stock Faust in two variants."""
+"""The compared workers: ours, and the same job on stock Faust, Quix Streams, sentry-arroyo and in a bare loop."""
 
 from __future__ import annotations
 
 import base64
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Final, NamedTuple
 
 from storage.connection import ClickHouseAddress
@@ -32,11 +33,13 @@ class Contender(NamedTuple):
     """One variant of the agent.
 
     It processes ``1 / divisor`` of the events, because only rates are compared and slow variants would take long.
+    ``package`` is the framework's, where it is none of the project's dependencies.
     """
 
     name: str
     divisor: int
     launch: Callable[[Place], Launch]
+    package: str = ""
 
 
 def _ours(place: Place) -> Launch:
@@ -53,7 +56,7 @@ def _ours(place: Place) -> Launch:
     return Launch([sys.executable, "-m", "cli.main", "worker"], environment)
 
 
-def _stock(mode: str) -> Callable[[Place], Launch]:
+def _module(module: str, mode: str) -> Callable[[Place], Launch]:
     def launch(place: Place) -> Launch:
         options = {
             "--bootstrap": place.kafka.bootstrap,
@@ -63,13 +66,26 @@ def _stock(mode: str) -> Callable[[Place], Launch]:
             "--metrics-port": str(place.metrics_port),
         }
         flat = [text for pair in options.items() for text in pair]
-        return Launch([sys.executable, "-m", "benchmarks.stock", mode, *flat], dict(os.environ))
+        return Launch([sys.executable, "-m", module, mode, *flat], dict(os.environ))
 
     return launch
 
 
 OURS: Final = Contender("romashka worker", 1, _ours)
 STOCK: Final = (
-    Contender("stock Faust, lists", 6, _stock("take")),
-    Contender("stock Faust, single", 60, _stock("one")),
+    Contender("stock Faust, lists", 6, _module("benchmarks.stock", "take")),
+    Contender("stock Faust, single", 60, _module("benchmarks.stock", "one")),
 )
+PEERS: Final = (
+    Contender("bare confluent-kafka loop, lists", 1, _module("benchmarks.peers.bare", "lists")),
+    Contender("bare confluent-kafka loop, single", 2, _module("benchmarks.peers.bare", "single")),
+    Contender("Quix Streams, lists", 1, _module("benchmarks.peers.quix", "lists"), "quixstreams"),
+    Contender("Quix Streams, single", 2, _module("benchmarks.peers.quix", "single"), "quixstreams"),
+    Contender("sentry-arroyo, lists", 1, _module("benchmarks.peers.arroyo", "lists"), "arroyo"),
+    Contender("sentry-arroyo, single", 2, _module("benchmarks.peers.arroyo", "single"), "arroyo"),
+)
+
+
+def missing(contenders: Sequence[Contender]) -> list[str]:
+    """Return the packages of contenders that are not installed."""
+    return sorted({one.package for one in contenders if one.package and find_spec(one.package) is None})

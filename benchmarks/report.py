@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Final, NamedTuple
 
+import vl_convert
 from rich.table import Table
 
 from benchmarks.contenders import OURS, Contender
+from benchmarks.peers.limits import Limit
 from benchmarks.rounds import Measured
 from benchmarks.stages import Stage
 
-_PACKAGES: Final = ("faust-streaming", "aiokafka", "pydantic", "pyarrow", "clickhouse-connect", "chdb")
+_PACKAGES: Final = (
+    "faust-streaming",
+    "quixstreams",
+    "sentry-arroyo",
+    "confluent-kafka",
+    "aiokafka",
+    "pydantic",
+    "pyarrow",
+    "clickhouse-connect",
+    "chdb",
+)
 _QUIET_CORES: Final = 0.25
 
 Results = dict[Contender, list[Measured]]
@@ -33,7 +45,7 @@ def comparison(results: Results) -> Sheet:
     """Return the throughput of all workers."""
     return Sheet(
         "Events per second of one worker process",
-        ("worker process", "events", "events/s", "min to max", "speed-up by ours"),
+        ("worker process", "events", "events/s", "min to max", "speed-up by ours", "CPU time to ours"),
         [_rates_row(contender, measured, results[OURS]) for contender, measured in results.items()],
     )
 
@@ -42,16 +54,67 @@ def processor_time(results: Results) -> Sheet:
     """Return the CPU time of all workers."""
     return Sheet(
         "CPU time",
-        ("worker process", "µs/event", "cores: worker", "database", "broker", "others"),
+        ("worker process", "µs/event", "of the database", "cores: worker", "database", "broker", "others"),
         [
             (
                 contender.name,
                 _micros(median(one.per_event.worker for one in measured)),
+                _micros(median(one.per_event.database for one in measured)),
                 *(f"{median(cores):.2f}" for cores in zip(*(one.cores for one in measured), strict=True)),
             )
             for contender, measured in results.items()
         ],
     )
+
+
+def bounds(limits: Mapping[str, Limit], ours: Sequence[Measured]) -> Sheet:
+    """Return what parts of the job take alone, and how often our whole job fits into it."""
+    total = median(one.per_event.worker for one in ours)
+    rate = median(one.events_per_second for one in ours)
+    return Sheet(
+        "Limits: parts of the job alone",
+        ("part", "µs/event", "events/s", "our job, CPU time", "our job, events/s"),
+        [
+            (
+                name,
+                _micros(one.per_event),
+                f"{one.events_per_second:,.0f}",
+                f"{total / one.per_event:.2f} times",
+                f"{rate / one.events_per_second:.2f} times",
+            )
+            for name, one in limits.items()
+        ],
+    )
+
+
+def picture(results: Results) -> str:
+    """Return a bar chart of the CPU time per event, worker and database, as SVG."""
+    values = [
+        {"contender": contender.name, "process": process, "micros": micros}
+        for contender, measured in results.items()
+        for process, micros in (
+            ("worker", median(one.per_event.worker for one in measured) * 1e6),
+            ("database", median(one.per_event.database for one in measured) * 1e6),
+        )
+    ]
+    chart = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 480,
+        "data": {"values": values},
+        "mark": "bar",
+        "encoding": {
+            "y": {"field": "contender", "type": "nominal", "sort": [one.name for one in results], "title": None},
+            "yOffset": {"field": "process", "sort": ["worker", "database"]},
+            "x": {
+                "field": "micros",
+                "type": "quantitative",
+                "scale": {"type": "log"},
+                "title": "CPU time per event, µs (logarithmic)",
+            },
+            "color": {"field": "process", "type": "nominal", "sort": ["worker", "database"], "title": None},
+        },
+    }
+    return str(vl_convert.vegalite_to_svg(chart))
 
 
 def breakdown(stages: Sequence[Stage], ours: Sequence[Measured]) -> Sheet:
@@ -91,11 +154,19 @@ def findings(results: Results, stages: Sequence[Stage]) -> list[str]:
 
 def machine() -> str:
     """Return hardware and software versions of the measurement, without the name of the machine."""
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    packages = ", ".join(f"{name} {found}" for name in _PACKAGES if (found := _version(name)))
     return (
         f"{os.cpu_count()} cores ({platform.machine()}) shared by worker, database and broker; "
         f"Python {platform.python_version()}; {packages}."
     )
+
+
+def _version(name: str) -> str | None:
+    """Return the version of a package; peers are not installed everywhere."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def to_terminal(sheet: Sheet) -> Table:
@@ -119,12 +190,14 @@ def _rates_row(contender: Contender, measured: Sequence[Measured], ours: Sequenc
     rates = [one.events_per_second for one in measured]
     # Ratios within a round, because load from other programs affects both workers of a round.
     ratios = [our.events_per_second / rate for our, rate in zip(ours, rates, strict=True)]
+    cheaper = [one.per_event.worker / our.per_event.worker for our, one in zip(ours, measured, strict=True)]
     return (
         contender.name,
         f"{measured[0].events:,}",
         f"{median(rates):,.0f}",
         f"{min(rates):,.0f} to {max(rates):,.0f}",
-        "" if contender is OURS else f"{median(ratios):.1f} times",
+        "" if contender is OURS else f"{median(ratios):.2f} times",
+        "" if contender is OURS else f"{median(cheaper):.2f} times",
     )
 
 

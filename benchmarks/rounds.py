@@ -22,6 +22,7 @@ from models.errors import RomashkaError
 from sinks.migrations import migrate
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
+from tests.kafka.broker import ApacheKafka
 
 _POLL_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 60.0
@@ -37,7 +38,7 @@ SELECT (SELECT sum(queries) FROM query_windows FINAL),
 class Servers(NamedTuple):
     """The servers that rounds share; ``broker`` has the backlog."""
 
-    broker: Broker
+    broker: Broker | ApacheKafka
     database: Database
 
 
