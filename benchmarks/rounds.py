@@ -25,7 +25,7 @@ from streams.kafka import KafkaAddress
 from tests.kafka.broker import ApacheKafka
 
 _POLL_SECONDS: Final = 0.1
-_PATIENCE_SECONDS: Final = 60.0
+_PATIENCE_SECONDS: Final = 240.0  # of a busy machine: a consumer group forms slowly there
 _STOP_SECONDS: Final = 20.0
 _COUNTER: Final = "romashka_rows_written"
 _COUNTS_SQL: Final = """
