@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from dashboards.panel import Column
-from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, ITS_HEALTH, UNSET
+from dashboards.tabs.parts import EMPTY, ITS_HEALTH, UNSET
 from kpis.kpi import Unit
 
 _COUNT, _RATIO, _MONEY, _SCORE, _STARS = Unit.COUNT, Unit.RATIO, Unit.MONEY, Unit.SCORE, Unit.STARS
@@ -18,15 +18,14 @@ class AnalysisPanel(NamedTuple):
     """How an analysis is shown.
 
     ``columns`` are those of its rows without the tenant; ``labels`` name a bar beside the tenant; ``order`` is the
-    order of its rows as SQL (they are ``v``). ``by_tenant`` is whether a row belongs to one tenant. ``filters`` are the
-    dimensions that narrow it, ``needs`` those that a board has to fix.
+    order of its rows as SQL (they are ``v``). ``by_tenant`` is whether a row belongs to one tenant. ``needs`` are
+    the dimensions that a board has to fix.
     """
 
     columns: tuple[Column, ...]
     labels: tuple[str, ...]
     order: str = "v.conversations DESC"
     by_tenant: bool = True
-    filters: frozenset[str] = CONVERSATION_FILTERS
     needs: frozenset[str] = frozenset()
     no_data: str = EMPTY
 
@@ -108,7 +107,6 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
         ),
         ("provider",),
         "v.revenue DESC",
-        filters=frozenset(),
         no_data="No influenced sale in this range",
     ),
     "incremental": AnalysisPanel(
@@ -139,12 +137,12 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
     "lift": AnalysisPanel(
         (
             Column("basis", "Lift", states={"causal": "ok", "adjusted": "neutral", "plain": "neutral"}),
-            Column("experiment", "Experiment", blank="-"),
-            Column("arm", "Arm", wrap=True),
-            Column("control", "Compared with", wrap=True),
+            Column("experiment", "Experiment", blank="-", width=115, wrap=True),
+            Column("arm", "Arm", width=85, wrap=True),
+            Column("control", "Compared with", width=115, wrap=True),
             Column("metric", "Metric", width=150),
             Column("treated_n", "Conversations", _COUNT),
-            Column("control_n", "Of the other", _COUNT),
+            Column("control_n", "Of the other", _COUNT, hidden=True),
             Column("difference", "Difference", _SCORE),
             Column("low", "At least", _SCORE),
             Column("high", "At most", _SCORE),
@@ -154,7 +152,6 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
         "indexOf(['durable_resolution', 'conversion', 'csat'], v.metric), "
         "indexOf(['causal', 'adjusted', 'plain'], v.basis), v.experiment, v.arm",
         by_tenant=False,
-        filters=CONVERSATION_FILTERS - {"provider"},
     ),
     "impact": AnalysisPanel(
         (
@@ -173,7 +170,6 @@ PANELS: Final[Mapping[str, AnalysisPanel]] = {
         ),
         ("metric_type", "integration_provider"),
         "v.period_start DESC, v.metric_type, v.integration_provider",
-        filters=frozenset(),
         no_data="No period that begins in this range has enough conversations to compare",
     ),
     "gaps": AnalysisPanel(

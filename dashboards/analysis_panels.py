@@ -88,7 +88,7 @@ def _panel(id_: int, name: str, sql: str, chosen: Chosen) -> Panel:
         title=chosen.title or meaning,
         description=f"{_QUESTIONS[name]} {meaning}: the rows of 'romashka kpi analyse {name}'.",
         picture=PanelType.TABLE,
-        asks={"A": PanelQuery(how.filters.difference(chosen.where), render)},
+        asks={"A": PanelQuery(analysis.filters.difference(chosen.where), render)},
         no_data=how.no_data,
         width=chosen.width,
         height=9,

@@ -14,6 +14,7 @@ from dashboards.analysis_panels import Chosen, bars, table
 from dashboards.own_figures import VARIABLES
 from dashboards.panel import Panel, PanelRow, PanelType, Tab
 from dashboards.tabs.parts import split_figure, tile, together, trend
+from kpis.analyses.catalogue import ANALYSES
 from kpis.custom.yaml_files import FileLines, files, parsed
 from kpis.kpi import Kpi
 from kpis.registry import get
@@ -182,8 +183,8 @@ def _analysis(id_: int, given: PanelText, at: Spot, board: str) -> Panel:
     if show not in {PanelKind.TABLE, PanelKind.BARS}:
         raise at.wrong("an analysis is shown as table or bars", "show")
     for dimension in given.where:
-        if dimension not in how.filters:
-            there = ", ".join(sorted(how.filters)) or "nothing"
+        if dimension not in ANALYSES[name].filters:
+            there = ", ".join(sorted(ANALYSES[name].filters)) or "nothing"
             raise at.wrong(f"{name} cannot be narrowed by '{dimension}'; expected one of {there}", "where")
     if missing := sorted(how.needs - given.where.keys()):
         raise at.wrong(f"{name} needs where, with {', '.join(missing)}")

@@ -7,8 +7,9 @@ from typing import Final
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.panel_queries import column, split
 from dashboards.tabs import names
-from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed, tile, together, trend
+from dashboards.tabs.parts import EMPTY, analysed, tile, together, trend
 from kpis.analyses import gaps, journey
+from kpis.analyses.catalogue import CONVERSATION_FILTERS
 from kpis.kpi import Unit
 from kpis.scope import Interval
 from kpis.sources import conversations

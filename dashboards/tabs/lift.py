@@ -6,7 +6,8 @@ from typing import Final
 
 from dashboards.panel import Column, Panel, PanelLink, PanelType
 from dashboards.tabs import names
-from dashboards.tabs.parts import CONVERSATION_FILTERS, EMPTY, analysed
+from dashboards.tabs.parts import EMPTY, analysed
+from kpis.analyses.catalogue import CONVERSATION_FILTERS
 from kpis.experiments.lifts import lifts
 from kpis.kpi import Unit
 

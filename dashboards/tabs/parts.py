@@ -10,6 +10,7 @@ from dashboards import tiles
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Tile
 from dashboards.panel_queries import column, series, split, thresholds
 from dashboards.tabs import names
+from kpis.analyses.catalogue import CONVERSATION_FILTERS
 from kpis.kpi import Unit
 from kpis.registry import get
 from kpis.scope import FILTERS, Interval
@@ -21,7 +22,6 @@ from models.sync_status import Condition, words_of
 ITS_HEALTH: Final = PanelLink("Its health", names.HEALTH, {"provider": "provider"})
 """From a row with a column ``provider``, which is ``all`` where the row is about none."""
 PROVIDER: Final = "if(integration_provider = '', 'all', integration_provider) AS provider"
-CONVERSATION_FILTERS: Final = frozenset({"provider", "channel", "country", "segment"})
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
 UNLESS_ASKED: Final = "unless a red mark says that this could not be asked"
 """After good news that an empty answer means: Grafana says the same where there was no answer."""

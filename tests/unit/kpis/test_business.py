@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,10 +12,10 @@ from kpis.analyses.catalogue import ANALYSES, get
 from kpis.analyses.savings import apart
 from kpis.definitions.business import KPIS
 from kpis.kpi import Kpi, Statement
-from kpis.scope import Interval, Scope
+from kpis.scope import FILTERS, Interval, Scope
 from kpis.sql.dialect import Bound, Grafana
 from kpis.sql.query_context import QueryContext
-from models.errors import SettingsError
+from models.errors import InvalidRequest, SettingsError
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 INJECTION = "x' OR 1=1 --"
@@ -28,7 +29,8 @@ def render(kpi: Kpi, asked: QueryContext) -> str:
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_values_are_bound_by_the_database_and_every_table_names_the_tenant(name: str) -> None:
-    query = get(name).query(SCOPE)
+    unused: dict[str, Any] = dict.fromkeys(SCOPE.filters.keys() - get(name).filters)
+    query = get(name).query(replace(SCOPE, **unused))
     assert INJECTION not in query.sql
     assert "user_id = {tenant:UUID}" in query.sql
     assert query.parameters["tenant"] == str(UUID(int=7))
@@ -39,6 +41,21 @@ def test_every_analysis_can_be_asked_by_a_dashboard(name: str) -> None:
     sql = get(name).sql(QueryContext(Grafana(("tenant", "provider"))))
     assert "$__fromTime" in sql
     assert "{tenant:UUID}" not in sql
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_a_filter_that_does_not_narrow_an_analysis_is_refused(name: str) -> None:
+    whole = replace(SCOPE, provider="shopify" if name == "fault-cost" else None, channel=None)
+    for dimension in FILTERS:
+        values: dict[str, Any] = {dimension: "x"}
+        narrowed = replace(whole, **values)
+        if dimension in get(name).filters:
+            query = get(name).query(narrowed)
+            assert f"{{{dimension}:String}}" in query.sql, f"{name} claims to be narrowed by {dimension}"
+        else:
+            with pytest.raises(InvalidRequest, match="cannot be narrowed by it") as refused:
+                get(name).query(narrowed)
+            assert refused.value.field == dimension
 
 
 def test_an_unknown_analysis_is_named_with_those_there_are() -> None:
