@@ -26,6 +26,7 @@ from tests.worker_process import WorkerProcess, environment
 
 _DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 _EVERY_SECONDS: Final = 10.0
+_TOLD_EVERY: Final = 6  # samples: a line a minute
 _WARM_UP: Final = 0.2
 _PARTS = """
 SELECT max(parts) FROM (
@@ -83,6 +84,8 @@ def _watch(worker: WorkerProcess, client: Client, seconds: float) -> list[Sample
         with process.oneshot():
             memory, threads = process.memory_info().rss, process.num_threads()
         samples.append(Sample(at, memory, process.num_fds(), threads, parts, lag))
+        if len(samples) % _TOLD_EVERY == 1:
+            typer.echo(f"{at / 60:4.0f} min: {memory >> 20} MB, {parts} parts at most, lag {lag:,.0f} messages")
         time.sleep(_EVERY_SECONDS)
     return samples
 
