@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments lock clean
+.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments bench-feedback lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -106,6 +106,9 @@ bench-instructions: setup ## instructions an event of the hot paths; ARGS=--chec
 
 bench-experiments: setup ## coverage of intervals, A/A tests and power of plans over simulated experiments
 	@$(BIN)/python -m benchmarks.experiments $(ARGS)
+
+bench-feedback: setup ## false alarms and recall over simulated quarters while thresholds follow verdicts
+	@$(BIN)/python -m benchmarks.feedback $(ARGS)
 
 bench-scale: setup ## one and two workers on a backlog, and a rebalance while it is read
 	@$(BIN)/python -m benchmarks.scale $(ARGS)

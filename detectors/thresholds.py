@@ -41,10 +41,15 @@ _DECADES: Final = 0.3
 _MAX_STEP: Final = 1.5
 _STEP_BACK: Final = 0.3
 _MIN_WEEKS: Final = 1.0
+# A threshold is raised where the rate is above this share of the budget: it is only raised once that is likely, so the
+# rates are above what is aimed at, on average.
+_AIM: Final = 0.75
 # Weight of the kind's own rate and share in those of a tenant: in tenant-weeks, and in verdicts.
 _PRIOR_WEEKS: Final = 1.0
 _PRIOR_VERDICTS: Final = 5.0
-_Z_90: Final = 1.2815515655446004
+_PRIOR_CONFIRMED: Final = 5.0
+# Of the interval of a rate: one end is beyond the true rate in one case of four.
+_Z_75: Final = 0.6744897501960817
 _HALVINGS: Final = 4
 _SMALLEST: Final = 0.05
 
@@ -89,19 +94,27 @@ class VerdictEvidence(NamedTuple):
 
 
 class Recall(NamedTuple):
-    """How many of the confirmed findings a threshold still finds in replay."""
+    """How many of the confirmed findings a threshold still finds in replay.
 
-    found: int = 0
+    One that was confirmed while the threshold was raised counts in ``found`` by the recall of that threshold, because
+    what was missed then could not be confirmed. ``usual`` is the share at all tenants, ``None`` where nobody confirmed
+    any.
+    """
+
+    found: float = 0.0
     real: int = 0
+    usual: float | None = None
 
     @property
     def share(self) -> float:
-        """The share; 1 of nothing."""
-        return self.found / self.real if self.real else 1.0
+        """The share, shrunk to the usual one; 1 of nothing."""
+        if self.usual is None:
+            return self.found / self.real if self.real else 1.0
+        return (self.found + _PRIOR_CONFIRMED * self.usual) / (self.real + _PRIOR_CONFIRMED)
 
 
 class FalseAlarmRate(NamedTuple):
-    """False alarms per tenant and week, with an 80 % interval."""
+    """False alarms per tenant and week, with a 50 % interval: it is above ``low`` in three cases of four."""
 
     value: float
     low: float
@@ -223,7 +236,7 @@ def false_alarm_rate(own: Verdicts, kind: Verdicts) -> FalseAlarmRate:
     own_share = (own.false_alarms + _PRIOR_VERDICTS * share) / (answered + _PRIOR_VERDICTS)
     shape = _false_alarms(own, own_share) + _PRIOR_WEEKS * usual
     weeks = own.weeks + _PRIOR_WEEKS
-    return FalseAlarmRate(shape / weeks, _gamma(shape, -_Z_90) / weeks, _gamma(shape + 0.5, _Z_90) / weeks)
+    return FalseAlarmRate(shape / weeks, _gamma(shape, -_Z_75) / weeks, _gamma(shape + 0.5, _Z_75) / weeks)
 
 
 def propose(
@@ -241,12 +254,12 @@ def propose(
     rate, default = false_alarm_rate(evidence.own, evidence.kind), bounds.default
     if evidence.own.weeks < _MIN_WEEKS:
         return Proposal(current, current, "less than a week since it last changed", rate, Recall())
-    if rate.low > goals.budget:
+    if rate.low > _AIM * goals.budget:
         return _raised(current, bounds, goals, replay, rate)
     at_present = replay(current) if current > default else Recall()
     too_blind = at_present.share < goals.recall_floor
     if current > default and (rate.high < goals.budget / 2 or too_blind):
-        new = round(bounds.clipped(max(current - _STEP_BACK, default)), 2)
+        new = bounds.clipped(max(round(current - _STEP_BACK, 1), default))
         room = f"{_seen(rate, goals)}: there is room to find more"
         why = f"only {_found(at_present)} at {current:g}" if too_blind else room
         return Proposal(current, new, why, rate, replay(new))
@@ -258,18 +271,19 @@ def _raised(
 ) -> Proposal:
     """Return the largest step up, of a few ever smaller ones, that keeps the recall."""
     seen = _seen(rate, goals)
-    step = min(math.log10(rate.value / goals.budget) / _DECADES, _MAX_STEP)
+    step = min(math.log10(rate.value / (_AIM * goals.budget)) / _DECADES, _MAX_STEP)
     recall = Recall()
     for _ in range(_HALVINGS):
-        new = round(bounds.clipped(current + step), 2)
+        new = bounds.clipped(round(current + step, 1))
         if new - current < _SMALLEST:
             break
         recall = replay(new)
         if recall.share >= goals.recall_floor:
-            replayed = f"; {_found(recall)} in replay" if recall.real else "; no confirmed finding to replay"
+            known = recall.real or recall.usual is not None
+            replayed = f"; {_found(recall)} in replay" if known else "; no confirmed finding to replay"
             return Proposal(current, new, f"{seen}{replayed}", rate, recall)
         step /= 2
-    blind = recall.real and recall.share < goals.recall_floor
+    blind = recall.share < goals.recall_floor
     why = (
         f"a higher threshold finds only {_found(recall)} in replay" if blind else f"it is at its bound {bounds.high:g}"
     )
@@ -282,7 +296,8 @@ def _seen(rate: FalseAlarmRate, goals: Goals) -> str:
 
 
 def _found(recall: Recall) -> str:
-    return f"{recall.found} of {counted(recall.real, 'confirmed finding')}"
+    own = f"{recall.found:.3g} of {counted(recall.real, 'confirmed finding')}"
+    return own if recall.usual is None else f"{own} ({recall.usual:.0%} at all tenants)"
 
 
 def _false_alarms(verdicts: Verdicts, share: float) -> float:

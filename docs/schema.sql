@@ -512,8 +512,9 @@ CREATE TABLE detector_thresholds
     `rate_low` Float64,
     `rate_high` Float64,
     `budget` Float64,
-    `replay_found` UInt32,
-    `replay_real` UInt32
+    `replay_found` Float64,
+    `replay_real` UInt32,
+    `recall` Float64 DEFAULT 1
 )
 ENGINE = ReplacingMergeTree(changed_at)
 ORDER BY (user_id, detector, version)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
 from detectors.thresholds import (
+    DEFAULTS,
     Goals,
     Proposal,
+    Recall,
     ThresholdChange,
     ThresholdSchedule,
     VerdictEvidence,
@@ -33,6 +37,7 @@ from storage.threshold_store import (
     in_force,
     judged_findings,
     observed_since,
+    recall_then,
     save_proposal,
     stored_thresholds,
 )
@@ -68,8 +73,8 @@ def threshold_job(store: Callable[[], DetectorStore], goals: Goals, secret: byte
     return Job("thresholds", _EVERY, run)
 
 
-def proposals(client: Client, store: DetectorStore, goals: Goals, now: datetime) -> list[ProposedThreshold]:
-    """Return what the verdicts lead to for every tenant and detector with findings, unchanged ones too.
+def proposals(client: Client, store: DetectorStore, goals: Goals, now: datetime) -> Iterator[ProposedThreshold]:
+    """Yield what the verdicts lead to for every tenant and detector with findings, unchanged ones too.
 
     Raises
     ------
@@ -83,39 +88,50 @@ def proposals(client: Client, store: DetectorStore, goals: Goals, now: datetime)
         ThresholdChange(one.user_id, one.detector, one.value, one.effective_from, one.version) for one in changes
     )
     newest = in_force(changes)
-    found = []
-    for place, verdicts in evidence.items():
-        tenant, detector = place
-        replay = ThresholdReplay(store, place, _confirmed(findings, place), schedule)
+    confirmed = _confirmed(findings, changes)
+    usual = {name: ThresholdReplay(store, name, confirmed[name], schedule) for name in DEFAULTS}
+    for (tenant, detector), verdicts in evidence.items():
+        mine = [one for one in confirmed[detector] if one.series[0] == tenant.bytes]
+        replay = partial(_recall, ThresholdReplay(store, detector, mine, schedule), usual[detector])
         current = current_threshold(newest, tenant, detector)
         proposal = propose(verdicts, current, bounds_of(detector), goals, replay)
-        found.append(ProposedThreshold(tenant, detector, proposal, verdicts))
-    return found
+        yield ProposedThreshold(tenant, detector, proposal, verdicts)
 
 
 def apply_proposals(
-    client: Client, found: Sequence[ProposedThreshold], goals: Goals, secret: bytes, *, now: datetime
+    client: Client, found: Iterable[ProposedThreshold], goals: Goals, secret: bytes, *, now: datetime
 ) -> list[StoredThreshold]:
-    """Store the changes and note them in the audit log; return them; raises ``Unreachable``."""
-    due = [one for one in found if one.proposal.is_change]
-    if not due:
-        return []
-    chain = open_chain(client, secret, now)
+    """Store each change and note it in the audit log, one after the other; return them; raises ``Unreachable``."""
+    chain = None
     made = []
-    for one in due:
+    for one in found:
+        if not one.proposal.is_change:
+            continue
+        chain = chain or open_chain(client, secret, now)
         stored = save_proposal(client, (one.tenant, one.detector), one.proposal, one.evidence, goals.budget, now=now)
         log.info("threshold of %s at %s: %g to %g; %s", one.detector, one.tenant, *stored[3:6])
         details = {"tenant": str(one.tenant), "old": stored.old_value, "new": stored.value, "version": stored.version}
         chain.add(AuditEntry(now, "verdicts", "thresholds.set", f"detector:{one.detector}", "ok", details))
+        chain.flush(client)
         made.append(stored)
-    chain.flush(client)
     return made
 
 
-def _confirmed(findings: Sequence[JudgedFinding], place: tuple[UUID, str]) -> list[Confirmed]:
-    tenant, detector = place
-    return [
-        Confirmed((tenant.bytes, one.provider), one.started_at, one.ended_at)
-        for one in findings
-        if one.user_id == tenant and one.verdict == "real" and detector_of(one.kind) == detector
-    ]
+def _recall(own: ThresholdReplay, usual: ThresholdReplay, threshold: float) -> Recall:
+    """Return the recall at a tenant, with that at all tenants."""
+    everywhere = usual(threshold)
+    return own(threshold)._replace(usual=everywhere.share if everywhere.real else None)
+
+
+def _confirmed(
+    findings: Sequence[JudgedFinding], changes: Sequence[StoredThreshold]
+) -> defaultdict[str, list[Confirmed]]:
+    """Return the confirmed findings by detector."""
+    confirmed: defaultdict[str, list[Confirmed]] = defaultdict(list)
+    for one in findings:
+        detector = detector_of(one.kind)
+        if detector is not None and one.verdict == "real":
+            recall = recall_then(changes, (one.user_id, detector), one.started_at)
+            series = one.user_id.bytes, one.provider
+            confirmed[detector].append(Confirmed(series, one.started_at, one.ended_at, recall))
+    return confirmed

@@ -28,7 +28,7 @@ from storage.writing import insert_rows
 
 WINDOW: Final = timedelta(days=28)
 """How far back verdicts count: a tenant's habits change."""
-REPLAYED: Final = timedelta(days=56)
+REPLAYED: Final = timedelta(days=84)
 """How far back confirmed findings are replayed."""
 _WEEK: Final = timedelta(weeks=1)
 _NO_RATE: Final = FalseAlarmRate(0.0, 0.0, 0.0)
@@ -72,8 +72,9 @@ class StoredThreshold(NamedTuple):
     rate_low: float = 0.0
     rate_high: float = 0.0
     budget: float = 0.0
-    replay_found: int = 0
+    replay_found: float = 0.0
     replay_real: int = 0
+    recall: float = 1.0
 
 
 class JudgedFinding(NamedTuple):
@@ -182,7 +183,9 @@ def save_proposal(
         own.weeks,
         *rate,
         budget,
-        *recall,
+        recall.found,
+        recall.real,
+        recall.share,
     )
     insert_rows(client, "detector_thresholds", StoredThreshold._fields, [made])
     return made
@@ -232,6 +235,13 @@ def evidence_of(
         for place, verdicts in own.items()
         if verdicts.findings or place in changed
     }
+
+
+def recall_then(changes: Sequence[StoredThreshold], place: tuple[UUID, str], moment: datetime) -> float:
+    """Return the recall of the threshold that was in force at a time, as it was estimated; 1 where nothing is known."""
+    mine = [one for one in changes if (one.user_id, one.detector) == place and one.effective_from <= moment]
+    last = max(mine, key=lambda one: one.version, default=None)
+    return 1.0 if last is None else last.recall
 
 
 def _verdict(verdict: str) -> Verdicts:

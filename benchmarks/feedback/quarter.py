@@ -1,38 +1,58 @@
-"""The loop over a quarter: every week people answer findings, and thresholds follow (``detectors.thresholds``)."""
+"""The loop over a quarter: every week people answer findings, and thresholds follow (``detectors.thresholds``).
+
+A finding is simulated by its highest score: a detector finds it if that reaches the threshold. What is no problem has
+scores above the default threshold with an exponential tail; most of what is real is far above, some of it is weak.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.feedback.series import PER_DAY, STEP, Finding, Tenant, TenantSeries, finds, grouped
-from detectors.performance.detector import PerformanceDetector
 from detectors.thresholds import DEFAULTS, Goals, Recall, VerdictEvidence, Verdicts, bounds_of, propose
 
-WEEK: Final = 7 * PER_DAY
-_WINDOW_WEEKS: Final = 4
-_REPLAYED_WEEKS: Final = 8
-_MAX_CONFIRMED: Final = 20
-# People answer this share of findings, and are wrong in this share of their answers.
-ANSWERED, WRONG = 0.6, 0.05
+WEEKS: Final = 13
+ANSWERED: Final = 0.6
+"""Share of findings that somebody answers."""
+WRONG: Final = 0.05
+"""Share of answers that are wrong."""
 _KNOWN: Final = 0.05
-TUNED: Final = ("errors", "latency")
+_WINDOW_WEEKS: Final = 4
+_REPLAYED_WEEKS: Final = 12
+# Real incidents of a tenant's detector per week, and by how much strong and weak ones exceed the default threshold.
+_INCIDENTS: Final = 0.8
+_STRONG: Final = (1.9, 0.5)
+_WEAK: Final = 1.0
 
 
-class Judged(NamedTuple):
-    """A finding, whether it was real, and the verdict of a person; empty: nobody answered."""
+class Group(NamedTuple):
+    """Tenants that are alike in one detector.
 
-    finding: Finding
-    is_real: bool
-    verdict: str
+    ``false_alarms`` is their rate per tenant and week at the default threshold, ``tail`` by how much their scores
+    exceed it on average, ``weak`` the share of real incidents that are hardly above it.
+    """
+
+    name: str
+    detector: str
+    tenants: int
+    false_alarms: float
+    tail: float
+    weak: float = 0.1
+
+
+GROUPS: Final = (
+    Group("calm", "errors", 40, 0.4, 0.7),
+    Group("noisy, 3 times the budget", "errors", 12, 3.0, 0.7),
+    Group("noisy, 3 times the budget, heavy tail", "latency", 12, 3.0, 1.2),
+    Group("noisy, and a third of what is real is weak", "volume", 12, 3.0, 0.7, weak=0.33),
+)
 
 
 class Week(NamedTuple):
-    """False alarms of a week at one group of tenants and detectors."""
+    """A week of a group: false alarms, tenants, and the mean threshold at its end."""
 
     false_alarms: int
     tenants: int
@@ -40,134 +60,136 @@ class Week(NamedTuple):
 
 
 class Quarter(NamedTuple):
-    """What became of a quarter: weeks by group, and real incidents that were found in replay (of how many)."""
+    """What became of a group: its weeks, its real incidents, and those found by the last thresholds in replay."""
 
-    weeks: Mapping[str, Sequence[Week]]
-    found_at_default: int
-    found_at_end: int
+    weeks: Sequence[Week]
     incidents: int
+    found: int
     changes: int
 
 
+class _Found(NamedTuple):
+    week: int
+    score: float
+    is_real: bool
+    verdict: str
+    recall: float
+
+
 class _Tenant:
-    """A tenant in the simulation."""
+    """One tenant's detector over a quarter. Scores are drawn beforehand: runs of a seed differ in thresholds only."""
 
-    def __init__(self, name: str, kind: Tenant, days: int, rng: np.random.Generator) -> None:
-        self.name = name
-        self.series = TenantSeries(kind, days, rng)
-        self.thresholds = dict(DEFAULTS)
-        self.changed_week = dict.fromkeys(TUNED, 0)
-        self.judged: list[Judged] = []
-        self._detector = PerformanceDetector(STEP)
-        self._rng = rng
-        self._known: dict[tuple[str, float, int], Recall] = {}
+    def __init__(self, group: Group, rng: np.random.Generator) -> None:
+        self.detector = group.detector
+        self.threshold = DEFAULTS[group.detector]
+        self.changed_week = 0
+        self._recall = 1.0
+        self.found: list[_Found] = []
+        self._events = sorted((*self._false(group, rng), *self._real(group, rng)))
+        self._answers = rng.random((len(self._events), 3))
 
-    def live(self, week: int) -> list[Judged]:
-        """Live through a week; return its findings, answered."""
-        alarms = self.series.alarms(self._detector, week * WEEK, (week + 1) * WEEK, self.thresholds)
-        new = [self._answered(one) for one in grouped(alarms)]
-        self.judged += new
-        return new
+    def _false(self, group: Group, rng: np.random.Generator) -> list[tuple[int, float, bool]]:
+        weeks = rng.integers(0, WEEKS, rng.poisson(group.false_alarms * WEEKS)).tolist()
+        return [(week, self.threshold + float(rng.exponential(group.tail)), False) for week in weeks]
 
-    def verdicts(self, detector: str, week: int) -> Verdicts:
+    def _real(self, group: Group, rng: np.random.Generator) -> list[tuple[int, float, bool]]:
+        def excess() -> float:
+            return float(rng.exponential(_WEAK) if rng.random() < group.weak else rng.lognormal(*_STRONG))
+
+        weeks = rng.integers(0, WEEKS, rng.poisson(_INCIDENTS * WEEKS)).tolist()
+        return [(week, self.threshold + excess(), True) for week in weeks]
+
+    def live(self, week: int) -> int:
+        """Live through a week; return its false alarms."""
+        new = [
+            _Found(week, score, is_real, self._verdict(place, is_real=is_real), self._recall)
+            for place, (when, score, is_real) in enumerate(self._events)
+            if when == week and score >= self.threshold
+        ]
+        self.found += new
+        return sum(not one.is_real for one in new)
+
+    def _verdict(self, place: int, *, is_real: bool) -> str:
+        """Return what somebody says of a finding; empty: nobody says anything."""
+        answers, knows, errs = self._answers[place].tolist()
+        if answers >= ANSWERED:
+            return ""
+        if not is_real and knows < _KNOWN:
+            return "known"
+        return "real" if is_real != (errs < WRONG) else "false_alarm"
+
+    def verdicts(self, week: int) -> Verdicts:
         """Return the verdicts since the threshold last changed, as they are after a week."""
-        since = max(self.changed_week[detector], week + 1 - _WINDOW_WEEKS, 1)
-        mine = [one for one in self.judged if one.finding.detector == detector and one.finding.start >= since * WEEK]
-        count = {name: sum(one.verdict == name for one in mine) for name in ("real", "false_alarm", "known")}
-        weeks = float(week + 1 - since)
-        return Verdicts(len(mine), count["real"], count["false_alarm"], count["known"], max(weeks, 0.0))
+        since = max(self.changed_week, week + 1 - _WINDOW_WEEKS)
+        mine = [one.verdict for one in self.found if one.week >= since]
+        real, false, known = (mine.count(name) for name in ("real", "false_alarm", "known"))
+        return Verdicts(len(mine), real, false, known, float(week + 1 - since))
 
-    def recall(self, detector: str, week: int, threshold: float) -> Recall:
-        """Return how many of the confirmed findings a threshold finds when their weeks are replayed."""
-        place = detector, threshold, week
-        if place not in self._known:
-            self._known[place] = self._recall(detector, threshold, week)
-        return self._known[place]
+    def recall(self, week: int, threshold: float) -> Recall:
+        """Return how many of the findings that were confirmed in the last weeks a threshold finds."""
+        confirmed = [one for one in self.found if one.verdict == "real" and one.week > week - _REPLAYED_WEEKS][-20:]
+        return Recall(sum(one.recall for one in confirmed if one.score >= threshold), len(confirmed))
 
-    def _recall(self, detector: str, threshold: float, week: int) -> Recall:
-        since = max(week + 1 - _REPLAYED_WEEKS, 0) * WEEK
-        confirmed = [
-            one.finding
-            for one in self.judged
-            if one.verdict == "real" and one.finding.detector == detector and one.finding.start >= since
-        ][-_MAX_CONFIRMED:]
-        if not confirmed:
-            return Recall()
-        thresholds = {**self.thresholds, detector: threshold}
-        again = self.series.findings(confirmed[0].start - 1, confirmed[-1].last + 3, thresholds)
-        near = [[one for one in again if one.start <= old.last + 1 and old.start - 1 <= one.last] for old in confirmed]
-        return Recall(sum(map(bool, near)), len(confirmed))
+    def tune(self, week: int, kind: Kind, goals: Goals) -> bool:
+        """Set the threshold by the verdicts; return whether it changed."""
+        evidence = VerdictEvidence(self.verdicts(week), kind.verdicts)
 
-    def _answered(self, finding: Finding) -> Judged:
-        is_real = self.series.is_real(finding)
-        if self._rng.random() >= ANSWERED:
-            return Judged(finding, is_real, "")
-        if not is_real and self._rng.random() < _KNOWN:
-            return Judged(finding, is_real, "known")
-        said = is_real != (self._rng.random() < WRONG)
-        return Judged(finding, is_real, "real" if said else "false_alarm")
+        def replay(threshold: float) -> Recall:
+            everywhere = [one.recall(week, threshold) for one in kind.tenants]
+            real = sum(one.real for one in everywhere)
+            usual = sum(one.found for one in everywhere) / real if real else None
+            return self.recall(week, threshold)._replace(usual=usual)
 
-
-def quarter(tenants: Mapping[str, Tenant], goals: Goals, *, seed: int, days: int = 90, learns: bool = True) -> Quarter:
-    """Return what becomes of a quarter; tenants of a name are numbered, groups are the part before the number.
-
-    ``learns`` says whether thresholds follow the verdicts. Of two runs of a seed all series are the same.
-    """
-    rngs = np.random.default_rng(seed).spawn(len(tenants))
-    every = [_Tenant(name, kind, days, rng) for (name, kind), rng in zip(tenants.items(), rngs, strict=True)]
-    weeks: defaultdict[str, list[Week]] = defaultdict(list)
-    changes = 0
-    for week in range(days // 7):
-        found = {one.name: one.live(week) for one in every}
-        for group, detector in _groups(tenants):
-            mine = [one for one in every if one.name.partition(" ")[0] == group]
-            false = sum(
-                one.finding.detector == detector and not one.is_real for tenant in mine for one in found[tenant.name]
-            )
-            mean = float(np.mean([one.thresholds[detector] for one in mine]))
-            weeks[f"{group}: {detector}"].append(Week(false, len(mine), mean))
-        if learns and week:
-            changes += sum(_tuned(every, detector, week, goals) for detector in TUNED)
-    at_default, at_end, incidents = _found(every)
-    return Quarter(dict(weeks), at_default, at_end, incidents, changes)
-
-
-def _groups(tenants: Mapping[str, Tenant]) -> list[tuple[str, str]]:
-    groups = dict.fromkeys(name.partition(" ")[0] for name in tenants)
-    return [(group, detector) for group in groups for detector in TUNED]
-
-
-def _tuned(every: Sequence[_Tenant], detector: str, week: int, goals: Goals) -> int:
-    """Set the thresholds of a detector at every tenant; return how many changed."""
-    verdicts = {one.name: one.verdicts(detector, week) for one in every}
-    kind = Verdicts()
-    for one in verdicts.values():
-        kind = kind.plus(one)
-    changed = 0
-    for tenant in every:
-        proposal = propose(
-            VerdictEvidence(verdicts[tenant.name], kind),
-            tenant.thresholds[detector],
-            bounds_of(detector),
-            goals,
-            partial(tenant.recall, detector, week),
-        )
+        proposal = propose(evidence, self.threshold, bounds_of(self.detector), goals, replay)
         if proposal.is_change:
-            tenant.thresholds[detector] = proposal.new
-            tenant.changed_week[detector] = week + 1
-            changed += 1
-    return changed
+            self.threshold, self.changed_week = proposal.new, week + 1
+            self._recall = proposal.recall.share
+        return proposal.is_change
+
+    @property
+    def incidents(self) -> list[float]:
+        """The scores of all that was real."""
+        return [score for _, score, is_real in self._events if is_real]
 
 
-def _found(every: Sequence[_Tenant]) -> tuple[int, int, int]:
-    """Return how many real incidents a replay finds, at the defaults and at the last thresholds; of how many."""
-    at_default = at_end = incidents = 0
-    for tenant in every:
-        series = tenant.series
-        runs = [series.findings(0, series.steps, one) for one in (DEFAULTS, tenant.thresholds)]
-        for incident in series.incidents:
-            incidents += 1
-            by_default, by_end = (any(finds(one, incident) for one in run) for run in runs)
-            at_default += by_default
-            at_end += by_end and by_default
-    return at_default, at_end, incidents
+def quarter(groups: Sequence[Group], goals: Goals, *, seed: int, learns: bool = True) -> Mapping[str, Quarter]:
+    """Return what becomes of each group; ``learns`` says whether thresholds follow the verdicts."""
+    rng = np.random.default_rng(seed)
+    tenants = {group.name: [_Tenant(group, rng) for _ in range(group.tenants)] for group in groups}
+    weeks: defaultdict[str, list[Week]] = defaultdict(list)
+    changes = dict.fromkeys(tenants, 0)
+    for week in range(WEEKS):
+        for name, mine in tenants.items():
+            false = sum(one.live(week) for one in mine)
+            weeks[name].append(Week(false, len(mine), float(np.mean([one.threshold for one in mine]))))
+        if learns:
+            kinds = _kinds([one for mine in tenants.values() for one in mine], week)
+            for name, mine in tenants.items():
+                changes[name] += sum(one.tune(week, kinds[one.detector], goals) for one in mine)
+    return {
+        name: Quarter(
+            weeks[name],
+            sum(len(one.incidents) for one in mine),
+            sum(score >= one.threshold for one in mine for score in one.incidents),
+            changes[name],
+        )
+        for name, mine in tenants.items()
+    }
+
+
+class Kind(NamedTuple):
+    """A detector at all tenants."""
+
+    tenants: Sequence[_Tenant]
+    verdicts: Verdicts
+
+
+def _kinds(tenants: Sequence[_Tenant], week: int) -> Mapping[str, Kind]:
+    found = {}
+    for detector in dict.fromkeys(one.detector for one in tenants):
+        mine = [one for one in tenants if one.detector == detector]
+        verdicts = Verdicts()
+        for one in mine:
+            verdicts = verdicts.plus(one.verdicts(week))
+        found[detector] = Kind(mine, verdicts)
+    return found

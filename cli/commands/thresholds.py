@@ -81,7 +81,7 @@ def propose(
     config, now = settings(), datetime.now(UTC)
     goals = goals_of(config)
     with connect(config.clickhouse) as client:
-        found = proposals(client, ClickHouseDetectors(config.clickhouse), goals, now)
+        found = list(proposals(client, ClickHouseDetectors(config.clickhouse), goals, now))
         names = tenant_names(client)
         if apply:
             apply_proposals(client, found, goals, config.secret, now=now)

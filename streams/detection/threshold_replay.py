@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from detectors.thresholds import Recall, ThresholdChange, ThresholdSchedule
-from models.insights import Insight
+from models.insights import ALL_TENANTS_ID, Insight
 from models.minutes import Series
 from storage.detector_store import DetectorStore
 from streams.detection.partition_monitor import replayed
@@ -22,33 +21,36 @@ _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Confirmed(NamedTuple):
-    """A finding that was real: its series and when it was."""
+    """A finding that was real: its series, when it was, and the recall of the threshold that found it."""
 
     series: Series
     started_at: datetime
     ended_at: datetime
+    recall: float = 1.0
 
 
 class ThresholdReplay:
-    """Replays the series of one tenant; a threshold that was replayed is remembered.
+    """Replays series of one or several tenants; a threshold that was replayed is remembered.
 
     Parameters
     ----------
+    detector
+        The detector whose threshold is tried.
     confirmed
-        The tenant's real findings of this detector; the newest twenty count.
+        Real findings of this detector; the newest twenty count.
     present
-        The thresholds of the tenant's other detectors.
+        The thresholds of the other detectors.
     """
 
     def __init__(
         self,
         store: DetectorStore,
-        place: tuple[UUID, str],
+        detector: str,
         confirmed: Sequence[Confirmed],
         present: ThresholdSchedule,
     ) -> None:
         self._store = store
-        self._tenant, self._detector = place
+        self._detector = detector
         self._confirmed = sorted(confirmed, key=lambda one: one.started_at)[-_MAX_FINDINGS:]
         self._present = present
         self._known: dict[float, Recall] = {}
@@ -66,13 +68,13 @@ class ThresholdReplay:
         return self._known[threshold]
 
     def _recall(self, threshold: float) -> Recall:
-        others = [one for one in self._present.changes if (one.user_id, one.detector) != (self._tenant, self._detector)]
-        schedule = ThresholdSchedule([*others, ThresholdChange(self._tenant, self._detector, threshold, _EVER)])
-        found = 0
+        others = [one for one in self._present.changes if one.detector != self._detector]
+        schedule = ThresholdSchedule([*others, ThresholdChange(ALL_TENANTS_ID, self._detector, threshold, _EVER)])
+        found = 0.0
         for series in dict.fromkeys(one.series for one in self._confirmed):
             mine = [one for one in self._confirmed if one.series == series]
             insights = self._insights(series, mine, schedule)
-            found += sum(any(_is_about(insight, one) for insight in insights) for one in mine)
+            found += sum(one.recall for one in mine if any(_is_about(insight, one) for insight in insights))
         return Recall(found, len(self._confirmed))
 
     def _insights(self, series: Series, confirmed: Sequence[Confirmed], schedule: ThresholdSchedule) -> list[Insight]:

@@ -78,6 +78,15 @@ def test_a_raised_threshold_comes_back_where_there_is_room_or_it_has_become_blin
     assert not at_home.is_change, "it does not go below what it ships with by itself"
 
 
+def test_the_recall_of_few_confirmed_findings_is_shrunk_to_that_at_all_tenants() -> None:
+    assert Recall(1, 1).share == Recall().share == 1.0
+    assert Recall(1, 1, usual=0.4).share == pytest.approx(0.5)
+    assert Recall(45, 45, usual=0.4).share > 0.9
+    few = propose(VerdictEvidence(NOISY, CALM.plus(NOISY)), 5.4, BOUNDS, GOALS, lambda _: Recall(1, 1, usual=0.5))
+    assert not few.is_change
+    assert "1 of 1 confirmed finding (50% at all tenants)" in few.reason
+
+
 def test_little_evidence_changes_nothing() -> None:
     new = Verdicts(findings=3, real=0, false_alarms=3, known=0, weeks=0.9)
     assert not propose(VerdictEvidence(new, new), 5.4, BOUNDS, GOALS, all_found).is_change

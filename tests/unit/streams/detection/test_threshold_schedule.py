@@ -122,8 +122,11 @@ def test_replay_says_how_many_confirmed_findings_a_threshold_still_finds() -> No
     for number in range(_QUIET + 300, _QUIET + 320):
         minutes[number].errors = round(0.9 * minutes[number].queries)
     confirmed = [Confirmed(SERIES, at(n), at(n + 20)) for n in (_QUIET, _QUIET + 300)]
-    replay = ThresholdReplay(_Stored(minutes), (_TENANT, "errors"), confirmed, ThresholdSchedule())
+    replay = ThresholdReplay(_Stored(minutes), "errors", confirmed, ThresholdSchedule())
     assert replay(5.4) == Recall(2, 2)
     assert replay(_HIGH) == Recall(1, 2)
-    nothing = ThresholdReplay(_Stored(minutes), (_TENANT, "errors"), [], ThresholdSchedule())
+    nothing = ThresholdReplay(_Stored(minutes), "errors", [], ThresholdSchedule())
     assert nothing(_HIGH) == Recall(0, 0)
+    later = [confirmed[0], confirmed[1]._replace(recall=0.8)]
+    weighted = ThresholdReplay(_Stored(minutes), "errors", later, ThresholdSchedule())
+    assert weighted(5.4) == Recall(1.8, 2), "what the raised threshold missed could not be confirmed"
