@@ -42,6 +42,16 @@ LIMIT 500
 """
 
 
+_THRESHOLDS: Final = """
+SELECT effective_from AS time, concat(detector, ' ', toString(old_value), ' to ', toString(value)) AS title,
+    reason AS text, toString(detector) AS tags
+FROM detector_thresholds FINAL
+WHERE effective_from >= $__fromTime AND effective_from <= $__toTime AND ({tenant} OR {everyone})
+ORDER BY time
+LIMIT 200
+"""
+
+
 class _Mark(NamedTuple):
     """A kind of marks: its name in the list, what it asks, and its colour."""
 
@@ -54,6 +64,9 @@ class _Mark(NamedTuple):
 _INCIDENTS: Final = _Mark("Incidents", _FINDINGS.replace("{kinds}", "'performance_anomaly'"), "rgba(196, 22, 42, 0.35)")
 _CHANGES: Final = _Mark("KPI changes", _FINDINGS.replace("{kinds}", "'kpi_change'"), "rgba(224, 130, 0, 0.4)")
 _DEPLOYED: Final = _Mark("Deployments", _DEPLOYMENTS, "rgba(31, 96, 196, 0.4)")
+_TUNED: Final = _Mark("Threshold changes", _THRESHOLDS, "rgba(138, 43, 226, 0.5)")
+_VERDICTS: Final = "precision"
+"""The column of panels about verdicts: marked by changes of thresholds, and by nothing else."""
 _ON_TIME: Final = frozenset({PanelType.TIME_SERIES, PanelType.TIME_BARS})
 
 
@@ -63,13 +76,16 @@ def of(tab: Tab) -> list[Builder[dashboard.AnnotationQuery]]:
     Incidents are about integrations, changes of key figures about conversations and money, and deployments may explain
     any.
     """
-    on_time = [panel for panel in tab.panels if panel.picture in _ON_TIME and panel.span is None]
+    every = [panel for panel in tab.panels if panel.picture in _ON_TIME and panel.span is None]
+    of_verdicts = [panel.id for panel in every if any(column.name == _VERDICTS for column in panel.columns)]
+    on_time = [panel for panel in every if panel.id not in of_verdicts]
     asked = [panel for panel in on_time if panel.origin is Origin.TABLES]
     of_integrations = [panel.id for panel in asked if _is_of_integrations(panel)]
     others = [panel.id for panel in asked if panel.id not in of_integrations]
     marks = [(_INCIDENTS, of_integrations)] if "performance_anomaly" in tab.kinds and of_integrations else []
     marks += [(_CHANGES, others)] if "kpi_change" in tab.kinds and others else []
     marks += [(_DEPLOYED, [panel.id for panel in on_time])] if tab.is_marked and on_time else []
+    marks += [(_TUNED, of_verdicts)] if of_verdicts else []
     return [_query(mark, _statement(mark), ids) for mark, ids in marks]
 
 

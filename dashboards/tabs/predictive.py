@@ -6,6 +6,7 @@ from typing import Final
 
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.tabs import names
+from dashboards.tabs import precision as precision_panels
 from dashboards.tabs.parts import (
     FINDING_COLUMNS,
     OPEN_COLUMNS,
@@ -281,6 +282,7 @@ _TRUST: Final = PanelRow(
                 Column("high", "High", Unit.RATIO),
             ),
         ),
+        *precision_panels.PANELS,
         Panel(
             id=31,
             title="Model labels",

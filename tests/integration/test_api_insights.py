@@ -71,6 +71,10 @@ def test_a_finding_goes_from_open_to_resolved_and_its_history_says_who_did_what(
     assert [one["action"] for one in history["responses"]] == ["acknowledge", "assign", "resolve"]
     handling = history["insight"]["handling"]
     assert (handling["status"], handling["verdict"], handling["assignee"]) == ("resolved", "real", "grace")
+    assert [one["kind"] for one in history["timeline"]] == ["found", "response", "response", "response"]
+    assert history["timeline"][0]["text"] == "found as warning"
+    assert history["timeline"][-1]["text"] == "resolve (real): token had expired"
+    assert history["money_at_risk"] is None, "no conversation is known that it touched"
     audited = "SELECT object, details FROM audit_log WHERE action = 'insights.respond'"
     with connect(api.database) as client:
         wait_for(lambda: len(query_rows(client, audited, {})) == 3, 10)

@@ -96,6 +96,9 @@ def test_who_acknowledged_it_stands_beside_it_and_what_is_resolved_needs_attenti
         printed = romashka("acknowledge", id_, "--by", "ada", "--note", "[red]looking[/red]")
         assert "Handling: acknowledged by ada" in printed
         assert "ada: acknowledge: [red]looking[/red]" in printed
+        shown_ = romashka("show", id_)
+        assert "Timeline (UTC), money at risk: not known" in shown_
+        assert "found as warning" in shown_
         romashka("assign", id_, "grace")
         assert [row["handling"] for row in shown(client)] == ["acknowledged by ada, assigned to grace"]
         assert (open_incidents(client), alerting(client)) == (1, 2), "who takes it does not end it"

@@ -19,6 +19,7 @@ ALERTING: Final = DEPLOY / "grafana/provisioning/alerting"
 GENERATED: Final = [rule for group in json.loads(render())["groups"] for rule in group["rules"]]
 TEMPLATES: Final = load(ALERTING / "templates.yaml")["templates"][0]["template"]
 RUNBOOK: Final = "https://wiki.example/runbook"
+API: Final = "https://analytics.example"
 TENANT: Final = "6f1c0f5e-1a53-4b2a-9a57-0d6d8f0a9c11"
 LABELS: Final = {
     "user_id": TENANT,
@@ -54,7 +55,8 @@ def expand(tmp_path_factory: pytest.TempPathFactory) -> Expand:
 def _field(contact_point: str, field: str) -> str:
     points = {point["name"]: point for point in load(ALERTING / "contact-points.yaml")["contactPoints"]}
     text: str = points[contact_point]["receivers"][0]["settings"][field]
-    return text.replace("$ROMASHKA_RUNBOOK_URL", RUNBOOK)  # as Grafana fills in the settings of contact points
+    # As Grafana fills in the settings of contact points.
+    return text.replace("$ROMASHKA_RUNBOOK_URL", RUNBOOK).replace("$ROMASHKA_API_PUBLIC_URL", API)
 
 
 def _annotations(expand: Expand, rule: Mapping[str, Any], *, has_value: bool = True) -> dict[str, str]:
@@ -211,3 +213,11 @@ def test_every_contact_point_gets_the_address_of_the_runbook(expand: Expand, con
     message = _message(_alert(rule, _annotations(expand, rule)))
     (text,) = expand([{"Templates": TEMPLATES, "Text": _field(contact_point, field), "Message": message}])
     assert f"Runbook: {RUNBOOK}#integration-anomaly-is-open" in text
+
+
+def test_a_message_about_a_finding_links_to_its_page_without_a_token_and_others_do_not(expand: Expand) -> None:
+    rule = _rule("romashka-anomaly-warning")
+    alert = _alert(rule, _annotations(expand, rule), insight_id=TENANT)
+    assert f"Respond: {API}/links/insights/{TENANT}\n" in _say(expand, _message(alert))[1]
+    without = _alert(rule, _annotations(expand, rule))
+    assert "Respond:" not in _say(expand, _message(without))[1]
