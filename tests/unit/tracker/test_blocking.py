@@ -142,7 +142,7 @@ def test_a_forked_process_repeats_no_id(tmp_path: Path) -> None:
     program = """
 ids = [tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1)]
 child = os.fork()
-ids += [tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1) for _ in range(70)]
+ids += [tracker.track_integration_query(uuid4(), uuid4(), "hubspot", "x", True, 1) for _ in range(300)]
 with open(FILE + ".ids", "a") as file:
     file.write("".join(f"{one}\\n" for one in ids[child == 0:]))
 tracker.close()
@@ -151,7 +151,7 @@ if child:
 """
     run(tmp_path, program)
     ids = (tmp_path / "delivered.ids").read_text().split()
-    assert len(set(ids)) == len(ids) == 141
+    assert len(set(ids)) == len(ids) == 601
 
 
 def test_a_wrong_argument_is_raised_at_the_call() -> None:
