@@ -108,9 +108,11 @@ def picture(results: Results) -> str:
             "x": {
                 "field": "micros",
                 "type": "quantitative",
-                "scale": {"type": "log"},
+                "scale": {"type": "log", "domainMin": 1},
+                "stack": None,
                 "title": "CPU time per event, µs (logarithmic)",
             },
+            "x2": {"datum": 1},  # a logarithmic axis has no zero that bars could begin at
             "color": {"field": "process", "type": "nominal", "sort": ["worker", "database"], "title": None},
         },
     }

@@ -49,4 +49,11 @@ def test_the_comparison_has_rates_and_cpu_time_as_ratios_to_ours() -> None:
     results = {contenders.OURS: [_OURS], contenders.PEERS[0]: [peer]}
     assert report.comparison(results).rows[1][4:] == ("2.00 times", "2.50 times")
     assert [row[1:3] for row in report.processor_time(results).rows] == [("10.0", "4.0"), ("25.0", "3.0")]
-    assert report.picture(results).startswith("<svg")
+
+
+def test_the_picture_has_a_bar_for_worker_and_database_of_each_contender() -> None:
+    peer = Measured(1_000, 15_000.0, Cpu(1_300e-6, 3e-6, 0.0, 0.0), Cpu(0.4, 0.1, 0.0, 0.0))
+    drawn = report.picture({contenders.OURS: [_OURS], contenders.PEERS[0]: [peer]})
+    widths = [float(width) for width in re.findall(r'aria-roledescription="bar" d="M[^"]*?h(-?[0-9.]+)', drawn)]
+    assert len(widths) == 4
+    assert all(abs(width) > 1 for width in widths)
