@@ -21,7 +21,7 @@ from api.link_page import BUTTONS, InsightView, Offer, insight_page, refusal_pag
 from api.problems import ApiError
 from api.roles import INSIGHT_TABS, RIGHTS, Action
 from api.services import Services, services_of
-from models.errors import InvalidRequest, Unreachable
+from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID, Insight
 from models.responses import (
     Reply,
@@ -137,17 +137,13 @@ def _shown(client: Client, link: InsightLink, token: str, now: datetime, said: s
     responses = responses_to(client, [insight.id]).get(insight.id, [])
     used = _used(link, token, responses)
     left = link.actions - used.keys() if not used.keys() & set(_ONCE) else frozenset()
-    try:
-        money = money_at_risk(client, insight, now)
-    except Unreachable:  # an estimate over weeks of conversations: the page has to come without it
-        money = None
     names = tenant_names(client)
     view = InsightView(
         insight,
         "all tenants" if insight.user_id == ALL_TENANTS_ID else name_of(insight.user_id, names),
         handling_of(insight, responses, now),
         read_timeline(client, insight, responses),
-        money,
+        money_at_risk(client, insight, now),
     )
     return insight_page(view, Offer(token, left, link.audience, said))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,12 +15,14 @@ from kpis.analyses.incident_cost import cost, fault
 from kpis.scope import Scope
 from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
+from models.errors import Unreachable
 from models.insights import ALL_TENANTS_ID, TRAINED_KINDS, Insight
 from models.responses import Response
 from models.timeline import InsightChange, Notice, NoticeEvent, TimelineEntry, timeline_of
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
+log = logging.getLogger(__name__)
 _CHANGES: Final = """
 SELECT severity, status, updated_at FROM insight_changes FINAL
 WHERE user_id = {tenant:UUID} AND insight_id = {insight:UUID}
@@ -75,13 +78,17 @@ def money_at_risk(client: Client, insight: Insight, now: datetime) -> MoneyAtRis
     """Return the money at risk; ``None`` where it is not known, or is of several tenants with their own currencies.
 
     Of an incident it is the estimated loss so far (``kpis.analyses.incident_cost``), of a prediction of a trained model
-    what acting is expected to be worth.
-
-    Raises
-    ------
-    Unreachable
-        ClickHouse does not answer.
+    what acting is expected to be worth. The estimate reads weeks of conversations: where ClickHouse does not answer in
+    time, which is logged, it is not known, and the rest of the insight can be shown.
     """
+    try:
+        return _money_at_risk(client, insight, now)
+    except Unreachable as error:
+        log.warning("the money at risk of insight %s could not be estimated: %s", insight.id, error)
+        return None
+
+
+def _money_at_risk(client: Client, insight: Insight, now: datetime) -> MoneyAtRisk | None:
     if insight.kind in TRAINED_KINDS:
         return None if insight.predicted_value is None else MoneyAtRisk(insight.predicted_value)
     if (
