@@ -135,7 +135,11 @@ def test_a_wave_of_customers_at_risk_is_told_while_it_is_open(database: ClickHou
         fired = run_all(client, rules, week.end, week.end + _DAY, timedelta(minutes=30))
     (firing,) = fired
     assert firing.uid == "romashka-churn-wave-warning", "three times as many: not yet critical"
-    assert dict(firing.labels) == {"user_id": str(week.tenant), "tenant": f"tenant {str(week.tenant)[:8]}"}
+    assert dict(firing.labels) == {
+        "user_id": str(week.tenant),
+        "insight_id": str(found.id),
+        "tenant": f"tenant {str(week.tenant)[:8]}",
+    }
     assert firing.worst == pytest.approx(3.0)
     assert firing.ended is not None
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import pytest
+
 from detectors.health.detector import HealthFacts
-from detectors.thresholds import Recall, ThresholdChange, ThresholdSchedule
-from models.insights import Insight
+from detectors.thresholds import UNCHANGED, Recall, ThresholdChange, ThresholdSchedule
+from models.errors import SinkUnavailable
+from models.insights import ALL_TENANTS_ID, Insight
 from models.minutes import MinuteCounts, Series
 from sinks.memory import MemorySink
 from sinks.memory_detectors import MemoryDetectors
@@ -18,6 +21,8 @@ from streams.detection.partition_monitor import PartitionMonitor
 from streams.detection.series_monitor import SeriesMonitor
 from streams.detection.threshold_replay import Confirmed, ThresholdReplay
 from tests.examples.minutes import SERIES, at, ordinary
+from tests.unit.streams.detecting import DetectingWorker, queries
+from tests.unit.streams.virtual_time import in_virtual_time
 
 _QUIET = 180
 _TENANT = UUID(bytes=SERIES[0])
@@ -130,3 +135,35 @@ def test_replay_says_how_many_confirmed_findings_a_threshold_still_finds() -> No
     later = [confirmed[0], confirmed[1]._replace(recall=0.8)]
     weighted = ThresholdReplay(_Stored(minutes), "errors", later, ThresholdSchedule())
     assert weighted(5.4) == Recall(1.8, 2), "what the raised threshold missed could not be confirmed"
+
+
+@in_virtual_time
+async def test_a_running_worker_takes_changes_without_a_restart_and_keeps_the_last_where_it_cannot_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed = ThresholdSchedule([ThresholdChange(ALL_TENANTS_ID, "errors", _HIGH, at(40))])
+    answers: list[ThresholdSchedule | Exception] = [
+        SinkUnavailable("away"),
+        UNCHANGED,
+        changed,
+        SinkUnavailable("away"),
+    ]
+
+    def thresholds(_: MemoryDetectors) -> ThresholdSchedule:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(MemoryDetectors, "thresholds", thresholds)
+    worker = DetectingWorker(MemorySink())
+    held = []
+    for step in range(4):
+        await worker.read(queries(range(step * 30, step * 30 + 30)), until=step * 30 + 31)
+        worker.seconds += 31 if step else 1
+        (partition,) = worker.detection._partitions.values()
+        (watch,) = partition.watch._series.values()
+        held.append(watch._thresholds["errors"])
+    assert held == [5.4, 5.4, _HIGH, _HIGH]
+    assert answers == [], "read at first until it could be, then every half minute"
+    assert "the last ones hold: away" in caplog.text
