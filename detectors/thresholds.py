@@ -16,14 +16,16 @@ from detectors.health.detector import EMPTY_THRESHOLD, FAILING_THRESHOLD
 from detectors.health.sync import STALE_THRESHOLD
 from detectors.health.sync_signals import QUOTA_THRESHOLD
 from detectors.incidents.kinds import KINDS
-from detectors.performance.detector import THRESHOLDS
+from detectors.performance import error_channel, latency_channel, volume_channel
 from models.counting import counted
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
 
 DEFAULTS: Final[Mapping[str, float]] = MappingProxyType(
     {
-        **THRESHOLDS,
+        "errors": error_channel.THRESHOLD,
+        "volume": volume_channel.THRESHOLD,
+        "latency": latency_channel.THRESHOLD,
         "stale_sync": STALE_THRESHOLD,
         "empty_sync": EMPTY_THRESHOLD,
         "sync_failing": FAILING_THRESHOLD,
@@ -33,7 +35,7 @@ DEFAULTS: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Detector → the threshold that it ships with."""
 # Bounds as shares of the default. Signals of the health detectors end at the default, so theirs can only be raised.
-_LOWEST: Final = {name: 0.85 if name in THRESHOLDS else 1.0 for name in DEFAULTS}
+_LOWEST: Final = {name: 0.85 if name in {"errors", "volume", "latency"} else 1.0 for name in DEFAULTS}
 _HIGHEST: Final = 1.9
 # One unit of the score makes false alarms at least this many decades rarer: with noise as a normal distribution it
 # would be one, heavy tails make it less. A small figure takes large steps, which replay and bounds limit.

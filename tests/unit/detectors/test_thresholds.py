@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.incidents.kinds import KINDS
+from detectors.performance.detector import THRESHOLDS
 from detectors.thresholds import (
     DEFAULTS,
     UNCHANGED,
@@ -146,6 +147,10 @@ def test_a_minute_is_judged_by_the_threshold_of_its_time() -> None:
     assert schedule.next_change(TENANT, NOW) == NOW + timedelta(hours=1)
     assert schedule.next_change(UUID(int=9), NOW) is None
     assert UNCHANGED.at(TENANT, NOW) is DEFAULTS
+
+
+def test_the_defaults_are_those_of_the_detectors() -> None:
+    assert {name: DEFAULTS[name] for name in THRESHOLDS} == THRESHOLDS
 
 
 def test_every_kind_of_finding_has_a_detector_with_bounds_around_its_threshold() -> None:
