@@ -34,13 +34,16 @@ from streams.topic_processor import TABLES, Prepared
 _MIN_PAUSE_SECONDS: Final = 0.25
 # ... and this multiple of the previous flush's duration.
 _REST: Final = 4.0
+# A message that is published, a dead letter or a moved one, takes as long as so many rows.
+_ROWS_PER_MESSAGE: Final = 10
+_PUBLISHED_TOGETHER: Final = 1_000
 _TOPICS: Final = {table: topic.name for topic, tables in TABLES.items() for table in tables}
 
 Partition = tuple[str, int]
 
 
 class Limits(NamedTuple):
-    """Limits of pending rows and of their waiting time."""
+    """Limits of pending rows, a message to publish counting as several, and of their waiting time."""
 
     flush_rows: int = 50_000
     flush_seconds: float = 1.0
@@ -64,6 +67,11 @@ class _Waiting:
     moved: list[Moved] = field(default_factory=list)
     spans: list[tuple[Partition, int]] = field(default_factory=list)
     count: int = 0
+
+    @property
+    def weight(self) -> int:
+        """How many rows it is worth."""
+        return self.count + (_ROWS_PER_MESSAGE - 1) * (len(self.dead_letters) + len(self.moved))
 
 
 class Delivery:
@@ -115,11 +123,13 @@ class Delivery:
         self._flushed = asyncio.Condition()
         self._flushing = False
         self._pause = limits.pause_after(0.0)
+        self.steps = 0
+        """Grows with every insert and publication: a long flush is not a stalled worker."""
 
     async def capacity(self) -> None:
         """Wait while the number of pending rows exceeds the limit."""
         async with self._flushed:
-            await self._flushed.wait_for(lambda: self._waiting.count < self._limits.max_rows)
+            await self._flushed.wait_for(lambda: self._waiting.weight < self._limits.max_rows)
 
     def put(self, partition: Partition, last_offset: int, prepared: Prepared) -> None:
         """Add a batch whose last offset is ``last_offset``."""
@@ -134,7 +144,7 @@ class Delivery:
         waiting.count += len(prepared.dead_letters) + len(prepared.moved)
         self._metrics.pending.set(waiting.count)
         self._arrived.set()
-        if waiting.count >= self._limits.flush_rows:
+        if waiting.weight >= self._limits.flush_rows:
             self._full.set()
 
     async def run(self) -> None:
@@ -187,9 +197,12 @@ class Delivery:
         if taken.dead_letters:
             letters = self._seal.rows(taken.dead_letters, received_at=self._clock())
             await self._write("dead_letters", letters)
-            await self._publish(letters)
+            for start in range(0, letters.num_rows, _PUBLISHED_TOGETHER):
+                await self._publish(letters.slice(start, _PUBLISHED_TOGETHER))
+                self.steps += 1
         if taken.moved and self._move is not None:
             await self._move(taken.moved)
+            self.steps += 1
         for partition, last in taken.spans:
             offsets[partition].finish(last)
         self._flushing = False
@@ -207,6 +220,7 @@ class Delivery:
         await self._retry_policy.until_done(self._sink.write, table, batch)
         self._metrics.insert_seconds.labels(table).observe(time.perf_counter() - started)
         self._metrics.rows.labels(table).inc(batch.num_rows)
+        self.steps += 1
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

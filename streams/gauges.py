@@ -48,7 +48,7 @@ class Gauges:
         """Return what the watchdog needs; called from its thread."""
         pipeline = self._app.pipeline
         excused = pipeline.retry_policy.waiting or bool(pipeline.placement and pipeline.placement.holds)
-        return Progress(pipeline.handled, self._behind or self.silent, excused)
+        return Progress(pipeline.handled + pipeline.delivery.steps, self._behind or self.silent, excused)
 
     async def _measure(self, partitions: list[TP]) -> None:
         consumer = self._app.batches

@@ -78,12 +78,46 @@ async def test_enough_rows_are_written_at_once() -> None:
 
 
 @in_virtual_time
-async def test_a_rejected_message_counts_as_a_row() -> None:
-    place = Place(_LIMITS._replace(flush_rows=1))
+async def test_a_rejected_message_counts_as_ten_rows() -> None:
+    place = Place(_LIMITS._replace(flush_rows=20))
     async with place.running():
-        place.put(rejected=[1])
+        place.put(*range(9), rejected=[9])
+        await asyncio.sleep(0.01)
+        assert place.offsets == []
+        place.put(10)
         await asyncio.sleep(0.01)
         assert place.sink.rows("dead_letters")
+
+
+@in_virtual_time
+async def test_two_rejected_messages_are_enough_for_the_caller_to_wait() -> None:
+    place = Place(_LIMITS)
+    place.put(rejected=[1])
+    async with asyncio.timeout(1):
+        await place.delivery.capacity()
+    place.put(rejected=[2])
+    waiting = asyncio.create_task(place.delivery.capacity())
+    await asyncio.sleep(5)
+    assert not waiting.done()
+    async with place.running():
+        await waiting
+
+
+@in_virtual_time
+async def test_a_long_flush_of_dead_letters_is_progress_and_one_that_kafka_does_not_take_is_none() -> None:
+    place = Place(Limits())
+    async with place.running():
+        place.put(rejected=range(2_500))
+        await place.delivery.drain(5)
+        assert [batch.num_rows for batch in place.published] == [1_000, 1_000, 500]
+        written = place.delivery.steps
+        assert written == 1 + 3
+        place.kafka_takes_them.clear()
+        place.put(rejected=[3_000])
+        await asyncio.sleep(5)
+        assert place.delivery.steps == written + 1, "they are in ClickHouse"
+        await asyncio.sleep(90)
+        assert place.delivery.steps == written + 1
 
 
 @in_virtual_time
