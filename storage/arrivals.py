@@ -15,7 +15,7 @@ _OLD: Final = timedelta(days=1)
 
 # By the conversations that were stored last: their number is bounded, whatever arrives.
 _ARRIVED: Final = """
-SELECT count() AS conversations, quantileExact(0.5)(newest) AS usual
+SELECT count() AS conversations, arraySort(groupArray(newest))[intDiv(count() + 1, 2)] AS usual
 FROM
 (
     SELECT max(created_at) AS newest FROM conversation_outcomes

@@ -106,6 +106,7 @@ def run(
     Example: `romashka demo --seconds 60 --keep`
     """
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, _leave)  # by default Python would end at once, and the worker would go on
     with _running() as parts, connect(parts.clickhouse) as client, BulkProducer(parts.kafka) as producer:
         now = datetime.now(UTC)
         sent = traffic(now, seed=seed, events=events)
@@ -131,6 +132,10 @@ def run(
             out.print(styled("Run it with [bold]--keep[/] to leave everything running: make demo ARGS=--keep"))
     if wrong:
         raise RomashkaError("the totals differ from what was sent; please report this with the seed above")
+
+
+def _leave(number_: int, _frame: object) -> None:
+    sys.exit(128 + number_)
 
 
 @contextmanager

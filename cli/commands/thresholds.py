@@ -124,17 +124,19 @@ def revert(
     detector: Detector,
     tenant: Tenant = "",
     everybody: Everybody = False,
-    to: Annotated[int, typer.Option("--to", min=0, help="Version to return to; 0: what it ships with")] = 0,
+    version: Annotated[int, typer.Option("--version", min=0, help="Version to return to; 0: what it ships with")] = 0,
     by: _By = "",
 ) -> None:
     """Return to an earlier threshold; the change stays in the history.
 
-    Example: `romashka thresholds revert errors --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --to 1`
+    Example: `romashka thresholds revert errors --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --version 1`
     """
     place = _place(detector, tenant, everybody=everybody)
     with connect(settings().clickhouse) as client:
-        with audited(client, "thresholds.revert", f"detector:{detector}", {"tenant": str(place[0]), "to": to}):
-            made = revert_threshold(client, place, to, _who(by), now=datetime.now(UTC))
+        with audited(
+            client, "thresholds.revert", f"detector:{detector}", {"tenant": str(place[0]), "version": version}
+        ):
+            made = revert_threshold(client, place, version, _who(by), now=datetime.now(UTC))
         _print([made], tenant_names(client), OutputFormat.TABLE, "")
 
 

@@ -77,7 +77,8 @@ def shares_by_day(scope: Scope, experiment: str, shares: Mapping[str, float]) ->
 
 def bayes_factor(counts: str, shares: str, concentration: float) -> str:
     """Return ``assignment.log_bayes_factor`` as SQL; both are maps by arm."""
-    return f"({SQL.render('bayes_factor', counts=counts, shares=shares, concentration=str(concentration))})"
+    factor = SQL.render("bayes_factor", counts=counts, shares=shares, concentration=str(concentration))
+    return f"({factor})"
 
 
 def few(factor: str) -> str:

@@ -101,7 +101,7 @@ def test_verdicts_lead_to_a_threshold_that_the_worker_reads_and_somebody_takes_b
 
         assert "6.9" in romashka("list")
         romashka("set", "errors", "7", "--tenant", str(TENANT), "--by", "ada", "--note", "a test shop")
-        romashka("revert", "errors", "--tenant", str(TENANT), "--to", "1", "--by", "ada")
+        romashka("revert", "errors", "--tenant", str(TENANT), "--version", "1", "--by", "ada")
         shown: list[dict[str, Any]] = json.loads(
             romashka("show", "errors", "--tenant", str(TENANT), "--format", "json")
         )
@@ -130,7 +130,7 @@ def test_verdicts_lead_to_a_threshold_that_the_worker_reads_and_somebody_takes_b
         (("set", "errors", "99", "--all-tenants"), "expected 4.59 to 10.26"),
         (("set", "error", "5", "--all-tenants"), "expected one of errors"),
         (("set", "errors", "6"), "name one tenant"),
-        (("revert", "errors", "--all-tenants", "--to", "7"), "expected one of those"),
+        (("revert", "errors", "--all-tenants", "--version", "7"), "expected one of those"),
     ],
 )
 def test_a_wrong_threshold_is_refused_and_nothing_is_stored(
