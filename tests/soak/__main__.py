@@ -21,6 +21,8 @@ from models.errors import RomashkaError
 from sinks.migrations import migrate
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress, create_topics
+from tests.kafka import artifacts
+from tests.kafka.broker import ApacheKafka
 from tests.marks import between
 from tests.worker_process import WorkerProcess, environment
 
@@ -49,15 +51,21 @@ class Sample(NamedTuple):
 def main(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long")] = 60.0,
     rate: Annotated[int, typer.Option(min=1, help="Events per second")] = 15_000,
+    apache: Annotated[
+        bool, typer.Option("--apache", help="On Apache Kafka; the embedded broker keeps all events in memory")
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Put the figures into docs/reliability.md")] = False,
 ) -> None:
     """Run a worker at a steady rate and look at it every ten seconds.
 
-    Example: `make soak ARGS="--minutes 30 --rate 15000 --write"`
+    Example: `make soak ARGS="--minutes 30 --rate 15000 --apache --write"`
     """
     with ExitStack() as running:
-        broker, database = running.enter_context(Broker()), running.enter_context(Database())
-        kafka, address = KafkaAddress(broker.bootstrap), ClickHouseAddress(database.url, "soak")
+        bootstrap = (
+            running.enter_context(ApacheKafka()).bootstrap if apache else running.enter_context(Broker()).bootstrap
+        )
+        database = running.enter_context(Database())
+        kafka, address = KafkaAddress(bootstrap), ClickHouseAddress(database.url, "soak")
         create_topics(kafka)
         migrate(address)
         worker = running.enter_context(WorkerProcess(environment(kafka, address, "soak")))
@@ -67,7 +75,9 @@ def main(
         samples = _watch(worker, client, minutes * 60)
         sent = paced.stop()
         _check(client, sent, worker)
-    text = report(samples, sent, minutes, rate)
+    text = report(
+        samples, sent, minutes, rate, f"Apache Kafka {artifacts.kafka_version()}" if apache else "embedded broker"
+    )
     typer.echo(text)
     if write:
         between(_DOCUMENT, "make soak", text + "\n")
@@ -98,7 +108,7 @@ def _check(client: Client, sent: int, worker: WorkerProcess) -> None:
         time.sleep(1)
 
 
-def report(samples: list[Sample], sent: int, minutes: float, rate: int) -> str:
+def report(samples: list[Sample], sent: int, minutes: float, rate: int, broker: str) -> str:
     """Return what was seen, as Markdown."""
     steady = [sample for sample in samples if sample.at >= _WARM_UP * samples[-1].at]
     slope = float(np.polyfit([one.at / 3600 for one in steady], [one.memory / 2**20 for one in steady], 1)[0])
@@ -112,7 +122,12 @@ def report(samples: list[Sample], sent: int, minutes: float, rate: int) -> str:
         ("most parts of any partition", f"{max(one.most_parts for one in steady)} (at the end {last.most_parts})"),
         ("lag, at most", f"{max(one.lag for one in steady):,.0f} messages"),
     ]
-    lines = [f"Embedded stack, {datetime.now(UTC):%Y-%m-%d}.", "", "| what | seen |", "|---|---|"]
+    lines = [
+        f"{broker[0].upper()}{broker[1:]}, embedded ClickHouse, {datetime.now(UTC):%Y-%m-%d}.",
+        "",
+        "| what | seen |",
+        "|---|---|",
+    ]
     return "\n".join([*lines, *(f"| {what} | {seen} |" for what, seen in rows)])
 
 
