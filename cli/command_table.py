@@ -71,7 +71,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "report": Command("cli.commands.report:app", "Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", figures=True),
     "dashboards": Command(
         "cli.commands.dashboards:app",
-        "Grafana's dashboards and alert rules, generated from the KPI registry.",
+        "Write the dashboards and alert rules that Grafana serves; `--check` fails on drift.",
         figures=True,
     ),
     "boards": Command(
@@ -88,13 +88,20 @@ COMMANDS: Final[dict[str, Command]] = {
         figures=True,
     ),
     "schedule": Command("cli.commands.schedule:app", "Scheduled reports, sent by the leader.", figures=True),
-    "api": Command("cli.commands.api:app", "The HTTP API and its keys.", figures=True),
+    "api": Command(
+        "cli.commands.api:app",
+        "Serve the HTTP API until Ctrl-C; 'key' makes, lists and revokes its keys.",
+        figures=True,
+    ),
     "mcp": Command(
         "cli.commands.mcp:run",
         "Serve agents the tools of this installation, with the keys, roles, tenants, limits and audit log of the API.",
         figures=True,
     ),
-    "collector": Command("cli.commands.collector:app", "The HTTP collector of events and its keys."),
+    "collector": Command(
+        "cli.commands.collector:app",
+        "Take events over HTTP until Ctrl-C: POST /v1/events and /v1/traces (OTLP); 'key' makes keys of producers.",
+    ),
     "backup": Command("cli.commands.backup:app", "Backups of the database: create, check and restore them."),
     "privacy": Command("cli.commands.privacy:app", "Personal data: erasure, key rotation, retention."),
     "audit": Command("cli.commands.audit:app", "The audit log: list and verify it."),

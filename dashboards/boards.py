@@ -25,6 +25,8 @@ from models.errors import ConfigurationError, InvalidRequest
 _OF_FIGURES: Final = ("by", "every")
 _OF_ANALYSES: Final = ("of", "where", "order", "limit")
 _PREFIX: Final = "romashka-board-"
+ID_PATTERN: Final = r"^[a-z][a-z0-9-]{1,22}$"
+"""What the id of a board may be."""
 # Both stand in Grafana's JSON, where braces and $ mean something.
 _TEXT: Final = r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,%d}$"
 
@@ -87,7 +89,7 @@ class RowText(_Strict):
 class BoardText(_Strict):
     """A board as it stands in a file."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}$")]
+    id: Annotated[str, Field(pattern=ID_PATTERN)]
     title: Annotated[str, Field(pattern=_TEXT % 60)]
     about: Annotated[str, Field(pattern=_TEXT % 300)]
     range: Annotated[str, Field(pattern=r"^[1-9]\d{0,2}[hd]$")] = "30d"

@@ -21,7 +21,7 @@ from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
 from storage.connection import connect
 
-app = typer.Typer(help="The HTTP API and its keys.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 key_app = typer.Typer(help="API keys: create, list and revoke them.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 
@@ -35,7 +35,9 @@ def serve(
         bool, typer.Option("--collector", help="Also serve the collector: POST /v1/events, /v1/traces")
     ] = False,
 ) -> None:
-    """Serve the HTTP API until Ctrl-C; its description is at /v1/openapi.json.
+    """Serve the HTTP API until Ctrl-C; 'key' makes, lists and revokes its keys.
+
+    Its description is at /v1/openapi.json.
 
     Example: `romashka api --port 8080`
     """

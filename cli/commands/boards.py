@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +15,9 @@ from cli.console import err, out, styled, table
 from cli.installation import own_boards
 from cli.settings import settings
 from dashboards.board_example import example
-from dashboards.boards import Boards, board, boards, uid_of
+from dashboards.boards import ID_PATTERN, Boards, board, boards, uid_of
 from models.counting import counted
-from models.errors import ConfigurationError, SettingsError
+from models.errors import ConfigurationError, InvalidRequest, SettingsError
 from storage.connection import connect
 
 app = typer.Typer(help="Dashboards of your own: figures and analyses, laid out in boards.d.", no_args_is_help=True)
@@ -34,7 +35,9 @@ def new(
 
     Example: `romashka boards new support-lead`
     """
-    path = target or settings().boards_dir / f"{Path(name).name}.yaml"
+    if not re.fullmatch(ID_PATTERN, name):
+        raise InvalidRequest("ID", f"'{name}' is given; expected small letters, digits and -, 2 to 23, a letter first")
+    path = target or settings().boards_dir / f"{name}.yaml"
     if path.exists():
         raise SettingsError(f"{path} is there already; nothing was written. Choose another with --out")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from cli.console import err
 from cli.settings import settings
 from storage.connection import connect
 
-app = typer.Typer(help="The HTTP collector of events and its keys.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 key_app = typer.Typer(help="Keys of producers; 'romashka api key' lists and revokes them.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 
@@ -24,7 +24,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address; ROMASHKA_API_HOST if not given")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="ROMASHKA_COLLECTOR_PORT if not given")] = None,
 ) -> None:
-    """Serve POST /v1/events and POST /v1/traces (OTLP) until Ctrl-C.
+    """Take events over HTTP until Ctrl-C: POST /v1/events and /v1/traces (OTLP); 'key' makes keys of producers.
 
     Example: `romashka collector --port 8081`
     """

@@ -33,9 +33,7 @@ from storage.reading import query_rows
 # Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
 
-app = typer.Typer(
-    help="Grafana's dashboards and alert rules, generated from the KPI registry.", invoke_without_command=True
-)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()

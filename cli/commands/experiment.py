@@ -116,11 +116,13 @@ def plan(
             min=0,
             max=1e9,
             callback=number,
-            help="Smallest difference that matters: points, stars, or money; default by sample",
+            show_default=False,
+            help="Smallest difference that matters: points, stars, or money; the metric's own if not given",
         ),
     ] = 0.0,
     sample: Annotated[
-        int, typer.Option(min=0, max=MAX_SAMPLE, help="Conversations of all arms, instead of --effect")
+        int,
+        typer.Option(min=0, max=MAX_SAMPLE, show_default=False, help="Conversations of all arms, instead of --effect"),
     ] = 0,
     shares: Annotated[
         str, typer.Option(help="Percentages by arm; quote an arm with a comma: '\"a, b=80\",c=20'")

@@ -15,7 +15,7 @@ from cli.command_audit import audited
 from cli.console import out, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import Settings, settings
-from detectors.thresholds import Goals, bounds_of
+from detectors.thresholds import DEFAULTS, Goals, bounds_of
 from jobs.thresholds import ProposedThreshold, apply_proposals, proposals
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
@@ -32,7 +32,7 @@ from storage.threshold_store import (
 )
 
 app = typer.Typer(help="Thresholds of detectors, and how they follow verdicts.", no_args_is_help=True)
-Detector = Annotated[str, typer.Argument(help="Detector: errors, volume, latency, stale_sync ...")]
+Detector = Annotated[str, typer.Argument(help=f"Detector: {', '.join(DEFAULTS)}")]
 Tenant = Annotated[str, typer.Option(help="Tenant (its user_id)")]
 Everybody = Annotated[bool, typer.Option("--all-tenants", help="All tenants that have no threshold of their own")]
 _By = Annotated[str, typer.Option("--by", help="Who says so; your user name if not given")]
@@ -41,7 +41,9 @@ _HEADS: Final = ("tenant", "detector", "threshold", "default", "version", "since
 
 @app.command("list")
 def list_(format_: Printed = OutputFormat.TABLE) -> None:
-    """List the thresholds that differ, or differed, from what detectors ship with.
+    """List the thresholds that differ, or differed, from what detectors ship with; and what they ship with.
+
+    As JSON or CSV only the changes.
 
     Example: `romashka thresholds list`
     """
@@ -49,6 +51,10 @@ def list_(format_: Printed = OutputFormat.TABLE) -> None:
         newest = list(in_force(stored_thresholds(client)).values())
         names = tenant_names(client)
     _print(newest, names, format_, "every detector has the threshold that it ships with")
+    if format_ is OutputFormat.TABLE:
+        shipped = [(name, *(f"{value:g}" for value in bounds_of(name))) for name in DEFAULTS]
+        heads = ("detector", "lowest", "highest", "ships with")
+        out.print(table("Thresholds that detectors ship with, and their bounds", heads, shipped, right=heads[1:]))
 
 
 @app.command()
@@ -102,7 +108,10 @@ def propose(
 @app.command("set")
 def set_(
     detector: Detector,
-    value: Annotated[float, typer.Argument(help="Threshold, in units of the detector's score")],
+    value: Annotated[
+        float,
+        typer.Argument(help="Threshold, in units of the detector's score; 'romashka thresholds list' has the bounds"),
+    ],
     tenant: Tenant = "",
     everybody: Everybody = False,
     note: Annotated[str, typer.Option(help="Why")] = "set by hand",

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from cli.command_table import COMMANDS
 from kpis.custom.columns import SOURCES
 from models.measures import QUERY_MEASURES
 
@@ -97,3 +98,28 @@ def test_the_page_of_custom_figures_lists_every_column_of_every_source() -> None
 def test_the_page_of_producers_lists_every_measure_that_a_span_may_carry() -> None:
     unlisted = set(QUERY_MEASURES) - row_of("docs/producers.md", "`data_freshness_hours`")
     assert unlisted == set(), "add these to the table of OpenTelemetry in docs/producers.md"
+
+
+def links(page: str) -> set[str]:
+    return {target for target, _ in _LINK.findall(text_of(Path(page)))}
+
+
+def test_the_list_of_pages_has_every_page() -> None:
+    pages = {page.name for page in PAGES if page.parent == Path("docs")} - {"README.md"}
+    assert sorted(pages - links("docs/README.md")) == [], "add these to docs/README.md"
+
+
+def test_the_list_of_decisions_has_every_decision_by_its_title() -> None:
+    listed = text_of(Path("docs/adr/README.md"))
+    rows = set(re.findall(r"^\| (\d+) \| \[(.+)\]\((.+)\) \|$", listed, re.MULTILINE))
+    headings = {page.name: _HEADING.findall(text_of(page))[0] for page in PAGES if page.parent == Path("docs/adr")}
+    del headings["README.md"]
+    decisions = {(str(int(name[:4])), heading.partition(". ")[2], name) for name, heading in headings.items()}
+    assert rows == decisions
+
+
+def test_the_readme_names_every_command() -> None:
+    page = text_of(Path("README.md"))
+    table = page[page.index("| command | does |") : page.index("| make | does |")]
+    named = set(re.findall(r"`romashka ([\w-]+)", table))
+    assert sorted(COMMANDS.keys() - named) == [], "add these to the table of commands in README.md"
