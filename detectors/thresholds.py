@@ -255,7 +255,7 @@ def propose(
     """
     rate, default = false_alarm_rate(evidence.own, evidence.kind), bounds.default
     if evidence.own.weeks < _MIN_WEEKS:
-        return Proposal(current, current, "less than a week since it last changed", rate, Recall())
+        return Proposal(current, current, "less than a week of data at this threshold", rate, Recall())
     if rate.low > _AIM * goals.budget:
         return _raised(current, bounds, goals, replay, rate)
     at_present = replay(current) if current > default else Recall()

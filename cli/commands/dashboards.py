@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,8 +27,10 @@ from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from kpis.sql.dialect import Bound
 from models.counting import counted
 from models.errors import RomashkaError
+from models.tenant_names import name_of
 from storage.connection import connect
 from storage.reading import query_rows
+from storage.tenant_names import tenant_names
 
 # Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
@@ -102,22 +104,27 @@ def write_pages(
     asked = [(tab, panel) for tab in every for panel in tab.panels]
     answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in every}
     with progress() as bar, ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        task = bar.add_task("asking what the panels ask", total=len(asked))
+        task = bar.add_task("querying the panels", total=len(asked))
         found = pool.map(lambda one: _answers(client, one[1], scopes[one[0].uid]), asked)
         for (tab, panel), rows in zip(asked, found, strict=True):
             answers[tab.uid][panel.id] = rows
             bar.advance(task)
     target.mkdir(parents=True, exist_ok=True)
-    script = drawing_script()
+    script, names = drawing_script(), tenant_names(client)
     pages = []
     for tab in every:
         scope = scopes[tab.uid]
-        words = "all tenants" if scope.tenant is ALL_TENANTS else f"tenant {scope.tenant}"
+        words = whose_figures(scope, names)
         path = target / file_name(tab)
         facts = PageFacts(scope.start, scope.end, words, now)
         path.write_text(render(tab, answers[tab.uid], facts, every, script), encoding="utf-8")
         pages.append(path)
     return pages
+
+
+def whose_figures(scope: Scope, names: Mapping[UUID, str]) -> str:
+    """Return the tenant of a page by its display name, if it has one."""
+    return f"tenant {name_of(scope.tenant, names)}" if isinstance(scope.tenant, UUID) else "all tenants"
 
 
 def _scope(tenant: UUID | None, start: datetime, end: datetime) -> Scope:
@@ -132,7 +139,7 @@ def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
     try:
         return {ref: query_rows(client, one.render(dialect), dialect.parameters) for ref, one in panel.asks.items()}
     except RomashkaError:
-        err.print(styled("[red]panel {} ('{}') cannot be asked[/]", panel.id, panel.title))
+        err.print(styled("[red]panel {} ('{}') cannot be queried[/]", panel.id, panel.title))
         raise
 
 

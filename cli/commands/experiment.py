@@ -30,6 +30,7 @@ from kpis.experiments.design import (
 from kpis.experiments.document import document, plan_document
 from kpis.experiments.metrics import PRIMARY, ExperimentMetric, metric_of
 from kpis.scope import ALL_TENANTS, AllTenants, Scope, up_to_now
+from models.counting import agreeing, counted
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 from storage.connection import connect
@@ -157,7 +158,7 @@ def plan(
     with connect(settings().clickhouse) as client:
         count, mean, variance = read_baseline(client, scope).get(metric, (0, 0.0, 0.0))
         if not count or not variance > 0:
-            raise InvalidRequest("metric", f"the last {_BASELINE.days} days have no {chosen.title} that varies")
+            raise nothing_to_plan_from(count, chosen)
         least = min((one for one in split if one != arm), key=split.__getitem__)
         pair = (split[least], split[arm])
         wanted = effect * chosen.scale or (
@@ -173,6 +174,18 @@ def plan(
         typer.echo(json.dumps({**plan_document(made), **more, "saved": save}, indent=2))
         return
     print_plan(made, mean, per_day, power, fixed_sample(wanted, variance, pair, power), saved=save)
+
+
+def nothing_to_plan_from(count: int, metric: ExperimentMetric) -> InvalidRequest:
+    """Return the error of a plan whose baseline has no conversations, or none that differ."""
+    days = f"of the last {_BASELINE.days} days"
+    if not count:
+        why = f"no conversation {days} has a value of {metric.title} yet"
+    else:
+        why = (
+            f"{counted(count, 'conversation')} {days} {agreeing(count, 'has', 'have')} one and the same {metric.title}"
+        )
+    return InvalidRequest("metric", f"{why}; choose another metric, or plan later")
 
 
 def _who(tenant: str) -> UUID | AllTenants:

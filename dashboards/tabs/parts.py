@@ -23,7 +23,7 @@ ITS_HEALTH: Final = PanelLink("Its health", names.HEALTH, {"provider": "provider
 """From a row with a column ``provider``, which is ``all`` where the row is about none."""
 PROVIDER: Final = "if(integration_provider = '', 'all', integration_provider) AS provider"
 SEVERITIES: Final = {"critical": "critical", "warning": "warning", "info": "neutral"}
-UNLESS_ASKED: Final = "unless a red mark says that this could not be asked"
+UNLESS_ASKED: Final = "unless a red mark says that the query failed"
 """After good news that an empty answer means: Grafana says the same where there was no answer."""
 EMPTY: Final = "Nothing in this range"
 TILE_HEIGHT: Final = 4
