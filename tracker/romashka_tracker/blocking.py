@@ -7,9 +7,11 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from weakref import WeakSet
 
 from romashka_tracker import exits
 from romashka_tracker.buffer import Counters
@@ -22,11 +24,37 @@ _CLOSE_SECONDS: Final = 10.0
 _EXIT_SECONDS: Final = 5.0
 _CLOSED: Final = "This tracker was closed: make a new one."
 
+_LAST_SECONDS: Final = 1.0
+
 # What a forked process has of its parent's: to drop it there would say that its tasks were.
 _LEFT_BEHIND: Final[list[object]] = []
+# Those that a forked process has to begin anew; a hook of each of them could not be taken back.
+_TRACKERS: Final[WeakSet[BlockingTracker]] = WeakSet()
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run an event loop until it is stopped, and close its files."""
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+async def _end(tracker: IntegrationTracker, timeout: float) -> None:  # noqa: ASYNC109 - as in ``close``
+    """Close a tracker, then end the calls of other threads that still wait."""
+    calls = asyncio.all_tasks() - {asyncio.current_task()}
+    try:
+        await tracker.close(timeout)
+        if waiting := {one for one in calls if not one.done()}:
+            await asyncio.wait(waiting, timeout=_LAST_SECONDS)  # everything is delivered: they are about to return
+    finally:
+        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in calls:
+            one.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 def _taking(
@@ -71,7 +99,7 @@ class BlockingTracker:
         self._closed = False
         self._tracker: IntegrationTracker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        os.register_at_fork(after_in_child=self._after_fork)
+        _TRACKERS.add(self)
 
     track_integration_query = _taking(IntegrationTracker.track_integration_query)
     record_conversation_outcome = _taking(IntegrationTracker.record_conversation_outcome)
@@ -91,10 +119,16 @@ class BlockingTracker:
         TrackerClosed
             The tracker was closed.
         """
-        tracker, loop = self._started(), self._loop
-        if loop is None:
-            raise TrackerClosed(_CLOSED)
-        return asyncio.run_coroutine_threadsafe(method(tracker, *arguments, **options), loop).result()
+        tracker = self._started()
+        with self._lock:  # before ``close`` or not at all: a loop that has stopped would never answer
+            loop = self._loop
+            if loop is None:
+                raise TrackerClosed(_CLOSED)
+            future = asyncio.run_coroutine_threadsafe(method(tracker, *arguments, **options), loop)
+        try:
+            return future.result()
+        except CancelledError:
+            raise TrackerClosed("The tracker was closed during this call.") from None
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until everything accepted so far is acknowledged (see ``IntegrationTracker.flush``)."""
@@ -106,10 +140,10 @@ class BlockingTracker:
         with self._lock:
             self._closed = True
             tracker, loop = self._tracker, self._loop
-            self._tracker = None
+            self._tracker = self._loop = None
         if tracker is not None and loop is not None:
             try:
-                asyncio.run_coroutine_threadsafe(tracker.close(timeout), loop).result()
+                asyncio.run_coroutine_threadsafe(_end(tracker, timeout), loop).result()
             finally:
                 loop.call_soon_threadsafe(loop.stop)
 
@@ -133,9 +167,13 @@ class BlockingTracker:
             if self._tracker is None:
                 loop = asyncio.new_event_loop()
                 loop.set_default_executor(exits.LateExecutor())
-                Thread(target=loop.run_forever, name="romashka tracker", daemon=True).start()
+                Thread(target=_serve, args=(loop,), name="romashka tracker", daemon=True).start()
+                try:
+                    self._tracker = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
+                except BaseException:
+                    loop.call_soon_threadsafe(loop.stop)
+                    raise
                 self._loop = loop
-                self._tracker = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
                 exits.register(self._at_exit)
             return self._tracker
 
@@ -157,3 +195,11 @@ class BlockingTracker:
             self.close(_EXIT_SECONDS)
         except DeliveryFailed as failure:
             log.warning("The program ends: %d events were not delivered and are lost.", failure.outstanding)
+
+
+def _begin_anew() -> None:
+    for tracker in list(_TRACKERS):
+        tracker._after_fork()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from romashka_tracker.buffer import Buffer, Counters
 from romashka_tracker.errors import NotDelivered, TrackerError
@@ -70,7 +70,13 @@ class Lane:
 
     def serve_threads(self) -> None:
         """Let any thread put messages; called once, in the event loop."""
-        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, self._filled.set)
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed: its tracker says so to the caller
+                loop.call_soon_threadsafe(self._filled.set)
+
+        self._wake = wake
 
     def put(self, message: Message) -> bool:
         """Accept a message for delivery; ``False``, and counted, where the buffer is full."""

@@ -24,21 +24,24 @@ def uuid_text(value: object) -> str | None:
     One spelling only: the tenant's is the message key, and two spellings would be two partitions.
     """
     if isinstance(value, UUID):
-        return str(value)
+        return UUID.__str__(value)  # whatever a class of its own shows
     if isinstance(value, str) and _UUID.fullmatch(value):
-        return value.lower()
+        return str.lower(value)
     return None
 
 
 def moment_text(value: object) -> str | None:
     """Return an aware datetime between 2000 and 2200 as ISO-8601 in UTC; ``None`` for anything else."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
+    if not isinstance(value, datetime):
         return None
     try:
-        moment = value.astimezone(UTC)
-    except OverflowError:
+        moment = None if value.utcoffset() is None else value.astimezone(UTC)
+    except Exception:  # noqa: BLE001 - a time zone is the caller's code, whose errors say that there is none
         return None
-    return moment.isoformat() if EARLIEST <= moment <= LATEST else None
+    if moment is None or not EARLIEST <= moment <= LATEST:
+        return None
+    # Not by a class of its own: that of pandas has nanoseconds.
+    return datetime.isoformat(moment)
 
 
 def number(value: object) -> float | None:

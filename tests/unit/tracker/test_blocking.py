@@ -10,6 +10,7 @@ from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 from uuid import uuid4
 
@@ -136,6 +137,56 @@ def test_a_call_that_a_close_overtakes_is_refused_or_delivered() -> None:
     for thread in threads:
         thread.join()
     assert 0 < taken <= len(transport.messages(_TOPIC))
+
+
+def test_a_call_that_waits_ends_when_another_thread_closes_the_tracker() -> None:
+    transport = MemoryTransport()
+    transport.down = True
+    tracker = BlockingTracker(lambda: IntegrationTracker(transport))
+    _query(tracker)
+    said: list[str] = []
+
+    def flush() -> None:
+        try:
+            tracker.flush()
+        except TrackerClosed as error:
+            said.append(str(error))
+
+    thread = Thread(target=flush, daemon=True)
+    thread.start()
+    time.sleep(0.1)
+    with pytest.raises(DeliveryFailed):
+        tracker.close(0.1)
+    thread.join(5)
+    assert said == ["The tracker was closed during this call."]
+    with pytest.raises(TrackerClosed):
+        tracker.flush()
+
+
+def test_closed_trackers_leave_no_open_files_and_no_threads() -> None:
+    def made(transport: MemoryTransport) -> BlockingTracker:
+        return BlockingTracker(lambda: IntegrationTracker(transport, linger_seconds=0))
+
+    def refused() -> IntegrationTracker:
+        raise TrackerError("no such transport")
+
+    def count() -> tuple[int, int]:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()), sum(
+            one.name == "romashka tracker" for one in enumerate_threads()
+        )
+
+    before, kept = count(), [made(MemoryTransport()) for _ in range(5)]
+    for one in kept:
+        _query(one)
+        one.close()
+    broken = BlockingTracker(refused)
+    for _ in range(3):
+        with pytest.raises(TrackerError, match="no such transport"):
+            _query(broken)
+    deadline = time.monotonic() + 5
+    while count() != before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert count() == before
 
 
 def test_a_forked_process_repeats_no_id(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -71,3 +72,39 @@ def test_json_is_compact_and_utf_8() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, "\ud800"])
 def test_what_json_and_utf_8_cannot_say_is_none(value: object) -> None:
     assert to_json(value) is None
+
+
+class _Shown(UUID):
+    def __str__(self) -> str:
+        return "tenant 7"
+
+
+class _Nanoseconds(datetime):
+    def isoformat(self, *_: Any, **__: Any) -> str:
+        return "2026-03-01T12:30:00.123456789+00:00"
+
+
+class _Zone(tzinfo):
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def utcoffset(self, _: datetime | None) -> Any:
+        if isinstance(self._given, Exception):
+            raise self._given
+        return self._given
+
+    def dst(self, _: datetime | None) -> None:
+        """Return nothing, as a zone without daylight saving."""
+
+    def tzname(self, _: datetime | None) -> None:
+        """Return nothing, as a zone without a name."""
+
+
+def test_classes_of_the_callers_own_are_written_as_those_they_are_made_from() -> None:
+    assert uuid_text(_Shown(_ID.hex)) == str(_ID)
+    assert moment_text(_Nanoseconds(2026, 3, 1, 12, 30, tzinfo=UTC)) == "2026-03-01T12:30:00+00:00"
+
+
+@pytest.mark.parametrize("given", [timedelta(days=2), "Kyiv", 3, NotImplementedError(), KeyError("Kyiv"), None])
+def test_a_zone_that_gives_no_offset_is_none_and_raises_nothing(given: Any) -> None:
+    assert moment_text(datetime(2026, 3, 1, 12, 30, tzinfo=_Zone(given))) is None
