@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,6 +17,8 @@ from models.silences import Matcher, Silence
 PATH: Final = "/api/alertmanager/grafana/api/v2"
 _ANSWER_SECONDS: Final = 10.0
 _EXPIRED: Final = "expired"
+_FAR: Final = re.compile(r"\d{5,}-")
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Alertmanager:
@@ -31,7 +34,7 @@ class Alertmanager:
     Raises
     ------
     SettingsError
-        The address is not one of http or https.
+        The address is not one of http or https, or the token has characters that no token has.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -39,11 +42,15 @@ class Alertmanager:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise SettingsError(f"ROMASHKA_GRAFANA_URL is '{url}'; expected for example http://grafana:3000")
         self._url = url.rstrip("/")
-        self._token = token
+        self._token = token.strip()  # a file that it was read from ends with a line end
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise SettingsError("ROMASHKA_GRAFANA_SILENCE_TOKEN has characters that no token of Grafana has")
 
     def silences(self) -> list[Silence]:
         """Return every silence, expired ones too; raises as ``make`` does."""
         found = self._call("GET", "/silences")
+        if not isinstance(found, list):  # as if there were none, every silence would be made again
+            raise Unreachable(f"Grafana at {self._url} answers something else than silences ({type(found).__name__})")
         try:
             return [_silence(one) for one in found]
         except (KeyError, TypeError, ValueError) as error:
@@ -128,7 +135,14 @@ def _silence(found: dict[str, Any]) -> Silence:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """Return a moment; one beyond the year 9999, which Grafana takes, is the last one that there is."""
+    if _FAR.match(text):
+        return _LATEST
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # a day from either end of the calendar
+        return moment.replace(tzinfo=UTC)
 
 
 def _text(moment: datetime) -> str:

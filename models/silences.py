@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.insights import Insight
 from models.responses import (
@@ -28,7 +32,7 @@ CREATOR: Final = "romashka"
 INSIGHT_LABEL: Final = "insight_id"
 LABELS: Final = (INSIGHT_LABEL, "user_id", "integration_provider", "kind")
 """Labels that alerts of findings have from the finding; a silence is about findings only if it names one of them."""
-_MARK: Final = re.compile(r"\[romashka ([0-9a-f-]{36})\]$")
+_MARK: Final = re.compile(r"\[romashka ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\]$")
 _IMPORTED: Final = re.compile(r"\(silence ([^() ]{1,64}) in Grafana\)$")
 _BY_GRAFANA: Final = " (Grafana)"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -47,10 +51,7 @@ class Matcher(NamedTuple):
         found = labels.get(self.name, "")
         if not self.is_regex:
             return (found == self.value) is self.is_equal
-        try:
-            return bool(re.fullmatch(self.value, found)) is self.is_equal
-        except re.error:
-            return False
+        return _matches(self.value, found) is self.is_equal
 
 
 class Silence(NamedTuple):
@@ -66,8 +67,11 @@ class Silence(NamedTuple):
 
     @property
     def response(self) -> UUID | None:
-        """The response that our silence was made for; ``None``: somebody made it in Grafana."""
-        found = _MARK.search(self.comment)
+        """The response that our silence was made for; ``None``: somebody made it in Grafana.
+
+        Whoever makes one of ours again there copies its comment, but not who made it.
+        """
+        found = _MARK.search(self.comment) if self.creator == CREATOR else None
         return UUID(found[1]) if found else None
 
     def covers(self, labels: Mapping[str, str]) -> bool:
@@ -124,7 +128,8 @@ def imported(
         The labels of each alert about the insight.
     """
     known = {one.id for one in responses}
-    theirs = [one for one in silences if one.response is None and one.is_active]
+    # One that is yet to begin, for a maintenance tomorrow, silences nothing now.
+    theirs = [one for one in silences if one.response is None and one.is_active and one.starts_at <= now]
     added: list[Response] = []
     for one in theirs:
         id_ = uuid5(insight.id, f"grafana/{one.id}/{one.ends_at.isoformat()}")
@@ -134,7 +139,7 @@ def imported(
             continue
         note = f"{_CONTROL.sub(' ', one.comment).strip()[: MAX_NOTE - 100]} (silence {one.id} in Grafana)".strip()
         until = min(one.ends_at, now + MAX_SNOOZE)
-        actor = name_of_actor(name_of_actor(one.creator)[:100] + _BY_GRAFANA)
+        actor = name_of_actor(one.creator, _BY_GRAFANA)
         added.append(response_to(insight, Reply(ResponseAction.SNOOZE, note, snoozed_until=until), actor, now, id_))
     return [*added, *_ended(insight, [*responses, *added], {one.id for one in theirs}, now)]
 
@@ -142,6 +147,20 @@ def imported(
 def is_imported(response: Response) -> bool:
     """Whether a response was a silence in Grafana first."""
     return response.actor.endswith(_BY_GRAFANA) and bool(_IMPORTED.search(response.note))
+
+
+@lru_cache(maxsize=10_000)
+def _matches(expression: str, text: str) -> bool | None:
+    """Whether an expression matches a whole text, ``None`` where it is invalid.
+
+    By RE2, the syntax of Alertmanager: in time that is linear in the text, whatever somebody wrote in Grafana.
+    """
+    try:
+        found = pc.match_substring_regex(pa.scalar(text, pa.string()), f"^(?:{expression})$")
+    except ValueError:
+        return None
+    matched: bool = found.as_py()
+    return matched
 
 
 def _wanted(insight: Insight, responses: Sequence[Response], now: datetime) -> tuple[UUID, Silence] | None:

@@ -77,6 +77,47 @@ def test_a_wrong_token_is_an_error_that_names_the_setting(grafana: tuple[str, st
         Alertmanager(grafana[0], "glsa_wrong").silences()
 
 
+def test_a_silence_until_beyond_the_calendar_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = SilenceServer("glsa_right")
+    ours = silence()
+    with server.serving() as url:
+        alertmanager = Alertmanager(url, "glsa_right\n")
+        id_ = alertmanager.make(ours)
+        for ends in ("10000-01-01T04:59:59.000Z", "9999-12-31T23:59:59.000-05:00"):
+            server._silences[id_]["endsAt"] = ends
+            monkeypatch.setattr(server, "_state", lambda _: "active")  # it could not read the time either
+            (found,) = alertmanager.silences()
+            assert found.ends_at.year == 9999
+            assert found.response == ours.response
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>login</html>", b"{}", b"null", b"[1]", b'[{"id": 1}]', b'"x"', b"[null]", b""]
+)
+def test_whatever_answers_instead_of_grafana_is_an_error_that_names_it(body: bytes) -> None:
+    server = SilenceServer("t")
+    with server.serving() as url, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embedded.grafana_silences.json.dumps", lambda _: body.decode())
+        with pytest.raises(Unreachable, match=r"answers something else than"):
+            Alertmanager(url, "t").silences()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 404, 429, 500, 503])
+def test_an_answer_of_another_status_is_an_error_and_is_not_followed(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = SilenceServer("t")
+    monkeypatch.setattr(server, "answer", lambda *_: (status, {"message": "elsewhere"}))
+    with server.serving() as url, pytest.raises(Unreachable, match=str(status)):
+        Alertmanager(url, "t").silences()
+
+
+@pytest.mark.parametrize("token", ["schlüssel", "a\nX-Header: b", "a\x00b"])
+def test_a_token_that_no_header_can_have_is_an_error_that_names_the_setting(token: str) -> None:
+    with pytest.raises(SettingsError, match="ROMASHKA_GRAFANA_SILENCE_TOKEN"):
+        Alertmanager("http://grafana:3000", token)
+
+
 def test_a_grafana_that_is_away_or_something_else_is_an_error_that_names_the_setting() -> None:
     with pytest.raises(Unreachable, match="check ROMASHKA_GRAFANA_URL"):
         Alertmanager("http://127.0.0.1:9", "t").silences()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,58 @@ def test_a_silenced_warning_that_becomes_critical_alerts_and_a_silenced_critical
     assert all(made.covers(labels) for labels in alert_labels(CRITICAL, "Acme"))
     other = insight(severity="warning", integration_provider="zendesk")
     assert not any(made.covers(labels) for labels in alert_labels(other, "Acme"))
+
+
+@pytest.mark.parametrize("comment", [f"[romashka {'-' * 36}]", f"[romashka {'f' * 36}]", "[romashka ]", "[romashka"])
+def test_what_looks_like_our_mark_in_a_silence_of_somebody_is_a_comment(comment: str) -> None:
+    matcher = Matcher("insight_id", str(WARNING.id))
+    for creator in ("grace", "romashka"):
+        one = theirs(matcher)._replace(comment=comment, creator=creator)
+        assert one.response is None
+        assert changes([WARNING], {}, [one], NOW) == ([], [])
+
+
+def test_one_of_ours_that_somebody_made_again_in_grafana_is_theirs() -> None:
+    (made,) = silences_after(reply("snooze")).make
+    again = made._replace(id="s2", creator="grace")
+    assert again.response is None
+    assert changes([WARNING], {}, [again], NOW) == ([], []), "it is not ended"
+    (given,) = imported(WARNING, LABELS, [], [again], NOW + timedelta(minutes=2))
+    assert given.actor == "grace (Grafana)"
+
+
+def test_a_silence_for_later_snoozes_nothing_before_it_begins() -> None:
+    begins = NOW + HOUR
+    planned = theirs(Matcher("insight_id", str(WARNING.id)))._replace(starts_at=begins)
+    assert imported(WARNING, LABELS, [], [planned], begins - timedelta(seconds=1)) == []
+    assert [one.action for one in imported(WARNING, LABELS, [], [planned], begins)] == ["snooze"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "matched"),
+    [
+        ("(a|a)*!", "a" * 60, False),
+        ("(x+x+)+y", "x" * 60, False),
+        (r"(?i)HUB.*\z", "hubspot", True),
+        ("[[:alpha:]]+", "hubspot", True),
+        ("hub|spot", "hubspot", False),
+        ("hubspot", "hubspot\n", False),
+        ("", "", True),
+    ],
+)
+def test_expressions_are_those_of_alertmanager_and_cost_no_more_than_their_text(
+    expression: str, text: str, matched: bool
+) -> None:
+    assert Matcher("kind", expression, is_regex=True).matches({"kind": text}) is matched
+    assert Matcher("kind", expression, is_regex=True, is_equal=False).matches({"kind": text}) is not matched
+
+
+@pytest.mark.parametrize("expression", ["(", "(?!a)b", "x\ud800", "a{2,1}", "[[:no:]]"])
+def test_an_expression_that_alertmanager_does_not_know_matches_nothing(expression: str) -> None:
+    for is_equal in (True, False):
+        assert not Matcher("kind", expression, is_regex=True, is_equal=is_equal).matches({"kind": "b"})
+    for large in ("a{99999999999}", "(" * 5_000 + ")" * 5_000):
+        assert not Matcher("kind", large, is_regex=True).matches({"kind": "b"})
 
 
 def test_what_is_silenced_already_is_not_silenced_again_and_ends_when_it_is_reopened() -> None:
