@@ -7,7 +7,9 @@ alert. What cannot be used costs only itself.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
@@ -65,8 +67,11 @@ def _package(point: EntryPoint) -> str:
 def _of_point(point: EntryPoint, errors: list[ConfigurationError]) -> Iterator[CustomFigure]:
     origin = f"{_package(point)} (entry point {point.name})"
     try:
-        given = _given(point)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a package's own code may raise anything; it is reported
+        with redirect_stdout(sys.stderr):  # what a package prints is no part of what a command prints
+            given = _given(point)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a package's own code may raise anything; it is reported
         errors.append(ConfigurationError(f"{origin}: {point.value}: {_said(error)}"))
         return
     for number, one in enumerate(given, start=1):
@@ -74,9 +79,16 @@ def _of_point(point: EntryPoint, errors: list[ConfigurationError]) -> Iterator[C
             errors.append(ConfigurationError(f"{origin}: gives more than {MAX_FILES} figures; only those are read"))
             return
         try:
-            yield _figure(one, origin, number)
+            with redirect_stdout(sys.stderr):
+                figure = _figure(one, origin, number)
         except ConfigurationError as error:
             errors.append(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above: its objects are its code, too
+            errors.append(ConfigurationError(f"{origin}: figure {number}: {_said(error)}"))
+        else:
+            yield figure
 
 
 def _given(point: EntryPoint) -> list[Any]:
@@ -91,10 +103,14 @@ def _given(point: EntryPoint) -> list[Any]:
     return list(islice(loaded, MAX_FILES + 1))
 
 
-def _said(error: BaseException) -> str:
+def _said(error: BaseException, what: str = "cannot be loaded") -> str:
     if isinstance(error, ConfigurationError):
         return str(error)
-    return f"cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an error of the package's own
+        text = "it cannot be shown"
+    return f"{what} ({type(error).__name__}: {' '.join(text.split())[:300]})"
 
 
 def _figure(given: object, origin: str, number: int) -> CustomFigure:
@@ -150,8 +166,8 @@ def _check(one: CustomFigure, wrong: Wrong) -> None:
         raise wrong(["alert"], "an alert is evaluated for each tenant; the figure has no dimension tenant")
     try:
         bound, of_panel = (_rows(kpi, dialect) for dialect in (Bound(_TRIAL), Grafana(("tenant",))))
-    except Exception as error:  # noqa: BLE001 - a package's own code may raise anything; it is reported
-        raise wrong(["computed"], f"makes no statement ({type(error).__name__}: {error})") from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - as in ``_of_point``
+        raise wrong(["computed"], _said(error, "makes no statement")) from None
     if "{tenant:UUID}" not in bound or "${tenant" not in of_panel:
         raise wrong(["computed"], "its statement does not narrow to the tenant (QueryContext.dialect.tenant)")
 

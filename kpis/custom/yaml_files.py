@@ -15,6 +15,8 @@ from models.errors import ConfigurationError
 
 MAX_FILES: Final = 200
 _MAX_BYTES: Final = 20_000
+# A few lines with aliases of aliases can be more than memory holds, where somebody shows or copies them.
+_MAX_NODES: Final = 10_000
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -33,9 +35,13 @@ _Loader.add_implicit_resolver(
 
 def files(folder: Path, errors: list[ConfigurationError]) -> list[Path]:
     """Return the YAML files of a folder by name, the first ``MAX_FILES``; an error is added where there are more."""
-    if not folder.is_dir():
+    try:
+        if not folder.is_dir():
+            return []
+        found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
+    except OSError as error:
+        errors.append(ConfigurationError(f"{folder} cannot be read ({error.strerror}); nothing of it is used"))
         return []
-    found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
     if len(found) > MAX_FILES:
         much = f"{folder} has {counted(len(found), 'definition')}; only the first {MAX_FILES} are read"
         errors.append(ConfigurationError(much))
@@ -108,6 +114,8 @@ def parsed(path: Path, model: type[_Model]) -> tuple[_Model, FileLines]:
         raise ConfigurationError(f"{path} is longer than {_MAX_BYTES:,} bytes; expected one definition")
     try:
         tree = yaml.compose(text, Loader=_Loader)
+        if _expanded(tree, {}) > _MAX_NODES:
+            raise ConfigurationError(f"{path}: aliases make more than {_MAX_NODES:,} values of it; write them out")
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with fewer types
     # What constructors of explicit tags make of other text: !!int foo, !!bool foo, !!timestamp foo.
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
@@ -121,6 +129,17 @@ def parsed(path: Path, model: type[_Model]) -> tuple[_Model, FileLines]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise lines.wrong(first["loc"], problem_of(first)) from None
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Return how many values there are with aliases written out; very many of what contains itself."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = _MAX_NODES + 1
+        inner = (one for pair in node.value for one in (pair if isinstance(pair, tuple) else (pair,)))
+        known[id(node)] = 1 + sum(_expanded(one, known) for one in inner)
+    return known[id(node)]
 
 
 def problem_of(error: Any) -> str:

@@ -231,3 +231,30 @@ def test_a_wrong_field_of_an_analysis_is_named_with_its_line(
     with pytest.raises(ConfigurationError) as refused:
         board(path)
     assert str(refused.value).startswith(f"{path}, line {line}: {said}")
+
+
+def test_a_file_whose_aliases_are_more_than_memory_holds_is_named_at_once(tmp_path: Path) -> None:
+    lists = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
+    bomb = f"a0: &a0 [x]\n{lists}\nrows: [{{title: A, panels: [{{figure: csat, show: *a11}}]}}]\n"
+    (tmp_path / "bomb.yaml").write_text(f"id: bomb\ntitle: Bomb\nabout: None.\n{bomb}", encoding="utf-8")
+    (tmp_path / "good.yaml").write_text(GOOD, encoding="utf-8")
+    found = boards(tmp_path)
+    assert [one.title for one in found.tabs] == ["Support lead"]
+    (error,) = found.errors
+    assert str(error).endswith("bomb.yaml: aliases make more than 10,000 values of it; write them out")
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("iterdir", "is_dir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, refuse)
+            found = boards(tmp_path)
+        assert found.tabs == ()
+        assert [str(error) for error in found.errors] == [
+            f"{tmp_path} cannot be read (Permission denied); nothing of it is used"
+        ]

@@ -31,6 +31,11 @@ TOTAL = Statement({}, lambda asked: asked.where({}))
 MAPPING = dict(id="mapped", title="Mapped", meaning="Of a test.", source="queries", formula={"kind": "count"})
 """
 
+_SILENT = """
+class Silent(Exception):
+    def __str__(self): raise ValueError("no text")
+"""
+
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -107,7 +112,24 @@ def test_an_entry_point_gives_one_figure_or_several(site: Path, given: str, ids:
         ("GIVEN = replace(KPI, warning=2.0, critical=1.0)", "built: critical: expected a value above warning (2)"),
         ("GIVEN = CustomFigure(KPI, '1h')", "built: alert: is a str; expected"),
         ("GIVEN = CustomFigure(KPI, AlertWindow.DAY)", "built: alert: an alert needs warning or critical"),
-        ("GIVEN = replace(KPI, computed=Statement({}, lambda asked: 1 / 0))", "computed: makes no statement (ZeroDiv"),
+        (
+            "GIVEN = replace(KPI, computed=Statement({}, lambda asked: 1 / 0))",
+            "computed: makes no statement (ZeroDiv",
+        ),
+        ("GIVEN = replace(KPI, computed=Statement({}, exit))", "built: computed: makes no statement (SystemExit"),
+        ("import asyncio\nraise asyncio.CancelledError", "cannot be loaded (CancelledError: )"),
+        (f"{_SILENT}\nraise Silent", "cannot be loaded (Silent: it cannot be shown)"),
+        (f"{_SILENT}\ndef GIVEN(): raise Silent", "cannot be loaded (Silent: it cannot be shown)"),
+        ("def GIVEN(): return GIVEN()", "cannot be loaded (RecursionError: "),
+        (
+            f"{_SILENT}\nclass Odd(dict):\n    def get(self, *_): raise Silent\nGIVEN = [Odd(MAPPING)]",
+            "figure 1: cannot be",
+        ),
+        (
+            "class Odd(CustomFigure):\n    kpi = property(exit)\nGIVEN = [Odd(KPI)]",
+            "figure 1: cannot be loaded (SystemExit",
+        ),
+        ("GIVEN = FigureText.model_construct(id='raw')", "figure 1: cannot be loaded (AttributeError: "),
         ("GIVEN = replace(KPI, computed=Statement({}, lambda asked: 'SELECT 1'))", "does not narrow to the tenant"),
         (
             "GIVEN = CustomFigure(replace(KPI, warning=1.0, computed=TOTAL), AlertWindow.DAY)",
@@ -123,6 +145,16 @@ def test_what_cannot_be_used_is_named_and_costs_only_itself(site: Path, code: st
     (error,) = found.errors
     assert str(error).startswith("broken 2.0 (entry point x): ")
     assert said in str(error)
+
+
+def test_what_a_package_prints_is_no_part_of_what_a_command_prints(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = f"{_HEAD}\nprint('loading')\ndef GIVEN():\n    print('giving')\n    return KPI"
+    written(site, "talkative", code, "x = talkative:GIVEN")
+    assert [one.kpi.id for one in installed_figures().figures] == ["built"]
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.split()) == ("", ["loading", "giving"])
 
 
 def test_an_id_belongs_to_whoever_has_it_first_and_files_come_first(site: Path, tmp_path: Path) -> None:
