@@ -64,8 +64,8 @@ class ThresholdBounds(NamedTuple):
     default: float
 
     def clipped(self, value: float) -> float:
-        """Return the value, or the bound that it is beyond."""
-        return min(max(value, self.low), self.high)
+        """Return the value, or the bound that it is beyond; of what is no number the default."""
+        return self.default if math.isnan(value) else min(max(value, self.low), self.high)
 
 
 class Verdicts(NamedTuple):
@@ -185,8 +185,8 @@ class ThresholdSchedule:
     def _at(self, tenant: UUID, detector: str, moment: datetime) -> float:
         for whose in (tenant, ALL_TENANTS_ID):
             known = [one for one in self._changes.get((whose, detector), ()) if one.effective_from <= moment]
-            if known:
-                return bounds_of(detector).clipped(known[-1].value)
+            if known:  # by version, not by time: two clocks that differ may give a later change an earlier time
+                return bounds_of(detector).clipped(max(known, key=lambda one: one.version).value)
         return DEFAULTS[detector]
 
 

@@ -151,6 +151,25 @@ def test_a_minute_is_judged_by_the_threshold_of_its_time() -> None:
     assert UNCHANGED.at(TENANT, NOW) is DEFAULTS
 
 
+def test_the_later_change_holds_where_the_clocks_of_two_hosts_differ() -> None:
+    ahead, right = NOW + timedelta(hours=3), NOW + timedelta(minutes=5)
+    schedule = ThresholdSchedule(
+        [ThresholdChange(TENANT, "errors", 9.0, ahead, 1), ThresholdChange(TENANT, "errors", 6.0, right, 2)]
+    )
+    for moment in (right, ahead - timedelta(minutes=1), ahead, ahead + timedelta(days=9)):
+        assert schedule.at(TENANT, moment)["errors"] == 6.0
+    assert schedule.at(TENANT, NOW) == DEFAULTS
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1.0, 0.0, 1e300])
+def test_no_stored_value_makes_a_detector_silent_or_deafening(value: float) -> None:
+    low, high, _ = bounds_of("errors")
+    stored = ThresholdSchedule([ThresholdChange(TENANT, "errors", value, NOW)])
+    assert low <= stored.at(TENANT, NOW)["errors"] <= high
+    with pytest.raises(InvalidRequest):
+        checked_threshold("errors", value)
+
+
 def test_the_defaults_are_those_of_the_detectors() -> None:
     assert {name: DEFAULTS[name] for name in THRESHOLDS} == THRESHOLDS
 
