@@ -17,6 +17,7 @@ from api.rate_limit import RequestRate, seconds
 from api.services import Services, services_of
 from api.shares import HOLDERS, holders_of
 from storage.audit import AuditEntry
+from storage.insight_links import without_tokens
 
 OPEN: Final = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json"})
 """Paths without authentication: health checks and the OpenAPI document."""
@@ -70,8 +71,7 @@ class AuthMiddleware:
             if refused.status == 401:
                 await stranger.admit()
             raise
-        await _limit(services, identity.name, services.reading)
-        HOLDERS.set(holders_of(identity))
+        await admit_identity(services, identity)
         return identity
 
 
@@ -150,6 +150,12 @@ async def authenticate(services: Services, token: str, admit: Callable[[], Await
     return await services.tokens.identity(token, admit)
 
 
+async def admit_identity(services: Services, identity: Identity) -> None:
+    """Count a request of somebody known, and give it that one's share of the database; raise ``ApiError`` over it."""
+    await _limit(services, identity.name, services.reading)
+    HOLDERS.set(holders_of(identity))
+
+
 async def _limit(services: Services, who: str, rate: RequestRate) -> None:
     if wait := await services.limiter.take(who, rate):
         detail = f"you may ask {rate.per_minute:.0f} times a minute; wait {seconds(wait)} s"
@@ -183,8 +189,11 @@ def _entry(scope: Scope, state: dict[str, Any], status: int) -> AuditEntry:
 
 
 def _target(scope: Scope, state: dict[str, Any]) -> str:
-    """Return the path and query of a request; of a page for people what it was about instead, never its token."""
+    """Return the path and query of a request; of a page for people what it was about instead, never a token.
+
+    A token can also be in a path that is none of ours: behind a prefix or with a slash too many.
+    """
     if is_link(scope["path"]):
         return f"{LINKS} {state.get('object', '')}".rstrip()
     query = scope["query_string"].decode("latin-1")
-    return f"{scope['path']}?{query}" if query else str(scope["path"])
+    return without_tokens(f"{scope['path']}?{query}" if query else str(scope["path"]))

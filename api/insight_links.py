@@ -15,12 +15,13 @@ from clickhouse_connect.driver.client import Client
 from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse
 
-from api.auth_middleware import authenticate
+from api.auth_middleware import admit_identity, authenticate
 from api.identity import Identity
 from api.link_page import BUTTONS, InsightView, Offer, insight_page, refusal_page, sign_in_page
 from api.problems import ApiError
 from api.roles import INSIGHT_TABS, RIGHTS, Action
 from api.services import Services, services_of
+from api.shares import HOLDERS
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID, Insight
 from models.responses import (
@@ -102,6 +103,7 @@ async def sign_in(request: Request, id_: Annotated[UUID, Path(alias="id")]) -> H
             raise
         await state["admit"]()
         return sign_in_page(id_, refused.detail, 401)
+    await admit_identity(services, identity)
     state["identity"], state["action"] = identity, str(Action.READ_INSIGHTS)
     found = await services.pool.run(lambda client: _of_identity(client, id_, identity))
     if found is None:
@@ -129,6 +131,7 @@ def _opened(request: Request, token: str, purposes: Sequence[LinkPurpose], now: 
     state["action"] = str(Action.READ_INSIGHTS if request.method == "GET" else Action.RESPOND_TO_INSIGHTS)
     state["tenant"] = str(link.tenant)
     state["object"] = f"insight:{link.insight} link:{link_id(token)}"
+    HOLDERS.set((f"link:{link.audience}",))  # whoever opens it has no more of the database than anybody else
     return link
 
 
@@ -162,8 +165,8 @@ def _answered(client: Client, given: _Given, now: datetime) -> HTMLResponse:
     handling = handling_of(insight, responses, now)
     if handling.status is ResponseStatus.RESOLVED:
         return _shown(client, link, given.token, now, f"Nothing changed: it was resolved by {handling.actor}.")
-    name = name_of_actor(given.name) if given.name.strip() else ""
-    actor = name_of_actor(f"{name} (link for {link.audience})") if name else link.actor
+    # A name is what somebody typed: whose link it was stays beside it, however long the name is.
+    actor = name_of_actor(given.name, f" (link for {link.audience})") if given.name.strip() else link.actor
     id_ = _response_id(link, given.token, action)
     try:
         _, after = respond(client, insight, _reply(given, action, now), actor, now, id_=id_)
@@ -240,7 +243,8 @@ async def _form(request: Request) -> dict[str, str]:
     ApiError
         It is no form.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != "application/x-www-form-urlencoded":
         raise ApiError(415, "no-form", "expected the form of this page (application/x-www-form-urlencoded)")
     try:
         text = (await request.body()).decode()

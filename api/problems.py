@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from models.errors import InvalidRequest, SettingsError, Unreachable
+from storage.insight_links import without_tokens
 
 MEDIA_TYPE: Final = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ def request_id(request: Request) -> str:
 def _path(request: Request) -> str:
     """Return the path of a request, without the token of a link."""
     path = request.url.path
-    return "/links/..." if path.startswith("/links/") else path
+    return "/links/..." if path.startswith("/links/") else without_tokens(path)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -119,7 +119,7 @@ def _bad(why: str) -> ApiError:
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
-    subject = str(claims["sub"])[:200]
+    subject = _utf8(claims["sub"])[:200]
     roles = frozenset(Role(one) for one in _texts(claims, ROLES_CLAIM) if one in set(Role))
     try:
         tenants = frozenset(UUID(one) for one in _texts(claims, TENANTS_CLAIM))
@@ -127,7 +127,12 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         raise _bad(f"its claim {TENANTS_CLAIM} must be a list of tenants' ids (UUIDs)") from None
     if any(map(is_placeholder, tenants)):
         raise _bad(f"its claim {TENANTS_CLAIM} has an id of all zeros or all f, which is no tenant's")
-    return Identity(f"oidc:{subject}", str(claims.get("name", ""))[:100], roles, tenants)
+    return Identity(f"oidc:{subject}", _utf8(claims.get("name", ""))[:100], roles, tenants)
+
+
+def _utf8(claim: object) -> str:
+    """Return a claim as text that can be stored: JSON can have halves of surrogate pairs."""
+    return str(claim).encode(errors="replace").decode()
 
 
 def _texts(claims: Mapping[str, Any], name: str) -> list[str]:

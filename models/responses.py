@@ -62,9 +62,10 @@ _STATUS_AFTER: Final = {
     ResponseAction.RESOLVE: ResponseStatus.RESOLVED,
 }
 _LABEL: Final = re.compile(LABEL_PATTERN)
-# What would break a line, control a terminal, or turn the direction of text around it.
-_NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+# What would break a line, control a terminal, turn the direction of text around it, or has no form in UTF-8.
+_NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _LONGEST_NAME: Final = 128
+_LONGEST_MARK: Final = 100
 # C0 and C1 control characters but the line end, which would control a terminal.
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -162,9 +163,16 @@ def checked(reply: Reply, handling: Handling, now: datetime) -> Reply:
     return wanted
 
 
-def name_of_actor(text: str) -> str:
-    """Return who responds, as one line of at most 128 characters: a sign-in service may call people anything."""
-    return _NOT_IN_A_NAME.sub(" ", text).strip()[:_LONGEST_NAME] or "somebody"
+def name_of_actor(text: str, mark: str = "") -> str:
+    """Return who responds, as one line of at most 128 characters: a sign-in service may call people anything.
+
+    Parameters
+    ----------
+    mark
+        What the line ends with, such as how somebody was let in: a long name is cut, this is not, up to 100 characters.
+    """
+    end = _NOT_IN_A_NAME.sub(" ", mark)[:_LONGEST_MARK]
+    return (_NOT_IN_A_NAME.sub(" ", text).strip()[: _LONGEST_NAME - len(end)] or "somebody") + end
 
 
 def response_to(insight: Insight, reply: Reply, actor: str, now: datetime, id_: UUID | None = None) -> Response:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-from apprise import Apprise, AppriseAsset
+from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from models.errors import SettingsError, Unreachable
 from reports.mail import MailServer
@@ -160,7 +160,11 @@ class ChannelNotifier:
         if report_message.file is not None:
             named = urlencode({"name": report_message.file_name, "mime": report_message.media_type})
             file = f"file://{quote(str(report_message.file.resolve()))}?{named}"
-        if not service.notify(body=report_message.text, title=report_message.subject, attach=file):
+        # As plain text: names in it may look like markup, which services interpret (Slack) or refuse (Telegram). But
+        # where that would be made Markdown of, addresses of links would have backslashes in them.
+        becomes = {one.resolve_format(NotifyFormat.TEXT) for one in service}
+        form = None if NotifyFormat.MARKDOWN in becomes else NotifyFormat.TEXT
+        if not service.notify(body=report_message.text, title=report_message.subject, attach=file, body_format=form):
             raise Unreachable(f"{_shown(recipient)} did not take the report")
 
 
@@ -190,7 +194,13 @@ class _Subject(str):
 
     def fold(self, *, policy: Policy) -> str:
         """Return the header line: plain where it fits, in encoded words of RFC 2047 where not."""
-        plain = self.isascii() and len(self) <= _PLAIN_SUBJECT and "=?" not in self and self == self.strip()
+        plain = (
+            self.isascii()
+            and len(self) <= _PLAIN_SUBJECT
+            and "=?" not in self
+            and self == self.strip()
+            and self.isprintable()
+        )
         text = str(self) if plain else Header(str(self), "utf-8", header_name=self.name).encode(linesep=policy.linesep)
         return f"{self.name}: {text}{policy.linesep}"
 

@@ -41,14 +41,18 @@ _EVERY: Final = timedelta(seconds=30)
 _NEWS: Final = timedelta(days=1)
 _FOLLOWED: Final = timedelta(days=30)
 _COLUMNS: Final = ", ".join(f"i.{name} AS {name}" for name in Insight._fields)
-_OPEN: Final = "SELECT {columns} FROM predictive_insights AS i FINAL WHERE {attention} ORDER BY started_at LIMIT 200"
+# The newest come first: those that stay open for weeks would leave no room for what is new.
+_OPEN: Final = """
+SELECT {columns} FROM predictive_insights AS i FINAL WHERE {attention}
+ORDER BY i.severity = 'critical' DESC, i.started_at DESC LIMIT 1000
+"""
 _OVER: Final = f"""
 SELECT {_COLUMNS} FROM predictive_insights AS i FINAL
 WHERE i.status = 'closed' AND i.id IN (
     SELECT insight_id FROM insight_notices FINAL WHERE told_at >= {{since:DateTime64(3, 'UTC')}}
     GROUP BY insight_id HAVING countIf(event = 'opened') > countIf(event = 'ended')
 )
-ORDER BY i.started_at LIMIT 200
+ORDER BY i.ended_at DESC LIMIT 1000
 """  # noqa: S608 - the columns are the model's own; every value is a bound parameter
 
 
@@ -143,7 +147,7 @@ class FindingMessages:
 
 
 def open_findings(client: Client, now: datetime) -> list[Insight]:
-    """Return the findings that need attention now, oldest first; raises ``Unreachable``."""
+    """Return the findings that need attention now, the gravest and newest first; raises ``Unreachable``."""
     dialect = Bound(Scope(now - timedelta(minutes=1), now, ALL_TENANTS))
     sql = _OPEN.format(columns=_COLUMNS, attention=attention(dialect, "i"))
     return [insight_from_row(row) for row in query_rows(client, sql, dialect.parameters, aware=True)]

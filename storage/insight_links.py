@@ -28,6 +28,7 @@ from models.responses import name_of_actor
 DEFAULT_DAYS: Final = 7
 MAX_TOKEN: Final = 2_048
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,1900}\.[A-Za-z0-9_-]{43}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}")
 _VERSION: Final = 1
 
 
@@ -66,7 +67,7 @@ class InsightLink(NamedTuple):
     @property
     def actor(self) -> str:
         """Who a response by this link is from, where nobody gave a name."""
-        return name_of_actor(f"{self.audience} (by link)")
+        return name_of_actor(self.audience, " (by link)")
 
 
 class LinkSigner:
@@ -118,6 +119,11 @@ class LinkSigner:
 
     def _mac(self, payload: str) -> bytes:
         return hmac.new(self._key, payload.encode(), sha256).digest()
+
+
+def without_tokens(text: str) -> str:
+    """Return a text in which nothing that looks like a token is left: for logs of what was asked for."""
+    return _TOKEN.sub("...", text)
 
 
 def link_id(token: str) -> UUID:

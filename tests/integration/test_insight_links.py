@@ -185,6 +185,56 @@ def test_no_log_has_a_token_and_the_audit_log_says_for_whom_it_was(
     assert str(TENANT) in logged[1]["details"]
 
 
+def test_no_name_hides_whose_link_it_was_and_a_token_elsewhere_in_a_path_is_in_no_log(pages: Pages) -> None:
+    pages.post(token=token(), action="acknowledge", name="Anna Schmidt" + " " * 200 + "x")
+    (given,) = pages.responses()
+    assert given.endswith(" (link for ada@example.com)"), given
+    link = token()
+    for path in (
+        f"//links/{link}",
+        f"/v1/links/{link}",
+        f"/analytics/links/{link}?from={link}",
+        f"/v1/health?t={link}",
+    ):
+        answer = httpx.get(f"{pages.url}{path}", timeout=30)
+        assert link not in answer.text
+    rows = "SELECT object FROM audit_log WHERE position(object, 'GET /') > 0"
+    with connect(pages.database) as client:
+        wait_for(lambda: len(query_rows(client, rows, {})) == 3, 10)
+        logged = str(query_rows(client, rows, {}))
+    assert link.partition(".")[2] not in logged
+    assert "GET /analytics/links/...?from=..." in logged
+
+
+def test_only_get_and_post_do_anything_and_paths_lead_nowhere_else(pages: Pages) -> None:
+    link = token()
+    for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"):
+        answer = httpx.request(method, f"{pages.url}/links/{link}", timeout=30)
+        assert (answer.status_code, link in answer.text) == (405, False), method
+    for path in (
+        "/insights/../../v1/insights",
+        "/insights/%2e%2e/%2e%2e/v1/insights",
+        "/%2e%2e/v1/kpis",
+        f"/{link}%00",
+    ):
+        request = httpx.Request("GET", f"{pages.url}/links{path}")
+        request.url = request.url.copy_with(raw_path=f"/links{path}".encode())
+        with httpx.Client() as client:
+            assert client.send(request).status_code in {403, 404, 401}, path
+    encoded = "".join(f"%{ord(one):02X}" for one in link)
+    assert pages.get(encoded).status_code == 200, "a token is the same however a mail program writes it"
+    for media in ("text/plain", "multipart/form-data; boundary=x", "application/json", ""):
+        sent = httpx.post(f"{pages.url}/links", content=f"token={link}&action=known", headers={"Content-Type": media})
+        assert sent.status_code == 415, media
+    form = {"Content-Type": "Application/X-WWW-Form-Urlencoded; charset=UTF-16"}
+    twice = f"token={link}&action=known&action=acknowledge&note=%FF%FE%E2%80%A8&name=%3Cscript%3E"
+    answer = httpx.post(f"{pages.url}/links", content=twice, headers=form)
+    assert "<script" not in answer.text
+    assert pages.responses() == ["acknowledge by <script> (link for ada@example.com)"]
+    for body in ("token=x&" * 100, "a" * 200_000, "\xff"):
+        assert httpx.post(f"{pages.url}/links", content=body.encode("latin-1"), headers=form).status_code in {413, 422}
+
+
 def test_who_guesses_links_is_stopped(database: ClickHouseAddress, tmp_path: Path) -> None:
     with serving(Configuration(database, SECRET, tmp_path, requests_per_minute=40)) as url:
         statuses = [httpx.get(f"{url}/links/guess{n}.{'A' * 43}").status_code for n in range(6)]
@@ -221,6 +271,16 @@ class Kept:
 
     def deliver(self, recipient: str, report_message: ReportMessage) -> None:
         self.messages.append((recipient, report_message))
+
+
+def test_findings_that_stay_open_or_were_resolved_leave_room_for_what_is_new(pages: Pages) -> None:
+    kept = Kept()
+    messages = FindingMessages(kept, ("mailto:ada@example.com",), LinkSettings(SIGNER, pages.url, 7))
+    old = NOW - timedelta(days=20)
+    many = [found(user_id=UUID(int=1_000 + n), started_at=old, updated_at=old) for n in range(400)]
+    ClickHouseSink(pages.database).write("predictive_insights", insight_rows(many))
+    with connect(pages.database) as client:
+        assert messages.run(client, NOW) == 2, "those of today; those of weeks ago are no news"
 
 
 def test_each_recipient_is_told_once_of_each_event_with_a_link_that_works(pages: Pages) -> None:

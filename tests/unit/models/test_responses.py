@@ -119,6 +119,16 @@ def test_who_responds_is_one_line_whatever_a_sign_in_service_calls_people() -> N
     assert name_of_actor(" ada\n  • grace: resolve\x1b[31m\u202e ") == "ada   • grace: resolve [31m"
     assert name_of_actor("x" * 300) == "x" * 128
     assert name_of_actor("\n") == "somebody"
+    assert name_of_actor("half \ud800 of a pair").encode()
+
+
+@given(st.text(max_size=300), st.text(max_size=90))
+def test_how_somebody_was_let_in_stays_beside_a_name_of_any_length(name: str, audience: str) -> None:
+    mark = name_of_actor(f" (link for {audience})", "")
+    shown = name_of_actor(name, f" {mark}")
+    assert shown.endswith(mark)
+    assert len(shown) <= 128
+    assert name_of_actor(shown) == shown, "storing it again cuts nothing"
 
 
 @given(

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import json
 import smtplib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+import requests
 
 from models.errors import SettingsError, Unreachable
 from reports.delivery import ChannelNotifier, ReportMessage
 from reports.delivery_log import MAX_ATTEMPTS, DeliveryKey, DeliveryStatus, next_attempt, pause_after
 from reports.mail import MailServer
+from reports.webhook import AddressGuard
 from tests.mail_sink import MailSink
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -151,3 +155,33 @@ def test_what_no_mail_server_would_take_is_not_tried(report_message: ReportMessa
         file.truncate(21 * 1024**2)
     with pytest.raises(SettingsError, match="larger than 20 MiB"):
         ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "shown"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", "&lt;!channel&gt; &amp; Söhne"),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544/", "&lt;!channel&gt; &amp; Söhne"),
+        ("rocket://web:abcdef/ghijkl@chat.example.com/#general", "<!channel> & Söhne"),
+        ("gchat://workspace/key/token", "<!channel> & Söhne"),
+    ],
+)
+def test_names_that_look_like_markup_are_text_and_the_link_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, recipient: str, shown: str
+) -> None:
+    sent: list[str] = []
+
+    def keep(_: object, method: str, url: str, **given: Any) -> requests.Response:
+        sent.append(json.loads(given["data"])["text"] if "attachments" not in given["data"] else given["data"])
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b"ok" if "slack" in url else b'{"ok": true}'
+        return answer
+
+    monkeypatch.setattr(requests.Session, "request", keep)
+    link = "https://api.example.com/links/ab_cd-ef_gh.ij__kl-mn"
+    message = ReportMessage("abc.2", "New", f"Tenant: <!channel> & Söhne\nSee it: {link}\n")
+    guard = AddressGuard(resolve=lambda *_: ["93.184.216.34"])
+    ChannelNotifier(None, {}, guard).deliver(recipient, message)
+    (text,) = [one if one[:1] != "{" else json.loads(one)["attachments"][0]["text"] for one in sent]
+    assert shown in text
+    assert link in text
