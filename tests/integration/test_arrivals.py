@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.stack
 
 _STORED = """
 INSERT INTO conversation_outcomes (event_id, user_id, created_at, conversation_id, outcome_type)
-SELECT generateUUIDv4(), toUUID('5d0c7e5e-55a5-4b9c-8a55-1c2d3e4f5a6b'), {at:DateTime64(3, 'UTC')}, generateUUIDv4(),
-    'resolved'
+SELECT generateUUIDv4(), {tenant:UUID}, {at:DateTime64(3, 'UTC')}, generateUUIDv4(), 'resolved'
 FROM numbers({count:UInt32})
 """
 
@@ -31,8 +31,8 @@ def client(database: ClickHouseAddress) -> Iterator[Client]:
         yield client
 
 
-def arrive(client: Client, count: int, at: datetime) -> None:
-    client.command(_STORED, parameters={"at": at, "count": count})
+def arrive(client: Client, count: int, at: datetime, tenant: int = 1) -> None:
+    client.command(_STORED, parameters={"at": at, "count": count, "tenant": str(UUID(int=tenant))})
 
 
 def test_a_job_of_the_present_waits_until_the_events_that_arrive_are_of_the_last_day(client: Client) -> None:
@@ -58,6 +58,15 @@ def test_what_arrived_long_ago_and_a_few_late_events_hold_up_nothing(client: Cli
     arrive(client, 30, now - timedelta(days=5))
     assert old_arrivals(client, datetime.now(UTC)) is not None
     assert old_arrivals(client, now + timedelta(minutes=11)) is None
+
+
+def test_a_tenant_that_sends_its_history_holds_up_nothing_of_the_others(client: Client) -> None:
+    now = datetime.now(UTC)
+    arrive(client, 20, now - timedelta(minutes=1), tenant=2)
+    arrive(client, 2_000, now - timedelta(days=30))
+    assert old_arrivals(client, datetime.now(UTC)) is None
+    arrive(client, 30, now - timedelta(days=5), tenant=3)
+    assert old_arrivals(client, datetime.now(UTC)) is not None, "those of most tenants are old: it was an outage"
 
 
 def test_the_jobs_that_judge_by_who_has_not_come_are_of_the_present(database: ClickHouseAddress) -> None:
