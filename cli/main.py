@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +15,7 @@ from cli.console import debugging, err, styled
 from models.errors import InvalidRequest, RomashkaError
 from models.masking import masked
 
+_PACKAGE: Final = "romashka-integration-analytics"
 # API field → command line option, where the names differ.
 _OPTIONS: Final = {
     "recipients": "--to",
@@ -33,8 +35,18 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version(_PACKAGE))
+        raise typer.Exit
+
+
 @app.callback()
-def romashka() -> None:
+def romashka(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
     """Integration analytics: from Kafka events to figures in ClickHouse."""
 
 

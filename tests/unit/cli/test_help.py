@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -33,3 +34,9 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     assert loaded(name).help.splitlines()[0] == KNOWN[name].about
+
+
+def test_the_command_says_its_version() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert said.exit_code == 0
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", said.output)
