@@ -163,6 +163,12 @@ def checked(reply: Reply, handling: Handling, now: datetime) -> Reply:
     return wanted
 
 
+def check_note(text: str) -> None:
+    """Raise ``InvalidRequest`` for a note that is too long to show or would control a terminal."""
+    if len(text) > MAX_NOTE or _CONTROL.search(text):
+        raise InvalidRequest("note", f"expected at most {MAX_NOTE:,} characters, none of them a control character")
+
+
 def name_of_actor(text: str, mark: str = "") -> str:
     """Return who responds, as one line of at most 128 characters: a sign-in service may call people anything.
 
@@ -201,8 +207,7 @@ def _stored(moment: datetime) -> datetime:
 
 
 def _check_texts(reply: Reply) -> None:
-    if len(reply.note) > MAX_NOTE or _CONTROL.search(reply.note):
-        raise InvalidRequest("note", f"expected at most {MAX_NOTE:,} characters, none of them a control character")
+    check_note(reply.note)
     if reply.assignee and (not _LABEL.fullmatch(reply.assignee) or _NOT_IN_A_NAME.search(reply.assignee)):
         raise InvalidRequest("assignee", "expected a name of at most 128 characters on one line")
 

@@ -23,6 +23,7 @@ from detectors.thresholds import (
 )
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
+from models.responses import check_note, name_of_actor
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -120,12 +121,13 @@ def set_threshold(
     Raises
     ------
     InvalidRequest
-        There is no such detector, or the value is outside its bounds.
+        There is no such detector, the value is outside its bounds, or the reason is no note.
     Unreachable
         ClickHouse does not answer.
     """
     tenant, detector = place
     checked = checked_threshold(detector, value)
+    check_note(reason)
     newest = in_force(stored_thresholds(client))
     old = current_threshold(newest, tenant, detector)
     made = StoredThreshold(
@@ -135,7 +137,7 @@ def set_threshold(
         old,
         checked,
         reason,
-        actor,
+        name_of_actor(actor),
         effective(now),
         now,
     )

@@ -12,10 +12,10 @@ import typer
 
 from cli.arguments import tenant_id
 from cli.command_audit import audited
-from cli.console import out, table
+from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import Settings, settings
-from detectors.thresholds import DEFAULTS, Goals, bounds_of
+from detectors.thresholds import DEFAULTS, Goals, bounds_of, checked_threshold
 from jobs.thresholds import ProposedThreshold, apply_proposals, proposals
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
@@ -26,6 +26,7 @@ from storage.tenant_names import tenant_names
 from storage.threshold_store import (
     StoredThreshold,
     in_force,
+    observed_since,
     revert_threshold,
     set_threshold,
     stored_thresholds,
@@ -122,7 +123,12 @@ def set_(
     Example: `romashka thresholds set errors 6.2 --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --note "noisy test shop"`
     """
     place = _place(detector, tenant, everybody=everybody)
+    checked_threshold(detector, value)  # the audit log has no form for nan
     with connect(settings().clickhouse) as client:
+        if place[0] != ALL_TENANTS_ID and place[0] not in observed_since(client, datetime.now(UTC)):
+            err.print(
+                styled("[yellow]no event of {} in the last four weeks:[/] check the id", place[0]), soft_wrap=True
+            )
         with audited(client, "thresholds.set", f"detector:{detector}", {"tenant": str(place[0]), "value": value}):
             made = set_threshold(client, place, value, note, _who(by), now=datetime.now(UTC))
         _print([made], tenant_names(client), OutputFormat.TABLE, "")

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -128,7 +129,10 @@ def test_verdicts_lead_to_a_threshold_that_the_worker_reads_and_somebody_takes_b
     ("arguments", "message"),
     [
         (("set", "errors", "99", "--all-tenants"), "expected 4.59 to 10.26"),
+        *((("set", "errors", value, "--all-tenants"), "expected 4.59 to 10.26") for value in ("nan", "inf", "1e999")),
         (("set", "error", "5", "--all-tenants"), "expected one of errors"),
+        (("set", "errors", "6", "--all-tenants", "--note", "x" * 1_001), "expected at most 1,000 characters"),
+        (("set", "errors", "6", "--tenant", str(UUID(int=0))), "stands for no id"),
         (("set", "errors", "6"), "name one tenant"),
         (("revert", "errors", "--all-tenants", "--version", "7"), "expected one of those"),
     ],
@@ -140,3 +144,12 @@ def test_a_wrong_threshold_is_refused_and_nothing_is_stored(
         romashka(*arguments)
     with connect(database) as client:
         assert stored_thresholds(client) == []
+        assert query_rows(client, "SELECT details FROM audit_log WHERE NOT isValidJSON(details)", {}) == []
+
+
+def test_a_threshold_of_a_tenant_that_never_sent_anything_is_stored_and_said(database: ClickHouseAddress) -> None:
+    assert "no event of 00000000-0000-0000-0000-000000000007" in romashka(
+        "set", "errors", "6", "--tenant", str(UUID(int=7)), "--by", "ada\x1b[31m"
+    )
+    with connect(database) as client:
+        assert [one.actor for one in stored_thresholds(client)] == ["ada [31m"]
