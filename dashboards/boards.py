@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dashboards.analysis_columns import PANELS
 from dashboards.analysis_panels import Chosen, bars, table
@@ -19,7 +19,7 @@ from kpis.custom.yaml_files import FileLines, files, parsed
 from kpis.kpi import Kpi
 from kpis.registry import get
 from kpis.scope import Interval
-from kpis.sql.fixed import PATTERN
+from kpis.sql.fixed import PATTERN, no_variable
 from models.errors import ConfigurationError, InvalidRequest
 
 _OF_FIGURES: Final = ("by", "every")
@@ -68,13 +68,13 @@ class PanelText(_Strict):
 
     figure: str | None = None
     analysis: str | None = None
-    title: Annotated[str, Field(pattern=_TEXT % 60)] | None = None
+    title: Annotated[str, Field(pattern=_TEXT % 60), AfterValidator(no_variable)] | None = None
     show: Annotated[PanelKind, Field(strict=False)] | None = None
     width: Annotated[int, Field(ge=4, le=24)] | None = None
     by: Annotated[list[str], Field(max_length=3)] = []
     every: Annotated[Interval, Field(strict=False)] = Interval.DAY
     of: str | None = None
-    where: dict[str, Annotated[str, Field(pattern=PATTERN)]] = {}
+    where: dict[str, Annotated[str, Field(pattern=PATTERN), AfterValidator(no_variable)]] = {}
     order: str | None = None
     limit: Annotated[int, Field(ge=1, le=_MOST_ROWS)] | None = None
 
@@ -82,7 +82,7 @@ class PanelText(_Strict):
 class RowText(_Strict):
     """One row of a board."""
 
-    title: Annotated[str, Field(pattern=_TEXT % 60)]
+    title: Annotated[str, Field(pattern=_TEXT % 60), AfterValidator(no_variable)]
     panels: Annotated[list[PanelText], Field(min_length=1, max_length=12)]
 
 
@@ -90,8 +90,8 @@ class BoardText(_Strict):
     """A board as it stands in a file."""
 
     id: Annotated[str, Field(pattern=ID_PATTERN)]
-    title: Annotated[str, Field(pattern=_TEXT % 60)]
-    about: Annotated[str, Field(pattern=_TEXT % 300)]
+    title: Annotated[str, Field(pattern=_TEXT % 60), AfterValidator(no_variable)]
+    about: Annotated[str, Field(pattern=_TEXT % 300), AfterValidator(no_variable)]
     range: Annotated[str, Field(pattern=r"^[1-9]\d{0,2}[hd]$")] = "30d"
     rows: Annotated[list[RowText], Field(min_length=1, max_length=20)]
 

@@ -19,8 +19,8 @@ from kpis.custom.columns import ColumnType
 from models.counting import counted
 
 MAX_LENGTH: Final = 1_000
-# A literal stands in statements of ClickHouse and in panels, where Grafana replaces $ and ${...}.
-_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\\$'{}]{0,128}")
+# A literal stands in statements of ClickHouse and in panels, where Grafana replaces $..., ${...} and [[...]].
+_TEXT: Final = re.compile(r"(?!.*\[\[)[^\x00-\x1f\x7f-\x9f\\$'{}]{0,128}")
 _NUMBER: Final = re.compile(r"\d{1,15}(\.\d{1,9})?")
 _COMPARISONS: Final[Mapping[type[exp.Expr], str]] = {
     exp.EQ: "=",
@@ -139,7 +139,7 @@ class _Writer:
         wanted = {
             ColumnType.NUMBER: "a number such as 2000 or 0.5",
             ColumnType.YES_NO: "true or false",
-        }.get(type_, "text of at most 128 characters in quotes, without $, \\, ' and braces")
+        }.get(type_, "text of at most 128 characters in quotes, without $, [[, \\, ' and braces")
         raise ConditionError(f"{name} is {_a(type_)}, compared with '{_shown(node)}'; expected {wanted}")
 
 

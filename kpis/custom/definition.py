@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kpis.custom.conditions import MAX_LENGTH
 from kpis.kpi import Direction, Unit
+from kpis.sql.fixed import no_variable
 
 _SourceName = Literal["queries", "conversations", "syncs"]
 _Condition = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
@@ -77,8 +78,8 @@ class FigureHead(_Strict):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
     # Both stand in templates of alert messages and in panels, where braces and $ mean something.
-    title: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,60}$")]
-    meaning: Annotated[str, Field(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f{}$<>]{1,500}$")]
+    title: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,60}$"), AfterValidator(no_variable)]
+    meaning: Annotated[str, Field(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f{}$<>]{1,500}$"), AfterValidator(no_variable)]
     direction: Direction = "neutral"
     minimum_volume: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
     warning: Annotated[float, Field(allow_inf_nan=False)] | None = None

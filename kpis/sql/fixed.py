@@ -12,6 +12,13 @@ PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f\\$'{}<>]{1,128}$"
 """Values that can stand in a literal of ClickHouse, also where Grafana replaces ``$`` and ``${...}``."""
 
 
+def no_variable(text: str) -> str:
+    """Return a text of a definition; raise ``ValueError`` where Grafana would put a variable in: ``[[name]]``."""
+    if "[[" in text:
+        raise ValueError("expected text without [[, which begins a variable in Grafana")
+    return text
+
+
 @dataclass(frozen=True)
 class Fixed:
     """A dialect with fixed values.

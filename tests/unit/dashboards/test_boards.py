@@ -96,6 +96,7 @@ def test_a_board_becomes_a_tab(tmp_path: Path) -> None:
         ("id: support-lead", "id: Support", 1, "id: "),
         ("id: support-lead", f"id: {'a' * 30}", 1, "id: "),  # Grafana's uids have at most 40 characters
         ("title: Support lead", "title: ${x}", 2, "title: "),
+        ("title: Support lead", "title: Of [[tenant]]", 2, "title: expected text without [["),
         ("range: 7d", "range: 1M", 4, "range: "),
         (
             "- figure: csat\n      -",
@@ -210,6 +211,7 @@ def test_every_analysis_can_be_on_a_board(name: str, tmp_path: Path) -> None:
         ("{channel: web_chat}", "{stage: buying}", 9, "rows.1.panels.1.where: gaps cannot be narrowed by 'stage'; exp"),
         ("{channel: web_chat}", '{channel: "a\'b"}', 9, "rows.1.panels.1.where.channel: "),
         ("{channel: web_chat}", "{channel: '${x}'}", 9, "rows.1.panels.1.where.channel: "),
+        ("{channel: web_chat}", "{channel: '[[x]]'}", 9, "rows.1.panels.1.where.channel: expected text without [["),
         ("title: What is missing", "title: '$x'", 8, "rows.1.panels.1.title: "),
         ("        of: conversations\n", "", 13, "rows.1.panels.2: bars need of"),
         ("        show: bars\n", "", 13, "rows.1.panels.2: bars need of"),

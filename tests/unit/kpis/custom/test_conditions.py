@@ -76,6 +76,8 @@ def test_a_condition_is_written_anew(text: str, sql: str | None) -> None:
         ("customer_id = 'abc'", "customer_id is an id"),
         ("channel = 'a$b'", "without $"),
         ("channel = '{x:String}'", "without $"),
+        ("channel = '[[segment]]'", "without $"),
+        ("channel IN ('a', 'b[[')", "without $"),
         ("channel = 'a\\\\'", "without $"),
         ("channel = 'it''s'", "without $"),
         ("(" * 400 + "query_success", "cannot be read"),
