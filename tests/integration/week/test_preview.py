@@ -13,7 +13,9 @@ from cli.demo_pages import jobs_aside, leave_pages, set_costs
 from cli.demo_traffic import SHOWN
 from dashboards.panel import Origin
 from dashboards.tabs import ALL
+from models.tenant_names import name_of
 from storage.connection import ClickHouseAddress, connect
+from storage.tenant_names import tenant_names
 from tests.simulated_week import Week
 
 pytestmark = pytest.mark.stack
@@ -34,9 +36,10 @@ def test_without_data_every_page_says_what_its_emptiness_means(tmp_path: Path) -
 def test_one_tenant_s_pages_name_it_and_draw_what_was_loaded(week: Week, tmp_path: Path) -> None:
     with connect(week.address) as client:
         pages = dashboards.write_pages(client, tmp_path, lambda _: week.tenant, 7, week.end)
+        name = name_of(week.tenant, tenant_names(client))
     assert [page.name for page in pages] == [f"{tab.uid}.html" for tab in ALL]
     health = (tmp_path / "romashka-health.html").read_text(encoding="utf-8")
-    assert f"tenant {week.tenant}" in health
+    assert f"tenant {name}" in health
     assert "shopify" in health
     assert health.count('class="nodata"') == 0
 
@@ -53,7 +56,7 @@ def test_what_the_demo_leaves_stays_out_of_git_and_says_where_it_is(
     assert (folder / ".gitignore").read_text(encoding="utf-8") == "*\n"
     assert (folder / "romashka-executive.html").as_uri() in capsys.readouterr().out.replace("\n", "")
     business = (folder / "romashka-business.html").read_text(encoding="utf-8")
-    assert f"tenant {SHOWN.id}" in business
+    assert f"tenant {SHOWN.name}" in business
     assert "ost per human contact" in business
     assert "all tenants" in (folder / "romashka-health.html").read_text(encoding="utf-8")
 
