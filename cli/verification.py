@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,10 +13,19 @@ from models.topics import EVENT_TABLES
 from simulator.totals import Totals
 from storage.reading import query_rows
 
-# Detectors of a partition process minutes together; partition -1 is the leader's state.
+# Detectors of a partition process minutes together; partition -1 is the leader, which follows the slowest of them.
+# A partition that is silent goes no further than its own newest window.
 _DETECTED: Final = """
-SELECT min(passed) AS reached, countIf(partition >= 0) AS partitions, countIf(partition < 0) AS leaders
-FROM (SELECT partition, max(scored_through) AS passed FROM detector_states GROUP BY partition)
+WITH newest AS (SELECT partition, max(window_start) AS at FROM query_windows GROUP BY partition)
+SELECT
+    min(if(passed + toIntervalSecond({idle:UInt32}) >= last, greatest(passed, now('UTC')), passed)) AS reached,
+    countIf(partition >= 0) AS partitions, countIf(partition < 0) AS leaders
+FROM
+(
+    SELECT states.partition AS partition, passed, if(partition < 0, (SELECT min(at) FROM newest), newest.at) AS last
+    FROM (SELECT partition, max(scored_through) AS passed FROM detector_states GROUP BY partition) AS states
+    LEFT JOIN newest ON newest.partition = states.partition
+)
 """
 _COUNT: Final = "SELECT uniqExact(event_id) AS events FROM {table}"
 _SUMS: Final = ("queries", "successes", "response_time_ms_sum", *map(sum_of, QUERY_MEASURES))
@@ -46,9 +55,12 @@ def differences(client: Client, truth: Totals) -> list[str]:
     return [f"{what}: sent {sent}, stored {stored}" for what, (sent, stored) in checks.items() if sent != stored]
 
 
-def detected_through(client: Client) -> datetime | None:
-    """Return the last minute that every detector has processed, ``None`` without detectors."""
-    (row,) = query_rows(client, _DETECTED, {})
+def detected_through(client: Client, idle: timedelta = timedelta(0)) -> datetime | None:
+    """Return the last minute that every detector has processed, ``None`` without detectors.
+
+    A partition that is at most ``idle`` behind its newest window counts as processed to now.
+    """
+    (row,) = query_rows(client, _DETECTED, {"idle": round(idle.total_seconds())})
     return row["reached"].replace(tzinfo=UTC) if row["partitions"] and row["leaders"] else None
 
 

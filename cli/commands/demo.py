@@ -225,7 +225,7 @@ def _wait_until_judged(client: Client, now: datetime) -> None:
     first, last = now - timedelta(days=DAYS), now - _JUDGED_BY_NOW
     with progress() as bar:
         task = bar.add_task("judged by the detectors, in days", total=DAYS)
-        while (reached := detected_through(client)) is None or reached < last:
+        while (reached := detected_through(client, _JUDGED_BY_NOW)) is None or reached < last:
             if patience.spent(reached, time.monotonic()):
                 raise Unreachable(f"the detectors came to {reached}, and no further within {_PATIENCE_SECONDS} s")
             bar.update(task, completed=0 if reached is None else (reached - first) // timedelta(days=1))
