@@ -23,7 +23,7 @@ from api.roles import INSIGHT_TABS, RIGHTS, Action
 from api.services import Services, services_of
 from api.shares import HOLDERS
 from models.errors import InvalidRequest
-from models.insights import ALL_TENANTS_ID, Insight
+from models.insights import Insight
 from models.responses import (
     Reply,
     Response,
@@ -33,7 +33,7 @@ from models.responses import (
     handling_of,
     name_of_actor,
 )
-from models.tenant_names import name_of
+from models.tenant_names import name_or_all
 from models.timeline import response_text
 from storage.insight_links import InsightLink, LinkAction, LinkPurpose, LinkRefused, expiry, link_id
 from storage.insight_store import InsightFilter, stored_insights
@@ -143,7 +143,7 @@ def _shown(client: Client, link: InsightLink, token: str, now: datetime, said: s
     names = tenant_names(client)
     view = InsightView(
         insight,
-        "all tenants" if insight.user_id == ALL_TENANTS_ID else name_of(insight.user_id, names),
+        name_or_all(insight.user_id, names),
         handling_of(insight, responses, now),
         read_timeline(client, insight, responses),
         money_at_risk(client, insight, now),

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from cli.console import table
 from models.insights import ALL_TENANTS_ID, Insight
-from models.responses import UNANSWERED, Handling, Response, ResponseAction
+from models.responses import UNANSWERED, Handling, Response
 from models.tenant_names import name_of
-from models.timeline import TimelineEntry
+from models.timeline import TimelineEntry, response_text
 from storage.timeline_store import MoneyAtRisk, money_text
 
 NO_NAMES: Final[Mapping[UUID, str]] = MappingProxyType({})
@@ -129,17 +129,9 @@ def _listed(heading: str, lines: tuple[str, ...]) -> list[Text]:
 
 
 def _line(response: Response) -> str:
-    parts = [f"{response.responded_at:%m-%d %H:%M} {response.actor}: {response.action}"]
-    if response.assignee:
-        parts.append(response.assignee)
-    if response.action is ResponseAction.SNOOZE:
-        parts.append(f"until {response.snoozed_until:%m-%d %H:%M}")
-    if response.verdict:
-        parts.append(f"({response.verdict.replace('_', ' ')})")
-    text = " ".join(parts)
     # Further lines of a note are indented, so that none looks like a response of its own.
-    note = response.note.replace("\n", "\n      ")
-    return f"{text}: {note}" if note else text
+    text = response_text(response).replace("\n", "\n      ")
+    return f"{response.responded_at:%m-%d %H:%M} {response.actor}: {text}"
 
 
 def precision_table(rows: Sequence[Mapping[str, Any]]) -> Group:

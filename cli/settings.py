@@ -289,7 +289,7 @@ class Settings(BaseSettings):
 
     @property
     def finding_recipients(self) -> tuple[str, ...]:
-        """Who is sent findings."""
+        """Recipients of messages about findings."""
         return tuple(one.strip() for one in self.findings_to.split(",") if one.strip())
 
     @property

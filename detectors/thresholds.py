@@ -96,7 +96,7 @@ class VerdictEvidence(NamedTuple):
 
 
 class Recall(NamedTuple):
-    """How many of the confirmed findings a threshold still finds in replay.
+    """Recall of a threshold: the number of confirmed findings that it still finds in replay.
 
     One that was confirmed while the threshold was raised counts in ``found`` by the recall of that threshold, because
     what was missed then could not be confirmed. ``usual`` is the share at all tenants, ``None`` where nobody confirmed
@@ -139,7 +139,7 @@ class Proposal(NamedTuple):
 
 
 class Goals(NamedTuple):
-    """What is asked of a detector: false alarms per tenant and week at most, and recall in replay at least."""
+    """Targets of a detector: the most false alarms per tenant and week, and the lowest recall in replay."""
 
     budget: float
     recall_floor: float

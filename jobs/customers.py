@@ -91,8 +91,8 @@ def _waves(scored: Scored, now: datetime) -> list[Insight]:
 
 
 JOBS: Final = (
-    Job("churn", timedelta(hours=6), find_churn, fenced=True, of_present=True),
-    Job("upsell", timedelta(hours=6), find_upsells, fenced=True, of_present=True),
-    Job("forecast", timedelta(hours=6), make_forecasts, fenced=True, of_present=True),
+    Job("churn", timedelta(hours=6), find_churn, fenced=True, waits_for_backlog=True),
+    Job("upsell", timedelta(hours=6), find_upsells, fenced=True, waits_for_backlog=True),
+    Job("forecast", timedelta(hours=6), make_forecasts, fenced=True, waits_for_backlog=True),
     Job("needs", timedelta(hours=1), find_needs),
 )

@@ -47,7 +47,7 @@ _SETTLED_AFTER: Final = timedelta(minutes=10)
 def kpi_change_job(ids: Sequence[str] = FIGURES) -> Job:
     """Return the job that detects changes of these key figures, per tenant and UTC day."""
     kpis = [get(id_) for id_ in ids]
-    return Job("kpi-changes", EVERY, lambda client, now: kpi_changes(client, now, kpis), of_present=True)
+    return Job("kpi-changes", EVERY, lambda client, now: kpi_changes(client, now, kpis), waits_for_backlog=True)
 
 
 def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insight]:

@@ -12,23 +12,15 @@ from clickhouse_connect.driver.client import Client
 
 from models.insights import ALL_TENANTS_ID, Insight
 from models.silences import Silence, changes, imported
-from storage.insight_store import insight_from_row
-from storage.reading import query_rows
+from storage.insight_store import open_or_answered
 from storage.response_store import add_responses, responses_to
 from storage.tenant_names import tenant_names
 from streams.job import Job
 
 log = logging.getLogger(__name__)
 _EVERY: Final = timedelta(seconds=30)
-_COLUMNS: Final = ", ".join(f"i.{name} AS {name}" for name in Insight._fields)
-# Open findings, and those that somebody responded to since a snooze may last.
-_CONCERNED: Final = f"""
-SELECT {_COLUMNS} FROM predictive_insights AS i FINAL
-WHERE i.insight_type IN ('performance_anomaly', 'kpi_change') AND (i.status = 'open' OR i.id IN (
-    SELECT insight_id FROM insight_responses WHERE responded_at >= {{since:DateTime64(3, 'UTC')}}
-))
-ORDER BY i.started_at
-"""  # noqa: S608 - the columns are the model's own; every value is a bound parameter
+# A snooze lasts 30 days at most.
+_FOLLOWED: Final = timedelta(days=31)
 AlertLabels = Callable[[Insight, str], Sequence[Mapping[str, str]]]
 
 
@@ -70,8 +62,7 @@ def keep_in_step(client: Client, grafana: Silences, labels: AlertLabels, now: da
         Grafana or ClickHouse does not answer; what was done until then stays.
     """
     there = grafana.silences()
-    since = f"{now - timedelta(days=31):%Y-%m-%d %H:%M:%S}"
-    insights = [insight_from_row(row) for row in query_rows(client, _CONCERNED, {"since": since}, aware=True)]
+    insights = open_or_answered(client, now - _FOLLOWED)
     responses = responses_to(client, [one.id for one in insights])
     names = tenant_names(client)
     for insight in insights:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from models.counting import counted
 from models.errors import SettingsError
+from models.insights import ALL_TENANTS_ID
 
 MAX_LENGTH: Final = 80
 _ID_DIGITS: Final = 8
@@ -34,6 +35,11 @@ def checked_name(text: str) -> str:
     if any(unicodedata.category(character) in _NOT_PRINTED and character not in _JOINERS for character in name):
         raise SettingsError("the display name has a character that is not printed; expected letters, digits and signs")
     return name
+
+
+def name_or_all(tenant: UUID, names: Mapping[UUID, str]) -> str:
+    """Return the name of the tenant of an insight, ``all tenants`` for one of all."""
+    return "all tenants" if tenant == ALL_TENANTS_ID else name_of(tenant, names)
 
 
 def name_of(tenant: UUID | str, names: Mapping[UUID, str]) -> str:

@@ -15,21 +15,17 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
-from kpis.scope import ALL_TENANTS, Scope
-from kpis.sql.conditions import attention
-from kpis.sql.dialect import Bound
 from models.counting import counted
 from models.errors import RomashkaError
-from models.insights import ALL_TENANTS_ID, Insight
+from models.insights import Insight
 from models.responses import Handling, ResponseStatus
-from models.tenant_names import name_of
+from models.tenant_names import name_or_all
 from models.timeline import Notice, NoticeEvent, notice_id
 from reports.delivery import Notifier, ReportMessage
 from reports.schedule import recipient_key
 from reports.webhook import masked
 from storage.insight_links import InsightLink, LinkSigner, expiry
-from storage.insight_store import insight_from_row
-from storage.reading import query_rows
+from storage.insight_store import needing_attention, over_since_told
 from storage.response_store import handlings
 from storage.tenant_names import tenant_names
 from storage.timeline_store import notices_about, save_notices
@@ -40,20 +36,6 @@ _EVERY: Final = timedelta(seconds=30)
 # A finding that began before messages were set up is not news any more.
 _NEWS: Final = timedelta(days=1)
 _FOLLOWED: Final = timedelta(days=30)
-_COLUMNS: Final = ", ".join(f"i.{name} AS {name}" for name in Insight._fields)
-# The newest come first: those that stay open for weeks would leave no room for what is new.
-_OPEN: Final = """
-SELECT {columns} FROM predictive_insights AS i FINAL WHERE {attention}
-ORDER BY i.severity = 'critical' DESC, i.started_at DESC LIMIT 1000
-"""
-_OVER: Final = f"""
-SELECT {_COLUMNS} FROM predictive_insights AS i FINAL
-WHERE i.status = 'closed' AND i.id IN (
-    SELECT insight_id FROM insight_notices FINAL WHERE told_at >= {{since:DateTime64(3, 'UTC')}}
-    GROUP BY insight_id HAVING countIf(event = 'opened') > countIf(event = 'ended')
-)
-ORDER BY i.ended_at DESC LIMIT 1000
-"""  # noqa: S608 - the columns are the model's own; every value is a bound parameter
 
 
 class LinkSettings(NamedTuple):
@@ -117,11 +99,7 @@ class FindingMessages:
         return sent
 
     def _due(self, client: Client, now: datetime) -> Iterator[_Due]:
-        found = open_findings(client, now)
-        over = [
-            insight_from_row(row)
-            for row in query_rows(client, _OVER, {"since": f"{now - _FOLLOWED:%Y-%m-%d %H:%M:%S}"}, aware=True)
-        ]
+        found, over = needing_attention(client, now), over_since_told(client, now - _FOLLOWED)
         told = notices_about(client, [one.id for one in (*found, *over)])
         handled = handlings(client, over, now)
         for insight in (*found, *over):
@@ -146,13 +124,6 @@ class FindingMessages:
         save_notices(client, [notice])
 
 
-def open_findings(client: Client, now: datetime) -> list[Insight]:
-    """Return the findings that need attention now, the gravest and newest first; raises ``Unreachable``."""
-    dialect = Bound(Scope(now - timedelta(minutes=1), now, ALL_TENANTS))
-    sql = _OPEN.format(columns=_COLUMNS, attention=attention(dialect, "i"))
-    return [insight_from_row(row) for row in query_rows(client, sql, dialect.parameters, aware=True)]
-
-
 def event_of(insight: Insight, told: Sequence[Notice], handling: Handling | None, now: datetime) -> NoticeEvent | None:
     """Return what a recipient is to be told of a finding next; ``None``: nothing.
 
@@ -172,7 +143,7 @@ def event_of(insight: Insight, told: Sequence[Notice], handling: Handling | None
 def message_text(insight: Insight, event: NoticeEvent, names: Mapping[UUID, str], address: str) -> tuple[str, str]:
     """Return subject and text of a message."""
     heading = {NoticeEvent.OPENED: "New", NoticeEvent.CRITICAL: "Now critical", NoticeEvent.ENDED: "Over"}[event]
-    tenant = "all tenants" if insight.user_id == ALL_TENANTS_ID else name_of(insight.user_id, names)
+    tenant = name_or_all(insight.user_id, names)
     lines = [
         insight.summary,
         "",

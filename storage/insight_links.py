@@ -66,7 +66,7 @@ class InsightLink(NamedTuple):
 
     @property
     def actor(self) -> str:
-        """Who a response by this link is from, where nobody gave a name."""
+        """Actor of a response by this link that gives no name of its own."""
         return name_of_actor(self.audience, " (by link)")
 
 

@@ -28,9 +28,9 @@ from storage.reading import query_rows
 from storage.writing import insert_rows
 
 WINDOW: Final = timedelta(days=28)
-"""How far back verdicts count: a tenant's habits change."""
+"""Period before now whose verdicts count; older ones are of other traffic."""
 REPLAYED: Final = timedelta(days=84)
-"""How far back confirmed findings are replayed."""
+"""Period before now whose confirmed findings are replayed."""
 _WEEK: Final = timedelta(weeks=1)
 _NO_RATE: Final = FalseAlarmRate(0.0, 0.0, 0.0)
 _JUDGED: Final = """
@@ -43,7 +43,7 @@ LEFT JOIN (
 ) AS r ON r.insight_id = i.id
 WHERE i.insight_type = 'performance_anomaly' AND i.severity IN ('critical', 'warning')
     AND i.started_at >= {since:DateTime64(3, 'UTC')}
-    AND i.user_id != toUUID('00000000-0000-0000-0000-000000000000')
+    AND i.user_id != {all_tenants:UUID}
 ORDER BY i.started_at
 """
 _OBSERVED: Final = """
@@ -195,7 +195,7 @@ def save_proposal(
 
 def judged_findings(client: Client, since: datetime) -> list[JudgedFinding]:
     """Return the anomalies that alerted since then, with their verdicts, oldest first; raises ``Unreachable``."""
-    given = {"since": f"{since:%Y-%m-%d %H:%M:%S}"}
+    given = {"since": f"{since:%Y-%m-%d %H:%M:%S}", "all_tenants": str(ALL_TENANTS_ID)}
     return [JudgedFinding(**row) for row in query_rows(client, _JUDGED, given, aware=True)]
 
 

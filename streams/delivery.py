@@ -70,7 +70,7 @@ class _Waiting:
 
     @property
     def weight(self) -> int:
-        """How many rows it is worth."""
+        """Number of rows, each message to publish counted as ``_ROWS_PER_MESSAGE``."""
         return self.count + (_ROWS_PER_MESSAGE - 1) * (len(self.dead_letters) + len(self.moved))
 
 

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from models.errors import RomashkaError
 from models.insights import Insight
-from storage.arrivals import old_arrivals
+from storage.backlog import backlog_reached
 from storage.leases import leased
 
 EndReason = Literal["memory", "time", "died", "stopped"]
@@ -24,8 +24,8 @@ class Job(NamedTuple):
     advances its state there, so that no insight is lost. ``stays`` keeps the job's process between runs, for a job that
     runs every few seconds or caches something; otherwise each run has a new process. ``fenced`` says that a run
     may write only while no later one has begun (``storage.leases``), for a job whose rows have no version that decides
-    between two runs. ``of_present`` postpones a run while events of days ago arrive: what has not been
-    read yet would count as not having happened.
+    between two runs. ``waits_for_backlog`` postpones a run while ingestion is more than a day behind:
+    what has not been read yet would count as not having happened.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Job(NamedTuple):
     confirm: Callable[[], None] | None = None
     stays: bool = False
     fenced: bool = False
-    of_present: bool = False
+    waits_for_backlog: bool = False
 
     def once(self, client: Client, now: datetime) -> Sequence[Insight]:
         """Run once, fenced where the job is.
@@ -46,10 +46,10 @@ class Job(NamedTuple):
         JobPostponed
             It would judge by what has not arrived yet.
         """
-        if self.of_present and (reached := old_arrivals(client, now)) is not None:
+        if self.waits_for_backlog and (reached := backlog_reached(client, now)) is not None:
             raise JobPostponed(
-                f"it waits: the events that arrive now are of {reached:%Y-%m-%d %H:%M} UTC, "
-                "and what has not arrived yet would count as not having happened"
+                f"it waits for the backlog: ingestion has reached {reached:%Y-%m-%d %H:%M} UTC, "
+                "and what has not been read yet would count as not having happened"
             )
         if not self.fenced:
             return self.run(client, now)
@@ -79,7 +79,7 @@ class JobLimits(NamedTuple):
 
 
 class JobPostponed(RomashkaError):
-    """A job did not run, because events of the past are still arriving; it is tried again."""
+    """A job did not run, because ingestion works off a backlog; it is tried again."""
 
 
 class JobEnded(RomashkaError):

@@ -88,7 +88,7 @@ class JobProcess:
         JobEnded
             The run was terminated: it exceeded its memory or time limit, or its process died.
         JobPostponed
-            Events of the past are still arriving.
+            Ingestion works off a backlog.
         RomashkaError
             The job failed; says why.
         """

@@ -9,7 +9,7 @@ from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, tenant_and_id, tenant_columns
 from detectors.incidents.kinds import KINDS
 from detectors.thresholds import DEFAULTS
-from kpis.analyses.verdicts import last_verdicts
+from kpis.analyses.verdicts import last_verdicts, precision
 from kpis.kpi import Unit
 from kpis.sql.dialect import Dialect
 from models.insights import ALL_TENANTS_ID
@@ -71,7 +71,32 @@ ORDER BY since DESC, version DESC
 LIMIT 200"""
 
 
+_NO_VERDICT: Final = "Nobody gave a verdict in this range: 'romashka insights resolve' gives one"
+_VERDICTS: Final = (
+    Column("real", "Real", Unit.COUNT),
+    Column("false_alarms", "False alarms", Unit.COUNT),
+    Column("known", "Known", Unit.COUNT),
+    Column("precision", "Precision", Unit.RATIO),
+    Column("low", "Low", Unit.RATIO),
+    Column("high", "High", Unit.RATIO),
+)
 PANELS: Final = (
+    Panel(
+        id=34,
+        title="Precision by kind of finding",
+        description="How often were findings right? The verdicts of those who resolved them in this range "
+        "(`romashka insights resolve`): real / (real + false alarms), with its 95 % interval. Known problems count "
+        "neither way.",
+        picture=PanelType.TABLE,
+        asks={"A": PanelQuery(frozenset(), precision)},
+        no_data=_NO_VERDICT,
+        width=24,
+        height=6,
+        columns=(
+            Column("kind", "Kind"),
+            *_VERDICTS,
+        ),
+    ),
     Panel(
         id=35,
         title="Precision over time",
@@ -79,7 +104,7 @@ PANELS: Final = (
         "alarms). Marks are changes of thresholds. A kind has no point in a week without verdicts.",
         picture=PanelType.TIME_SERIES,
         asks={"A": PanelQuery(frozenset(), _over_time)},
-        no_data="Nobody gave a verdict in this range: 'romashka insights resolve' gives one",
+        no_data=_NO_VERDICT,
         width=24,
         height=8,
         unit=Unit.RATIO,
@@ -93,18 +118,13 @@ PANELS: Final = (
         "now. 'romashka thresholds propose' says what they lead to.",
         picture=PanelType.TABLE,
         asks={"A": PanelQuery(frozenset(), _by_tenant)},
-        no_data="Nobody gave a verdict in this range: 'romashka insights resolve' gives one",
+        no_data=_NO_VERDICT,
         width=24,
         height=8,
         columns=(
             *tenant_columns(names.PREDICTIVE, 130),
             Column("detector", "Detector"),
-            Column("real", "Real", Unit.COUNT),
-            Column("false_alarms", "False alarms", Unit.COUNT),
-            Column("known", "Known", Unit.COUNT),
-            Column("precision", "Precision", Unit.RATIO),
-            Column("low", "Low", Unit.RATIO),
-            Column("high", "High", Unit.RATIO),
+            *_VERDICTS,
             Column("threshold", "Threshold", Unit.SCORE),
         ),
     ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
-from dashboards.tabs import names
-from dashboards.tabs import precision as precision_panels
+from dashboards.tabs import names, precision
 from dashboards.tabs.parts import (
     FINDING_COLUMNS,
     OPEN_COLUMNS,
@@ -18,7 +17,6 @@ from dashboards.tabs.parts import (
     tile,
     together,
 )
-from kpis.analyses.verdicts import precision
 from kpis.kpi import Unit
 from kpis.query import select
 from kpis.scope import Interval
@@ -261,28 +259,7 @@ _TRUST: Final = PanelRow(
             height=9,
             columns=FINDING_COLUMNS,
         ),
-        Panel(
-            id=34,
-            title="Precision by kind of finding",
-            description="How often were findings right? The verdicts of those who resolved them in this range "
-            "(`romashka insights resolve`): real / (real + false alarms), with its 95 % interval. Known problems count "
-            "neither way.",
-            picture=PanelType.TABLE,
-            asks={"A": PanelQuery(frozenset(), precision)},
-            no_data="Nobody gave a verdict in this range: 'romashka insights resolve' gives one",
-            width=24,
-            height=6,
-            columns=(
-                Column("kind", "Kind"),
-                Column("real", "Real", Unit.COUNT),
-                Column("false_alarms", "False alarms", Unit.COUNT),
-                Column("known", "Known", Unit.COUNT),
-                Column("precision", "Precision", Unit.RATIO),
-                Column("low", "Low", Unit.RATIO),
-                Column("high", "High", Unit.RATIO),
-            ),
-        ),
-        *precision_panels.PANELS,
+        *precision.PANELS,
         Panel(
             id=31,
             title="Model labels",

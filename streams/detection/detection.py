@@ -21,8 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.health.detector import HealthFacts
-from detectors.thresholds import UNCHANGED, ThresholdSchedule
-from models.errors import SinkUnavailable
 from models.insights import Insight
 from models.minutes import Series
 from models.topics import HEALTH, QUERIES
@@ -32,6 +30,7 @@ from streams.detection.minutes import ClosedMinute
 from streams.detection.partition_monitor import PartitionMonitor, replayed, sliced
 from streams.detection.series_monitor import MINUTE, SeriesMonitor
 from streams.detection.series_states import SeriesStates
+from streams.detection.threshold_reader import ThresholdReader
 from streams.insight_publisher import InsightPublisher
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
@@ -42,8 +41,6 @@ T = TypeVar("T")
 
 STEP_SECONDS: Final = 2.0
 _SAVE_SECONDS: Final = 5.0
-# Thresholds hold from some minutes after they were changed, so that every worker knows of them in time.
-_THRESHOLD_SECONDS: Final = 30.0
 # A new series learns from this much of its history.
 _HISTORY: Final = timedelta(days=28)
 _SERIES_PER_QUESTION: Final = 4
@@ -158,8 +155,7 @@ class Detection:
         self._partitions: dict[int, _Partition] = {}
         self._assignments = pipeline.assignments
         self._saved_at = monotonic()
-        self._schedule: ThresholdSchedule | None = None
-        self._schedule_at = monotonic()
+        self._thresholds = ThresholdReader(store.thresholds, pipeline.retry_policy, monotonic)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -172,7 +168,9 @@ class Detection:
         if self._assignments != self._pipeline.assignments:
             self._assignments = self._pipeline.assignments
             self._partitions.clear()
-        await self._read_thresholds()
+        if await self._thresholds.refresh():
+            for one in self._partitions.values():
+                one.watch.set_schedule(self._thresholds.schedule)
         self._take()
         for number, partition in list(self._partitions.items()):
             durable = self._pipeline.durable_offset((QUERIES.name, number))
@@ -197,24 +195,6 @@ class Detection:
                 await self._pipeline.retry_policy.until_done(self._sink.write, "detector_states", state_rows(saved))
                 self._metrics.states_saved.inc(len(saved))
 
-    async def _read_thresholds(self) -> None:
-        """Read the thresholds now and then; the first time nothing is judged until they are known."""
-        if self._schedule is not None and self._monotonic() - self._schedule_at < _THRESHOLD_SECONDS:
-            return
-        if self._schedule is None:
-            schedule = await self._pipeline.retry_policy.until_done(self._store.thresholds)
-        else:
-            try:
-                schedule = await asyncio.to_thread(self._store.thresholds)
-            except SinkUnavailable as error:
-                log.warning("thresholds could not be read, the last ones hold: %s", error)
-                schedule = self._schedule
-        self._schedule_at = self._monotonic()
-        if self._schedule is None or schedule.changes != self._schedule.changes:
-            self._schedule = schedule
-            for partition in self._partitions.values():
-                partition.watch.set_schedule(schedule)
-
     def _ours(self) -> bool:
         return self._assignments == self._pipeline.assignments
 
@@ -238,7 +218,7 @@ class Detection:
     def _partition(self, number: int) -> _Partition:
         if number not in self._partitions:
             self._partitions[number] = _Partition(PartitionMonitor(most=self._bounds.series))
-            self._partitions[number].watch.set_schedule(self._schedule or UNCHANGED)
+            self._partitions[number].watch.set_schedule(self._thresholds.schedule)
         return self._partitions[number]
 
     async def _judge(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
@@ -308,7 +288,7 @@ class Detection:
         oldest = first - _HISTORY
         since = min(oldest if one.scored_through is None else one.scored_through + MINUTE for one in watches)
         for one in watches:
-            one.set_schedule(self._schedule or UNCHANGED)
+            one.set_schedule(self._thresholds.schedule)
         history = self._store.history([one.series for one in watches], max(since, oldest), first)
         return [insight for one in watches for insight in replayed(one, history)]
 

@@ -1,4 +1,4 @@
-"""How far detection has come, as the demo waits for it."""
+"""The minute that detection has reached, which the demo waits for."""
 
 from __future__ import annotations
 

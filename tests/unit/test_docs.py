@@ -123,3 +123,13 @@ def test_the_readme_names_every_command() -> None:
     table = page[page.index("| command | does |") : page.index("| make | does |")]
     named = set(re.findall(r"`romashka ([\w-]+)", table))
     assert sorted(COMMANDS.keys() - named) == [], "add these to the table of commands in README.md"
+
+
+def test_a_release_in_the_changelog_has_each_section_and_each_entry_once() -> None:
+    releases = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    assert releases
+    for release in releases:
+        sections = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert sections == list(dict.fromkeys(sections))
+        entries = re.split(r"\n(?=- |### )", release)
+        assert [one for one in set(entries) if entries.count(one) > 1] == []

@@ -106,7 +106,7 @@ class _Place:
             if fails:
                 raise RuntimeError("broken")
             if waits:
-                raise JobPostponed("events of the past arrive")
+                raise JobPostponed("there is a backlog")
             return finds
 
         return Job("a job", timedelta(seconds=every), run)

@@ -1,4 +1,4 @@
-"""While events of days ago arrive, jobs about the present wait: nobody is overdue because nobody has been read yet."""
+"""While ingestion is days behind, jobs that judge by absence wait: a customer who was not read yet is not overdue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from jobs.registry import leader_jobs
 from models.insights import Insight
-from storage.arrivals import old_arrivals
+from storage.backlog import backlog_reached
 from storage.connection import ClickHouseAddress, connect
 from streams.job import Job, JobPostponed
 from tests.examples.events import SECRET
@@ -41,12 +41,12 @@ def test_a_job_of_the_present_waits_until_the_events_that_arrive_are_of_the_last
     def run(_client: Client, _now: datetime) -> Sequence[Insight]:
         return ()
 
-    job = Job("a job", timedelta(hours=6), run, of_present=True)
+    job = Job("a job", timedelta(hours=6), run, waits_for_backlog=True)
     assert job.once(client, now) == (), "nothing ever came"
     arrive(client, 30, now - timedelta(days=5))
-    with pytest.raises(JobPostponed, match=f"arrive now are of {now - timedelta(days=5):%Y-%m-%d %H:%M} UTC"):
+    with pytest.raises(JobPostponed, match=f"reached {now - timedelta(days=5):%Y-%m-%d %H:%M} UTC"):
         job.once(client, datetime.now(UTC))
-    assert job._replace(of_present=False).once(client, datetime.now(UTC)) == ()
+    assert job._replace(waits_for_backlog=False).once(client, datetime.now(UTC)) == ()
     arrive(client, 31, now - timedelta(hours=2))
     assert job.once(client, datetime.now(UTC)) == ()
 
@@ -54,23 +54,23 @@ def test_a_job_of_the_present_waits_until_the_events_that_arrive_are_of_the_last
 def test_what_arrived_long_ago_and_a_few_late_events_hold_up_nothing(client: Client) -> None:
     now = datetime.now(UTC)
     arrive(client, 19, now - timedelta(days=5))
-    assert old_arrivals(client, datetime.now(UTC)) is None
+    assert backlog_reached(client, datetime.now(UTC)) is None
     arrive(client, 30, now - timedelta(days=5))
-    assert old_arrivals(client, datetime.now(UTC)) is not None
-    assert old_arrivals(client, now + timedelta(minutes=11)) is None
+    assert backlog_reached(client, datetime.now(UTC)) is not None
+    assert backlog_reached(client, now + timedelta(minutes=11)) is None
 
 
 def test_a_tenant_that_sends_its_history_holds_up_nothing_of_the_others(client: Client) -> None:
     now = datetime.now(UTC)
     arrive(client, 20, now - timedelta(minutes=1), tenant=2)
     arrive(client, 2_000, now - timedelta(days=30))
-    assert old_arrivals(client, datetime.now(UTC)) is None
+    assert backlog_reached(client, datetime.now(UTC)) is None
     arrive(client, 30, now - timedelta(days=5), tenant=3)
-    assert old_arrivals(client, datetime.now(UTC)) is not None, "those of most tenants are old: it was an outage"
+    assert backlog_reached(client, datetime.now(UTC)) is not None, "those of most tenants are old: it was an outage"
 
 
 def test_the_jobs_that_judge_by_who_has_not_come_are_of_the_present(database: ClickHouseAddress) -> None:
-    assert {job.name for job in leader_jobs(database, SECRET) if job.of_present} == {
+    assert {job.name for job in leader_jobs(database, SECRET) if job.waits_for_backlog} == {
         "churn",
         "upsell",
         "forecast",

@@ -1,4 +1,4 @@
-"""Whether events of days ago are arriving: after an outage of the workers, or while history is being sent."""
+"""Whether ingestion works off a backlog of days: after an outage of the workers, or while history is sent."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ FROM
 """
 
 
-def old_arrivals(client: Client, now: datetime) -> datetime | None:
-    """Return of when the conversations are that arrive now, where that is more than a day ago; else ``None``.
+def backlog_reached(client: Client, now: datetime) -> datetime | None:
+    """Return the event time that ingestion has reached, where it is more than a day behind; else ``None``.
 
     The median over tenants, of each the median of those that were stored last: neither single late events nor one
     tenant among several are its business.
