@@ -81,6 +81,8 @@ class ClickHouseSink:
 
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
         """Return stored queries (see ``sinks.sink.Sink``)."""
+        if wanted.first >= wanted.end:  # at the log's start, for every partition in turn
+            return pa.RecordBatch.from_pylist([], schema=_STORED_SCHEMA)
         parameters = dict(zip(("epoch", "partition", "first", "end"), wanted, strict=True))
         try:
             with self._lock:

@@ -143,7 +143,7 @@ class Pipeline:
             ClickHouse refuses the read that is needed to resume.
         """
         topic, number = partition
-        source = RecordSource(topic, self._epochs[topic], number)
+        source = self._source(partition)
         durable_to = 0
         if topic == QUERIES.name:
             found = await resume_state(
@@ -191,7 +191,7 @@ class Pipeline:
             return
         held = {one: records for one, records in batches.items() if one in self._taken and not self.waits(one)}
         new = {one: found for one, records in held.items() if (found := self._untaken(one, records))}
-        admitted = {one: await self._admitted(one, records) for one, records in new.items()}
+        admitted = await self._admitted(new)
         if not admitted or not still_ours() or any(one not in self._taken for one in admitted):
             return
         topic = next(iter(admitted))[0]
@@ -204,15 +204,27 @@ class Pipeline:
                 self._health.setdefault(partition[1], []).extend(rows)
             self.delivery.put(partition, last, one)
 
-    async def _admitted(self, partition: Partition, records: Sequence[Record]) -> tuple[Admitted, int]:
-        """Return the records to take in now, and the last offset that is done with them."""
+    async def _admitted(self, batches: Mapping[Partition, Sequence[Record]]) -> dict[Partition, tuple[Admitted, int]]:
+        """Return of each partition the records to take in now, and the last offset that is done with them."""
+        placed = {one: self._placed(one, records) for one, records in batches.items()}
+        sources = {one: self._source(one) for one in placed}
+        limit = self._tenant_limit
+        if limit is None:
+            return {one: (Admitted(sources[one], records), last) for one, (records, last) in placed.items()}
+        refused = await limit.refused((record for records, _ in placed.values() for record in records), self._clock())
+        return {
+            one: (Admitted(sources[one], *limit.split(records, sources[one], refused)), last)
+            for one, (records, last) in placed.items()
+        }
+
+    def _placed(self, partition: Partition, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
+        if partition[0] == QUERIES.name and self._placement is not None:
+            return self._placement.admitted(records, self._source(partition))
+        return records, records[-1].offset
+
+    def _source(self, partition: Partition) -> RecordSource:
         topic, number = partition
-        source, last = RecordSource(topic, self._epochs[topic], number), records[-1].offset
-        if topic == QUERIES.name and self._placement is not None:
-            records, last = self._placement.admitted(records, source)
-        if self._tenant_limit is None:
-            return Admitted(source, records), last
-        return Admitted(source, *await self._tenant_limit.split(records, source, self._clock())), last
+        return RecordSource(topic, self._epochs[topic], number)
 
     def waits(self, partition: Partition) -> bool:
         """Whether a partition waits for the next layout: what comes from it is read again after that."""

@@ -138,12 +138,9 @@ class Placement:
         elsewhere = [
             record
             for layout, some in self._by_layout(records, partition)
-            for home_of in [self._moving.homes(layout.partitions)]
+            if (away := self._away(some, layout, partition))
             for record in some
-            if record.key
-            and home_of(record.key) != partition
-            and record.offset not in counted
-            and not _moved_by(record, layout.generation)
+            if record.key in away and record.offset not in counted and not _moved_by(record, layout.generation)
         ]
         if not elsewhere:
             return records, elsewhere
@@ -162,6 +159,11 @@ class Placement:
             return []
         keyless = [record for record in records if record.key is None and record.headers]
         return [marker for record in keyless if (marker := markers.found(record, source)) is not None]
+
+    def _away(self, records: Sequence[Record], layout: Layout, partition: int) -> set[bytes]:
+        """Return the keys, each looked at once, whose home is another partition."""
+        home_of = self._moving.homes(layout.partitions)
+        return {key for key in {record.key for record in records} if key and home_of(key) != partition}
 
     def _by_layout(self, records: Sequence[Record], partition: int) -> Iterator[tuple[Layout, Sequence[Record]]]:
         """Cut records, in the log's order, where layouts begin."""

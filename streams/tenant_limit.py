@@ -8,7 +8,7 @@ nothing. Messages of tenants beyond the limit become dead letters and can be rep
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -53,12 +53,10 @@ class TenantLimit:
         self._remembered = remembered
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
-    async def split(
-        self, records: Sequence[Record], source: RecordSource, now: datetime
-    ) -> tuple[Sequence[Record], list[DeadLetter]]:
-        """Return the accepted records, in order, and dead letters for the others.
+    async def refused(self, records: Iterable[Record], now: datetime) -> Set[bytes]:
+        """Note the new tenants among records, up to the limit; return the keys of those beyond it.
 
-        Records without a key that can be a tenant's are left to the decoder, which rejects them.
+        Keys that cannot be a tenant's are not among them: the decoder rejects their records.
 
         Raises
         ------
@@ -67,9 +65,12 @@ class TenantLimit:
         """
         keys = {record.key for record in records} - {None}
         strangers = [key for key in keys if key is not None and not self._remembers(key) and _tenant(key) is not None]
-        if not strangers:
-            return records, []
-        refused = await self._refused(strangers, now)
+        return await self._refused(strangers, now) if strangers else frozenset()
+
+    def split(
+        self, records: Sequence[Record], source: RecordSource, refused: Set[bytes]
+    ) -> tuple[Sequence[Record], list[DeadLetter]]:
+        """Return the records of accepted tenants, in order, and dead letters for the others."""
         if not refused:
             return records, []
         letters = [self._letter(record, source) for record in records if record.key in refused]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.topics import OUTCOMES, QUERIES
 from sinks.memory import MemorySink
+from sinks.sink import KnownTenants
 from streams.decode import RecordSource
 from streams.metrics import Metrics
 from streams.retry_policy import RetryPolicy
@@ -32,7 +34,8 @@ class _Place:
     async def refused(self, *tenants: int, minutes: int = 0) -> list[int]:
         """The tenants whose records become dead letters."""
         records = _records(*tenants)
-        admitted, letters = await self.limit.split(records, _SOURCE, NOW + timedelta(minutes=minutes))
+        refused = await self.limit.refused(records, NOW + timedelta(minutes=minutes))
+        admitted, letters = self.limit.split(records, _SOURCE, refused)
         assert sorted([*(one.offset for one in admitted), *(one.offset for one in letters)]) == list(
             range(len(records))
         )
@@ -60,8 +63,7 @@ async def test_who_is_known_stays_known_whoever_asks_and_whatever_is_remembered(
     assert await place.refused(1, 2, 3) == []
     assert await place.refused(1, 2, 3, 9) == [9]
     other = TenantLimit(place.sink, RetryPolicy(place.metrics), place.metrics, most=3)
-    _, letters = await other.split(_records(1, 2, 9), _SOURCE, NOW)
-    assert [UUID(letter.key.decode()).int for letter in letters] == [9]
+    assert await other.refused(_records(1, 2, 9), NOW) == {str(UUID(int=9)).encode()}
 
 
 @in_virtual_time
@@ -69,7 +71,8 @@ async def test_keys_that_are_no_tenant_cost_nothing_and_go_to_the_decoder() -> N
     place = _Place(most=1)
     upper = str(UUID(int=0xABCDEF)).upper().encode()
     records = [events.Record(0, b"nobody", b"{}"), events.Record(1, upper, b"{}"), events.Record(2, b"\xff", b"{}")]
-    assert await place.limit.split(records, _SOURCE, NOW) == (records, [])
+    assert await place.limit.refused(records, NOW) == set()
+    assert place.limit.split(records, _SOURCE, set()) == (records, [])
     assert place.new == 0
 
 
@@ -90,6 +93,31 @@ async def test_a_flood_of_made_up_tenants_costs_known_ones_nothing_and_stops_nob
     assert len(letters) == 6 * 1_999
     assert {row["reason"] for row in letters} == {REASON}
     assert len(worker.sink.rows("known_tenants")) == 2
+
+
+class _CountingSink(MemorySink):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def known_tenants(self, tenants: Sequence[bytes], since: datetime) -> KnownTenants:
+        self.asked += 1
+        return super().known_tenants(tenants, since)
+
+
+@in_virtual_time
+async def test_the_new_tenants_of_all_partitions_of_a_poll_are_asked_for_once_and_share_the_limit() -> None:
+    sink = _CountingSink()
+    worker = Worker(sink, new_tenants_per_hour=3)
+    polled = {(OUTCOMES.name, number): [_outcome(number, number + 1), _outcome(8 + number, 8)] for number in range(4)}
+    for partition in polled:
+        await worker.pipeline.resume(partition, 0, None, lambda: True)
+    await worker.pipeline.handle(polled, lambda: True)
+    await worker.flush()
+    assert sink.asked == 1
+    assert len(sink.rows("known_tenants")) == 3
+    assert len(sink.rows("conversation_outcomes")) + len(sink.rows("dead_letters")) == 8
+    assert {row["partition"] for row in sink.rows("dead_letters")} <= {0, 1, 2, 3}
 
 
 def _outcome(offset: int, tenant: int) -> events.Record:
