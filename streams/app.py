@@ -20,7 +20,7 @@ from streams.kafka_address import servers, tls_context
 from streams.partition import OffsetRange
 from streams.pipeline import Pipeline
 from streams.publishing import Outgoing, Send
-from streams.transport import BatchConsumer, BatchSchema, BatchTransport, Polled, Records
+from streams.transport import BatchConsumer, BatchSchema, BatchTransport, NoTables, Polled, Records
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         stream_wait_empty=True,
         stream_processing_timeout=86_400.0,
         broker_commit_livelock_soft_timeout=86_400.0,
+        TableManager=NoTables,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,

@@ -18,6 +18,7 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.errors import IllegalStateError, KafkaError
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
@@ -39,6 +40,8 @@ _FETCH_MIN_BYTES: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.1
 # ... unless there were this many records.
 _LARGE_POLL: Final = 2_000
+# Until partitions are assigned, this is how often is looked whether they are.
+_UNASSIGNED_SECONDS: Final = 0.05
 
 
 class LogState(NamedTuple):
@@ -199,6 +202,13 @@ class BatchConsumer(driver.Consumer):
                 return
             yield message.tp, message
 
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Return what was polled and the partitions that are active; Faust waits for a second where there are none."""
+        if self.flow_active and not self._get_active_partitions():
+            await self.sleep(_UNASSIGNED_SECONDS)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
     def _interrupted(self, generation: int) -> bool:
         return not self.flow_active or self.app.consumer_generation_id != generation
 
@@ -254,6 +264,15 @@ class BatchConsumer(driver.Consumer):
         for tp in self.assignment():
             if tp.topic in _INGEST_NAMES and (topics is None or tp in topics or tp.topic in topics):
                 yield tp
+
+
+class NoTables(TableManager):
+    """Starts at once: Faust waits for a second for tables, and the worker has none."""
+
+    async def on_start(self) -> None:
+        """Start what Faust's recovery needs."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class BatchTransport(driver.Transport):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import permutations
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from aiokafka.cluster import ClusterMetadata
 
 from models.topics import HEALTH, INGEST, QUERIES
-from streams.transport import SteadyRoundRobin
+from streams.transport import BatchConsumer, NoTables, SteadyRoundRobin
+from tests.unit.streams.virtual_time import in_virtual_time
 
 
 def test_a_member_says_the_same_of_itself_whatever_the_order_of_its_topics() -> None:
@@ -39,3 +41,16 @@ def test_workers_of_two_releases_get_only_what_they_subscribe_to() -> None:
         "new": {"a": [0], "b": [0, 1]},
         "old": {"a": [1]},
     }
+
+
+@in_virtual_time
+async def test_faust_waits_neither_for_tables_nor_a_second_for_partitions() -> None:
+    """Both delayed the first row after every start."""
+    consumer = Mock(flow_active=True, sleep=asyncio.sleep, **{"_get_active_partitions.return_value": set()})
+    tables = Mock(sleep=asyncio.sleep, _update_channels=AsyncMock(), recovery=AsyncMock())
+    now = asyncio.get_running_loop().time
+    began = now()
+    assert await BatchConsumer._wait_next_records(consumer, 1.0) == ({}, set())
+    await NoTables.on_start(tables)
+    tables.recovery.start.assert_awaited_once()
+    assert now() - began < 0.1
