@@ -174,7 +174,10 @@ PROMISES: Final = (
         "",
         "a worker dies while it sends a report",
         "each period is delivered once, or again with the same Message-ID",
-        (f"{_SCHEDULES}test_two_workers_one_killed_at_random_deliver_each_period_once",),
+        (
+            f"{_SCHEDULES}test_two_workers_one_killed_at_random_deliver_each_period_once",
+            f"{_FAULTS}test_schedule_kills.py::test_each_period_is_delivered_once_while_workers_are_killed",
+        ),
     ),
     Promise(
         "",

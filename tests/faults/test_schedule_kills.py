@@ -1,8 +1,6 @@
 """Two real workers, a report due every minute, and one of them killed at random all the while.
 
-It takes the minutes that it is told to, and up to ten more until the lease of a killed worker is over::
-
-    ROMASHKA_TEST_SCHEDULE_MINUTES=10 pytest -o log_cli=true --log-cli-level=INFO tests/faults/test_schedule_kills.py
+It takes ten minutes, and up to ten more until the lease of a killed worker is over: ``make test-faults`` runs it.
 
 The same with a clock that jumps, and kills at every point of the work, is in ``tests/integration/test_schedules.py``.
 """
@@ -10,10 +8,10 @@ The same with a clock that jumps, and kills at every point of the work, is in ``
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -26,23 +24,27 @@ from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Schedule, recipient_key
 from reports.schedule_store import put_schedule
 from storage.connection import ClickHouseAddress, connect
+from tests.faults.scale import only_in_full
 from tests.mail_sink import MailSink
 from tests.worker_process import WorkerProcess, wait_for
 
 log = logging.getLogger(__name__)
 
-MINUTES: Final = float(os.environ.get("ROMASHKA_TEST_SCHEDULE_MINUTES", "0"))
+MINUTES: Final = 10
 RECIPIENTS: Final = ("mailto:ada@example.com", "mailto:bob@example.com")
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.timeout(int(MINUTES * 60) + 1_200),
-    pytest.mark.skipif(not MINUTES, reason="takes its minutes: set ROMASHKA_TEST_SCHEDULE_MINUTES=10"),
+    pytest.mark.timeout(MINUTES * 60 + 1_200),
+    only_in_full,
 ]
 
 
-def test_each_period_is_delivered_once_while_one_of_two_workers_is_killed_at_random(
-    env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
+def test_each_period_is_delivered_once_while_workers_are_killed(
+    env: dict[str, str],
+    database: ClickHouseAddress,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     rng = random.Random(6)
     kills = 0
@@ -79,8 +81,8 @@ def test_each_period_is_delivered_once_while_one_of_two_workers_is_killed_at_ran
             # Whoever died between beginning and sending holds the delivery until the lease is over.
             wait_for(lambda: received().keys() == ids, (LEASE + timedelta(minutes=3)).total_seconds(), first.log)
     repeats = received().total() - len(ids)
-    log.info("%d periods, %d deliveries, %d kills, %d repeats", len(due), len(ids), kills, repeats)
-    assert len(due) >= int(MINUTES)
+    record_property("figure", f"{len(due)} periods, {len(ids)} deliveries, {kills} kills, {repeats} repeats")
+    assert len(due) >= MINUTES
     # A worker that dies between the mail server's last word and its note repeats under the same id (ADR 14).
     assert repeats <= kills
 
