@@ -180,7 +180,7 @@ def _request(client: httpx.AsyncClient, mutator: Mutator, paths: Sequence[str]) 
 
 
 NAMES: Final = ("decoder and columns, four topics", "HTTP front of the embedded database", "collector", "API")
-_SHARES: Final = (0.7, 0.1, 0.12, 0.08)
+_SHARES: Final = (0.3, 0.33, 0.33, 0.04)
 
 
 def targets(database: ClickHouseAddress) -> dict[str, tuple[Target, float]]:
