@@ -7,6 +7,7 @@ of the deviance is nearly normal for counts of all sizes, and costs a few logari
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -23,6 +24,7 @@ def surprise(z: float) -> float:
     return _LOG10_E * 0.5 * z * z + math.log10(z * math.sqrt(2.0 * math.pi))
 
 
+@lru_cache(maxsize=64)  # thresholds, again and again
 def deviation_of(score: float) -> float:
     """Return the ``z`` whose ``surprise`` is ``score`` (above 0.31 and at most 300)."""
     return -NormalDist().inv_cdf(10.0**-score)

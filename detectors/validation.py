@@ -16,7 +16,7 @@ def known(value: Any) -> float | None:
     if value is None:
         return None
     number = float(value)
-    return number if abs(number) <= _LARGEST else None  # NaN compares false
+    return number if -_LARGEST <= number <= _LARGEST else None  # NaN compares false
 
 
 def index_of(x: Mapping[Any, Any], seconds: float) -> int | None:

@@ -27,7 +27,7 @@ from detectors.performance import latency_channel as latency
 from detectors.performance import volume_channel as volume
 from detectors.performance.alarm import Alarm
 from detectors.performance.error_channel import ErrorChannel
-from detectors.performance.intervals import INSTANT, LONG, IntervalCounts, Recent, Window
+from detectors.performance.intervals import INSTANT, LONG, SHORT, IntervalCounts, Recent, Window
 from detectors.performance.latency_channel import LatencyChannel
 from detectors.performance.recurring_alarms import RecurringAlarms
 from detectors.performance.volume_channel import NOTHING, VolumeChannel
@@ -265,15 +265,15 @@ class PerformanceDetector(AnomalyDetector):
         failing = self._errors.may_score(longest)
         slow = self._latency.may_score(longest)
         busy = self._volume.may_score(longest, hour)
-        if not (failing or slow or busy):
-            return found
-        for which, window in enumerate(windows):
-            if failing and (score := self._errors.score(window, which)) > 0.0:
-                found.append(_Finding("errors", score, which, window))
-            if slow and (score := self._latency.score(window, which, hour)) > 0.0:
-                found.append(_Finding("latency", score, which, window))
-            if busy and (score := self._volume.score(window, which, hour)) > 0.0:
-                found.append(_Finding("volume", score, which, window))
+        if failing:
+            scores = self._errors.scores(windows)
+            found += [_Finding("errors", score, which, windows[which]) for which, score in scores]
+        if slow:
+            scores = self._latency.scores(windows, hour)
+            found += [_Finding("latency", score, which, windows[which]) for which, score in scores]
+        if busy:
+            scores = self._volume.scores(windows, hour)
+            found += [_Finding("volume", score, which, windows[which]) for which, score in scores]
         return found
 
     def _learn(self, interval: IntervalCounts, assessment: _Assessment) -> None:
@@ -299,6 +299,8 @@ class PerformanceDetector(AnomalyDetector):
         self._calibrate(interval, windows, _DOUBTED_WEIGHT if verdict.is_anomaly else 1.0)
 
     def _calibrate(self, interval: IntervalCounts, windows: Sequence[Window], weight: float) -> None:
+        if interval.number % self._lengths[SHORT]:
+            return  # the long window is three short ones
         for which, window in enumerate(windows):
             if which == INSTANT:
                 continue

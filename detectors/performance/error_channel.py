@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
@@ -52,20 +53,27 @@ class ErrorChannel:
         """Whether any window can score above 0, by the longest one."""
         return longest.errors >= _MIN_ERRORS and longest.known >= _MIN_EVENTS and self.warm
 
-    def score(self, window: Window, which: int) -> float:
-        """Return the surprise of a window's errors; ``which`` is the window, from the shortest."""
-        if window.known < _MIN_EVENTS or window.errors < _MIN_ERRORS or window.errors < self._gate(window, which):
-            return 0.0
-        expected = self.rate * window.known
-        within, excess = self._spread(which)
-        return surprise(count_deviation(window.errors / within, expected / within, excess * within))
+    def scores(self, windows: Sequence[Window]) -> list[tuple[int, float]]:
+        """Return the index of each window with unusually many errors, from the shortest, and their surprise."""
+        found = []
+        rate = self.rate
+        for which, window in enumerate(windows):
+            known, errors = window.known, window.errors
+            if known < _MIN_EVENTS or errors < _MIN_ERRORS or errors < _gate(rate, known, which):
+                continue
+            expected = rate * known
+            within, excess = self._spread(which)
+            score = surprise(count_deviation(errors / within, expected / within, excess * within))
+            if score > 0.0:
+                found.append((which, score))
+        return found
 
     def bounds(self, window: Window, which: int, z: float) -> tuple[float, float]:
         """Return the normal range of the window's number of errors."""
         expected = self.rate * window.known
         within, excess = self._spread(which)
         above = within * count_bound(expected / within, excess * within, z)
-        return 0.0, max(above, self._gate(window, which))
+        return 0.0, max(above, _gate(self.rate, window.known, which))
 
     def learn(self, interval: IntervalCounts, steps: int, weight: float) -> None:
         """Learn from an interval, ``steps`` intervals after the one before."""
@@ -80,8 +88,8 @@ class ErrorChannel:
 
     def calibrate(self, window: Window, which: int, weight: float) -> None:
         """Learn the dispersion of windows."""
-        expected = self.rate * window.known
         if window.known >= _MIN_EVENTS and self.warm:
+            expected = self.rate * window.known
             self._scatter[SCATTER[which]].learn(expected, (window.errors - expected) ** 2 / expected, weight)
 
     def forget(self) -> None:
@@ -109,6 +117,7 @@ class ErrorChannel:
         scatter = self._scatter[SCATTER[which]]
         return scatter.within, scatter.between + 1.0 / (self._errors + 1.0)
 
-    def _gate(self, window: Window, which: int) -> float:
-        times, more = _GATES[which]
-        return window.known * max(times * self.rate, self.rate + more)
+
+def _gate(rate: float, known: float, which: int) -> float:
+    times, more = _GATES[which]
+    return known * max(times * rate, rate + more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
@@ -84,14 +85,18 @@ class LatencyChannel:
         """Whether any window can score above 0, by the longest one."""
         return longest.timed >= _MIN_EVENTS and self.warm
 
-    def score(self, window: Window, which: int, hour: int) -> float:
-        """Return the surprise of a window's mean; ``which`` is the window, from the shortest."""
-        if window.timed < _MIN_EVENTS:
-            return 0.0
-        slower = window.log_sum / window.timed - self.expected(hour)
-        if slower < _GATES[which]:
-            return 0.0
-        return surprise(slower / self._deviation(window, which))
+    def scores(self, windows: Sequence[Window], hour: int) -> list[tuple[int, float]]:
+        """Return the index of each window that is unusually slow, from the shortest, and the surprise of its mean."""
+        found = []
+        expected = self.expected(hour)
+        for which, window in enumerate(windows):
+            timed = window.timed
+            if timed < _MIN_EVENTS:
+                continue
+            slower = window.log_sum / timed - expected
+            if slower >= _GATES[which] and (score := surprise(slower / self._deviation(window, which))) > 0.0:
+                found.append((which, score))
+        return found
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
         """Return the normal range of the window's mean."""
@@ -117,8 +122,8 @@ class LatencyChannel:
         mean = interval.log_sum / count
         if self._events == 0.0:
             self._mean = mean
-        scatter = self._scatter[0]
-        most = _WINSOR * math.sqrt(self.variance * (scatter.within / count + scatter.between))
+        scatter, variance = self._scatter[0], self.variance
+        most = _WINSOR * math.sqrt(variance * (scatter.within / count + scatter.between))
         residual = min(max(mean - self.expected(interval.hour), -most), most)
         share = weight * count
         self._events += share
@@ -130,7 +135,7 @@ class LatencyChannel:
         self._open[1] += share
         if count > 1.0:
             squares = max(interval.log_squares - interval.log_sum * mean, 0.0)
-            self._squares += weight * min(squares, 9.0 * (count - 1.0) * self.variance)
+            self._squares += weight * min(squares, 9.0 * (count - 1.0) * variance)
             self._freedom += weight * (count - 1.0)
 
     def _close_hour(self, hour: int) -> None:

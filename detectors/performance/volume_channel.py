@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from detectors.performance.accumulated import MAX_INTERVALS, NO_EVIDENCE, Accumulated
@@ -51,7 +52,7 @@ class VolumeChannel:
         "_fast",
         "_fast_decay",
         "_hour",
-        "_level",
+        "_levels",
         "_minutes",
         "_open",
         "_profile",
@@ -74,7 +75,8 @@ class VolumeChannel:
         self._scatter = (Dispersion(2.0, 0.05), Dispersion(2.0, 0.05))
         self._day = DayFit()
         self._minutes = MinuteOfHour()
-        self._level: tuple[int, float] | None = None
+        # By hour, until something is learned: the level of the last hours and that of the last day.
+        self._levels: tuple[int, float, float] | None = None
         self._fallen = Accumulated(THRESHOLD)
         self._risen = Accumulated(THRESHOLD)
 
@@ -89,17 +91,19 @@ class VolumeChannel:
 
     def level(self, hour: int) -> float:
         """Return the level of the last hours relative to the profile."""
-        if self._level is None or self._level[0] != hour:
-            self._level = hour, self._level_at(hour)
-        return self._level[1]
+        return self._levels_at(hour)[1]
 
-    def _level_at(self, hour: int) -> float:
-        learned = self._hour
-        if learned is not None and learned // 24 != hour // 24 and not self._profile.knows_weekday(learned):
-            return 1.0  # the apparent level was that of a weekday that is over
+    def _levels_at(self, hour: int) -> tuple[int, float, float]:
+        if self._levels is not None and self._levels[0] == hour:
+            return self._levels
         prior = _LEVEL_EVENTS + _LEVEL_INTERVALS * self._usual
         slow = (self._slow[0] + prior) / (self._slow[1] + prior)
-        return slow * (self._fast[0] + prior) / (slow * self._fast[1] + prior)
+        level = slow * (self._fast[0] + prior) / (slow * self._fast[1] + prior)
+        learned = self._hour
+        if learned is not None and learned // 24 != hour // 24 and not self._profile.knows_weekday(learned):
+            level = 1.0  # the apparent level was that of a weekday that is over
+        self._levels = hour, level, slow
+        return self._levels
 
     def usual(self, hour: int, part: float) -> tuple[float, float]:
         """Return the expected count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty."""
@@ -112,28 +116,32 @@ class VolumeChannel:
 
     def expected(self, window: Window, hour: int) -> tuple[float, float, float]:
         """Return the expected count of a window with its lower and upper bound."""
-        level = self.level(hour)
-        expected, doubt = level * window.usual, level * window.doubt
-        least, most = expected - doubt, expected + doubt
+        _, level, before = self._levels_at(hour)
+        usual, unsure = window.usual, window.doubt
+        expected, doubt = level * usual, level * unsure
         # A return to the level of the last day, as after a holiday, is not anomalous.
-        prior = _LEVEL_EVENTS + _LEVEL_INTERVALS * self._usual
-        before = (self._slow[0] + prior) / (self._slow[1] + prior)
-        least = min(least, before * (window.usual - window.doubt))
-        most = max(most, before * (window.usual + window.doubt))
+        least = min(expected - doubt, before * (usual - unsure))
+        most = max(expected + doubt, before * (usual + unsure))
         return expected, least, most
 
     def may_score(self, longest: Window, hour: int) -> bool:
         """Whether any window can score above 0, by the longest one."""
         return self.level(hour) * longest.usual >= _MIN_EXPECTED and self.warm(hour)
 
-    def score(self, window: Window, which: int, hour: int) -> float:
-        """Return the surprise of a window's count; ``which`` is the window, from the shortest."""
-        _, least, most = self.expected(window, hour)
-        if least < _MIN_EXPECTED or _DROPS[which] * least < window.events < _SURGES[which] * most:
-            return 0.0
-        within, excess = self._spread(which, hour)
-        expected = least if window.events < least else most
-        return surprise(abs(count_deviation(window.events / within, expected / within, excess * within)))
+    def scores(self, windows: Sequence[Window], hour: int) -> list[tuple[int, float]]:
+        """Return the index of each window with an unusual count, from the shortest, and its surprise."""
+        found = []
+        for which, window in enumerate(windows):
+            events = window.events
+            _, least, most = self.expected(window, hour)
+            if least < _MIN_EXPECTED or _DROPS[which] * least < events < _SURGES[which] * most:
+                continue
+            within, excess = self._spread(which, hour)
+            expected = least if events < least else most
+            score = surprise(abs(count_deviation(events / within, expected / within, excess * within)))
+            if score > 0.0:
+                found.append((which, score))
+        return found
 
     def next_accumulated(self, interval: IntervalCounts) -> tuple[tuple[float, Window], tuple[float, Window]]:
         """Return the CUSUMs of fewer and of more calls after an interval."""
@@ -196,7 +204,7 @@ class VolumeChannel:
         fast[0] = fast[0] * fast_decay + weight * count
         fast[1] = fast[1] * fast_decay + weight * usual
         self._usual = usual
-        self._level = None
+        self._levels = None
         self._open[0] += weight * count
         self._open[1] += weight
         self._open[2] += 1.0
@@ -223,12 +231,12 @@ class VolumeChannel:
         """Accept a new normal: forget most of the old baseline."""
         self._fast = [0.0, 0.0]
         self._slow = [0.0, 0.0]
-        self._level = None
+        self._levels = None
 
     def accept(self) -> None:
         """Accept the present level as the baseline; a return to the previous one stays normal for about a day."""
         self._fast = [0.0, 0.0]
-        self._level = None
+        self._levels = None
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain values."""
@@ -251,7 +259,7 @@ class VolumeChannel:
         self._slow = [float(value) for value in state["slow"]]
         self._fast = [float(value) for value in state["fast"]]
         self._usual = float(state["usual"])
-        self._level = None
+        self._levels = None
         self._hour = state["hour"]
         self._open = [float(value) for value in state["open"]]
         for one, numbers in zip(self._scatter, state["scatter"], strict=True):
