@@ -1,6 +1,6 @@
 """Rows of analyses, completed in SQL: the same as the functions of the catalogue return, for panels of Grafana.
 
-Grafana runs no Python. ``tests/integration/test_finished_analyses.py`` holds each of these equal to the function.
+Grafana runs no Python. ``tests/integration/week/test_boards.py`` holds each of these equal to the function.
 """
 
 from __future__ import annotations

@@ -33,38 +33,53 @@ WHAT_TO_DO: Final = {
 }
 _LABEL: Final = rf"^([a-z][a-z0-9_-]*): (.+) \(({'|'.join(TYPES[:-1])})\)$"
 
+# One pass, aggregated before anything is compared: a label is taken apart once, not for each conversation.
 _GAPS: Final = """
 WITH {facts},
-usual AS
+counted AS
 (
-    SELECT user_id, stage, avg(durable) AS durable_rate, avg(toFloat64(value)) AS earned
-    FROM conversations
-    WHERE empty(gaps) AND entered_at >= {since}
-    GROUP BY user_id, stage
+    SELECT
+        c.user_id AS user_id,
+        c.stage AS stage,
+        complete,
+        arrayJoin(if(complete, [''], arrayMap(one -> toString(one), c.gaps))) AS label,
+        countIf(is_now) AS now_count,
+        countIf(NOT is_now) AS before_count,
+        countIf(is_now AND c.handed_over) AS handed_count,
+        countIf(is_now AND c.durable) AS durable_count,
+        sumIf(c.value, is_now) AS value_sum,
+        sumIf(toFloat64(c.value), is_now) AS float_sum,
+        uniqExactStateIf(c.customer_id, is_now AND NOT complete AND c.customer_id != '') AS people
+    FROM (SELECT *, entered_at >= {since} AS is_now, empty(gaps) AS complete FROM conversations) AS c
+    WHERE is_now OR NOT complete
+    GROUP BY user_id, stage, complete, label
 ),
-touched AS
+compared AS
 (
-    SELECT c.*, arrayJoin(c.gaps) AS label, extractGroups(label, '{label}') AS parts, entered_at >= {since} AS now,
-        usual.durable_rate AS usual_rate, usual.earned AS usual_value
-    FROM conversations AS c LEFT JOIN usual USING (user_id, stage)
-    WHERE notEmpty(c.gaps)
+    SELECT *,
+        sumIf(now_count, complete) OVER alike AS usual_count,
+        if(usual_count = 0, 0, sumIf(durable_count, complete) OVER alike / usual_count) AS usual_rate,
+        if(usual_count = 0, 0, sumIf(float_sum, complete) OVER alike / usual_count) AS usual_value
+    FROM counted
+    WINDOW alike AS (PARTITION BY user_id, stage)
 )
 SELECT
     user_id,
     label,
-    if(empty(parts), 'other', parts[3]) AS gap_type,
+    if(empty(extractGroups(label, '{label}') AS parts), 'other', parts[3]) AS gap_type,
     if(empty(parts), '', parts[1]) AS integration,
     if(empty(parts), label, parts[2]) AS subject,
-    countIf(now) AS conversations,
-    uniqExactIf(customer_id, now AND customer_id != '') AS customers,
-    countIf(now AND handed_over) AS handed_over,
-    countIf(now AND NOT durable) AS not_durable,
-    sumIf(value, now) AS brought_in,
-    greatest(0, sumIf(usual_rate, now) - countIf(now AND durable)) AS lost_resolutions,
-    greatest(0, sumIf(usual_value, now) - toFloat64(sumIf(value, now))) AS lost_value,
-    countIf(NOT now) AS conversations_before
-FROM touched
-GROUP BY user_id, label, parts
+    sum(now_count) AS conversations,
+    uniqExactMerge(people) AS customers,
+    sum(handed_count) AS handed_over,
+    toUInt64(sum(now_count) - sum(durable_count)) AS not_durable,
+    sum(value_sum) AS brought_in,
+    greatest(0, sum(usual_rate * now_count) - sum(durable_count)) AS lost_resolutions,
+    greatest(0, sum(usual_value * now_count) - toFloat64(brought_in)) AS lost_value,
+    sum(before_count) AS conversations_before
+FROM compared
+WHERE NOT complete
+GROUP BY user_id, label
 ORDER BY user_id, conversations DESC, lost_value DESC, label
 """
 
