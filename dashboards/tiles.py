@@ -32,10 +32,12 @@ _BEFORE, _GAP, _STEP, _END, _NOW = range(5)
 _WHOLE: Final = "toUnixTimestamp(steps.time) = 0"
 """The row of all steps of a series has 1970 as its time."""
 _TIMES: Final = (
-    f"multiIf(part = {_BEFORE}, before_start, part = {_GAP}, range_start - INTERVAL 1 SECOND, "
-    f"part = {_END}, range_end + INTERVAL 1 SECOND, "
+    f"multiIf(r.part = {_STEP}, r.at, r.part = {_BEFORE}, before_start, "
+    f"r.part = {_GAP}, range_start - INTERVAL 1 SECOND, r.part = {_END}, range_end + INTERVAL 1 SECOND, "
     "range_end + toIntervalSecond(intDiv(dateDiff('second', range_start, range_end), 10) + 2))"
 )
+_NO_TIME: Final = "toDateTime(0, 'UTC')"
+"""The time of a row that is no step, until it is given its place in the order."""
 
 
 def statement(tile: Tile, dialect: Dialect) -> str:
@@ -43,25 +45,26 @@ def statement(tile: Tile, dialect: Dialect) -> str:
     kpis = [get(id_) for id_ in tile.group]
     of_range = dialect.over("range_start", "range_end")
     shown = ", ".join(part for kpi in kpis for part in _shown(kpi))
-    most = ", ".join(f"max({name}) AS {name}" for kpi in kpis for name in _columns(kpi))
-    nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
-    looked_up = "".join(f",\n    {one}" for one in _looked_up(kpis, of_range))
+    names = [*(name for kpi in kpis for name in _columns(kpi)), *_stake(kpis)]
+    most = ", ".join(f"max({name}) AS {name}" for name in names)
+    nothing = ", ".join(f"NULL AS {name}" for name in names)
     across = ", ".join(f"{sql} AS {name}" for kpi in kpis for name, sql in _across(kpi))
-    # Scalars are looked up once; the ends of the range are constants.
+    # What is named several times above is a column there: ClickHouse resolves a constant again at each place.
+    constants = "".join(f", {one}" for one in (f"{_TIMES} AS time", *_looked_up(kpis, of_range)))
     return f"""
 WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
-    range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start{looked_up}
+    range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
 SELECT u.time AS time, {shown} FROM
 (
-SELECT *, {across} FROM
+SELECT *, {across}{constants} FROM
 (
-SELECT part, max(at) AS time, {most} FROM
+SELECT part, at, {most} FROM
 (
-{_figures(tile, kpis, dialect)}
+{_figures(tile, kpis, dialect)}{_at_stake(kpis, of_range)}
 UNION ALL
-SELECT arrayJoin([{_BEFORE}, {_GAP}, {_END}, {_NOW}]) AS part, {_TIMES} AS at, {nothing}
+SELECT arrayJoin([{_BEFORE}, {_GAP}, {_END}, {_NOW}]) AS part, {_NO_TIME} AS at, {nothing}
 )
-GROUP BY part, if(part = {_STEP}, at, NULL)
+GROUP BY part, at
 ) AS r
 ) AS u
 ORDER BY time"""
@@ -74,7 +77,7 @@ def _figures(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     before = select(tile.group, dialect.over("before_start", "range_start"), bounds=False)
     return f"""{_of_range(tile, kpis, dialect.over("range_start", "range_end"))}
 UNION ALL
-SELECT {_BEFORE} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({before})"""
+SELECT {_BEFORE} AS part, {_NO_TIME} AS at, {_values(kpis)} FROM ({before})"""
 
 
 def _in_one_pass(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
@@ -82,10 +85,10 @@ def _in_one_pass(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     both, cut = dialect.over("before_start", "range_end"), "range_start"
     if not all(kpi.has_total for kpi in kpis):
         rows = select(tile.group, both, bounds=False, cut=cut)
-        return f"SELECT if(earlier, {_BEFORE}, {_NOW}) AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
+        return f"SELECT if(earlier, {_BEFORE}, {_NOW}) AS part, {_NO_TIME} AS at, {_values(kpis)} FROM ({rows})"
     rows = select(tile.group, both, every=tile.every, bounds=False, total=True, cut=cut)
     return f"""SELECT multiIf(NOT {_WHOLE}, {_STEP}, steps.earlier, {_BEFORE}, {_NOW}) AS part,
-    if({_WHOLE}, {_TIMES}, steps.time) AS at, {_values(kpis)}
+    steps.time AS at, {_values(kpis)}
 FROM ({rows}) AS steps
 WHERE {_WHOLE} OR (NOT steps.earlier AND {_is_step(tile)})"""
 
@@ -94,9 +97,9 @@ def _of_range(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> str:
     """Return the figures of the range, with their steps where those are of the same statement."""
     if not all(kpi.has_total for kpi in kpis):
         rows = select(tile.group, dialect, bounds=False)
-        return f"SELECT {_NOW} AS part, {_TIMES} AS at, {_values(kpis)} FROM ({rows})"
+        return f"SELECT {_NOW} AS part, {_NO_TIME} AS at, {_values(kpis)} FROM ({rows})"
     rows = select(tile.group, dialect, every=tile.every, bounds=False, total=True)
-    return f"""SELECT if({_WHOLE}, {_NOW}, {_STEP}) AS part, if({_WHOLE}, {_TIMES}, steps.time) AS at, {_values(kpis)}
+    return f"""SELECT if({_WHOLE}, {_NOW}, {_STEP}) AS part, steps.time AS at, {_values(kpis)}
 FROM ({rows}) AS steps
 WHERE {_WHOLE} OR ({_is_step(tile)})"""
 
@@ -135,15 +138,27 @@ def _values(kpis: Sequence[Kpi]) -> str:
     for kpi in kpis:
         value, *others = _columns(kpi)
         found += [f"toFloat64({value}) AS {value}", *others]
-    return ", ".join(found)
+    return ", ".join([*found, *(f"NULL AS {name}" for name in _stake(kpis))])
+
+
+def _stake(kpis: Sequence[Kpi]) -> tuple[str, ...]:
+    """Return the column of what is at stake, where a tile says it."""
+    return ("at_stake",) if any(kpi.id == INCIDENTS for kpi in kpis) else ()
+
+
+def _at_stake(kpis: Sequence[Kpi], dialect: Dialect) -> str:
+    """Return a further row of the range with what is at stake: as a scalar it would be planned more than once."""
+    if not _stake(kpis):
+        return ""
+    nothing = ", ".join(f"NULL AS {name}" for kpi in kpis for name in _columns(kpi))
+    money = at_risk.value_at_risk(dialect)
+    return f"\nUNION ALL\nSELECT {_NOW} AS part, {_NO_TIME} AS at, {nothing}, at_stake FROM ({money})"
 
 
 def _looked_up(kpis: Sequence[Kpi], dialect: Dialect) -> Iterator[str]:
-    """Return constants that the texts need: looked up once, however often a text names them."""
+    """Return columns that the texts need: looked up once, however often a text names them."""
     if any(kpi.unit is Unit.MONEY or kpi.id == INCIDENTS for kpi in kpis):
         yield f"{currency.symbol(dialect)} AS sign"
-    if any(kpi.id == INCIDENTS for kpi in kpis):
-        yield f"toFloat64(ifNull(({at_risk.value_at_risk(dialect)}), 0)) AS at_stake"
 
 
 def _across(kpi: Kpi) -> list[tuple[str, str]]:
@@ -164,13 +179,13 @@ def _across(kpi: Kpi) -> list[tuple[str, str]]:
 
 
 def _said(kpi: Kpi) -> list[tuple[str, str]]:
-    sign = "sign" if kpi.unit is Unit.MONEY else "''"
+    sign = "u.sign" if kpi.unit is Unit.MONEY else "''"
     too_few = f"ifNull(u.{kpi.id}_n, 0) < {kpi.minimum_volume}"
     before = f"u.{kpi.id}_before"
     compared_ = f"if({before} IS NULL, 'before: none', concat('before: ', {text(kpi.unit, before, sign)}))"
     if kpi.id == INCIDENTS:
-        stake = text(Unit.MONEY, "at_stake", "sign")
-        compared_ = f"concat(if(at_stake > 0, concat({stake}, ' at risk · '), ''), {compared_})"
+        stake = text(Unit.MONEY, "u.at_stake", "u.sign")
+        compared_ = f"concat(if(ifNull(u.at_stake, 0) > 0, concat({stake}, ' at risk · '), ''), {compared_})"
     below = f"{too_few}, 'too little data', " if kpi.minimum_volume > 1 else ""
     found = {
         "says": f"multiIf({_value(kpi)} IS NULL, {_reason(kpi)}, {below}{compared_})",

@@ -46,6 +46,6 @@ hit AS
     GROUP BY user_id
 ),
 worth AS (SELECT user_id, sum(value_sum) / nullIf(sum(conversations), 0) AS each FROM {worth} AS c GROUP BY user_id)
-SELECT if({several}, NULL, sum(toFloat64(hit.conversations) * toFloat64(worth.each)))
+SELECT if({several}, NULL, sum(toFloat64(hit.conversations) * toFloat64(worth.each))) AS at_stake
 FROM hit INNER JOIN worth ON hit.user_id = worth.user_id
 LEFT JOIN {currency.of_tenants(dialect)} AS money ON hit.user_id = money.user_id"""

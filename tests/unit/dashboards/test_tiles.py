@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dashboards import tiles
@@ -25,6 +27,19 @@ def test_figures_of_one_family_are_computed_once_for_a_range_and_the_one_before(
 def test_the_money_at_risk_is_looked_up_once_however_often_its_text_names_it() -> None:
     sql = tiles.statement(Tile("open_incidents", ("open_incidents",), 1, Interval.DAY), Grafana())
     assert sql.count("WITH incidents AS") == 1
+
+
+@pytest.mark.parametrize("id_", ["open_incidents", "net_savings", "influenced_revenue", "csat"])
+def test_texts_name_columns_alone_since_a_constant_is_resolved_again_at_each_place(id_: str) -> None:
+    sql = tiles.statement(Tile(id_, (id_,), 1, Interval.DAY), Grafana())
+    shown = sql[sql.index("SELECT u.time") : sql.index(" FROM\n(\nSELECT *")]
+    assert not re.findall(r"(?<![.\w])(?:sign|at_stake|range_start|range_end|before_start)\b|SELECT (?!u\.time)", shown)
+
+
+@pytest.mark.parametrize("id_", ["open_incidents", "net_savings", "conversion_lift", "csat"])
+def test_times_around_the_steps_are_computed_in_one_place(id_: str) -> None:
+    sql = tiles.statement(Tile(id_, (id_,), 1, Interval.DAY), Grafana())
+    assert sql.count("range_start - INTERVAL 1 SECOND") == 1
 
 
 def test_bounds_that_no_tile_shows_are_not_computed() -> None:
