@@ -262,6 +262,10 @@ class Pipeline:
         """Return by partition the minutes that closed since the last call, oldest first."""
         return self._queries.close_minutes(self.now, lambda number: self.read_through((QUERIES.name, number)))
 
+    def resumed(self, number: int) -> datetime | None:
+        """Return where a partition of queries resumed, in event time; ``None`` where that is not known."""
+        return self._queries.resumed(number)
+
     @property
     def now(self) -> datetime:
         """Now, by the worker's clock."""

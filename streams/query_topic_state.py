@@ -51,6 +51,11 @@ class QueryTopicState:
         self._metrics.late.labels(QUERIES.name).inc(late)
         return new
 
+    def resumed(self, partition: int) -> datetime | None:
+        """Return where a partition resumed, in event time; ``None`` where it has not, or had no events yet."""
+        minutes = self._minutes.get(partition)
+        return None if minutes is None else minutes.resumed
+
     def take_back(self, partition: int, events: Mapping[int, bytes]) -> None:
         """Uncount events, ids by offset, that ClickHouse refused; detectors may have seen them."""
         if partition in self._partitions:

@@ -252,7 +252,11 @@ class Detection:
         for some in _chunks(unknown[: self._bounds.series]):
             known = self._states.opened(self._store.states_of(some))
             fresh = [SeriesMonitor(series) for series in some if series not in known]
-            self._replay(fresh, first)  # what happened then was not for us to tell
+            # What happened before the partition came here was not for us to tell; what came in since, and was not kept
+            # in memory until detectors had their turn, is.
+            resumed = self._pipeline.resumed(number)
+            told = self._replay(fresh, first)
+            news += [one for one in told if resumed is not None and one.started_at >= resumed]
             news += self._replay(list(known.values()), first)
             self._add(watch, [*known.values(), *fresh])
         for behind in _chunks(watch.behind(first)):

@@ -92,6 +92,11 @@ class MinuteSeries:
         return None if self._watermark_ms is None else _EPOCH + timedelta(milliseconds=self._watermark_ms)
 
     @property
+    def resumed(self) -> datetime | None:
+        """Where the partition resumed, in event time: what happened since came in while this worker had it."""
+        return None if self._resumed_ms is None else _EPOCH + timedelta(milliseconds=self._resumed_ms)
+
+    @property
     def _newest_ms(self) -> int:
         return 0 if self._watermark_ms is None else self._watermark_ms + self._lateness_ms
 

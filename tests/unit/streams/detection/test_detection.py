@@ -215,6 +215,15 @@ async def test_what_may_not_wait_is_read_back_and_nothing_is_missed() -> None:
 
 
 @in_virtual_time
+async def test_what_came_in_before_the_detectors_had_their_first_turn_is_told() -> None:
+    """A worker that starts on a backlog reads hours of it before a series has a monitor."""
+    expected = _findings(await _undisturbed())
+    worker = DetectingWorker(MemorySink(), bounds=DetectionLimits(waiting_minutes=5, series=10))
+    await worker.read(queries(range(_END), down=_DOWN), until=_END + 1)
+    assert _findings(worker) == expected
+
+
+@in_virtual_time
 async def test_a_partition_that_was_taken_away_is_let_go() -> None:
     worker = DetectingWorker(MemorySink())
     await worker.read(queries(range(30)), until=31)
