@@ -202,7 +202,10 @@ class Detection:
         for number, closed in self._pipeline.close_minutes().items():
             partition = self._partition(number)
             taken = self._pipeline.taken((QUERIES.name, number))
-            complete = [self._of_home(minute, number) for minute in closed if minute.complete]
+            # Detectors read what lies before the first minute that they are given from ClickHouse, but not what is
+            # missing between two: so nothing before the last gap is kept.
+            gaps = (place for place, minute in enumerate(closed, 1) if not minute.complete)
+            complete = [self._of_home(minute, number) for minute in closed[max(gaps, default=0) :]]
             if complete and taken is not None:
                 partition.closed.append(_Closed(taken, self._pipeline.now, complete))
             if (

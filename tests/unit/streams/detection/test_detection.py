@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from models.topics import HEALTH, QUERIES
 from sinks.memory import MemorySink
 from streams.detection.detection import DetectionLimits
+from streams.detection.minutes import MinuteSeries
+from tests.examples import events
 from tests.examples.minutes import at
-from tests.unit.streams.detecting import PARTITION, DetectingWorker, health, offset_of, queries
+from tests.unit.streams.detecting import PARTITION, PER_MINUTE, DetectingWorker, health, offset_of, queries
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _DOWN = range(60, 90)
@@ -221,6 +225,30 @@ async def test_what_came_in_before_the_detectors_had_their_first_turn_is_told() 
     worker = DetectingWorker(MemorySink(), bounds=DetectionLimits(waiting_minutes=5, series=10))
     await worker.read(queries(range(_END), down=_DOWN), until=_END + 1)
     assert _findings(worker) == expected
+
+
+def _busier_when_down(minutes: range) -> list[events.Record]:
+    """Queries of which one a minute goes to another provider while the first one is down: two series instead of one."""
+    return [
+        record._replace(value=json.dumps(json.loads(record.value) | {"integration_provider": "other"}).encode())
+        if record.offset // PER_MINUTE in _DOWN and record.offset % PER_MINUTE == 0
+        else record
+        for record in queries(minutes, down=_DOWN)
+    ]
+
+
+@in_virtual_time
+async def test_minutes_that_are_dropped_between_others_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog of days closes more minutes at once than fit into memory, and the busiest ones are dropped."""
+    found = []
+    for most in (1_000, 100):
+        monkeypatch.setattr("streams.query_topic_state.MinuteSeries", partial(MinuteSeries, most_series=most))
+        worker = DetectingWorker(MemorySink())
+        await worker.read(_busier_when_down(range(30)), until=31)
+        await worker.read(_busier_when_down(range(30, _END + 30)), until=_END + 31)
+        found.append(_findings(worker))
+    assert worker.metric("minutes_overfull_total") >= len(_DOWN) / 2
+    assert found[0] == found[1] != []
 
 
 @in_virtual_time
