@@ -230,7 +230,7 @@ async def test_what_came_in_before_the_detectors_had_their_first_turn_is_told() 
 def _busier_when_down(minutes: range) -> list[events.Record]:
     """Queries of which one a minute goes to another provider while the first one is down: two series instead of one."""
     return [
-        record._replace(value=json.dumps(json.loads(record.value) | {"integration_provider": "other"}).encode())
+        record._replace(value=json.dumps(json.loads(record.value or b"") | {"integration_provider": "other"}).encode())
         if record.offset // PER_MINUTE in _DOWN and record.offset % PER_MINUTE == 0
         else record
         for record in queries(minutes, down=_DOWN)
