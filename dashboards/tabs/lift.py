@@ -41,7 +41,7 @@ LIFT: Final = Panel(
     columns=(
         Column("metric", "Metric", width=140),
         Column("basis", "Lift", width=85, states={"causal": "ok", "adjusted": "neutral", "plain": "neutral"}),
-        Column("compared", "Compared", wrap=True, width=300),
+        Column("compared", "Compared", wrap=True, width=285),
         Column("difference", "Difference", blank="too little data", width=110),
         Column("bounds", "95 %", blank="-", width=200),
         Column("conversations", "n", Unit.COUNT, width=80),
