@@ -40,7 +40,7 @@ _FETCH_MIN_BYTES: Final = 64 * 1024
 _POLL_SECONDS: Final = 0.1
 # ... unless there were this many records.
 _LARGE_POLL: Final = 2_000
-# Until partitions are assigned, this is how often is looked whether they are.
+# While no partition is assigned, the assignment is looked at this often.
 _UNASSIGNED_SECONDS: Final = 0.05
 
 
@@ -203,7 +203,7 @@ class BatchConsumer(driver.Consumer):
             yield message.tp, message
 
     async def _wait_next_records(self, timeout: float) -> Any:
-        """Return what was polled and the partitions that are active; Faust waits for a second where there are none."""
+        """Return what was polled, and the active partitions; without any, Faust would wait for a second."""
         if self.flow_active and not self._get_active_partitions():
             await self.sleep(_UNASSIGNED_SECONDS)
             return {}, set()
