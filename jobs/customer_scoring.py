@@ -1,19 +1,21 @@
 """One run of a customer model: queue snapshots, resolve labels, learn, score, and report customers above the threshold.
 
-Every step is idempotent, so a run that was interrupted or repeated changes nothing. History is no special case: its
-weekly snapshots are queued like those of the present, each from events before its time.
+Tenants that ingestion is behind with are left out of every step but learning: what has not been read yet would count as
+not having happened. Every step is idempotent, so a run that was interrupted or repeated changes nothing. History is no
+special case: its weekly snapshots are queued like those of the present, each from events before its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
 from detectors.customers.calibration import better_than, better_than_prior, quality
-from detectors.customers.customer_features import CustomerFacts, facts_query
+from detectors.customers.customer_features import ACTIVE, CustomerFacts, facts_query
 from detectors.customers.customer_scores import (
     Bounds,
     CustomerScore,
@@ -52,7 +54,11 @@ _CHALLENGED_LABELS: Final = 1_000
 # An ended episode is reported again for this long, in case the run that ended it was interrupted.
 _TELL_AGAIN: Final = timedelta(days=7)
 
-_FIRST: Final = "SELECT count() AS outcomes, min(created_at) AS first FROM conversation_outcomes"
+_SPANS: Final = """
+SELECT user_id, min(created_at) AS first, max(created_at) AS last FROM conversation_outcomes
+WHERE user_id NOT IN {behind:Array(UUID)}
+GROUP BY user_id
+"""
 
 
 class Subject(NamedTuple):
@@ -82,36 +88,63 @@ class Scored(NamedTuple):
     store: LabelStore
 
 
-def score(client: Client, subject: Subject, now: datetime) -> Scored | None:
-    """Run once; ``None`` where there is no data yet."""
-    first = query_rows(client, _FIRST, {}, aware=True)[0]
-    if first["outcomes"] == 0:
+class TenantSpan(NamedTuple):
+    """The times of a tenant's first and last outcome."""
+
+    user_id: UUID
+    first: datetime
+    last: datetime
+
+
+def score(client: Client, subject: Subject, now: datetime, behind: Collection[UUID] = ()) -> Scored | None:
+    """Run once, without the tenants ``behind``; ``None`` where there is no data yet."""
+    spans = [TenantSpan(**row) for row in query_rows(client, _SPANS, {"behind": sorted(behind)}, aware=True)]
+    if not spans:
         return None
-    store = LabelStore(client, subject.task)
-    _queue(client, store, subject, slots(first["first"], now, EVERY, MAX_MOMENTS), now)
+    store = LabelStore(client, subject.task, behind)
+    _queue(client, store, subject, now, spans=spans, behind=behind)
     store.add_labels(resolve(subject.task, store.fates(now), now))
     model, counts, proven = _learn(store, now)
     at = now.replace(minute=0, second=0, microsecond=0)
-    facts = {(one.user_id, one.customer_id): one for one in _facts(client, at)}
+    facts = {(one.user_id, one.customer_id): one for one in _facts(client, at, behind)}
     if counts.ready and subject.must_prove and not proven:
         return Scored(_withheld(store, subject, counts.prior, facts, at), model, None, store)
     if counts.ready:
-        insights = _ready(client, store, subject, model, counts.prior, facts=facts, at=at)
+        recommended = RecommendationStore(client, subject.task, behind)
+        insights = _ready(recommended, store, subject, model, counts.prior, facts=facts, at=at)
         return Scored(insights, model, bounds_for(counts.prior), store)
     return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
 
 
-def _queue(client: Client, store: LabelStore, subject: Subject, moments: Sequence[datetime], now: datetime) -> None:
-    """Queue snapshots; one that is not due is made again, because events from before it may have arrived since."""
-    queued = store.queued_moments()
-    for at in moments:
+def _queue(
+    client: Client,
+    store: LabelStore,
+    subject: Subject,
+    now: datetime,
+    *,
+    spans: Sequence[TenantSpan],
+    behind: Collection[UUID],
+) -> None:
+    """Queue snapshots; one that is not due is made again, because events from before it may have arrived since.
+
+    One that is due is made of tenants that have none of its time: ingestion was behind with them until now.
+    """
+    queued = store.queued_tenants()
+    for at in slots(min(one.first for one in spans), now, EVERY, MAX_MOMENTS):
         due = at + subject.task.horizon
-        if at in queued and due <= now:
+        tenants = missing(spans, queued[at], at) if at in queued and due <= now else None
+        if tenants == []:
             continue
         found = [
-            Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at)) for one in _facts(client, at)
+            Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at))
+            for one in _facts(client, at, behind, tenants or ())
         ]
         store.queue(without(found, store.queued(at)))
+
+
+def missing(spans: Sequence[TenantSpan], queued: Collection[UUID], at: datetime) -> list[UUID]:
+    """Return the tenants without a snapshot of a time though they had outcomes about then."""
+    return [one.user_id for one in spans if one.first < at <= one.last + ACTIVE and one.user_id not in queued]
 
 
 def _learn(store: LabelStore, now: datetime) -> tuple[ExplainableModel, Counts, bool]:
@@ -139,7 +172,7 @@ class _Standing(NamedTuple):
 
 
 def _ready(
-    client: Client,
+    recommended: RecommendationStore,
     store: LabelStore,
     subject: Subject,
     model: ExplainableModel,
@@ -152,7 +185,6 @@ def _ready(
     scores = {key: model.predict_proba_one(x)[True] for key, x in features.items()}
     now = _Standing(at, facts, features, scores)
     before, bounds = store.standings(), bounds_for(prior)
-    recommended = RecommendationStore(client, subject.task)
     known = effects(recommended.results(at), subject.actions, prevents=subject.task.silence)
     begin = beginners(before, scores, bounds, at)
     new = choose(_candidates(subject, model, now, begin), known, recommended.room(_week_of(at), at), at)
@@ -226,5 +258,8 @@ def _ended(subject: Subject, standings: Sequence[CustomerScore], at: datetime) -
     return [subject.closed(one) for one in recently_ended(standings, at - _TELL_AGAIN)]
 
 
-def _facts(client: Client, at: datetime) -> list[CustomerFacts]:
-    return [CustomerFacts.of_row(row) for row in query_rows(client, *facts_query(at), aware=True)]
+def _facts(
+    client: Client, at: datetime, behind: Collection[UUID], tenants: Collection[UUID] = ()
+) -> list[CustomerFacts]:
+    rows = query_rows(client, *facts_query(at, behind=behind, tenants=tenants), aware=True)
+    return [CustomerFacts.of_row(row) for row in rows]

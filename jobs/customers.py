@@ -16,6 +16,7 @@ from detectors.customers.upsell import UPSELL
 from jobs.customer_scoring import EVERY, Scored, Subject, score
 from jobs.needs import expired, find_needs, make_forecasts, week_of
 from models.insights import Insight
+from storage.backlog import read_backlog
 from storage.reading import query_rows
 from streams.job import Job
 
@@ -36,13 +37,14 @@ def find_churn(client: Client, now: datetime) -> Sequence[Insight]:
         churn.overdue,
         churn.unlearned,
     )
-    scored = score(client, subject, now)
+    scored = score(client, subject, now, read_backlog(client, now).behind)
     found = [] if scored is None else scored.insights + _waves(scored, now)
     return found + expired(client, ("churn_wave",), week_of(now))
 
 
 def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
     """Return upsell insights of customers and of tenants."""
+    behind = read_backlog(client, now).behind
     values = {
         row["user_id"]: upsell.Typical(row["typical"], row["sales"])
         for row in query_rows(client, *upsell.values_query(now))
@@ -57,14 +59,14 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
         lambda facts, _: values[facts.user_id].value if facts.user_id in values else None,
         must_prove=True,
     )
-    scored = score(client, subject, now)
+    scored = score(client, subject, now, behind)
     connected: dict[UUID, set[str]] = defaultdict(set)
-    for row in query_rows(client, *upsell.connected_query(now)):
+    for row in query_rows(client, *upsell.connected_query(now, behind)):
         connected[row["user_id"]].add(row["provider"])
     tenants = {user_id: frozenset(providers) for user_id, providers in connected.items()}
     found = [] if scored is None else scored.insights
     week = week_of(now)
-    plans = [upsell.larger_plan(upsell.Use(**row), week) for row in query_rows(client, *upsell.use_query(now))]
+    plans = [upsell.larger_plan(upsell.Use(**row), week) for row in query_rows(client, *upsell.use_query(now, behind))]
     found += upsell.unconnected(tenants, week) + [one for one in plans if one is not None]
     return found + expired(client, ("unconnected_provider", "larger_plan"), week)
 

@@ -16,6 +16,7 @@ from kpis.kpi import Kpi
 from kpis.registry import get
 from kpis.tenant_series import days_of, first_hours_of, tenants_with_volume
 from models.insights import Insight
+from storage.backlog import read_backlog
 from storage.reading import query_rows
 from streams.job import Job
 
@@ -53,6 +54,8 @@ def kpi_change_job(ids: Sequence[str] = FIGURES) -> Job:
 def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insight]:
     """Return the changes in the stored figures; deterministic. Only tenants with enough volume are read, in batches.
 
+    Tenants that ingestion is behind with are left out.
+
     Raises
     ------
     Unreachable
@@ -62,7 +65,8 @@ def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insi
     today = settled.replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
     enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS)
-    tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough)]
+    behind = read_backlog(client, now).behind
+    tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough) if row["tenant"] not in behind]
     search = ChangeSearch(kpis)
     for start in range(0, len(tenants), _TENANTS_AT_ONCE):
         some = tenants[start : start + _TENANTS_AT_ONCE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from detectors.customers import needs, upsell
 from detectors.customers.labels import slots
 from detectors.forecast import MAX_HOURS, MIN_HOURS, VERSION, Floats, Forecast, forecast
 from models.insights import Insight
+from storage.backlog import read_backlog
 from storage.insight_store import insight_from_row
 from storage.reading import query_rows
 from storage.writing import insert_rows
@@ -35,11 +36,13 @@ WHERE user_id IN {tenants:Array(UUID)}
 GROUP BY user_id, integration_provider, hour_start
 ORDER BY user_id, integration_provider, hour_start
 """
-# Tenants with an integration that is old enough for a forecast; the others are never read.
+# Tenants with an integration that is old enough for a forecast, and that ingestion is not behind with; the others are
+# never read.
 _OLD_ENOUGH: Final = """
 SELECT DISTINCT user_id FROM (
     SELECT user_id FROM query_windows
     WHERE window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
+        AND user_id NOT IN {behind:Array(UUID)}
     GROUP BY user_id, integration_provider
     HAVING toStartOfHour(min(window_start)) <= {old:DateTime('UTC')}
 )
@@ -71,7 +74,7 @@ def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
         for row in query_rows(client, *needs.usage_query(made_at))
     }
     found: list[Insight | None] = []
-    for some in read_series(client, made_at):
+    for some in read_series(client, made_at, read_backlog(client, now).behind):
         rows: list[tuple[Any, ...]] = []
         for one in some:
             queries, errors = forecast(one.queries), forecast(one.errors)
@@ -116,13 +119,13 @@ def week_of(now: datetime) -> datetime:
     return slots(now - 2 * _WEEK, now, _WEEK, 1)[0]
 
 
-def read_series(client: Client, until: datetime) -> Iterator[list[Series]]:
+def read_series(client: Client, until: datetime, behind: Collection[UUID]) -> Iterator[list[Series]]:
     """Yield hourly series of integrations up to a time, at most eight weeks, in batches of tenants.
 
-    Tenants whose integrations are all too new for a forecast are left out.
+    Tenants that are ``behind``, or whose integrations are all too new for a forecast, are left out.
     """
     span = {"since": until - MAX_HOURS * _HOUR, "until": until}
-    old = query_rows(client, _OLD_ENOUGH, {**span, "old": until - MIN_HOURS * _HOUR})
+    old = query_rows(client, _OLD_ENOUGH, {**span, "old": until - MIN_HOURS * _HOUR, "behind": sorted(behind)})
     tenants = [str(row["user_id"]) for row in old]
     for start in range(0, len(tenants), _TENANTS_AT_ONCE):
         some = tenants[start : start + _TENANTS_AT_ONCE]

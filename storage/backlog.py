@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
@@ -13,40 +15,64 @@ _RECENT: Final = timedelta(minutes=10)
 _FEW: Final = 20
 _OLD: Final = timedelta(days=1)
 
-# By the conversations that were stored last: their number is bounded, whatever arrives. Each tenant counts once, and of
-# an even number the newer half: one that sends its history holds up nobody else.
+# By the conversations of each tenant that were stored last: their number is bounded, whatever arrives. Of their times
+# the one that a tenth are newer than: stored together, a batch of history spans days, and its newest are what was
+# reached.
 _ARRIVED: Final = """
-SELECT sum(stored) AS conversations, arraySort(groupArray(of_tenant))[intDiv(count(), 2) + 1] AS usual
+SELECT user_id, count() AS conversations, arraySort(groupArray(newest))[count() - intDiv(count(), 10)] AS reached
 FROM
 (
-    SELECT count() AS stored, arraySort(groupArray(newest))[intDiv(count() + 1, 2)] AS of_tenant
-    FROM
+    SELECT user_id, max(created_at) AS newest FROM conversation_outcomes
+    WHERE (user_id, conversation_id) IN
     (
-        SELECT user_id, max(created_at) AS newest FROM conversation_outcomes
-        WHERE (user_id, conversation_id) IN
-        (
-            SELECT user_id, conversation_id FROM touched_conversations
-            WHERE touched_at >= {since:DateTime64(3, 'UTC')}
-            ORDER BY touched_at DESC LIMIT 50 BY user_id LIMIT 1000
-        )
-        GROUP BY user_id, conversation_id
+        SELECT user_id, conversation_id FROM touched_conversations
+        WHERE touched_at >= {since:DateTime64(3, 'UTC')}
+        ORDER BY touched_at DESC LIMIT 50 BY user_id
     )
-    GROUP BY user_id
+    GROUP BY user_id, conversation_id
 )
+GROUP BY user_id
 """
 
 
-def backlog_reached(client: Client, now: datetime) -> datetime | None:
-    """Return the event time that ingestion has reached, where it is more than a day behind; else ``None``.
+class TenantArrivals(NamedTuple):
+    """How many conversations of a tenant were stored in the last minutes, at most 50, and the event time reached."""
 
-    The median over tenants, of each the median of those that were stored last: neither single late events nor one
-    tenant among several are its business.
+    user_id: UUID
+    conversations: int
+    reached: datetime
+
+
+class Backlog(NamedTuple):
+    """What has not been read yet.
+
+    ``reached`` is the event time that ingestion has reached where it is more than a day behind, else ``None``;
+    ``behind`` are the tenants whose own events are more than a day behind.
+    """
+
+    reached: datetime | None
+    behind: frozenset[UUID]
+
+
+def read_backlog(client: Client, now: datetime) -> Backlog:
+    """Return what ingestion is behind with.
 
     Raises
     ------
     Unreachable
         ClickHouse does not answer.
     """
-    (found,) = query_rows(client, _ARRIVED, {"since": now - _RECENT}, aware=True)
-    usual: datetime = found["usual"]
-    return usual if found["conversations"] >= _FEW and usual < now - _OLD else None
+    rows = query_rows(client, _ARRIVED, {"since": now - _RECENT}, aware=True)
+    return backlog_of([TenantArrivals(**row) for row in rows], now)
+
+
+def backlog_of(arrivals: Sequence[TenantArrivals], now: datetime) -> Backlog:
+    """Return the backlog that arrivals tell of; fewer than 20 conversations tell nothing: events may be late.
+
+    Ingestion is judged by the median over tenants, of an even number the newer half: a tenant that sends its history
+    holds up nobody else.
+    """
+    medians = sorted(one.reached for one in arrivals)
+    reached = medians[len(medians) // 2] if sum(one.conversations for one in arrivals) >= _FEW else now
+    behind = (one.user_id for one in arrivals if one.conversations >= _FEW and one.reached < now - _OLD)
+    return Backlog(reached if reached < now - _OLD else None, frozenset(behind))

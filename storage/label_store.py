@@ -6,7 +6,7 @@ ClickHouse does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -30,7 +30,8 @@ _DECILES: Final = (
     *("predicted", "observed", "observed_lower", "observed_upper", "lift"),
 )
 _QUEUED: Final = """
-SELECT DISTINCT snapshot_at FROM customer_snapshots WHERE model = {model:String}
+SELECT snapshot_at, groupUniqArray(user_id) AS tenants FROM customer_snapshots WHERE model = {model:String}
+GROUP BY snapshot_at
 """
 _OF_MOMENT: Final = """
 SELECT user_id, customer_id, features, positive FROM customer_snapshots FINAL
@@ -45,7 +46,11 @@ SELECT
         o.outcome_type IN {outcomes:Array(String)} AND o.created_at >= s.snapshot_at AND o.created_at < s.due_at
     ) AS happened_at,
     countIf(o.outcome_type != 'reopened' AND o.created_at >= s.snapshot_at AND o.created_at < s.due_at) AS visits
-FROM (SELECT * FROM customer_snapshots FINAL WHERE model = {model:String} AND positive IS NULL) AS s
+FROM
+(
+    SELECT * FROM customer_snapshots FINAL
+    WHERE model = {model:String} AND positive IS NULL AND user_id NOT IN {behind:Array(UUID)}
+) AS s
 LEFT JOIN
 (
     SELECT user_id, customer_id, created_at, toString(outcome_type) AS outcome_type FROM conversation_outcomes FINAL
@@ -66,24 +71,32 @@ SELECT count() AS snapshots, countIf(positive) AS positives FROM customer_snapsh
 """
 _SINCE: Final = """
 SELECT user_id, customer_id, snapshot_at, due_at, features FROM customer_snapshots FINAL
-WHERE model = {model:String} AND snapshot_at >= {since:DateTime('UTC')}
+WHERE model = {model:String} AND snapshot_at >= {since:DateTime('UTC')} AND user_id NOT IN {behind:Array(UUID)}
 """
 _SCORES: Final = """
 SELECT user_id, customer_id, scored_at, probability, prior, started_at, ended_at, toString(ended) AS ended
-FROM customer_scores FINAL WHERE model = {model:String}
+FROM customer_scores FINAL WHERE model = {model:String} AND user_id NOT IN {behind:Array(UUID)}
 """
 
 
 class LabelStore:
-    """Labels and scores of one model."""
+    """Labels and scores of one model.
 
-    def __init__(self, client: Client, task: Task) -> None:
+    Parameters
+    ----------
+    behind
+        Tenants that ingestion is behind with: their snapshots are given no labels and, like their scores, not returned.
+        Labels that are known are: models learn from them.
+    """
+
+    def __init__(self, client: Client, task: Task, behind: Collection[UUID] = ()) -> None:
         self._client = client
         self._task = task
+        self._behind = sorted(behind)
 
-    def queued_moments(self) -> set[datetime]:
-        """Return the times of the queued snapshots."""
-        return {row["snapshot_at"] for row in self._ask(_QUEUED)}
+    def queued_tenants(self) -> dict[datetime, set[UUID]]:
+        """Return the times of the queued snapshots, and the tenants that have any of a time."""
+        return {row["snapshot_at"]: set(row["tenants"]) for row in self._ask(_QUEUED)}
 
     def queued(self, at: datetime) -> dict[tuple[UUID, str], dict[str, float] | None]:
         """Return by tenant and customer the features of a time's snapshots; ``None`` where the label is known."""
@@ -98,7 +111,7 @@ class LabelStore:
 
     def fates(self, now: datetime) -> list[LabelOutcome]:
         """Return the outcomes so far of snapshots without a label."""
-        rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now)
+        rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now, behind=self._behind)
         # minIf over no rows is 1970.
         return [
             LabelOutcome(_snapshot(row), row["happened_at"] if row["happened_at"].year > 1970 else None, row["visits"])
@@ -122,11 +135,12 @@ class LabelStore:
 
     def snapshots(self, since: datetime) -> list[Snapshot]:
         """Return the snapshots since a time."""
-        return [_snapshot(row) for row in self._ask(_SINCE, since=since)]
+        return [_snapshot(row) for row in self._ask(_SINCE, since=since, behind=self._behind)]
 
     def standings(self) -> dict[Key, CustomerScore]:
         """Return the latest score of each customer."""
-        return {(row["user_id"], row["customer_id"]): CustomerScore(**row) for row in self._ask(_SCORES)}
+        rows = self._ask(_SCORES, behind=self._behind)
+        return {(row["user_id"], row["customer_id"]): CustomerScore(**row) for row in rows}
 
     def add_standings(self, standings: Sequence[CustomerScore]) -> None:
         """Store scores."""

@@ -6,7 +6,7 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -42,7 +42,7 @@ SELECT r.action AS action, r.probability AS probability,
 FROM
 (
     SELECT * FROM customer_recommendations FINAL
-    WHERE model = {model:String} AND due_at <= {now:DateTime64(3, 'UTC')}
+    WHERE model = {model:String} AND due_at <= {now:DateTime64(3, 'UTC')} AND user_id NOT IN {behind:Array(UUID)}
 ) AS r
 LEFT JOIN
 (
@@ -59,11 +59,18 @@ ORDER BY r.user_id, r.customer_id, r.recommended_at
 
 
 class RecommendationStore:
-    """The recommendations of one model."""
+    """The recommendations of one model.
 
-    def __init__(self, client: Client, task: Task) -> None:
+    Parameters
+    ----------
+    behind
+        Tenants that ingestion is behind with: what became of their recommendations is not known yet.
+    """
+
+    def __init__(self, client: Client, task: Task, behind: Collection[UUID] = ()) -> None:
         self._client = client
         self._task = task
+        self._behind = sorted(behind)
 
     def since(self, moment: datetime) -> list[Recommendation]:
         """Return what was recommended since a moment."""
@@ -92,7 +99,7 @@ class RecommendationStore:
             RecommendationResult(
                 row["action"], row["probability"], row["happened"] > 0 or (self._task.silence and row["visits"] == 0)
             )
-            for row in self._ask(_RESULTS, now=now, outcomes=list(self._task.outcomes))
+            for row in self._ask(_RESULTS, now=now, outcomes=list(self._task.outcomes), behind=self._behind)
         ]
 
     def _ask(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from models.counting import counted
 from models.errors import RomashkaError
 from models.insights import Insight
-from storage.backlog import backlog_reached
+from storage.backlog import read_backlog
 from storage.leases import leased
 
 EndReason = Literal["memory", "time", "died", "stopped"]
@@ -25,7 +26,8 @@ class Job(NamedTuple):
     runs every few seconds or caches something; otherwise each run has a new process. ``fenced`` says that a run
     may write only while no later one has begun (``storage.leases``), for a job whose rows have no version that decides
     between two runs. ``waits_for_backlog`` postpones a run while ingestion is more than a day behind:
-    what has not been read yet would count as not having happened.
+    what has not been read yet would count as not having happened. Such a job leaves out the tenants that are behind on
+    their own (``storage.backlog.read_backlog``), and is run again for them.
     """
 
     name: str
@@ -44,13 +46,23 @@ class Job(NamedTuple):
         LeaseLost
             A later run has begun meanwhile.
         JobPostponed
-            It would judge by what has not arrived yet.
+            It would judge by what has not arrived yet, of all tenants or of some.
         """
-        if self.waits_for_backlog and (reached := backlog_reached(client, now)) is not None:
+        if not self.waits_for_backlog:
+            return self._once(client, now)
+        backlog = read_backlog(client, now)
+        if backlog.reached is not None:
             raise JobPostponed(
-                f"it waits for the backlog: ingestion has reached {reached:%Y-%m-%d %H:%M} UTC, "
+                f"it waits for the backlog: ingestion has reached {backlog.reached:%Y-%m-%d %H:%M} UTC, "
                 "and what has not been read yet would count as not having happened"
             )
+        insights = self._once(client, now)
+        if backlog.behind:
+            left_out = counted(len(backlog.behind), "tenant")
+            raise JobPostponed(f"it was run without {left_out} that ingestion is more than a day behind with", insights)
+        return insights
+
+    def _once(self, client: Client, now: datetime) -> Sequence[Insight]:
         if not self.fenced:
             return self.run(client, now)
         with leased(client, self.name):
@@ -79,7 +91,17 @@ class JobLimits(NamedTuple):
 
 
 class JobPostponed(RomashkaError):
-    """A job did not run, because ingestion works off a backlog; it is tried again."""
+    """A job did not run, or not for all tenants, because ingestion works off a backlog; it is tried again.
+
+    Parameters
+    ----------
+    insights
+        Of the tenants that it was run for; ``None`` where it was run for none.
+    """
+
+    def __init__(self, message: str, insights: Sequence[Insight] | None = None) -> None:
+        super().__init__(message)
+        self.insights = insights
 
 
 class JobEnded(RomashkaError):

@@ -49,9 +49,12 @@ class _Asked(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """The result of a run; ``error`` is empty on success, ``memory_bytes`` is the peak memory of the process."""
+    """The result of a run; ``error`` is empty on success, ``memory_bytes`` is the peak memory of the process.
 
-    insights: Sequence[Insight] = ()
+    ``insights`` is ``None`` where the job was postponed for all tenants.
+    """
+
+    insights: Sequence[Insight] | None = ()
     error: str = ""
     expected: bool = False
     postponed: bool = False
@@ -88,11 +91,11 @@ class JobProcess:
         JobEnded
             The run was terminated: it exceeded its memory or time limit, or its process died.
         JobPostponed
-            Ingestion works off a backlog.
+            Ingestion works off a backlog, of all tenants or of some.
         RomashkaError
             The job failed; says why.
         """
-        return self._ask(_Asked("run", now)).insights
+        return self._ask(_Asked("run", now)).insights or ()
 
     def confirm(self) -> None:
         """Tell the job that its insights are durable; raises as ``run`` does."""
@@ -133,7 +136,7 @@ class JobProcess:
             self.release()
             raise JobEnded("memory", f"it needed more than {self._limits.memory_bytes // _MEGABYTE} MB")
         if answer.postponed:
-            raise JobPostponed(answer.error)
+            raise JobPostponed(answer.error, answer.insights)
         if answer.error:
             raise RomashkaError(answer.error) if answer.expected else _Unexpected(answer.error)
         return answer
@@ -231,7 +234,7 @@ def _done(job: Job, asked: _Asked, connect: Connect) -> _Answer:
     except MemoryError:
         return _Answer(out_of_memory=True, memory_bytes=_most_memory())
     except JobPostponed as error:
-        return _Answer(error=str(error), postponed=True, memory_bytes=_most_memory())
+        return _Answer(error.insights, str(error), postponed=True, memory_bytes=_most_memory())
     except RomashkaError as error:
         return _Answer(error=str(error), expected=True, memory_bytes=_most_memory())
     except Exception:  # noqa: BLE001 - reported to the worker, which logs it

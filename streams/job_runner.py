@@ -26,7 +26,8 @@ T = TypeVar("T")
 _LOOK_SECONDS: Final = 1.0
 _MAX_PAUSE_AFTER_FAILURE: Final = 60.0
 _COUNT_SECONDS: Final = 15.0
-# Back-off of a job that was terminated: doubles up to this, or to the job's own period where that is longer.
+# Back-off of a job that was terminated, or run without tenants that are behind: doubles up to this, or to the job's own
+# period where that is longer.
 _MAX_BACKOFF_SECONDS: Final = 900.0
 
 
@@ -82,7 +83,7 @@ class JobRunner:
         self._schedules = schedules
         self._execution = execution
         self._executions: dict[JobSchedule, Execution] = {}
-        self._ended: Counter[str] = Counter()
+        self._in_a_row: Counter[str] = Counter()
         self._executor = executor
         self._connect = connect
         self._leads = leads
@@ -126,26 +127,19 @@ class JobRunner:
             await self._pause(pause)
 
     def _pause_after_failure(self, job: JobSchedule) -> float:
-        """Return the back-off of a failed job in seconds; it grows for a job that was terminated."""
+        """Return the back-off of a failed job in seconds; it grows for one that was terminated or left tenants out."""
         every = job.every.total_seconds()
         pause = min(every, _MAX_PAUSE_AFTER_FAILURE)
-        times = self._ended[job.name]
+        times = self._in_a_row[job.name]
         return pause if times == 0 else min(pause * 2.0 ** min(times - 1, 20), max(every, _MAX_BACKOFF_SECONDS))
 
     async def _done(self, job: JobSchedule, execution: Execution) -> bool:
-        """Run a job once; return whether it succeeded."""
+        """Run a job once; return whether it succeeded, for all tenants."""
         started = time.perf_counter()
         try:
-            insights = await self._in_thread(execution.run, self._clock())
-            if self._leads():  # otherwise the new leader runs it and finds the same
-                await self._insight_publisher.announce(insights)
-                if job.confirms:
-                    await self._in_thread(execution.confirm)
-        except JobPostponed as error:
-            log.info("job %s is tried again in %.0f s: %s", job.name, self._pause_after_failure(job), error)
-            return False
+            postponed = await self._run(job, execution)
         except JobEnded as error:
-            self._ended[job.name] += 1
+            self._in_a_row[job.name] += 1
             log.error("job %s was terminated after %.0f s: %s", job.name, time.perf_counter() - started, error)  # noqa: TRY400
             self._metrics.jobs_ended.labels(job.name, error.reason).inc()
             self._metrics.job_failures.labels(job.name).inc()
@@ -155,10 +149,30 @@ class JobRunner:
             log.exception("job %s failed", job.name)
             self._metrics.job_failures.labels(job.name).inc()
             return False
-        del self._ended[job.name]
+        if postponed is not None and postponed.insights is None:
+            log.info("job %s is tried again in %.0f s: %s", job.name, self._pause_after_failure(job), postponed)
+            return False
         self._metrics.job_seconds.labels(job.name).observe(time.perf_counter() - started)
         self._metrics.job_success.labels(job.name).set(self._clock().timestamp())
+        if postponed is not None:
+            self._in_a_row[job.name] += 1
+            log.info("job %s is run again in %.0f s: %s", job.name, self._pause_after_failure(job), postponed)
+            return False
+        del self._in_a_row[job.name]
         return True
+
+    async def _run(self, job: JobSchedule, execution: Execution) -> JobPostponed | None:
+        """Run a job once and announce its insights; return why it did not run for all tenants."""
+        postponed: JobPostponed | None = None
+        try:
+            insights = await self._in_thread(execution.run, self._clock())
+        except JobPostponed as error:
+            postponed, insights = error, error.insights or ()
+        if self._leads():  # otherwise the new leader runs it and finds the same
+            await self._insight_publisher.announce(insights)
+            if job.confirms and postponed is None:
+                await self._in_thread(execution.confirm)
+        return postponed
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)

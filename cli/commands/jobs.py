@@ -19,7 +19,7 @@ from sinks.clickhouse import ClickHouseSink
 from sinks.insight_rows import insight_rows, latest
 from storage.connection import ClickHouseAddress, connect
 from streams.bulk_producer import BulkProducer, OutgoingMessage
-from streams.job import Job
+from streams.job import Job, JobPostponed
 
 app = typer.Typer(help="The leader's periodic jobs: list and run them.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ _ANSWER_SECONDS = 300
 
 
 class JobResult(NamedTuple):
-    """The result of one run of a job; ``failure`` is empty on success."""
+    """The result of one run of a job; ``failure`` is empty on success for all tenants."""
 
     job: Job
     insights: int
@@ -75,18 +75,24 @@ def run(
 
 def run_job(job: Job, address: ClickHouseAddress, producer: BulkProducer) -> JobResult:
     """Run a job, write and publish its insights."""
-    started = time.monotonic()
+    started, left_out = time.monotonic(), ""
     try:
         with connect(address, answer_seconds=_ANSWER_SECONDS) as client:
-            found = latest(job.once(client, datetime.now(UTC)))
+            try:
+                insights = job.once(client, datetime.now(UTC))
+            except JobPostponed as error:
+                if error.insights is None:
+                    raise
+                insights, left_out = error.insights, str(error)
+        found = latest(insights)
         _tell(found, address, producer)
-        if job.confirm is not None:
+        if job.confirm is not None and not left_out:
             job.confirm()
     except RomashkaError as error:
         return JobResult(job, 0, time.monotonic() - started, str(error))
     except Exception as error:  # noqa: BLE001 - a bug in one job is a line of the table; the others still run
         return JobResult(job, 0, time.monotonic() - started, f"unexpected {type(error).__name__}: {error}")
-    return JobResult(job, len(found), time.monotonic() - started)
+    return JobResult(job, len(found), time.monotonic() - started, left_out)
 
 
 def _tell(insights: Sequence[Insight], address: ClickHouseAddress, producer: BulkProducer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from math import log, log1p
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,7 @@ _DAY: Final = timedelta(days=1)
 
 # Sums and means use decimals and integers: floats would make runs differ in the last bit.
 # A tenant without customer ids is scored as a whole: its rows have an empty customer_id.
+# No tenants means all of them.
 _FACTS: Final = """
 WITH {at:DateTime64(3, 'UTC')} AS at,
 failed AS
@@ -25,6 +27,7 @@ failed AS
     SELECT user_id, customer_id, count() AS failures
     FROM integration_query_metrics FINAL
     WHERE created_at >= at - INTERVAL 90 DAY AND created_at < at AND NOT query_success AND error_kind != 'not_found'
+        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
     GROUP BY user_id, customer_id
 ),
 thoughts AS
@@ -32,6 +35,7 @@ thoughts AS
     SELECT user_id, customer_id, avg(conversion_probability) AS conversion_probability
     FROM conversation_intelligence FINAL
     WHERE created_at >= at - INTERVAL 30 DAY AND created_at < at
+        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
     GROUP BY user_id, customer_id
 )
 SELECT
@@ -58,7 +62,12 @@ SELECT
     any(failed.failures) AS failures_90d,
     any(thoughts.conversion_probability) AS conversion_probability,
     maxIf(created_at, outcome_type = 'cancelled') AS cancelled_at
-FROM (SELECT * FROM conversation_outcomes FINAL WHERE created_at < at) AS ends
+FROM
+(
+    SELECT * FROM conversation_outcomes FINAL
+    WHERE created_at < at
+        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
+) AS ends
 LEFT JOIN failed USING (user_id, customer_id)
 LEFT JOIN thoughts USING (user_id, customer_id)
 WHERE customer_id != ''
@@ -112,9 +121,16 @@ class CustomerFacts(NamedTuple):
         return (at - self.last_at) / _DAY
 
 
-def facts_query(at: datetime, active: timedelta = ACTIVE) -> Query:
-    """Return the query of facts of customers at a time, seen within ``active`` before it and not cancelled."""
-    return Query(_FACTS, {"at": at, "active": int(active.total_seconds())})
+def facts_query(
+    at: datetime, active: timedelta = ACTIVE, *, behind: Collection[UUID] = (), tenants: Collection[UUID] = ()
+) -> Query:
+    """Return the query of facts of customers at a time, seen within ``active`` before it and not cancelled.
+
+    Those of the tenants ``behind`` are left out: ingestion is behind with them (``storage.backlog``). With ``tenants``
+    only theirs are read.
+    """
+    parameters = {"at": at, "active": int(active.total_seconds()), "behind": sorted(behind), "tenants": sorted(tenants)}
+    return Query(_FACTS, parameters)
 
 
 def common_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:

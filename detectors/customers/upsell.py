@@ -6,7 +6,7 @@ yet more of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import log, log1p
 from typing import Final, NamedTuple
@@ -55,11 +55,13 @@ _CONNECTED: Final = """
 SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
 FROM integration_health_history
 WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+    AND user_id NOT IN {behind:Array(UUID)}
 GROUP BY user_id, integration_provider
 UNION DISTINCT
 SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
 FROM integration_query_metrics
 WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+    AND user_id NOT IN {behind:Array(UUID)}
 GROUP BY user_id, integration_provider
 """
 
@@ -78,7 +80,11 @@ SELECT user_id, toString(integration_provider) AS provider, any(limits.limit_usa
     sumIf(w.queries, w.window_start >= at - INTERVAL 28 DAY) AS queries,
     sumIf(w.queries, w.window_start < at - INTERVAL 28 DAY) AS queries_before,
     min(w.window_start) < at - INTERVAL 55 DAY AS covered
-FROM (SELECT * FROM query_windows FINAL WHERE window_start >= at - INTERVAL 56 DAY AND window_start < at) AS w
+FROM
+(
+    SELECT * FROM query_windows FINAL
+    WHERE window_start >= at - INTERVAL 56 DAY AND window_start < at AND user_id NOT IN {{behind:Array(UUID)}}
+) AS w
 INNER JOIN limits USING (user_id, integration_provider)
 GROUP BY user_id, integration_provider
 """  # noqa: S608 - our own
@@ -110,14 +116,14 @@ def values_query(at: datetime) -> Query:
     return Query(_VALUES, {"at": at})
 
 
-def connected_query(at: datetime) -> Query:
-    """Return the query of the providers each tenant used in the 30 days before a time."""
-    return Query(_CONNECTED, {"at": at})
+def connected_query(at: datetime, behind: Collection[UUID] = ()) -> Query:
+    """Return the query of the providers each tenant used in the 30 days before a time, but of those ``behind``."""
+    return Query(_CONNECTED, {"at": at, "behind": sorted(behind)})
 
 
-def use_query(at: datetime) -> Query:
-    """Return the query of ``Use`` for each integration with a rate limit."""
-    return Query(_USE, {"at": at})
+def use_query(at: datetime, behind: Collection[UUID] = ()) -> Query:
+    """Return the query of ``Use`` for each integration with a rate limit, but of the tenants ``behind``."""
+    return Query(_USE, {"at": at, "behind": sorted(behind)})
 
 
 def upsell_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:

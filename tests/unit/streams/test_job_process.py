@@ -86,6 +86,10 @@ def _waits(_client: _Client, _now: datetime) -> Sequence[Insight]:
     raise JobPostponed("it waits")
 
 
+def _leaves_out(_client: _Client, _now: datetime) -> Sequence[Insight]:
+    raise JobPostponed("a tenant is behind", [_FINDING])
+
+
 def _breaks(_client: _Client, _now: datetime) -> Sequence[Insight]:
     nothing: dict[str, Sequence[Insight]] = {}
     return nothing["a bug"]
@@ -156,8 +160,12 @@ def test_a_job_that_takes_too_much_or_dies_is_ended_and_the_next_run_has_a_new_p
 def test_failures_keep_their_words(started: Start) -> None:
     with pytest.raises(RomashkaError, match=r"^ClickHouse does not answer$"):
         started(_refuses).run(NOW)
-    with pytest.raises(JobPostponed, match=r"^it waits$"):
+    with pytest.raises(JobPostponed, match=r"^it waits$") as postponed:
         started(_waits).run(NOW)
+    assert postponed.value.insights is None
+    with pytest.raises(JobPostponed, match=r"^a tenant is behind$") as partly:
+        started(_leaves_out).run(NOW)
+    assert partly.value.insights == [_FINDING]
     with pytest.raises(Exception, match="KeyError") as unexpected:
         started(_breaks).run(NOW)
     assert not isinstance(unexpected.value, RomashkaError)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, cast
 
 from clickhouse_connect.driver.client import Client
@@ -97,8 +98,16 @@ class _Place:
         with suppress(TimeoutError):
             await asyncio.wait_for(runner.run(), seconds)
 
-    def job(self, *, every: float = 60, finds: Sequence[Insight] = (), fails: bool = False, waits: bool = False) -> Job:
-        """A job that notes when it runs."""
+    def job(
+        self,
+        *,
+        every: float = 60,
+        finds: Sequence[Insight] = (),
+        fails: bool = False,
+        waits: bool = False,
+        leaves_out: int = 0,
+    ) -> Job:
+        """A job that notes when it runs; the first ``leaves_out`` runs are not for all tenants."""
 
         def run(_client: Client, now: datetime) -> Sequence[Insight]:
             assert now == NOW
@@ -107,6 +116,8 @@ class _Place:
                 raise RuntimeError("broken")
             if waits:
                 raise JobPostponed("there is a backlog")
+            if len(self.runs) <= leaves_out:
+                raise JobPostponed("a tenant is behind", finds)
             return finds
 
         return Job("a job", timedelta(seconds=every), run)
@@ -153,6 +164,24 @@ async def test_a_job_that_is_postponed_is_tried_again_within_a_minute_and_is_no_
     assert len(place.runs) == 3
     assert not place.metric("job_failures_total", job="a job")
     assert place.metric("job_last_success_timestamp_seconds", job="a job") is None
+
+
+@in_virtual_time
+async def test_a_job_that_left_tenants_out_is_run_again_for_them_more_rarely_each_time() -> None:
+    place = _Place()
+    await place.run(place.job(every=3600, finds=[insight()], leaves_out=3), seconds=700)
+    assert place.runs == [0, 60, 180, 420]
+    assert len(place.sink.rows("predictive_insights")) == 1, "what it found of the others is told"
+    assert not place.metric("job_failures_total", job="a job")
+    assert place.metric("job_last_success_timestamp_seconds", job="a job") == NOW.timestamp()
+
+
+@in_virtual_time
+async def test_a_tenant_that_sends_its_history_for_ever_costs_a_run_of_the_job_s_own_period_in_the_end() -> None:
+    place = _Place()
+    await place.run(place.job(every=1800, leaves_out=100), seconds=4 * 3600)
+    assert place.runs[:6] == [0, 60, 180, 420, 900, 1860]
+    assert [later - at for at, later in pairwise(place.runs[6:])] == [1800] * (len(place.runs) - 7)
 
 
 @in_virtual_time
