@@ -42,11 +42,17 @@ class MemoryDetectors:
 
     def history(self, series: Sequence[Series], since: datetime, until: datetime) -> History:
         """Return the history of series (see ``DetectorStore``)."""
+        return History(self.minutes_of(series, since, until), self.health(series, since))
+
+    def minutes_of(
+        self, series: Sequence[Series], since: datetime, until: datetime
+    ) -> dict[Series, list[tuple[datetime, MinuteCounts]]]:
+        """Return the minutes of series (see ``DetectorStore``)."""
         minutes: dict[Series, dict[datetime, MinuteCounts]] = {}
         for row in self._rows("integration_query_metrics", series, since, until):
             start = row["created_at"].replace(second=0, microsecond=0)
             _count(minutes.setdefault(_series(row), {}).setdefault(start, MinuteCounts()), row)
-        return History({one: sorted(found.items()) for one, found in minutes.items()}, self.health(series, since))
+        return {one: sorted(found.items()) for one, found in minutes.items()}
 
     def health(self, series: Sequence[Series], since: datetime) -> dict[Series, list[HealthFacts]]:
         """Return the health events of series (see ``DetectorStore``)."""

@@ -82,12 +82,18 @@ class ClickHouseDetectors:
 
     def history(self, series: Sequence[Series], since: datetime, until: datetime) -> History:
         """Return the history of series (see ``DetectorStore``)."""
+        return History(self.minutes_of(series, since, until), self.health(series, since))
+
+    def minutes_of(
+        self, series: Sequence[Series], since: datetime, until: datetime
+    ) -> dict[Series, list[tuple[datetime, MinuteCounts]]]:
+        """Return the minutes of series (see ``DetectorStore``)."""
         parameters = {**_parameters(series), "since": since, "until": until}
         minutes: dict[Series, list[tuple[datetime, MinuteCounts]]] = {}
         for row in self._ask(_MINUTES, parameters):
             start = datetime.fromtimestamp(row["minute"], UTC)
             minutes.setdefault(_series(row), []).append((start, _counts(row)))
-        return History(minutes, self.health(series, since))
+        return minutes
 
     def health(self, series: Sequence[Series], since: datetime) -> dict[Series, list[HealthFacts]]:
         """Return the health events of series (see ``DetectorStore``)."""

@@ -57,6 +57,11 @@ class DetectorStore(Protocol):
         Health events are read from Kafka ahead of their minutes and are not read again.
         """
 
+    def minutes_of(
+        self, series: Sequence[Series], since: datetime, until: datetime
+    ) -> Mapping[Series, Sequence[tuple[datetime, MinuteCounts]]]:
+        """Return the minutes with queries of these series from ``since`` to before ``until``, ascending."""
+
     def health(self, series: Sequence[Series], since: datetime) -> Mapping[Series, Sequence[HealthFacts]]:
         """Return the health events of these series from ``since`` on, ascending in time."""
 
