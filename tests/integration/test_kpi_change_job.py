@@ -13,11 +13,13 @@ import pytest
 
 from jobs import kpi_changes as kpi_change_job_module
 from jobs.kpi_changes import FIGURES, kpi_change_job, kpi_changes
+from jobs.needs import read_series
 from kpis.registry import get
 from kpis.tenant_series import days_of
 from models.query import Query
 from models.rows import QUERY_WINDOWS
 from sinks.clickhouse import ClickHouseSink
+from storage.backlog import Backlog
 from storage.connection import ClickHouseAddress, connect
 
 pytestmark = pytest.mark.stack
@@ -76,6 +78,19 @@ def test_a_real_drop_is_one_insight_and_the_same_at_every_run(database: ClickHou
     assert insight.updated_at == _TODAY + timedelta(hours=12)
     assert insight.observed == pytest.approx(0.80, abs=0.02)
     assert insight.expected == pytest.approx(0.96, abs=0.01)
+
+
+def test_a_tenant_that_ingestion_is_behind_with_has_no_changes_and_no_forecasts(
+    database: ClickHouseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = frozenset({_BROKEN})
+    monkeypatch.setattr(kpi_change_job_module, "read_backlog", lambda *_: Backlog(None, behind))
+    ClickHouseSink(database).write("query_windows", _windows())
+    with connect(database) as client:
+        assert kpi_changes(client, _NOW, [get("query_success_rate")]) == []
+        for left_out, forecast in ((behind, {_STEADY}), (frozenset[UUID](), {_STEADY, _BROKEN})):
+            series = [one for some in read_series(client, _TODAY, left_out) for one in some]
+            assert {one.link.user_id for one in series} == forecast
 
 
 def test_an_empty_database_has_no_changes(database: ClickHouseAddress) -> None:
