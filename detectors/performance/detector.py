@@ -149,7 +149,7 @@ class PerformanceDetector(AnomalyDetector):
             # A level that adapts faster than a few long windows would follow the anomaly itself.
             return float(0.5 ** (hours / max(half_life_hours, 4.0 * long_hours)))
 
-        self._errors = ErrorChannel(decay(errors.HALF_LIFE_HOURS))
+        self._errors = ErrorChannel(decay(errors.HALF_LIFE_HOURS), decay(errors.FAST_HALF_LIFE_HOURS))
         self._latency = LatencyChannel(decay(latency.HALF_LIFE_HOURS), decay(latency.FAST_HALF_LIFE_HOURS))
         self._volume = VolumeChannel(decay(volume.SLOW_HALF_LIFE_HOURS), decay(volume.FAST_HALF_LIFE_HOURS))
         self._busy_index = 0

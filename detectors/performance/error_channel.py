@@ -1,4 +1,4 @@
-"""The error channel: errors against a slow error rate."""
+"""The error channel: errors against the usual error rate of days and of the last hours."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from detectors.performance.intervals import SCATTER, IntervalCounts, Window
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
 HALF_LIFE_HOURS: Final = 48.0
+FAST_HALF_LIFE_HOURS: Final = 3.0
 THRESHOLD: Final = 5.4
 """Alarm threshold, in -log10 p."""
 _MIN_EVENTS, _MIN_ERRORS = 5.0, 3.0
 # Prior: 2 % of calls fail, with the weight of this many calls.
 _PRIOR_ERRORS, _PRIOR_CALLS = 0.6, 30.0
 _WARM_CALLS: Final = 150.0
+# Weight of the prior for the level of the last hours, in errors: the level of calm series moves by a quarter or so.
+_LEVEL_ERRORS: Final = 20.0
 # Cap of an interval's errors when learning, in standard deviations.
 _WINSOR: Final = 4.0
 # Minimum effect by window, from the shortest: (multiple of the usual rate, or increase over it).
@@ -23,18 +26,23 @@ _GATES: Final = ((2.0, 0.10), (2.0, 0.08), (2.0, 0.03))
 
 
 class ErrorChannel:
-    """Errors against a slow error rate, as an overdispersed Poisson tail.
+    """Errors against a slow error rate times the level of the last hours, as an overdispersed Poisson tail.
 
     Parameters
     ----------
-    decay
-        Decay factor of the memory per interval.
+    decay, fast_decay
+        Decay factors of the slow and the fast memory per interval.
     """
 
-    __slots__ = ("_calls", "_decay", "_errors", "_scatter")
+    __slots__ = ("_calls", "_decay", "_errors", "_fast", "_fast_decay", "_rate", "_scatter")
 
-    def __init__(self, decay: float) -> None:
+    def __init__(self, decay: float, fast_decay: float) -> None:
         self._decay = decay
+        self._fast_decay = fast_decay
+        # Errors and calls of the last hours.
+        self._fast = [0.0, 0.0]
+        # The usual error rate, until something is learned.
+        self._rate: float | None = None
         self._errors = 0.0
         self._calls = 0.0
         self._scatter = (Dispersion(1.2, 0.05), Dispersion(1.3, 0.05))
@@ -47,7 +55,10 @@ class ErrorChannel:
     @property
     def rate(self) -> float:
         """The usual error rate."""
-        return (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
+        if self._rate is None:
+            slow = (self._errors + _PRIOR_ERRORS) / (self._calls + _PRIOR_CALLS)
+            self._rate = slow * (self._fast[0] + _LEVEL_ERRORS) / (slow * self._fast[1] + _LEVEL_ERRORS)
+        return self._rate
 
     def may_score(self, longest: Window) -> bool:
         """Whether any window can score above 0, by the longest one."""
@@ -80,11 +91,20 @@ class ErrorChannel:
         decay = self._decay if steps == 1 else self._decay**steps
         self._calls *= decay
         self._errors *= decay
+        fast_decay = self._fast_decay if steps == 1 else self._fast_decay**steps
+        fast = self._fast
+        fast[0] *= fast_decay
+        fast[1] *= fast_decay
+        self._rate = None
         if interval.known > 0.0:
             expected = self.rate * interval.known
             most = expected + _WINSOR * (self._scatter[0].within * expected) ** 0.5 + 1.0
-            self._calls += weight * interval.known
-            self._errors += weight * min(interval.errors, most)
+            calls, errors = weight * interval.known, weight * min(interval.errors, most)
+            self._calls += calls
+            self._errors += errors
+            fast[0] += errors
+            fast[1] += calls
+            self._rate = None
 
     def calibrate(self, window: Window, which: int, weight: float) -> None:
         """Learn the dispersion of windows."""
@@ -97,12 +117,15 @@ class ErrorChannel:
         keep = min(_PRIOR_CALLS / (self._calls + 1e-9), 1.0)
         self._calls *= keep
         self._errors *= keep
+        self._fast = [0.0, 0.0]
+        self._rate = None
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain values."""
         return {
             "errors": self._errors,
             "calls": self._calls,
+            "fast": list(self._fast),
             "scatter": [one.to_state() for one in self._scatter],
         }
 
@@ -110,6 +133,9 @@ class ErrorChannel:
         """Restore the state of ``to_state``."""
         self._errors = float(state["errors"])
         self._calls = float(state["calls"])
+        # States of earlier versions have no level of the last hours: it starts at the slow rate.
+        self._fast = [float(value) for value in state.get("fast", (0.0, 0.0))]
+        self._rate = None
         for one, numbers in zip(self._scatter, state["scatter"], strict=True):
             one.restore(numbers)
 
