@@ -89,22 +89,18 @@ class ErrorChannel:
     def learn(self, interval: IntervalCounts, steps: int, weight: float) -> None:
         """Learn from an interval, ``steps`` intervals after the one before."""
         decay = self._decay if steps == 1 else self._decay**steps
-        self._calls *= decay
-        self._errors *= decay
         fast_decay = self._fast_decay if steps == 1 else self._fast_decay**steps
-        fast = self._fast
-        fast[0] *= fast_decay
-        fast[1] *= fast_decay
-        self._rate = None
+        calls = errors = 0.0
         if interval.known > 0.0:
             expected = self.rate * interval.known
             most = expected + _WINSOR * (self._scatter[0].within * expected) ** 0.5 + 1.0
             calls, errors = weight * interval.known, weight * min(interval.errors, most)
-            self._calls += calls
-            self._errors += errors
-            fast[0] += errors
-            fast[1] += calls
-            self._rate = None
+        fast = self._fast
+        self._calls = self._calls * decay + calls
+        self._errors = self._errors * decay + errors
+        fast[0] = fast[0] * fast_decay + errors
+        fast[1] = fast[1] * fast_decay + calls
+        self._rate = None
 
     def calibrate(self, window: Window, which: int, weight: float) -> None:
         """Learn the dispersion of windows."""

@@ -117,12 +117,7 @@ class VolumeChannel:
     def expected(self, window: Window, hour: int) -> tuple[float, float, float]:
         """Return the expected count of a window with its lower and upper bound."""
         _, level, before = self._levels_at(hour)
-        usual, unsure = window.usual, window.doubt
-        expected, doubt = level * usual, level * unsure
-        # A return to the level of the last day, as after a holiday, is not anomalous.
-        least = min(expected - doubt, before * (usual - unsure))
-        most = max(expected + doubt, before * (usual + unsure))
-        return expected, least, most
+        return _expected(level, before, window.usual, window.doubt)
 
     def may_score(self, longest: Window, hour: int) -> bool:
         """Whether any window can score above 0, by the longest one."""
@@ -131,9 +126,10 @@ class VolumeChannel:
     def scores(self, windows: Sequence[Window], hour: int) -> list[tuple[int, float]]:
         """Return the index of each window with an unusual count, from the shortest, and its surprise."""
         found = []
+        _, level, before = self._levels_at(hour)
         for which, window in enumerate(windows):
             events = window.events
-            _, least, most = self.expected(window, hour)
+            _, least, most = _expected(level, before, window.usual, window.doubt)
             if least < _MIN_EXPECTED or _DROPS[which] * least < events < _SURGES[which] * most:
                 continue
             within, excess = self._spread(which, hour)
@@ -274,6 +270,18 @@ class VolumeChannel:
         scatter = self._scatter[SCATTER[which]]
         seen = self._profile.sightings(hour)[1]
         return scatter.within, scatter.between + self._day.doubt(hour, seen, self._profile.steepness(hour))
+
+
+def _expected(level: float, before: float, usual: float, unsure: float) -> tuple[float, float, float]:
+    expected, doubt = level * usual, level * unsure
+    # A return to the level of the last day, as after a holiday, is not anomalous.
+    least, least_before = expected - doubt, before * (usual - unsure)
+    most, most_before = expected + doubt, before * (usual + unsure)
+    return (
+        expected,
+        least if least <= least_before else least_before,
+        most if most >= most_before else most_before,
+    )
 
 
 def _minute(part: float) -> int:
