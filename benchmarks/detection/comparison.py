@@ -73,7 +73,7 @@ def table(runs: Sequence[Run]) -> list[results.Row]:
                     volume=volume,
                     contender=contender.name,
                     incidents=sum(outcome.incidents.values()),
-                    found=sum(len(delays) for delays in outcome.delays.values()),
+                    found=outcome.found,
                     false_alarms=round(outcome.false_alarms_per_day, 4),
                     delay=outcome.delay,
                     microseconds=round(1e6 * sum(run.seconds[place] for run in group) / minutes, 1),

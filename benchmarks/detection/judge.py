@@ -31,10 +31,15 @@ class Outcome:
     delays: dict[str, list[int]] = field(default_factory=dict)
 
     @property
+    def found(self) -> int:
+        """Number of incidents that an episode began in, or went on into."""
+        return sum(len(delays) for delays in self.delays.values())
+
+    @property
     def recall(self) -> float:
-        """The share of incidents that an episode began in, or went on into."""
+        """The share of incidents that were found."""
         total = sum(self.incidents.values())
-        return sum(len(found) for found in self.delays.values()) / total if total else 0.0
+        return self.found / total if total else 0.0
 
     @property
     def false_alarms_per_day(self) -> float:

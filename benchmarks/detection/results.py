@@ -115,7 +115,7 @@ def missed_targets(rows: list[Row], contender: str) -> list[str]:
         recall, delay = TARGETS[row.volume]
         name = f"{row.volume} events a minute"
         if row.recall < recall:
-            found.append(f"{name}: recall {row.recall:.3f}, not {recall}")
+            found.append(f"{name}: recall {row.recall:.4f} ({row.found} of {row.incidents}), not {recall}")
         if row.false_alarms > MAX_FALSE_ALARMS:
             found.append(f"{name}: {row.false_alarms:.3f} false alarms a series and day, not {MAX_FALSE_ALARMS}")
         if delay is not None and row.delay is not None and row.delay > delay:

@@ -109,6 +109,24 @@ def test_an_outage_is_noticed_within_two_minutes_and_says_what_was_seen() -> Non
     assert verdict.scores["errors"] == verdict.score > 1.0
 
 
+def test_an_error_rate_that_rose_hours_ago_is_what_is_expected_now() -> None:
+    """Against the rate of two days alone about 5.9 % would be expected where 9 % have failed for six hours."""
+    detector = _taught(count=100, errors=5)
+    for number in range(2 * DAY, 2 * DAY + 360):
+        assert not detector.process_one(_minute(number, count=100, errors=9)).is_anomaly
+    _, verdict = _first_alarm(detector, 2 * DAY + 360, 10, count=100, errors=60)
+    (signal,) = verdict.signals
+    assert 7.5 < signal.expected < 9.0
+
+
+def test_errors_that_follow_the_last_hours_do_not_follow_an_incident() -> None:
+    detector = _taught(count=100, errors=5)
+    for number in range(2 * DAY, 2 * DAY + 180):
+        verdict = detector.process_one(_minute(number, count=100, errors=20))
+    (signal,) = verdict.signals
+    assert signal.expected < 6.0
+
+
 def test_slow_answers_are_noticed_in_milliseconds() -> None:
     after, verdict = _first_alarm(_taught(), 2 * DAY, 10, ms=700.0)
     assert after <= 5
@@ -250,9 +268,10 @@ def test_days_as_intervals_are_judged_by_their_weekday() -> None:
 
 
 def test_a_state_of_the_version_before_is_taken_over_and_judges_on() -> None:
-    """It knew no minutes of the hour, no fit of the day, and accumulated nothing."""
+    """It knew no minutes of the hour, no fit of the day, no errors of the last hours, and accumulated nothing."""
     detector = _taught()
     old = json.loads(json.dumps(detector.to_state()))
+    del old["errors"]["fast"]
     for name in ("day", "minutes", "accumulated"):
         del old["volume"][name]
     taken_over = PerformanceDetector.from_state(old)
