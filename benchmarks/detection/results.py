@@ -24,9 +24,9 @@ on which nothing was tuned (`benchmarks/detection/scenarios.py`). Every minute i
 first three of 17 days only teach. Our detector runs with its own thresholds; every other contender is given, for each
 row, the best threshold that hindsight finds within 0.05 false alarms per series and day. Alarms are episodes, counted
 per series and day; µs are processor time per window; recall has Wilson's interval of 95 %. The world `gate` is the
-synthetic one again with seeds of its own, four a row, for our detector alone: on each row, all of its seeds together, the
-targets are held (recall 0.97 at 40 and more events a minute, 0.85 at 8, at most 0.02 false alarms, median delay at most
-3 minutes at 40 and more). `--ours` runs our detector alone and keeps the others' rows.
+synthetic one again with seeds of its own, four a row, for our detector alone: on each row, all of its seeds together,
+the targets are held (recall 0.97 at 40 and more events a minute, 0.85 at 8, at most 0.02 false alarms, median delay at
+most 3 minutes at 40 and more). `--ours` runs our detector alone and keeps the others' rows.
 """
 
 

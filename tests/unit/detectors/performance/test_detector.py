@@ -110,7 +110,7 @@ def test_an_outage_is_noticed_within_two_minutes_and_says_what_was_seen() -> Non
 
 
 def test_an_error_rate_that_rose_hours_ago_is_what_is_expected_now() -> None:
-    """Against the rate of two days alone about 5.9 % would be expected where 9 % have failed for six hours."""
+    """Against the rate of two days alone 5.6 % would be expected where 9 % have failed for six hours."""
     detector = _taught(count=100, errors=5)
     for number in range(2 * DAY, 2 * DAY + 360):
         assert not detector.process_one(_minute(number, count=100, errors=9)).is_anomaly
