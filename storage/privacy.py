@@ -63,6 +63,7 @@ class TenantTable(NamedTuple):
     customer: str
     at: str
     customer_is_key: bool
+    versioned: bool
 
 
 class Erasure(NamedTuple):
@@ -175,6 +176,8 @@ class PrivacyStore:
             self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
         else:
             self._put_in_place(table, "{new:String}", where, given)
+            if table.customer_is_key and table.versioned:
+                self._note_later(table, given)
 
     def _put_in_place(self, table: TenantTable, new: str, where: str, given: Mapping[str, Any]) -> None:
         """Replace a table's pseudonyms; where they are part of the sorting key, rows are copied."""
@@ -183,12 +186,23 @@ class PrivacyStore:
                 f"ALTER TABLE {altered(self._client, table.name)} UPDATE {table.customer} = {new} WHERE {where}", given
             )
             return
+        # Of a new version: roll-ups by customer recompute those whose conversations were changed.
+        version = ", now64(3, 'UTC') AS version" if table.versioned else ""
         self._command(
-            f"INSERT INTO {table.name} SELECT * REPLACE ({new} AS {table.customer}) "  # noqa: S608
+            f"INSERT INTO {table.name} SELECT * REPLACE ({new} AS {table.customer}{version}) "  # noqa: S608
             f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
             given,
         )
         self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
+
+    def _note_later(self, table: TenantTable, given: Mapping[str, Any]) -> None:
+        """Write what the customers did after the erasure with a new version: roll-ups followed it from what was erased."""
+        where = f"user_id = {{tenant:UUID}} AND {table.customer} IN {{old:Array(String)}}"
+        self._command(
+            f"INSERT INTO {table.name} SELECT * REPLACE (now64(3, 'UTC') AS version) "  # noqa: S608
+            f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
+            given,
+        )
 
     def _command(self, sql: str, given: Mapping[str, Any]) -> None:
         settings = {"max_partitions_per_insert_block": 0} if sql.startswith("INSERT") else _SETTINGS
@@ -210,4 +224,4 @@ def _where(table: TenantTable, *, whole: bool) -> str:
 def _table(row: Mapping[str, Any]) -> TenantTable:
     customer = next((name for name in CUSTOMER_COLUMNS if name in row["columns"]), "")
     at = next((name for name in _TIMES if name in row["columns"]), "")
-    return TenantTable(public_name(row["name"]), customer, at, customer in row["keys"])
+    return TenantTable(public_name(row["name"]), customer, at, customer in row["keys"], "version" in row["columns"])

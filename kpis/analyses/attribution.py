@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kpis import currency
-from kpis.analyses.conversation_facts import conversations_of
 from kpis.analyses.sales import CONVERSATION, CUSTOMER, MATTERS, sales_of
 from kpis.rollups.conversation_fold import folded
 from kpis.settings_model import SETTINGS
+from kpis.sources.conversation_counts import counts
 from kpis.sources.conversations import DIMENSIONS
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import Arm, Stratum, difference, scaled
@@ -136,10 +136,10 @@ ORDER BY user_id, revenue DESC, provider, rule
 
 def earnings(asked: QueryContext) -> str:
     """Return the revenue of conversations with and without data, one row per tenant, stage and channel."""
-    return f"""WITH {conversations_of(asked)}
-SELECT user_id, stage, channel, data_used, count() AS conversations,
-    toFloat64(sum(value)) AS earned, sum(toFloat64(value) * toFloat64(value)) AS earned_squares
-FROM conversations
+    by, reads = ("stage", "channel", "data_used"), frozenset({"conversations", "value_sum", "value_squares"})
+    return f"""SELECT user_id, stage, channel, data_used, toUInt64(sum(c.conversations)) AS conversations,
+    toFloat64(sum(value_sum)) AS earned, toFloat64(sum(value_squares)) AS earned_squares
+FROM {counts(replace(asked, by=by, reads=reads))} AS c
 GROUP BY user_id, stage, channel, data_used
 ORDER BY user_id, stage, channel, data_used
 """

@@ -10,9 +10,12 @@ gap. It is for ranking, not a forecast of the benefit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from kpis.analyses.conversation_facts import conversations_of, period_before
+from kpis.analyses.conversation_facts import period_before
+from kpis.sources.conversation_counts import counts
+from kpis.sources.conversations import facts
 from kpis.sql.query_context import QueryContext
 
 TYPES: Final = (
@@ -33,62 +36,69 @@ WHAT_TO_DO: Final = {
 }
 _LABEL: Final = rf"^([a-z][a-z0-9_-]*): (.+) \(({'|'.join(TYPES[:-1])})\)$"
 
-# One pass, aggregated before anything is compared: a label is taken apart once, not for each conversation.
+# Counts of both periods by label and stage; label '' is conversations without gaps.
 _GAPS: Final = """
-WITH {facts},
-counted AS
+WITH counted AS
 (
     SELECT
-        c.user_id AS user_id,
-        c.stage AS stage,
-        complete,
-        arrayJoin(if(complete, [''], arrayMap(one -> toString(one), c.gaps))) AS label,
-        countIf(is_now) AS now_count,
-        countIf(NOT is_now) AS before_count,
-        countIf(is_now AND c.handed_over) AS handed_count,
-        countIf(is_now AND c.durable) AS durable_count,
-        sumIf(c.value, is_now) AS value_sum,
-        sumIf(toFloat64(c.value), is_now) AS float_sum,
-        uniqExactStateIf(c.customer_id, is_now AND NOT complete AND c.customer_id != '') AS people
-    FROM (SELECT *, entered_at >= {since} AS is_now, empty(gaps) AS complete FROM conversations) AS c
-    WHERE is_now OR NOT complete
-    GROUP BY user_id, stage, complete, label
+        user_id,
+        stage,
+        arrayJoin(if(empty(gaps), [''], gaps)) AS label,
+        sumIf(c.conversations, NOT earlier) AS now_count,
+        sumIf(c.conversations, earlier) AS before_count,
+        sumIf(c.handed_over_count, NOT earlier) AS handed_count,
+        sumIf(c.durable_count, NOT earlier) AS durable_now,
+        sumIf(c.value_sum, NOT earlier) AS value_now
+    FROM (SELECT *, at < {since} AS earlier FROM {counts}) AS c
+    GROUP BY user_id, stage, label
 ),
 compared AS
 (
     SELECT *,
-        sumIf(now_count, complete) OVER alike AS usual_count,
-        if(usual_count = 0, 0, sumIf(durable_count, complete) OVER alike / usual_count) AS usual_rate,
-        if(usual_count = 0, 0, sumIf(float_sum, complete) OVER alike / usual_count) AS usual_value
+        sumIf(now_count, label = '') OVER alike AS usual_count,
+        if(usual_count = 0, 0, sumIf(durable_now, label = '') OVER alike / usual_count) AS usual_rate,
+        if(usual_count = 0, 0, sumIf(toFloat64(value_now), label = '') OVER alike / usual_count) AS usual_value
     FROM counted
     WINDOW alike AS (PARTITION BY user_id, stage)
+),
+people AS
+(
+    SELECT user_id, arrayJoin(gaps) AS label, uniqExact(customer_id) AS customers
+    FROM {facts}
+    WHERE notEmpty(gaps) AND customer_id != ''
+    GROUP BY user_id, label
 )
 SELECT
-    user_id,
-    label,
+    c.user_id AS user_id,
+    toString(c.label) AS label,
     if(empty(extractGroups(label, '{label}') AS parts), 'other', parts[3]) AS gap_type,
     if(empty(parts), '', parts[1]) AS integration,
     if(empty(parts), label, parts[2]) AS subject,
-    sum(now_count) AS conversations,
-    uniqExactMerge(people) AS customers,
-    sum(handed_count) AS handed_over,
-    toUInt64(sum(now_count) - sum(durable_count)) AS not_durable,
-    sum(value_sum) AS brought_in,
-    greatest(0, sum(usual_rate * now_count) - sum(durable_count)) AS lost_resolutions,
+    toUInt64(sum(now_count)) AS conversations,
+    any(p.customers) AS customers,
+    toUInt64(sum(handed_count)) AS handed_over,
+    toUInt64(sum(now_count) - sum(durable_now)) AS not_durable,
+    sum(value_now) AS brought_in,
+    greatest(0, sum(usual_rate * now_count) - sum(durable_now)) AS lost_resolutions,
     greatest(0, sum(usual_value * now_count) - toFloat64(brought_in)) AS lost_value,
-    sum(before_count) AS conversations_before
-FROM compared
-WHERE NOT complete
+    toUInt64(sum(before_count)) AS conversations_before
+FROM compared AS c LEFT JOIN people AS p ON c.user_id = p.user_id AND c.label = p.label
+WHERE c.label != ''
 GROUP BY user_id, label
 ORDER BY user_id, conversations DESC, lost_value DESC, label
 """
+_READS: Final = frozenset(
+    {"stage", "gaps", "conversations", "handed_over_count", "durable_count", "value_sum"}
+)
 
 
 def gaps(asked: QueryContext) -> str:
     """Return the gaps of the range, one row each, with the number of affected conversations in the previous period."""
     dialect = asked.dialect
-    known = conversations_of(asked, dialect.over(period_before(dialect), dialect.end))
-    return _GAPS.format(facts=known, since=dialect.start, label=_LABEL)
+    both = replace(asked, dialect=dialect.over(period_before(dialect), dialect.end), by=("stage", "gap"), reads=_READS)
+    return _GAPS.format(
+        counts=counts(replace(both, cut=dialect.start)), facts=facts(asked), since=dialect.start, label=_LABEL
+    )
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,58 +9,83 @@ days do not appear as drop-off. Conversations without a customer count as volume
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from kpis.analyses.conversation_facts import conversations_of
+from kpis.analyses.steps import either
+from kpis.sources import conversations
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
 
 WITHIN_DAYS: Final = 14
+UNKNOWN: Final = "unknown"
+"""The stage of conversations that none is given for."""
 
 # The final node of a path: the customer did not return.
 STOPPED, SATISFIED = "dropped off", "done"
 
-_STEPS: Final = """
-WITH {facts},
-steps AS
+# Conversations of the range with the next of their customer, which counts at its first one.
+_STORED: Final = """
 (
     SELECT
-        *,
-        if(stage = '', 'unknown', stage) AS source,
-        leadInFrame(entered_at) OVER person AS next_at,
-        leadInFrame(if(stage = '', 'unknown', stage)) OVER person AS next_stage,
-        customer_id != '' AND next_at > toDateTime64(0, 3, 'UTC')
-            AND next_at <= entered_at + INTERVAL {within} DAY AS followed
-    FROM conversations
-    WINDOW person AS
-    (
-        PARTITION BY user_id, customer_id ORDER BY entered_at, conversation_id
-        ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-    )
-),
-visits AS
+        user_id, stage AS source, next_stage, next_stage != '' AS followed, named, data_used, providers, converted,
+        resolved, named AND entered_at + INTERVAL {within} DAY <= {now} AS seen_out,
+        named AND stage_before < {start} AS first_of_stage, named AND step_before < {start} AS first_of_step
+    FROM conversation_steps FINAL
+    WHERE {tenant} AND {range} AND {{chosen}}
+)
+"""
+_OF_FACTS: Final = """
 (
-    SELECT *, customer_id != '' AND entered_at + INTERVAL {within} DAY <= {now} AS seen_out
-    FROM steps
+    SELECT *, customer_id != '' AS named, named AND entered_at + INTERVAL {within} DAY <= {now} AS seen_out
+    FROM
+    (
+        SELECT
+            *,
+            if(stage = '', '{unknown}', stage) AS source,
+            leadInFrame(entered_at) OVER person AS next_at,
+            leadInFrame(source) OVER person AS next_stage,
+            customer_id != '' AND next_at > toDateTime64(0, 3, 'UTC')
+                AND next_at <= entered_at + INTERVAL {within} DAY AS followed
+        FROM {facts}
+        WHERE {{chosen}}
+        WINDOW person AS
+        (
+            PARTITION BY user_id, customer_id ORDER BY entered_at, conversation_id
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        )
+    )
     WHERE entered_at < {until}
 )
 """
 
+# Integrations are added up after conversations of the same ones are counted.
 _EDGES: Final = """
 SELECT
     user_id,
     source,
-    multiIf(followed, next_stage, resolved, '{done}', '{stopped}') AS target,
-    count() AS conversations,
-    uniqExact(customer_id) AS customers,
-    countIf(data_used) AS data_used,
+    target,
+    sum(many) AS conversations,
+    {customers} AS customers,
+    sum(with_data) AS data_used,
     arrayMap(pair -> pair.1, arraySort(pair -> (-pair.2, pair.1), arrayZip(touched.1, touched.2))) AS integrations,
     arrayMap(pair -> pair.2, arraySort(pair -> (-pair.2, pair.1), arrayZip(touched.1, touched.2))) AS touches,
-    sumMap(providers, arrayMap(one -> toUInt64(1), providers)) AS touched
-FROM visits
-WHERE followed OR seen_out
+    sumMap(providers, arrayMap(one -> many, providers)) AS touched
+FROM
+(
+    SELECT
+        user_id,
+        source,
+        multiIf(followed, next_stage, resolved, '{done}', '{stopped}') AS target,
+        providers,
+        count() AS many,
+        {people} AS people,
+        countIf(data_used) AS with_data
+    FROM {visits} AS visits
+    WHERE followed OR seen_out
+    GROUP BY user_id, source, target, providers
+)
 GROUP BY user_id, source, target
-ORDER BY user_id, conversations DESC, source, target
 """
 
 _NODES: Final = """
@@ -68,27 +93,30 @@ SELECT
     user_id,
     source AS stage,
     count() AS conversations,
-    uniqExactIf(customer_id, customer_id != '') AS customers,
-    countIf(data_used) AS data_used,
+    {customers} AS customers,
+    countIf(v.data_used) AS data_used,
     countIf(resolved) AS good_ends,
     countIf(converted) AS conversions,
     countIf(seen_out) AS followed_up,
     countIf(seen_out AND followed) AS went_on,
     countIf(seen_out AND NOT followed AND NOT resolved) AS dropped_off
-FROM visits
+FROM {visits} AS v
 GROUP BY user_id, stage
-ORDER BY user_id, conversations DESC, stage
 """
 
 
 def edges(asked: QueryContext) -> str:
     """Return the steps between stages: ``source``, ``target``, count, and the integrations involved."""
-    return _sql(asked, _EDGES)
+    stored = {"people": "countIf(first_of_step)", "customers": "sum(people)"}
+    of_facts = {"people": "uniqExactState(customer_id)", "customers": "uniqExactMerge(people)"}
+    return _sql(asked, _EDGES, stored, of_facts, "source, target")
 
 
 def nodes(asked: QueryContext) -> str:
     """Return the stages: number of conversations, of those continued and of drop-offs."""
-    return _sql(asked, _NODES)
+    stored = {"customers": "countIf(first_of_stage)"}
+    of_facts = {"customers": "uniqExactIf(customer_id, named)"}
+    return _sql(asked, _NODES, stored, of_facts, "stage")
 
 
 def sankey(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -119,8 +147,27 @@ def drop_off(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def _sql(asked: QueryContext, select: str) -> str:
+def _sql(
+    asked: QueryContext, select: str, stored: Mapping[str, str], of_facts: Mapping[str, str], keys: str
+) -> str:
     dialect = asked.dialect
-    known = conversations_of(asked, dialect.over(dialect.start, f"({dialect.end} + INTERVAL {WITHIN_DAYS} DAY)"))
-    steps = _STEPS.format(facts=known, within=WITHIN_DAYS, now=dialect.now, until=dialect.end)
-    return steps + select.format(done=SATISFIED, stopped=STOPPED)
+    facts = conversations.facts(
+        replace(asked, dialect=dialect.over(dialect.start, f"({dialect.end} + INTERVAL {WITHIN_DAYS} DAY)"))
+    )
+    given = {
+        "within": WITHIN_DAYS,
+        "now": dialect.now,
+        "start": dialect.start,
+        "until": dialect.end,
+        "tenant": dialect.tenant("user_id"),
+        "range": asked.between("entered_at"),
+        "unknown": UNKNOWN,
+        "facts": facts,
+    }
+    ends = {"done": SATISFIED, "stopped": STOPPED}
+    rows = either(
+        asked,
+        select.format(visits=_STORED.format(**given), **ends, **stored),
+        select.format(visits=_OF_FACTS.format(**given), **ends, **of_facts),
+    )
+    return f"SELECT * FROM ({rows}) ORDER BY user_id, conversations DESC, {keys}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
-from kpis.analyses.conversation_facts import conversations_of
 from kpis.dimension import Dimension
 from kpis.sources.conversation_counts import counts
 from kpis.sql.query_context import QueryContext
@@ -31,28 +30,9 @@ from kpis.statistics import (
 
 Row = dict[str, Any]
 Level = Literal["all", "stage", "data_type"]
-
-# One row per tenant, stage, channel and whether data was used; data_type '' is any or none; other values are single
-# types.
-STRATA: Final = """
-strata AS
-(
-    SELECT
-        user_id,
-        stage,
-        channel,
-        data_used,
-        arrayJoin(if(data_used, arrayConcat([''], data_types), [''])) AS data_type,
-        count() AS conversations,
-        countIf(c.converted) AS conversions,
-        countIf(satisfaction IS NOT NULL) AS rated,
-        toFloat64(sum(satisfaction)) AS stars_sum,
-        sum(toFloat64(satisfaction) * toFloat64(satisfaction)) AS stars_squares
-    FROM conversations AS c
-    GROUP BY user_id, stage, channel, data_used, data_type
+_READS: Final = frozenset(
+    {"conversations", "converted_count", "satisfaction_count", "satisfaction_sum", "satisfaction_squares"}
 )
-"""
-
 
 _STANDARDISED: Final = """
 WITH cells AS
@@ -143,13 +123,29 @@ class _Group(NamedTuple):
 
 
 def strata(asked: QueryContext) -> str:
-    """Return the counts for conversion and satisfaction, one row per stratum, separately with and without data."""
-    return f"""WITH {conversations_of(asked)}, {STRATA}
-SELECT user_id, stage, channel, data_used, data_type, conversations, conversions, rated,
-    coalesce(stars_sum, 0) AS stars_sum, coalesce(stars_squares, 0) AS stars_squares
-FROM strata
+    """Return the counts for conversion and satisfaction, one row per stratum, separately with and without data.
+
+    ``data_type`` '' is any or none; other values are single types, of conversations with data.
+    """
+    return f"""SELECT * FROM
+(
+{_strata(asked, "'' AS data_type", ("stage", "channel", "data_used"))}
+UNION ALL
+{_strata(asked, "arrayJoin(data_types) AS data_type", ("stage", "channel", "data_used", "data_type"))}
+)
 ORDER BY user_id, stage, channel, data_used, data_type
 """
+
+
+def _strata(asked: QueryContext, data_type: str, by: tuple[str, ...]) -> str:
+    return f"""SELECT user_id, stage, channel, data_used, {data_type},
+    toUInt64(sum(c.conversations)) AS conversations,
+    toUInt64(sum(converted_count)) AS conversions,
+    toUInt64(sum(satisfaction_count)) AS rated,
+    toFloat64(sum(satisfaction_sum)) AS stars_sum,
+    toFloat64(sum(satisfaction_squares)) AS stars_squares
+FROM {counts(replace(asked, by=by, reads=_READS))} AS c
+GROUP BY user_id, stage, channel, data_used, data_type"""
 
 
 def conversion(rows: Sequence[Mapping[str, Any]]) -> list[Row]:

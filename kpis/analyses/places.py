@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from kpis.analyses.conversation_facts import conversations_of
-from kpis.sources.conversations import DIMENSIONS
+from kpis.analyses.steps import CHOSEN, either
+from kpis.sources.conversation_counts import counts
+from kpis.sources.conversations import DIMENSIONS, facts
 from kpis.sql.query_context import QueryContext
 from kpis.statistics import wilson
+
+_READS: Final = frozenset(
+    {
+        "data_used",
+        "conversations",
+        "durable_count",
+        "handed_over_count",
+        "converted_count",
+        "satisfaction_count",
+        "satisfaction_sum",
+        "value_sum",
+    }
+)
 
 
 def geography(asked: QueryContext) -> str:
@@ -38,20 +52,43 @@ def with_bounds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _by(asked: QueryContext, name: str) -> str:
     split = replace(asked, by=(name,)).split(DIMENSIONS).removesuffix(", ")
-    return f"""WITH {conversations_of(asked)}
+    first = f"countIf(named AND {name}_before < {asked.dialect.start}) AS customers FROM conversation_steps FINAL"
+    people = either(
+        asked,
+        f"SELECT user_id, {split}, {first} WHERE {asked.where({}, asked.filters)} AND {asked.between('entered_at')} "
+        f"AND {CHOSEN} GROUP BY user_id, {name}",
+        f"SELECT user_id, {split}, uniqExact(customer_id) AS customers FROM {facts(asked)} "
+        f"WHERE customer_id != '' AND {CHOSEN} GROUP BY user_id, {name}",
+    )
+    return f"""WITH counted AS
+(
+    SELECT
+        user_id,
+        {split},
+        sum(c.conversations) AS all_count,
+        sumIf(c.conversations, data_used) AS with_data,
+        sum(c.durable_count) AS durable_sum,
+        sum(handed_over_count) AS handed,
+        sum(converted_count) AS conversions,
+        toFloat64(sum(satisfaction_sum)) / nullIf(sum(satisfaction_count), 0) AS stars,
+        sum(value_sum) AS value
+    FROM {counts(replace(asked, by=(name,), reads=_READS))} AS c
+    GROUP BY user_id, {name}
+),
+people AS
+({people})
 SELECT
     c.user_id AS user_id,
-    {split},
-    count() AS conversations,
-    uniqExactIf(c.customer_id, c.customer_id != '') AS customers,
-    countIf(c.data_used) / count() AS data_utilization_rate,
-    countIf(c.durable) AS durable,
-    countIf(c.durable) / count() AS durable_resolution_rate,
-    countIf(c.handed_over) / count() AS handoff_rate,
-    countIf(c.converted) / count() AS conversion_rate,
-    avg(toFloat64(c.satisfaction)) AS csat,
-    sum(c.value) AS net_value
-FROM conversations AS c
-GROUP BY user_id, {name}
+    c.{name} AS {name},
+    toUInt64(all_count) AS conversations,
+    p.customers AS customers,
+    with_data / all_count AS data_utilization_rate,
+    toUInt64(durable_sum) AS durable,
+    durable_sum / all_count AS durable_resolution_rate,
+    handed / all_count AS handoff_rate,
+    conversions / all_count AS conversion_rate,
+    stars AS csat,
+    value AS net_value
+FROM counted AS c LEFT JOIN people AS p ON c.user_id = p.user_id AND c.{name} = p.{name}
 ORDER BY user_id, conversations DESC, {name}
 """

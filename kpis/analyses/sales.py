@@ -20,8 +20,8 @@ CUSTOMER: Final = "if(customer_id = '', toString(conversation_id), customer_id)"
 """The customer of a row of facts; a conversation without one is its own customer."""
 
 CONVERSATION: Final = (
-    "user_id, customer, entered_at, conversation_id, channel, country, customer_segment, data_used, providers, sales, "
-    "refunds"
+    "user_id, customer, entered_at, conversation_id, channel, country, customer_segment, stage, data_used, providers, "
+    "converted, resolved, sales, refunds"
 )
 """The columns of ``customer_conversations``."""
 
@@ -31,7 +31,7 @@ SALE: Final = (
 """The columns of ``conversation_sales``."""
 
 MATTERS: Final = "data_used OR sales > 0 OR refunds > 0"
-"""Whether a row of facts belongs in ``customer_conversations``."""
+"""Whether a row of ``CONVERSATION`` matters for revenue."""
 
 _SQL: Final = Templates("kpis.analyses", "sales.sql")
 

@@ -56,6 +56,7 @@ _MAPS: Final = {**dict.fromkeys(_RETURNED, "UInt8"), _ENDS: "UInt32"}
 NAMES: Final = (
     *_COUNTED,
     "value_sum",
+    "value_squares",
     *_MAPS,
     *(f"{name}_{what}" for name in _MEASURED for what in ("count", "sum", "squares")),
 )
@@ -95,6 +96,7 @@ def _expressions() -> Iterator[tuple[str, str]]:
     for name, what in _COUNTED.items():
         yield name, f"toInt64({what})"
     yield "value_sum", "value"
+    yield "value_squares", "value * value"
     for name, which in _RETURNED.items():
         came_back = f"{which} AND returned_at IS NOT NULL"
         yield name, f"(if({came_back}, [{_DAYS_AWAY}], []), if({came_back}, [toInt64(1)], []))"

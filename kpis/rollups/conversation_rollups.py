@@ -6,15 +6,14 @@ as deleted.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from kpis.analyses.sales import CONVERSATION, CUSTOMER, MATTERS, SALE, sales_of
 from kpis.rollups import conversation_measures as measures
 from kpis.rollups import freshness
 from kpis.rollups.conversation_fold import folded
-from kpis.rollups.roll_up import VERSION, RollUp, in_portion, in_week, portions, weeks
-from kpis.sources.conversation_counts import PARTS
+from kpis.rollups.roll_up import AT_A_TIME, SOON, VERSION, RollUp, in_portion, in_week, portions, weeks
+from kpis.sources.conversation_counts import AT_A_STAGE, PARTS
 from kpis.sources.conversations import DIMENSIONS, FACTS
 from kpis.sql.templates import Templates
 
@@ -26,10 +25,6 @@ _SALE_KEY: Final = "user_id, entered_at, conversation_id, customer"
 _DAY_OF_HOUR: Final = "user_id, toDate(hour_start)"
 _CELL: Final = "part, value, channel, stage, data_used"
 _NAMES: Final = ", ".join(measures.NAMES)
-# Readers use only these roll-ups for conversations, so they are updated at every run of the job.
-_SOON: Final = timedelta(0)
-# Conversations or customers per portion; each takes a few hundred bytes while it is folded.
-_AT_A_TIME: Final = 200_000
 
 
 def _conversation_places() -> RollUp:
@@ -53,35 +48,36 @@ def _conversation_facts() -> RollUp:
     fold = folded(f"(user_id, conversation_id) IN {touched}")
     statements = (
         _SQL.render("fold", facts=FACTS, version=VERSION, folded=fold),
-        _SQL.render("to_customers", conversation=CONVERSATION, matters=MATTERS, **common),
+        _SQL.render("to_customers", conversation=CONVERSATION, **common),
         _SQL.render("forget_gone", elsewhere=elsewhere, **common),
         _SQL.render("forget_moved", **common),
         _SQL.render("note_places", **common),
     )
-    slices = portions(_SQL.render("count_touched_conversations", since=since), _AT_A_TIME)
-    return RollUp(freshness.CONVERSATION_FACTS, slices, statements, every=_SOON)
+    slices = portions(_SQL.render("count_touched_conversations", since=since), AT_A_TIME)
+    return RollUp(freshness.CONVERSATION_FACTS, slices, statements, every=SOON)
 
 
 def _conversation_sales() -> RollUp:
     """Return the roll-up of the sales of customers with changed conversations."""
     since = freshness.since("conversation_sales")
     touched = _SQL.render("touched_customers", since=since, in_portion=in_portion("customer"))
-    theirs = _SQL.render("conversations_of_touched_customers", touched=touched)
+    theirs = _SQL.render("conversations_of_touched_customers", touched=touched, matters=MATTERS)
     statements = (
         _SQL.render("sales", sale=SALE, version=VERSION, sales=sales_of(f"({theirs})")),
         _SQL.render("forget_sales", sale_key=_SALE_KEY, version=VERSION, touched=touched),
     )
-    slices = portions(_SQL.render("count_touched_customers", since=since), _AT_A_TIME)
-    return RollUp("conversation_sales", slices, statements, every=_SOON)
+    slices = portions(_SQL.render("count_touched_customers", since=since), AT_A_TIME)
+    return RollUp("conversation_sales", slices, statements, every=SOON)
 
 
 def _conversation_hours() -> RollUp:
     touched = _touched(freshness.CONVERSATION_HOURS, "user_id, hour_start")
     facts = _SQL.render("facts_of_touched_hours", in_week=in_week("entered_at"), touched=touched)
-    cells = _SQL.render("cells", names=_NAMES, of_one=measures.of_one(), facts=facts, cells_of_one=_cells_of_one())
+    with_stage = ", ".join(f"'{part}'" for part in ("", *sorted(AT_A_STAGE)))
+    cells = _SQL.render("cells", names=_NAMES, of_one=measures.of_one(), facts=facts, cells_of_one=_cells_of_one(), with_stage=with_stage)
     before = f"{_days_of_hours(freshness.CONVERSATION_HOURS)} AND (user_id, hour_start) IN {touched}"
     statements = (_replace_cells("hour", cells, before),)
-    return RollUp(freshness.CONVERSATION_HOURS, weeks(freshness.CONVERSATION_HOURS, _TOUCHES), statements, every=_SOON)
+    return RollUp(freshness.CONVERSATION_HOURS, weeks(freshness.CONVERSATION_HOURS, _TOUCHES), statements, every=SOON)
 
 
 def _conversation_days() -> RollUp:
@@ -104,11 +100,18 @@ def _days_of_hours(rollup: str) -> str:
 def _cells_of_one() -> str:
     """Return the cells of a conversation as (part, value): the total, and one for each value."""
     parts = [
-        f"arrayMap(one -> ('{part}', toString(one)), {column if DIMENSIONS[part].many else f'[{column}]'})"
+        f"arrayMap(one -> ('{part}', toString(one)), {_values(part, column)})"
         for part in PARTS
         for column in [DIMENSIONS[part].column]
     ]
     return f"arrayConcat([('', '')], {', '.join(parts)})"
+
+
+def _values(part: str, column: str) -> str:
+    """Return the values of a conversation; '' of one without gaps, which others are compared with."""
+    if part == "gap":
+        return f"if(empty({column}), [''], {column})"
+    return column if DIMENSIONS[part].many else f"[{column}]"
 
 
 def _replace_cells(unit: str, rows: str, before: str) -> str:

@@ -35,7 +35,7 @@ SELECT $facts, $version AS version FROM $folded
 
 -- name: to_customers
 INSERT INTO customer_conversations ($conversation, version)
-SELECT $conversation, $version AS version FROM ($written) WHERE $matters
+SELECT $conversation, $version AS version FROM ($written)
 
 -- name: forget_gone
 INSERT INTO customer_conversations ($key, customer, version, is_deleted)
@@ -58,7 +58,7 @@ SELECT $key, customer, $version, 1 FROM $gone
 SELECT uniq(user_id, customer) FROM customer_conversations WHERE version > $since
 
 -- name: conversations_of_touched_customers
-SELECT * FROM customer_conversations FINAL PREWHERE (user_id, customer) IN $touched
+SELECT * FROM customer_conversations FINAL PREWHERE (user_id, customer) IN $touched WHERE $matters
 
 -- name: sales
 INSERT INTO conversation_sales ($sale, version)
@@ -87,7 +87,7 @@ PREWHERE $in_week AND (user_id, toStartOfHour(entered_at)) IN $touched
 -- name: cells
 SELECT
     user_id, toStartOfHour(entered_at) AS hour_start, cell.1 AS part, cell.2 AS value, channel,
-    if(cell.1 = '', o.stage, '') AS stage, data_used, $names
+    if(cell.1 IN ($with_stage), o.stage, '') AS stage, data_used, $names
 FROM
 (
     SELECT user_id, entered_at, channel, stage, data_used, cell, $of_one

@@ -18,8 +18,8 @@ EXPECTED_SECONDS: Final = 60
 
 # Rename a roll-up when its content changes: it is then rebuilt from the start.
 CONVERSATION_FACTS: Final = "conversation_facts_2"
-CONVERSATION_HOURS: Final = "conversation_hours_2"
-CONVERSATION_DAYS: Final = "conversation_days_2"
+CONVERSATION_HOURS: Final = "conversation_hours_3"
+CONVERSATION_DAYS: Final = "conversation_days_3"
 
 
 def since(rollup: str) -> str:

@@ -8,6 +8,10 @@ from typing import Final, NamedTuple
 from kpis.rollups import freshness
 
 VERSION: Final = "{reflects:DateTime64(3, 'UTC')}"
+SOON: Final = timedelta(0)
+"""Roll-ups that nothing else is read beside are updated at every run of the job."""
+AT_A_TIME: Final = 200_000
+"""Conversations or customers per portion; each takes a few hundred bytes while it is folded."""
 _MONDAY: Final = "{monday:Date}"
 
 

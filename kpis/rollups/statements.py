@@ -16,6 +16,7 @@ from kpis.rollups.conversation_rollups import (
     CONVERSATION_PLACES,
     CONVERSATION_SALES,
 )
+from kpis.rollups.conversation_steps import CONVERSATION_STEPS, CUSTOMER_CONVERSATIONS
 from kpis.rollups.roll_up import VERSION, RollUp, in_week, weeks
 from kpis.sources.queries import windows
 from kpis.sql.templates import Templates
@@ -53,6 +54,14 @@ QUERY_DAYS: Final = _query_days()
 # Order of execution. Roll-ups of a group reflect the same time; the second group runs after the first has written the
 # facts that mark its hours as changed.
 GROUPS: Final = (
-    (QUERY_HOURS, QUERY_DAYS, CONVERSATION_PLACES, CONVERSATION_FACTS, CONVERSATION_SALES),
+    (
+        QUERY_HOURS,
+        QUERY_DAYS,
+        CONVERSATION_PLACES,
+        CUSTOMER_CONVERSATIONS,
+        CONVERSATION_FACTS,
+        CONVERSATION_SALES,
+        CONVERSATION_STEPS,
+    ),
     (CONVERSATION_HOURS, CONVERSATION_DAYS),
 )

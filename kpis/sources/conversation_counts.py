@@ -17,6 +17,8 @@ from kpis.sql.query_context import QueryContext
 # Dimensions of a cell (migration 0017): all of these, or one of the parts with a few of them.
 _BESIDE_A_PART: Final = frozenset({"tenant", "channel", "data_used"})
 _TOGETHER: Final = _BESIDE_A_PART | {"stage"}
+AT_A_STAGE: Final = frozenset({"data_type", "gap"})
+"""The parts whose cells tell stages apart too."""
 PARTS: Final = ("provider", "country", "segment", "data_type", "gap", "outcome", "handled_by", "handoff_reason")
 
 # Column of a dimension -> column of a cell. Columns that map to "value" are read only from cells of their part.
@@ -30,7 +32,7 @@ _LABELS: Final = {
     "providers": "[value]",
     "queried_providers": "[]",  # in no cell: read from single conversations
     "data_types": "[value]",
-    "gaps": "[value]",
+    "gaps": "arrayFilter(one -> one != '', [value])",
     "outcome": "value",
     "handled_by": "value",
     "handoff_reason": "value",
@@ -93,7 +95,8 @@ def _part(asked: QueryContext) -> str | None:
         return None
     choices: list[tuple[str, str]] = []
     answered: list[set[str]] = []
-    for part, told_apart in (("", _TOGETHER), *((part, _BESIDE_A_PART | {part}) for part in PARTS)):
+    for part in ("", *PARTS):
+        told_apart = _told_apart(part)
         if not set(asked.by) <= told_apart:
             continue
         conditions = [asked.dialect.unnarrowed(name) for name in asked.filters if name not in told_apart]
@@ -110,6 +113,13 @@ def _part(asked: QueryContext) -> str | None:
     if choices[0][0] == "true":
         return f"'{choices[0][1]}'"
     return f"multiIf({', '.join(f'{condition}, {part!r}' for condition, part in choices)}, '{_NO_PART}')"
+
+
+def _told_apart(part: str) -> frozenset[str]:
+    """Return the dimensions that the cells of a part tell apart."""
+    if part == "":
+        return _TOGETHER
+    return (_TOGETHER if part in AT_A_STAGE else _BESIDE_A_PART) | {part}
 
 
 def _cells(asked: QueryContext, part: str, columns: _Columns) -> list[str]:
