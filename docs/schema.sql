@@ -89,6 +89,7 @@ CREATE TABLE conversation_days
     `converted_count` Int64 CODEC(T64, ZSTD(1)),
     `gap_count` Int64 CODEC(T64, ZSTD(1)),
     `value_sum` Decimal(38, 2) CODEC(ZSTD(1)),
+    `value_squares` Decimal(38, 4) CODEC(ZSTD(1)),
     `ended_returns` Tuple(
         Array(UInt8),
         Array(Int64)) CODEC(ZSTD(1)),
@@ -191,6 +192,7 @@ CREATE TABLE conversation_hours
     `converted_count` Int64 CODEC(T64, ZSTD(1)),
     `gap_count` Int64 CODEC(T64, ZSTD(1)),
     `value_sum` Decimal(38, 2) CODEC(ZSTD(1)),
+    `value_squares` Decimal(38, 4) CODEC(ZSTD(1)),
     `ended_returns` Tuple(
         Array(UInt8),
         Array(Int64)) COMMENT 'days until the return, conversations' CODEC(ZSTD(1)),
@@ -328,6 +330,35 @@ ORDER BY (user_id, entered_at, conversation_id, customer)
 TTL toDateTime(entered_at) + toIntervalDay(400)
 SETTINGS index_granularity = 8192;
 
+CREATE TABLE conversation_steps
+(
+    `user_id` UUID,
+    `entered_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `conversation_id` UUID,
+    `named` Bool COMMENT 'whether the customer is known',
+    `channel` LowCardinality(String),
+    `country` LowCardinality(String),
+    `customer_segment` LowCardinality(String),
+    `stage` LowCardinality(String) COMMENT 'unknown where not given',
+    `data_used` Bool,
+    `providers` Array(LowCardinality(String)),
+    `converted` Bool,
+    `resolved` Bool,
+    `next_stage` LowCardinality(String) COMMENT 'of the next conversation within 14 days, or empty',
+    `channel_before` DateTime64(3, 'UTC') COMMENT 'the customer\'s conversation before in the channel, or 1970' CODEC(ZSTD(1)),
+    `country_before` DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    `segment_before` DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    `stage_before` DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    `step_before` DateTime64(3, 'UTC') COMMENT 'at the same stage with the same next one' CODEC(ZSTD(1)),
+    `version` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    `is_deleted` UInt8 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY toYYYYMM(entered_at)
+ORDER BY (user_id, entered_at, conversation_id)
+TTL toDateTime(entered_at) + toIntervalDay(400)
+SETTINGS index_granularity = 8192;
+
 CREATE TABLE customer_conversations
 (
     `user_id` UUID,
@@ -337,8 +368,11 @@ CREATE TABLE customer_conversations
     `channel` LowCardinality(String),
     `country` LowCardinality(String),
     `customer_segment` LowCardinality(String),
+    `stage` LowCardinality(String),
     `data_used` Bool,
     `providers` Array(LowCardinality(String)),
+    `converted` Bool,
+    `resolved` Bool,
     `sales` Decimal(38, 2) CODEC(ZSTD(1)),
     `refunds` Decimal(38, 2) CODEC(ZSTD(1)),
     `version` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),

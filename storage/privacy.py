@@ -196,7 +196,7 @@ class PrivacyStore:
         self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
 
     def _note_later(self, table: TenantTable, given: Mapping[str, Any]) -> None:
-        """Write what the customers did after the erasure with a new version: roll-ups followed it from what was erased."""
+        """Write conversations after the erasure with a new version: their roll-ups followed from erased ones."""
         where = f"user_id = {{tenant:UUID}} AND {table.customer} IN {{old:Array(String)}}"
         self._command(
             f"INSERT INTO {table.name} SELECT * REPLACE (now64(3, 'UTC') AS version) "  # noqa: S608

@@ -87,9 +87,7 @@ WHERE c.label != ''
 GROUP BY user_id, label
 ORDER BY user_id, conversations DESC, lost_value DESC, label
 """
-_READS: Final = frozenset(
-    {"stage", "gaps", "conversations", "handed_over_count", "durable_count", "value_sum"}
-)
+_READS: Final = frozenset({"stage", "gaps", "conversations", "handed_over_count", "durable_count", "value_sum"})
 
 
 def gaps(asked: QueryContext) -> str:

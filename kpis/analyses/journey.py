@@ -147,9 +147,7 @@ def drop_off(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def _sql(
-    asked: QueryContext, select: str, stored: Mapping[str, str], of_facts: Mapping[str, str], keys: str
-) -> str:
+def _sql(asked: QueryContext, select: str, stored: Mapping[str, str], of_facts: Mapping[str, str], keys: str) -> str:
     dialect = asked.dialect
     facts = conversations.facts(
         replace(asked, dialect=dialect.over(dialect.start, f"({dialect.end} + INTERVAL {WITHIN_DAYS} DAY)"))

@@ -74,7 +74,14 @@ def _conversation_hours() -> RollUp:
     touched = _touched(freshness.CONVERSATION_HOURS, "user_id, hour_start")
     facts = _SQL.render("facts_of_touched_hours", in_week=in_week("entered_at"), touched=touched)
     with_stage = ", ".join(f"'{part}'" for part in ("", *sorted(AT_A_STAGE)))
-    cells = _SQL.render("cells", names=_NAMES, of_one=measures.of_one(), facts=facts, cells_of_one=_cells_of_one(), with_stage=with_stage)
+    cells = _SQL.render(
+        "cells",
+        names=_NAMES,
+        of_one=measures.of_one(),
+        facts=facts,
+        cells_of_one=_cells_of_one(),
+        with_stage=with_stage,
+    )
     before = f"{_days_of_hours(freshness.CONVERSATION_HOURS)} AND (user_id, hour_start) IN {touched}"
     statements = (_replace_cells("hour", cells, before),)
     return RollUp(freshness.CONVERSATION_HOURS, weeks(freshness.CONVERSATION_HOURS, _TOUCHES), statements, every=SOON)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpis.analyses.sales import CONVERSATION, CUSTOMER
 from kpis.analyses.journey import SATISFIED, STOPPED, UNKNOWN, WITHIN_DAYS
+from kpis.analyses.sales import CONVERSATION, CUSTOMER
 from kpis.rollups import freshness
 from kpis.rollups.roll_up import AT_A_TIME, SOON, VERSION, RollUp, in_portion, portions
 from kpis.sql.templates import Templates
@@ -46,9 +46,7 @@ def _conversation_steps() -> RollUp:
         stopped=STOPPED,
         touched=touched,
     )
-    forget = _SQL.render(
-        "forget", key=_KEY, version=VERSION, since=since, in_portion=in_portion("conversation_id")
-    )
+    forget = _SQL.render("forget", key=_KEY, version=VERSION, since=since, in_portion=in_portion("conversation_id"))
     slices = portions(_SQL.render("count_touched", since=since), AT_A_TIME)
     return RollUp(_ROLLUP, slices, (steps, forget), every=SOON)
 

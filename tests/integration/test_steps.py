@@ -32,6 +32,7 @@ NOW: Final = END + timedelta(days=100)
 TENANTS: Final = (UUID(int=1), UUID(int=2), UUID(int=3))
 STAGES: Final = ("", "awareness", "purchase", "unknown", "its own")
 GAPS: Final = ("shopify: return_policy (missing content)", "nobody knows, why", "a: b")
+NARROWED: Final[tuple[dict[str, Any], ...]] = ({}, {"channel": "chat"}, {"provider": "shopify"})
 COMPARED: Final = (
     "incremental",
     "conversion",
@@ -123,8 +124,13 @@ class Town:
     def agrees(self) -> None:
         """Roll up, and compare every analysis, whole and narrowed, with the events."""
         refresh(self.client)
-        for days, end in ((45, END), (9, END - timedelta(days=21)), (1, END - timedelta(hours=30)), (3, END - timedelta(days=90))):
-            for narrowed in ({}, {"channel": "chat"}, {"provider": "shopify"}):
+        for days, end in (
+            (45, END),
+            (9, END - timedelta(days=21)),
+            (1, END - timedelta(hours=30)),
+            (3, END - timedelta(days=90)),
+        ):
+            for narrowed in NARROWED:
                 scope = Scope(end - timedelta(days=days, minutes=5), end, ALL_TENANTS, as_of=END, **narrowed)
                 for name in COMPARED:
                     found, expected = (self.table(name, scope, rolled_up=one) for one in (True, False))
@@ -134,19 +140,21 @@ class Town:
 def _close(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with numbers to nine digits: sums of fractions depend on their order."""
     return [
-        {key: float(f"{value:.9g}") if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        {key: float(f"{value:.9g}") if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_analyses_of_the_roll_ups_are_those_of_the_events(database: ClickHouseAddress, seed: int) -> None:
+def test_analyses_of_the_roll_ups_are_those_of_the_events(database: ClickHouseAddress) -> None:
     with connect(database) as client:
-        town = Town(database, client, seed)
+        town = Town(database, client, 1)
         for new, again in ((0, 0), (300, 0), (40, 60), (0, 30), (1, 1)):
             if new:
                 town.tell(new, again)
             town.agrees()
-        assert all(town.table(name, Scope(END - timedelta(days=45), END, ALL_TENANTS), rolled_up=True) for name in COMPARED)
+        assert all(
+            town.table(name, Scope(END - timedelta(days=45), END, ALL_TENANTS), rolled_up=True) for name in COMPARED
+        )
 
 
 def test_erased_customers_are_one_in_the_roll_ups_too(database: ClickHouseAddress) -> None:
