@@ -13,8 +13,12 @@ from clickhouse_connect.driver.client import Client
 
 from jobs import roll_ups
 from jobs.roll_ups import refresh
+from kpis.analyses.catalogue import ANALYSES
 from kpis.query import Scope, build_query
 from kpis.rollups.statements import GROUPS
+from kpis.sql.dialect import Bound
+from kpis.sql.query_context import QueryContext
+from models.query import Query
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress, connect
@@ -79,17 +83,19 @@ class Shop:
                 refresh(self.client)
 
     def answers(self, *, rolled_up: bool) -> list[dict[str, Any]]:
-        """Return figures of facts, hours, days and sales."""
+        """Return figures of facts, hours, days and sales, and tables of steps."""
         asked = (
             (["conversation_count", "value_generated", "durable_resolution_rate"], ()),
             (["conversation_count"], ("provider",)),
             (["influenced_revenue"], ("provider",)),
         )
-        return [
-            row
-            for ids, by in asked
-            for row in query_rows(self.client, *build_query(ids, SCOPE, by=by, rolled_up=rolled_up))
+        dialect = Bound(SCOPE)
+        context = QueryContext(dialect, rolled_up=rolled_up)
+        queries = [
+            *(build_query(ids, SCOPE, by=by, rolled_up=rolled_up) for ids, by in asked),
+            *(Query(ANALYSES[name].sql(context), dialect.parameters) for name in ("journey", "drop-off", "segments")),
         ]
+        return [row for query in queries for row in query_rows(self.client, *query)]
 
 
 @pytest.fixture
