@@ -112,7 +112,7 @@ def _ranges(timing: Timing, client: Client, end: datetime) -> Sheet:
 
 
 def _analyses(timing: Timing, end: datetime) -> Sheet:
-    """Return the query times of the analyses, which read facts by customer or by dimensions without a roll-up."""
+    """Return the query times of the analyses that read conversations, hours and days."""
     start = end - timedelta(days=_DAYS)
     rows = [
         (name, *(str(timing.of(analysis.query(Scope(start, end, who)))) for who in (_ONE, _EVERYONE)))

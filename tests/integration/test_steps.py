@@ -33,6 +33,13 @@ TENANTS: Final = (UUID(int=1), UUID(int=2), UUID(int=3))
 STAGES: Final = ("", "awareness", "purchase", "unknown", "its own")
 GAPS: Final = ("shopify: return_policy (missing content)", "nobody knows, why", "a: b")
 NARROWED: Final[tuple[dict[str, Any], ...]] = ({}, {"channel": "chat"}, {"provider": "shopify"})
+RANGES: Final = (
+    (45, END, NARROWED),
+    (9, END - timedelta(days=21), NARROWED[:1]),
+    (1, END - timedelta(hours=30), NARROWED[:1]),
+    (3, END - timedelta(days=90), NARROWED[:1]),
+)
+"""Days, end and filters: with the newest conversations, amid others, shorter than a day, and empty."""
 COMPARED: Final = (
     "incremental",
     "conversion",
@@ -124,13 +131,8 @@ class Town:
     def agrees(self) -> None:
         """Roll up, and compare every analysis, whole and narrowed, with the events."""
         refresh(self.client)
-        for days, end in (
-            (45, END),
-            (9, END - timedelta(days=21)),
-            (1, END - timedelta(hours=30)),
-            (3, END - timedelta(days=90)),
-        ):
-            for narrowed in NARROWED:
+        for days, end, narrowings in RANGES:
+            for narrowed in narrowings:
                 scope = Scope(end - timedelta(days=days, minutes=5), end, ALL_TENANTS, as_of=END, **narrowed)
                 for name in COMPARED:
                     found, expected = (self.table(name, scope, rolled_up=one) for one in (True, False))
@@ -148,9 +150,8 @@ def _close(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_analyses_of_the_roll_ups_are_those_of_the_events(database: ClickHouseAddress) -> None:
     with connect(database) as client:
         town = Town(database, client, 1)
-        for new, again in ((0, 0), (300, 0), (40, 60), (0, 30), (1, 1)):
-            if new:
-                town.tell(new, again)
+        for new, again in ((300, 0), (40, 60), (1, 30)):
+            town.tell(new, again)
             town.agrees()
         assert all(
             town.table(name, Scope(END - timedelta(days=45), END, ALL_TENANTS), rolled_up=True) for name in COMPARED
