@@ -73,16 +73,16 @@ def _module(module: str, mode: str) -> Callable[[Place], Launch]:
 
 OURS: Final = Contender("romashka worker", 1, _ours)
 STOCK: Final = (
-    Contender("stock Faust, lists", 6, _module("benchmarks.stock", "take")),
-    Contender("stock Faust, single", 60, _module("benchmarks.stock", "one")),
+    Contender("stock Faust, lists", 12, _module("benchmarks.stock", "take")),
+    Contender("stock Faust, single", 120, _module("benchmarks.stock", "one")),
 )
 PEERS: Final = (
     Contender("bare confluent-kafka loop, lists", 1, _module("benchmarks.peers.bare", "lists")),
-    Contender("bare confluent-kafka loop, single", 2, _module("benchmarks.peers.bare", "single")),
+    Contender("bare confluent-kafka loop, single", 4, _module("benchmarks.peers.bare", "single")),
     Contender("Quix Streams, lists", 1, _module("benchmarks.peers.quix", "lists"), "quixstreams"),
-    Contender("Quix Streams, single", 2, _module("benchmarks.peers.quix", "single"), "quixstreams"),
+    Contender("Quix Streams, single", 4, _module("benchmarks.peers.quix", "single"), "quixstreams"),
     Contender("sentry-arroyo, lists", 1, _module("benchmarks.peers.arroyo", "lists"), "arroyo"),
-    Contender("sentry-arroyo, single", 2, _module("benchmarks.peers.arroyo", "single"), "arroyo"),
+    Contender("sentry-arroyo, single", 4, _module("benchmarks.peers.arroyo", "single"), "arroyo"),
 )
 
 

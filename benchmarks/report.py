@@ -54,7 +54,7 @@ def processor_time(results: Results) -> Sheet:
     """Return the CPU time of all workers."""
     return Sheet(
         "CPU time",
-        ("worker process", "µs/event", "of the database", "cores: worker", "database", "broker", "others"),
+        ("worker process", "µs/event", "of the database", "cores: worker", "its jobs", "database", "broker", "others"),
         [
             (
                 contender.name,

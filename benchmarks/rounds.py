@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 import time
@@ -9,7 +10,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
@@ -43,9 +44,13 @@ class Servers(NamedTuple):
 
 
 class Cpu(NamedTuple):
-    """CPU time: in seconds, in seconds per event, or in cores. ``others`` is that of all other processes."""
+    """CPU time: in seconds, in seconds per event, or in cores.
+
+    ``jobs`` is that of the worker's own processes for periodic jobs, ``others`` that of everything else.
+    """
 
     worker: float
+    jobs: float
     database: float
     broker: float
     others: float
@@ -57,6 +62,12 @@ class Worker(NamedTuple):
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     metrics_port: int
+
+
+class _Watched(NamedTuple):
+    worker: psutil.Process
+    database: psutil.Process
+    broker: psutil.Process
 
 
 class Sample(NamedTuple):
@@ -115,7 +126,9 @@ def _worker(launch: Launch, metrics_port: int) -> Iterator[Worker]:
 
 def _watch(worker: Worker, servers: Servers, events: int, progress: Callable[[int], None]) -> list[Sample]:
     """Return a sample after every flush."""
-    watched = [psutil.Process(pid) for pid in (worker.process.pid, servers.database.pid, servers.broker.pid)]
+    watched = _Watched._make(
+        psutil.Process(pid) for pid in (worker.process.pid, servers.database.pid, servers.broker.pid)
+    )
     flushes: list[Sample] = []
     durable, changed = 0, time.monotonic()
     while durable < events:
@@ -153,11 +166,27 @@ def _written(port: int) -> int:
     return int(sum(counts))
 
 
-def _spent(watched: list[psutil.Process]) -> Cpu:
-    spent = [times.user + times.system for times in (process.cpu_times() for process in watched)]
+def _spent(watched: _Watched) -> Cpu:
+    worker, database, broker = (_of(one.cpu_times()) for one in watched)
+    jobs = _of_children(watched.worker)
     machine = psutil.cpu_times()
     busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0)
-    return Cpu._make([*spent, busy - sum(spent)])
+    return Cpu(worker, jobs, database, broker, busy - worker - jobs - database - broker)
+
+
+def _of(times: Any) -> float:
+    return float(times.user + times.system)
+
+
+def _of_children(worker: psutil.Process) -> float:
+    """Return the CPU time of all processes below a worker, those that have ended included."""
+    ended = worker.cpu_times()
+    spent = ended.children_user + ended.children_system
+    for child in worker.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            spent += _of(times) + times.children_user + times.children_system
+    return float(spent)
 
 
 def check(database: ClickHouseAddress, events: int) -> None:
@@ -173,13 +202,16 @@ def check(database: ClickHouseAddress, events: int) -> None:
 
 
 def _measured(flushes: list[Sample]) -> Measured:
-    """Return the rates from the first flush to the last but one.
+    """Return the rates over the second half of the events, to the last flush but one.
 
-    Start-up ends with the first flush; the last one waits for the flush interval, because no further events arrive.
+    Start-up ends in the first half: imports, assignment, and the first run of all the leader's jobs. The last flush
+    waits for the flush interval, because no further events arrive.
     """
-    if len(flushes) < 3:
-        raise RomashkaError("the round was too short to measure: it needs three flushes; use more --events")
-    first, last = flushes[0], flushes[-2]
+    half = flushes[-1].durable / 2
+    counted = [one for one in flushes if one.durable >= half][:-1]
+    if len(counted) < 2:
+        raise RomashkaError("the round was too short to measure: use more --events")
+    first, last = counted[0], counted[-1]
     events, seconds = last.durable - first.durable, last.at - first.at
     spent = [after - before for before, after in zip(first.spent, last.spent, strict=True)]
     return Measured(

@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     error_words: dict[str, str] = Field(
         default_factory=dict, description="what a connector's words for errors mean, as JSON: one of the error kinds"
     )
-    flush_rows: Annotated[int, Field(ge=1)] = 50_000
+    flush_rows: Annotated[int, Field(ge=1)] = 100_000
     flush_seconds: Annotated[float, Field(gt=0)] = 1.0
     max_pending_rows: Annotated[int, Field(ge=1)] = 200_000
     new_tenants_per_hour: Annotated[int, Field(ge=0)] = Field(

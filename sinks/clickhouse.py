@@ -20,8 +20,9 @@ from sinks.sink import STORED_QUERY_COLUMNS, HomeRange, KnownTenants, StoredRang
 from storage.clickhouse_errors import Remedy, name_of, reason_of, remedy_of
 from storage.connection import ClickHouseAddress, connect
 
-# Back-filled events may be years apart: one insert may touch any number of monthly partitions.
-_INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0}
+# Back-filled events may be years apart: one insert may touch any number of monthly partitions. What repeats within an
+# insert is left to the merges, as what repeats in two is: to look for it costs a fifth of the insert.
+_INSERT_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "optimize_on_insert": 0}
 
 # What the next reader must see where tables are replicated: it reads with ``select_sequential_consistency``.
 _SEQUENTIAL_INSERTS: Final = {**_INSERT_SETTINGS, "insert_quorum_parallel": 0}

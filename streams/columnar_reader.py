@@ -15,7 +15,7 @@ import binascii
 import io
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, Required, Union, cast, get_args, get_origin, get_type_hints
 
@@ -51,7 +51,6 @@ _TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:
 _MICROSECONDS: Final = pa.timestamp("us", "UTC")
 _UUID_LENGTH: Final = 36
 _DASHES: Final = np.array([8, 13, 18, 23])
-_REMEMBERED_TEXTS: Final = 65_536
 
 
 class _Unusual(Exception):
@@ -67,7 +66,7 @@ class _Field(NamedTuple):
     low: Any
     high: Any
     most: int | None
-    checked: Callable[[str], str]
+    checked: Callable[[list[str]], list[str]]
 
 
 class ColumnarReader:
@@ -156,15 +155,16 @@ class ColumnarReader:
         customers = column.dictionary_encode()
         width = len(customers.dictionary) + 1  # the last index means: not given
         which = customers.indices.fill_null(width - 1).to_numpy().astype(np.int64)
-        pairs, inverse = np.unique(tenants.indices.to_numpy().astype(np.int64) * width + which, return_inverse=True)
+        pairs = pa.array(tenants.indices.to_numpy().astype(np.int64) * width + which).dictionary_encode()
+        tenant, customer = np.divmod(pairs.dictionary.to_numpy(), width)
         tenant_ids = tenants.dictionary.to_pylist()
-        names = [field.checked(str(name)) for name in customers.dictionary.to_pylist()]
+        names = [*field.checked(cast("list[str]", customers.dictionary.to_pylist())), None]
         pseudonym = self._pseudonymiser.pseudonym
         distinct = [
-            "" if customer == width - 1 else pseudonym(tenant_ids[tenant], names[customer])
-            for tenant, customer in (divmod(pair, width) for pair in pairs.tolist())
+            "" if (name := names[one]) is None else pseudonym(tenant_ids[of], name)
+            for of, one in zip(tenant.tolist(), customer.tolist(), strict=True)
         ]
-        return pa.array(distinct, LABEL).take(pa.array(inverse, pa.int64()))
+        return pa.array(distinct, LABEL).take(pairs.indices)
 
 
 def _field(name: str, kind: pa.DataType, hint: Any, required: bool) -> _Field:
@@ -179,7 +179,7 @@ def _field(name: str, kind: pa.DataType, hint: Any, required: bool) -> _Field:
         limits.get("ge"),
         limits.get("le"),
         limits.get("max_length"),
-        _validator(text) if kind in {LABEL, LABELS} else str,
+        _validator(text) if kind in {LABEL, LABELS} else list,
     )
 
 
@@ -211,14 +211,10 @@ def _limits(hint: Any) -> dict[str, Any]:
     return found
 
 
-def _validator(hint: Any) -> Callable[[str], str]:
-    adapter: TypeAdapter[Any] = TypeAdapter(hint)
-
-    @lru_cache(maxsize=_REMEMBERED_TEXTS)
-    def checked(text: str) -> str:
-        return cast("str", adapter.validate_python(text, strict=True))
-
-    return checked
+def _validator(hint: Any) -> Callable[[list[str]], list[str]]:
+    """Return what validates texts; all at once, because a call costs more than a text."""
+    adapter: TypeAdapter[list[str]] = TypeAdapter(list[hint])
+    return partial(adapter.validate_python, strict=True)
 
 
 def _keyed_by_tenant(records: Sequence[Record], users: pa.ChunkedArray[Any]) -> bool:
@@ -280,8 +276,8 @@ def _check_between(column: pa.Array[Any], low: Any, high: Any) -> None:
 
 
 def _labels(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    texts = [str(text) for text in column.drop_null().unique().to_pylist()]
-    values = [field.checked(text) for text in texts]
+    texts = cast("list[str]", column.drop_null().unique().to_pylist())
+    values = field.checked(texts)
     if values != texts:
         column = pa.array(values, LABEL).take(column.dictionary_encode().indices)
     return column.fill_null("") if column.null_count else column

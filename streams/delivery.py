@@ -45,7 +45,7 @@ Partition = tuple[str, int]
 class Limits(NamedTuple):
     """Limits of pending rows, a message to publish counting as several, and of their waiting time."""
 
-    flush_rows: int = 50_000
+    flush_rows: int = 100_000
     flush_seconds: float = 1.0
     max_rows: int = 200_000
 

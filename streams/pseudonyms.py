@@ -50,9 +50,8 @@ class Pseudonymiser:
 
     def under_every_key(self, tenant: bytes, customer_id: str) -> list[str]:
         """Return the current and the earlier pseudonyms of a customer, oldest key first."""
-        # Normalise the id: composed form (NFC), no surrounding space, case-folded.
         made: list[str] = []
-        text = unicodedata.normalize("NFKC", customer_id).strip().casefold()
+        text = _normalised(customer_id)
         for key_id, _ in self._keys:
             text = self._under(key_id, tenant, text)
             made.append(text)
@@ -81,7 +80,10 @@ class Pseudonymiser:
         return sha256(own.translate(_INNER)), sha256(own.translate(_OUTER))
 
     def _pseudonym(self, tenant: bytes, customer_id: str) -> str:
-        return self.under_every_key(tenant, customer_id)[-1]
+        text = _normalised(customer_id)
+        for key_id, _ in self._keys:
+            text = self._under(key_id, tenant, text)
+        return text
 
     def _under(self, key_id: str, tenant: bytes, text: str) -> str:
         begun, around = self._started(key_id, tenant)
@@ -89,3 +91,8 @@ class Pseudonymiser:
         inner.update(text.encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
         return f"{key_id}.{outer.hexdigest()[:_HEX_DIGITS]}"
+
+
+def _normalised(customer_id: str) -> str:
+    """Return an id in composed form, without surrounding space, case-folded: two spellings of a customer are one."""
+    return unicodedata.normalize("NFKC", customer_id).strip().casefold()

@@ -57,6 +57,13 @@ def test_the_same_batch_twice_shows_once(place: Place, table: str) -> None:
     assert by_key(place.rows(table)) == rows
 
 
+@pytest.mark.parametrize("table", WRITTEN)
+def test_what_repeats_within_a_batch_shows_once(place: Place, table: str) -> None:
+    rows = [row_of(table, number) for number in (1, 2)]
+    place.sink.write(table, batch_of(table, *rows, *rows, rows[0]))
+    assert by_key(place.rows(table)) == rows
+
+
 @pytest.mark.parametrize("value", ["0.0000", "-0.0001", "99999999999999.9999", "-99999999999999.9999"])
 def test_decimals_survive_to_the_last_digit(place: Place, value: str) -> None:
     place.sink.write(WINDOWS, batch_of(WINDOWS, row_of(WINDOWS, data_freshness_hours_sum=Decimal(value))))
