@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
 
-.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-disk bench-experiments bench-feedback lock clean
+.PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-growth bench-disk bench-experiments bench-feedback lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -112,6 +112,9 @@ bench-feedback: setup ## false alarms and recall over simulated quarters while t
 
 bench-scale: setup ## one and two workers on a backlog, and a rebalance while it is read
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-growth: setup ## memory of a worker by series, up to a million, and the leader's jobs by tenants
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-disk: setup ## what events take on ClickHouse's disk, by table
 	@$(BIN)/python -m benchmarks.disk $(ARGS)
