@@ -203,9 +203,11 @@ class Detection:
             partition = self._partition(number)
             taken = self._pipeline.taken((QUERIES.name, number))
             # Detectors read what lies before the first minute that they are given from ClickHouse, but not what is
-            # missing between two: so nothing before the last gap is kept.
-            gaps = (place for place, minute in enumerate(closed, 1) if not minute.complete)
-            complete = [self._of_home(minute, number) for minute in closed[max(gaps, default=0) :]]
+            # missing between two: so nothing before the last gap is kept, and nothing that waits from before.
+            last_gap = max((place for place, minute in enumerate(closed, 1) if not minute.complete), default=0)
+            if last_gap:
+                partition.closed.clear()
+            complete = [self._of_home(minute, number) for minute in closed[last_gap:]]
             if complete and taken is not None:
                 partition.closed.append(_Closed(taken, self._pipeline.now, complete))
             if (

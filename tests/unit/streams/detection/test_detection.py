@@ -252,6 +252,24 @@ async def test_minutes_that_are_dropped_between_others_are_read_back(monkeypatch
 
 
 @in_virtual_time
+async def test_minutes_that_are_dropped_while_earlier_ones_wait_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a backlog, minutes wait for the health events of their time, and the next ones do not fit into memory."""
+    found = []
+    for most in (1_000, 85):
+        monkeypatch.setattr("streams.query_topic_state.MinuteSeries", partial(MinuteSeries, most_series=most))
+        worker = DetectingWorker(MemorySink())
+        await worker.read(health([0]), HEALTH, until=_END + 61)
+        await worker.read(_busier_when_down(range(70)), until=_END + 61, behind=[HEALTH])
+        assert worker.metric("minutes_overfull_total") == 0
+        await worker.read(_busier_when_down(range(70, _END + 30)), until=_END + 61, behind=[HEALTH])
+        assert worker.metric("scored_minutes_total") == 0
+        await worker.read(health(range(15, _END + 30, 15)), HEALTH, until=_END + 61)
+        found.append(_findings(worker))
+    assert worker.metric("minutes_overfull_total") > 0
+    assert found[0] == found[1] != []
+
+
+@in_virtual_time
 async def test_a_partition_that_was_taken_away_is_let_go() -> None:
     worker = DetectingWorker(MemorySink())
     await worker.read(queries(range(30)), until=31)
