@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, Final, NamedTuple
 
@@ -106,7 +106,7 @@ def run(contender: Contender, servers: Servers, events: int, progress: Callable[
         check(database, events)
     with connect(database) as client:
         client.command("DROP DATABASE {database:Identifier}", parameters={"database": database.database})
-    return _measured(flushes)
+    return measured(flushes)
 
 
 @contextmanager
@@ -201,7 +201,7 @@ def check(database: ClickHouseAddress, events: int) -> None:
             counts = tuple(int(count) for count in client.query(_COUNTS_SQL).result_rows[0])
 
 
-def _measured(flushes: list[Sample]) -> Measured:
+def measured(flushes: Sequence[Sample]) -> Measured:
     """Return the rates over the second half of the events, to the last flush but one.
 
     Start-up ends in the first half: imports, assignment, and the first run of all the leader's jobs. The last flush
