@@ -25,6 +25,7 @@ from streams.partition import QueryPartition
 from streams.pseudonyms import Pseudonymiser
 from streams.record_reader import Batch, RecordReader
 from streams.screening import LabelScreen
+from streams.transport import as_read
 
 AIOKafkaConsumer: Any = aiokafka.AIOKafkaConsumer  # half of its methods have no type annotations
 
@@ -98,7 +99,9 @@ def measure(
 
 
 async def _fetch(kafka: KafkaAddress, watch: _Stopwatch) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, max_partition_fetch_bytes=4 * 1024 * 1024)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap, max_partition_fetch_bytes=4 * 1024 * 1024, key_deserializer=as_read
+    )
     await consumer.start()
     try:
         partitions = [aiokafka.TopicPartition(QUERIES.name, partition) for partition in range(QUERIES.partitions)]
