@@ -36,7 +36,7 @@ GROUP BY user_id
 
 
 class TenantArrivals(NamedTuple):
-    """How many conversations of a tenant were stored in the last minutes, at most 50, and the event time reached."""
+    """Conversations of a tenant stored in the last ten minutes, 50 at most: how many, and the event time reached."""
 
     user_id: UUID
     conversations: int
@@ -44,7 +44,7 @@ class TenantArrivals(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What has not been read yet.
+    """How far ingestion is behind, as a whole and by tenant.
 
     ``reached`` is the event time that ingestion has reached where it is more than a day behind, else ``None``;
     ``behind`` are the tenants whose own events are more than a day behind.

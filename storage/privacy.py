@@ -188,18 +188,18 @@ class PrivacyStore:
             return
         # Of a new version: roll-ups by customer recompute those whose conversations were changed.
         version = ", now64(3, 'UTC') AS version" if table.versioned else ""
-        self._command(
-            f"INSERT INTO {table.name} SELECT * REPLACE ({new} AS {table.customer}{version}) "  # noqa: S608
-            f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
-            given,
-        )
+        self._write_again(table, f"{new} AS {table.customer}{version}", where, given)
         self._command(f"ALTER TABLE {altered(self._client, table.name)} DELETE WHERE {where}", given)
 
     def _note_later(self, table: TenantTable, given: Mapping[str, Any]) -> None:
         """Write conversations after the erasure with a new version: their roll-ups followed from erased ones."""
         where = f"user_id = {{tenant:UUID}} AND {table.customer} IN {{old:Array(String)}}"
+        self._write_again(table, "now64(3, 'UTC') AS version", where, given)
+
+    def _write_again(self, table: TenantTable, replaced: str, where: str, given: Mapping[str, Any]) -> None:
+        """Insert rows of a table again, with other values in the columns that ``replaced`` names."""
         self._command(
-            f"INSERT INTO {table.name} SELECT * REPLACE (now64(3, 'UTC') AS version) "  # noqa: S608
+            f"INSERT INTO {table.name} SELECT * REPLACE ({replaced}) "  # noqa: S608 - names are the schema's own
             f"FROM (SELECT * FROM {table.name} FINAL WHERE {where})",
             given,
         )

@@ -50,8 +50,9 @@ class Pseudonymiser:
 
     def under_every_key(self, tenant: bytes, customer_id: str) -> list[str]:
         """Return the current and the earlier pseudonyms of a customer, oldest key first."""
+        # Normalise the id: composed form (NFC), no surrounding space, case-folded.
         made: list[str] = []
-        text = _normalised(customer_id)
+        text = unicodedata.normalize("NFKC", customer_id).strip().casefold()
         for key_id, _ in self._keys:
             text = self._under(key_id, tenant, text)
             made.append(text)
@@ -80,10 +81,7 @@ class Pseudonymiser:
         return sha256(own.translate(_INNER)), sha256(own.translate(_OUTER))
 
     def _pseudonym(self, tenant: bytes, customer_id: str) -> str:
-        text = _normalised(customer_id)
-        for key_id, _ in self._keys:
-            text = self._under(key_id, tenant, text)
-        return text
+        return self.under_every_key(tenant, customer_id)[-1]
 
     def _under(self, key_id: str, tenant: bytes, text: str) -> str:
         begun, around = self._started(key_id, tenant)
@@ -91,8 +89,3 @@ class Pseudonymiser:
         inner.update(text.encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
         return f"{key_id}.{outer.hexdigest()[:_HEX_DIGITS]}"
-
-
-def _normalised(customer_id: str) -> str:
-    """Return an id in composed form, without surrounding space, case-folded: two spellings of a customer are one."""
-    return unicodedata.normalize("NFKC", customer_id).strip().casefold()

@@ -36,7 +36,7 @@ METHODS: Final = ("ADWIN: ", "HalfSpaceTrees: ")
 BEFORE: Final = timedelta(hours=6)
 """How long before the incident the minutes begin that it is compared with."""
 WITHIN: Final = timedelta(hours=2)
-"""How much of an incident is looked at."""
+"""Longest part of an incident, from its start, whose minutes are used."""
 # The minutes before the first signal may belong to the incident: detectors need some. They are compared with nothing.
 _LEAD: Final = timedelta(minutes=15)
 # Those just before it are taken for a part of it: at the first signal there is no other.
