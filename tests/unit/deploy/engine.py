@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from chdb.state import connect
 
-from storage.access import LIMITS
+from storage.access import LIMITS, SKIPPED_PASSES
 
 _CONFIG: Final = """<clickhouse>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
@@ -42,7 +42,8 @@ def restricted(
     Without ``limited`` it may write, too. That a limit may be changed within bounds is left out: the engine takes it
     only from a server's configuration.
     """
-    settings = "".join(f"<{limit.name}>{limit.value}</{limit.name}>" for limit in LIMITS if limited)
+    values = {limit.name: limit.value for limit in LIMITS if limited} | dict.fromkeys(SKIPPED_PASSES, 0)
+    settings = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
     tables = "".join(f"<{table}><filter>{escape(sql)}</filter></{table}>" for table, sql in filters.items())
     users = folder / "users.xml"
     users.write_text(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 from uuid import UUID
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from sinks.migrations import known
 from storage import access, access_rights
@@ -184,6 +187,26 @@ def test_grafana_may_set_the_time_limit_it_has_to_set_within_bounds(data: tuple[
     # The engine refuses that keyword unless the server is told so; found by trying.
     server = (DEPLOY / "clickhouse/config.d/romashka.xml").read_text(encoding="utf-8")
     assert "<settings_constraints_replace_previous>true<" in server
+
+
+def test_readers_skip_passes_that_this_engine_has(data: tuple[Path, tuple[Table, ...]], tmp_path: Path) -> None:
+    folder, tables = data
+    made = access.statements(
+        DATABASE, tables, READERS, worker_password="w" * 20, admin="a", settings=dict.fromkeys(access.SKIPPED_PASSES, 0)
+    )
+    (profile,) = [one for one in made if one.startswith("ALTER SETTINGS PROFILE")]
+    assert profile.endswith(", optimize_and_compare_chain = 0, optimize_aggregators_of_group_by_keys = 0")
+    question = "SELECT name FROM system.settings WHERE name LIKE 'optimize_a%' AND value = '0' ORDER BY name"
+    answers = _as(READERS[0], folder, tables, tmp_path, [question])
+    assert {row["name"] for row in answers[0]} >= set(access.SKIPPED_PASSES)
+
+
+def test_a_server_that_has_no_such_pass_gets_no_setting_of_it() -> None:
+    class OlderServer:
+        def query(self, _sql: str, parameters: Mapping[str, Any]) -> Any:
+            return SimpleNamespace(result_rows=[(name,) for name in parameters["names"][:1]])
+
+    assert access.skipped_passes(cast(Client, OlderServer())) == {access.SKIPPED_PASSES[0]: 0}
 
 
 def test_the_worker_may_do_what_its_statements_do_and_no_more(data: tuple[Path, tuple[Table, ...]]) -> None:
