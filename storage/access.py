@@ -61,8 +61,8 @@ LIMITS: Final = (
     Limit("max_concurrent_queries_for_user", 40),
 )
 SKIPPED_PASSES: Final = ("optimize_and_compare_chain", "optimize_aggregators_of_group_by_keys")
-"""Passes over the query tree that readers do without: they took a tenth to a fifth of the time of panels, which is mostly
-planning, and made no statement faster (docs/adr/0056-cost-of-a-panel.md). Results are the same."""
+"""Passes over the query tree that readers do without: they took a tenth to a fifth of the time of panels, which is
+mostly planning, and made no statement faster (docs/adr/0056-cost-of-a-panel.md). Results are the same."""
 _QUOTA: Final = "FOR INTERVAL 1 minute MAX queries = 6000, execution_time = 1200"
 
 
