@@ -298,6 +298,22 @@ def test_a_long_drop_on_a_quiet_series_is_told_from_what_accumulates() -> None:
     assert int(signal.detail.split()[-2]) > 15
 
 
+def test_errors_that_more_than_double_are_found_where_many_are_usual_and_their_rate_wanders() -> None:
+    rng, minutes, risen = np.random.default_rng(2), 5 * DAY, 60
+    hours = np.arange(minutes) / 60.0
+    rates = 0.1 * np.exp(np.interp(hours, np.arange(minutes // 60 + 3), rng.normal(0.0, 0.35, minutes // 60 + 3)))
+    rates[-400:], rates[-risen:] = 0.1, 0.26
+    errors = rng.binomial(150, rng.beta(100.0 * rates, 100.0 * (1.0 - rates)))
+    detector = PerformanceDetector()
+    alarms = [
+        number
+        for number, failed in enumerate(errors.tolist())
+        if detector.process_one(_minute(number, count=150, errors=failed)).is_anomaly
+    ]
+    assert alarms
+    assert alarms[0] >= minutes - risen
+
+
 def test_the_same_rush_in_the_same_minutes_of_every_hour_is_usual() -> None:
     detector = PerformanceDetector()
     rng = np.random.default_rng(5)
