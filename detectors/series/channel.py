@@ -46,12 +46,12 @@ class ValueChannel:
     ``target`` is the -log10 p of an alarm.
     """
 
-    __slots__ = ("_above", "_below", "_scale", "_seen", "scale")
+    __slots__ = ("_above", "_below", "_scale", "scale", "seen")
 
     def __init__(self) -> None:
         self._scale = RunningScale()
         self.scale = 0.0
-        self._seen = 0
+        self.seen = 0
         self._above = ValueTail()
         self._below = ValueTail()
 
@@ -74,8 +74,8 @@ class ValueChannel:
     def learn(self, look: Deviation, target: float) -> None:
         """Learn a deviation after it was scored."""
         deviation, factor = look.deviation, look.factor
-        self._seen += 1
-        if self._seen > _TRUSTED:
+        self.seen += 1
+        if self.seen > _TRUSTED:
             z = self._standardised(deviation, factor)
             self._above.learn(max(z, 0.0), target)
             self._below.learn(max(-z, 0.0), target)
@@ -90,12 +90,12 @@ class ValueChannel:
 
     def to_state(self) -> list[Any]:
         """Return the state as plain JSON values."""
-        return [self._scale.to_state(), self._seen, self._above.to_state(), self._below.to_state()]
+        return [self._scale.to_state(), self.seen, self._above.to_state(), self._below.to_state()]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Restore the state of ``to_state``."""
         self._scale.restore(state[0])
         self.scale = self._scale.unit
-        self._seen = state[1]
+        self.seen = state[1]
         self._above.restore(state[2])
         self._below.restore(state[3])

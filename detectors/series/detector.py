@@ -26,19 +26,22 @@ from detectors.series.counter import Counter
 from detectors.series.flatline import Flatline
 from detectors.series.habits import Trust
 from detectors.series.levels import Contrast, NextValue
+from detectors.series.noise_level import NoiseLevel
 from detectors.series.season_profile import DAY, SeasonProfile
 from detectors.series.signals import CHANNELS, value_signal
 from detectors.series.state import VERSION, upgraded
 
-# False alarm budget of the tails: one in this many values, and at most this many a day; half of the allowed rate,
-# because learned tails are mostly too thin.
-_PER_VALUE: Final = 1e-4
-_PER_DAY: Final = 0.025
+# False alarm budget of the tails: this share of values, and at most this many a day. The more values a day, the further
+# the tails are extrapolated, and learned ones are mostly too thin: beyond a value in five minutes less is asked for.
+_PER_VALUE: Final = 4e-4
+_PER_DAY: Final = 0.05
 _DENSE: Final = 288.0
+_EXTRAPOLATED: Final = 1.43
 # Rates of the short and long running means, and the share of the budget of each channel. Running means are correlated
 # in time, so their share is smaller than that of single values.
 _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
 _SHARES: Final = (0.4, 0.3, 0.2)
+_NOISE_SHARE: Final = 0.05
 # Number of warm-up values.
 _COLD: Final = 40
 # A tail is an extrapolation beyond the number of values seen; it is trusted for this many powers of ten.
@@ -53,16 +56,22 @@ _GAP: Final = 1.5
 _MAX_AFTER_GAP: Final = 10.0
 # Decay of the uncertainty after a gap, per value.
 _SETTLES: Final = 0.1
+# Up to this uncertainty the size of a deviation says something about noise.
+_SETTLED: Final = 1.1
 
 _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
 
 
 class _Sight(NamedTuple):
-    """Views of a value by all channels; ``season`` and ``noise`` are those of its time."""
+    """Views of a value by all channels; ``season`` and ``noise`` are those of its time.
+
+    ``unrest`` is the view of the size of deviations, ``None`` soon after a gap in time.
+    """
 
     season: float
     noise: float
     looks: list[Deviation]
+    unrest: Deviation | None
 
 
 class ValueDetector(AnomalyDetector):
@@ -110,7 +119,9 @@ class ValueDetector(AnomalyDetector):
         self._flatline = Flatline()
         self._trust = Trust()
         self._channels = [ValueChannel() for _ in _SHARES]
+        self._noise = NoiseLevel()
         self._targets: list[float] = []
+        self._noise_target = 0.0
         self._target_of_all = 0.0
         self._allowed = _PER_VALUE
         self._per_day = 0.0
@@ -123,7 +134,7 @@ class ValueDetector(AnomalyDetector):
         value = None if known is None else self._shown(known[1])
         if known is None or value is None:
             return 0.0
-        return self._judge(known[0], value, self._sight(*known, value).looks).score
+        return self._judge(known[0], value, self._sight(*known, value)).score
 
     def learn_one(self, x: Mapping[Any, Any]) -> None:
         """Learn from a value; one that is not newer than the last is ignored."""
@@ -139,7 +150,7 @@ class ValueDetector(AnomalyDetector):
         verdict = _COLD_VERDICT._replace(warm=self._seen >= _COLD)
         if value is not None:
             sight = self._sight(time, raw, value)
-            verdict = self._judge(time, value, sight.looks)
+            verdict = self._judge(time, value, sight)
             self._learn(time, value, sight, verdict)
         self._pass(time, raw)
         return verdict
@@ -157,6 +168,7 @@ class ValueDetector(AnomalyDetector):
             "contrasts": [contrast.to_state() for contrast in self._contrasts],
             "flatline": self._flatline.to_state(),
             "channels": [channel.to_state() for channel in self._channels],
+            "noise": self._noise.to_state(),
             "time": self._time,
             "doubt": self._doubt,
             "seen": self._seen,
@@ -186,6 +198,8 @@ class ValueDetector(AnomalyDetector):
         detector._flatline.restore(state["flatline"])
         for channel, kept in zip(detector._channels, state["channels"], strict=True):
             channel.restore(kept)
+        if "noise" in state:  # states of the version before have none, and it begins anew
+            detector._noise.restore(state["noise"])
         detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
         detector._set_budget()
         return detector
@@ -219,10 +233,10 @@ class ValueDetector(AnomalyDetector):
         interval = self._cadence.interval
         per_day = self._per_day = 0.0 if interval is None else DAY / interval
         budget = self._allowed = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
-        # The more values a day, the further the tail is extrapolated.
-        budget *= min(1.0, _DENSE / per_day) if per_day > 0.0 else 1.0
+        budget *= min(1.0, _DENSE / per_day) ** _EXTRAPOLATED if per_day > 0.0 else 1.0
         self._target_of_all = -math.log10(budget)
         self._targets = [-math.log10(budget * share) for share in _SHARES]
+        self._noise_target = -math.log10(budget * _NOISE_SHARE)
 
     def _sight(self, time: float, raw: float, value: float) -> _Sight:
         season = self._season.expected(time, self._per_day)
@@ -244,7 +258,8 @@ class ValueDetector(AnomalyDetector):
             if common is not None and _between(common, short + season, long + season):
                 due *= _RETURN
             looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
-        return _Sight(season, noise, looks)
+        settled = doubt < _SETTLED
+        return _Sight(season, noise, looks, self._noise.look(looks[0], self._usual_size(), size) if settled else None)
 
     def _after_gap(self, time: float) -> float:
         """Return the added uncertainty of the next value after a gap."""
@@ -253,43 +268,53 @@ class ValueDetector(AnomalyDetector):
         intervals = (time - self._time) / self._cadence.interval
         return min(math.sqrt(intervals), _MAX_AFTER_GAP) if intervals > _GAP else 1.0
 
+    def _usual_size(self) -> float:
+        """Return the usual size of a deviation over its noise, 0 if unknown."""
+        return self._channels[0].scale if self._seen > _TRUSTED else 0.0
+
     def _most_short(self, noise: float) -> float:
         return _MAX_SHORT * self._channels[0].scale * noise if self._seen > _TRUSTED else math.inf
 
-    def _judge(self, time: float, value: float, looks: list[Deviation]) -> Verdict:
+    def _judge(self, time: float, value: float, sight: _Sight) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
         (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
         scores = {
             name: share * min(channel.score(look, shown, target), most / target)
-            for name, channel, look, target in zip(CHANNELS, self._channels, looks, self._targets, strict=False)
+            for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)
         }
-        scores[CHANNELS[-1]] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
+        if sight.unrest is not None:
+            scores["noise"] = share * self._noise.score(sight.unrest, shown, self._noise_target, _BEYOND)
+        scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
         score = max(scores.values())
         if score <= 1.0:
             return Verdict(score, False, (), scores, True)
         signals = tuple(
-            self._signal(which, time, value, looks, one) for which, one in enumerate(scores.values()) if one > 1.0
+            self._signal(channel, time, value, sight, score) for channel, score in scores.items() if score > 1.0
         )
         return Verdict(score, True, signals, scores, True)
 
-    def _signal(self, which: int, time: float, value: float, looks: list[Deviation], score: float) -> Signal:
-        stuck = which == len(looks)  # a flatline has no channel of its own
-        seen = 0 if stuck else which
-        below, above = self._channels[seen].bounds(looks[seen], self._targets[seen])
-        expected = looks[seen].expected
+    def _signal(self, channel: str, time: float, value: float, sight: _Sight, score: float) -> Signal:
+        if channel == "noise" and sight.unrest is not None:
+            look = sight.unrest
+            below, above = self._noise.bounds(look, self._noise_target)
+        else:
+            # A flatline has no channel of its own: its range is that of the value.
+            which = 0 if channel == "flatline" else CHANNELS.index(channel)
+            look = sight.looks[which]
+            below, above = self._channels[which].bounds(look, self._targets[which])
         return value_signal(
-            CHANNELS[which],
+            channel,
             time,
             score,
-            observed=value if stuck else looks[seen].observed,
-            expected=expected,
-            lower=expected + below,
-            upper=expected + above,
+            observed=value if channel == "flatline" else look.observed,
+            expected=look.expected,
+            lower=look.expected + below,
+            upper=look.expected + above,
         )
 
     def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
-        season, noise, looks = sight
+        season, noise, looks, unrest = sight
         usual = self._channels[0].scale * noise
         trusted = self._seen > _TRUSTED
         rest = value - season
@@ -299,6 +324,8 @@ class ValueDetector(AnomalyDetector):
             contrast.learn(rest, most_short, most_long)
         error = abs(looks[0].deviation)
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
+        if unrest is not None:
+            self._noise.learn(looks[0], unrest, self._usual_size(), self._noise_target)
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
             channel.learn(look, target)
         self._next.learn(value, season, self._flatline.common, usual)

@@ -13,6 +13,8 @@ _OTHERS: Final = 3
 # Cap of an error in usual errors, so that one outlier does not decide the best predictor.
 _MOST: Final = 5.0
 _TRUSTED: Final = 20
+# Where the long running mean errs by this multiple of the best prediction, the series wanders.
+_WANDERS: Final = 3.0
 
 
 class NextValue:
@@ -47,7 +49,13 @@ class NextValue:
         return (last, last + self._drift, last if common is None else common)[best - len(_RATES)]
 
     def returns(self, value: float, expected: float, season: float) -> bool:
-        """Whether a value returns towards the long running mean without passing it."""
+        """Whether a value returns towards the long running mean without passing it.
+
+        Never where the series wanders: a random walk has nothing to return to, and to weigh its steps by their
+        direction would give each tail steps of two sizes.
+        """
+        if self._errors[len(_RATES) - 1] > _WANDERS * min(self._errors):
+            return False
         usual = self._levels[-1] + season
         return expected < value < usual or usual < value < expected
 

@@ -88,6 +88,43 @@ def test_a_sensor_that_sticks_is_found() -> None:
     assert all(1000 < n < 1060 for n in found)
 
 
+def test_noise_that_grows_within_the_range_of_values_is_found() -> None:
+    rng, detector, found = random.Random(4), ValueDetector(), []
+    for n in range(2000):
+        value = rng.gauss(20.0, 1.0) + (rng.choice([-6.0, 6.0]) if rng.random() < 0.02 else 0.0)
+        if 1500 <= n < 1540:
+            value = 20.0 + rng.choice([-4.5, 4.5])
+        for signal in detector.process_one({"time": MONDAY + n * FIVE_MINUTES, "value": value}).signals:
+            found.append((n, signal.channel))
+            assert signal.observed > signal.upper > signal.expected
+    assert {channel for _, channel in found} == {"noise"}
+    assert found[0][0] in range(1501, 1520)
+    assert found[-1][0] < 1560
+
+
+def test_a_state_of_the_version_before_goes_on_and_learns_the_usual_noise_anew() -> None:
+    detector = ValueDetector()
+    anomalous(noise(600), detector=detector)
+    old = json.loads(json.dumps(detector.to_state()))
+    del old["noise"]
+    taken_over = ValueDetector.from_state(old)
+    for n, value in enumerate(noise(120, 9), 600):
+        x = {"time": MONDAY + n * FIVE_MINUTES, "value": value}
+        here, there = taken_over.process_one(x).scores, detector.process_one(x).scores
+        assert {**here, "noise": 0.0} == {**there, "noise": 0.0}
+        assert n >= 640 or here["noise"] == 0.0
+    assert taken_over.to_state()["noise"]["channel"][1] == 120
+
+
+def test_both_tails_of_a_random_walk_have_steps_of_one_size() -> None:
+    rng, detector, value = random.Random(3), ValueDetector(), 100.0
+    for n in range(3000):
+        value += rng.gauss(0.0, 1.0)
+        detector.process_one({"time": MONDAY + n * 60.0, "value": value})
+    # Of a normal distribution with deviation 1, whose deviations from the last value are what it is: 0.8 on average.
+    assert detector.to_state()["channels"][0][0][0] == pytest.approx(0.8, rel=0.15)
+
+
 def test_bursts_that_come_again_and_again_are_normal_and_a_far_higher_one_is_not() -> None:
     rng = random.Random(5)
     values = [rng.expovariate(1.0) + (rng.uniform(50, 80) if n % 37 == 0 else 0.0) for n in range(4000)]

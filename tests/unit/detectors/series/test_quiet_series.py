@@ -158,7 +158,7 @@ def test_the_state_of_an_earlier_version_goes_on_where_it_stopped() -> None:
         value = rng.gauss(10 + 5 * math.sin(n * math.pi / 12), 1) + (30.0 if n == 900 else 0.0)
         if detector.process_one({"time": 1.7e9 + 3600 * n, "value": value}).is_anomaly:
             found.append(n)
-    assert found in ([900], [900, 901])
+    assert found in ([900], [900, 901], [900, 901, 902])  # one episode
     again = json.loads(json.dumps(detector.to_state()))
     assert ValueDetector.from_state(again).to_state() == detector.to_state()
 
