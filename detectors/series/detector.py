@@ -77,10 +77,10 @@ class _Sight(NamedTuple):
 class ValueDetector(AnomalyDetector):
     """Robust seasonal detector with causally calibrated tails, for one series of numbers.
 
-    The daily and weekly season is removed as far as it improves the forecast. The remainder has four channels: the
-    value against its forecast, two short running means against longer ones, and the length of constant runs. Each has
-    its own scale and its own tails, learned online, so that no distribution is assumed. After a level shift it alarms,
-    then accepts the new level.
+    The daily and weekly season is removed as far as it improves the forecast. The remainder has five channels: the
+    value against its forecast, two short running means against longer ones, the size of recent deviations against the
+    usual one, and the length of constant runs. Each has its own scale and its own tails, learned online, so that no
+    distribution is assumed. After a level shift it alarms, then accepts the new level.
 
     ``score_one`` returns 0 or more, above 1 means anomalous. While cold (40 values) it scores 0 (see ``Verdict.warm``).
     Strictly causal: nothing, not even a scale, comes from later values.
