@@ -3,28 +3,24 @@
 Tenants that ingestion is behind with are left out of every step but learning: what has not been read yet would count as
 not having happened. Every step is idempotent, so a run that was interrupted or repeated changes nothing. History is no
 special case: its weekly snapshots are queued like those of the present, each from events before its time.
+
+One model learns from all tenants, from a bounded number of labels. Everything else is done for a slice of tenants at a
+time, with the results of doing it at once: memory does not grow with their number
+(docs/adr/0060-slices-of-tenants.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
 from detectors.customers.calibration import better_than, better_than_prior, quality
-from detectors.customers.customer_features import ACTIVE, CustomerFacts, facts_query
-from detectors.customers.customer_scores import (
-    Bounds,
-    CustomerScore,
-    Key,
-    advance,
-    beginners,
-    bounds_for,
-    recently_ended,
-)
+from detectors.customers.customer_features import ACTIVE
+from detectors.customers.customer_scores import Bounds
 from detectors.customers.delayed_model import (
     FOREST_VERSION,
     MIN_LABELS,
@@ -32,54 +28,37 @@ from detectors.customers.delayed_model import (
     Counts,
     DelayedModel,
     ExplainableModel,
-    Features,
     PromotedChallenger,
     challenger,
     replay,
 )
-from detectors.customers.labels import Snapshot, Task, resolve, slots, some, without
-from detectors.customers.recommendations import Candidate, choose, effects, told
+from detectors.customers.labels import Snapshot, resolve, slots, some, without
+from detectors.customers.recommendations import RecommendationResult, effects
+from jobs.customer_episodes import EVERY, Scored, Unscored
+from jobs.customer_subject import Subject, read_facts
 from models.insights import Insight
+from models.tenant_slice import TENANTS, TenantSlice
 from storage.label_store import LabelStore
 from storage.reading import query_rows
 from storage.recommendation_store import RecommendationStore
 
-EVERY: Final = timedelta(days=7)
 # Weeks of history to learn from: half a year.
 MAX_MOMENTS: Final = 26
 # Maximum number of labels, newest first: learning from them takes a few seconds.
 MAX_LABELS: Final = 100_000
 # The challenger learns from a sample of customers with about this many labels: it takes a millisecond per label.
 _CHALLENGED_LABELS: Final = 1_000
-# An ended episode is reported again for this long, in case the run that ended it was interrupted.
-_TELL_AGAIN: Final = timedelta(days=7)
+# A statement names at most so many tenants: servers limit the length of a parameter.
+_MAX_NAMED: Final = 1_000
 
-_SPANS: Final = """
+_SPANS: Final = f"""
 SELECT user_id, min(created_at) AS first, max(created_at) AS last FROM conversation_outcomes
-WHERE user_id NOT IN {behind:Array(UUID)}
+WHERE {TENANTS} AND user_id NOT IN {{behind:Array(UUID)}}
 GROUP BY user_id
-"""
+"""  # noqa: S608 - our own
 
 
-class Subject(NamedTuple):
-    """Definition of a customer model: its task, its features, and the insights it makes."""
-
-    task: Task
-    features: Callable[[CustomerFacts, datetime], Features]
-    opened: Callable[[CustomerScore, CustomerFacts, Mapping[str, float]], Insight]
-    closed: Callable[[CustomerScore], Insight]
-    # The actions, the action for a customer, and the money at stake.
-    actions: tuple[str, ...]
-    action: Callable[[CustomerFacts, Mapping[str, float], datetime], str]
-    at_stake: Callable[[CustomerFacts, datetime], float | None]
-    # The rule and the insight used while there are too few labels for a model.
-    unlearned: Callable[[CustomerFacts, datetime], bool] | None = None
-    unlearned_opened: Callable[[CustomerScore, CustomerFacts, Counts], Insight] | None = None
-    # Whether insights need a model whose predictions were better than the base rate.
-    must_prove: bool = False
-
-
-class Scored(NamedTuple):
+class Run(NamedTuple):
     """The result of a run."""
 
     insights: list[Insight]
@@ -96,50 +75,84 @@ class TenantSpan(NamedTuple):
     last: datetime
 
 
-def score(client: Client, subject: Subject, now: datetime, behind: Collection[UUID] = ()) -> Scored | None:
+def score(client: Client, subject: Subject, now: datetime, behind: Collection[UUID] = ()) -> Run | None:
     """Run once, without the tenants ``behind``; ``None`` where there is no data yet."""
-    spans = [TenantSpan(**row) for row in query_rows(client, _SPANS, {"behind": sorted(behind)}, aware=True)]
-    if not spans:
-        return None
     store = LabelStore(client, subject.task, behind)
-    _queue(client, store, subject, now, spans=spans, behind=behind)
-    store.add_labels(resolve(subject.task, store.fates(now), now))
+    slices = store.slices_of_customers()
+    queue = _Queue(client, store, subject, now, behind)
+    filled = [queue.fill(within) for within in slices]
+    if not any(filled):
+        return None
+    for part in parts(store.slices_of_unlabelled()):
+        store.add_labels(resolve(subject.task, store.within(part).fates(now), now))
     model, counts, proven = _learn(store, now)
     at = now.replace(minute=0, second=0, microsecond=0)
-    facts = {(one.user_id, one.customer_id): one for one in _facts(client, at, behind)}
-    if counts.ready and subject.must_prove and not proven:
-        return Scored(_withheld(store, subject, counts.prior, facts, at), model, None, store)
-    if counts.ready:
+    scoring, bounds = Unscored(client, store, behind, at, counts.prior), None
+    if counts.ready and (proven or not subject.must_prove):
         recommended = RecommendationStore(client, subject.task, behind)
-        insights = _ready(recommended, store, subject, model, counts.prior, facts=facts, at=at)
-        return Scored(insights, model, bounds_for(counts.prior), store)
-    return Scored(_unlearned(store, subject, counts, facts, at), model, None, store)
+        known = effects(_results(recommended, at), subject.actions, prevents=subject.task.silence)
+        scoring = Scored(client, store, behind, at, counts.prior, model=model, recommended=recommended, effects=known)
+        bounds = scoring.bounds
+    elif not counts.ready:
+        if subject.unlearned is None:
+            return Run([], model, None, store)
+        prior = counts.prior if counts.labels >= MIN_LABELS else store.known_share()
+        scoring = Unscored(client, store, behind, at, prior, by_rule=counts)
+    return Run([one for within in slices for one in scoring.of(subject, within)], model, bounds, store)
 
 
-def _queue(
-    client: Client,
-    store: LabelStore,
-    subject: Subject,
-    now: datetime,
-    *,
-    spans: Sequence[TenantSpan],
-    behind: Collection[UUID],
-) -> None:
-    """Queue snapshots; one that is not due is made again, because events from before it may have arrived since.
+def parts(slices: Sequence[TenantSlice]) -> Iterator[TenantSlice]:
+    """Yield the parts of slices, for what is decided of each customer by itself."""
+    return (part for one in slices for part in one.split())
 
-    One that is due is made of tenants that have none of its time: ingestion was behind with them until now.
+
+def _results(recommended: RecommendationStore, at: datetime) -> Iterator[RecommendationResult]:
+    """Yield what became of recommendations, in one order whatever the slices: sums of probabilities depend on it.
+
+    A tenant has a bounded number of them, so no slice is in parts.
     """
-    queued = store.queued_tenants()
-    for at in slots(min(one.first for one in spans), now, EVERY, MAX_MOMENTS):
-        due = at + subject.task.horizon
-        tenants = missing(spans, queued[at], at) if at in queued and due <= now else None
-        if tenants == []:
-            continue
+    for within in recommended.slices_of_results(at):
+        yield from recommended.within(within).results(at)
+
+
+class _Queue(NamedTuple):
+    """Queues the snapshots of a slice.
+
+    One that is not due is made again, because events from before it may have arrived since. One that is due is made of
+    tenants that have none of its time: ingestion was behind with them until now.
+    """
+
+    client: Client
+    store: LabelStore
+    subject: Subject
+    now: datetime
+    behind: Collection[UUID]
+
+    def fill(self, within: TenantSlice) -> bool:
+        """Queue; return whether there are any tenants."""
+        parameters = {**within.parameters, "behind": sorted(within.among(self.behind))}
+        spans = [TenantSpan(**row) for row in query_rows(self.client, _SPANS, parameters, aware=True)]
+        if not spans:
+            return False
+        queued = self.store.within(within).queued_tenants()
+        for at in slots(min(one.first for one in spans), self.now, EVERY, MAX_MOMENTS):
+            is_due = at + self.subject.task.horizon <= self.now
+            tenants = missing(spans, queued[at], at) if at in queued and is_due else None
+            if tenants != []:
+                for part in within.split():
+                    self._add(at, part, tenants)
+        return True
+
+    def _add(self, at: datetime, part: TenantSlice, tenants: Collection[UUID] | None) -> None:
+        named = tenants if tenants is not None and len(tenants) <= _MAX_NAMED else ()
+        wanted = None if tenants is None else set(tenants)
         found = [
-            Snapshot(one.user_id, one.customer_id, at, due, subject.features(one, at))
-            for one in _facts(client, at, behind, tenants or ())
+            Snapshot(one.user_id, one.customer_id, at, at + self.subject.task.horizon, self.subject.features(one, at))
+            for one in read_facts(self.client, at, self.behind, part, named)
+            if wanted is None or one.user_id in wanted
         ]
-        store.queue(without(found, store.queued(at)))
+        if found:
+            self.store.queue(without(found, self.store.within(part).queued(at)))
 
 
 def missing(spans: Sequence[TenantSpan], queued: Collection[UUID], at: datetime) -> list[UUID]:
@@ -160,106 +173,3 @@ def _learn(store: LabelStore, now: datetime) -> tuple[ExplainableModel, Counts, 
         if measured is not None:
             store.add_quality(role, version, measured, now.replace(hour=0, minute=0, second=0, microsecond=0))
     return model, champion.counts, better_than_prior(roles[0][0].judged)
-
-
-class _Standing(NamedTuple):
-    """Facts, features and probabilities of all customers at a time."""
-
-    at: datetime
-    facts: Mapping[Key, CustomerFacts]
-    features: Mapping[Key, Features]
-    scores: Mapping[Key, float]
-
-
-def _ready(
-    recommended: RecommendationStore,
-    store: LabelStore,
-    subject: Subject,
-    model: ExplainableModel,
-    prior: float,
-    *,
-    facts: Mapping[Key, CustomerFacts],
-    at: datetime,
-) -> list[Insight]:
-    features = {key: subject.features(one, at) for key, one in facts.items()}
-    scores = {key: model.predict_proba_one(x)[True] for key, x in features.items()}
-    now = _Standing(at, facts, features, scores)
-    before, bounds = store.standings(), bounds_for(prior)
-    known = effects(recommended.results(at), subject.actions, prevents=subject.task.silence)
-    begin = beginners(before, scores, bounds, at)
-    new = choose(_candidates(subject, model, now, begin), known, recommended.room(_week_of(at), at), at)
-    recommended.add(new)
-    standings = advance(before, scores, prior, bounds, at, chosen={(one.user_id, one.customer_id) for one in new})
-    store.add_standings(standings)
-    open_ = [one for one in standings if one.is_open and (one.user_id, one.customer_id) in facts]
-    since = min((one.started_at for one in open_ if one.started_at is not None), default=at)
-    reasons = {(one.user_id, one.customer_id, one.recommended_at): one for one in recommended.since(since)}
-    opened = []
-    for one in open_:
-        key = (one.user_id, one.customer_id)
-        insight = subject.opened(one, facts[key], model.contributions(features[key]))
-        insight = insight._replace(model_version=model.version)
-        reason = reasons.get((*key, one.started_at or at))
-        # An action of another version may be unknown.
-        effect = None if reason is None else known.get(reason.action)
-        opened.append(insight if reason is None or effect is None else told(insight, reason, effect))
-    return opened + _ended(subject, standings, at)
-
-
-def _candidates(subject: Subject, model: ExplainableModel, now: _Standing, keys: Sequence[Key]) -> list[Candidate]:
-    found = []
-    for key in keys:
-        facts, why = now.facts[key], model.contributions(now.features[key])
-        money = subject.at_stake(facts, now.at)
-        found.append(Candidate(*key, subject.action(facts, why, now.at), now.scores[key], money))
-    return found
-
-
-def _unlearned(
-    store: LabelStore, subject: Subject, counts: Counts, facts: Mapping[Key, CustomerFacts], at: datetime
-) -> list[Insight]:
-    """Return the customers selected by the rule that needs no labels, without a probability."""
-    if subject.unlearned is None or subject.unlearned_opened is None:
-        return []
-    known = counts.prior if counts.labels >= MIN_LABELS else store.known_share()
-    standings = _unscored(store, {key: subject.unlearned(one, at) for key, one in facts.items()}, known, at)
-    opened = [
-        subject.unlearned_opened(one, facts[key], counts)
-        for one in standings
-        if one.is_open and (key := (one.user_id, one.customer_id)) in facts
-    ]
-    return opened + _ended(subject, standings, at)
-
-
-def _withheld(
-    store: LabelStore, subject: Subject, prior: float, facts: Mapping[Key, CustomerFacts], at: datetime
-) -> list[Insight]:
-    """Close the open episodes of a model that is no better than the base rate, and open none."""
-    return _ended(subject, _unscored(store, dict.fromkeys(facts, False), prior, at), at)
-
-
-def _unscored(store: LabelStore, stands_out: Mapping[Key, bool], prior: float, at: datetime) -> list[CustomerScore]:
-    """Store and return the scores of customers with a past or present episode, without a probability."""
-    scores = {key: prior if out else 0.0 for key, out in stands_out.items()}
-    standings = [
-        one._replace(probability=None)
-        for one in advance(store.standings(), scores, prior, Bounds(enter=prior, leave=prior), at)
-        if one.started_at is not None
-    ]
-    store.add_standings(standings)
-    return standings
-
-
-def _week_of(at: datetime) -> datetime:
-    return slots(at - 2 * EVERY, at, EVERY, 1)[0]
-
-
-def _ended(subject: Subject, standings: Sequence[CustomerScore], at: datetime) -> list[Insight]:
-    return [subject.closed(one) for one in recently_ended(standings, at - _TELL_AGAIN)]
-
-
-def _facts(
-    client: Client, at: datetime, behind: Collection[UUID], tenants: Collection[UUID] = ()
-) -> list[CustomerFacts]:
-    rows = query_rows(client, *facts_query(at, behind=behind, tenants=tenants), aware=True)
-    return [CustomerFacts.of_row(row) for row in rows]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,11 +13,15 @@ from clickhouse_connect.driver.client import Client
 from detectors.customers import churn, upsell
 from detectors.customers.churn import CHURN
 from detectors.customers.upsell import UPSELL
-from jobs.customer_scoring import EVERY, Scored, Subject, score
+from jobs.customer_episodes import EVERY
+from jobs.customer_scoring import Run, parts, score
+from jobs.customer_subject import Subject
 from jobs.needs import expired, find_needs, make_forecasts, week_of
 from models.insights import Insight
+from models.tenant_slice import TenantSlice
 from storage.backlog import read_backlog
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from streams.job import Job
 
 # Weeks that the share at risk is compared with, and the minimum number of them.
@@ -38,18 +42,28 @@ def find_churn(client: Client, now: datetime) -> Sequence[Insight]:
         churn.unlearned,
     )
     scored = score(client, subject, now, read_backlog(client, now).behind)
-    found = [] if scored is None else scored.insights + _waves(scored, now)
+    found = [] if scored is None else [*scored.insights, *_waves(scored, now)]
     return found + expired(client, ("churn_wave",), week_of(now))
 
 
 def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
     """Return upsell insights of customers and of tenants."""
     behind = read_backlog(client, now).behind
-    values = {
-        row["user_id"]: upsell.Typical(row["typical"], row["sales"])
-        for row in query_rows(client, *upsell.values_query(now))
-    }
-    subject = Subject(
+
+    def within(one: TenantSlice) -> Subject:
+        rows = query_rows(client, *upsell.values_query(now, one))
+        return _upsells({row["user_id"]: upsell.Typical(row["typical"], row["sales"]) for row in rows})
+
+    scored = score(client, _upsells({})._replace(within=within), now, behind)
+    week = week_of(now)
+    found = [] if scored is None else scored.insights
+    found += _of_integrations(client, now, behind, week)
+    return found + expired(client, ("unconnected_provider", "larger_plan"), week)
+
+
+def _upsells(values: Mapping[UUID, upsell.Typical]) -> Subject:
+    """Return what is looked for, with what an upsell of each tenant is worth."""
+    return Subject(
         UPSELL,
         upsell.upsell_features,
         lambda standing, facts, why: upsell.opportunity(standing, facts, why, values.get(standing.user_id)),
@@ -59,37 +73,60 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
         lambda facts, _: values[facts.user_id].value if facts.user_id in values else None,
         must_prove=True,
     )
-    scored = score(client, subject, now, behind)
+
+
+def _of_integrations(client: Client, now: datetime, behind: Collection[UUID], week: datetime) -> list[Insight]:
+    """Return the larger plans and the unconnected providers of tenants, each a slice of tenants at a time."""
+    slices = tenant_slices(client, upsell.connections_query(now))
+    found, sets = list[Insight](), Counter[frozenset[str]]()
+    for one in slices:
+        uses = (upsell.Use(**row) for row in query_rows(client, *upsell.use_query(now, behind, one)))
+        found += [plan for use in uses if (plan := upsell.larger_plan(use, week)) is not None]
+        sets.update(_connected(client, now, behind, one).values())
+    proposed = upsell.proposals(sets)
+    for one in slices if proposed else ():
+        found += upsell.unconnected(_connected(client, now, behind, one), proposed, week)
+    return found
+
+
+def _connected(
+    client: Client, now: datetime, behind: Collection[UUID], within: TenantSlice
+) -> dict[UUID, frozenset[str]]:
     connected: dict[UUID, set[str]] = defaultdict(set)
-    for row in query_rows(client, *upsell.connected_query(now, behind)):
+    for row in query_rows(client, *upsell.connected_query(now, behind, within)):
         connected[row["user_id"]].add(row["provider"])
-    tenants = {user_id: frozenset(providers) for user_id, providers in connected.items()}
-    found = [] if scored is None else scored.insights
-    week = week_of(now)
-    plans = [upsell.larger_plan(upsell.Use(**row), week) for row in query_rows(client, *upsell.use_query(now, behind))]
-    found += upsell.unconnected(tenants, week) + [one for one in plans if one is not None]
-    return found + expired(client, ("unconnected_provider", "larger_plan"), week)
+    return {user_id: frozenset(providers) for user_id, providers in connected.items()}
 
 
-def _waves(scored: Scored, now: datetime) -> list[Insight]:
-    """Return insights for tenants with more customers at risk at the last snapshot than in the weeks before."""
+def _waves(scored: Run, now: datetime) -> Iterator[Insight]:
+    """Yield insights for tenants with more customers at risk at the last snapshot than in the weeks before."""
     if scored.bounds is None:
-        return []
-    at_risk: dict[tuple[UUID, datetime], int] = defaultdict(int)
-    counts: dict[tuple[UUID, datetime], int] = defaultdict(int)
-    for one in scored.store.snapshots(now - (_WEEKS + 1) * EVERY):
-        risky = scored.model.predict_proba_one(one.features)[True] >= scored.bounds.enter
-        at_risk[one.user_id, one.at] += risky
-        counts[one.user_id, one.at] += 1
-    last = max((at for _, at in counts), default=now)
-    found = []
-    for (user_id, at), customers in counts.items():
-        before = [key for key in counts if key[0] == user_id and key[1] < last]
-        if at < last or len(before) < _MIN_WEEKS:
+        return
+    since = now - (_WEEKS + 1) * EVERY
+    slices = scored.store.slices_of_snapshots(since)
+    last = max(scored.store.within(one).newest(since) for one in slices)
+    for one in slices:
+        yield from _waves_of(scored, one, since, last)
+
+
+def _waves_of(scored: Run, within: TenantSlice, since: datetime, last: datetime) -> Iterator[Insight]:
+    if scored.bounds is None:
+        return
+    at_risk: dict[UUID, Counter[datetime]] = defaultdict(Counter)
+    counts: dict[UUID, Counter[datetime]] = defaultdict(Counter)
+    for part in parts([within]):
+        for one in scored.store.within(part).snapshots(since):
+            risky = scored.model.predict_proba_one(one.features)[True] >= scored.bounds.enter
+            at_risk[one.user_id][one.at] += risky
+            counts[one.user_id][one.at] += 1
+    for user_id, customers in counts.items():
+        before = [at for at in customers if at < last]
+        if last not in customers or len(before) < _MIN_WEEKS:
             continue
-        usual = sum(at_risk[key] for key in before) / sum(counts[key] for key in before)
-        found.append(churn.wave(user_id, at_risk[user_id, at], customers, usual, at))
-    return [one for one in found if one is not None]
+        usual = sum(at_risk[user_id][at] for at in before) / sum(customers[at] for at in before)
+        found = churn.wave(user_id, at_risk[user_id][last], customers[last], usual, last)
+        if found is not None:
+            yield found
 
 
 JOBS: Final = (

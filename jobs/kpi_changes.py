@@ -14,10 +14,11 @@ from detectors.kpis.kpi_change import FEWEST_DAYS, HISTORY_DAYS, Floats
 from detectors.kpis.kpi_findings import ChangeSearch, DailySeries
 from kpis.kpi import Kpi
 from kpis.registry import get
-from kpis.tenant_series import days_of, first_hours_of, tenants_with_volume
+from kpis.tenant_series import days_of, first_hours_of, tenants_of_days, tenants_with_volume
 from models.insights import Insight
 from storage.backlog import read_backlog
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from streams.job import Job
 
 FIGURES: Final = (
@@ -64,15 +65,16 @@ def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insi
     settled = now.astimezone(UTC) - _SETTLED_AFTER
     today = settled.replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
-    enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS)
     behind = read_backlog(client, now).behind
-    tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough) if row["tenant"] not in behind]
     search = ChangeSearch(kpis)
-    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
-        some = tenants[start : start + _TENANTS_AT_ONCE]
-        looks = [*_complete(client, kpis, some, today, settled), *_partial(client, kpis, some, today, settled)]
-        search.add(some, sorted(looks, key=lambda look: look.at))
-    return search.findings() if tenants else []
+    for within in tenant_slices(client, tenants_of_days(first)):
+        enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS, within)
+        tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough) if row["tenant"] not in behind]
+        for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+            some = tenants[start : start + _TENANTS_AT_ONCE]
+            looks = [*_complete(client, kpis, some, today, settled), *_partial(client, kpis, some, today, settled)]
+            search.add(some, sorted(looks, key=lambda look: look.at))
+    return search.findings()
 
 
 class _Table:

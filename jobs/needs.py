@@ -15,9 +15,12 @@ from detectors.customers import needs, upsell
 from detectors.customers.labels import slots
 from detectors.forecast import MAX_HOURS, MIN_HOURS, VERSION, Floats, Forecast, forecast
 from models.insights import Insight
+from models.query import Query
+from models.tenant_slice import ALL, TENANTS, TenantSlice
 from storage.backlog import read_backlog
 from storage.insight_store import insight_from_row
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from storage.writing import insert_rows
 
 _HOUR: Final = timedelta(hours=1)
@@ -36,18 +39,16 @@ WHERE user_id IN {tenants:Array(UUID)}
 GROUP BY user_id, integration_provider, hour_start
 ORDER BY user_id, integration_provider, hour_start
 """
-# Tenants with an integration that is old enough for a forecast, and that ingestion is not behind with; the others are
-# never read.
-_OLD_ENOUGH: Final = """
-SELECT DISTINCT user_id FROM (
+# Tenants with an integration that is old enough for a forecast; the others are never read.
+_OLD_ENOUGH: Final = f"""
+SELECT DISTINCT user_id, 1 AS rows FROM (
     SELECT user_id FROM query_windows
-    WHERE window_start >= {since:DateTime('UTC')} AND window_start < {until:DateTime('UTC')}
-        AND user_id NOT IN {behind:Array(UUID)}
+    WHERE {TENANTS} AND window_start >= {{since:DateTime('UTC')}} AND window_start < {{until:DateTime('UTC')}}
     GROUP BY user_id, integration_provider
-    HAVING toStartOfHour(min(window_start)) <= {old:DateTime('UTC')}
+    HAVING toStartOfHour(min(window_start)) <= {{old:DateTime('UTC')}}
 )
 ORDER BY user_id
-"""
+"""  # noqa: S608 - our own
 # Number of tenants per batch.
 _TENANTS_AT_ONCE: Final = 100
 # Open insights of an earlier week, which is over.
@@ -69,12 +70,12 @@ def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
     """Write the forecast of every integration as of midnight; return insights about growth and rate limits."""
     made_at = now.replace(hour=0, minute=0, second=0, microsecond=0)
     week = week_of(now)
-    usage = {
-        needs.Link(row["user_id"], row["integration_provider"]): row["usage"]
-        for row in query_rows(client, *needs.usage_query(made_at))
-    }
-    found: list[Insight | None] = []
+    found: list[Insight] = []
     for some in read_series(client, made_at, read_backlog(client, now).behind):
+        usage = {
+            needs.Link(row["user_id"], row["integration_provider"]): row["usage"]
+            for row in query_rows(client, *needs.usage_query(made_at, {one.link.user_id for one in some}))
+        }
         rows: list[tuple[Any, ...]] = []
         for one in some:
             queries, errors = forecast(one.queries), forecast(one.errors)
@@ -82,29 +83,35 @@ def make_forecasts(client: Client, now: datetime) -> Sequence[Insight]:
                 continue
             rows += _rows(one, "queries", made_at, queries)
             rows += _rows(one, "errors", made_at, errors)
+            grows = needs.growth(one.link, one.queries, queries, week)
             used = usage.get(one.link)
-            found.append(needs.growth(one.link, one.queries, queries, week))
-            found.append(None if used is None else needs.capacity(one.link, used, one.queries, queries, week))
+            fills = None if used is None else needs.capacity(one.link, used, one.queries, queries, week)
+            found += [insight for insight in (grows, fills) if insight is not None]
         insert_rows(client, "integration_forecasts", _COLUMNS, rows)
-    return [one for one in found if one is not None] + expired(client, ("usage_growth", "rate_limit_capacity"), week)
+    return found + expired(client, ("usage_growth", "rate_limit_capacity"), week)
 
 
 def find_needs(client: Client, now: datetime) -> Sequence[Insight]:
     """Return insights about data and providers that conversations asked for and the tenant lacks."""
+    providers = {row["provider"] for row in query_rows(client, *upsell.providers_query(now))}
+    week, found = week_of(now), list[Insight]()
+    for within in tenant_slices(client, needs.mentions_query(now)):
+        found += _needs_of(client, now, within, providers)
+    return found + expired(client, ("missing_provider", "missing_data"), week)
+
+
+def _needs_of(client: Client, now: datetime, within: TenantSlice, providers: Collection[str]) -> Iterator[Insight]:
     asked: dict[UUID, list[needs.Asked]] = defaultdict(list)
-    for row in query_rows(client, *needs.gaps_query(now)):
+    for row in query_rows(client, *needs.gaps_query(now, within)):
         asked[row["user_id"]].append(needs.Asked(row["label"], row["conversations"], row["before"]))
     connected: dict[UUID, set[str]] = defaultdict(set)
-    for row in query_rows(client, *upsell.connected_query(now)):
+    for row in query_rows(client, *upsell.connected_query(now, within=within)):
         connected[row["user_id"]].add(row["provider"])
-    providers = set().union(*connected.values())
-    week, found = week_of(now), list[Insight]()
-    for row in query_rows(client, *needs.conversations_query(now)):
+    for row in query_rows(client, *needs.conversations_query(now, within)):
         user_id = row["user_id"]
         own = frozenset(connected[user_id])
         tenant = needs.Tenant(user_id, own, frozenset(row["accessed"]), row["conversations"], bool(row["has_before"]))
-        found += needs.needs(tenant, asked[user_id], providers, week)
-    return found + expired(client, ("missing_provider", "missing_data"), week)
+        yield from needs.needs(tenant, asked[user_id], providers, week_of(now))
 
 
 def expired(client: Client, kinds: Sequence[str], week: datetime) -> list[Insight]:
@@ -125,11 +132,13 @@ def read_series(client: Client, until: datetime, behind: Collection[UUID]) -> It
     Tenants that are ``behind``, or whose integrations are all too new for a forecast, are left out.
     """
     span = {"since": until - MAX_HOURS * _HOUR, "until": until}
-    old = query_rows(client, _OLD_ENOUGH, {**span, "old": until - MIN_HOURS * _HOUR, "behind": sorted(behind)})
-    tenants = [str(row["user_id"]) for row in old]
-    for start in range(0, len(tenants), _TENANTS_AT_ONCE):
-        some = tenants[start : start + _TENANTS_AT_ONCE]
-        yield _series(query_rows(client, _HOURS, {**span, "tenants": some}, aware=True), until)
+    asked = {**span, "old": until - MIN_HOURS * _HOUR}
+    for within in tenant_slices(client, Query(_OLD_ENOUGH, {**asked, **ALL.parameters})):
+        old = [row["user_id"] for row in query_rows(client, _OLD_ENOUGH, {**asked, **within.parameters})]
+        tenants = [one for one in old if one not in behind]
+        for start in range(0, len(tenants), _TENANTS_AT_ONCE):
+            some = tenants[start : start + _TENANTS_AT_ONCE]
+            yield _series(query_rows(client, _HOURS, {**span, "tenants": some}, aware=True), until)
 
 
 def _series(found: Sequence[dict[str, Any]], until: datetime) -> list[Series]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from kpis.kpi import Kpi
@@ -13,6 +13,13 @@ from kpis.query import select
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from kpis.sql.dialect import Bound
 from models.query import Query
+from models.tenant_slice import ALL, TenantSlice
+
+_OF_DAYS: Final = """
+SELECT user_id, 1 AS rows FROM query_days WHERE day_start >= {start:DateTime('UTC')} GROUP BY user_id
+UNION DISTINCT
+SELECT user_id, 1 AS rows FROM conversation_days WHERE day_start >= {start:DateTime('UTC')} GROUP BY user_id
+"""
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,35 @@ class OfTenants(Bound):
         return {**super().parameters, "tenants": [str(one) for one in self.tenants]}
 
 
-def tenants_with_volume(kpis: Sequence[Kpi], start: datetime, end: datetime, days: int) -> Query:
-    """Return the query of tenants with the minimum volume of a figure on enough UTC days.
+@dataclass(frozen=True)
+class OfSlice(Bound):
+    """A dialect for a slice of tenants."""
+
+    within: TenantSlice = ALL
+
+    def tenant(self, column: str) -> str:
+        """Return the predicate that a column is a tenant of the slice."""
+        return f"{column} BETWEEN {{first_tenant:UUID}} AND {{last_tenant:UUID}}"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters."""
+        return {**super().parameters, **self.within.parameters}
+
+
+def tenants_of_days(start: datetime) -> Query:
+    """Return the query of the tenants (``user_id``, and one of ``rows``) with anything in the roll-ups since a time."""
+    return Query(_OF_DAYS, {"start": start})
+
+
+def tenants_with_volume(
+    kpis: Sequence[Kpi], start: datetime, end: datetime, days: int, within: TenantSlice = ALL
+) -> Query:
+    """Return the query of a slice's tenants with the minimum volume of a figure on enough UTC days.
 
     Rows have one column, ``tenant``.
     """
-    dialect = Bound(Scope(start, end, ALL_TENANTS))
+    dialect = OfSlice(Scope(start, end, ALL_TENANTS), within=within)
     series = select([kpi.id for kpi in kpis], dialect, ("tenant",), Interval.DAY)
     enough = " OR ".join(f"countIf({kpi.id}_n >= {kpi.minimum_volume:d}) >= {days:d}" for kpi in kpis)
     sql = f"SELECT tenant FROM ({series}) GROUP BY tenant HAVING {enough} ORDER BY tenant"

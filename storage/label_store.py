@@ -16,7 +16,10 @@ from clickhouse_connect.driver.client import Client
 from detectors.customers.calibration import Bin, Quality
 from detectors.customers.customer_scores import CustomerScore, Key
 from detectors.customers.labels import Label, LabelOutcome, Snapshot, Task
+from models.query import Query
+from models.tenant_slice import ALL, CUSTOMERS, TENANTS, TenantSlice
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from storage.writing import insert_rows
 
 _SNAPSHOT: Final = ("model", "user_id", "customer_id", "snapshot_at", "due_at", "features")
@@ -29,14 +32,39 @@ _DECILES: Final = (
     *("model", "role", "measured_at", "decile", "predictions", "positives"),
     *("predicted", "observed", "observed_lower", "observed_upper", "lift"),
 )
-_QUEUED: Final = """
-SELECT snapshot_at, groupUniqArray(user_id) AS tenants FROM customer_snapshots WHERE model = {model:String}
+_CUSTOMERS: Final = """
+SELECT user_id, max(customers) AS rows
+FROM
+(
+    SELECT user_id, uniqExact(customer_id) AS customers FROM conversation_outcomes GROUP BY user_id
+    UNION ALL
+    SELECT user_id, count() AS customers FROM customer_scores WHERE model = {model:String} GROUP BY user_id
+)
+GROUP BY user_id
+"""
+_UNLABELLED: Final = """
+SELECT user_id, count() AS rows FROM customer_snapshots WHERE model = {model:String} AND positive IS NULL
+GROUP BY user_id
+"""
+_COUNT_SINCE: Final = """
+SELECT user_id, count() AS rows FROM customer_snapshots
+WHERE model = {model:String} AND snapshot_at >= {since:DateTime('UTC')}
+GROUP BY user_id
+"""
+_NEWEST: Final = f"""
+SELECT max(snapshot_at) AS newest FROM customer_snapshots
+WHERE model = {{model:String}} AND {TENANTS} AND snapshot_at >= {{since:DateTime('UTC')}}
+    AND user_id NOT IN {{behind:Array(UUID)}}
+"""  # noqa: S608 - our own
+_QUEUED: Final = f"""
+SELECT snapshot_at, groupUniqArray(user_id) AS tenants FROM customer_snapshots
+WHERE model = {{model:String}} AND {TENANTS}
 GROUP BY snapshot_at
-"""
-_OF_MOMENT: Final = """
+"""  # noqa: S608 - our own
+_OF_MOMENT: Final = f"""
 SELECT user_id, customer_id, features, positive FROM customer_snapshots FINAL
-WHERE model = {model:String} AND snapshot_at = {at:DateTime('UTC')}
-"""
+WHERE model = {{model:String}} AND {CUSTOMERS} AND snapshot_at = {{at:DateTime('UTC')}}
+"""  # noqa: S608 - our own
 _FATES: Final = """
 SELECT
     s.user_id AS user_id, s.customer_id AS customer_id, s.snapshot_at AS snapshot_at, s.due_at AS due_at,
@@ -49,17 +77,21 @@ SELECT
 FROM
 (
     SELECT * FROM customer_snapshots FINAL
-    WHERE model = {model:String} AND positive IS NULL AND user_id NOT IN {behind:Array(UUID)}
+    WHERE model = {model:String} AND [customers] AND positive IS NULL AND user_id NOT IN {behind:Array(UUID)}
 ) AS s
 LEFT JOIN
 (
     SELECT user_id, customer_id, created_at, toString(outcome_type) AS outcome_type FROM conversation_outcomes FINAL
-    WHERE created_at < {now:DateTime64(3, 'UTC')} AND created_at >=
-        (SELECT min(snapshot_at) FROM customer_snapshots FINAL WHERE model = {model:String} AND positive IS NULL)
+    WHERE [customers] AND created_at < {now:DateTime64(3, 'UTC')} AND created_at >=
+    (
+        SELECT min(snapshot_at) FROM customer_snapshots FINAL
+        WHERE model = {model:String} AND [tenants] AND positive IS NULL
+    )
 ) AS o
 ON s.user_id = o.user_id AND s.customer_id = o.customer_id
 GROUP BY user_id, customer_id, snapshot_at, due_at
-"""
+HAVING due_at <= {now:DateTime64(3, 'UTC')} OR happened_at > toDateTime64(0, 3, 'UTC')
+""".replace("[customers]", CUSTOMERS).replace("[tenants]", TENANTS)
 _LABELS: Final = """
 SELECT user_id, customer_id, snapshot_at, due_at, features, positive, arrived_at FROM customer_snapshots FINAL
 WHERE model = {model:String} AND positive IS NOT NULL AND due_at <= {now:DateTime64(3, 'UTC')}
@@ -69,14 +101,16 @@ LIMIT {most:UInt64}
 _COUNT: Final = """
 SELECT count() AS snapshots, countIf(positive) AS positives FROM customer_snapshots FINAL WHERE model = {model:String}
 """
-_SINCE: Final = """
+_SINCE: Final = f"""
 SELECT user_id, customer_id, snapshot_at, due_at, features FROM customer_snapshots FINAL
-WHERE model = {model:String} AND snapshot_at >= {since:DateTime('UTC')} AND user_id NOT IN {behind:Array(UUID)}
-"""
-_SCORES: Final = """
+WHERE model = {{model:String}} AND {CUSTOMERS} AND snapshot_at >= {{since:DateTime('UTC')}}
+    AND user_id NOT IN {{behind:Array(UUID)}}
+"""  # noqa: S608 - our own
+_SCORES: Final = f"""
 SELECT user_id, customer_id, scored_at, probability, prior, started_at, ended_at, toString(ended) AS ended
-FROM customer_scores FINAL WHERE model = {model:String} AND user_id NOT IN {behind:Array(UUID)}
-"""
+FROM customer_scores FINAL
+WHERE model = {{model:String}} AND {CUSTOMERS} AND user_id NOT IN {{behind:Array(UUID)}}
+"""  # noqa: S608 - our own
 
 
 class LabelStore:
@@ -87,12 +121,36 @@ class LabelStore:
     behind
         Tenants that ingestion is behind with: their snapshots are given no labels and, like their scores, not returned.
         Labels that are known are: models learn from them.
+    within
+        What is read of single customers is of this slice; the labels and their share are of all.
     """
 
-    def __init__(self, client: Client, task: Task, behind: Collection[UUID] = ()) -> None:
+    def __init__(self, client: Client, task: Task, behind: Collection[UUID] = (), within: TenantSlice = ALL) -> None:
         self._client = client
         self._task = task
-        self._behind = sorted(behind)
+        self._behind = behind
+        self._within = within
+
+    def within(self, one: TenantSlice) -> LabelStore:
+        """Return the same of a slice."""
+        return LabelStore(self._client, self._task, self._behind, one)
+
+    def slices_of_customers(self) -> list[TenantSlice]:
+        """Return slices by the number of customers that have outcomes or a score."""
+        return tenant_slices(self._client, Query(_CUSTOMERS, {"model": self._task.model}))
+
+    def slices_of_unlabelled(self) -> list[TenantSlice]:
+        """Return slices by the number of snapshots without a label."""
+        return tenant_slices(self._client, Query(_UNLABELLED, {"model": self._task.model}))
+
+    def slices_of_snapshots(self, since: datetime) -> list[TenantSlice]:
+        """Return slices by the number of snapshots since a time."""
+        return tenant_slices(self._client, Query(_COUNT_SINCE, {"model": self._task.model, "since": since}))
+
+    def newest(self, since: datetime) -> datetime:
+        """Return the time of the newest snapshots since a time; 1970 where there are none."""
+        found: datetime = self._ask(_NEWEST, since=since, behind=self._left_out())[0]["newest"]
+        return found
 
     def queued_tenants(self) -> dict[datetime, set[UUID]]:
         """Return the times of the queued snapshots, and the tenants that have any of a time."""
@@ -110,8 +168,8 @@ class LabelStore:
         insert_rows(self._client, "customer_snapshots", _SNAPSHOT, [self._row(one) for one in snapshots])
 
     def fates(self, now: datetime) -> list[LabelOutcome]:
-        """Return the outcomes so far of snapshots without a label."""
-        rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now, behind=self._behind)
+        """Return the outcomes of snapshots without a label whose label is known by now: it happened, or is due."""
+        rows = self._ask(_FATES, outcomes=list(self._task.outcomes), now=now, behind=self._left_out())
         # minIf over no rows is 1970.
         return [
             LabelOutcome(_snapshot(row), row["happened_at"] if row["happened_at"].year > 1970 else None, row["visits"])
@@ -135,11 +193,11 @@ class LabelStore:
 
     def snapshots(self, since: datetime) -> list[Snapshot]:
         """Return the snapshots since a time."""
-        return [_snapshot(row) for row in self._ask(_SINCE, since=since, behind=self._behind)]
+        return [_snapshot(row) for row in self._ask(_SINCE, since=since, behind=self._left_out())]
 
     def standings(self) -> dict[Key, CustomerScore]:
         """Return the latest score of each customer."""
-        rows = self._ask(_SCORES, behind=self._behind)
+        rows = self._ask(_SCORES, behind=self._left_out())
         return {(row["user_id"], row["customer_id"]): CustomerScore(**row) for row in rows}
 
     def add_standings(self, standings: Sequence[CustomerScore]) -> None:
@@ -158,7 +216,12 @@ class LabelStore:
         insert_rows(self._client, "customer_model_deciles", _DECILES, deciles)
 
     def _ask(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        return query_rows(self._client, sql, {"model": self._task.model, **parameters}, aware=True)
+        return query_rows(
+            self._client, sql, {"model": self._task.model, **self._within.parameters, **parameters}, aware=True
+        )
+
+    def _left_out(self) -> list[UUID]:
+        return sorted(self._within.among(self._behind))
 
     def _row(self, one: Snapshot) -> list[Any]:
         return [self._task.model, one.user_id, one.customer_id, one.at, one.due_at, one.features]

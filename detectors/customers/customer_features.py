@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from models.query import Query
+from models.tenant_slice import ALL, TENANTS, TenantSlice
 
 # Customers who were silent for longer have left by the definition of the label and are not scored.
 ACTIVE: Final = timedelta(days=30)
@@ -19,15 +20,18 @@ _DAY: Final = timedelta(days=1)
 
 # Sums and means use decimals and integers: floats would make runs differ in the last bit.
 # A tenant without customer ids is scored as a whole: its rows have an empty customer_id.
-# No tenants means all of them.
+# No tenants means all of the slice. A part of the customers is chosen last: what is usual is of the whole tenant.
 _FACTS: Final = """
+SELECT * FROM
+(
 WITH {at:DateTime64(3, 'UTC')} AS at,
 failed AS
 (
     SELECT user_id, customer_id, count() AS failures
     FROM integration_query_metrics FINAL
     WHERE created_at >= at - INTERVAL 90 DAY AND created_at < at AND NOT query_success AND error_kind != 'not_found'
-        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
+        AND [tenants] AND user_id NOT IN {behind:Array(UUID)}
+        AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
     GROUP BY user_id, customer_id
 ),
 thoughts AS
@@ -35,7 +39,8 @@ thoughts AS
     SELECT user_id, customer_id, avg(conversion_probability) AS conversion_probability
     FROM conversation_intelligence FINAL
     WHERE created_at >= at - INTERVAL 30 DAY AND created_at < at
-        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
+        AND [tenants] AND user_id NOT IN {behind:Array(UUID)}
+        AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
     GROUP BY user_id, customer_id
 )
 SELECT
@@ -66,16 +71,20 @@ FROM
 (
     SELECT * FROM conversation_outcomes FINAL
     WHERE created_at < at
-        AND user_id NOT IN {behind:Array(UUID)} AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
+        AND [tenants] AND user_id NOT IN {behind:Array(UUID)}
+        AND (empty({tenants:Array(UUID)}) OR user_id IN {tenants:Array(UUID)})
 ) AS ends
 LEFT JOIN failed USING (user_id, customer_id)
 LEFT JOIN thoughts USING (user_id, customer_id)
 WHERE customer_id != ''
-    OR user_id NOT IN (SELECT user_id FROM conversation_outcomes WHERE customer_id != '' AND created_at < at)
+    OR user_id NOT IN
+    (SELECT user_id FROM conversation_outcomes WHERE customer_id != '' AND created_at < at AND [tenants])
 GROUP BY user_id, customer_id
 HAVING last_at >= at - toIntervalSecond({active:UInt64}) AND cancelled_at < last_at
+)
+WHERE cityHash64(customer_id) % {parts:UInt32} = {part:UInt32}
 ORDER BY user_id, customer_id
-"""
+""".replace("[tenants]", TENANTS)
 
 
 class CustomerFacts(NamedTuple):
@@ -122,15 +131,21 @@ class CustomerFacts(NamedTuple):
 
 
 def facts_query(
-    at: datetime, active: timedelta = ACTIVE, *, behind: Collection[UUID] = (), tenants: Collection[UUID] = ()
+    at: datetime,
+    active: timedelta = ACTIVE,
+    *,
+    within: TenantSlice = ALL,
+    behind: Collection[UUID] = (),
+    tenants: Collection[UUID] = (),
 ) -> Query:
-    """Return the query of facts of customers at a time, seen within ``active`` before it and not cancelled.
+    """Return the query of facts of a slice's customers at a time, seen within ``active`` before it and not cancelled.
 
     Those of the tenants ``behind`` are left out: ingestion is behind with them (``storage.backlog``). With ``tenants``
     only theirs are read.
     """
-    parameters = {"at": at, "active": int(active.total_seconds()), "behind": sorted(behind), "tenants": sorted(tenants)}
-    return Query(_FACTS, parameters)
+    left_out, only = sorted(within.among(behind)), sorted(tenants)
+    times = {"at": at, "active": int(active.total_seconds())}
+    return Query(_FACTS, {**times, **within.parameters, "behind": left_out, "tenants": only})
 
 
 def common_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:

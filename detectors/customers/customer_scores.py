@@ -6,6 +6,7 @@ customer is gone. The result depends only on stored scores and new probabilities
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -108,7 +109,7 @@ def beginners(
     before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], bounds: Bounds, at: datetime
 ) -> list[Key]:
     """Return who may begin an episode at ``at``, by descending score, up to the limit of each tenant."""
-    room, found = _room(before, scores, bounds), []
+    room, found = {user_id: MAX_PER_TENANT - many for user_id, many in staying(before, scores, bounds).items()}, []
     for key in sorted(scores, key=lambda one: (-scores[one], one)):
         old = before.get(key)
         is_settled = old is not None and (old.is_open or old.scored_at >= at)
@@ -119,12 +120,23 @@ def beginners(
     return found
 
 
-def _room(before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], bounds: Bounds) -> dict[UUID, int]:
-    room: dict[UUID, int] = {}
-    for key, old in before.items():
-        if old.is_open and scores.get(key, 0.0) >= bounds.leave:
-            room[key[0]] = room.get(key[0], MAX_PER_TENANT) - 1
-    return room
+def staying(before: Mapping[Key, CustomerScore], scores: Mapping[Key, float], bounds: Bounds) -> Counter[UUID]:
+    """Return how many episodes of each tenant stay open."""
+    return Counter(key[0] for key, old in before.items() if old.is_open and scores.get(key, 0.0) >= bounds.leave)
+
+
+def first_of(found: Mapping[Key, float], open_: Mapping[UUID, int]) -> list[Key]:
+    """Return who may begin an episode of all that the parts of a tenant's customers have found (``beginners``).
+
+    ``open_`` is how many episodes stay open, over all parts.
+    """
+    chosen: dict[UUID, int] = {}
+    first = []
+    for key in sorted(found, key=lambda one: (-found[one], one)):
+        chosen[key[0]] = chosen.get(key[0], open_.get(key[0], 0)) + 1
+        if chosen[key[0]] <= MAX_PER_TENANT:
+            first.append(key)
+    return first
 
 
 def _raised(prior: float, by: float) -> float:

@@ -24,6 +24,7 @@ from models.counting import counted
 from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
 from models.query import Query
+from models.tenant_slice import ALL, TENANTS, TenantSlice
 
 VERSION: Final = "needs-1"
 
@@ -37,30 +38,36 @@ _GROWTH, _DEVIATIONS = 1.25, 4.0
 _MIN_WEEKLY: Final = 100.0
 _MIN_HOURLY: Final = 20.0
 
+_MENTIONS: Final = """
+SELECT user_id, 1 + sum(length(knowledge_gaps_identified)) AS rows FROM conversation_intelligence
+WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+GROUP BY user_id
+"""
 _GAPS: Final = """
 SELECT user_id, toString(gap) AS label,
     uniqExactIf(conversation_id, created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY) AS conversations,
     uniqExactIf(conversation_id, created_at < {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY) AS before
 FROM conversation_intelligence FINAL
 ARRAY JOIN arrayDistinct(knowledge_gaps_identified) AS gap
-WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+WHERE [tenants] AND created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY AND created_at < {at:DateTime64(3, 'UTC')}
 GROUP BY user_id, gap
-"""
+""".replace("[tenants]", TENANTS)
 _CONVERSATIONS: Final = """
 SELECT user_id,
     uniqExactIf(conversation_id, created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY) AS conversations,
     groupUniqArrayArray(data_types_accessed) AS accessed,
     min(created_at) <= {at:DateTime64(3, 'UTC')} - INTERVAL 59 DAY AS has_before
 FROM conversation_intelligence
-WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+WHERE [tenants] AND created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 60 DAY
+    AND created_at < {at:DateTime64(3, 'UTC')}
 GROUP BY user_id
-"""
+""".replace("[tenants]", TENANTS)
 _USAGE: Final = f"""
 SELECT user_id, toString(integration_provider) AS integration_provider,
     toFloat64({nearest_rank_of("groupArray(api_rate_limit_usage)", 0.95)}) AS usage
 FROM integration_health_history
-WHERE created_at >= {{at:DateTime64(3, 'UTC')}} - INTERVAL 14 DAY AND created_at < {{at:DateTime64(3, 'UTC')}}
-    AND api_rate_limit_usage IS NOT NULL
+WHERE user_id IN {{tenants:Array(UUID)}} AND created_at >= {{at:DateTime64(3, 'UTC')}} - INTERVAL 14 DAY
+    AND created_at < {{at:DateTime64(3, 'UTC')}} AND api_rate_limit_usage IS NOT NULL
 GROUP BY user_id, integration_provider
 """  # noqa: S608 - our own
 
@@ -101,19 +108,24 @@ class Tenant(NamedTuple):
     has_before: bool
 
 
-def gaps_query(at: datetime) -> Query:
+def mentions_query(at: datetime) -> Query:
+    """Return the query of how many gaps a tenant's conversations of 60 days name: ``rows``, one more at least."""
+    return Query(_MENTIONS, {"at": at})
+
+
+def gaps_query(at: datetime, within: TenantSlice = ALL) -> Query:
     """Return the query of conversations per tenant and knowledge gap in 30 days, and in the 30 before."""
-    return Query(_GAPS, {"at": at})
+    return Query(_GAPS, {"at": at, **within.parameters})
 
 
-def conversations_query(at: datetime) -> Query:
+def conversations_query(at: datetime, within: TenantSlice = ALL) -> Query:
     """Return the query of conversations per tenant in 30 days, and of the data types they had access to."""
-    return Query(_CONVERSATIONS, {"at": at})
+    return Query(_CONVERSATIONS, {"at": at, **within.parameters})
 
 
-def usage_query(at: datetime) -> Query:
-    """Return the query of the 95th percentile of rate-limit usage per integration over two weeks."""
-    return Query(_USAGE, {"at": at})
+def usage_query(at: datetime, tenants: Collection[UUID]) -> Query:
+    """Return the query of the 95th percentile of rate-limit usage per integration of some tenants over two weeks."""
+    return Query(_USAGE, {"at": at, "tenants": sorted(tenants)})
 
 
 def read(label: str, providers: Collection[str]) -> Gap:

@@ -22,6 +22,7 @@ from models.counting import counted
 from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
 from models.query import Query
+from models.tenant_slice import ALL, TENANTS, TenantSlice
 
 UPSELL: Final = Task("upsell", timedelta(days=30), ("upsold",), silence=False)
 
@@ -48,24 +49,43 @@ _OTHERWISE: Final = "Offer what similar customers bought."
 _VALUES: Final = f"""
 SELECT user_id, toFloat64({nearest_rank_of("groupArray(business_value_generated)", 0.5)}) AS typical, count() AS sales
 FROM conversation_outcomes FINAL
-WHERE outcome_type = 'upsold' AND business_value_generated > 0 AND created_at < {{at:DateTime64(3, 'UTC')}}
+WHERE {TENANTS} AND outcome_type = 'upsold' AND business_value_generated > 0
+    AND created_at < {{at:DateTime64(3, 'UTC')}}
 GROUP BY user_id
 """  # noqa: S608 - our own
-_CONNECTED: Final = """
+_CONNECTED: Final = f"""
 SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
 FROM integration_health_history
-WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
-    AND user_id NOT IN {behind:Array(UUID)}
+WHERE created_at >= {{at:DateTime64(3, 'UTC')}} - INTERVAL 30 DAY AND created_at < {{at:DateTime64(3, 'UTC')}}
+    AND {TENANTS} AND user_id NOT IN {{behind:Array(UUID)}}
 GROUP BY user_id, integration_provider
 UNION DISTINCT
 SELECT user_id, toString(integration_provider) AS provider, max(created_at) AS seen_at
 FROM integration_query_metrics
-WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
-    AND user_id NOT IN {behind:Array(UUID)}
+WHERE created_at >= {{at:DateTime64(3, 'UTC')}} - INTERVAL 30 DAY AND created_at < {{at:DateTime64(3, 'UTC')}}
+    AND {TENANTS} AND user_id NOT IN {{behind:Array(UUID)}}
 GROUP BY user_id, integration_provider
+"""  # noqa: S608 - our own
+_PROVIDERS: Final = """
+SELECT DISTINCT toString(integration_provider) AS provider FROM integration_health_history
+WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+UNION DISTINCT
+SELECT DISTINCT toString(integration_provider) AS provider FROM integration_query_metrics
+WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
 """
-
-
+# Windows stand for the queries: there are fewer of them.
+_CONNECTIONS: Final = """
+SELECT user_id, uniqExact(provider) AS rows
+FROM
+(
+    SELECT user_id, toString(integration_provider) AS provider FROM integration_health_history
+    WHERE created_at >= {at:DateTime64(3, 'UTC')} - INTERVAL 30 DAY AND created_at < {at:DateTime64(3, 'UTC')}
+    UNION ALL
+    SELECT user_id, toString(integration_provider) AS provider FROM query_windows
+    WHERE window_start >= {at:DateTime64(3, 'UTC')} - INTERVAL 56 DAY AND window_start < {at:DateTime64(3, 'UTC')}
+)
+GROUP BY user_id
+"""
 _USE: Final = f"""
 WITH {{at:DateTime64(3, 'UTC')}} AS at,
 limits AS
@@ -73,7 +93,7 @@ limits AS
     SELECT user_id, integration_provider,
         toFloat64({nearest_rank_of("groupArray(api_rate_limit_usage)", 0.95)}) AS limit_usage
     FROM integration_health_history
-    WHERE created_at >= at - INTERVAL 14 DAY AND created_at < at AND api_rate_limit_usage IS NOT NULL
+    WHERE {TENANTS} AND created_at >= at - INTERVAL 14 DAY AND created_at < at AND api_rate_limit_usage IS NOT NULL
     GROUP BY user_id, integration_provider
 )
 SELECT user_id, toString(integration_provider) AS provider, any(limits.limit_usage) AS limit_usage,
@@ -83,7 +103,8 @@ SELECT user_id, toString(integration_provider) AS provider, any(limits.limit_usa
 FROM
 (
     SELECT * FROM query_windows FINAL
-    WHERE window_start >= at - INTERVAL 56 DAY AND window_start < at AND user_id NOT IN {{behind:Array(UUID)}}
+    WHERE {TENANTS} AND window_start >= at - INTERVAL 56 DAY AND window_start < at
+        AND user_id NOT IN {{behind:Array(UUID)}}
 ) AS w
 INNER JOIN limits USING (user_id, integration_provider)
 GROUP BY user_id, integration_provider
@@ -111,19 +132,29 @@ class Typical(NamedTuple):
     sales: int
 
 
-def values_query(at: datetime) -> Query:
+def values_query(at: datetime, within: TenantSlice = ALL) -> Query:
     """Return the query of each tenant's median upsell value, from its own sales before a time."""
-    return Query(_VALUES, {"at": at})
+    return Query(_VALUES, {"at": at, **within.parameters})
 
 
-def connected_query(at: datetime, behind: Collection[UUID] = ()) -> Query:
+def connections_query(at: datetime) -> Query:
+    """Return the query of the number of providers (``rows``) that each tenant used in the weeks before a time."""
+    return Query(_CONNECTIONS, {"at": at})
+
+
+def providers_query(at: datetime) -> Query:
+    """Return the query of the providers that any tenant used in the 30 days before a time."""
+    return Query(_PROVIDERS, {"at": at})
+
+
+def connected_query(at: datetime, behind: Collection[UUID] = (), within: TenantSlice = ALL) -> Query:
     """Return the query of the providers each tenant used in the 30 days before a time, but of those ``behind``."""
-    return Query(_CONNECTED, {"at": at, "behind": sorted(behind)})
+    return Query(_CONNECTED, {"at": at, **within.parameters, "behind": sorted(within.among(behind))})
 
 
-def use_query(at: datetime, behind: Collection[UUID] = ()) -> Query:
+def use_query(at: datetime, behind: Collection[UUID] = (), within: TenantSlice = ALL) -> Query:
     """Return the query of ``Use`` for each integration with a rate limit, but of the tenants ``behind``."""
-    return Query(_USE, {"at": at, "behind": sorted(behind)})
+    return Query(_USE, {"at": at, **within.parameters, "behind": sorted(within.among(behind))})
 
 
 def upsell_features(facts: CustomerFacts, at: datetime) -> dict[str, float]:
@@ -224,63 +255,70 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
     )
 
 
-def unconnected(connected: Mapping[UUID, frozenset[str]], at: datetime) -> list[Insight]:
-    """Return insights about providers that a tenant lacks and most similar tenants use; ``at`` starts the period.
+class Proposal(NamedTuple):
+    """A provider that similar tenants use: by what share of them, weighted by similarity, and by how many.
 
-    Similarity is the Jaccard index of the providers used.
+    ``span`` is the 90 % interval of the share without weights.
     """
-    found = []
-    for user_id, own in connected.items():
+
+    provider: str
+    share: float
+    using: int
+    alike: int
+    span: tuple[float, float]
+
+
+def proposals(sets: Mapping[frozenset[str], int]) -> dict[frozenset[str], list[Proposal]]:
+    """Return what to propose to a tenant with each set of providers, from the number of tenants with each set.
+
+    Similarity is the Jaccard index of the providers used, so it is the same for all tenants with the same set: the work
+    grows with the number of different sets squared, not with that of tenants.
+    """
+    found = {}
+    for own in sorted(sets, key=sorted):
+        # Of the tenants with the same set, each is alike all but itself.
         alike = {
-            other: len(own & theirs) / len(own | theirs)
-            for other, theirs in connected.items()
-            if other != user_id and len(own & theirs) / len(own | theirs) >= _MIN_ALIKE
+            theirs: (len(own & theirs) / len(own | theirs), many - (theirs == own))
+            for theirs, many in sorted(sets.items(), key=lambda one: sorted(one[0]))
+            if len(own & theirs) / len(own | theirs) >= _MIN_ALIKE
         }
-        if len(alike) < _MIN_TENANTS:
+        tenants = sum(many for _, many in alike.values())
+        if tenants < _MIN_TENANTS:
             continue
-        total = sum(alike.values())
-        lacking = {provider for other in alike for provider in connected[other]} - own
-        shares = {
-            provider: sum(weight for other, weight in alike.items() if provider in connected[other]) / total
-            for provider in lacking
-        }
-        users = {provider: sum(provider in connected[other] for other in alike) for provider in lacking}
-        spans = {provider: share_interval(count, len(alike)) for provider, count in users.items()}
-        best = sorted(
-            (provider for provider in lacking if min(shares[provider], spans[provider][0]) >= _MIN_SHARE),
-            key=lambda p: (-shares[p], p),
-        )
-        found += [
-            _missing(user_id, own, p, share=shares[p], using=users[p], alike=len(alike), span=spans[p], at=at)
-            for p in best[:_MAX_PROVIDERS]
-        ]
-    return found
+        total = sum(weight * many for weight, many in alike.values())
+        of_own = []
+        for provider in {provider for theirs in alike for provider in theirs} - own:
+            with_it = [alike[theirs] for theirs in alike if provider in theirs]
+            using = sum(many for _, many in with_it)
+            share = sum(weight * many for weight, many in with_it) / total
+            of_own.append(Proposal(provider, share, using, tenants, share_interval(using, tenants)))
+        best = [one for one in of_own if min(one.share, one.span[0]) >= _MIN_SHARE]
+        found[own] = sorted(best, key=lambda one: (-one.share, one.provider))[:_MAX_PROVIDERS]
+    return {own: best for own, best in found.items() if best}
 
 
-def _missing(
-    user_id: UUID,
-    own: frozenset[str],
-    provider: str,
-    *,
-    share: float,
-    using: int,
-    alike: int,
-    span: tuple[float, float],
-    at: datetime,
-) -> Insight:
+def unconnected(
+    connected: Mapping[UUID, frozenset[str]], proposed: Mapping[frozenset[str], Sequence[Proposal]], at: datetime
+) -> list[Insight]:
+    """Return insights about providers that a tenant lacks and most similar tenants use; ``at`` starts the period."""
+    return [_missing(user_id, own, one, at) for user_id, own in connected.items() for one in proposed.get(own, ())]
+
+
+def _missing(user_id: UUID, own: frozenset[str], one: Proposal, at: datetime) -> Insight:
+    provider, span, similar = one.provider, one.span, counted(one.alike, "similar tenant")
     return new_insight(
         InsightPeriod("upsell_opportunity", user_id, provider, at, provider=provider),
         kind="unconnected_provider",
         severity="info",
-        title=f"{provider} is not connected, but {using} of {counted(alike, 'similar tenant')} use it",
+        title=f"{provider} is not connected, but {one.using} of {similar} use it",
         summary=(
-            f"Similar: {counted(alike, 'tenant')} with most of {', '.join(sorted(own))}. Of all such tenants, "
-            f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {alike} can tell."
+            f"Similar: {counted(one.alike, 'tenant')} with most of {', '.join(sorted(own))}. Of all such tenants, "
+            f"{span[0]:.0%} to {span[1]:.0%} would use it, as far as {one.alike} can tell."
         ),
         confidence=None,
         model_version=VERSION,
-        values=Values(0.0, round(share, 4), round(span[0], 4), round(span[1], 4), "share of similar tenants"),
-        factors=(f"{using} of {counted(alike, 'similar tenant')} use {provider}",),
+        values=Values(0.0, round(one.share, 4), round(span[0], 4), round(span[1], 4), "share of similar tenants"),
+        factors=(f"{one.using} of {similar} use {provider}",),
         actions=(f"Propose to connect {provider}, and say what it brought similar tenants.",),
     )
 

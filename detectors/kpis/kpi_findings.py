@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -79,7 +80,7 @@ class ChangeSearch:
         self._kpis = kpis
         self._times: list[tuple[datetime, datetime]] = []
         self._tests: list[int] = []
-        self._p: list[list[Floats]] = []
+        self._p: list[array[float]] = []
         # By figure and tenant: candidates, and the last test with enough data.
         self._verdicts: dict[tuple[str, UUID], list[_Verdict]] = {}
         self._last: dict[tuple[str, UUID], int] = {}
@@ -95,7 +96,7 @@ class ChangeSearch:
         if not self._times:
             self._times = [(look.day, look.at) for look in looks]
             self._tests = [0] * len(looks)
-            self._p = [[] for _ in looks]
+            self._p = [array("d") for _ in looks]
         if [(look.day, look.at) for look in looks] != self._times:
             raise ValueError("looks of other moments than before")
         for nth, look in enumerate(looks):
@@ -109,7 +110,7 @@ class ChangeSearch:
         judged = judge(look.values[kpi.id], counts, share=share, minimum_volume=float(kpi.minimum_volume))
         rare = judged.p <= DISCOVERY_RATE
         self._tests[nth] += int((judged.p < 1.0).sum())
-        self._p[nth].append(judged.p[rare])
+        self._p[nth].extend(judged.p[rare].tolist())
         for place in np.flatnonzero(rare & matters(judged, share=share)).tolist():
             values = (float(column[place]) for column in (*judged, counts[:, -1]))
             verdict = _Verdict(nth, *values)
@@ -140,7 +141,7 @@ class ChangeSearch:
         A change in the newest test is open. One that was there in the very first test began before the tested range; it
         was reported then and is left out.
         """
-        bounds = [significant_below(np.concatenate(p), tests) for p, tests in zip(self._p, self._tests, strict=True)]
+        bounds = [significant_below(np.array(p), tests) for p, tests in zip(self._p, self._tests, strict=True)]
         return [
             _insight(kpi, tenant, run, self._times[run.last.look][1], ongoing)
             for kpi in self._kpis
