@@ -10,10 +10,11 @@ from clickhouse_connect.driver.client import Client
 
 from kpis.analyses.impact import Impact, ImpactPeriod, changed, measured, periods, stored
 from kpis.scope import ALL_TENANTS, Scope
-from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
+from kpis.tenant_series import OfSlice, integrations_query
 from models.insights import Insight
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from storage.writing import insert_rows
 from streams.job import Job
 
@@ -32,11 +33,12 @@ def refresh(client: Client, now: datetime) -> Sequence[Insight]:
 
 
 def refresh_period(client: Client, period: ImpactPeriod, now: datetime) -> None:
-    """Recompute one period; see ``refresh``."""
-    dialect = Bound(Scope(period.start, period.end, ALL_TENANTS, as_of=now))
-    found = query_rows(client, measured(QueryContext(dialect)), dialect.parameters)
-    there = query_rows(client, stored(QueryContext(dialect)), dialect.parameters)
-    _write(client, changed(found, there, period, now))
+    """Recompute one period, a slice of tenants at a time; see ``refresh``."""
+    for within in tenant_slices(client, integrations_query(period.start)):
+        dialect = OfSlice(Scope(period.start, period.end, ALL_TENANTS, as_of=now), within=within)
+        found = query_rows(client, measured(QueryContext(dialect)), dialect.parameters)
+        there = query_rows(client, stored(QueryContext(dialect)), dialect.parameters)
+        _write(client, changed(found, there, period, now))
 
 
 def _write(client: Client, rows: Sequence[Impact]) -> None:

@@ -14,7 +14,7 @@ from detectors.kpis.kpi_change import FEWEST_DAYS, HISTORY_DAYS, Floats
 from detectors.kpis.kpi_findings import ChangeSearch, DailySeries
 from kpis.kpi import Kpi
 from kpis.registry import get
-from kpis.tenant_series import days_of, first_hours_of, tenants_of_days, tenants_with_volume
+from kpis.tenant_series import days_of, first_hours_of, integrations_query, tenants_with_volume
 from models.insights import Insight
 from storage.backlog import read_backlog
 from storage.reading import query_rows
@@ -67,7 +67,7 @@ def kpi_changes(client: Client, now: datetime, kpis: Sequence[Kpi]) -> list[Insi
     first = today - (HISTORY_DAYS + _JUDGED_DAYS) * _DAY
     behind = read_backlog(client, now).behind
     search = ChangeSearch(kpis)
-    for within in tenant_slices(client, tenants_of_days(first)):
+    for within in tenant_slices(client, integrations_query(first)):
         enough = tenants_with_volume(kpis, first, settled, FEWEST_DAYS, within)
         tenants: list[UUID] = [row["tenant"] for row in query_rows(client, *enough) if row["tenant"] not in behind]
         for start in range(0, len(tenants), _TENANTS_AT_ONCE):

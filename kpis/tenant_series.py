@@ -1,4 +1,4 @@
-"""Daily series of figures for many tenants: first the tenants with enough data, then their series in batches."""
+"""Figures of many tenants: daily series of those with enough data, in batches, and slices of all of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from kpis.sql.dialect import Bound
 from models.query import Query
 from models.tenant_slice import ALL, TenantSlice
 
-_OF_DAYS: Final = """
-SELECT user_id, 1 AS rows FROM query_days WHERE day_start >= {start:DateTime('UTC')} GROUP BY user_id
-UNION DISTINCT
-SELECT user_id, 1 AS rows FROM conversation_days WHERE day_start >= {start:DateTime('UTC')} GROUP BY user_id
+_INTEGRATIONS: Final = """
+SELECT user_id, 4 * uniqExact(integration) AS rows
+FROM
+(
+    SELECT user_id, toString(integration_provider) AS integration FROM query_days
+    WHERE day_start >= {start:DateTime('UTC')}
+    UNION ALL
+    SELECT user_id, '' AS integration FROM conversation_days WHERE day_start >= {start:DateTime('UTC')}
+)
+GROUP BY user_id
 """
 
 
@@ -54,9 +60,9 @@ class OfSlice(Bound):
         return {**super().parameters, **self.within.parameters}
 
 
-def tenants_of_days(start: datetime) -> Query:
-    """Return the query of the tenants (``user_id``, and one of ``rows``) with anything in the roll-ups since a time."""
-    return Query(_OF_DAYS, {"start": start})
+def integrations_query(start: datetime) -> Query:
+    """Return the query of each tenant's integrations since a time, from roll-ups: ``rows`` are four for each."""
+    return Query(_INTEGRATIONS, {"start": start})
 
 
 def tenants_with_volume(

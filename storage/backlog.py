@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
+from models.query import Query
+from models.tenant_slice import TENANTS
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 
 _RECENT: Final = timedelta(minutes=10)
 _FEW: Final = 20
 _OLD: Final = timedelta(days=1)
+_TICK: Final = timedelta(microseconds=1)
 
 # By the conversations of each tenant that were stored last: their number is bounded, whatever arrives. Of their times
 # the one that a tenth are newer than: stored together, a batch of history spans days, and its newest are what was
 # reached.
-_ARRIVED: Final = """
+_ARRIVED: Final = f"""
 SELECT user_id, count() AS conversations, arraySort(groupArray(newest))[count() - intDiv(count(), 10)] AS reached
 FROM
 (
     SELECT user_id, max(created_at) AS newest FROM conversation_outcomes
-    WHERE (user_id, conversation_id) IN
+    WHERE {TENANTS} AND (user_id, conversation_id) IN
     (
         SELECT user_id, conversation_id FROM touched_conversations
-        WHERE touched_at >= {since:DateTime64(3, 'UTC')}
+        WHERE {TENANTS} AND touched_at >= {{since:DateTime64(3, 'UTC')}}
         ORDER BY touched_at DESC LIMIT 50 BY user_id
     )
     GROUP BY user_id, conversation_id
 )
 GROUP BY user_id
+"""  # noqa: S608 - our own
+_TOUCHED: Final = """
+SELECT user_id, 1 AS rows FROM touched_conversations WHERE touched_at >= {since:DateTime64(3, 'UTC')} GROUP BY user_id
 """
 
 
@@ -62,17 +70,26 @@ def read_backlog(client: Client, now: datetime) -> Backlog:
     Unreachable
         ClickHouse does not answer.
     """
-    rows = query_rows(client, _ARRIVED, {"since": now - _RECENT}, aware=True)
-    return backlog_of([TenantArrivals(**row) for row in rows], now)
+    since = {"since": now - _RECENT}
+    rows = (
+        row
+        for within in tenant_slices(client, Query(_TOUCHED, since))
+        for row in query_rows(client, _ARRIVED, {**since, **within.parameters}, aware=True)
+    )
+    return backlog_of((TenantArrivals(**row) for row in rows), now)
 
 
-def backlog_of(arrivals: Sequence[TenantArrivals], now: datetime) -> Backlog:
+def backlog_of(arrivals: Iterable[TenantArrivals], now: datetime) -> Backlog:
     """Return the backlog that arrivals tell of; fewer than 20 conversations tell nothing: events may be late.
 
     Ingestion is judged by the median over tenants, of an even number the newer half: a tenant that sends its history
     holds up nobody else.
     """
-    medians = sorted(one.reached for one in arrivals)
-    reached = medians[len(medians) // 2] if sum(one.conversations for one in arrivals) >= _FEW else now
-    behind = (one.user_id for one in arrivals if one.conversations >= _FEW and one.reached < now - _OLD)
+    ages, behind, conversations = array("q"), list[UUID](), 0
+    for one in arrivals:
+        ages.append((now - one.reached) // _TICK)
+        conversations += one.conversations
+        if one.conversations >= _FEW and one.reached < now - _OLD:
+            behind.append(one.user_id)
+    reached = now - sorted(ages)[(len(ages) - 1) // 2] * _TICK if conversations >= _FEW else now
     return Backlog(reached if reached < now - _OLD else None, frozenset(behind))

@@ -233,4 +233,4 @@ def _decile(one: Bin, quality: Quality) -> tuple[float | None, ...]:
 
 
 def _snapshot(row: dict[str, Any]) -> Snapshot:
-    return Snapshot(row["user_id"], row["customer_id"], row["snapshot_at"], row["due_at"], dict(row["features"]))
+    return Snapshot(row["user_id"], row["customer_id"], row["snapshot_at"], row["due_at"], row["features"])

@@ -156,6 +156,8 @@ def _portions(columns: Sequence[str], types: Sequence[str], rows: Sequence[Seque
 
 def _json(value: Any, type_: str) -> Any:
     """Return a value as JSON that ClickHouse reads as the type; a time without a zone is in UTC."""
+    if isinstance(value, float | str):
+        return value
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo is not None else value
         return f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3] if "DateTime64" in type_ else f"{moment:%Y-%m-%d %H:%M:%S}"

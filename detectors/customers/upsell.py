@@ -255,7 +255,7 @@ def larger_plan(use: Use, at: datetime) -> Insight | None:
     )
 
 
-class Proposal(NamedTuple):
+class ProviderProposal(NamedTuple):
     """A provider that similar tenants use: by what share of them, weighted by similarity, and by how many.
 
     ``span`` is the 90 % interval of the share without weights.
@@ -268,7 +268,7 @@ class Proposal(NamedTuple):
     span: tuple[float, float]
 
 
-def proposals(sets: Mapping[frozenset[str], int]) -> dict[frozenset[str], list[Proposal]]:
+def proposals(sets: Mapping[frozenset[str], int]) -> dict[frozenset[str], list[ProviderProposal]]:
     """Return what to propose to a tenant with each set of providers, from the number of tenants with each set.
 
     Similarity is the Jaccard index of the providers used, so it is the same for all tenants with the same set: the work
@@ -291,20 +291,22 @@ def proposals(sets: Mapping[frozenset[str], int]) -> dict[frozenset[str], list[P
             with_it = [alike[theirs] for theirs in alike if provider in theirs]
             using = sum(many for _, many in with_it)
             share = sum(weight * many for weight, many in with_it) / total
-            of_own.append(Proposal(provider, share, using, tenants, share_interval(using, tenants)))
+            of_own.append(ProviderProposal(provider, share, using, tenants, share_interval(using, tenants)))
         best = [one for one in of_own if min(one.share, one.span[0]) >= _MIN_SHARE]
         found[own] = sorted(best, key=lambda one: (-one.share, one.provider))[:_MAX_PROVIDERS]
     return {own: best for own, best in found.items() if best}
 
 
 def unconnected(
-    connected: Mapping[UUID, frozenset[str]], proposed: Mapping[frozenset[str], Sequence[Proposal]], at: datetime
+    connected: Mapping[UUID, frozenset[str]],
+    proposed: Mapping[frozenset[str], Sequence[ProviderProposal]],
+    at: datetime,
 ) -> list[Insight]:
     """Return insights about providers that a tenant lacks and most similar tenants use; ``at`` starts the period."""
     return [_missing(user_id, own, one, at) for user_id, own in connected.items() for one in proposed.get(own, ())]
 
 
-def _missing(user_id: UUID, own: frozenset[str], one: Proposal, at: datetime) -> Insight:
+def _missing(user_id: UUID, own: frozenset[str], one: ProviderProposal, at: datetime) -> Insight:
     provider, span, similar = one.provider, one.span, counted(one.alike, "similar tenant")
     return new_insight(
         InsightPeriod("upsell_opportunity", user_id, provider, at, provider=provider),

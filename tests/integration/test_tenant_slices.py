@@ -68,7 +68,7 @@ def populate(client: Client, seed: int) -> None:
         connected = _PROVIDERS[:2] if number == 4 else _PROVIDERS
         for customer in range(shop.customers):
             name = f"k1.{chance.getrandbits(128):032x}" if shop.names_customers else ""
-            end = NOW - chance.random() * 100 * DAY if chance.random() < 0.4 else NOW
+            end = NOW - chance.random() * 100 * DAY if chance.random() < 0.7 else NOW
             upsold = 40 if chance.random() < 0.15 else 0
             at, gap = NOW - 100 * DAY + chance.random() * 10 * DAY, chance.uniform(2, 9)
             while at < end:
@@ -162,7 +162,7 @@ def test_the_results_are_the_same_with_slices_of_one_customer_of_seven_and_of_al
 ) -> None:
     populate(client, 7)
     monkeypatch.setattr(customer_scoring, "MAX_MOMENTS", 12)
-    for constant, few in (("MIN_LABELS", 40), ("MIN_OF_EACH", 4), ("MIN_MOMENTS", 2)):
+    for constant, few in (("MIN_LABELS", 30), ("MIN_OF_EACH", 3), ("MIN_MOMENTS", 2)):
         monkeypatch.setattr(delayed_model, constant, few)
     monkeypatch.setattr(customer_scoring, "better_than_prior", lambda _judged: proven)
     monkeypatch.setattr(tenant_slices, "ROWS", UNBOUNDED)
@@ -213,7 +213,7 @@ def test_each_tenant_is_of_one_slice_and_each_customer_of_one_part(
             asked = f"SELECT user_id, customer_id FROM conversation_outcomes WHERE {CUSTOMERS}"
             of_part = client.query(asked, parameters=part.parameters).result_rows
             assert len(of_part) < 10 * 3
-            read += of_part
+            read += [(row[0], row[1]) for row in of_part]
     assert len(slices) > 10
     assert max(one.parts for one in slices) > 1
     assert sorted(read) == sorted((row[0], row[1]) for row in rows)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors.customers.customer_scores import (
     MAX_PER_TENANT,
@@ -13,8 +16,11 @@ from detectors.customers.customer_scores import (
     CustomerScore,
     Key,
     advance,
+    beginners,
     bounds_for,
+    first_of,
     recently_ended,
+    staying,
 )
 
 TENANT = UUID(int=7)
@@ -89,3 +95,22 @@ def test_the_bounds_rise_with_the_usual_share_and_stay_below_one() -> None:
     assert 0.3 < common.leave < common.enter < 0.5
     assert nearly_all.enter < 1.0
     assert rare.leave < rare.enter
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.integers(2, 7))
+def test_who_begins_an_episode_is_the_same_when_the_customers_of_tenants_are_looked_at_in_parts(
+    data: st.DataObject, parts: int
+) -> None:
+    keys = [(UUID(int=1 + number % 2), f"c{number}") for number in range(90)]
+    scores = {key: data.draw(st.sampled_from((0.1, 0.4, 0.6, 0.7, 0.9))) for key in keys}
+    open_ = {key for key in keys if data.draw(st.integers(0, 9)) == 0}
+    before = {key: CustomerScore(*key, AT, 0.6, 0.2, AT) for key in open_}
+    whole = beginners(before, scores, BOUNDS, LATER)
+    stays, found = Counter[UUID](), dict[Key, float]()
+    for part in range(parts):
+        of_part = {key: score for number, (key, score) in enumerate(scores.items()) if number % parts == part}
+        before_part = {key: one for key, one in before.items() if key in of_part}
+        stays += staying(before_part, of_part, BOUNDS)
+        found |= {key: of_part[key] for key in beginners(before_part, of_part, BOUNDS, LATER)}
+    assert first_of(found, stays) == whole

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors.customers import upsell
+from detectors.customers.calibration import share_interval
 from detectors.customers.customer_scores import CustomerScore
 from detectors.customers.upsell import Typical, Use
+from models.insights import Insight
 from tests.unit.detectors.customer_samples import AT, DAY, TENANT, customer
 
 OPEN = CustomerScore(TENANT, customer().customer_id, AT, 0.25, 0.02, AT - DAY)
@@ -46,30 +53,67 @@ def test_an_opportunity_that_passed_is_closed_under_its_id() -> None:
     assert upsell.closed(ended).status == "closed"
 
 
+def unconnected(connected: Mapping[UUID, frozenset[str]], at: datetime = AT) -> list[Insight]:
+    return upsell.unconnected(connected, upsell.proposals(Counter(connected.values())), at)
+
+
 def tenants(*providers: str) -> dict[UUID, frozenset[str]]:
     return {UUID(int=number + 1): frozenset(one.split()) for number, one in enumerate(providers)}
 
 
 def test_a_provider_that_similar_tenants_use_is_proposed() -> None:
     shops = tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6)
-    [insight] = upsell.unconnected(shops, AT)
+    [insight] = unconnected(shops, AT)
     assert (insight.user_id, insight.integration_provider) == (UUID(int=1), "klaviyo")
     assert "6 of 6 similar tenants" in insight.title
     assert "69% to 100% would use it" in insight.summary
 
 
 def test_a_share_of_few_tenants_is_no_probability() -> None:
-    [insight] = upsell.unconnected(tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6), AT)
+    [insight] = unconnected(tenants("shopify hubspot", *["shopify hubspot klaviyo"] * 6), AT)
     assert insight.confidence_score is None
-    assert upsell.unconnected(tenants("shopify", *["shopify klaviyo"] * 4, *["shopify"] * 3), AT) == []
+    assert unconnected(tenants("shopify", *["shopify klaviyo"] * 4, *["shopify"] * 3), AT) == []
 
 
 def test_tenants_that_are_unlike_propose_nothing() -> None:
-    assert upsell.unconnected(tenants("shopify", "jira slack", "jira slack", "jira slack"), AT) == []
+    assert unconnected(tenants("shopify", "jira slack", "jira slack", "jira slack"), AT) == []
 
 
 def test_a_few_tenants_are_no_evidence() -> None:
-    assert upsell.unconnected(tenants("shopify", "shopify klaviyo", "shopify klaviyo"), AT) == []
+    assert unconnected(tenants("shopify", "shopify klaviyo", "shopify klaviyo"), AT) == []
+
+
+def each_with_all(connected: Mapping[UUID, frozenset[str]]) -> dict[UUID, list[tuple[str, int, int, float]]]:
+    """Compare each tenant with each other one, as the definition says."""
+    found = {}
+    for user_id, own in connected.items():
+        alike = {
+            other: weight
+            for other, theirs in connected.items()
+            if other != user_id and (weight := len(own & theirs) / len(own | theirs)) >= 0.34
+        }
+        if len(alike) < 5:
+            continue
+        of_own = []
+        for provider in {provider for other in alike for provider in connected[other]} - own:
+            share = sum(weight for other, weight in alike.items() if provider in connected[other]) / sum(alike.values())
+            using = sum(provider in connected[other] for other in alike)
+            if min(share, share_interval(using, len(alike))[0]) >= 0.5:
+                of_own.append((provider, using, len(alike), round(share, 4)))
+        found[user_id] = sorted(of_own, key=lambda one: (-one[3], one[0]))[:2]
+    return {user_id: of_own for user_id, of_own in found.items() if of_own}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from(["ab", "abc", "abcd", "abd", "bcd", "cd", "d", "ad"]), min_size=6, max_size=40))
+def test_comparing_sets_of_providers_proposes_what_comparing_each_tenant_with_each_other_does(sets: list[str]) -> None:
+    connected = {UUID(int=number + 1): frozenset(one) for number, one in enumerate(sets)}
+    proposed = upsell.proposals(Counter(connected.values()))
+    assert {
+        user_id: [(one.provider, one.using, one.alike, round(one.share, 4)) for one in proposed[own]]
+        for user_id, own in connected.items()
+        if own in proposed
+    } == each_with_all(connected)
 
 
 GROWING = Use(TENANT, "hubspot", 0.9, 1_300, 1_000, covered=True)
