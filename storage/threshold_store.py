@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -23,8 +23,11 @@ from detectors.thresholds import (
 )
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
+from models.query import Query
 from models.responses import check_note, name_of_actor
+from models.tenant_slice import TENANTS
 from storage.reading import query_rows
+from storage.tenant_slices import tenant_slices
 from storage.writing import insert_rows
 
 WINDOW: Final = timedelta(days=28)
@@ -46,9 +49,12 @@ WHERE i.insight_type = 'performance_anomaly' AND i.severity IN ('critical', 'war
     AND i.user_id != {all_tenants:UUID}
 ORDER BY i.started_at
 """
-_OBSERVED: Final = """
+_OBSERVED: Final = f"""
 SELECT user_id, min(hour_start) AS first FROM query_hours FINAL
-WHERE hour_start >= {since:DateTime('UTC')} GROUP BY user_id
+WHERE {TENANTS} AND hour_start >= {{since:DateTime('UTC')}} GROUP BY user_id
+"""  # noqa: S608 - our own
+_TENANTS: Final = """
+SELECT user_id, 1 AS rows FROM query_hours WHERE hour_start >= {since:DateTime('UTC')} GROUP BY user_id
 """
 
 
@@ -199,15 +205,17 @@ def judged_findings(client: Client, since: datetime) -> list[JudgedFinding]:
     return [JudgedFinding(**row) for row in query_rows(client, _JUDGED, given, aware=True)]
 
 
-def observed_since(client: Client, now: datetime) -> dict[UUID, datetime]:
-    """Return since when each tenant was observed, within ``WINDOW``; raises ``Unreachable``."""
-    rows = query_rows(client, _OBSERVED, {"since": f"{now - WINDOW:%Y-%m-%d %H:%M:%S}"}, aware=True)
-    return {row["user_id"]: row["first"] for row in rows}
+def observed_since(client: Client, now: datetime) -> Iterator[tuple[UUID, datetime]]:
+    """Yield each tenant and since when it was observed, within ``WINDOW``; raises ``Unreachable``."""
+    since = {"since": f"{now - WINDOW:%Y-%m-%d %H:%M:%S}"}
+    for within in tenant_slices(client, Query(_TENANTS, since)):
+        for row in query_rows(client, _OBSERVED, {**since, **within.parameters}, aware=True):
+            yield row["user_id"], row["first"]
 
 
 def evidence_of(
     findings: Sequence[JudgedFinding],
-    observed: Mapping[UUID, datetime],
+    observed: Iterable[tuple[UUID, datetime]],
     changes: Sequence[StoredThreshold],
     now: datetime,
 ) -> dict[tuple[UUID, str], VerdictEvidence]:
@@ -216,27 +224,22 @@ def evidence_of(
     A tenant's findings count since its threshold last changed: those before say nothing about the present one.
     """
     newest = in_force(changes)
-    own: dict[tuple[UUID, str], Verdicts] = {}
-    for tenant, first in observed.items():
-        for detector in DEFAULTS:
-            since = max(first, now - WINDOW, *_last_changes(newest, tenant, detector))
-            own[tenant, detector] = Verdicts(weeks=max((now - since) / _WEEK, 0.0))
-    kinds: defaultdict[str, Verdicts] = defaultdict(Verdicts)
+    found: defaultdict[tuple[UUID, str | None], list[JudgedFinding]] = defaultdict(list)
     for one in findings:
-        name = detector_of(one.kind)
-        if name is None or (one.user_id, name) not in own:
-            continue
-        since = max(now - WINDOW, *_last_changes(newest, one.user_id, name), observed[one.user_id])
-        if one.started_at >= since:
-            own[one.user_id, name] = own[one.user_id, name].plus(_verdict(one.verdict))
-    for (_, detector), verdicts in own.items():
-        kinds[detector] = kinds[detector].plus(verdicts)
-    changed = {place for place in newest if place[0] != ALL_TENANTS_ID}
-    return {
-        place: VerdictEvidence(verdicts, kinds[place[1]])
-        for place, verdicts in own.items()
-        if verdicts.findings or place in changed
-    }
+        found[one.user_id, detector_of(one.kind)].append(one)
+    kinds: defaultdict[str, Verdicts] = defaultdict(Verdicts)
+    kept: dict[tuple[UUID, str], Verdicts] = {}
+    for tenant, first in observed:
+        for detector in DEFAULTS:
+            place = (tenant, detector)
+            since = max(first, now - WINDOW, *_last_changes(newest, tenant, detector))
+            own = Verdicts(weeks=max((now - since) / _WEEK, 0.0))
+            for one in found.get(place, ()):
+                own = own.plus(_verdict(one.verdict)) if one.started_at >= since else own
+            kinds[detector] = kinds[detector].plus(own)
+            if own.findings or (place in newest and tenant != ALL_TENANTS_ID):
+                kept[place] = own
+    return {place: VerdictEvidence(own, kinds[place[1]]) for place, own in kept.items()}
 
 
 def recall_then(changes: Sequence[StoredThreshold], place: tuple[UUID, str], moment: datetime) -> float:

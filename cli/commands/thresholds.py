@@ -125,7 +125,7 @@ def set_(
     place = _place(detector, tenant, everybody=everybody)
     checked_threshold(detector, value)  # the audit log has no form for nan
     with connect(settings().clickhouse) as client:
-        if place[0] != ALL_TENANTS_ID and place[0] not in observed_since(client, datetime.now(UTC)):
+        if place[0] != ALL_TENANTS_ID and place[0] not in dict(observed_since(client, datetime.now(UTC))):
             err.print(
                 styled("[yellow]no event of {} in the last four weeks:[/] check the id", place[0]), soft_wrap=True
             )
