@@ -134,14 +134,18 @@ class _Queue(NamedTuple):
         spans = [TenantSpan(**row) for row in query_rows(self.client, _SPANS, parameters, aware=True)]
         if not spans:
             return False
-        queued = self.store.within(within).queued_tenants()
+        for part in within.split():
+            self._fill_part(part, spans)
+        return True
+
+    def _fill_part(self, part: TenantSlice, spans: Sequence[TenantSpan]) -> None:
+        """Queue what is missing of a part: a run may have ended after another part of the same tenant."""
+        queued = self.store.within(part).queued_tenants()
         for at in slots(min(one.first for one in spans), self.now, EVERY, MAX_MOMENTS):
             is_due = at + self.subject.task.horizon <= self.now
             tenants = missing(spans, queued[at], at) if at in queued and is_due else None
             if tenants != []:
-                for part in within.split():
-                    self._add(at, part, tenants)
-        return True
+                self._add(at, part, tenants)
 
     def _add(self, at: datetime, part: TenantSlice, tenants: Collection[UUID] | None) -> None:
         named = tenants if tenants is not None and len(tenants) <= _MAX_NAMED else ()

@@ -20,8 +20,8 @@ _HALF: Final = (1 << 64) - 1
 class TenantSlice(NamedTuple):
     """Tenants from ``first`` to ``last``, both included, in the order of ClickHouse; without bounds all tenants.
 
-    ``part`` of ``parts`` of their customers, chosen by a hash; of as many as there are parts for where ``part`` is 0
-    and nothing asks for ``CUSTOMERS``.
+    A slice has as many ``parts`` as its customers make necessary, and is itself the first of them until it is split:
+    ``TENANTS`` holds for all of its rows, ``CUSTOMERS`` for those of a ``part``, which a hash chooses.
     """
 
     first: UUID = UUID(int=0)

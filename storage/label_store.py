@@ -58,7 +58,7 @@ WHERE model = {{model:String}} AND {TENANTS} AND snapshot_at >= {{since:DateTime
 """  # noqa: S608 - our own
 _QUEUED: Final = f"""
 SELECT snapshot_at, groupUniqArray(user_id) AS tenants FROM customer_snapshots
-WHERE model = {{model:String}} AND {TENANTS}
+WHERE model = {{model:String}} AND {CUSTOMERS}
 GROUP BY snapshot_at
 """  # noqa: S608 - our own
 _OF_MOMENT: Final = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -179,6 +180,44 @@ def test_the_results_are_the_same_with_slices_of_one_customer_of_seven_and_of_al
         in_slices = everything(client)
         for name, found in at_once.items():
             assert in_slices[name] == found, (rows, name)
+
+
+def test_a_run_that_ended_between_two_slices_is_done_again_and_nothing_counts_twice(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    populate(client, 7)
+    monkeypatch.setattr(customer_scoring, "MAX_MOMENTS", 12)
+    for constant, few in (("MIN_LABELS", 30), ("MIN_OF_EACH", 3), ("MIN_MOMENTS", 2)):
+        monkeypatch.setattr(delayed_model, constant, few)
+    monkeypatch.setattr(tenant_slices, "ROWS", 7)
+    found, insert = [], client.insert
+    for inserts in (UNBOUNDED, 25, 50, 55):
+        forget(client)
+        left = iter(range(inserts))
+
+        def ending(*given: Any, left: Iterator[int] = left, **more: Any) -> Any:
+            if next(left, None) is None:
+                raise _Ended
+            return insert(*given, **more)
+
+        monkeypatch.setattr(client, "insert", ending)
+        with contextlib.suppress(_Ended):
+            find_churn(client, NOW)
+        if inserts != UNBOUNDED:
+            assert next(left, None) is None, "it was not ended"
+        monkeypatch.setattr(client, "insert", insert)
+        insights = sorted(find_churn(client, NOW))
+        stored = [sorted(client.query(f"SELECT * FROM {one} FINAL").result_rows, key=repr) for one in _WRITTEN]
+        found.append((insights, stored))
+    assert {one.kind for one in found[0][0]} == {"churn_risk"}
+    for insights, stored in found[1:]:
+        assert insights == found[0][0]
+        for table, rows, once in zip(_WRITTEN, stored, found[0][1], strict=True):
+            assert rows == once, table
+
+
+class _Ended(Exception):
+    """The process of the job was ended."""
 
 
 def test_while_there_are_too_few_labels_the_rule_finds_the_same_in_slices(
