@@ -12,13 +12,15 @@ import pyarrow as pa
 import pytest
 
 from jobs import kpi_changes as kpi_change_job_module
+from jobs import roll_ups
 from jobs.kpi_changes import FIGURES, kpi_change_job, kpi_changes
 from jobs.needs import read_series
 from kpis.registry import get
-from kpis.tenant_series import days_of
+from kpis.tenant_series import days_of, integrations_query
 from models.query import Query
 from models.rows import QUERY_WINDOWS
 from sinks.clickhouse import ClickHouseSink
+from storage import tenant_slices
 from storage.backlog import Backlog
 from storage.connection import ClickHouseAddress, connect
 
@@ -117,5 +119,9 @@ def test_who_has_too_little_volume_is_never_read_and_slices_change_nothing(
         together = kpi_changes(client, _NOW, [get("query_success_rate")])
         monkeypatch.setattr(kpi_change_job_module, "days_of", noted)
         monkeypatch.setattr(kpi_change_job_module, "_TENANTS_AT_ONCE", 1)
+        roll_ups.refresh(client)  # by whose tenants the slices are
+        monkeypatch.setattr(tenant_slices, "ROWS", 200)
+        slices = tenant_slices.tenant_slices(client, integrations_query(_TODAY - timedelta(days=60)))
+        assert len(slices) > 5
         assert kpi_changes(client, _NOW, [get("query_success_rate")]) == together
     assert read == [{_STEADY}, {_BROKEN}]
