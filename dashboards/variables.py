@@ -26,18 +26,41 @@ LABELS: Final = {
 # The plugin takes the first column for the value and the second for the text.
 _TENANTS: Final = """SELECT toString(ids.user_id) AS tenant,
     if(names.display_name = '', substring(toString(ids.user_id), 1, 8), names.display_name) AS name
-FROM (SELECT DISTINCT user_id FROM integration_health_metrics) AS ids
+FROM (SELECT DISTINCT user_id FROM known_tenants) AS ids
 LEFT JOIN (SELECT user_id, display_name FROM tenant_names FINAL) AS names ON names.user_id = ids.user_id
 ORDER BY name, tenant"""
+_DAYS: Final = 90
+"""What a list offers was seen within so many days."""
+_MOST: Final = 500
+
+
+def _of_queries(column: str, more: str = "") -> str:
+    """Return the statement of the values of a column of queries, from roll-ups: events would take minutes to scan."""
+    return (
+        f"SELECT DISTINCT {column} FROM (SELECT {column} FROM query_days "
+        f"WHERE day_start > now('UTC') - INTERVAL {_DAYS} DAY UNION ALL SELECT {column} FROM query_hours "
+        f"WHERE hour_start > now('UTC') - INTERVAL 2 DAY{more}) WHERE {column} != '' ORDER BY {column} LIMIT {_MOST}"
+    )
+
+
+def _of_conversations(column: str, part: str, name: str) -> str:
+    """Return the statement of the values of a dimension of conversations, from the roll-ups' cells of that ``part``."""
+    return (
+        f"SELECT DISTINCT {column} AS {name} FROM (SELECT {column} FROM conversation_days WHERE part = '{part}' "
+        f"AND day_start > now('UTC') - INTERVAL {_DAYS} DAY UNION ALL SELECT {column} FROM conversation_hours "
+        f"WHERE part = '{part}' AND hour_start > now('UTC') - INTERVAL 2 DAY) "
+        f"WHERE {column} != '' ORDER BY {name} LIMIT {_MOST}"
+    )
+
+
 _CHOICES: Final = {
-    "provider": "SELECT DISTINCT integration_provider FROM integration_health_metrics ORDER BY integration_provider",
-    "query_type": "SELECT DISTINCT query_type FROM query_hours ORDER BY query_type LIMIT 500",
-    "channel": "SELECT DISTINCT channel FROM conversation_outcomes WHERE created_at > now() - INTERVAL 90 DAY "
-    "AND channel != '' ORDER BY channel LIMIT 500",
-    "country": "SELECT DISTINCT country FROM conversation_outcomes WHERE created_at > now() - INTERVAL 90 DAY "
-    "AND country != '' ORDER BY country",
-    "segment": "SELECT DISTINCT customer_segment FROM conversation_outcomes WHERE created_at > now() - INTERVAL 90 DAY "
-    "AND customer_segment != '' ORDER BY customer_segment LIMIT 500",
+    "provider": _of_queries(
+        "integration_provider", " UNION ALL SELECT integration_provider FROM integration_health_metrics"
+    ),
+    "query_type": _of_queries("query_type"),
+    "channel": _of_conversations("channel", "", "channel"),
+    "country": _of_conversations("value", "country", "country"),
+    "segment": _of_conversations("value", "segment", "customer_segment"),
 }
 
 

@@ -75,6 +75,11 @@ class MemorySink:
             raise RowsRefused(f"rows of {table} violate a constraint", "violated_constraint", "violated constraint")
         self._batches[table].append(batch)
 
+    @property
+    def written(self) -> frozenset[str]:
+        """The tables with rows."""
+        return frozenset(table for table, batches in self._batches.items() if batches)
+
     def stored_queries(self, wanted: StoredRange) -> pa.RecordBatch:
         """Return stored queries (see ``sinks.sink.Sink``)."""
         if self._read_failures:

@@ -23,7 +23,6 @@ _INTERNAL: Final = frozenset(
         "conversation_places",
         "customer_conversations",
         "detector_states",
-        "known_tenants",
         "privacy_erasures",
         "pseudonym_mapping",
         "producer_rejections",
@@ -68,7 +67,6 @@ WRITTEN_BY_THE_API: Final = frozenset(
 _NOT_FOR_THE_API: Final = frozenset(
     {
         "detector_states",
-        "known_tenants",
         "privacy_erasures",
         "probes",
         "pseudonym_mapping",

@@ -100,8 +100,7 @@ class Pipeline:
             screen=screen,
         )
         self.retry_policy = RetryPolicy(metrics)
-        limit = TenantLimit(sink, self.retry_policy, metrics, most=new_tenants_per_hour)
-        self._tenant_limit = limit if new_tenants_per_hour else None
+        self._tenant_limit = TenantLimit(sink, self.retry_policy, metrics, most=new_tenants_per_hour)
         self.delivery = new_delivery(
             sink,
             dead_letters,
@@ -209,8 +208,6 @@ class Pipeline:
         placed = {one: self._placed(one, records) for one, records in batches.items()}
         sources = {one: self._source(one) for one in placed}
         limit = self._tenant_limit
-        if limit is None:
-            return {one: (Admitted(sources[one], records), last) for one, (records, last) in placed.items()}
         refused = await limit.refused((record for records, _ in placed.values() for record in records), self._clock())
         return {
             one: (Admitted(sources[one], *limit.split(records, sources[one], refused)), last)

@@ -38,7 +38,7 @@ class TenantLimit:
     sink
         Stores known tenants.
     most
-        Maximum number of new tenants per hour, over all workers.
+        Maximum number of new tenants per hour, over all workers; 0: any number. All are recorded in either case.
     remembered
         Size of the cache of known tenants; others are looked up.
     """
@@ -81,7 +81,7 @@ class TenantLimit:
         tenants = {key: UUID(key.decode()).bytes for key in sorted(keys)}
         found = await self._retry_policy.until_done(self._sink.known_tenants, list(tenants.values()), now - WITHIN)
         new = [key for key, tenant in tenants.items() if tenant not in found.known]
-        admitted = new[: max(self._most - found.new, 0)]
+        admitted = new[: max(self._most - found.new, 0)] if self._most else new
         if admitted:
             rows = [{"user_id": tenants[key], "first_seen": now} for key in admitted]
             batch = pa.RecordBatch.from_pylist(rows, schema=KNOWN_TENANTS)

@@ -90,6 +90,7 @@ def load(address: ClickHouseAddress, client: Client) -> Week:
     client.command(
         f"INSERT INTO integration_health_metrics ({columns}) SELECT {columns} FROM integration_health_history"
     )
+    client.command("INSERT INTO known_tenants SELECT DISTINCT user_id, now('UTC') FROM integration_query_metrics")
     refresh(client)
     client.command(  # so that readers trust the roll-ups at once
         "INSERT INTO rollup_progress (rollup, reflects, took_ms) "

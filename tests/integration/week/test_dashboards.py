@@ -12,19 +12,22 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from dashboards import tiles
+from dashboards import tiles, variables
 from dashboards.clickhouse import PLUGIN
 from dashboards.tabs import ALL as ALL_TABS
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, select
 from kpis.sql.dialect import Bound
 from kpis.sql.dialect import Grafana as InGrafana
-from storage.connection import connect
+from sinks.clickhouse import ClickHouseSink
+from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 from streams.grafana_live import LivePush
+from tests.contracts.sink_rows import batch_of, row_of
 from tests.grafana_text import ALL, expanded
 from tests.live_grafana import Grafana
 from tests.simulated_week import Week
@@ -329,3 +332,31 @@ def test_a_figure_cut_at_a_moment_is_that_of_either_side(
             for id_ in ids:
                 assert found[f"{id_}_n"] == whole[f"{id_}_n"], id_
                 assert found[id_] == (None if whole[id_] is None else pytest.approx(whole[id_])), id_
+
+
+def test_the_lists_at_the_top_offer_what_events_name(week: Week) -> None:
+    asked = {name: sql for tab in ALL_TABS for name, sql in variables.statements(tab).items()}
+    of_events = {
+        "tenant": "SELECT DISTINCT toString(user_id) FROM integration_query_metrics",
+        "provider": "SELECT DISTINCT integration_provider FROM integration_query_metrics",
+        "query_type": "SELECT DISTINCT query_type FROM integration_query_metrics",
+        **{
+            name: f"SELECT DISTINCT {column} FROM conversation_outcomes WHERE {column} != ''"
+            for name, column in {"channel": "channel", "country": "country", "segment": "customer_segment"}.items()
+        },
+    }
+    assert asked.keys() == of_events.keys()
+    with connect(week.address) as client:
+        for name, sql in asked.items():
+            offered = [row[0] for row in client.query(sql).result_rows]
+            expected = {row[0] for row in client.query(of_events[name]).result_rows}
+            assert set(offered) == expected, name
+            assert len(offered) == len(expected) > 1, name
+
+
+def test_a_tenant_without_health_events_can_be_chosen(database: ClickHouseAddress) -> None:
+    sink, tenant = ClickHouseSink(database), UUID(int=7)
+    sink.write("known_tenants", batch_of("known_tenants", row_of("known_tenants", user_id=tenant.bytes)))
+    with connect(database) as client:
+        offered = client.query(variables.statements(ALL_TABS[0])["tenant"]).result_rows
+    assert offered == [(str(tenant), str(tenant)[:8])]

@@ -15,7 +15,7 @@ from streams.retry_policy import RetryPolicy
 from streams.tenant_limit import REASON, TenantLimit
 from tests.examples import events
 from tests.examples.events import NOW
-from tests.unit.streams.pipeline_worker import Worker
+from tests.unit.streams.pipeline_worker import Worker, record_of
 from tests.unit.streams.virtual_time import in_virtual_time
 
 _SOURCE = RecordSource(QUERIES.name, 11, 3)
@@ -55,6 +55,16 @@ async def test_so_many_may_be_new_within_an_hour_and_then_others_again() -> None
     assert await place.refused(4, 1, minutes=59) == [4]
     assert await place.refused(4, 5, minutes=61) == []
     assert place.new == 5
+
+
+@in_virtual_time
+async def test_without_a_limit_any_number_may_be_new_and_all_are_noted() -> None:
+    place = _Place(most=0)
+    assert await place.refused(*range(1, 9)) == []
+    assert {row["user_id"] for row in place.sink.rows("known_tenants")} == {UUID(int=n).bytes for n in range(1, 9)}
+    worker = Worker(new_tenants_per_hour=0)
+    await worker.read(QUERIES, [record_of(QUERIES, 1)])
+    assert len(worker.sink.rows("known_tenants")) == 1
 
 
 @in_virtual_time
