@@ -76,7 +76,7 @@ class MemorySink:
         self._batches[table].append(batch)
 
     @property
-    def written(self) -> frozenset[str]:
+    def tables(self) -> frozenset[str]:
         """The tables with rows."""
         return frozenset(table for table, batches in self._batches.items() if batches)
 

@@ -66,7 +66,7 @@ async def test_a_rebalance_leaves_no_trace_of_what_waited(topic: Topic) -> None:
     await worker.pipeline.handle({(topic.name, PARTITION): [record_of(topic, 2)]}, ours)
     async with worker.running():
         await asyncio.sleep(5)
-    assert worker.sink.written == {"known_tenants"}
+    assert worker.sink.tables == {"known_tenants"}
     assert not worker.pipeline.holds((topic.name, PARTITION))
 
 
