@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, get_origin
 from uuid import UUID
 
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from api.identity import ALL, Identity
-from api.problems import ApiError
+from api.problems import ApiError, wrong
 from api.rate_limit import seconds
 from api.roles import Action
 from api.services import services_of
@@ -51,6 +52,7 @@ def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection]
         state["action"] = str(action)
         identity: Identity = state["identity"]
         identity.require(action)
+        _check_repeated(connection)
         if heavy:
             services = services_of(connection)
             if wait := await services.limiter.take(f"heavy:{identity.name}", services.heavy):
@@ -59,3 +61,16 @@ def allowed(action: Action, *, heavy: bool = False) -> Callable[[HTTPConnection]
         return Caller(identity, state)
 
     return check
+
+
+def _check_repeated(connection: HTTPConnection) -> None:
+    """Refuse a parameter that is given twice and takes one value: only the last would have an effect."""
+    lists = {
+        field.alias or name
+        for parameters in connection.scope["route"].dependant.query_params
+        for name, field in parameters.field_info.annotation.model_fields.items()
+        if get_origin(field.annotation) is list
+    }
+    for name, count in Counter(name for name, _ in connection.query_params.multi_items()).items():
+        if count > 1 and name not in lists:
+            raise wrong(name, "is given more than once; expected one value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as PathOnDisk
@@ -27,10 +28,12 @@ from models.errors import Unreachable
 from models.fields import Label, Provider
 from models.insights import ALL_TENANTS_ID
 from reports.compose import compose
+from reports.files import PRIVATE, complete_file
 from reports.render import render
 from reports.request import ReportFormat, ReportRequest, ReportType, from_document
 from reports.store import ReportFilter, find_made, made, save
 
+log = logging.getLogger(__name__)
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 _KEPT: Final = timedelta(days=800)
 
@@ -178,11 +181,13 @@ def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDi
     report = compose(client, wanted, now)
     content = render(report)
     path = folder.resolve() / f"{wanted.type}-{report.id}.{wanted.format}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(content)
-    partial.chmod(0o600)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with complete_file(path, PRIVATE) as target:
+            target.write(content)
+    except OSError as error:
+        log.warning("cannot write %s (%s); check ROMASHKA_REPORTS_DIR", path, error.strerror)
+        raise ApiError(503, "unavailable", "the report cannot be stored here; tell an administrator") from error
     save(client, report, path, took_ms=round((time.monotonic() - began) * 1000), size=len(content))
     row = find_made(client, report.id)
     if row is None:

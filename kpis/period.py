@@ -12,6 +12,8 @@ from models.errors import InvalidRequest
 
 YEARS: Final = range(2000, 2100)
 """The supported years: events are not older, and the database's DateTime ends in 2106."""
+# A year in which the database's DateTime has begun in every time zone.
+_FIRST_YEAR: Final = 1971
 _COUNTED: Final = re.compile(r"([1-9][0-9]{0,3})([mhdwMQy])")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
@@ -51,7 +53,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     Raises
     ------
     SettingsError
-        It is not a range, or there is no such zone.
+        It is not a range, begins before 1970, or there is no such zone.
     """
     local = end.astimezone(zone(time_zone))
     if found := _LAST.fullmatch(text):
@@ -61,13 +63,16 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     if not counted:
         raise InvalidRequest(name, f"'{text}' is no range; expected {EXPECTED}")
     number, unit = int(counted[1]), counted[2]
+    too_early = InvalidRequest(name, f"'{text}' begins before {_FIRST_YEAR}: no event is that old")
     if unit in _FIXED:
         return end.astimezone(UTC) - number * _FIXED[unit], end.astimezone(UTC)
     try:
         days = number * _DAYS.get(unit, 0)
         day = local.date() - timedelta(days=days) if days else _months_before(local.date(), number * _MONTHS[unit])
     except (ValueError, OverflowError):
-        raise InvalidRequest(name, f"'{text}' begins before any calendar") from None
+        raise too_early from None
+    if day.year < _FIRST_YEAR:
+        raise too_early
     if end.astimezone(UTC) == midnight(local.date(), time_zone):
         return midnight(day, time_zone), end.astimezone(UTC)  # also where the day does not begin at 00:00
     start = datetime.combine(day, local.time(), local.tzinfo)

@@ -18,6 +18,9 @@ LONG_HOURS: Final = 48
 _MAX_LOOKS: Final = 1_000
 # In the system's list, but not in the IANA database.
 _NOT_IN_CLICKHOUSE: Final = frozenset({"localtime", "posixrules", "Factory"})
+# What the database's DateTime holds; beyond, it wraps around or is refused.
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(2106, 1, 1, tzinfo=UTC)
 FILTERS: Final = ("provider", "query_type", "channel", "country", "segment")
 
 
@@ -58,7 +61,8 @@ class Scope:
     Raises
     ------
     SettingsError
-        The range ends before it begins, a time without an offset, or an unknown time zone.
+        The range ends before it begins or is not in the years 1970 to 2106, a time without an offset, or an unknown
+        time zone.
     """
 
     start: datetime
@@ -79,6 +83,8 @@ class Scope:
             raise InvalidRequest("from", "a range needs times with an offset, for example 2026-11-01T08:00+01:00")
         if self.end < self.start:
             raise InvalidRequest("from", f"the range ends before it begins: {self.end} is before {self.start}")
+        if self.start < _FIRST or self.end > _LAST:
+            raise InvalidRequest("from", f"the range is {self.start} to {self.end}; expected {_FIRST:%Y} to {_LAST:%Y}")
         if not 1 <= self.durable_days <= 90:
             raise InvalidRequest("durable_days", f"{self.durable_days} is given; expected 1 to 90")
         zone(self.time_zone)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
@@ -24,6 +22,7 @@ from reports.export_columns import unnamed
 from reports.export_request import MAX_BYTES, ExportRequest, check_rows
 from reports.export_tables import Exportable
 from reports.export_writers import WRITERS, Writer
+from reports.files import complete_file
 from storage.reading import query_rows
 
 # Called with the number of written rows and the total.
@@ -57,18 +56,11 @@ def export_to_file(client: Client, request: ExportRequest, path: Path, progress:
     Unreachable
         ClickHouse does not answer; no file is left.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as target:
-            done = export(client, request, target, progress)
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(path)
+        with complete_file(path) as target:
+            return export(client, request, target, progress)
     except OSError as error:
         raise InvalidRequest("out", f"cannot write {path} ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return done
 
 
 def export(client: Client, request: ExportRequest, target: BinaryIO, progress: Progress) -> Exported:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from threading import Lock
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -23,6 +22,7 @@ from models.errors import RomashkaError, SettingsError
 from reports.compose import compose
 from reports.delivery import Notifier, ReportMessage
 from reports.delivery_log import Claim, DeliveryKey, DeliveryLog, DeliveryStatus, next_attempt
+from reports.files import complete_file
 from reports.render import render
 from reports.schedule import LOOK_BACK, Schedule, recipient_key
 from reports.schedule_store import owner, readable
@@ -229,11 +229,9 @@ def _span(schedule: Schedule, period: datetime) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")  # two workers may share the folder
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part.write_bytes(content)
-        part.replace(path)
+        with complete_file(path) as target:
+            target.write(content)
     except OSError as error:
         raise SettingsError(f"cannot write {path} ({error.strerror}); check ROMASHKA_REPORTS_DIR") from error

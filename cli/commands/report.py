@@ -20,6 +20,7 @@ from kpis.period import period
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
 from reports.compose import compose
+from reports.files import complete_file
 from reports.render import render
 from reports.request import Parts, ReportFormat, ReportRequest, ReportType, from_document, zone_of
 from reports.store import ReportFilter, made, save
@@ -59,7 +60,7 @@ def generate(
         Path | None, typer.Option(help="JSON file with the body of POST /v1/reports, instead of the options above")
     ] = None,
     target: Annotated[
-        Path | None, typer.Option("--out", help="Output file; named by type and day if not given")
+        Path | None, typer.Option("--out", help="Output file; named by type, day and id if not given")
     ] = None,
 ) -> None:
     """Create a report and add it to the list of reports.
@@ -87,12 +88,13 @@ def generate(
             time_zone=time_zone,
         )
     _check_ending(target, request.format)
-    path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}.{request.format}")
     began = time.monotonic()
     with connect(settings().clickhouse) as client:
         with err.status("asking ClickHouse and setting the pages ..."):
             report = compose(client, request, now)
             content = render(report)
+        # With its id: another report of that type and day is another file.
+        path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}-{str(report.id)[:8]}.{request.format}")
         _write(path, content)
         took = time.monotonic() - began
         save(client, report, path, took_ms=round(took * 1000), size=len(content))
@@ -184,6 +186,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(content)
+        with complete_file(path) as target:
+            target.write(content)
     except OSError as error:
         raise SettingsError(f"cannot write {path} ({error.strerror}); give another --out") from error

@@ -18,6 +18,10 @@ _BUCKETS: Final = {
     Interval.DAY: "toStartOfDay({at}, {zone})",
     Interval.WEEK: "toDateTime(toStartOfWeek({at}, 1, {zone}), {zone})",
 }
+# Where clocks change by half an hour, toStartOfHour counts hours from the change for the rest of that day. It is right
+# for the hour that the change cuts, whose other part has another offset.
+_LOCAL_HOUR: Final = "subtractMinutes(toStartOfMinute({at}), toMinute({at}, {zone}))"
+_OFFSET: Final = "timeZoneOffset(toTimeZone({at}, {zone}))"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,13 @@ class QueryContext:
         """Return the start of the series step of a time (a DateTime in UTC)."""
         if self.every is None:
             raise ValueError("not a time series")
-        return f"toTimeZone({_BUCKETS[self.every].format(at=at, zone=self.dialect.time_zone)}, 'UTC')"
+        zone = self.dialect.time_zone
+        start = _BUCKETS[self.every].format(at=at, zone=zone)
+        if self.every is Interval.HOUR and not self.dialect.hours_fit:
+            hour = _LOCAL_HOUR.format(at=at, zone=zone)
+            same = f"{_OFFSET.format(at=hour, zone=zone)} = {_OFFSET.format(at=at, zone=zone)}"
+            start = f"if({same}, toTimeZone({hour}, 'UTC'), toTimeZone({start}, 'UTC'))"
+        return f"toTimeZone({start}, 'UTC')"
 
     def where(self, dimensions: Mapping[str, Dimension], but: Collection[str] = ()) -> str:
         """Return the predicate of the tenant and of the filters except ``but``."""

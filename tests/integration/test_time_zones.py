@@ -26,7 +26,8 @@ _TENANT: Final = UUID(int=13)
 _NOW: Final = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 _START: Final = _NOW - timedelta(days=380)
 _STEP: Final = timedelta(minutes=15)
-_HALF_HOUR_CHANGES: Final = {"Australia/LHI", "Australia/Lord_Howe"}
+# Chatham's clocks change by an hour at 02:45: one hour of sixty minutes is put together of two parts.
+_CHANGES_AT_A_QUARTER_TO: Final = {"NZ-CHAT", "Pacific/Chatham"}
 _INSERT: Final = """
 INSERT INTO query_windows (user_id, integration_provider, query_type, window_start, topic_epoch, partition, chunk_id,
     version, queries, successes)
@@ -79,29 +80,34 @@ def _counted(moments: list[datetime], local: ZoneInfo, every: Interval) -> list[
     return list(Counter((hour.replace(minute=0), hour.utcoffset()) for hour in hours).values())
 
 
+def _wrong(client: Client, name: str, change: datetime) -> list[tuple[str, list[int], list[int]]]:
+    """Return the steps whose counts differ in the days around a change: the step, what was found and what is right."""
+    local = zone(name)
+    midnight = change.astimezone(local).replace(hour=0, minute=0, tzinfo=None)
+    start, end = ((midnight + timedelta(days=days)).replace(tzinfo=local).astimezone(UTC) for days in (-1, 3))
+    moments = [start + number * _STEP for number in range((end - start) // _STEP)]
+    wrong = []
+    for every in (Interval.DAY,) if name in _CHANGES_AT_A_QUARTER_TO else (Interval.DAY, Interval.HOUR):
+        query = build_query(["query_count"], Scope(start, end, _TENANT, time_zone=name), every=every)
+        found = [int(row["query_count"]) for row in query_rows(client, query.sql, query.parameters)]
+        if found != (right := _counted(moments, local, every)):
+            wrong.append((str(every), found, right))
+    return wrong
+
+
 @pytest.mark.long
 def test_days_and_hours_of_every_zone_are_exact_over_its_clock_changes(client: Client) -> None:
     zones = _distinct_zones()
     assert len(zones) > 40
-    wrong = []
-    for name, change in zones:
-        local, hour = zone(name), timedelta(hours=1)
-        midnight = change.astimezone(local).replace(hour=0, minute=0, tzinfo=None)
-        start, end = ((midnight + timedelta(days=days)).replace(tzinfo=local).astimezone(UTC) for days in (-1, 3))
-        moments = [start + number * _STEP for number in range((end - start) // _STEP)]
-        # Where clocks change within an hour (Lord Howe, Chatham), its parts are anybody's choice; days never are.
-        odd = (moments[0].astimezone(local).utcoffset() or hour) % hour and _changed(name)
-        steps = [Interval.DAY] if odd or name in _HALF_HOUR_CHANGES else [Interval.DAY, Interval.HOUR]
-        for every in steps:
-            query = build_query(["query_count"], Scope(start, end, _TENANT, time_zone=name), every=every)
-            found = [int(row["query_count"]) for row in query_rows(client, query.sql, query.parameters)]
-            if found != _counted(moments, local, every):
-                wrong.append((name, str(every), found, _counted(moments, local, every)))
-    assert wrong == []
+    assert {name: wrong for name, change in zones if (wrong := _wrong(client, name, change))} == {}
 
 
-def _changed(name: str) -> bool:
-    return any(before != after for _, before, after in _changes(name))
+def test_hours_begin_on_the_hour_again_after_a_change_of_half_an_hour(client: Client) -> None:
+    """The hour that the change cuts has two parts, one for each offset."""
+    name = "Australia/Lord_Howe"
+    changes = _changes(name)
+    assert len(changes) == 2
+    assert [wrong for change, *_ in changes for wrong in _wrong(client, name, change)] == []
 
 
 def test_half_hour_zones_have_whole_days(client: Client) -> None:

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ _MAX_EVENTS: Final = 500
 _MAX_BYTES: Final = 1024 * 1024
 _MAX_WAIT_SECONDS: Final = 30.0
 _UNACKNOWLEDGED: Final = "not_acknowledged"
+# What fits into a header and into a request line.
+_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class _Answer(NamedTuple):
@@ -44,15 +47,24 @@ class HttpTransport:
         A key of the role ``producer``.
     ssl_context
         How to check the collector's certificate; the system's way where it is left out.
+
+    Raises
+    ------
+    TrackerError
+        No request could be made of the address or the key: told here, because sending would fail for ever.
     """
 
     def __init__(self, url: str, key: str, *, ssl_context: ssl.SSLContext | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-            raise TrackerError("The collector's address must be http://host:port or https://host:port.")
-        self._url = f"{parts.scheme}://{parts.netloc}"
-        self._host, self._port, self._secure = parts.hostname, parts.port, parts.scheme == "https"
-        self._path = parts.path.rstrip("/") + "/v1/events?topic="
+        scheme, host, port, path = _address(url)
+        if not _VISIBLE.fullmatch(key):
+            # Not even the length: it is a secret. The usual cause is the line break at the end of a file.
+            raise TrackerError(
+                "The collector's key must be visible ASCII characters without blanks and line breaks; where it is read "
+                "from a file, strip it."
+            )
+        self._host, self._port, self._secure = host, port, scheme == "https"
+        self._url = f"{scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
+        self._path = path.rstrip("/") + "/v1/events?topic="
         self._key = key
         self._ssl_context = ssl_context
         self._connections: dict[str, http.client.HTTPConnection] = {}
@@ -156,6 +168,23 @@ class HttpTransport:
             context = self._ssl_context or ssl.create_default_context()
             return http.client.HTTPSConnection(self._host, self._port, timeout=_REQUEST_SECONDS, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=_REQUEST_SECONDS)
+
+
+def _address(url: str) -> tuple[str, str, int | None, str]:
+    """Return scheme, host, port and path of an address that requests can be sent to."""
+    wrong = TrackerError(
+        "The collector's address must be http://host:port or https://host:port, and a path where it has one."
+    )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        named = host.encode("idna").decode()  # as a connection does
+    except ValueError:
+        raise wrong from None
+    usual = parts.scheme in {"http", "https"} and parts.username is None and not parts.query and not parts.fragment
+    if not usual or not _VISIBLE.fullmatch(named) or not _VISIBLE.fullmatch(parts.path or "/") or port == 0:
+        raise wrong
+    return parts.scheme, host, port, parts.path
 
 
 def _requests(batch: Sequence[Message]) -> Iterator[tuple[int, int]]:

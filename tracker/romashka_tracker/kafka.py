@@ -10,9 +10,9 @@ from typing import Final
 from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.partitioner import DefaultPartitioner
 
-from romashka_tracker.errors import NotDelivered, TrackerClosed, Unreachable
+from romashka_tracker.errors import NotDelivered, TrackerClosed, TrackerError, Unreachable
 from romashka_tracker.producer import REQUEST_SECONDS, Producer, abandon, new_producer
-from romashka_tracker.reasons import why
+from romashka_tracker.reasons import is_server, why
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Message
 
@@ -33,9 +33,17 @@ class KafkaTransport:
         Addresses of brokers, ``host:port`` separated by commas.
     security
         TLS and SASL; plain text where it is left out.
+
+    Raises
+    ------
+    TrackerError
+        One of the addresses is not ``host:port``: told here, because connecting would fail for ever.
     """
 
     def __init__(self, bootstrap_servers: str, *, security: KafkaSecurity | None = None) -> None:
+        servers = [server for server in bootstrap_servers.split(",") if server.strip()]
+        if not servers or not all(map(is_server, servers)):
+            raise TrackerError("The addresses of Kafka's brokers must be host:port, several separated by commas.")
         self._bootstrap_servers = bootstrap_servers
         self._security = security or KafkaSecurity()
         self._producers: dict[str, Producer] = {}

@@ -25,6 +25,16 @@ _CREDENTIALS: Final = {
 }
 
 
+def is_server(text: str) -> bool:
+    """Whether a text names a server as aiokafka reads it: ``host``, ``host:port`` or ``[IPv6]:port``."""
+    parse: Any = aiokafka.conn.get_ip_port_afi  # aiokafka annotates few of its functions
+    try:
+        host, port, _ = parse(text)
+        return bool(host.encode("idna")) and port in range(1, 65_536)
+    except ValueError:
+        return False
+
+
 async def why(bootstrap_servers: str, security: dict[str, Any]) -> str:
     """Connect to each server once more and return why that fails, in words; never raises for a server's sake.
 

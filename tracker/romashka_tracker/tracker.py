@@ -118,15 +118,18 @@ class IntegrationTracker(EventMethods):
         Raises
         ------
         TrackerError
-            Neither is given, or both, or a collector without a key.
+            Neither is given, or both, or a collector without a key; or nothing could be sent to the address, or with
+            the key.
         """
         from romashka_tracker.blocking import BlockingTracker  # noqa: PLC0415 - which imports this module
 
         if bool(bootstrap_servers) == bool(collector) or bool(collector) != bool(key):
             raise TrackerError("Give the addresses of Kafka's brokers, or collector= and key=.")
+        # An address that is wrong is told here, not by the first event.
         if collector:
-            HttpTransport(collector, key)  # an address that is wrong is told here, not by the first event
+            HttpTransport(collector, key)
             return BlockingTracker(lambda: cls.to_collector(collector, key, **options))
+        KafkaTransport(bootstrap_servers, security=security)
         return BlockingTracker(lambda: cls.to_kafka(bootstrap_servers, security=security, **options))
 
     @classmethod

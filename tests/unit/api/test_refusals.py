@@ -141,6 +141,35 @@ def test_every_refusal_of_every_value_names_the_field() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/kpis/csat?provider=hubspot&provider=shopify", "provider"),
+        ("/v1/kpis/csat?from=2026-11-01&from=2026-11-02", "from"),
+        ("/v1/insights?type=churn_risk&type=kpi_change", "type"),
+        ("/v1/dashboards/executive?by=country&tenant=all&tenant=all", "tenant"),
+        (f"/v1/exports/queries?format=csv&tenant={_ID}&tenant={UUID(int=6)}", "tenant"),
+        ("/v1/schedules?limit=1&limit=200", "limit"),
+    ],
+)
+def test_a_parameter_of_one_value_that_is_given_twice_is_refused(path: str, name: str) -> None:
+    """Only the last had an effect: figures of one integration were taken for those of two."""
+    answer = asyncio.run(_answer(path))
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == f"{name}: is given more than once; expected one value"
+
+
+def test_a_parameter_of_several_values_may_be_given_again() -> None:
+    answer = asyncio.run(_answer("/v1/kpis/csat?by=country&by=channel"))
+    assert answer.status_code == 503  # as far as the database, which is not there
+
+
+async def _answer(path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(_app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        return await client.get(path, headers={"Authorization": "Bearer rmk_x"})
+
+
+@pytest.mark.parametrize(
     ("cron", "fine"),
     [
         ("* * * * *", False),

@@ -15,6 +15,13 @@ def test_a_range_that_ends_before_it_begins_is_refused() -> None:
         Scope(NOW, NOW - timedelta(minutes=1), ALL_TENANTS)
 
 
+@pytest.mark.parametrize("start", [datetime(1969, 12, 31, tzinfo=UTC), datetime(27, 1, 1, tzinfo=UTC)])
+def test_a_range_that_the_database_cannot_hold_is_refused(start: datetime) -> None:
+    """Where it was not, an earlier start was another one."""
+    with pytest.raises(SettingsError, match="expected 1970 to 2106"):
+        Scope(start, NOW, ALL_TENANTS)
+
+
 def test_a_time_without_an_offset_is_refused() -> None:
     with pytest.raises(SettingsError, match="with an offset"):
         Scope(NOW.replace(tzinfo=None), NOW, ALL_TENANTS)

@@ -40,8 +40,15 @@ export class HttpTransport implements Transport {
 
   constructor(options: HttpOptions) {
     const url = URL.canParse(options.url) ? new URL(options.url) : undefined
-    if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '') {
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.username + url.search + url.hash !== '') {
       throw new TrackerError('The address of the collector must be http://host:port or https://host:port.')
+    }
+    // Told here: no request can be made with another key, so that sending would fail for ever.
+    if (!/^[!-~]+$/.test(options.key)) {
+      throw new TrackerError(
+        'The key of the collector must be visible ASCII characters without blanks and line breaks; where it is read ' +
+          'from a file, trim it.'
+      )
     }
     this.#options = options
     this.#address = `${url.origin}${url.pathname.replace(/\/+$/, '')}/v1/events?topic=`

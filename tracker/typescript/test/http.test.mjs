@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 
-import { HttpTransport, NotDelivered, TrackerClosed, Unreachable } from '../dist/esm/index.js'
+import { HttpTransport, NotDelivered, TrackerClosed, TrackerError, Unreachable } from '../dist/esm/index.js'
 
 async function collector(answer) {
   const values = []
@@ -31,6 +31,18 @@ const accepted = (lines, response, values) => {
   verdicts(response, lines.map(() => ({ status: 'accepted' })))
 }
 const message = (key, value) => ({ key, value: JSON.stringify({ value }) })
+
+test('an address or a key that no request could be made of is told at once', () => {
+  for (const url of ['', 'collector:8081', 'http://', 'http://c:99999', 'http://c?tenant=1', 'http://c#x', 'http://u:p@c']) {
+    assert.throws(() => new HttpTransport({ url, key: 'rmk_test' }), TrackerError, url)
+  }
+  for (const key of ['', 'rmk_x\n', ' rmk_x', 'rmk_\u043a', 'rmk x']) {
+    assert.throws(
+      () => new HttpTransport({ url: 'http://collector', key }),
+      error => error instanceof TrackerError && !error.message.includes('rmk')
+    )
+  }
+})
 
 test('a batch larger than a request arrives whole and in order', async () => {
   const server = await collector(accepted)
