@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.headerregistry import HeaderRegistry
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
@@ -19,6 +20,7 @@ from reports.cron import check_cron, firings, next_firing
 from reports.request import MAX_RANGE, Parts, ReportFormat, ReportRequest, ReportType
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
+_TO: Final = HeaderRegistry()
 _MAIL: Final = re.compile(r"^mailto:[^@\s,;<>?&%\"]+@[^@\s,;<>?&%\"/]+$")
 # Only variables with this prefix may be named, so that a schedule cannot read other secrets of the worker.
 _VARIABLE: Final = re.compile(r"^env:ROMASHKA_TO_[A-Z0-9_]{1,100}$")
@@ -163,7 +165,7 @@ def check_recipient(recipient: str) -> None:
                 "env: needs a variable whose name begins with ROMASHKA_TO_, for example env:ROMASHKA_TO_SLACK",
             )
     elif scheme == "mailto":
-        if not _MAIL.fullmatch(recipient):
+        if not _MAIL.fullmatch(recipient) or not _is_address(recipient.removeprefix("mailto:")):
             raise InvalidRequest(
                 "recipients", "mailto: needs one address and nothing else, for example mailto:ada@example.com"
             )
@@ -171,6 +173,12 @@ def check_recipient(recipient: str) -> None:
         _check_webhook(recipient)
     else:
         raise _has_a_secret(f"{scheme}://")
+
+
+def _is_address(text: str) -> bool:
+    """Whether a mail is sent to exactly this address: comments, groups and brackets would name another one."""
+    parsed: Any = _TO("To", text)
+    return [one.addr_spec for one in parsed.addresses] == [text]
 
 
 def _check_webhook(url: str) -> None:

@@ -67,7 +67,14 @@ def test_the_same_name_of_a_tenant_is_the_same_schedule() -> None:
 
 @pytest.mark.parametrize(
     "recipient",
-    ["mailto:ada@example.com", "https://example.com/hook", "http://127.0.0.1:8000/hook", "env:ROMASHKA_TO_SLACK"],
+    [
+        "mailto:ada@example.com",
+        "mailto:o'ada+x@example.com",
+        "mailto:ada@büro.example",
+        "https://example.com/hook",
+        "http://127.0.0.1:8000/hook",
+        "env:ROMASHKA_TO_SLACK",
+    ],
 )
 def test_addresses_without_secrets_are_taken(recipient: str) -> None:
     assert schedule(recipients=(recipient,)).recipients == (recipient,)
@@ -95,6 +102,10 @@ def test_an_address_with_a_secret_is_refused_without_repeating_it(recipient: str
         ({"recipients": ()}, "somebody to send to"),
         ({"recipients": ("mailto:ada",)}, "one address"),
         ({"recipients": ("mailto:ada@example.com?bcc=eve@example.com",)}, "one address"),
+        ({"recipients": ("mailto:ada[eve]@example.com",)}, "one address"),  # was sent to "ada", wherever that is
+        ({"recipients": ("mailto:ada(eve)@example.com",)}, "one address"),
+        ({"recipients": ("mailto:all:ada@example.com",)}, "one address"),
+        ({"recipients": ("mailto:ada@example..com",)}, "one address"),
         ({"recipients": ("mailto:ada@example.com,eve@example.com",)}, "one address"),
         ({"recipients": ("http://example.com/hook",)}, "unencrypted"),
         ({"recipients": ("env:ROMASHKA_CLICKHOUSE_PASSWORD",)}, "ROMASHKA_TO_"),
