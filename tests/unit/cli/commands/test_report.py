@@ -1,0 +1,62 @@
+"""``romashka report generate``: what it writes."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.commands import report
+from models.errors import SettingsError
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """The files of the reports that are noted; each report has the next id."""
+    files: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "settings", Mock())
+    monkeypatch.setattr(report, "connect", lambda _: nullcontext(Mock()))
+    monkeypatch.setattr(report, "compose", lambda *_: Mock(id=UUID(int=(len(files) + 1) << 120)))
+    monkeypatch.setattr(report, "render", lambda composed: composed.id.bytes)
+
+    def save(_: Any, __: Any, path: Path, **___: Any) -> None:
+        files.append(path)
+
+    monkeypatch.setattr(report, "save", save)
+    return files
+
+
+def test_two_reports_of_a_type_and_day_are_two_files(made: list[Path]) -> None:
+    """Their rows named one file: opening the first report showed the second, maybe another tenant's."""
+    for tenant in (UUID(int=5), UUID(int=6)):
+        result = CliRunner().invoke(
+            report.app, ["generate", "executive", "--tenant", str(tenant), "--to", "2026-11-30"]
+        )
+        assert result.exit_code == 0, result.output
+    assert [path.name for path in made] == ["executive-2026-11-30-01000000.pdf", "executive-2026-11-30-02000000.pdf"]
+    assert [path.read_bytes()[0] for path in made] == [1, 2]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_before(
+    made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Path("monthly.pdf")
+    target.write_bytes(b"last month")
+    monkeypatch.setattr(report, "render", lambda _: b"x" * 100_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))  # half of it fits, as on a disk that gets full
+    try:
+        result = CliRunner().invoke(report.app, ["generate", "executive", "--out", str(target)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert isinstance(result.exception, SettingsError)
+    assert target.read_bytes() == b"last month"
+    assert [path.name for path in Path().iterdir()] == ["monthly.pdf"]
+    assert made == []
