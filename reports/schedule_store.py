@@ -176,7 +176,7 @@ def _schedule(row: dict[str, Any]) -> Schedule:
             parts=Parts(**{name.removeprefix("include_"): value for name, value in parts.items()}),
             active=row["is_active"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise SettingsError(
             f"the schedule '{row['name']}' of tenant {row['user_id']} cannot be read ({error}); add it again"
         ) from error

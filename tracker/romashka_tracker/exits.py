@@ -55,6 +55,8 @@ class LateExecutor(ThreadPoolExecutor):
         future: Future[Any] = Future()
 
         def run() -> None:
+            if not future.set_running_or_notify_cancel():  # from here on nobody can cancel it: its end can be set
+                return
             try:
                 future.set_result(fn(*args, **kwargs))
             except BaseException as error:  # noqa: BLE001 - it is the future's
