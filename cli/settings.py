@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         default="", description="name of this worker in its group, each its own: a quick restart moves no partition"
     )
     clickhouse_url: Address = "http://127.0.0.1:8123"
-    clickhouse_database: str = "integration_analytics"
+    clickhouse_database: Annotated[str, Field(min_length=1)] = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,63}$")] = Field(
