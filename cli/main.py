@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from importlib.metadata import version
@@ -64,6 +65,8 @@ def option(field: str, command: Any) -> str:
 
 def main() -> None:
     """Run the command; an error is one line and exit code 1."""
+    # Before Arrow is loaded: its own allocators keep what a burst took (docs/adr/0062-memory-of-a-worker.md).
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if not debugging():
         logging.disable()  # libraries raise errors, and some also log them; the worker sets up its own logging
     try:

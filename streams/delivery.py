@@ -187,8 +187,9 @@ class Delivery:
         self._full.clear()
         self._flushing = True
         refused: list[Refused] = []
-        for table, batches in taken.rows.items():
-            refused += await written(self._write, table, _TOPICS[table], _joined(batches))
+        for table in tuple(taken.rows):
+            # Once joined, the batches are let go: rows are not held twice while they are written.
+            refused += await written(self._write, table, _TOPICS[table], _joined(taken.rows.pop(table)))
         if refused:
             taken.dead_letters += await self._dead_letters(refused)
         # After the events: those that were refused do not count.
