@@ -16,7 +16,9 @@ _PROGRAM = (
 
 
 def _allocator(more: Mapping[str, str]) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"} | dict(more)
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"} | dict(
+        more
+    )
     done = subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
 
