@@ -129,6 +129,12 @@ def test_health_needs_no_token_and_every_answer_has_security_headers(api: Api) -
     assert named.headers["x-request-id"] == "mine-1"
 
 
+def test_health_answers_those_that_ask_for_the_head_alone(api: Api) -> None:
+    for path in ("/v1/health", "/v1/health/live", "/v1/health/ready"):
+        answer = api.call("HEAD", path, "")
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_a_body_that_is_too_large_is_not_read(api: Api) -> None:
     refused(api.call("POST", "/v1/reports", api.admin, content=b"{" + b" " * 70_000), 413, "too-large")
     chunks = (b" " * 10_000 for _ in range(8))
