@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from romashka_tracker.errors import InvalidSecurity
 
@@ -24,12 +24,24 @@ class KafkaSecurity:
         SASL credentials; without a user name there is no SASL.
     mechanism
         The SASL mechanism.
+
+    Raises
+    ------
+    InvalidSecurity
+        Another mechanism, or a user name without a password: told here, because connecting would fail for ever.
     """
 
     ssl_context: ssl.SSLContext | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     mechanism: Mechanism = "SCRAM-SHA-512"
+
+    def __post_init__(self) -> None:
+        """Check what no broker could be asked with."""
+        if self.mechanism not in get_args(Mechanism):
+            raise InvalidSecurity(f"mechanism is {self.mechanism!r}; expected {', '.join(get_args(Mechanism))}.")
+        if (self.username is None) != (self.password is None):
+            raise InvalidSecurity("username and password belong together: give both, or neither.")
 
     @classmethod
     def tls(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,20 @@ def test_a_user_name_adds_sasl() -> None:
     arguments = KafkaSecurity(context, username="chat", password="secret").producer_arguments()
     assert arguments["security_protocol"] == "SASL_SSL"
     assert (arguments["sasl_mechanism"], arguments["sasl_plain_username"]) == ("SCRAM-SHA-512", "chat")
-    assert KafkaSecurity(username="chat").producer_arguments()["security_protocol"] == "SASL_PLAINTEXT"
+    plain = KafkaSecurity(username="chat", password="secret")
+    assert plain.producer_arguments()["security_protocol"] == "SASL_PLAINTEXT"
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM", "plain", "GSSAPI", ""])
+def test_a_mechanism_that_is_not_supported_is_refused_at_once(mechanism: Any) -> None:
+    with pytest.raises(InvalidSecurity, match="expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"):
+        KafkaSecurity(username="chat", password="secret", mechanism=mechanism)
+
+
+@pytest.mark.parametrize(("username", "password"), [("chat", None), (None, "secret")])
+def test_half_of_the_credentials_is_refused_without_showing_it(username: str | None, password: str | None) -> None:
+    with pytest.raises(InvalidSecurity, match="^username and password belong together: give both, or neither.$"):
+        KafkaSecurity(username=username, password=password)
 
 
 def test_the_password_is_not_printed() -> None:
