@@ -37,7 +37,7 @@ def test_a_mechanism_that_is_not_supported_is_refused_at_once(mechanism: Any) ->
 
 @pytest.mark.parametrize(("username", "password"), [("chat", None), (None, "secret")])
 def test_half_of_the_credentials_is_refused_without_showing_it(username: str | None, password: str | None) -> None:
-    with pytest.raises(InvalidSecurity, match="^username and password belong together: give both, or neither.$"):
+    with pytest.raises(InvalidSecurity, match="^username and password belong together"):
         KafkaSecurity(username=username, password=password)
 
 
@@ -55,7 +55,8 @@ def test_files_make_a_context_with_a_certificate_of_our_own(tmp_path: Path) -> N
         key_password="of the key",
     )
     assert security.producer_arguments()["security_protocol"] == "SSL"
-    assert KafkaSecurity.tls(username="chat").producer_arguments()["security_protocol"] == "SASL_SSL"
+    signed = KafkaSecurity.tls(username="chat", password="secret")
+    assert signed.producer_arguments()["security_protocol"] == "SASL_SSL"
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
