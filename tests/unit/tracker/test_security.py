@@ -37,7 +37,7 @@ def test_a_mechanism_that_is_not_supported_is_refused_at_once(mechanism: Any) ->
 
 @pytest.mark.parametrize(("username", "password"), [("chat", None), (None, "secret")])
 def test_half_of_the_credentials_is_refused_without_showing_it(username: str | None, password: str | None) -> None:
-    with pytest.raises(InvalidSecurity, match="^username and password belong together"):
+    with pytest.raises(InvalidSecurity, match="username and password belong together"):
         KafkaSecurity(username=username, password=password)
 
 
