@@ -16,10 +16,10 @@ _PROGRAM = (
 
 
 def _allocator(more: Mapping[str, str]) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"} | dict(
-        more
+    inherited = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM], env={**inherited, **more}, capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
 
 
