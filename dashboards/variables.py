@@ -34,33 +34,28 @@ _DAYS: Final = 90
 _MOST: Final = 500
 
 
-def _of_queries(column: str, more: str = "") -> str:
-    """Return the statement of the values of a column of queries, from roll-ups: events would take minutes to scan."""
-    return (
-        f"SELECT DISTINCT {column} FROM (SELECT {column} FROM query_days "
-        f"WHERE day_start > now('UTC') - INTERVAL {_DAYS} DAY UNION ALL SELECT {column} FROM query_hours "
-        f"WHERE hour_start > now('UTC') - INTERVAL 2 DAY{more}) WHERE {column} != '' ORDER BY {column} LIMIT {_MOST}"
-    )
+def _values(of: str, column: str, name: str, *more: str, where: str = "true") -> str:
+    """Return the statement of the values of a dimension, from the roll-ups by day and, of two days, by hour.
 
-
-def _of_conversations(column: str, part: str, name: str) -> str:
-    """Return the statement of the values of a dimension of conversations, from the roll-ups' cells of that ``part``."""
-    return (
-        f"SELECT DISTINCT {column} AS {name} FROM (SELECT {column} FROM conversation_days WHERE part = '{part}' "
-        f"AND day_start > now('UTC') - INTERVAL {_DAYS} DAY UNION ALL SELECT {column} FROM conversation_hours "
-        f"WHERE part = '{part}' AND hour_start > now('UTC') - INTERVAL 2 DAY) "
-        f"WHERE {column} != '' ORDER BY {name} LIMIT {_MOST}"
-    )
+    Events would take minutes to scan. ``more`` are further statements of such values.
+    """
+    days = f"SELECT {column} AS {name} FROM {of}_days WHERE {where} AND day_start > now('UTC') - INTERVAL {_DAYS} DAY"
+    hours = f"SELECT {column} AS {name} FROM {of}_hours WHERE {where} AND hour_start > now('UTC') - INTERVAL 2 DAY"
+    union = " UNION ALL ".join([days, hours, *more])
+    return f"SELECT DISTINCT {name} FROM ({union}) WHERE {name} != '' ORDER BY {name} LIMIT {_MOST}"
 
 
 _CHOICES: Final = {
-    "provider": _of_queries(
-        "integration_provider", " UNION ALL SELECT integration_provider FROM integration_health_metrics"
+    "provider": _values(
+        "query",
+        "integration_provider",
+        "provider",
+        "SELECT integration_provider AS provider FROM integration_health_metrics",
     ),
-    "query_type": _of_queries("query_type"),
-    "channel": _of_conversations("channel", "", "channel"),
-    "country": _of_conversations("value", "country", "country"),
-    "segment": _of_conversations("value", "segment", "customer_segment"),
+    "query_type": _values("query", "query_type", "query_type"),
+    "channel": _values("conversation", "channel", "channel", where="part = ''"),
+    "country": _values("conversation", "value", "country", where="part = 'country'"),
+    "segment": _values("conversation", "value", "segment", where="part = 'segment'"),
 }
 
 

@@ -110,10 +110,10 @@ class Unscored:
 
     def _chosen(
         self,
-        subject: Subject,  # noqa: ARG002 - others need it
+        subject: Subject,  # noqa: ARG002 - only a model needs it
         first: Mapping[Key, CustomerFacts],
-        scores: Mapping[Key, float],  # noqa: ARG002
-        within: TenantSlice,  # noqa: ARG002
+        scores: Mapping[Key, float],  # noqa: ARG002 - as above
+        within: TenantSlice,  # noqa: ARG002 - as above
     ) -> Collection[Key]:
         """Return who begins an episode, of those who may."""
         return set(first)
@@ -127,7 +127,7 @@ class Unscored:
         subject: Subject,
         open_: Sequence[CustomerScore],
         now: _Customers,
-        part: TenantSlice,  # noqa: ARG002 - others need it
+        part: TenantSlice,  # noqa: ARG002 - only a model needs it
     ) -> Iterator[Insight]:
         if self.by_rule is not None and subject.unlearned_opened is not None:
             for one in open_:

@@ -83,8 +83,9 @@ def score(client: Client, subject: Subject, now: datetime, behind: Collection[UU
     filled = [queue.fill(within) for within in slices]
     if not any(filled):
         return None
-    for part in parts(store.slices_of_unlabelled()):
-        store.add_labels(resolve(subject.task, store.within(part).fates(now), now))
+    for within in store.slices_of_unlabelled():
+        for part in within.split():
+            store.add_labels(resolve(subject.task, store.within(part).fates(now), now))
     model, counts, proven = _learn(store, now)
     at = now.replace(minute=0, second=0, microsecond=0)
     scoring, bounds = Unscored(client, store, behind, at, counts.prior), None
@@ -99,11 +100,6 @@ def score(client: Client, subject: Subject, now: datetime, behind: Collection[UU
         prior = counts.prior if counts.labels >= MIN_LABELS else store.known_share()
         scoring = Unscored(client, store, behind, at, prior, by_rule=counts)
     return Run([one for within in slices for one in scoring.of(subject, within)], model, bounds, store)
-
-
-def parts(slices: Sequence[TenantSlice]) -> Iterator[TenantSlice]:
-    """Yield the parts of slices, for what is decided of each customer by itself."""
-    return (part for one in slices for part in one.split())
 
 
 def _results(recommended: RecommendationStore, at: datetime) -> Iterator[RecommendationResult]:

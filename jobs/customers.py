@@ -14,7 +14,7 @@ from detectors.customers import churn, upsell
 from detectors.customers.churn import CHURN
 from detectors.customers.upsell import UPSELL
 from jobs.customer_episodes import EVERY
-from jobs.customer_scoring import Run, parts, score
+from jobs.customer_scoring import Run, score
 from jobs.customer_subject import Subject
 from jobs.needs import expired, find_needs, make_forecasts, week_of
 from models.insights import Insight
@@ -106,17 +106,17 @@ def _waves(scored: Run, now: datetime) -> Iterator[Insight]:
     slices = scored.store.slices_of_snapshots(since)
     last = max(scored.store.within(one).newest(since) for one in slices)
     for one in slices:
-        yield from _waves_of(scored, one, since, last)
+        yield from _waves_of(scored, scored.bounds.enter, one, since, last)
 
 
-def _waves_of(scored: Run, within: TenantSlice, since: datetime, last: datetime) -> Iterator[Insight]:
-    if scored.bounds is None:
-        return
+def _waves_of(
+    scored: Run, at_risk_from: float, within: TenantSlice, since: datetime, last: datetime
+) -> Iterator[Insight]:
     at_risk: dict[UUID, Counter[datetime]] = defaultdict(Counter)
     counts: dict[UUID, Counter[datetime]] = defaultdict(Counter)
-    for part in parts([within]):
+    for part in within.split():
         for one in scored.store.within(part).snapshots(since):
-            risky = scored.model.predict_proba_one(one.features)[True] >= scored.bounds.enter
+            risky = scored.model.predict_proba_one(one.features)[True] >= at_risk_from
             at_risk[one.user_id][one.at] += risky
             counts[one.user_id][one.at] += 1
     for user_id, customers in counts.items():

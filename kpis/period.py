@@ -53,7 +53,7 @@ def period(text: str, end: datetime, time_zone: str, name: str = "time_range") -
     Raises
     ------
     SettingsError
-        It is not a range, begins before 1970, or there is no such zone.
+        It is not a range, begins before 1971, or there is no such zone.
     """
     local = end.astimezone(zone(time_zone))
     if found := _LAST.fullmatch(text):

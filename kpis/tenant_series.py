@@ -13,7 +13,7 @@ from kpis.query import select
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from kpis.sql.dialect import Bound
 from models.query import Query
-from models.tenant_slice import ALL, TenantSlice
+from models.tenant_slice import ALL, TenantSlice, of_tenants
 
 _INTEGRATIONS: Final = """
 SELECT user_id, 4 * uniqExact(integration) AS rows
@@ -52,7 +52,7 @@ class OfSlice(Bound):
 
     def tenant(self, column: str) -> str:
         """Return the predicate that a column is a tenant of the slice."""
-        return f"{column} BETWEEN {{first_tenant:UUID}} AND {{last_tenant:UUID}}"
+        return of_tenants(column)
 
     @property
     def parameters(self) -> dict[str, Any]:

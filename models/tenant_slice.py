@@ -9,9 +9,17 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-TENANTS: Final = "user_id BETWEEN {first_tenant:UUID} AND {last_tenant:UUID}"
+
+def of_tenants(column: str) -> str:
+    """Return the SQL predicate that a column is a tenant of the slice."""
+    return f"{column} BETWEEN {{first_tenant:UUID}} AND {{last_tenant:UUID}}"
+
+
+TENANTS: Final = of_tenants("user_id")
 """SQL: whether a row is of a tenant of the slice."""
-CUSTOMERS: Final = f"{TENANTS} AND cityHash64(customer_id) % {{parts:UInt32}} = {{part:UInt32}}"
+PART: Final = "cityHash64(customer_id) % {parts:UInt32} = {part:UInt32}"
+"""SQL: whether a row is of a customer of the part."""
+CUSTOMERS: Final = f"{TENANTS} AND {PART}"
 """SQL: whether a row is of a customer of the slice."""
 
 _HALF: Final = (1 << 64) - 1

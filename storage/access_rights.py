@@ -67,6 +67,7 @@ WRITTEN_BY_THE_API: Final = frozenset(
 _NOT_FOR_THE_API: Final = frozenset(
     {
         "detector_states",
+        "known_tenants",
         "privacy_erasures",
         "probes",
         "pseudonym_mapping",

@@ -52,7 +52,7 @@ class TenantArrivals(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """How far ingestion is behind, as a whole and by tenant.
+    """The delay of ingestion: of all tenants together, and which tenants are behind.
 
     ``reached`` is the event time that ingestion has reached where it is more than a day behind, else ``None``;
     ``behind`` are the tenants whose own events are more than a day behind.

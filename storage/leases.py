@@ -156,7 +156,7 @@ def _portions(columns: Sequence[str], types: Sequence[str], rows: Sequence[Seque
 
 def _json(value: Any, type_: str) -> Any:
     """Return a value as JSON that ClickHouse reads as the type; a time without a zone is in UTC."""
-    if isinstance(value, float | str):
+    if isinstance(value, float | str):  # most values: the other questions need not be asked of them
         return value
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo is not None else value

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from models.query import Query
-from models.tenant_slice import ALL, TENANTS, TenantSlice
+from models.tenant_slice import ALL, PART, TENANTS, TenantSlice
 
 # Customers who were silent for longer have left by the definition of the label and are not scored.
 ACTIVE: Final = timedelta(days=30)
@@ -82,9 +82,9 @@ WHERE customer_id != ''
 GROUP BY user_id, customer_id
 HAVING last_at >= at - toIntervalSecond({active:UInt64}) AND cancelled_at < last_at
 )
-WHERE cityHash64(customer_id) % {parts:UInt32} = {part:UInt32}
+WHERE [part]
 ORDER BY user_id, customer_id
-""".replace("[tenants]", TENANTS)
+""".replace("[tenants]", TENANTS).replace("[part]", PART)
 
 
 class CustomerFacts(NamedTuple):

@@ -65,13 +65,13 @@ _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
 class _Sight(NamedTuple):
     """Views of a value by all channels; ``season`` and ``noise`` are those of its time.
 
-    ``unrest`` is the view of the size of deviations, ``None`` soon after a gap in time.
+    ``scatter`` is the view of the size of deviations, ``None`` soon after a gap in time.
     """
 
     season: float
     noise: float
     looks: list[Deviation]
-    unrest: Deviation | None
+    scatter: Deviation | None
 
 
 class ValueDetector(AnomalyDetector):
@@ -283,8 +283,8 @@ class ValueDetector(AnomalyDetector):
             name: share * min(channel.score(look, shown, target), most / target)
             for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)
         }
-        if sight.unrest is not None:
-            scores["noise"] = share * self._noise.score(sight.unrest, shown, self._noise_target, _BEYOND)
+        if sight.scatter is not None:
+            scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
         scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
         score = max(scores.values())
         if score <= 1.0:
@@ -295,8 +295,8 @@ class ValueDetector(AnomalyDetector):
         return Verdict(score, True, signals, scores, True)
 
     def _signal(self, channel: str, time: float, value: float, sight: _Sight, score: float) -> Signal:
-        if channel == "noise" and sight.unrest is not None:
-            look = sight.unrest
+        if channel == "noise" and sight.scatter is not None:
+            look = sight.scatter
             below, above = self._noise.bounds(look, self._noise_target)
         else:
             # A flatline has no channel of its own: its range is that of the value.
@@ -314,7 +314,7 @@ class ValueDetector(AnomalyDetector):
         )
 
     def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
-        season, noise, looks, unrest = sight
+        season, noise, looks, scatter = sight
         usual = self._channels[0].scale * noise
         trusted = self._seen > _TRUSTED
         rest = value - season
@@ -324,8 +324,8 @@ class ValueDetector(AnomalyDetector):
             contrast.learn(rest, most_short, most_long)
         error = abs(looks[0].deviation)
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
-        if unrest is not None:
-            self._noise.learn(looks[0], unrest, self._usual_size(), self._noise_target)
+        if scatter is not None:
+            self._noise.learn(looks[0], scatter, self._usual_size(), self._noise_target)
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
             channel.learn(look, target)
         self._next.learn(value, season, self._flatline.common, usual)

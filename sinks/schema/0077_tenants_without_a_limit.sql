@@ -1,4 +1,4 @@
--- With ROMASHKA_NEW_TENANTS_PER_HOUR=0 tenants were not noted. Dashboards list those that are: all that have rows are known.
+-- Dashboards list known tenants. With ROMASHKA_NEW_TENANTS_PER_HOUR=0 new ones were not recorded: those that have rows are added.
 INSERT INTO known_tenants (user_id, first_seen)
 SELECT user_id, toDateTime(now() - INTERVAL 1 DAY, 'UTC') FROM
 (
