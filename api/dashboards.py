@@ -130,7 +130,7 @@ def _scope(tab: Tab, query: DashboardQuery, caller: Caller) -> Scope:
         if name not in tab.variables:
             there = ", ".join(tab.variables) or "nothing"
             raise wrong(name, f"this tab cannot be narrowed by it; expected one of {there}")
-    start, end = query.times(datetime.now(UTC), _duration(tab.span.removeprefix("now-")))
+    start, end = query.times(datetime.now(UTC), _duration(tab.span))
     return query.scope(start, end, caller.tenant(query.tenant))
 
 

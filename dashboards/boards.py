@@ -139,7 +139,7 @@ def board(path: Path) -> Tab:
         rows=tuple(_row(given, number, lines) for number in range(len(given.rows))),
         variables=VARIABLES,
         audience="analyst",
-        span=f"now-{given.range}",
+        span=given.range,
     )
 
 

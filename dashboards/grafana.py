@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, variables
+from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, time_ranges, variables
 from dashboards.clickhouse import Frame, QueryBuilder, source
 from dashboards.links import API, link, to_tabs
 from dashboards.panel import WIDTH, Origin, Panel, PanelQuery, PanelType, Tab
@@ -42,9 +42,9 @@ def build(tab: Tab) -> dashboard.Dashboard:
         .readonly()
         .timezone("browser")
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-        .time(tab.span, tab.until)
+        .time(*time_ranges.up_to_now(tab.span))
         .refresh(tab.refresh)
-        .timepicker(builders.TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m", "15m"]))
+        .timepicker(_time_picker(tab))
         .links(to_tabs(tab))
         .variables(list(variables.of(tab)))
         .annotations(chart_annotations.of(tab))
@@ -55,6 +55,11 @@ def build(tab: Tab) -> dashboard.Dashboard:
         for panel in row.panels:
             (heading if row.collapsed else built).with_panel(_panel(panel, tab))
     return _numbered(built.build(), tab)
+
+
+def _time_picker(tab: Tab) -> builders.TimePicker:
+    picker = builders.TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m", "15m"])
+    return picker.quick_ranges(time_ranges.quick_ranges(tab.span))
 
 
 def statement(ask: PanelQuery, tab: Tab) -> str:

@@ -234,8 +234,8 @@ class Tab:
     """One dashboard.
 
     ``variables`` are the filters that its panels take (of ``kpis.scope.FILTERS``, beside the tenant); ``audience`` is
-    the folder that it is served in; ``span`` and ``until`` are the range it opens with; ``kinds`` are the insights that
-    are marked on its time axes, ``is_marked`` whether deployments are.
+    the folder that it is served in; ``span`` is the length of the range up to now that it opens with (a number and m, h
+    or d); ``kinds`` are the insights that are marked on its time axes, ``is_marked`` whether deployments are.
     """
 
     uid: str
@@ -244,8 +244,7 @@ class Tab:
     rows: tuple[PanelRow, ...]
     variables: tuple[str, ...]
     audience: str
-    span: str = "now-30d"
-    until: str = "now"
+    span: str = "30d"
     refresh: str = "5m"
     kinds: tuple[str, ...] = ("performance_anomaly", "kpi_change")
     is_marked: bool = True

@@ -6,7 +6,7 @@ from typing import Final
 
 from kpis import currency
 from kpis.sources.conversation_counts import counts
-from kpis.sql.conditions import attention
+from kpis.sql.conditions import attention, open_at_end
 from kpis.sql.dialect import Dialect
 from kpis.sql.query_context import QueryContext
 
@@ -24,6 +24,11 @@ def value_at_risk(dialect: Dialect) -> str:
     usual = dialect.over(f"({dialect.end} - INTERVAL {_USUAL_DAYS} DAY)", dialect.end, narrowed=False)
     worth = counts(QueryContext(usual, by=("tenant",), reads=frozenset({"conversations", "value_sum"})))
     several = currency.do_not_add_up("uniqExact(hit.user_id)", "money.currency")
+    # Bounds what is read; to name the incidents here, too, would plan their long statement a second time.
+    earliest = (
+        f"SELECT if(count() = 0, {dialect.end}, min(i.started_at)) FROM predictive_insights AS i FINAL WHERE "
+        f"{dialect.tenant('i.user_id')} AND i.insight_type = 'performance_anomaly' AND {open_at_end('i', dialect)}"
+    )
     return f"""
 WITH incidents AS
 (
@@ -39,7 +44,7 @@ hit AS
     (
         SELECT user_id, integration_provider, conversation_id, created_at FROM integration_query_metrics
         WHERE {dialect.tenant("user_id")} AND NOT query_success AND created_at < {dialect.end}
-            AND created_at >= (SELECT if(count() = 0, {dialect.end}, min(since)) FROM incidents)
+            AND created_at >= ({earliest})
     ) AS q
     INNER JOIN incidents ON q.integration_provider = incidents.integration_provider
     WHERE q.created_at >= incidents.since AND incidents.user_id IN (q.user_id, {_NOBODY})

@@ -17,7 +17,8 @@ exports and commands take their figures from there, so they agree.
 
 - **Range**: `[from, to)`, to the minute: both ends are rounded up to the next whole minute, so adjacent ranges neither
   overlap nor leave a gap. Times without an offset, days, `7d`, `1M` and `last-month` are in the chosen time zone.
-  A range of two days or more that ends now, such as "Last 30 days", ends on the next whole hour.
+  A range of two days or more up to now, such as `--range 30d` and "Last 30 days" in Grafana's time picker, ends on the
+  next whole hour.
 - **Tenant**: every query names a tenant, or all tenants explicitly.
 - **Exactness**: repeated and late events do not change what is counted. Figures of queries and syncs are up to date;
   figures of conversations come from roll-ups that are up to half a minute behind the events.

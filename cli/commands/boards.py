@@ -109,7 +109,7 @@ def _print(found: Boards, folder: Path) -> None:
                 tab.title,
                 tab.about,
                 f"{len(tab.panels)}",
-                tab.span.removeprefix("now-"),
+                tab.span,
             )
             for tab in found.tabs
         ]

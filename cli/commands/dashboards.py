@@ -144,5 +144,5 @@ def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
 
 
 def _span(tab: Tab) -> timedelta:
-    number, unit = int(tab.span.removeprefix("now-")[:-1]), tab.span[-1]
+    number, unit = int(tab.span[:-1]), tab.span[-1]
     return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[unit]: number})

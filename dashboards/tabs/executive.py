@@ -135,5 +135,5 @@ TAB: Final = Tab(
     rows=(_AI, _MONEY, _INTEGRATIONS, _TRENDS, _NOW),
     variables=(),
     audience="executive",
-    span="now-14d",
+    span="14d",
 )

@@ -275,7 +275,7 @@ TAB: Final = Tab(
     rows=(_NUMBERS, _HEALTH, _QUERIES, _SYNCS),
     variables=("provider", "query_type"),
     audience="operations",
-    span="now-7d",
+    span="7d",
     refresh="1m",
     kinds=("performance_anomaly",),
 )

@@ -299,7 +299,7 @@ TAB: Final = Tab(
     rows=(_NUMBERS, _FLOW, _WORK, _QUESTIONS),
     variables=(),
     audience="operations",
-    span="now-6h",
+    span="6h",
     refresh="30s",
     kinds=(),
 )

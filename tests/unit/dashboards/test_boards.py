@@ -72,7 +72,7 @@ def written(folder: Path, text: str, name: str = "one.yaml") -> Path:
 
 def test_a_board_becomes_a_tab(tmp_path: Path) -> None:
     tab = board(written(tmp_path, GOOD))
-    assert (tab.uid, tab.title, tab.span) == ("romashka-board-support-lead", "Support lead", "now-7d")
+    assert (tab.uid, tab.title, tab.span) == ("romashka-board-support-lead", "Support lead", "7d")
     assert [panel.picture for panel in tab.panels] == [
         PanelType.STAT,
         PanelType.STAT,

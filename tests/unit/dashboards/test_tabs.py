@@ -18,8 +18,8 @@ def test_the_monitor_opens_with_its_own_range_whatever_leads_to_it() -> None:
     for tab in ALL:
         for piece in re.findall(r'"(/d/romashka-realtime[^"]*)"', render(tab)):
             assert "__url_time_range" not in piece, (tab.uid, piece)
-    (monitor,) = (tab for tab in ALL if tab.uid == names.REAL_TIME)
-    assert (monitor.span, monitor.until) == ("now-15m", "now")
+    (monitor,) = (json.loads(render(tab)) for tab in ALL if tab.uid == names.REAL_TIME)
+    assert monitor["time"] == {"from": "now-15m", "to": "now"}
 
 
 def test_tiles_beside_each_other_share_statements_and_no_tab_asks_more_than_a_reader_waits_for() -> None:
@@ -44,7 +44,7 @@ def test_a_forecast_stands_beside_what_was_for_a_week_each_whatever_range_is_cho
         assert "AS actual" in sql
         assert "AS forecast," in sql
         assert "- INTERVAL 7 DAY" in sql
-    assert (built["time"]["from"], built["time"]["to"]) == ("now-30d", "now")
+    assert built["time"] == {"from": "now-719h/h", "to": "now/h"}
 
 
 def test_the_journey_stands_where_the_answer_says_and_has_few_enough_lines_to_follow() -> None:
