@@ -62,7 +62,8 @@ def statement(dialect: Dialect) -> str:
     return f"""
 WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
     range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
-SELECT title AS figure, if(moved > 0, up, down) AS verdict, {_text(kpis, "earlier")} AS before, {_text(kpis, "value")} AS now,
+SELECT title AS figure, if(moved > 0, up, down) AS verdict,
+    {_text(kpis, "earlier")} AS before, {_text(kpis, "value")} AS now,
     concat(if(moved > 0, '+', ''), toString(round(100 * moved, 1)), ' %') AS change,
     multiIf(own != '', own, id IN {_OF_INTEGRATIONS} AND anomaly != '', anomaly, 'no finding explains it') AS why
 FROM

@@ -1,8 +1,8 @@
 """The ranges that the time picker of a dashboard offers.
 
-From two days on they end on the next whole hour, as ``romashka kpi get --range`` does (``kpis.scope.up_to_now``): hourly
-roll-ups suffice then, and a figure is stable until the hour is over. Grafana rounds them, because each function at the
-end of a range costs a statement planning time wherever it names the range.
+From two days on they end on the next whole hour, as ``romashka kpi get --range`` does (``kpis.scope.up_to_now``):
+hourly roll-ups suffice then, and a figure is stable until the hour is over. Grafana rounds them, because each function
+at the end of a range costs a statement planning time wherever it names the range.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import TimeOption
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard
 
 _LONG: Final = 48 * 60
 _MINUTES: Final = {"m": 1, "h": 60, "d": 24 * 60}
@@ -34,7 +36,7 @@ def up_to_now(length: str) -> tuple[str, str]:
     return f"now-{minutes // 60 - 1}h/h", "now/h"
 
 
-def quick_ranges(opens_with: str) -> list[TimeOption]:
+def quick_ranges(opens_with: str) -> list[Builder[dashboard.TimeOption]]:
     """Return what the time picker lists, short ranges first; the one that the dashboard opens with is among them."""
     lengths = sorted({*_LENGTHS, opens_with}, key=_minutes)
     last = ((_last(length), *up_to_now(length)) for length in lengths)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dashboards import moves, tiles
 from dashboards.panel import PanelType
 from dashboards.tabs import executive
@@ -48,9 +50,12 @@ def test_nothing_is_read_for_money_at_risk_where_no_incident_is_open() -> None:
 
 
 def test_every_figure_that_is_compared_is_named_as_in_the_registry_and_judged_by_its_good_direction() -> None:
-    sql = moves.statement(Grafana())
-    for id_ in moves.FIGURES:
-        assert f"('{get(id_).title}', " in sql
-    assert sql.count("'worse', 'better'), 'handoff_rate'") == 1
-    assert sql.count("'better', 'worse'), 'csat'") == 1
+    arrays = re.findall(r"\[('[^\[\]]*')\] AS (\w+)", moves.statement(Grafana()))
+    columns = {name: [one.strip("'") for one in values.split(", ")] for values, name in arrays}
+    assert columns["id"] == list(moves.FIGURES)
+    assert columns["title"] == [get(id_).title for id_ in moves.FIGURES]
+    judged = dict(zip(columns["id"], zip(columns["up"], columns["down"], strict=True), strict=True))
+    assert judged["handoff_rate"] == ("worse", "better")
+    assert judged["csat"] == ("better", "worse")
+    assert judged["conversation_count"] == ("changed", "changed")
     assert select(moves.FIGURES, Grafana(), bounds=False)
