@@ -19,7 +19,7 @@ from api.services import services_of
 from kpis.scope import AllTenants
 from models.insight_message import InsightMessage, message_of
 from models.insights import TYPES, Insight, InsightType
-from models.pages import Page
+from models.pages import Listing, Page
 from models.responses import (
     MAX_NOTE,
     Handling,
@@ -144,7 +144,7 @@ async def insights(
         limit=query.limit,
         offset=query.offset,
     )
-    if after := query.after(datetime, UUID):
+    if after := query.after(Listing.INSIGHTS, datetime, UUID):
         wanted = wanted._replace(after=after[0], after_id=after[1])
     now = datetime.now(UTC)
 

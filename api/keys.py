@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from api.roles import Role
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
-from models.pages import cursor, page_of
+from models.pages import Listing, cursor, page_of
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -141,7 +141,7 @@ def read_keys(
     """
     moment = f"{after[0].astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
     stored = query_rows(client, _STORED, {"limit": limit + 1, "after": moment, "after_id": after[1]}, aware=True)
-    page = page_of(stored, limit, lambda row: cursor(row["created_at"], row["id"]))
+    page = page_of(stored, limit, lambda row: cursor(Listing.KEYS, row["created_at"], row["id"]))
     rows = KeyRows([], [], {}, page.next)
     for row in page.rows:
         try:

@@ -17,7 +17,7 @@ from models.errors import InvalidRequest, SettingsError
 from models.fields import Country, Label, Provider
 from models.insights import InsightType
 from models.pages import PATTERN as CURSOR
-from models.pages import Part, parts_of
+from models.pages import Listing, Part, parts_of
 
 _MAX_RANGE: Final = timedelta(days=400)
 _MAX_TIME_LENGTH: Final = 40
@@ -213,7 +213,7 @@ class PagedQuery(Strict):
         str | None, Field(pattern=CURSOR, description="next_cursor of the page before; not with offset")
     ] = None
 
-    def after(self, *kinds: type[Part]) -> list[Any] | None:
+    def after(self, listing: Listing, *kinds: type[Part]) -> list[Any] | None:
         """Return the sort columns of the last row of the previous page.
 
         Raises
@@ -226,9 +226,9 @@ class PagedQuery(Strict):
         if self.offset:
             raise wrong("cursor", "expected a cursor or an offset, not both")
         try:
-            return parts_of(self.cursor, "cursor", *kinds)
-        except SettingsError:
-            raise wrong("cursor", "expected next_cursor of the page before") from None
+            return parts_of(self.cursor, "cursor", listing, *kinds)
+        except SettingsError as error:
+            raise wrong("cursor", str(error).removeprefix("cursor: ")) from None
 
     def next_offset(self, cursor: str | None) -> int | None:
         """Return the offset of the next page, if there is one and offsets are used."""

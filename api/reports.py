@@ -27,6 +27,7 @@ from kpis.scope import AllTenants
 from models.errors import Unreachable
 from models.fields import Label, Provider
 from models.insights import ALL_TENANTS_ID
+from models.pages import Listing
 from reports.compose import compose
 from reports.files import PRIVATE, complete_file
 from reports.render import render
@@ -132,7 +133,7 @@ async def list_(
     """List the reports of a tenant, the newest first; of the types that your roles may see. Page by cursor."""
     tenant = caller.tenant(query.tenant)
     whose = None if isinstance(tenant, AllTenants) else tenant
-    after = query.after(datetime, UUID)
+    after = query.after(Listing.REPORTS, datetime, UUID)
     wanted = ReportFilter(
         datetime.now(UTC) - _KEPT,
         whose,

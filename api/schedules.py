@@ -21,6 +21,7 @@ from api.services import services_of
 from kpis.period import PATTERN
 from kpis.scope import AllTenants
 from models.fields import Label, Provider
+from models.pages import Listing
 from reports.delivery_log import DeliveryLog
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
@@ -107,7 +108,7 @@ async def list_(
     now = datetime.now(UTC)
     types = tuple(one.value for one in ReportType if not caller.identity.tabs.isdisjoint(REPORT_TABS[one]))
     wanted = ScheduleFilter(whose, types, limit=query.limit, offset=query.offset)
-    if after := query.after(str, UUID):
+    if after := query.after(Listing.SCHEDULES, str, UUID):
         wanted = wanted._replace(after=(after[0], after[1]))
     page, statuses = await services_of(request).pool.run(
         lambda client: (readable(client, wanted), DeliveryLog(client).statuses(now - LOOK_BACK))

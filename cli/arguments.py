@@ -14,7 +14,7 @@ from kpis.period import YEARS, instant, is_day, is_period, period
 from kpis.scope import up_to_now, zone
 from models.errors import SettingsError
 from models.fields import is_placeholder
-from models.pages import Part, parts_of
+from models.pages import Listing, Part, parts_of
 
 MOMENT: Final = "<time>"
 """Metavar of an option that takes a time; its command has --time-zone, and ``moment`` parses it."""
@@ -42,9 +42,9 @@ Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of 
 After = Annotated[str, typer.Option("--after", help="Cursor of the previous page")]
 
 
-def after(text: str, *kinds: type[Part]) -> tuple[Any, ...] | None:
+def after(text: str, listing: Listing, *kinds: type[Part]) -> tuple[Any, ...] | None:
     """Return the sort columns of the last row of the previous page, ``None`` for the first page."""
-    return tuple(parts_of(text, "--after", *kinds)) if text else None
+    return tuple(parts_of(text, "--after", listing, *kinds)) if text else None
 
 
 def say_next(cursor: str | None) -> None:

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,18 @@ _WRONG: Final = "expected the cursor that the page before ended with"
 Row = TypeVar("Row")
 
 
+class Listing(StrEnum):
+    """A list with pages. A cursor names its list: the sort columns of two lists may look alike."""
+
+    AUDIT = "audit log"
+    DEAD_LETTERS = "dead letters"
+    DEPLOYMENTS = "deployments"
+    INSIGHTS = "insights"
+    KEYS = "API keys"
+    REPORTS = "reports"
+    SCHEDULES = "schedules"
+
+
 class Page(NamedTuple, Generic[Row]):
     """Rows of a list and the cursor of the next page; ``None`` on the last page."""
 
@@ -27,14 +40,14 @@ class Page(NamedTuple, Generic[Row]):
     next: str | None = None
 
 
-def cursor(*parts: Part) -> str:
-    """Return the cursor of a row: its sort columns, times to the millisecond."""
-    plain = [_plain(part) for part in parts]
+def cursor(listing: Listing, *parts: Part) -> str:
+    """Return the cursor of a row of a list: its sort columns, times to the millisecond."""
+    plain = [listing, *(_plain(part) for part in parts)]
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def parts_of(text: str, name: str, *kinds: type[Part]) -> list[Any]:
+def parts_of(text: str, name: str, listing: Listing, *kinds: type[Part]) -> list[Any]:
     """Return the sort columns of a cursor.
 
     Parameters
@@ -50,12 +63,14 @@ def parts_of(text: str, name: str, *kinds: type[Part]) -> list[Any]:
         It is not a cursor of this list.
     """
     try:
-        found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        if not isinstance(found, list) or len(found) != len(kinds):
-            raise SettingsError(f"{name}: {_WRONG}")
-        return [_read(part, kind) for part, kind in zip(found, kinds, strict=True)]
+        named, *parts = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        of = Listing(named)
+        found = [_read(part, kind) for part, kind in zip(parts, kinds, strict=True)] if of is listing else []
     except (ValueError, TypeError, OverflowError, OSError, RecursionError, binascii.Error):
         raise SettingsError(f"{name}: {_WRONG}") from None
+    if of is not listing:
+        raise SettingsError(f"{name}: this cursor is of the list of {of}; {_WRONG}, of {listing}")
+    return found
 
 
 def page_of(rows: Sequence[Row], limit: int, mark: Callable[[Row], str]) -> Page[Row]:

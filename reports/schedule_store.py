@@ -14,7 +14,7 @@ from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
 from models.errors import InvalidRequest, SettingsError
 from models.insights import ALL_TENANTS_ID
-from models.pages import cursor, page_of
+from models.pages import Listing, cursor, page_of
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import Missed, Schedule
 from storage.reading import query_rows
@@ -116,7 +116,7 @@ def readable(client: Client, wanted: ScheduleFilter = ANY) -> Readable:
         "offset": wanted.offset,
     }
     rows = query_rows(client, _LIST, parameters, aware=True)
-    page = page_of(rows, wanted.limit, lambda row: cursor(row["name"], row["user_id"]))
+    page = page_of(rows, wanted.limit, lambda row: cursor(Listing.SCHEDULES, row["name"], row["user_id"]))
     found, faults = [], []
     for row in page.rows:
         try:

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from kpis.scope import AllTenants
 from models.insights import ALL_TENANTS_ID
-from models.pages import Page, cursor, page_of
+from models.pages import Listing, Page, cursor, page_of
 from reports.report import Report
 from storage.reading import query_rows
 from storage.writing import insert_rows
@@ -120,7 +120,7 @@ def made(client: Client, wanted: ReportFilter) -> Page[dict[str, Any]]:
         at, id_ = wanted.before
         parameters |= {"at": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "id": str(id_)}
     rows = query_rows(client, _LIST.format(conditions=" AND ".join(conditions)), parameters, aware=True)
-    return page_of(rows, wanted.limit, lambda row: cursor(row["created_at"], row["id"]))
+    return page_of(rows, wanted.limit, lambda row: cursor(Listing.REPORTS, row["created_at"], row["id"]))
 
 
 def find_made(client: Client, id_: UUID) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from models.counting import counted
-from models.pages import Page, cursor, page_of
+from models.pages import Listing, Page, cursor, page_of
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -284,7 +284,7 @@ def newest(
         "hash": hash_,
     }
     rows = [_row(list(row.values())) for row in query_rows(client, _LIST, wanted, aware=True)]
-    return page_of(rows, limit, lambda row: cursor(row.happened_at, row.sequence, row.hash))
+    return page_of(rows, limit, lambda row: cursor(Listing.AUDIT, row.happened_at, row.sequence, row.hash))
 
 
 def _row(values: Sequence[Any]) -> AuditRow:

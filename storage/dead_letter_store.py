@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from models.errors import DecryptionFailed
-from models.pages import Page, cursor, page_of
+from models.pages import Listing, Page, cursor, page_of
 from storage.payload_cipher import PayloadCipher, place_of
 from storage.reading import query_rows
 
@@ -139,7 +139,9 @@ class DeadLetterStore:
     def page(self, wanted: DeadLetterFilter) -> Page[StoredLetter]:
         """Return a page of matching dead letters; raises as ``find``."""
         return page_of(
-            self.find(wanted._replace(limit=wanted.limit + 1)), wanted.limit, lambda letter: cursor(*letter.place)
+            self.find(wanted._replace(limit=wanted.limit + 1)),
+            wanted.limit,
+            lambda letter: cursor(Listing.DEAD_LETTERS, *letter.place),
         )
 
     def mark_replayed(self, letters: Iterable[StoredLetter], now: datetime) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from models.insights import ALL_TENANTS_ID
-from models.pages import Page, cursor, page_of
+from models.pages import Listing, Page, cursor, page_of
 from storage.reading import query_rows
 from storage.writing import insert_rows
 
@@ -56,4 +56,6 @@ def deployments(client: Client, since: datetime, limit: int = 1_000, before: Dep
         "limit": limit + 1,
     }
     rows = [Deployment(**row) for row in query_rows(client, _STORED, wanted, aware=True)]
-    return page_of(rows, limit, lambda one: cursor(one.deployed_at, one.service, one.version, one.user_id))
+    return page_of(
+        rows, limit, lambda one: cursor(Listing.DEPLOYMENTS, one.deployed_at, one.service, one.version, one.user_id)
+    )

@@ -13,7 +13,7 @@ from kpis.scope import ALL_TENANTS, Scope
 from kpis.sql.conditions import attention
 from kpis.sql.dialect import Bound
 from models.insights import Insight
-from models.pages import Page, cursor, page_of
+from models.pages import Listing, Page, cursor, page_of
 from storage.reading import query_rows
 
 _COLUMNS: Final = ", ".join(Insight._fields)
@@ -97,7 +97,7 @@ def stored_insights(client: Client, wanted: InsightFilter) -> list[Insight]:
 def insight_page(client: Client, wanted: InsightFilter) -> Page[Insight]:
     """Return ``limit`` insights and the cursor of the next page; raises ``Unreachable``."""
     found = stored_insights(client, wanted._replace(limit=wanted.limit + 1))
-    return page_of(found, wanted.limit, lambda last: cursor(last.started_at, last.id))
+    return page_of(found, wanted.limit, lambda last: cursor(Listing.INSIGHTS, last.started_at, last.id))
 
 
 def needing_attention(client: Client, now: datetime) -> list[Insight]:

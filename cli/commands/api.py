@@ -19,6 +19,7 @@ from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
+from models.pages import Listing
 from storage.connection import connect
 
 app = typer.Typer(invoke_without_command=True)
@@ -85,7 +86,7 @@ def list_(limit: Limit = 1_000, after_: After = "", format_: Printed = OutputFor
 
     Example: `romashka api key list`
     """
-    last = after(after_, datetime, str)
+    last = after(after_, Listing.KEYS, datetime, str)
     with connect(settings().clickhouse) as client:
         found = read_keys(client, _signer(), limit, (last[0], last[1]) if last else FIRST)
     say_next(found.next)

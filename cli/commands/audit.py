@@ -16,6 +16,7 @@ from cli.formats import OutputFormat, Printed, print_rows
 from cli.settings import settings
 from models.counting import agreeing, counted
 from models.errors import RomashkaError, Unreachable
+from models.pages import Listing
 from storage.audit import NEWEST, audit_key, newest, stored_rows, verify
 from storage.audit_heads import HeadsFile
 from storage.connection import connect
@@ -76,7 +77,7 @@ def list_(
     Example: `romashka audit list --actor key:k3v7qpa2mzbd --days 7`
     """
     since = datetime.now(UTC) - timedelta(days=days)
-    found = after(after_, datetime, int, str)
+    found = after(after_, Listing.AUDIT, datetime, int, str)
     last = (found[0], found[1], found[2]) if found else NEWEST
     with connect(settings().clickhouse) as client:
         rows, more = newest(client, since, actor, limit, last)

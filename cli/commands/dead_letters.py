@@ -16,6 +16,7 @@ from cli.console import err, out, styled, table
 from cli.settings import settings
 from models.counting import counted
 from models.errors import SettingsError
+from models.pages import Listing
 from storage.connection import connect
 from storage.dead_letter_store import DeadLetterFilter, DeadLetterStore, Key, StoredLetter
 from storage.fingerprints import check_secrets
@@ -52,7 +53,7 @@ def list_(
 
     Example: `romashka dead-letters list --reason invalid_json`
     """
-    last = after(after_, datetime, str, int, int, int)
+    last = after(after_, Listing.DEAD_LETTERS, datetime, str, int, int, int)
     wanted = DeadLetterFilter(
         topic=topic, reason=reason, replayed=replayed, limit=limit, after=Key(*last) if last else None
     )

@@ -13,6 +13,7 @@ from cli.console import out, table
 from cli.settings import settings
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
+from models.pages import Listing
 from storage.connection import connect
 from storage.deployments import KEPT, NEWEST, Deployment, deployments, note
 
@@ -66,7 +67,7 @@ def list_(
     Example: `romashka deployments list --days 7`
     """
     since = datetime.now(UTC) - timedelta(days=days)
-    last = after(after_, datetime, str, str, UUID)
+    last = after(after_, Listing.DEPLOYMENTS, datetime, str, str, UUID)
     before = Deployment(last[1], last[2], last[0], last[3]) if last else NEWEST
     with connect(settings().clickhouse) as client:
         found, more = deployments(client, since, limit, before)

@@ -18,6 +18,7 @@ from models.counting import counted
 from models.errors import SettingsError
 from models.insight_message import MESSAGE, message_of
 from models.insights import Insight
+from models.pages import Listing
 from storage.connection import connect
 from storage.insight_store import InsightFilter, insight_page, stored_insights
 from storage.response_store import handlings, responses_to
@@ -65,7 +66,7 @@ def list_(
         since=moment_or_span("--since", since, datetime.now(UTC), time_zone),
         limit=limit,
     )
-    if last := after(after_, datetime, UUID):
+    if last := after(after_, Listing.INSIGHTS, datetime, UUID):
         wanted = wanted._replace(after=last[0], after_id=last[1])
     with connect(settings().clickhouse) as client:
         found, more = insight_page(client, wanted)

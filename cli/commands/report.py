@@ -19,6 +19,7 @@ from cli.settings import settings
 from kpis.period import period
 from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
+from models.pages import Listing
 from reports.compose import compose
 from reports.files import complete_file
 from reports.render import render
@@ -118,7 +119,7 @@ def list_(
     """
     since = datetime.now(UTC) - timedelta(days=days)
     wanted = ReportFilter(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
-    if last := after(after_, datetime, UUID):
+    if last := after(after_, Listing.REPORTS, datetime, UUID):
         wanted = wanted._replace(before=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
         rows, more = made(client, wanted)

@@ -20,6 +20,7 @@ from cli.settings import settings
 from kpis.scope import ALL_TENANTS, AllTenants
 from models.counting import counted
 from models.errors import RomashkaError
+from models.pages import Listing
 from reports.delivery_log import DeliveryKey, DeliveryLog, DeliveryStatus
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
@@ -99,7 +100,7 @@ def list_(
     """
     now = datetime.now(UTC)
     wanted = ScheduleFilter(_tenant(tenant) if tenant else None, limit=limit)
-    if last := after(after_, str, UUID):
+    if last := after(after_, Listing.SCHEDULES, str, UUID):
         wanted = wanted._replace(after=(last[0], last[1]))
     with connect(settings().clickhouse) as client:
         found, faults, more = readable(client, wanted)

@@ -19,7 +19,7 @@ from cli.arguments import after
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, Interval, Scope
 from models.errors import SettingsError
-from models.pages import Page, cursor
+from models.pages import Listing, Page, cursor
 from reports import store as report_store
 from reports.schedule_store import ScheduleFilter as WantedSchedules
 from reports.schedule_store import readable
@@ -57,14 +57,14 @@ class List(NamedTuple):
 
 def _insights(client: Client, text: str | None, limit: int) -> Page[Any]:
     wanted = insight_store.InsightFilter(limit=limit)
-    if last := after(text or "", datetime, UUID):
+    if last := after(text or "", Listing.INSIGHTS, datetime, UUID):
         wanted = wanted._replace(after=last[0], after_id=last[1])
     rows, more = insight_store.insight_page(client, wanted)
     return Page([one.id for one in rows], more)
 
 
 def _reports(client: Client, text: str | None, limit: int) -> Page[Any]:
-    last = after(text or "", datetime, UUID)
+    last = after(text or "", Listing.REPORTS, datetime, UUID)
     before = (last[0], last[1]) if last else None
     rows, more = report_store.made(client, report_store.ReportFilter(SINCE, before=before, limit=limit))
     return Page([row["id"] for row in rows], more)
@@ -72,7 +72,7 @@ def _reports(client: Client, text: str | None, limit: int) -> Page[Any]:
 
 def _schedules(client: Client, text: str | None, limit: int) -> Page[Any]:
     wanted = WantedSchedules(limit=limit)
-    if last := after(text or "", str, UUID):
+    if last := after(text or "", Listing.SCHEDULES, str, UUID):
         wanted = wanted._replace(after=(last[0], last[1]))
     found, faults, more = readable(client, wanted)
     assert found == []
@@ -80,27 +80,27 @@ def _schedules(client: Client, text: str | None, limit: int) -> Page[Any]:
 
 
 def _letters(client: Client, text: str | None, limit: int) -> Page[Any]:
-    last = after(text or "", datetime, str, int, int, int)
+    last = after(text or "", Listing.DEAD_LETTERS, datetime, str, int, int, int)
     store = DeadLetterStore(client, _Unsealed(SECRET))
     rows, more = store.page(WantedLetters(limit=limit, after=Key(*last) if last else None))
     return Page([letter.place for letter in rows], more)
 
 
 def _audit(client: Client, text: str | None, limit: int) -> Page[Any]:
-    last = after(text or "", datetime, int, str)
+    last = after(text or "", Listing.AUDIT, datetime, int, str)
     rows, more = audit.newest(client, SINCE, "", limit, (last[0], last[1], last[2]) if last else audit.NEWEST)
     return Page([row.hash for row in rows], more)
 
 
 def _keys(client: Client, text: str | None, limit: int) -> Page[Any]:
-    last = after(text or "", datetime, str)
+    last = after(text or "", Listing.KEYS, datetime, str)
     rows = read_keys(client, SIGNER, limit, (last[0], last[1]) if last else keys.FIRST)
     assert rows.keys == []
     return Page([key.id for key in rows.unsigned], rows.next)
 
 
 def _deployments(client: Client, text: str | None, limit: int) -> Page[Any]:
-    last = after(text or "", datetime, str, str, UUID)
+    last = after(text or "", Listing.DEPLOYMENTS, datetime, str, str, UUID)
     before = deployments.Deployment(last[1], last[2], last[0], last[3]) if last else deployments.NEWEST
     return deployments.deployments(client, SINCE, limit, before)
 
@@ -174,27 +174,34 @@ def _all(client: Client, list_: List, limit: int) -> list[Any]:
         "",
         "x",
         "bnVsbA",
-        cursor("a"),
-        cursor(AT, "no id"),
-        cursor(UUID(int=1), AT),
-        cursor(10**18, "00" * 16),
+        cursor(Listing.REPORTS, "a"),
+        cursor(Listing.REPORTS, AT, "no id"),
+        cursor(Listing.REPORTS, UUID(int=1), AT),
+        cursor(Listing.REPORTS, 10**18, "00" * 16),
         "_" * 500,
     ],
     ids=["empty", "x", "null", "one value", "no id", "id first", "far ahead", "long"],  # some hold the present time
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(ApiError, match="next_cursor of the page before"):
-        ListQuery.model_construct(cursor=text).after(datetime, UUID)
+    with pytest.raises(ApiError, match="the page before"):
+        ListQuery.model_construct(cursor=text).after(Listing.REPORTS, datetime, UUID)
 
 
 def test_a_cursor_of_another_list_is_refused_on_the_command_line() -> None:
-    with pytest.raises(SettingsError, match="--after: expected the cursor that the page before ended with"):
-        after(cursor(AT, UUID(int=1)), str, UUID)
+    with pytest.raises(SettingsError, match=r"--after: this cursor is of the list of insights; .* of schedules"):
+        after(cursor(Listing.INSIGHTS, AT, UUID(int=1)), Listing.SCHEDULES, str, UUID)
+
+
+def test_a_cursor_of_another_list_with_the_same_columns_is_refused_by_the_api() -> None:
+    of_insights = ListQuery(cursor=cursor(Listing.INSIGHTS, AT, UUID(int=1)))
+    with pytest.raises(ApiError, match="this cursor is of the list of insights"):
+        of_insights.after(Listing.REPORTS, datetime, UUID)
+    assert of_insights.after(Listing.INSIGHTS, datetime, UUID)
 
 
 def test_a_cursor_beside_an_offset_is_refused() -> None:
     with pytest.raises(ApiError, match="not both"):
-        ListQuery(cursor=cursor(AT, UUID(int=1)), offset=5).after(datetime, UUID)
+        ListQuery(cursor=cursor(Listing.REPORTS, AT, UUID(int=1)), offset=5).after(Listing.REPORTS, datetime, UUID)
 
 
 def test_a_page_of_one_fetches_one_and_counts_the_others_where_they_are(
