@@ -8,11 +8,15 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from cli.console import visible
+from models.errors import SettingsError
+
+FileFormat = TypeVar("FileFormat", bound=StrEnum)
 
 
 class OutputFormat(StrEnum):
@@ -24,6 +28,26 @@ class OutputFormat(StrEnum):
 
 
 Printed = Annotated[OutputFormat, typer.Option("--format", help="Output format")]
+
+
+def format_of_file(target: Path | str | None, given: FileFormat | None, default: FileFormat) -> FileFormat:
+    """Return the format of a file: the one that is given, or that of the file's suffix, in any case.
+
+    Raises
+    ------
+    SettingsError
+        The suffix is none of a format, or of another one than is given.
+    """
+    formats = type(default)
+    suffix = "" if target is None else Path(target).suffix.removeprefix(".").lower()
+    if not suffix:
+        return given or default
+    accepted = ", ".join(f".{one}" for one in formats)
+    if suffix not in set(formats):
+        raise SettingsError(f"--out ends in .{suffix}, which is no format that can be written; expected {accepted}")
+    if given is not None and given != suffix:
+        raise SettingsError(f"--out ends in .{suffix}, but the format is {given}; make them the same: {accepted}")
+    return formats(suffix)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], format_: OutputFormat, columns: Sequence[str] = ()) -> None:

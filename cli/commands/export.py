@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.arguments import MOMENT, Zone, tenant_id, time_range
 from cli.command_audit import audited
 from cli.console import err, styled
+from cli.formats import format_of_file
 from cli.settings import settings
 from kpis.scope import ALL_TENANTS, AllTenants, Interval, Scope
 from models.counting import counted
@@ -83,10 +84,9 @@ def run(
     if separator not in {",", ";"} or decimal not in {".", ","}:
         raise SettingsError("--separator is ',' or ';', and --decimal is '.' or ','")
     style = CsvStyle(for_ is For.EXCEL, separator, decimal)
-    request = ExportRequest(what, scope, format_ or _format_of(target), tuple(by or ()), every, customers, style)
-    ending = Path(target).suffix.removeprefix(".").lower()
-    if ending in set(ExportFormat) and ending != request.format:
-        raise SettingsError(f"--out ends in .{ending}, but --format is {request.format}; make them the same")
+    request = ExportRequest(
+        what, scope, format_of_file(target, format_, ExportFormat.CSV), tuple(by or ()), every, customers, style
+    )
     if target == "-" and request.format not in _STREAMS:
         raise SettingsError(f"{request.format} cannot go to standard output; give a file, or take csv or jsonl")
     began = time.monotonic()
@@ -134,8 +134,3 @@ def _tell(done: Exported, target: str, seconds: float) -> None:
             f"  {counted(done.withheld, 'row')} of customers in groups smaller than {K}: unnamed or left out",
             highlight=False,
         )
-
-
-def _format_of(target: str) -> ExportFormat:
-    ending = Path(target).suffix.removeprefix(".")
-    return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV

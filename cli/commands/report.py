@@ -14,7 +14,7 @@ import typer
 
 from cli.arguments import MOMENT, After, DaysBack, Limit, Zone, after, moment, say_next, tenant_id
 from cli.console import err, out, styled, table
-from cli.formats import OutputFormat, Printed, print_rows
+from cli.formats import OutputFormat, Printed, format_of_file, print_rows
 from cli.settings import settings
 from kpis.period import period
 from kpis.scope import ALL_TENANTS
@@ -74,13 +74,14 @@ def generate(
         document = _read(options)
         until = moment("--to", end, zone_of(document)) if end else now
         request = from_document(whose, document, until)
+        format_of_file(target, request.format, ReportFormat.PDF)
     else:
         until = moment("--to", end, time_zone) if end else now
         start, stop = period(range_, until, time_zone, "--range")
         request = ReportRequest(
             name=name or f"{type_.value.capitalize()} report",
             type=type_,
-            format=format_ or _format_of(target),
+            format=format_of_file(target, format_, ReportFormat.PDF),
             tenant=whose,
             start=start,
             end=stop,
@@ -88,7 +89,6 @@ def generate(
             parts=Parts(summary, charts, detailed, recommendations, raw),
             time_zone=time_zone,
         )
-    _check_ending(target, request.format)
     began = time.monotonic()
     with connect(settings().clickhouse) as client:
         with err.status("asking ClickHouse and setting the pages ..."):
@@ -159,18 +159,6 @@ def open_(
         raise SettingsError(f"{url} is not there any more; make the report again")
     out.print(url, soft_wrap=True)
     typer.launch(url)
-
-
-def _format_of(target: Path | None) -> ReportFormat:
-    ending = "" if target is None else target.suffix.removeprefix(".")
-    return ReportFormat(ending) if ending in set(ReportFormat) else ReportFormat.PDF
-
-
-def _check_ending(target: Path | None, format_: ReportFormat) -> None:
-    """Reject a file name whose ending does not match the format."""
-    ending = "" if target is None else target.suffix.removeprefix(".").lower()
-    if ending in set(ReportFormat) and ending != format_:
-        raise SettingsError(f"--out ends in .{ending}, but the report would be {format_}; make them the same")
 
 
 def _read(path: Path) -> dict[str, Any]:

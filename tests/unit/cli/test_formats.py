@@ -11,7 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from cli.formats import OutputFormat, print_rows
+from cli.formats import OutputFormat, format_of_file, print_rows
+from models.errors import SettingsError
+from reports.export_request import ExportFormat
 
 ROW = {
     "id": UUID(int=7),
@@ -52,3 +54,10 @@ def test_csv_of_nothing_still_has_a_heading(capsys: pytest.CaptureFixture[str]) 
 def test_a_moment_without_an_offset_is_utc(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([{"at": datetime(2026, 1, 2)}], OutputFormat.JSON)  # noqa: DTZ001 - as ClickHouse answers
     assert json.loads(capsys.readouterr().out) == [{"at": "2026-01-02T00:00:00+00:00"}]
+
+
+def test_the_format_of_an_export_follows_its_file_and_a_suffix_of_none_is_refused() -> None:
+    found = [format_of_file(name, None, ExportFormat.CSV) for name in ("a.JSONL", "a.parquet", "-", "a", ".csv")]
+    assert found == [ExportFormat.JSONL, ExportFormat.PARQUET, *[ExportFormat.CSV] * 3]
+    with pytest.raises(SettingsError, match=r"--out ends in \.gz.*expected \.csv, \.xlsx, \.jsonl, \.parquet"):
+        format_of_file("a.jsonl.gz", ExportFormat.JSONL, ExportFormat.CSV)

@@ -60,3 +60,22 @@ def test_a_report_that_cannot_be_written_leaves_the_one_before(
     assert target.read_bytes() == b"last month"
     assert [path.name for path in Path().iterdir()] == ["monthly.pdf"]
     assert made == []
+
+
+@pytest.mark.parametrize("name", ["monthly.docx", "monthly.pdfx", "monthly.PNG", "monthly.pdf.gz"])
+@pytest.mark.parametrize("given", [[], ["--format", "pdf"]], ids=["suffix alone", "with --format"])
+def test_a_suffix_of_no_format_is_refused_by_name(made: list[Path], name: str, given: list[str]) -> None:
+    """``--out x.docx`` wrote a PDF into it and said nothing."""
+    result = CliRunner().invoke(report.app, ["generate", "executive", "--out", name, *given])
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception).startswith("--out ends in .")
+    assert ".pdf, .html, .xlsx, .csv, .zip, .json, .parquet" in str(result.exception)
+    assert made == []
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_suffix_in_capitals_is_that_format_and_one_of_another_format_is_refused(made: list[Path]) -> None:
+    assert CliRunner().invoke(report.app, ["generate", "executive", "--out", "A.XLSX"]).exit_code == 0
+    result = CliRunner().invoke(report.app, ["generate", "executive", "--out", "a.xlsx", "--format", "csv"])
+    assert "the format is csv; make them the same" in str(result.exception)
+    assert [path.name for path in made] == ["A.XLSX"]
