@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -19,7 +18,7 @@ from models.errors import ConfigurationError, SettingsError
 from models.masking import has_credentials, hide_passwords
 from models.objectives import QUERY_OBJECTIVE
 from models.sync_status import Vocabulary
-from reports.mail import MailServer
+from reports.mail import MailServer, sender_address
 from storage.connection import ClickHouseAddress
 from storage.topology import Topology
 
@@ -302,8 +301,12 @@ class Settings(BaseSettings):
         """The mail server; ``None`` where none is set."""
         if not self.smtp_host:
             return None
-        if "@" not in parseaddr(self.smtp_from)[1]:
-            raise SettingsError("ROMASHKA_SMTP_FROM must be the address that reports are from (see .env.example)")
+        try:
+            sender_address(self.smtp_from)
+        except ValueError:
+            raise SettingsError(
+                "ROMASHKA_SMTP_FROM must be the address that reports are from (see .env.example)"
+            ) from None
         password = self.smtp_password.get_secret_value()
         return MailServer(self.smtp_host, self.smtp_port, self.smtp_from, self.smtp_user, password, self.smtp_security)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import Policy
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from models.errors import SettingsError, Unreachable
-from reports.mail import MailServer
+from reports.mail import MailServer, ascii_address, sender_address
 from reports.schedule import LOCAL
 from reports.webhook import AddressGuard, attachment, post, webhook_parts
 
@@ -108,12 +108,17 @@ class ChannelNotifier:
         mail = self._mail
         if mail is None:
             raise SettingsError("there is no mail server to send by; set ROMASHKA_SMTP_HOST and ROMASHKA_SMTP_FROM")
-        message = _message(mail.sender, to, report_message)
+        try:
+            message = _message(mail.sender, ascii_address(to), report_message)
+        except ValueError as error:
+            raise SettingsError(
+                "the recipient's or the sender's domain is none that the DNS can have; check the addresses"
+            ) from error
         try:
             with _connected(mail) as server:
                 if mail.user:
                     server.login(mail.user, mail.password)
-                server.send_message(message)
+                _send(server, message)
         except smtplib.SMTPAuthenticationError as error:
             raise SettingsError(
                 "the mail server refuses us; check ROMASHKA_SMTP_USER and ROMASHKA_SMTP_PASSWORD"
@@ -208,10 +213,11 @@ class _Subject(str):
 def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = _Subject(report_message.subject)
-    message["From"] = sender
+    from_ = sender_address(sender)
+    message["From"] = from_
     message["To"] = to
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = f"<{report_message.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'romashka'}>"
+    message["Message-ID"] = f"<{report_message.id}@{from_.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(report_message.text)
     if report_message.file is not None:
@@ -220,6 +226,15 @@ def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessag
             report_message.file.read_bytes(), maintype=kind, subtype=subtype, filename=report_message.file_name
         )
     return message
+
+
+def _send(server: smtplib.SMTP, message: EmailMessage) -> None:
+    try:
+        server.send_message(message)
+    except smtplib.SMTPNotSupportedError as error:
+        raise SettingsError(
+            "the mail server takes no address with letters beyond ASCII before the @ (SMTPUTF8); give another one"
+        ) from error
 
 
 def _shown(recipient: str) -> str:

@@ -17,6 +17,7 @@ from kpis.scope import AllTenants, zone
 from kpis.text import printable
 from models.errors import InvalidRequest
 from reports.cron import check_cron, firings, next_firing
+from reports.mail import ascii_address
 from reports.request import MAX_RANGE, Parts, ReportFormat, ReportRequest, ReportType
 
 _NAMESPACE: Final = UUID("8a0f9f53-4d8b-5a37-9c41-f7f1f5a1c0de")
@@ -177,6 +178,10 @@ def check_recipient(recipient: str) -> None:
 
 def _is_address(text: str) -> bool:
     """Whether a mail is sent to exactly this address: comments, groups and brackets would name another one."""
+    try:
+        ascii_address(text)
+    except ValueError:  # no domain of the DNS
+        return False
     parsed: Any = _TO("To", text)
     return [one.addr_spec for one in parsed.addresses] == [text]
 

@@ -11,6 +11,7 @@ from kpis.scope import zone
 from models.counting import counted
 from models.errors import InvalidRequest, RomashkaError
 from reports.cron import firings, next_firing
+from reports.mail import ascii_domain
 from reports.schedule import Schedule
 
 _DAY = timedelta(days=1)
@@ -30,7 +31,7 @@ class ScheduleLimits(NamedTuple):
     per_tenant, recipients
         Maximum number of schedules per tenant, and of recipients per schedule.
     mail_domains
-        Allowed mail domains in lower case; any where empty.
+        Allowed mail domains as ``ascii_domain`` returns them; any where empty.
     apart
         The minimum time between two firings.
     """
@@ -64,8 +65,9 @@ class ScheduleLimits(NamedTuple):
             raise InvalidRequest("recipients", f"a schedule may have {counted(self.recipients, 'recipient')}")
         for one in given:
             scheme, _, address = one.partition(":")
-            domain = address.rpartition("@")[2].lower()
-            if scheme.lower() == "mailto" and self.mail_domains and domain not in self.mail_domains:
+            if scheme.lower() != "mailto" or not self.mail_domains:
+                continue
+            if ascii_domain(address.rpartition("@")[2]) not in self.mail_domains:
                 allowed = ", ".join(sorted(self.mail_domains))
                 raise InvalidRequest("recipients", f"mail may go to addresses at {allowed} alone")
 

@@ -11,10 +11,11 @@ from uuid import UUID
 import pytest
 import requests
 
-from models.errors import SettingsError, Unreachable
+from models.errors import InvalidRequest, SettingsError, Unreachable
 from reports.delivery import ChannelNotifier, ReportMessage
 from reports.delivery_log import MAX_ATTEMPTS, DeliveryKey, DeliveryStatus, next_attempt, pause_after
 from reports.mail import MailServer
+from reports.schedule import check_recipient
 from reports.webhook import AddressGuard
 from tests.mail_sink import MailSink
 
@@ -130,6 +131,43 @@ def test_a_refusal_is_told_without_the_address(report_message: ReportMessage, si
     with pytest.raises(Unreachable, match=r"refuses the recipient \(550\)") as refused:
         ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)
     assert "ada" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("domain", "in_the_dns"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("例え.example", "xn--r8jz45g.example"),
+        ("under_score.lan", "under_score.lan"),
+    ],
+)
+def test_a_domain_in_any_script_is_handed_over_as_the_dns_has_it(
+    report_message: ReportMessage, sink: MailSink, domain: str, in_the_dns: str
+) -> None:
+    """A mail server without SMTPUTF8 was not given the message at all, and the error named the server's address."""
+    server = mail(sink)._replace(sender=f"Büro <reports@{domain}>")
+    check_recipient(f"mailto:ada@{domain}")
+    ChannelNotifier(server, {}).deliver(f"mailto:ada@{domain}", report_message)
+    (sent,) = sink.messages
+    assert sent["To"] == f"ada@{in_the_dns}"
+    assert sent["From"] == f"Büro <reports@{in_the_dns}>"
+    assert sent["Message-ID"] == f"<abc.1@{in_the_dns}>"
+
+
+@pytest.mark.parametrize("domain", ["-ü.example", "ü_x.example", "ü" * 80 + ".example", "ü..example"])
+def test_a_domain_that_the_dns_cannot_have_is_refused_where_it_is_given(domain: str) -> None:
+    with pytest.raises(InvalidRequest, match="mailto: needs one address"):
+        check_recipient(f"mailto:ada@{domain}")
+
+
+def test_letters_beyond_ascii_before_the_at_sign_need_a_mail_server_that_takes_them(
+    report_message: ReportMessage, sink: MailSink
+) -> None:
+    with pytest.raises(SettingsError, match="SMTPUTF8") as refused:
+        ChannelNotifier(mail(sink), {}).deliver("mailto:ädä@example.com", report_message)
+    assert "ädä" not in str(refused.value)
 
 
 def test_a_server_that_knows_no_encryption_is_not_given_the_report(

@@ -80,6 +80,11 @@ def test_mail_goes_to_the_allowed_domains_alone_however_an_address_is_written(re
     assert refused.value.field == "recipients"
 
 
+@pytest.mark.parametrize("recipient", ["mailto:a@bücher.example", "mailto:a@XN--bcher-kva.example"])
+def test_an_allowed_domain_is_the_same_in_both_spellings(recipient: str) -> None:
+    ScheduleLimits(mail_domains=frozenset({"xn--bcher-kva.example"})).check(schedule(recipients=(recipient,)), [])
+
+
 @pytest.mark.parametrize("recipient", ["mailto:a@example.com", "mailto:a+b@Example.COM"])
 def test_capitals_of_a_domain_do_not_matter(recipient: str) -> None:
     LIMITS.check(schedule(recipients=(recipient,)), [])
