@@ -240,6 +240,6 @@ def text(unit: Unit, value: str, sign: str = "''") -> str:
         f"concat(toString(round({number})), ' ms'))",
         Unit.MINUTES: f"concat(toString(round({number}, 1)), ' min')",
         Unit.HOURS: f"concat(toString(round({number}, 1)), ' h')",
-        Unit.MONEY: f"concat({sign}, {short})",
+        Unit.MONEY: currency.amount(value, sign),
     }
     return forms.get(unit, short)

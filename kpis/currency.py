@@ -13,6 +13,48 @@ SEVERAL: Final = (
 
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł ", "CHF": "CHF "}
 
+_WITHOUT_MINOR_UNIT: Final = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
+    *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
+)
+_OF_A_THOUSAND: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+"""Currencies whose unit has no minor one, and those whose minor unit is a thousandth (ISO 4217); others have cents."""
+
+
+def prefix(code: str) -> str:
+    """Return what stands before an amount of a currency."""
+    return _SYMBOLS.get(code, f"{code} ")
+
+
+def amount(value: str, sign: str) -> str:
+    """Return the SQL of an amount as text in the digits of its currency, for example ``-€396.67`` or ``¥397``.
+
+    Parameters
+    ----------
+    value
+        An expression of a number.
+    sign
+        An expression of the prefix (``symbol``), empty where the currency is not known.
+    """
+    thousandths, without = (
+        ", ".join(f"'{prefix(code)}'" for code in codes) for codes in (_OF_A_THOUSAND, _WITHOUT_MINOR_UNIT)
+    )
+    whole, fine = f"{sign} IN ({without})", f"{sign} IN ({thousandths})"
+    signed = f"toFloat64({value})"
+    number = f"abs({signed})"
+    exact = (
+        f"multiIf({whole}, toDecimalString(round({number}), 0), {fine}, toDecimalString(round({number}, 3), 3), "
+        f"toDecimalString(round({number}, 2), 2))"
+    )
+    # What rounds to nothing has no minus.
+    below = f"multiIf({whole}, round({signed}), {fine}, round({signed}, 3), round({signed}, 2)) < 0"
+    # From where rounding makes 1,000 K of it.
+    short = (
+        f"multiIf({number} >= 999950, concat(toString(round({number} / 1e6, 2)), ' M'), "
+        f"{number} >= 1e4, concat(toString(round({number} / 1e3, 1)), ' K'), {exact})"
+    )
+    return f"concat(if({below}, '-', ''), {sign}, {short})"
+
 
 def of_tenants(dialect: Dialect) -> str:
     """Return a subquery: the currency (ISO 4217) in force at the end of the range, one row per tenant that set one."""
