@@ -54,6 +54,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         strict_content_type=True,
+        redirect_slashes=False,  # behind a TLS proxy it would send clients, and their keys, to http://
     )
     app.state.configuration = configuration
     for module in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -101,7 +101,7 @@ async def dashboard(
     tab: TabName,
     query: Annotated[DashboardQuery, Query()],
     caller: Annotated[Caller, Depends(allowed(Action.READ_DASHBOARDS))],
-    if_none_match: Annotated[str, Header(max_length=1000)] = "",
+    if_none_match: Annotated[list[str] | None, Header()] = None,
 ) -> Response:
     """Every panel's answer, with titles, units and thresholds.
 
@@ -120,7 +120,7 @@ async def dashboard(
     now = services.configuration.clock()
     kept = await services.cache.get(f"{key} {query.limit} {query.offset}", _fresh(TABS[name]), make)
     headers = {"ETag": kept.etag, "Cache-Control": "private, no-cache", "Age": str(max(0, int(now - kept.made_at)))}
-    if kept.etag in {one.strip() for one in if_none_match.split(",")} or if_none_match.strip() == "*":
+    if _matches(kept.etag, if_none_match or ()):
         return Response(status_code=304, headers=headers)
     return Response(kept.body, headers=headers, media_type="application/json")
 
@@ -222,3 +222,9 @@ def _seconds(text: str) -> float:
 def _duration(text: str) -> timedelta:
     """Return a duration in Grafana's notation: ``30d``, ``5m``, ``5s``."""
     return timedelta(**{{**_UNITS, "s": "seconds"}[text[-1]]: int(text[:-1])})
+
+
+def _matches(etag: str, given: Iterable[str]) -> bool:
+    """Whether a client has what an ETag names, compared weakly (RFC 9110); the header may come in several lines."""
+    named = {one.strip().removeprefix("W/") for line in given for one in line.split(",")}
+    return "*" in named or etag.removeprefix("W/") in named

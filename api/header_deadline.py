@@ -21,6 +21,9 @@ _MIN_CONNECTIONS, _MAX_CONNECTIONS = 16, 10_000
 _MAX_HEAD_BYTES: Final = 64 * 1024
 _END: Final = b"\r\n\r\n"
 _OFFER: Final = re.compile(rb"(?im)^upgrade:[ \t]*h2c[ \t]*\r\n")
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+# Chunks of one byte have five more around it.
+_MAX_FRAMING: Final = 8
 _ANSWER: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _FULL: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -38,7 +41,8 @@ def most_connections() -> int:
 class HeaderDeadlineProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds.
 
-    Each request has ``header_seconds`` for its head, from when it may begin, and ``BODY_SECONDS`` for its body. Where
+    Each request has ``header_seconds`` for its head, from when it may begin, and ``BODY_SECONDS`` for its body. What is
+    no body (head, trailers, the sizes of chunks) may have 64 KiB. Where
     there are ``most`` connections, the one that has been waited for longest, for a head or the rest of a body, makes
     room for a new one; where each has a request in progress, the new one gets 503 with Retry-After.
     """
@@ -49,6 +53,10 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
     _awaited: ClassVar[dict[HeaderDeadlineProtocol, None]]
     _deadline: asyncio.TimerHandle | None = None
     _first_head: bytes | None = b""
+    # Of the present request.
+    _received = 0
+    _of_body = 0
+    _running = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -69,15 +77,25 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
                 return
             data = _OFFER.sub(b"", self._first_head[:end]) + self._first_head[end:]
             self._first_head = None
+        self._received += len(data)
         super().data_received(data)
+        if self._received - _MAX_FRAMING * self._of_body > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """Begin to wait for the body."""
+        self._running = True
         self._wait(BODY_SECONDS)
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Count the bytes of the body."""
+        self._of_body += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Stop waiting: from here on the application has its own limits."""
+        self._received = self._of_body = 0
         self._stop_waiting()
         super().on_message_complete()
 
@@ -88,6 +106,7 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Start the deadline of the next request."""
+        self._running = False
         super().on_response_complete()
         if not self.transport.is_closing():
             self._wait(self.header_seconds)
@@ -117,6 +136,12 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _refuse_head(self) -> None:
+        self._stop_waiting()
+        if not self._running:  # else the application may have begun to answer
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():

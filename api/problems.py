@@ -28,6 +28,7 @@ _TITLES: Final[Mapping[int, str]] = {
     410: "Gone",
     413: "Content too large",
     415: "Unsupported media type",
+    416: "Range not satisfiable",
     422: "Unprocessable content",
     429: "Too many requests",
     500: "Internal server error",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as PathOnDisk
@@ -24,6 +25,7 @@ from api.roles import REPORT_TABS, TABS, Action
 from api.services import services_of
 from kpis.period import PATTERN
 from kpis.scope import AllTenants
+from models.counting import counted
 from models.errors import Unreachable
 from models.fields import Label, Provider
 from models.insights import ALL_TENANTS_ID
@@ -36,6 +38,8 @@ from reports.store import ReportFilter, find_made, made, save
 
 log = logging.getLogger(__name__)
 router: Final = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
+_BYTES: Final = "bytes="
+_RANGE: Final = re.compile(r"(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|-(?P<suffix>[0-9]{1,18})")
 _KEPT: Final = timedelta(days=800)
 
 
@@ -173,7 +177,35 @@ async def file(
     path = await asyncio.to_thread(_kept, row["file_url"], services.configuration.reports)
     if path is None:
         raise ApiError(410, "gone", "the file is not kept here any more; have the report made again")
+    _limit_range(request, path.stat().st_size)
     return FileResponse(path, media_type=ReportFormat(row["format"]).media_type, filename=path.name)
+
+
+def _limit_range(request: Request, size: int) -> None:
+    """Leave the ranges of a request that a file of ``size`` bytes has, as RFC 9110 wants it.
+
+    A ``Range`` that cannot be read is as if it were not there.
+
+    Raises
+    ------
+    ApiError
+        The file has none of them.
+    """
+    given = request.headers.get("range")
+    if given is None:
+        return
+    asked = [one.strip() for one in given[len(_BYTES) :].split(",")] if given.lower().startswith(_BYTES) else []
+    found = [match for one in asked if (match := _RANGE.fullmatch(one))]
+    readable = bool(asked) and len(found) == len(asked)
+    readable = readable and all(int(one["last"]) >= int(one["first"]) for one in found if one["last"])
+    there = [one[0] for one in found if (int(one["first"]) < size if one["first"] else int(one["suffix"]) > 0)]
+    if readable and not there and "if-range" not in request.headers:
+        detail = f"Range: the file has {counted(size, 'byte')}; expected a range within it"
+        raise ApiError(416, "no-such-range", detail, headers={"Content-Range": f"bytes */{size}"})
+    left = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+    if readable and there:
+        left.append((b"range", f"{_BYTES}{','.join(there)}".encode()))
+    request.scope["headers"] = left
 
 
 def _make(client: Client, wanted: ReportRequest, now: datetime, folder: PathOnDisk) -> dict[str, Any]:

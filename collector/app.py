@@ -29,6 +29,7 @@ from collector.metrics import CollectorMetrics
 from collector.otlp import PROTOBUF_TYPE, mapped, status_response, trace_request
 from collector.publisher import EventPublisher
 from collector.rejections import Rejections, read_rejections
+from kpis.text import printable
 from models.errors import Unreachable
 
 log = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ class Collector:
 
     async def _events(self, request: Request) -> Response:
         producer = await self._admit(request)
-        topic = request.query_params.get("topic")
+        topic = _parameter(request, "topic")
         if topic is not None and topic not in TOPICS:
             raise ApiError(422, "wrong-value", f"topic: expected one of {', '.join(TOPICS)}")
         with self._in_flight.hold(_declared(request)):
@@ -202,7 +203,7 @@ class Collector:
 
     async def _dead_letters(self, request: Request) -> Response:
         producer = await self._admit(request)
-        text = request.query_params.get("days", "7")
+        text = _parameter(request, "days") or "7"
         if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= _MAX_DAYS:
             raise ApiError(422, "wrong-value", f"days: expected a number from 1 to {_MAX_DAYS}")
         await self._database.run(self.rejections.write)
@@ -272,6 +273,16 @@ def _error_response(request: Request, refused: ApiError, request_id: str) -> Res
     if request.url.path == _TRACES:
         return status_response(refused, _media_type(request))
     return refused.response(request_id)
+
+
+def _parameter(request: Request, name: str) -> str | None:
+    """Return the value of the one parameter of a route; refuses others, and one that is given twice."""
+    given = request.query_params.multi_items()
+    if unknown := next((other for other, _ in given if other != name), None):
+        raise ApiError(422, "wrong-value", f"{printable(unknown[:64])}: there is no such parameter; expected {name}")
+    if len(given) > 1:
+        raise ApiError(422, "wrong-value", f"{name}: is given more than once; expected one value")
+    return given[0][1] if given else None
 
 
 def _media_type(request: Request) -> str:

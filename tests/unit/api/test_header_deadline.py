@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -130,3 +131,44 @@ async def test_where_every_connection_has_a_request_a_new_one_is_told_to_come_ba
         assert await _ask(address) == b"ab"
         server.should_exit = True
         await task
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET /?"],
+    ids=["one header", "many headers", "address"],
+)
+@pytest.mark.parametrize("second", [False, True], ids=["first request", "second request"])
+async def test_a_head_without_end_is_refused_before_it_fills_the_memory(start: bytes, second: bool) -> None:
+    """300 MB were taken within the ten seconds of a head, from anybody and on each connection."""
+    more = b"X-A: b\r\n" * 1_000 if start.endswith(b"\r\n") else b"a" * 9_000
+    async with _connected(10) as (reader, writer):
+        if second:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await _body(reader) == b""
+        sent = 0
+        writer.write(start)
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof() and sent < 2_000_000:
+                writer.write(more)
+                await writer.drain()
+                sent += len(more)
+                await asyncio.sleep(0)
+            assert (await reader.read()).startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+    assert sent < 2_000_000
+
+
+async def test_trailers_without_end_are_refused_and_many_small_chunks_are_not() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with _connected(10) as (reader, writer):
+        writer.write(head + b"1\r\na\r\n" * 40_000 + b"0\r\n\r\n")
+        assert await _body(reader) == b"a" * 40_000
+        sent = 0
+        writer.write(head + b"0\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof() and sent < 2_000_000:
+                writer.write(b"X-A: b\r\n" * 1_000)
+                await writer.drain()
+                sent += 8_000
+                await asyncio.sleep(0)
+    assert sent < 2_000_000

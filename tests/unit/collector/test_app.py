@@ -272,3 +272,19 @@ async def test_counts_are_kept_by_reason() -> None:
     }
     assert samples["romashka_collector_accepted_events_total", None] == 1
     assert samples["romashka_collector_rejected_events_total", "out_of_range"] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("POST", "/v1/events?topic=queries&topic=health", "topic: is given more than once"),
+        ("POST", "/v1/events?topics=queries", "topics: there is no such parameter; expected topic"),
+        ("GET", "/v1/dead-letters?day=30", "day: there is no such parameter; expected days"),
+        ("GET", "/v1/dead-letters?days=3&days=30", "days: is given more than once"),
+    ],
+)
+async def test_a_parameter_that_is_unknown_or_given_twice_is_refused(method: str, path: str, said: str) -> None:
+    async with Setup().client() as client:
+        answer = await client.request(method, path, json=[query()] if method == "POST" else None)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
