@@ -40,6 +40,12 @@ def _without_credentials(address: str) -> str:
     return address
 
 
+def _not_of_the_server(database: str) -> str:
+    if database.lower() in {"system", "information_schema"}:
+        raise ValueError("a database of our own; this one is ClickHouse's")
+    return database
+
+
 # Redis's alone has its password in the address, and is a secret as a whole.
 Address = Annotated[str, AfterValidator(_without_credentials)]
 
@@ -69,7 +75,11 @@ class Settings(BaseSettings):
         default="", description="name of this worker in its group, each its own: a quick restart moves no partition"
     )
     clickhouse_url: Address = "http://127.0.0.1:8123"
-    clickhouse_database: Annotated[str, Field(min_length=1)] = "integration_analytics"
+    clickhouse_database: Annotated[
+        str,
+        Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9_-]+$"),
+        AfterValidator(_not_of_the_server),
+    ] = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,63}$")] = Field(

@@ -12,8 +12,20 @@ _MAX_REASON: Final = 300
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what ClickHouse or its client says of a failure, in one line."""
-    return " ".join(str(error).split())[:_MAX_REASON]
+    """Return what ClickHouse or its client says of a failure, in one line, and what to do where it is known."""
+    said = " ".join(str(error).split())
+    if (code := getattr(error, "code", None)) is None:
+        return said[:_MAX_REASON]
+    # Behind the client's words and the server's own prefixes.
+    said = said.rpartition("DB::Exception: ")[2].partition(" (for url ")[0][:_MAX_REASON]
+    return f"{said}; {advice}" if (advice := _ADVICE.get(code)) else said
+
+
+_OTHER_SCHEMA: Final = "the tables are those of another version of this program: run 'romashka migrate'"
+_ADVICE: Final = {
+    **dict.fromkeys((16, 46, 47, 60, 81), _OTHER_SCHEMA),  # of columns, functions, tables and the database
+    497: "the user lacks a right: run 'romashka access clickhouse', or set ROMASHKA_CLICKHOUSE_USER",
+}
 
 
 class Remedy(Enum):

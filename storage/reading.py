@@ -47,7 +47,8 @@ def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: b
         mode: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
         return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
     except ClickHouseError as error:
-        raise Unreachable(f"ClickHouse does not answer: {reason_of(error)}") from error
+        verb = "does not answer" if getattr(error, "code", None) is None else "refuses"
+        raise Unreachable(f"ClickHouse {verb}: {reason_of(error)}") from error
 
 
 def query_all(

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from models.errors import Unreachable
+from storage.clickhouse_errors import reason_of
 from storage.leases import fenced_insert, held
 
 # A history may span many months: one insert may touch any number of monthly partitions.
@@ -33,4 +34,4 @@ def insert_rows(client: Client, table: str, columns: Sequence[str], rows: Sequen
     try:
         client.insert(table, rows, column_names=list(columns), settings=_SETTINGS)
     except ClickHouseError as error:
-        raise Unreachable(f"ClickHouse did not take rows of {table}: {' '.join(str(error).split())[:300]}") from error
+        raise Unreachable(f"ClickHouse did not take rows of {table}: {reason_of(error)}") from error

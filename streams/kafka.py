@@ -24,6 +24,7 @@ __all__ = [
     "Admin",
     "GroupTiming",
     "KafkaAddress",
+    "check_topics",
     "client_settings",
     "create_topics",
     "messages_at",
@@ -150,12 +151,42 @@ def topic_retention(address: KafkaAddress) -> dict[str, timedelta]:
     there = admin.topics()
     wanted = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in ALL if topic.name in there]
     kept: dict[str, timedelta] = {}
+    if not wanted:  # librdkafka refuses to ask about none
+        return kept
     for resource, future in admin.client.describe_configs(wanted, request_timeout=_ANSWER_SECONDS).items():
         with contextlib.suppress(KafkaException):  # a broker without this API: the topic is left out
             entry = future.result().get("retention.ms")
             if entry is not None and int(entry.value or -1) >= 0:
                 kept[resource.name] = timedelta(milliseconds=int(entry.value))
     return kept
+
+
+def check_topics(address: KafkaAddress) -> None:
+    """Raise where a topic's settings lose messages.
+
+    Raises
+    ------
+    Unreachable
+        Kafka does not answer.
+    RomashkaError
+        Kafka compacts a topic: names it, and says what to do.
+    """
+    admin = Admin(address)
+    there = admin.topics()
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in ALL if topic.name in there]
+    compacted = []
+    answers = admin.client.describe_configs(asked, request_timeout=_ANSWER_SECONDS) if asked else {}
+    for one, future in answers.items():
+        with contextlib.suppress(KafkaException):  # a broker without this API, or without the right to ask
+            policy = future.result().get("cleanup.policy")
+            if policy is not None and "compact" in str(policy.value):
+                compacted.append(one.name)
+    if compacted:
+        raise RomashkaError(
+            f"Kafka compacts {', '.join(compacted)}: of the events of a tenant it keeps the last one. Set "
+            "cleanup.policy of each to delete (kafka-configs.sh --alter --entity-type topics --entity-name "
+            f"{compacted[0]} --add-config cleanup.policy=delete)"
+        )
 
 
 def topic_epochs(address: KafkaAddress, topics: Iterable[Topic] = INGEST) -> dict[str, int]:
@@ -201,7 +232,8 @@ def _new(topic: Topic, replication: int) -> NewTopic:
         topic.name,
         num_partitions=topic.partitions,
         replication_factor=replication,
-        config={"retention.ms": str(topic.retention_days * 86_400_000)},
+        # Explicit: a broker's default may be to compact, which keeps one event of each tenant.
+        config={"retention.ms": str(topic.retention_days * 86_400_000), "cleanup.policy": "delete"},
     )
 
 

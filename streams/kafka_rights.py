@@ -9,7 +9,7 @@ from confluent_kafka.admin._acl import AclOperation
 
 from models.errors import RomashkaError
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES
-from streams.kafka import Admin, KafkaAddress
+from streams.kafka import Admin, KafkaAddress, check_topics
 
 _ANSWER_SECONDS: Final = 5.0
 _READ: Final = {topic.name for topic in INGEST}
@@ -18,15 +18,19 @@ _GROUP_REFUSED: Final = "GROUP_AUTHORIZATION_FAILED"
 
 
 def check_worker_rights(address: KafkaAddress, group: str) -> None:
-    """Raise where this user lacks a right that a worker needs; a broker that reports no rights is accepted.
+    """Raise where a topic loses events, or this user lacks a right that a worker needs.
+
+    A broker that reports no rights is accepted.
 
     Raises
     ------
     Unreachable
         Kafka does not answer.
     RomashkaError
-        A right is missing: names the right, the topic or group, and where the rights are documented.
+        A topic is compacted, or a right is missing: names the right, the topic or group, and where the rights are
+        documented.
     """
+    check_topics(address)
     admin = Admin(address)
     names = admin.existing([*INGEST, INSIGHTS, DEAD_LETTERS])
     asked = admin.client.describe_topics(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import resource
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 from uuid import UUID
 
 import typer
@@ -21,7 +27,7 @@ from models.errors import SettingsError, Unreachable
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
 from storage import access, access_rights
 from storage.connection import connect
-from streams.kafka import Admin
+from streams.kafka import Admin, KafkaAddress
 
 app = typer.Typer(help="Users, roles and rights in Kafka, ClickHouse and Grafana.", no_args_is_help=True)
 
@@ -55,6 +61,27 @@ class Passwords(BaseSettings):
                 "'romashka init' makes one"
             )
         return password.get_secret_value()
+
+
+class _Rule(NamedTuple):
+    """A right of a user to a topic or a group."""
+
+    kind: ResourceType
+    name: str
+    user: str
+    right: AclOperation
+
+    def binding(self) -> AclBinding:
+        """Return it as the client takes it."""
+        return AclBinding(
+            self.kind,
+            self.name,
+            ResourcePatternType.LITERAL,
+            f"User:{self.user}",
+            "*",
+            self.right,
+            AclPermissionType.ALLOW,
+        )
 
 
 class TenantReader(BaseModel):
@@ -110,24 +137,29 @@ def kafka(
     Example: `romashka access kafka --producer chat:queries,outcomes --producer connectors:health --worker romashka`
     """
     config = settings()
-    rules = []
+    rules: list[_Rule] = []
+    told: list[str] = []
     for one in producer or ([] if worker else ["producer"]):
         name, topics = _producer(one)
-        rules += [_rule(_TOPIC, topic.name, name, right) for topic in topics for right in _WRITES]
-        out.print(f"{name} may write to {', '.join(topic.name for topic in topics)}", highlight=False)
+        rules += [_Rule(_TOPIC, topic.name, name, right) for topic in topics for right in _WRITES]
+        told.append(f"{name} may write to {', '.join(topic.name for topic in topics)}")
     if worker:
         rules += _worker_rules(worker, config.kafka_group)
-        out.print(f"{worker} may do the work of workers in the group {config.kafka_group}", highlight=False)
-    admin = Admin(config.kafka)
-    admin.topics()
-    try:
-        for future in admin.client.create_acls(list(dict.fromkeys(rules)), request_timeout=_ANSWER_SECONDS).values():
-            future.result()
-    except KafkaException as error:
+        told.append(f"{worker} may do the work of workers in the group {config.kafka_group}")
+    Admin(config.kafka).topics()
+    # In a process of its own: librdkafka aborts where a broker (the embedded one) does not know this request.
+    with ProcessPoolExecutor(1, get_context("spawn"), _silence) as process:
+        try:
+            refused = process.submit(_create_rules, config.kafka, list(dict.fromkeys(rules))).result()
+        except BrokenProcessPool:
+            refused = "it does not know the request"
+    if refused:
         raise Unreachable(
-            f"Kafka at {config.kafka_bootstrap} did not take the rules ({error.args[0].str()}); it needs an "
+            f"Kafka at {config.kafka_bootstrap} did not take the rules ({refused}); it needs an "
             "authorizer, and a user who may change it (ROMASHKA_KAFKA_USER)"
-        ) from error
+        )
+    for line in told:
+        out.print(line, highlight=False)
 
 
 @app.command("grafana")
@@ -153,18 +185,33 @@ def _producer(given: str) -> tuple[str, list[Topic]]:
     return name, [named[one] for one in wanted]
 
 
-def _worker_rules(user: str, group: str) -> list[AclBinding]:
+def _worker_rules(user: str, group: str) -> list[_Rule]:
     """Return the rights of a worker: read events, move queries, publish insights and dead letters."""
     reads = [(topic, right) for topic in INGEST for right in (AclOperation.READ, AclOperation.DESCRIBE)]
     writes = [(topic, right) for topic in (QUERIES, INSIGHTS, DEAD_LETTERS) for right in _WRITES]
     return [
-        *(_rule(_TOPIC, topic.name, user, right) for topic, right in dict.fromkeys([*reads, *writes])),
-        _rule(ResourceType.GROUP, group, user, AclOperation.READ),
+        *(_Rule(_TOPIC, topic.name, user, right) for topic, right in dict.fromkeys([*reads, *writes])),
+        _Rule(ResourceType.GROUP, group, user, AclOperation.READ),
     ]
 
 
-def _rule(kind: ResourceType, name: str, user: str, right: AclOperation) -> AclBinding:
-    return AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", right, AclPermissionType.ALLOW)
+def _silence() -> None:
+    """Leave out what a process prints that aborts, and its memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+
+
+def _create_rules(address: KafkaAddress, rules: Sequence[_Rule]) -> str:
+    """Create the ACLs; return why not, empty where they are there."""
+    try:
+        admin = Admin(address)  # kept: without it the client ends, and its requests with it
+        bindings = [one.binding() for one in rules]
+        for future in admin.client.create_acls(bindings, request_timeout=_ANSWER_SECONDS).values():
+            future.result()
+    except KafkaException as error:
+        return str(error.args[0].str())
+    return ""
 
 
 def _tenant_readers(file: Path) -> list[access.Reader]:
