@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from storage.reading import query_rows
 _FILES: Final = "SELECT DISTINCT file_url FROM generated_reports WHERE user_id = {tenant:UUID}"
 # PDF and images cannot be searched; reports contain no customers, and exports are never PDF.
 UNSEARCHABLE: Final = frozenset({".pdf"})
+# RuntimeError: a member of an archive is encrypted; NotImplementedError: packed in an unknown way.
+_UNREADABLE: Final = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, pa.ArrowException)
 
 
 def report_files(client: Client, tenant: UUID) -> list[Path]:
@@ -30,16 +33,32 @@ def report_files(client: Client, tenant: UUID) -> list[Path]:
     return [file for path in paths for file in (path, path.with_suffix(".txt")) if file.is_file()]
 
 
-def naming(files: Sequence[Path], words: Sequence[str]) -> Iterator[Path]:
-    """Yield the files that contain any of the words."""
-    needles = [word.encode() for word in words]
+class Searched(NamedTuple):
+    """Files that contain a word, and files that could not be searched: damaged, encrypted, or not ours to read."""
+
+    naming: list[Path]
+    unreadable: list[Path]
+
+
+def search(files: Iterable[Path], words: Sequence[str]) -> Searched:
+    """Return the files that contain any of the words; a file that cannot be read does not end the search."""
+    found = Searched([], [])
     for file in files:
-        if file.suffix == ".parquet":
-            found = _in_parquet(file, words)
-        else:
-            found = any(needle in content for content in _contents(file) for needle in needles)
-        if found:
-            yield file
+        try:
+            if _names(file, words):
+                found.naming.append(file)
+        except FileNotFoundError:
+            continue
+        except _UNREADABLE:
+            found.unreadable.append(file)
+    return found
+
+
+def _names(file: Path, words: Sequence[str]) -> bool:
+    if file.suffix.lower() == ".parquet":
+        return _in_parquet(file, words)
+    needles = [word.encode() for word in words]
+    return any(needle in content for content in _contents(file) for needle in needles)
 
 
 def _contents(file: Path) -> Iterator[bytes]:
@@ -47,7 +66,7 @@ def _contents(file: Path) -> Iterator[bytes]:
         with zipfile.ZipFile(file) as archive:
             for name in archive.namelist():
                 yield archive.read(name)
-    elif file.suffix == ".gz":
+    elif file.suffix.lower() == ".gz":
         with gzip.open(file) as packed:
             yield packed.read()
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -18,7 +19,8 @@ from cli.console import out, table
 from cli.settings import Settings, settings
 from jobs.privacy import rekey as rekey_rows
 from models.counting import counted
-from reports.kept_files import UNSEARCHABLE, naming, report_files
+from models.errors import RomashkaError
+from reports.kept_files import UNSEARCHABLE, Searched, report_files, search
 from storage.connection import connect
 from storage.dead_letter_store import DeadLetterStore
 from storage.payload_cipher import PayloadCipher
@@ -69,8 +71,9 @@ def erase(
     with connect(config.clickhouse, answer_seconds=_ANSWER_SECONDS) as client:
         details: dict[str, Any] = {"erasure": str(erasure.id), "whole_tenant": erasure.whole_tenant}
         with audited(client, "privacy.erase", str(user_id), details):
-            done = _erase(config, client, erasure, customer, exports)
+            done, left = _erase(config, client, erasure, customer, exports)
             details["erased"] = {one.place: one.rows for one in done}
+            details["files_left"] = len(left)
     done += [
         ErasureStep(f"Kafka {name}", f"cannot be erased; expires by {now + age:%Y-%m-%d %H:%M} UTC")
         for name, age in kept.items()
@@ -87,6 +90,11 @@ def erase(
         highlight=False,
         soft_wrap=True,
     )
+    if left:
+        raise RomashkaError(
+            f"{counted(len(left), 'file')} could not be searched or deleted, and may hold what was to be erased: "
+            f"{', '.join(map(str, left))}. Delete them, or run the command again as a user who may"
+        )
 
 
 @app.command("rekey")
@@ -130,7 +138,8 @@ def _erasure(config: Settings, user_id: UUID, customer: str, now: datetime, kept
 
 def _erase(
     config: Settings, client: Client, erasure: Erasure, customer: str, exports: Path | None
-) -> list[ErasureStep]:
+) -> tuple[list[ErasureStep], list[Path]]:
+    """Erase; return what was done, and the files of which it is not known whether they hold what was to be erased."""
     store = PrivacyStore(client)
     store.remember(erasure)  # first, so that an interrupted erasure is continued
     files = report_files(client, erasure.user_id)
@@ -142,15 +151,31 @@ def _erase(
         done.append(ErasureStep("table dead_letters", "do not open with the keys that are set, kept", closed))
     words = erasure.pseudonyms if customer else [str(erasure.user_id)]
     searched = [one for one in exports.rglob("*") if one.is_file()] if exports is not None else []
-    doomed = [*(naming(files, words) if customer else files), *naming(searched, words)]
-    for file in dict.fromkeys(doomed):
-        file.unlink()
-    done.append(ErasureStep("files of reports and exports", "deleted", len(set(doomed))))
+    exported = search(searched, words)
+    reported = search(files, words) if customer else Searched(files, [])
+    deleted, kept = _deleted([*reported.naming, *exported.naming])
+    done.append(ErasureStep("files of reports and exports", "deleted", deleted))
     drawn = [one for one in files if one.suffix in UNSEARCHABLE and one.exists()]
     if drawn:
         done.append(ErasureStep("reports in PDF", "kept: reports name no customers", len(drawn)))
     action = "deleted" if erasure.whole_tenant else "made anonymous, or deleted where about the person alone"
-    return done + [ErasureStep(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
+    done += [ErasureStep(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
+    return done, list(dict.fromkeys([*kept, *reported.unreadable, *exported.unreadable]))
+
+
+def _deleted(files: Sequence[Path]) -> tuple[int, list[Path]]:
+    """Delete files; return how many, and those that this user may not delete."""
+    deleted, kept = 0, []
+    for file in files:
+        try:
+            file.unlink()
+        except FileNotFoundError:  # under another name: a report within the folder of exports
+            continue
+        except OSError:
+            kept.append(file)
+        else:
+            deleted += 1
+    return deleted, kept
 
 
 class _Names(NamedTuple):

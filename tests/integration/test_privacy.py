@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +25,7 @@ from models.dead_letters import DeadLetter
 from models.errors import SettingsError
 from models.rows import WRITTEN
 from models.topics import HEALTH, INGEST, OUTCOMES, QUERIES, Topic
-from reports.kept_files import naming
+from reports.kept_files import search
 from sinks.clickhouse import ClickHouseSink
 from sinks.dead_letters import DeadLetterRows
 from storage.connection import ClickHouseAddress, connect
@@ -215,7 +217,43 @@ def test_files_that_name_somebody_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("k1.abc,1\n")
     (tmp_path / "b.json").write_text("{}")
     pq.write_table(pa.table({"customer_id": ["k1.abc", ""]}), tmp_path / "c.parquet")
-    assert sorted(one.name for one in naming(sorted(tmp_path.iterdir()), ["k1.abc"])) == ["a.csv", "c.parquet"]
+    found = search(sorted(tmp_path.iterdir()), ["k1.abc"])
+    assert ([one.name for one in found.naming], found.unreadable) == (["a.csv", "c.parquet"], [])
+
+
+def test_files_that_cannot_be_read_do_not_end_the_search(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"k1.abc" * 99)[:-9])
+    (tmp_path / "c.gz").write_bytes(b"no gzip")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "k1.abc" * 999)
+    damaged = bytearray((tmp_path / "d.zip").read_bytes())
+    damaged[40:50] = b"0123456789"
+    (tmp_path / "d.zip").write_bytes(damaged)
+    (tmp_path / "e.csv").write_text("k1.abc")
+    found = search([*sorted(tmp_path.iterdir()), tmp_path / "gone.csv"], ["k1.abc"])
+    assert [one.name for one in found.naming] == ["e.csv"]
+    assert [one.name for one in found.unreadable] == ["a.parquet", "b.csv.gz", "c.gz", "d.zip"]
+
+
+def test_a_tenant_is_erased_though_its_reports_are_in_the_folder_of_exports_and_a_file_is_damaged(
+    env: dict[str, str], database: ClickHouseAddress, tmp_path: Path
+) -> None:
+    """A report that is found twice ended the command with a traceback, and no table was erased."""
+    _fill(database, Pseudonymiser(b"a secret for tests only, 32 bytes", "k1"))
+    report = tmp_path / "report.html"
+    romashka(env, "report", "generate", "operational", "--tenant", str(_TENANT), "--out", str(report))
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1")
+    there = tmp_path / "link" / ".." / tmp_path.name
+    erase = ("privacy", "erase", "--tenant", str(_TENANT), "--exports", str(there), "--yes")
+    printed = " ".join(romashka(env, *erase, expect=1).split())
+    assert "1 file could not be searched or deleted" in printed
+    assert "damaged.parquet" in printed
+    assert not report.exists()
+    with connect(database) as client:
+        (row,) = query_rows(client, f"SELECT count() AS n FROM query_windows WHERE user_id = '{_TENANT}'", {})
+    assert row["n"] == 0
 
 
 def test_a_customer_is_erased_by_command_with_a_signed_record(
