@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import typer
 from clickhouse_connect.driver.client import Client
 
+from api.keys import KeySigner, read_keys, save
 from cli.arguments import tenant_id
 from cli.command_audit import audited
 from cli.console import out, table
@@ -48,7 +49,12 @@ def erase(
     tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")],
     customer: Annotated[str, typer.Option(help="Customer id as producers send it; the whole tenant if not given")] = "",
     exports: Annotated[
-        Path | None, typer.Option(help="Folder of exported files; those with the customer or tenant are deleted")
+        Path | None,
+        typer.Option(
+            help="Folder of exported files; those with the customer or tenant are deleted",
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation")] = False,
 ) -> None:
@@ -158,9 +164,21 @@ def _erase(
     drawn = [one for one in files if one.suffix in UNSEARCHABLE and one.exists()]
     if drawn:
         done.append(ErasureStep("reports in PDF", "kept: reports name no customers", len(drawn)))
+    if erasure.whole_tenant:
+        done.append(ErasureStep("API keys", "revoked", _revoke_keys(config, client, erasure)))
     action = "deleted" if erasure.whole_tenant else "made anonymous, or deleted where about the person alone"
     done += [ErasureStep(f"table {name}", action, rows) for name, rows in store.erase(erasure).items()]
     return done, list(dict.fromkeys([*kept, *reported.unreadable, *exported.unreadable]))
+
+
+def _revoke_keys(config: Settings, client: Client, erasure: Erasure) -> int:
+    """Revoke the tenant's keys: events that a producer still sends would be rows of an erased tenant."""
+    signer = KeySigner(config.secret)
+    rows = read_keys(client, signer)
+    keys = [key for key in rows.keys + rows.unsigned if key.tenant == erasure.user_id and key.revoked_at is None]
+    for key in keys:
+        save(client, key._replace(revoked_at=erasure.erased_at), signer)
+    return len(keys)
 
 
 def _deleted(files: Sequence[Path]) -> tuple[int, list[Path]]:

@@ -241,6 +241,9 @@ def test_a_tenant_is_erased_though_its_reports_are_in_the_folder_of_exports_and_
 ) -> None:
     """A report that is found twice ended the command with a traceback, and no table was erased."""
     _fill(database, Pseudonymiser(b"a secret for tests only, 32 bytes", "k1"))
+    keys = [
+        romashka(env, "api", "key", "add", "viewer", "--tenant", str(one), "--label", "x") for one in (_TENANT, _OTHER)
+    ]
     report = tmp_path / "report.html"
     romashka(env, "report", "generate", "operational", "--tenant", str(_TENANT), "--out", str(report))
     (tmp_path / "link").symlink_to(tmp_path)
@@ -254,6 +257,14 @@ def test_a_tenant_is_erased_though_its_reports_are_in_the_folder_of_exports_and_
     with connect(database) as client:
         (row,) = query_rows(client, f"SELECT count() AS n FROM query_windows WHERE user_id = '{_TENANT}'", {})
     assert row["n"] == 0
+    listed = json.loads(romashka(env, "api", "key", "list", "--format", "json"))
+    assert len(keys) == len(listed)
+    assert {one["tenant"] for one in listed if one["revoked"] == "-"} == {str(_OTHER)}
+
+
+def test_a_folder_of_exports_that_is_not_there_is_no_folder_without_files(env: dict[str, str], tmp_path: Path) -> None:
+    erase = ("privacy", "erase", "--tenant", str(_TENANT), "--exports", str(tmp_path / "exprots"), "--yes")
+    assert "--exports" in romashka(env, *erase, expect=2)
 
 
 def test_a_customer_is_erased_by_command_with_a_signed_record(
