@@ -194,3 +194,21 @@ async def test_the_prompt_leads_through_the_explanation_and_quotes_what_was_aske
 def test_a_backend_is_in_the_process_or_elsewhere() -> None:
     with pytest.raises(ValueError, match="an application or a URL"):
         Backend()
+
+
+@pytest.mark.parametrize("wrong", [{"filters": {"provider": ["hubspot"]}}, {"Provider": "hubspot"}, {"junk": 1}])
+async def test_an_argument_that_a_tool_does_not_have_is_refused_by_name(api: FakeApi, wrong: dict[str, Any]) -> None:
+    """It was dropped: an agent that asked for one integration got the figure of all of them, and no word about it."""
+    async with connected(api) as client:
+        answer = await client.call_tool("get_figure", {"figure": "csat", **wrong})
+        assert (await client.list_tools()).tools[0].input_schema["additionalProperties"] is False
+    assert answer.is_error
+    assert f"there is no argument {next(iter(wrong))}; expected figure, tenant" in answer.content[0].text  # type: ignore[union-attr]
+    assert api.asked == []
+
+
+async def test_a_wrong_argument_is_named_in_plain_words(api: FakeApi) -> None:
+    async with connected(api) as client:
+        answer = await client.call_tool("list_insights", {"limit": 10**30})
+    text = answer.content[0].text  # type: ignore[union-attr]
+    assert text == "Error executing tool list_insights: limit: input should be less than or equal to 200"
