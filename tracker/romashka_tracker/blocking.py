@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
-from threading import Lock, Thread
+from threading import RLock, Thread
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 from weakref import WeakSet
@@ -95,7 +95,7 @@ class BlockingTracker:
 
     def __init__(self, make: Callable[[], IntegrationTracker]) -> None:
         self._make = make
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may call while its thread holds it
         self._closed = False
         self._tracker: IntegrationTracker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -169,13 +169,24 @@ class BlockingTracker:
                 loop.set_default_executor(exits.LateExecutor())
                 Thread(target=_serve, args=(loop,), name="romashka tracker", daemon=True).start()
                 try:
-                    self._tracker = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
+                    tracker = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
+                    return self._kept(tracker, loop)
                 except BaseException:
                     loop.call_soon_threadsafe(loop.stop)
                     raise
-                self._loop = loop
-                exits.register(self._at_exit)
             return self._tracker
+
+    def _kept(self, tracker: IntegrationTracker, loop: asyncio.AbstractEventLoop) -> IntegrationTracker:
+        """Keep a tracker that has started, and return it, or the one that a signal handler started meanwhile."""
+        if self._tracker is None and not self._closed:
+            self._tracker, self._loop = tracker, loop
+            exits.register(self._at_exit)
+            return tracker
+        asyncio.run_coroutine_threadsafe(_end(tracker, _LAST_SECONDS), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        if self._tracker is None:
+            raise TrackerClosed("The tracker was closed during this call.")
+        return self._tracker
 
     async def _start(self) -> IntegrationTracker:
         tracker = self._make()
@@ -185,7 +196,7 @@ class BlockingTracker:
 
     def _after_fork(self) -> None:
         """Drop the parent's state: its thread does not exist here, and the parent delivers its events."""
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may call while its thread holds it
         if self._tracker is not None:
             _LEFT_BEHIND.append((self._tracker, self._loop))
         self._tracker = self._loop = None

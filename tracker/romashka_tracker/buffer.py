@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from threading import Lock
+from threading import RLock
 
 from romashka_tracker.transport import Message
 
@@ -71,7 +71,7 @@ class Buffer:
         self._taken: list[tuple[int, Message]] = []
         self._ever_taken = 0
         self._dropped = 0
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may put while its thread holds it
 
     def __len__(self) -> int:
         return len(self._taken) + len(self._waiting)

@@ -140,6 +140,14 @@ class Lane:
         while True:
             try:
                 await step()
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Not ours: something within the transport was cancelled, which is a failure like others.
+                self._note_failure(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises, the events stay and are tried again
                 self._note_failure(error)
                 await asyncio.sleep(pause)
@@ -148,7 +156,7 @@ class Lane:
                 self._note_success()
                 return
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: BaseException) -> None:
         self._failed_attempts += 1
         if self._failing:
             return

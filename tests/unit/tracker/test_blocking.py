@@ -362,3 +362,38 @@ def test_events_of_code_without_asyncio_arrive_over_http() -> None:
         tracker.flush(10)
         assert tracker.counters.delivered == 3
         assert [json.loads(value)["response_time_ms"] for value in place.values(_TOPIC)] == [0, 1, 2]
+
+
+_IN_A_SIGNAL_HANDLER = """
+asked = []
+
+def handler(*_):
+    {does}
+
+def make():
+    if not asked:  # while the main thread waits for the start, holding the tracker's lock
+        asked.append(True)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.2)
+    return IntegrationTracker(Noting(), linger_seconds=0.2)
+
+signal.signal(signal.SIGUSR1, handler)
+tracker = BlockingTracker(make)
+try:
+    track(2)
+except Exception as error:
+    print(type(error).__name__, file=sys.stderr)
+tracker.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "delivered", "said"),
+    [("track(3)", 5, ""), ("tracker.close()", 0, "TrackerClosed\n")],
+    ids=["an event", "the end"],
+)
+def test_a_signal_handler_may_use_a_tracker_whose_thread_is_just_starting_it(
+    tmp_path: Path, does: str, delivered: int, said: str
+) -> None:
+    """It waited for a lock that its own thread held, and the process never ended."""
+    assert run(tmp_path, _IN_A_SIGNAL_HANDLER.format(does=does)) == (delivered, said)

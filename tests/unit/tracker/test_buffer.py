@@ -68,3 +68,10 @@ def test_more_than_half_of_the_room_is_crowded() -> None:
 
 def test_counters_add_up_field_by_field() -> None:
     assert Counters(1, 2, 3, 4, 5) + Counters(10, 20, 30, 40, 50) == Counters(11, 22, 33, 44, 55)
+
+
+def test_a_signal_handler_may_put_while_its_thread_counts() -> None:
+    buffer = Buffer(0)
+    with buffer._lock:  # as within ``counts``, where the handler of a signal may run
+        assert not buffer.put(Message(b"k", b"v"))
+    assert buffer.dropped == 1

@@ -117,3 +117,22 @@ async def test_dropping_is_logged_once_and_again_when_the_buffer_is_empty(caplog
     assert "is full" in caplog.messages[0]
     assert "3 events dropped" in caplog.messages[1]
     assert lane.counters == Counters(accepted=2, delivered=2, dropped=3)
+
+
+class Cancelled(Crashing):
+    """Has something within it cancelled, as a client whose connection ends."""
+
+    async def send(self, topic: str, batch: Sequence[Message]) -> None:
+        if self.crashes:
+            self.crashes -= 1
+            raise asyncio.CancelledError
+        await super().send(topic, batch)
+
+
+async def test_what_is_cancelled_within_a_transport_does_not_end_the_delivery() -> None:
+    """The lane's task ended without a word: its buffer filled, and nothing was sent any more."""
+    transport = Cancelled()
+    lane = _lane(transport)
+    assert lane.put(Message(b"k", b"v"))
+    await asyncio.wait_for(_deliver(lane), 5)
+    assert len(transport.messages(_TOPIC)) == 1
