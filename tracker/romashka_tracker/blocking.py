@@ -170,10 +170,10 @@ class BlockingTracker:
                 Thread(target=_serve, args=(loop,), name="romashka tracker", daemon=True).start()
                 try:
                     tracker = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
-                    return self._kept(tracker, loop)
                 except BaseException:
                     loop.call_soon_threadsafe(loop.stop)
                     raise
+                return self._kept(tracker, loop)
             return self._tracker
 
     def _kept(self, tracker: IntegrationTracker, loop: asyncio.AbstractEventLoop) -> IntegrationTracker:
@@ -182,8 +182,10 @@ class BlockingTracker:
             self._tracker, self._loop = tracker, loop
             exits.register(self._at_exit)
             return tracker
-        asyncio.run_coroutine_threadsafe(_end(tracker, _LAST_SECONDS), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
+        try:
+            asyncio.run_coroutine_threadsafe(_end(tracker, _LAST_SECONDS), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
         if self._tracker is None:
             raise TrackerClosed("The tracker was closed during this call.")
         return self._tracker
