@@ -20,7 +20,15 @@ Kind = Literal["money", "number", "whole", "choice", "currency"]
 PER_PROVIDER: Final = ":"
 """Separates a setting from its integration, as in ``integration_cost_per_month:hubspot``."""
 _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
-_CURRENCY: Final = re.compile(r"^[A-Z]{3}$")
+# Money of ISO 4217: neither metals nor funds, tests and the code for none.
+_CURRENCY: Final = re.compile(
+    "AED|AFN|ALL|AMD|AOA|ARS|AUD|AWG|AZN|BAM|BBD|BDT|BGN|BHD|BIF|BMD|BND|BOB|BRL|BSD|BTN|BWP|BYN|BZD|CAD|CDF|CHF|"
+    "CLP|CNY|COP|CRC|CUP|CVE|CZK|DJF|DKK|DOP|DZD|EGP|ERN|ETB|EUR|FJD|FKP|GBP|GEL|GHS|GIP|GMD|GNF|GTQ|GYD|HKD|HNL|"
+    "HTG|HUF|IDR|ILS|INR|IQD|IRR|ISK|JMD|JOD|JPY|KES|KGS|KHR|KMF|KPW|KRW|KWD|KYD|KZT|LAK|LBP|LKR|LRD|LSL|LYD|MAD|"
+    "MDL|MGA|MKD|MMK|MNT|MOP|MRU|MUR|MVR|MWK|MXN|MYR|MZN|NAD|NGN|NIO|NOK|NPR|NZD|OMR|PAB|PEN|PGK|PHP|PKR|PLN|PYG|"
+    "QAR|RON|RSD|RUB|RWF|SAR|SBD|SCR|SDG|SEK|SGD|SHP|SLE|SOS|SRD|SSP|STN|SVC|SYP|SZL|THB|TJS|TMT|TND|TOP|TRY|TTD|"
+    "TWD|TZS|UAH|UGX|USD|UYU|UZS|VED|VES|VND|VUV|WST|XAF|XCD|XCG|XOF|XPF|YER|ZAR|ZMW|ZWG"
+)
 
 
 class Setting(NamedTuple):
@@ -127,8 +135,10 @@ def parse(name: str, text: str) -> str:
             raise SettingsError(f"{name} is '{text}'; expected one of {', '.join(setting.choices)}")
         return text
     if setting.kind == "currency":
-        if not _CURRENCY.match(text):
-            raise SettingsError(f"{name} is '{text}'; expected three capital letters (ISO 4217), for example EUR")
+        if not _CURRENCY.fullmatch(text):
+            raise SettingsError(
+                f"{name} is '{text}'; expected the three capital letters of a currency (ISO 4217), for example EUR"
+            )
         return text
     return _number(name, setting, text)
 

@@ -37,6 +37,9 @@ def test_a_value_is_stored_in_one_form(name: str, text: str, stored: str) -> Non
     ("attribution_window_days", "7.5", "whole number"),
     ("attribution_rule", "fair", "last_touch, first_touch, linear"),
     ("currency", "euro", "ISO 4217"),
+    ("currency", "ERU", "ISO 4217"),  # a slip of EUR, which was taken
+    ("currency", "XXX", "ISO 4217"),
+    ("currency", "EUR\n", "ISO 4217"),
     ("price", "1", "there is no setting 'price'; expected one of currency"),
     ("upkeep_cost_per_month:hubspot", "1", "one value for all integrations"),
     ("integration_cost_per_month:Hub Spot", "1", "not an integration"),
