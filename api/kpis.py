@@ -17,13 +17,14 @@ from api.parameters import NAME_HELP, KpiQuery, NoQuery
 from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
+from kpis.currency import in_force
 from kpis.display import notes
-from kpis.kpi import Kpi
+from kpis.kpi import Kpi, Unit
 from kpis.query import build_query
 from kpis.registry import ALL
 from kpis.scope import AllTenants, Interval, Scope
 from storage.freshness import freshness_of
-from storage.reading import ask_page
+from storage.reading import ask_page, query_rows
 from storage.tenant_names import tenant_names
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
@@ -81,6 +82,10 @@ class KpiAnswer(BaseModel):
     end: Annotated[datetime, Field(alias="to", description="Not included")]
     filters: dict[str, str]
     values: list[Value]
+    currency: Annotated[
+        str | None,
+        Field(description="ISO 4217, of amounts; null for other units, and where tenants have several or none"),
+    ] = None
     uncounted: Annotated[str, Field(description="What is stored, but not in any figure yet; empty: nothing")]
     watermark: Annotated[datetime | None, Field(description=WATERMARK_HELP)]
     total: Annotated[int, Field(description="Values of all pages")]
@@ -111,9 +116,10 @@ async def figure(
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
             freshness_of(client, scope),
             tenant_names(client),
+            query_rows(client, *in_force(scope))[0]["currency"] if kpi.unit is Unit.MONEY else "",
         )
     )
-    (rows, total), fresh, called = await unless_gone(request, question)
+    (rows, total), fresh, called, money = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
@@ -125,6 +131,7 @@ async def figure(
             "to": scope.limit,
             "filters": query.filters,
             "values": [_value(kpi, row, _part(row, keys, called), scope) for row in rows],
+            "currency": money or None,
             "uncounted": fresh.uncounted,
             "watermark": fresh.watermark,
             "total": total,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from kpis.sql.dialect import Dialect
+from kpis.scope import Scope
+from kpis.sql.dialect import Bound, Dialect
+from models.query import Query
 
 SEVERAL: Final = (
     "choose a tenant, or split by tenant: amounts of several tenants add up only where all have set the same currency"
@@ -24,6 +27,22 @@ _OF_A_THOUSAND: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 def prefix(code: str) -> str:
     """Return what stands before an amount of a currency."""
     return _SYMBOLS.get(code, f"{code} ")
+
+
+def in_force(scope: Scope) -> Query:
+    """Return the question for the currency of a scope's amounts: one row, empty where tenants have several or none."""
+    bound = Bound(scope)
+    sql = f"SELECT if(uniqExact(currency) = 1, any(currency), '') AS currency FROM {of_tenants(bound)}"
+    return Query(sql, bound.parameters)
+
+
+def written(value: float | Decimal, code: str) -> str:
+    """Return an amount of a currency as text, for example ``-€396.67`` or ``¥397``."""
+    digits = 0 if code in _WITHOUT_MINOR_UNIT else 3 if code in _OF_A_THOUSAND else 2
+    number = f"{abs(value):,.{digits}f}"
+    # What rounds to nothing has no minus.
+    minus = "-" if value < 0 and number.strip("0.") else ""
+    return f"{minus}{prefix(code)}{number}"
 
 
 def amount(value: str, sign: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from kpis.currency import written
 from kpis.kpi import Kpi, Unit
 from kpis.scope import AllTenants, Scope, zone
 from kpis.text import printable
@@ -26,9 +27,11 @@ _FORMATS: Final = {
 }
 
 
-def shown(unit: Unit, value: float | Decimal | None) -> str:
-    """Return a formatted value; a dash where there is none."""
-    return NOTHING if value is None else _FORMATS[unit].format(value)
+def shown(unit: Unit, value: float | Decimal | None, currency: str = "") -> str:
+    """Return a formatted value, a dash where there is none; ``currency`` is that of amounts, empty where not known."""
+    if value is None:
+        return NOTHING
+    return written(value, currency) if unit is Unit.MONEY and currency else _FORMATS[unit].format(value)
 
 
 def cell(value: Any, unit: Unit | None) -> str:
@@ -61,12 +64,12 @@ def local(moment: datetime, time_zone: str, form: str = "%Y-%m-%d %H:%M") -> str
     return f"{moment.astimezone(zone(time_zone)):{form}} {time_zone}"
 
 
-def interval(kpi: Kpi, row: Mapping[str, Any]) -> str:
+def interval(kpi: Kpi, row: Mapping[str, Any], currency: str = "") -> str:
     """Return the bounds of a figure in a row of an answer; empty where it has none."""
     low, high = row.get(f"{kpi.id}_low"), row.get(f"{kpi.id}_high")
     if low is None or high is None:
         return ""
-    return f"{shown(kpi.unit, low)} to {shown(kpi.unit, high)}"
+    return f"{shown(kpi.unit, low, currency)} to {shown(kpi.unit, high, currency)}"
 
 
 def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:

@@ -15,7 +15,7 @@ from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
-from kpis import display, docs
+from kpis import currency, display, docs
 from kpis.display import interval, notes
 from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
@@ -213,6 +213,9 @@ def _answer(
         rows = query_rows(client, *query)
         say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)
         names = tenant_names(client) if "tenant" in by and format_ is OutputFormat.TABLE else {}
+        money = ""
+        if "tenant" not in by and any(kpi.unit is Unit.MONEY for kpi in kpis):
+            money = query_rows(client, *currency.in_force(scope))[0]["currency"]
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not OutputFormat.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
@@ -221,11 +224,11 @@ def _answer(
     if not rows:
         out.print(f"{span}: no data")
     elif not keys:
-        _one_by_one(kpis, rows[0], scope, span)
+        _one_by_one(kpis, rows[0], scope, span, money)
     else:
         for row in rows if names else ():
             row["tenant"] = name_of(row["tenant"], names)
-        _side_by_side(kpis, rows, keys, scope, span)
+        _side_by_side(kpis, rows, keys, scope, span, money)
 
 
 def shown_range(scope: Scope) -> str:
@@ -234,21 +237,26 @@ def shown_range(scope: Scope) -> str:
     return f"{first:%Y-%m-%d %H:%M} to {limit:%Y-%m-%d %H:%M} {scope.time_zone}"
 
 
-def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str) -> None:
+def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: str, money: str) -> None:
     """Print one figure per line, with notes below."""
-    cells = [(kpi.title, _coloured(kpi, row), interval(kpi, row), f"{row[f'{kpi.id}_n'] or 0:,.0f}") for kpi in kpis]
+    cells = [
+        (kpi.title, _coloured(kpi, row, money), interval(kpi, row, money), f"{row[f'{kpi.id}_n'] or 0:,.0f}")
+        for kpi in kpis
+    ]
     out.print(table(span, ("figure", "value", "95 % between", "n"), cells, right=("value", "95 % between", "n")))
     _print_notes([(kpi.title, note) for kpi in kpis for note in notes(kpi, row, scope)])
 
 
 def _side_by_side(
-    kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str
+    kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str, money: str
 ) -> None:
     """Print a line for each part, in tables of as many figures as fit."""
     together = 4
     for first in range(0, len(kpis), together):
         some = kpis[first : first + together]
-        cells = [(*(_key(row[key], scope) for key in keys), *(_marked(kpi, row) for kpi in some)) for row in rows]
+        cells = [
+            (*(_key(row[key], scope) for key in keys), *(_marked(kpi, row, money) for kpi in some)) for row in rows
+        ]
         titles = [kpi.title for kpi in some]
         out.print(table(span if not first else "", (*keys, *titles), cells, right=titles))
     found = {(kpi.title, note) for row in rows for kpi in kpis for note in notes(kpi, row, scope)}
@@ -263,15 +271,15 @@ def _print_notes(found: Sequence[tuple[str, str]]) -> None:
         out.print(f"{title}: {note}", style="dim", highlight=False)
 
 
-def _coloured(kpi: Kpi, row: dict[str, Any]) -> Text:
+def _coloured(kpi: Kpi, row: dict[str, Any], money: str) -> Text:
     value, n = row[kpi.id], row[f"{kpi.id}_n"]
     colour = "" if kpi.unit is Unit.COUNT else _COLOURS[kpi.state(value, n)]
-    return Text(display.shown(kpi.unit, value), style=colour)
+    return Text(display.shown(kpi.unit, value, money), style=colour)
 
 
-def _marked(kpi: Kpi, row: dict[str, Any]) -> Text:
+def _marked(kpi: Kpi, row: dict[str, Any], money: str) -> Text:
     unreliable = kpi.unit is not Unit.COUNT and row[kpi.id] is not None and kpi.below_minimum_volume(row[f"{kpi.id}_n"])
-    return _coloured(kpi, row) + " ?" if unreliable else _coloured(kpi, row)
+    return _coloured(kpi, row, money) + " ?" if unreliable else _coloured(kpi, row, money)
 
 
 def _key(value: Any, scope: Scope) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
 from dashboards import tiles
 from kpis import currency
 from kpis.kpi import Unit
+from kpis.scope import ALL_TENANTS, AllTenants, Scope
 from storage.connection import ClickHouseAddress, connect
+from storage.reading import query_rows
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,20 @@ def test_an_amount_has_its_minus_first_and_the_digits_of_its_currency(
     with connect(database) as client:
         (row,) = client.query(f"SELECT {tiles.text(Unit.MONEY, value, sign)}").result_rows
     assert row == (expected,)
+
+
+def test_the_currency_of_amounts_is_that_of_the_tenant_and_of_several_only_where_it_is_the_same(
+    database: ClickHouseAddress,
+) -> None:
+    now = datetime.now(UTC)
+    yen, dinar = UUID(int=5), UUID(int=6)
+    rows = [(one, "currency", "JPY" if one == yen else "KWD", date(2026, 1, 1), now) for one in (yen, dinar)]
+    with connect(database) as client:
+        columns = ["user_id", "setting", "value", "effective_from", "entered_at"]
+        client.insert("tenant_settings", rows, column_names=columns)
+
+        def found(tenant: UUID | AllTenants) -> str:
+            scope = Scope(now - timedelta(days=1), now, tenant)
+            return str(query_rows(client, *currency.in_force(scope))[0]["currency"])
+
+        assert [found(one) for one in (yen, dinar, UUID(int=7), ALL_TENANTS)] == ["JPY", "KWD", "", ""]

@@ -109,3 +109,19 @@ def test_every_figure_has_words_for_nothing() -> None:
 )
 def test_a_cell_reads_like_people_write_it(value: Any, unit: Unit | None, expected: str) -> None:
     assert cell(value, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "text"),
+    [
+        (-396.67, "EUR", "-€396.67"),
+        (Decimal("1234.5"), "USD", "$1,234.50"),
+        (-0.001, "EUR", "€0.00"),
+        (-933_090.78, "JPY", "-¥933,091"),
+        (-0.4, "KRW", "KRW 0"),
+        (1.2346, "KWD", "KWD 1.235"),
+        (5, "", "5.00"),
+    ],
+)
+def test_an_amount_has_its_currency_and_the_digits_of_it(value: float | Decimal, code: str, text: str) -> None:
+    assert shown(Unit.MONEY, value, code) == text

@@ -49,6 +49,7 @@ _FIGURE: Final = {
             "notes": ["too little data (n=12, needs 30)"],
         }
     ],
+    "currency": None,
     "uncounted": "conversations stored in the last 12 seconds are not counted yet",
     "watermark": "2026-11-01T23:59:00Z",
     "total": 1,
