@@ -137,7 +137,7 @@ def parse(name: str, text: str) -> str:
     if setting.kind == "currency":
         if not _CURRENCY.fullmatch(text):
             raise SettingsError(
-                f"{name} is '{text}'; expected the three capital letters of a currency (ISO 4217), for example EUR"
+                f"{name} is '{text}'; expected three capital letters of a currency (ISO 4217), for example EUR"
             )
         return text
     return _number(name, setting, text)

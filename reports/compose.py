@@ -109,6 +109,7 @@ def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator
             before_n=_number(earlier[f"{kpi.id}_n"]),
             state=kpi.state(value, n),
             notes=(*notes(kpi, now, scope), *_whole(kpi, request)),
+            currency=answers[report_queries.CURRENCY][0]["currency"] if kpi.unit is Unit.MONEY else "",
         )
 
 

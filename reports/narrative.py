@@ -33,8 +33,8 @@ def recommendations(figures: Sequence[Figure], findings: Sequence[Finding]) -> t
     pressing = sorted(findings, key=lambda one: (one.ended_at is not None, order.get(one.severity, 2)))
     actions = [f"{one.title}: {action}" for one in pressing for action in one.actions[:1]]
     actions += [
-        f"{one.title} is {shown(one.unit, one.value)}, which is {one.state}: find out which integration, stage or "
-        "channel pulls it there"
+        f"{one.title} is {shown(one.unit, one.value, one.currency)}, which is {one.state}: find out which integration, "
+        "stage or channel pulls it there"
         for one in figures
         if one.state in {"critical", "warning"}
     ]
@@ -67,7 +67,7 @@ def _signed(number: float, digits: int) -> str:
 
 
 def _standing(figures: Sequence[Figure]) -> str:
-    parts = [f"{_inside(one.title)}: {shown(one.unit, one.value)}" for one in figures]
+    parts = [f"{_inside(one.title)}: {shown(one.unit, one.value, one.currency)}" for one in figures]
     return f"In this period, {'; '.join(parts)}."
 
 
@@ -85,7 +85,7 @@ def _moves(figures: Sequence[Figure]) -> str:
 
 
 def _moved(figure: Figure) -> str:
-    return f"{_inside(figure.title)} ({change_in_words(figure)} to {shown(figure.unit, figure.value)})"
+    return f"{_inside(figure.title)} ({change_in_words(figure)} to {shown(figure.unit, figure.value, figure.currency)})"
 
 
 def _worries(figures: Sequence[Figure]) -> str:

@@ -20,7 +20,10 @@ _COMPARABLE: Final = 0.1
 
 
 class Figure(NamedTuple):
-    """One key figure of the range, with that of the previous range of the same length."""
+    """One key figure of the range, with that of the previous range of the same length.
+
+    ``currency`` is that of an amount (ISO 4217); empty for other units, and where tenants have several or none.
+    """
 
     id: str
     title: str
@@ -36,6 +39,7 @@ class Figure(NamedTuple):
     before_n: float | None
     state: State
     notes: tuple[str, ...]
+    currency: str = ""
 
     @property
     def change(self) -> float | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from dashboards.panel import Panel, PanelQuery
+from kpis.currency import in_force
 from kpis.kpi import Kpi
 from kpis.query import build_query
 from kpis.registry import get
@@ -24,6 +25,7 @@ BREAKDOWN: Final = "by integration"
 FINDINGS: Final = "findings"
 RAW: Final = "raw data"
 DATA_STATE: Final = "data state"
+CURRENCY: Final = "currency"
 MAX_RAW: Final = 5_000
 
 _BY_INTEGRATION: Final = ("query_count", "query_success_rate", "latency_p95_ms", "data_freshness_hours")
@@ -87,6 +89,7 @@ def questions(request: ReportRequest, now: datetime) -> Questions:
     if request.parts.raw_data:
         asked[RAW] = _filled(_RAW, MAX_RAW, scope, request.integrations)
     asked[DATA_STATE] = _filled(_DATA_STATE, 0, scope, request.integrations)
+    asked[CURRENCY] = in_force(scope)
     return Questions(scope, asked)
 
 

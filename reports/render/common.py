@@ -84,13 +84,14 @@ def figure_row(figure: Figure) -> dict[str, str]:
     """Return a figure as the texts of a table's row."""
     bounds = ""
     if figure.low is not None and figure.high is not None:
-        bounds = f"{shown(figure.unit, figure.low)} to {shown(figure.unit, figure.high)}"
+        low, high = (shown(figure.unit, one, figure.currency) for one in (figure.low, figure.high))
+        bounds = f"{low} to {high}"
     mood = {True: "better", False: "worse", None: "same"}[better(figure)]
     return {
         "title": figure.title,
-        "value": shown(figure.unit, figure.value),
+        "value": shown(figure.unit, figure.value, figure.currency),
         "bounds": bounds,
-        "before": shown(figure.unit, figure.before),
+        "before": shown(figure.unit, figure.before, figure.currency),
         "change": change_in_words(figure),
         "mood": mood,
         "state": figure.state,

@@ -40,6 +40,7 @@ from tests.worker_process import environment
 pytestmark = pytest.mark.stack
 
 SPAN: Final = timedelta(days=3)
+_TENANTS_CURRENCY: Final = "EUR"
 DIFFERENCES: Final = {Unit.RATIO, Unit.STARS, Unit.SCORE, Unit.MONEY_RATIO}
 DIMENSIONS: Final = ("provider", "query_type", "channel", "country", "segment")
 STEPS: Final = {timedelta(minutes=1): "minute", timedelta(hours=1): "hour", timedelta(days=1): "day"}
@@ -203,8 +204,10 @@ def test_a_page_for_browsers_shows_the_figures_of_kpi_get(
 def line(row: Row) -> tuple[str, ...]:
     """Return the texts of a figure's line: title and notes, value and bounds, before, change."""
     kpi = get(row["id"])
-    bounds = "" if row["low"] is None else f"{shown(kpi.unit, row['low'])} to {shown(kpi.unit, row['high'])}"
-    value, before = shown(kpi.unit, row["value"]), shown(kpi.unit, row["before"])
+    low, high, value, before = (
+        shown(kpi.unit, row[name], _TENANTS_CURRENCY) for name in ("low", "high", "value", "before")
+    )
+    bounds = "" if row["low"] is None else f"{low} to {high}"
     return (kpi.title, row["note"], value, bounds, before, moved(row))
 
 

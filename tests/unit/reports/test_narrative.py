@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from kpis.kpi import Unit
 from reports.narrative import better, change_in_words, recommendations, summary
+from reports.render.common import figure_row
 from tests.unit.reports.sample import figure, finding
 
 
@@ -79,3 +80,13 @@ def test_open_critical_findings_come_first_among_what_to_do() -> None:
     )
     assert actions[0] == "HubSpot refuses our token: Connect it again"
     assert "Error rate is 20.0%, which is critical" in actions[-1]
+
+
+def test_an_amount_is_written_in_its_currency_in_the_table_and_in_the_words() -> None:
+    """Of a tenant in Japan a report said -933,090.78, of what it did not say."""
+    loss = figure("net_savings", unit=Unit.MONEY, value=-933_090.78, before=-5.0)._replace(
+        low=-943_077.4, high=-922_456.2, currency="JPY"
+    )
+    row = figure_row(loss)
+    assert (row["value"], row["bounds"], row["before"]) == ("-¥933,091", "-¥943,077 to -¥922,456", "-¥5")
+    assert any("-¥933,091" in line for line in summary([loss], []))

@@ -43,6 +43,7 @@ def test_what_is_not_wanted_is_not_asked() -> None:
         report_queries.BREAKDOWN,
         report_queries.FINDINGS,
         report_queries.DATA_STATE,
+        report_queries.CURRENCY,
     }
     assert report_queries.questions(replace(REQUEST, parts=BARE), NOW).asked.keys() == always
     raw = replace(REQUEST, parts=replace(BARE, raw_data=True))
