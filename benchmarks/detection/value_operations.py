@@ -12,7 +12,17 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks.detection.value_series import DAY, INCIDENTS, Family, Place, Series, autoregressive, inject, poisson, season
+from benchmarks.detection.value_series import (
+    DAY,
+    INCIDENTS,
+    Family,
+    Place,
+    Series,
+    autoregressive,
+    inject,
+    poisson,
+    season,
+)
 
 _MONDAY: Final = 1_578_268_800.0  # 2020-01-06
 # Incidents begin after the first 15 %, which a judge of the standard profile leaves out.
@@ -37,7 +47,9 @@ def _plateaus(rng: random.Random, times: list[float]) -> list[float]:
     level, made = levels[0], []
     for wave in autoregressive(rng, len(times), rng.choice([0.0, 0.7]), noise):
         level = rng.choice(levels) if rng.random() < 1 / stays else level
-        made.append(min(100.0, max(0.0, level + wave + (rng.expovariate(1 / (6 * noise)) if rng.random() < job else 0))))
+        made.append(
+            min(100.0, max(0.0, level + wave + (rng.expovariate(1 / (6 * noise)) if rng.random() < job else 0)))
+        )
     return made
 
 
@@ -81,11 +93,13 @@ def _one_peak(rng: random.Random, times: list[float]) -> list[float]:
     low, top, phase, weekend = rng.uniform(5, 30), rng.uniform(20, 70), rng.uniform(0, DAY), rng.uniform(0.4, 1.0)
     noise = rng.uniform(0.02, 0.1) * top
     wave = autoregressive(rng, len(times), 0.8, noise)
-    return [low + top * season(t, phase, weekend) + w + rng.gauss(0, 0.5 * noise) for t, w in zip(times, wave, strict=True)]
+    return [
+        low + top * season(t, phase, weekend) + w + rng.gauss(0, 0.5 * noise) for t, w in zip(times, wave, strict=True)
+    ]
 
 
 def _wander(rng: random.Random, times: list[float]) -> list[float]:
-    """A machine's temperature: hours of drift, minutes of inertia, a sensor's noise."""
+    """Return a machine's temperature: hours of drift, minutes of inertia, a sensor's noise."""
     drift = autoregressive(rng, len(times), 0.998, rng.uniform(1, 5))
     wave = autoregressive(rng, len(times), rng.uniform(0.85, 0.97), rng.uniform(0.5, 2))
     noise = rng.uniform(0.05, 0.5)
@@ -93,7 +107,7 @@ def _wander(rng: random.Random, times: list[float]) -> list[float]:
 
 
 def _room(rng: random.Random, times: list[float]) -> list[float]:
-    """A room's temperature: the day, working days, and the weather."""
+    """Return a room's temperature: the day, working days, and the weather."""
     depth, weekend = rng.uniform(0.5, 4), rng.uniform(0.2, 1.0)
     weather = autoregressive(rng, len(times), 0.985, rng.uniform(0.5, 2.5))
     return [70 + depth * season(t, 0, weekend) + w + rng.gauss(0, 0.3) for t, w in zip(times, weather, strict=True)]
@@ -104,7 +118,10 @@ def _spiky_clicks(rng: random.Random, times: list[float]) -> list[float]:
     scale, depth, tail = 10 ** rng.uniform(-2, 2), rng.uniform(0, 0.8), rng.uniform(0.15, 0.4)
     rate = rng.choice([0.0, 0.005, 0.02])
     return [
-        scale * (0.5 + depth * season(t)) * math.exp(rng.gauss(0, tail)) * (rng.uniform(1.5, 4) if rng.random() < rate else 1)
+        scale
+        * (0.5 + depth * season(t))
+        * math.exp(rng.gauss(0, tail))
+        * (rng.uniform(1.5, 4) if rng.random() < rate else 1)
         for t in times
     ]
 
@@ -121,7 +138,7 @@ def _latency(rng: random.Random, times: list[float]) -> list[float]:
 
 
 def _sparse_requests(rng: random.Random, times: list[float]) -> list[float]:
-    """Requests to a small service: mostly a few or none, by day, with sessions of more."""
+    """Send requests to a small service: mostly a few or none, by day, with sessions of more."""
     mean, share = rng.uniform(0.2, 4), rng.uniform(0.005, 0.03)
     left, made = 0, []
     for time in times:

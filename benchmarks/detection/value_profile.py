@@ -42,7 +42,7 @@ def profile_score(corpus: Sequence[tuple[Series, Sequence[bool]]]) -> ProfileSco
     points = 0.0
     for series, anomalous in corpus:
         spans = _windows(series)
-        first = dict.fromkeys(range(len(spans)), math.inf)
+        first: dict[int, float] = dict.fromkeys(range(len(spans)), math.inf)
         for at in _starts(anomalous):
             if at < min(_PROBATION * len(anomalous), _MAX_PROBATION):
                 continue
@@ -52,14 +52,14 @@ def profile_score(corpus: Sequence[tuple[Series, Sequence[bool]]]) -> ProfileSco
                 continue
             false_alarms += 1
             points += _FALSE_ALARM * _after(at, spans)
-        for which, at in first.items():
+        for which, best in first.items():
             windows += 1
-            if at == math.inf:
+            if best == math.inf:
                 points -= 1.0
                 continue
             start, end = spans[which]
             found += 1
-            points += _sigmoid((at - end) / max(1, end - start)) / _sigmoid(-1.0)
+            points += _sigmoid((best - end) / max(1, end - start)) / _sigmoid(-1.0)
     return ProfileScore(windows, found, false_alarms, points)
 
 

@@ -146,6 +146,7 @@ def season(time: float, phase: float = 0.0, weekend: float = 1.0) -> float:
 
 
 def autoregressive(rng: random.Random, size: int, memory: float, deviation: float) -> list[float]:
+    """Return a stationary first-order process of this standard deviation, from 0."""
     value, made = 0.0, []
     for _ in range(size):
         value = memory * value + rng.gauss(0, deviation * math.sqrt(1 - memory * memory))
@@ -220,6 +221,7 @@ def _daily(rng: random.Random, times: list[float]) -> list[float]:
 
 
 def poisson(rng: random.Random, mean: float) -> int:
+    """Return a count."""
     count, left = 0, math.exp(-mean)
     product = rng.random()
     while product > left:

@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from benchmarks.detection.value_contenders import CONTENDERS, Scores
+from benchmarks.detection.value_operations import OPERATIONS, operations_series
+from benchmarks.detection.value_profile import ProfileScore, profile_score
 from benchmarks.detection.value_series import FAMILIES, Series, series
 from detectors.series.backtest import QUIET_INTERVALS, Incident, quality
 
@@ -31,6 +33,7 @@ class Result(NamedTuple):
     false_alarms: int
     rows: int
     microseconds: float
+    profile: ProfileScore
 
     @property
     def f1(self) -> float:
@@ -40,12 +43,12 @@ class Result(NamedTuple):
 
 def value_table() -> str:
     """Return the table as Markdown; takes minutes."""
-    tuning = [series(family, seed) for family in FAMILIES for seed in _TUNING_SEEDS]
-    others = [series(family, seed) for family in FAMILIES for seed in _SEEDS]
+    tuning = [one for corpus in _corpora(_TUNING_SEEDS).values() for one in corpus]
+    others = [one for corpus in _corpora(_SEEDS).values() for one in corpus]
     allowed = measured(_OURS, tuning, 1.0).false_alarms
     lines = [
-        "| detector | recall | precision | F1 | false alarms per 10,000 values | µs per value |",
-        "|---|---|---|---|---|---|",
+        "| detector | standard profile | recall | precision | F1 | false alarms per 10,000 values | µs per value |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in CONTENDERS:
         threshold = 1.0 if name == _OURS else best_threshold(name, tuning, allowed)
@@ -55,12 +58,21 @@ def value_table() -> str:
 
 def family_table() -> str:
     """Return how ``ValueDetector`` does on each family, as Markdown."""
-    lines = ["| family | found | false alarms per 10,000 values |", "|---|---|---|"]
-    for family in FAMILIES:
-        result = measured(_OURS, [series(family, seed) for seed in _SEEDS], 1.0)
+    lines = ["| family | standard profile | found | false alarms per 10,000 values |", "|---|---|---|---|"]
+    for family, corpus in _corpora(_SEEDS).items():
+        result = measured(_OURS, corpus, 1.0)
         per = 1e4 * result.false_alarms / result.rows
-        lines.append(f"| {family} | {result.found} of {result.incidents} | {per:.1f} |")
+        found = f"{result.found} of {result.incidents}"
+        lines.append(f"| {family} | {result.profile.normalised:.0f} | {found} | {per:.1f} |")
     return "\n".join(lines)
+
+
+def _corpora(seeds: Sequence[int]) -> dict[str, list[Series]]:
+    """Return the series of every family."""
+    return {
+        **{family: [series(family, seed) for seed in seeds] for family in FAMILIES},
+        **{family: [operations_series(family, seed) for seed in seeds] for family in OPERATIONS},
+    }
 
 
 def measured(name: str, corpus: Sequence[Series], threshold: float) -> Result:
@@ -96,7 +108,8 @@ def _summed(corpus: Sequence[Series], scores: Mapping[str, Scores], threshold: f
         episodes += found.episodes
         false_alarms += found.false_alarms
     rows = sum(len(one.values) for one in corpus)
-    return Result(incidents, found_ones, episodes, false_alarms, rows, 1e6 * seconds / rows)
+    profile = profile_score([(one, [score > threshold for score in scores[one.id]]) for one in corpus])
+    return Result(incidents, found_ones, episodes, false_alarms, rows, 1e6 * seconds / rows, profile)
 
 
 def _alarms(one: Series, scores: Scores, threshold: float) -> list[tuple[float, int]]:
@@ -113,7 +126,8 @@ def _line(name: str, result: Result) -> str:
     recall = result.found / result.incidents
     precision = (result.episodes - result.false_alarms) / result.episodes if result.episodes else 0.0
     per = 1e4 * result.false_alarms / result.rows
-    return f"| {name} | {recall:.2f} | {precision:.2f} | {result.f1:.2f} | {per:.1f} | {result.microseconds:.0f} |"
+    measures = f"{recall:.2f} | {precision:.2f} | {result.f1:.2f} | {per:.1f} | {result.microseconds:.0f}"
+    return f"| {name} | {result.profile.normalised:.0f} | {measures} |"
 
 
 if __name__ == "__main__":

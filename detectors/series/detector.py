@@ -30,18 +30,23 @@ from detectors.series.noise_level import NoiseLevel
 from detectors.series.season_profile import DAY, SeasonProfile
 from detectors.series.signals import CHANNELS, value_signal
 from detectors.series.state import VERSION, upgraded
+from detectors.series.usual_level import UsualLevel
 
-# False alarm budget of the tails: this share of values, and at most this many a day. The more values a day, the further
-# the tails are extrapolated, and learned ones are mostly too thin: beyond a value in five minutes less is asked for.
-_PER_VALUE: Final = 4e-4
-_PER_DAY: Final = 0.05
+# What the tails are asked for: this share of values, and at most this many a day. Measured on series without incidents
+# it is less than half. The more values a day, the further the tails are extrapolated, and learned ones are mostly too
+# thin: beyond a value in five minutes less is asked for.
+_PER_VALUE: Final = 6.4e-4
+_PER_DAY: Final = 0.08
 _DENSE: Final = 288.0
-_EXTRAPOLATED: Final = 1.43
+_EXTRAPOLATED: Final = 1.72
 # Rates of the short and long running means, and the share of the budget of each channel. Running means are correlated
 # in time, so their share is smaller than that of single values.
 _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
 _SHARES: Final = (0.4, 0.3, 0.2)
 _NOISE_SHARE: Final = 0.05
+_LEVEL_SHARE: Final = 0.3
+# Exponent of the norm that combines the channels' scores: alone, each counts as it is, and two of 0.9 are an alarm.
+_AGREEMENT: Final = 6.0
 # Number of warm-up values.
 _COLD: Final = 40
 # A tail is an extrapolation beyond the number of values seen; it is trusted for this many powers of ten.
@@ -71,16 +76,18 @@ class _Sight(NamedTuple):
     season: float
     noise: float
     looks: list[Deviation]
+    level: Deviation
     scatter: Deviation | None
 
 
 class ValueDetector(AnomalyDetector):
     """Robust seasonal detector with causally calibrated tails, for one series of numbers.
 
-    The daily and weekly season is removed as far as it improves the forecast. The remainder has five channels: the
-    value against its forecast, two short running means against longer ones, the size of recent deviations against the
+    The daily and weekly season is removed as far as it improves the forecast. The remainder has six channels: the
+    value against its forecast, three short running means against longer ones, the size of recent deviations against the
     usual one, and the length of constant runs. Each has its own scale and its own tails, learned online, so that no
-    distribution is assumed. After a level shift it alarms, then accepts the new level.
+    distribution is assumed. Several channels near their thresholds are an alarm together. After a level shift it
+    alarms, then accepts the new level.
 
     ``score_one`` returns 0 or more, above 1 means anomalous. While cold (40 values) it scores 0 (see ``Verdict.warm``).
     Strictly causal: nothing, not even a scale, comes from later values.
@@ -120,8 +127,10 @@ class ValueDetector(AnomalyDetector):
         self._trust = Trust()
         self._channels = [ValueChannel() for _ in _SHARES]
         self._noise = NoiseLevel()
+        self._level = UsualLevel()
         self._targets: list[float] = []
         self._noise_target = 0.0
+        self._level_target = 0.0
         self._target_of_all = 0.0
         self._allowed = _PER_VALUE
         self._per_day = 0.0
@@ -169,6 +178,7 @@ class ValueDetector(AnomalyDetector):
             "flatline": self._flatline.to_state(),
             "channels": [channel.to_state() for channel in self._channels],
             "noise": self._noise.to_state(),
+            "level": self._level.to_state(),
             "time": self._time,
             "doubt": self._doubt,
             "seen": self._seen,
@@ -198,8 +208,11 @@ class ValueDetector(AnomalyDetector):
         detector._flatline.restore(state["flatline"])
         for channel, kept in zip(detector._channels, state["channels"], strict=True):
             channel.restore(kept)
-        if "noise" in state:  # states of the version before have none, and it begins anew
+        # States of versions before do not have these, and they begin anew.
+        if "noise" in state:
             detector._noise.restore(state["noise"])
+        if "level" in state:
+            detector._level.restore(state["level"])
         detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
         detector._set_budget()
         return detector
@@ -237,6 +250,7 @@ class ValueDetector(AnomalyDetector):
         self._target_of_all = -math.log10(budget)
         self._targets = [-math.log10(budget * share) for share in _SHARES]
         self._noise_target = -math.log10(budget * _NOISE_SHARE)
+        self._level_target = -math.log10(budget * _LEVEL_SHARE)
 
     def _sight(self, time: float, raw: float, value: float) -> _Sight:
         season = self._season.expected(time, self._per_day)
@@ -258,8 +272,9 @@ class ValueDetector(AnomalyDetector):
             if common is not None and _between(common, short + season, long + season):
                 due *= _RETURN
             looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
-        settled = doubt < _SETTLED
-        return _Sight(season, noise, looks, self._noise.look(looks[0], self._usual_size(), size) if settled else None)
+        level = self._level.look(rest, season, size, sparse=sparse)
+        scatter = self._noise.look(looks[0], self._usual_size(), size) if doubt < _SETTLED else None
+        return _Sight(season, noise, looks, level, scatter)
 
     def _after_gap(self, time: float) -> float:
         """Return the added uncertainty of the next value after a gap."""
@@ -283,25 +298,35 @@ class ValueDetector(AnomalyDetector):
             name: share * min(channel.score(look, shown, target), most / target)
             for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)
         }
+        scores["level"] = share * self._level.score(sight.level, shown, self._level_target, _BEYOND)
         if sight.scatter is not None:
             scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
+        together = math.fsum(one**_AGREEMENT for one in scores.values()) ** (1.0 / _AGREEMENT)
         scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
-        score = max(scores.values())
+        score = max(together, *scores.values())
         if score <= 1.0:
             return Verdict(score, False, (), scores, True)
         signals = tuple(
             self._signal(channel, time, value, sight, score) for channel, score in scores.items() if score > 1.0
         )
-        return Verdict(score, True, signals, scores, True)
+        return Verdict(score, True, signals or (self._agreement(time, sight, scores, score),), scores, True)
+
+    def _look(self, channel: str, sight: _Sight) -> Deviation:
+        if channel == "level":
+            return sight.level
+        if channel == "noise" and sight.scatter is not None:
+            return sight.scatter
+        # A flatline has no channel of its own: its range is that of the value.
+        return sight.looks[0 if channel == "flatline" else CHANNELS.index(channel)]
 
     def _signal(self, channel: str, time: float, value: float, sight: _Sight, score: float) -> Signal:
-        if channel == "noise" and sight.scatter is not None:
-            look = sight.scatter
+        look = self._look(channel, sight)
+        if channel == "noise":
             below, above = self._noise.bounds(look, self._noise_target)
+        elif channel == "level":
+            below, above = self._level.bounds(look, self._level_target)
         else:
-            # A flatline has no channel of its own: its range is that of the value.
             which = 0 if channel == "flatline" else CHANNELS.index(channel)
-            look = sight.looks[which]
             below, above = self._channels[which].bounds(look, self._targets[which])
         return value_signal(
             channel,
@@ -313,8 +338,23 @@ class ValueDetector(AnomalyDetector):
             upper=look.expected + above,
         )
 
+    def _agreement(self, time: float, sight: _Sight, scores: Mapping[str, float], score: float) -> Signal:
+        """Return the signal of channels that are an alarm only together, with the range of the highest of them."""
+        look = self._look(max(scores, key=lambda channel: (channel != "flatline", scores[channel])), sight)
+        # What it would take beside the others: about this share of the deviation.
+        allowed = abs(look.deviation) / score
+        return value_signal(
+            "agreement",
+            time,
+            score,
+            observed=look.observed,
+            expected=look.expected,
+            lower=look.expected - allowed,
+            upper=look.expected + allowed,
+        )
+
     def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
-        season, noise, looks, scatter = sight
+        season, noise, looks, level, scatter = sight
         usual = self._channels[0].scale * noise
         trusted = self._seen > _TRUSTED
         rest = value - season
@@ -326,6 +366,7 @@ class ValueDetector(AnomalyDetector):
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         if scatter is not None:
             self._noise.learn(looks[0], scatter, self._usual_size(), self._noise_target)
+        self._level.learn(rest, level, self._level_target)
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
             channel.learn(look, target)
         self._next.learn(value, season, self._flatline.common, usual)

@@ -1,14 +1,15 @@
-"""Discounts on anomaly scores: recurring peaks by hour of the day, and an alarm budget."""
+"""Discounts on anomaly scores: recurring peaks by hour of the day and of the week, and an alarm budget."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any, Final
 
 # Discount on the scores of the first values.
 _CAUTION: Final = 80.0
 # Discount before a full day was observed.
-_DAY_CAUTION, _DAY_LONG = 0.33, 1.4
+_DAY_CAUTION, _DAY_LONG = 0.33, 1.5
 # Factor by which an hour must exceed its earlier peaks.
 _HABIT: Final = 1.3
 _HOURS: Final = 24
@@ -18,6 +19,10 @@ _RIPE_HOURS: Final = 12
 # Cap of a learned peak, and its decay per day.
 _MOST: Final = 4.0
 _KEPT_A_DAY: Final = 0.93
+# Peaks of the hours of the week are kept in one byte each, this many to a score of 1; their decay per week.
+_STEPS: Final = 60.0
+_KEPT_A_WEEK: Final = 0.7
+_WEEK: Final = 168
 # Minimum number of values per day for hourly peaks.
 MIN_PER_DAY: Final = 48.0
 # Memory of alarms in values of the budget, and the increase of the threshold for each alarm beyond the second.
@@ -43,7 +48,7 @@ class Trust:
         if per_day >= MIN_PER_DAY:
             day = seen / (per_day * _DAY_LONG)
             if day < 1.0:
-                divided /= _DAY_CAUTION + (1.0 - _DAY_CAUTION) * day
+                divided /= _DAY_CAUTION + (1.0 - _DAY_CAUTION) * day * day
             self._given = max(1.0, _HABIT * self._habits.known(time)) * divided
             divided = self._given
         return cold, 1.0 / divided
@@ -56,31 +61,47 @@ class Trust:
 
     def to_state(self) -> list[Any]:
         """Return the state as plain JSON values."""
-        return [self._habits.to_state(), self._budget.to_state()]
+        # The last part is new; earlier programs ignore it.
+        return [self._habits.to_state(), self._budget.to_state(), self._habits.week]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Restore the state of ``to_state``."""
         self._habits.restore(state[0])
         self._budget.restore(state[1])
+        if len(state) > 2:  # states of versions before know no hours of the week
+            self._habits.week = state[2]
 
 
 class HourlyHabits:
-    """The highest score of each hour of the day on earlier days, with decay.
+    """The highest score of each hour of the day on earlier days, and of each hour of the week, with decay.
 
-    A nightly batch or restart is anomalous the first time; later only if it is larger than before.
+    A nightly batch or restart is anomalous the first time; later only if it is larger than before. So is the first
+    weekend of a series, and the second is not.
     """
 
-    __slots__ = ("_hours", "_ripening", "_since")
+    __slots__ = ("_hours", "_ripening", "_since", "_week")
 
     def __init__(self) -> None:
         self._hours = [0.0] * _HOURS
+        self._week = bytearray(_WEEK)
         self._since = 0
         self._ripening: list[list[float]] = []
 
+    @property
+    def week(self) -> str:
+        """The peaks of the hours of the week as text, from Thursday midnight UTC."""
+        return base64.b64encode(self._week).decode()
+
+    @week.setter
+    def week(self, text: str) -> None:
+        self._week = bytearray(base64.b64decode(text))
+
     def known(self, time: float) -> float:
         """Return the usual peak score at this time, 0 where unknown."""
-        hour = int(time // _HOUR) % _HOURS
-        return max(self._hours[hour - 1], self._hours[hour], self._hours[(hour + 1) % _HOURS])
+        hour = int(time // _HOUR) % _WEEK
+        week = max(self._week[hour - 1], self._week[hour], self._week[(hour + 1) % _WEEK]) / _STEPS
+        hour %= _HOURS
+        return max(week, self._hours[hour - 1], self._hours[hour], self._hours[(hour + 1) % _HOURS])
 
     def learn(self, time: float, score: float) -> None:
         """Learn a score."""
@@ -94,6 +115,8 @@ class HourlyHabits:
             hour, highest = self._ripening.pop(0)
             place = int(hour) % _HOURS
             self._hours[place] = max(self._hours[place], highest)
+            place = int(hour) % _WEEK
+            self._week[place] = max(int(_KEPT_A_WEEK * self._week[place]), round(_STEPS * highest))
         if now // _HOURS > self._since:
             days = now // _HOURS - self._since
             self._hours = [one * _KEPT_A_DAY**days for one in self._hours]

@@ -107,6 +107,11 @@ class Contrast:
         self._long = 0.0
         self._seen = 0
 
+    @property
+    def long(self) -> float:
+        """The long mean."""
+        return self._long
+
     def with_next(self, value: float, most: float) -> tuple[float, float]:
         """Return the short mean including ``value`` (clipped to ``most``), and the long one before it."""
         if self._seen == 0:
