@@ -14,7 +14,7 @@ from benchmarks.detection.value_quiet import QUIET, SEEDS, false_alarms, measure
 from detectors.series.counter import Counter
 from detectors.series.detector import ValueDetector
 from detectors.series.flatline import Flatline
-from detectors.series.habits import AlarmBudget, HourlyHabits
+from detectors.series.habits import AlarmBudget, HourlyHabits, Trust
 from detectors.series.scale import RunningScale
 from detectors.series.season_profile import SeasonProfile
 
@@ -128,6 +128,24 @@ def test_what_comes_every_night_is_known_the_next_night_and_forgotten_in_weeks()
     assert habits.known(35 * 3600.0) < 0.2
     habits.learn(40 * DAY, 0.1)
     assert habits.known(40 * DAY + 3 * 3600.0) < 0.2
+
+
+def test_what_comes_every_week_is_known_the_next_week_and_after_a_restart() -> None:
+    trust, week = Trust(), 7 * DAY
+    for hour in range(7 * 24):
+        trust.learn(hour * 3600.0, 1.0 if hour == 50 else 0.1, 288.0, 1e-4)
+    at = week + 50 * 3600.0
+    restored = Trust()
+    restored.restore(json.loads(json.dumps(trust.to_state())))
+    for one in (trust, restored):
+        assert one.of(at, 5000, 288.0)[1] == pytest.approx(1 / 1.3, rel=0.02)
+        assert one.of(at + 3 * 3600.0, 5000, 288.0)[1] == 1.0
+        assert one.of(at + DAY, 5000, 288.0)[1] > 0.9
+
+
+def test_office_hours_by_5_minutes_are_quiet_on_the_first_evening_and_the_second_saturday() -> None:
+    # Of tuning seeds that had two alarms each, then.
+    assert sum(false_alarms("business hours by 5 minutes", seed) for seed in (920, 921, 938)) == 0
 
 
 def test_what_goes_on_now_is_no_habit() -> None:
