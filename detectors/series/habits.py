@@ -8,8 +8,8 @@ from typing import Any, Final
 
 # Discount on the scores of the first values.
 _CAUTION: Final = 80.0
-# Discount before a full day was observed.
-_DAY_CAUTION, _DAY_LONG = 0.33, 1.5
+# Discount until this many days were observed, more of it on the first, which has hours never seen before.
+_DAY_CAUTION, _DAY_LONG = 0.33, 1.4
 # Factor by which an hour must exceed its earlier peaks.
 _HABIT: Final = 1.3
 _HOURS: Final = 24
@@ -48,7 +48,8 @@ class Trust:
         if per_day >= MIN_PER_DAY:
             day = seen / (per_day * _DAY_LONG)
             if day < 1.0:
-                divided /= _DAY_CAUTION + (1.0 - _DAY_CAUTION) * day * day
+                share = day if seen >= per_day else day * day
+                divided /= _DAY_CAUTION + (1.0 - _DAY_CAUTION) * share
             self._given = max(1.0, _HABIT * self._habits.known(time)) * divided
             divided = self._given
         return cold, 1.0 / divided
