@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from detectors.performance.dispersion import Dispersion
 from detectors.performance.intervals import SCATTER, IntervalCounts, Window
-from detectors.tail_probability import count_bound, count_deviation, deviation_of, surprise
+from detectors.performance.leniency import Leniency
+from detectors.tail_probability import count_bound, count_deviation, surprise
 
 HALF_LIFE_HOURS: Final = 48.0
 FAST_HALF_LIFE_HOURS: Final = 3.0
@@ -21,9 +22,8 @@ _WARM_CALLS: Final = 150.0
 _LEVEL_ERRORS: Final = 20.0
 # Cap of an interval's errors when learning, in standard deviations.
 _WINSOR: Final = 4.0
-# Where many errors are expected, chance alone hardly doubles them and the minimum effect keeps the budget: the score is
-# multiplied, by up to the last number, while the expected errors rise from the first number to the second.
-_MANY, _VERY_MANY, _LENIENCY = 60.0, 100.0, 1.5
+# By chance alone so many errors are hardly ever doubled.
+_LENIENCY: Final = Leniency(60.0, 100.0, 1.5)
 # Minimum effect by window, from the shortest: (multiple of the usual rate, or increase over it).
 _GATES: Final = ((2.0, 0.10), (2.0, 0.08), (2.0, 0.03))
 
@@ -79,14 +79,14 @@ class ErrorChannel:
             within, excess = self._spread(which)
             score = surprise(count_deviation(errors / within, expected / within, excess * within))
             if score > 0.0:
-                found.append((which, score * _leniency(expected)))
+                found.append((which, score * _LENIENCY.factor(expected)))
         return found
 
     def bounds(self, window: Window, which: int, z: float) -> tuple[float, float]:
         """Return the normal range of the window's number of errors."""
         expected = self.rate * window.known
         within, excess = self._spread(which)
-        above = within * count_bound(expected / within, excess * within, _eased(z, expected))
+        above = within * count_bound(expected / within, excess * within, _LENIENCY.eased(z, expected))
         return 0.0, max(above, _gate(self.rate, window.known, which))
 
     def learn(self, interval: IntervalCounts, steps: int, weight: float) -> None:
@@ -146,13 +146,3 @@ class ErrorChannel:
 def _gate(rate: float, known: float, which: int) -> float:
     times, more = _GATES[which]
     return known * max(times * rate, rate + more)
-
-
-def _leniency(expected: float) -> float:
-    """Return the factor of the score of a window that expects so many errors."""
-    return 1.0 + (_LENIENCY - 1.0) * min(max((expected - _MANY) / (_VERY_MANY - _MANY), 0.0), 1.0)
-
-
-def _eased(z: float, expected: float) -> float:
-    """Return the deviation whose score, times the leniency, is that of ``z``."""
-    return deviation_of(surprise(z) / _leniency(expected))

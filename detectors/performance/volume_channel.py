@@ -10,14 +10,16 @@ from detectors.performance.accumulated import MAX_INTERVALS, NO_EVIDENCE, Accumu
 from detectors.performance.day_fit import DayFit, MinuteOfHour
 from detectors.performance.dispersion import Dispersion
 from detectors.performance.intervals import LONG, SCATTER, IntervalCounts, Window
+from detectors.performance.leniency import Leniency
 from detectors.performance.week_profile import WeekProfile
 from detectors.tail_probability import count_bound, count_deviation, surprise
 
-THRESHOLD: Final = 5.4
+THRESHOLD: Final = 4.9
 """Alarm threshold, in -log10 p."""
 SLOW_HALF_LIFE_HOURS: Final = 24.0
 FAST_HALF_LIFE_HOURS: Final = 1.0
 _MIN_EXPECTED: Final = 8.0
+_LENIENCY: Final = Leniency(100.0, 300.0, 1.2)
 # Minimum effect as observed over expected, by window from the shortest.
 _SURGES: Final = (2.6, 2.2, 1.7)
 _DROPS: Final = (0.35, 0.4, 0.58)
@@ -28,6 +30,12 @@ _LOG_FALLEN, _LOG_RISEN = math.log(_FALLEN), math.log(_RISEN)
 _ACCUMULATED_GATES: Final = (0.58, 1.7)
 _ACCUMULATED_INTERVALS: Final = 10
 _SPREAD_INTERVALS: Final = 15.0
+# Smallest share of the usual calls that a first weekend may have, from its first night on.
+_FIRST_NIGHT: Final = 0.1
+# Largest multiple of what a weekend had that a first working day may have.
+_FIRST_WORKING_DAY: Final = 10.0
+# Hours by which midnight is later than in UTC, at most.
+_WEST: Final = 12
 # Weight of the prior for the level of the last hour, in events and in intervals.
 _LEVEL_EVENTS, _LEVEL_INTERVALS = 30.0, 10.0
 _WINSOR: Final = 4.0
@@ -55,6 +63,7 @@ class VolumeChannel:
         "_levels",
         "_minutes",
         "_open",
+        "_past",
         "_profile",
         "_risen",
         "_scatter",
@@ -75,8 +84,10 @@ class VolumeChannel:
         self._scatter = (Dispersion(2.0, 0.05), Dispersion(2.0, 0.05))
         self._day = DayFit()
         self._minutes = MinuteOfHour()
-        # By hour, until something is learned: the level of the last hours and that of the last day.
-        self._levels: tuple[int, float, float] | None = None
+        # The level at the end of the day before one of a weekday that was never observed; 1 without such a day.
+        self._past = (0, 1.0)
+        # By hour, until something is learned: the level of the last hours, and the least and most of other usual ones.
+        self._levels: tuple[int, float, float, float] | None = None
         self._fallen = Accumulated(THRESHOLD)
         self._risen = Accumulated(THRESHOLD)
 
@@ -93,17 +104,34 @@ class VolumeChannel:
         """Return the level of the last hours relative to the profile."""
         return self._levels_at(hour)[1]
 
-    def _levels_at(self, hour: int) -> tuple[int, float, float]:
+    def _levels_at(self, hour: int) -> tuple[int, float, float, float]:
         if self._levels is not None and self._levels[0] == hour:
             return self._levels
         prior = _LEVEL_EVENTS + _LEVEL_INTERVALS * self._usual
         slow = (self._slow[0] + prior) / (self._slow[1] + prior)
         level = slow * (self._fast[0] + prior) / (slow * self._fast[1] + prior)
+        past = self._past[1] if self._past[0] == hour // 24 else level
         learned = self._hour
         if learned is not None and learned // 24 != hour // 24 and not self._profile.knows_weekday(learned):
-            level = 1.0  # the apparent level was that of a weekday that is over
-        self._levels = hour, level, slow
+            past, level = level, 1.0  # the apparent level was that of a weekday that is over, in UTC at least
+        self._levels = hour, level, *self._usual_levels(hour, level, slow, past)
         return self._levels
+
+    def _usual_levels(self, hour: int, level: float, slow: float, past: float) -> tuple[float, float]:
+        """Return least and most of the other levels that are usual: of the last day, and of a first weekend."""
+        # A return to the level of the last day, as after a holiday, is not anomalous.
+        least = most = slow
+        if hour % 24 < _WEST and self._profile.sightings(hour)[1] == 0:
+            least = min(least, past)
+        if self._profile.may_begin_weekend(hour):
+            # The level follows a far fall slowly: what the last hours had, as it is.
+            recent = self._fast[0] / self._fast[1] if self._fast[1] > 0.0 else level
+            least = min(least, level, recent, 1.0) * (_FIRST_NIGHT if self._profile.is_night(hour) else 1.0)
+        elif self._profile.may_end_weekend(hour):
+            most = max(most, 1.0)
+        if not self._profile.knows_working_days(hour):
+            most = _FIRST_WORKING_DAY * max(most, level, 1.0)
+        return least, most
 
     def usual(self, hour: int, part: float) -> tuple[float, float]:
         """Return the expected count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty."""
@@ -116,8 +144,7 @@ class VolumeChannel:
 
     def expected(self, window: Window, hour: int) -> tuple[float, float, float]:
         """Return the expected count of a window with its lower and upper bound."""
-        _, level, before = self._levels_at(hour)
-        return _expected(level, before, window.usual, window.doubt)
+        return _expected(self._levels_at(hour), window)
 
     def may_score(self, longest: Window, hour: int) -> bool:
         """Whether any window can score above 0, by the longest one."""
@@ -126,17 +153,17 @@ class VolumeChannel:
     def scores(self, windows: Sequence[Window], hour: int) -> list[tuple[int, float]]:
         """Return the index of each window with an unusual count, from the shortest, and its surprise."""
         found = []
-        _, level, before = self._levels_at(hour)
+        levels = self._levels_at(hour)
         for which, window in enumerate(windows):
             events = window.events
-            _, least, most = _expected(level, before, window.usual, window.doubt)
+            _, least, most = _expected(levels, window)
             if least < _MIN_EXPECTED or _DROPS[which] * least < events < _SURGES[which] * most:
                 continue
             within, excess = self._spread(which, hour)
             expected = least if events < least else most
             score = surprise(abs(count_deviation(events / within, expected / within, excess * within)))
             if score > 0.0:
-                found.append((which, score))
+                found.append((which, score * _LENIENCY.factor(expected)))
         return found
 
     def next_accumulated(self, interval: IntervalCounts) -> tuple[tuple[float, Window], tuple[float, Window]]:
@@ -171,14 +198,14 @@ class VolumeChannel:
         below, above = _ACCUMULATED_GATES
         if least < _MIN_EXPECTED or below * least < window.events < above * most:
             return 0.0
-        return score
+        return score * _LENIENCY.factor(least)
 
     def bounds(self, window: Window, which: int, hour: int, z: float) -> tuple[float, float]:
         """Return the normal range of the window's count."""
         _, least, most = self.expected(window, hour)
         within, excess = self._spread(which, hour)
-        below = within * count_bound(least / within, excess * within, -z)
-        above = within * count_bound(most / within, excess * within, z)
+        below = within * count_bound(least / within, excess * within, -_LENIENCY.eased(z, least))
+        above = within * count_bound(most / within, excess * within, _LENIENCY.eased(z, most))
         return min(below, _DROPS[which] * least), max(above, _SURGES[which] * most)
 
     def learn(self, interval: IntervalCounts, part: float, steps: int, weight: float) -> None:
@@ -209,6 +236,7 @@ class VolumeChannel:
         total, weight, count = self._open
         if self._hour is not None:
             if self._hour // 24 != hour // 24 and not self._profile.knows_weekday(self._hour):
+                self._past = hour // 24, round(self.level(self._hour), 3)
                 self.forget()
             if weight > 0.0:
                 self._profile.learn(self._hour, total / weight, weight / count)
@@ -245,6 +273,7 @@ class VolumeChannel:
             "open": self._open,
             "scatter": [one.to_state() for one in self._scatter],
             "day": self._day.to_state(),
+            "past": self._past,
             "minutes": self._minutes.to_state(),
             "accumulated": [self._fallen.to_state(), self._risen.to_state()],
         }
@@ -261,6 +290,8 @@ class VolumeChannel:
         for one, numbers in zip(self._scatter, state["scatter"], strict=True):
             one.restore(numbers)
         self._day.restore(state.get("day", (0, 0.0, 0.0)))
+        day, level = state.get("past", (0, 1.0))
+        self._past = int(day), float(level)
         self._minutes.restore(state.get("minutes", ()))
         fallen, risen = state.get("accumulated", ((), ()))
         self._fallen.restore(fallen)
@@ -272,15 +303,15 @@ class VolumeChannel:
         return scatter.within, scatter.between + self._day.doubt(hour, seen, self._profile.steepness(hour))
 
 
-def _expected(level: float, before: float, usual: float, unsure: float) -> tuple[float, float, float]:
-    expected, doubt = level * usual, level * unsure
-    # A return to the level of the last day, as after a holiday, is not anomalous.
-    least, least_before = expected - doubt, before * (usual - unsure)
-    most, most_before = expected + doubt, before * (usual + unsure)
+def _expected(levels: tuple[int, float, float, float], window: Window) -> tuple[float, float, float]:
+    _, level, lowest, highest = levels
+    expected, doubt = level * window.usual, level * window.doubt
+    least, least_other = expected - doubt, lowest * (window.usual - window.doubt)
+    most, most_other = expected + doubt, highest * (window.usual + window.doubt)
     return (
         expected,
-        least if least <= least_before else least_before,
-        most if most >= most_before else most_before,
+        least if least <= least_other else least_other,
+        most if most >= most_other else most_other,
     )
 
 

@@ -13,6 +13,11 @@ from typing import Any, Final
 _HOURS: Final = 168
 # 1970-01-01 was a Thursday; the week begins on Monday.
 _SHIFT: Final = 72
+# Hours of the UTC week that may be of a weekend just begun, in some time zone: Friday 10:00 (UTC+14) to Sunday 10:00.
+# Of one just ended: from then to Monday 18:00. And of a working day in every time zone: Monday 12:00 to Friday 10:00.
+_BEGINS, _ENDS, _WORKING = range(106, 154), (*range(154, 168), *range(18)), range(12, 106)
+# Share of the day's mean below which an hour may hold midnight, in whatever time zone.
+_NIGHT: Final = 0.5
 # Memory of an hour of the week in weeks, and of an hour of the day in days.
 _WEEKS: Final = 4
 _DAYS: Final = 6
@@ -58,6 +63,21 @@ class WeekProfile:
     def knows_weekday(self, hour: int) -> bool:
         """Return whether a whole day of this weekday was observed before."""
         return self._days[(hour + _SHIFT) % _HOURS // 24] > 0
+
+    def may_begin_weekend(self, hour: int) -> bool:
+        """Return whether a weekend may just have begun, in some time zone, at an hour that was never observed."""
+        cell = (hour + _SHIFT) % _HOURS
+        return self._seen[cell] == 0 and cell in _BEGINS
+
+    def may_end_weekend(self, hour: int) -> bool:
+        """Return whether one may just have ended at an hour that was observed once at most."""
+        cell = (hour + _SHIFT) % _HOURS
+        return self._seen[cell] < 2 and cell in _ENDS
+
+    def knows_working_days(self, hour: int) -> bool:
+        """Return whether this hour of the day was observed on a day that is no weekend in any time zone."""
+        first = hour % 24 if hour % 24 >= _WORKING.start else hour % 24 + 24
+        return any(self._seen[first : _WORKING.stop : 24])
 
     def usual(self, hour: int, part: float) -> tuple[float, float] | None:
         """Return the usual count of an interval, ``part`` (0 to 1) into an hour, and its uncertainty.
@@ -132,6 +152,11 @@ class WeekProfile:
         daily = self._hours[of_day] * self._factors[cell // 24]
         seen = self._seen[cell]
         return (self._cells[cell] * seen + _LEAN * daily) / (seen + _LEAN)
+
+    def is_night(self, hour: int) -> bool:
+        """Return whether less than half of the mean of all hours happens at this hour of the day."""
+        known = [usual for usual, seen in zip(self._hours, self._sightings, strict=True) if seen > 0]
+        return self._hours[hour % 24] * len(known) < _NIGHT * sum(known)
 
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain values."""

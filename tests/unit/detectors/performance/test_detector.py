@@ -284,7 +284,7 @@ def test_a_long_drop_on_a_quiet_series_is_told_from_what_accumulates() -> None:
     detector = PerformanceDetector()
     rng = np.random.default_rng(4)
     counts = rng.poisson(1.6, 8 * DAY)
-    counts[7 * DAY + 600 : 7 * DAY + 690] = rng.poisson(0.25, 90)
+    counts[7 * DAY + 600 : 7 * DAY + 690] = rng.poisson(0.5, 90)
     alarms = []
     for number, count in enumerate(counts.tolist()):
         verdict = detector.process_one(_minute(number, count=count, errors=0))
