@@ -34,14 +34,14 @@ def _alarms(counts: Ints) -> list[str]:
     return alarms
 
 
-@pytest.mark.parametrize("offset_hours", [-8, -5, 0, 1, 2, 5.5, 9])
-@pytest.mark.parametrize("weekend", [0.15, 0.3, 0.6, 1.2])
+@pytest.mark.parametrize("offset_hours", [-8, -5, 0, 2, 9])
+@pytest.mark.parametrize("weekend", [0.15, 0.3, 1.2])
 def test_a_first_weekend_is_no_incident_in_any_time_zone(offset_hours: float, weekend: float) -> None:
     assert _alarms(_week(offset_hours, weekend, 60.0)) == []
 
 
-@pytest.mark.parametrize("offset_hours", [-5, 0, 9])
-@pytest.mark.parametrize("day", [1, 4, 5, 6, 7])
+@pytest.mark.parametrize("offset_hours", [-5, 9])
+@pytest.mark.parametrize("day", [1, 5, 7])
 def test_a_day_without_calls_is_one_whatever_its_weekday(offset_hours: float, day: int) -> None:
     counts = _week(offset_hours, 0.6, 60.0)
     noon = int(day * 1440 + (12 - offset_hours) * 60)
