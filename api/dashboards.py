@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -19,6 +19,7 @@ from api.problems import ApiError, documented, wrong
 from api.roles import TABS, Action
 from api.services import Services, services_of
 from dashboards.panel import Column, Panel, PanelQuery, Tab, Thresholds
+from dashboards.time_ranges import duration
 from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
 from kpis.scope import AllTenants, Scope
 from kpis.sql.dialect import Bound
@@ -28,7 +29,6 @@ from storage.tenant_names import tenant_names
 router: Final = APIRouter(tags=["dashboards"], dependencies=[Depends(BEARER)])
 TabName = StrEnum("TabName", {name: name for name in TABS})  # type: ignore[misc] # mypy needs literal names
 _MAX_FRESH: Final = 30.0
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Lines(BaseModel):
@@ -130,7 +130,7 @@ def _scope(tab: Tab, query: DashboardQuery, caller: Caller) -> Scope:
         if name not in tab.variables:
             there = ", ".join(tab.variables) or "nothing"
             raise wrong(name, f"this tab cannot be narrowed by it; expected one of {there}")
-    start, end = query.times(datetime.now(UTC), _duration(tab.span))
+    start, end = query.times(datetime.now(UTC), duration(tab.span))
     return query.scope(start, end, caller.tenant(query.tenant))
 
 
@@ -212,16 +212,7 @@ def _lines(thresholds: Thresholds | None) -> Lines | None:
 
 
 def _fresh(tab: Tab) -> float:
-    return min(_MAX_FRESH, _seconds(tab.refresh))
-
-
-def _seconds(text: str) -> float:
-    return _duration(text).total_seconds()
-
-
-def _duration(text: str) -> timedelta:
-    """Return a duration in Grafana's notation: ``30d``, ``5m``, ``5s``."""
-    return timedelta(**{{**_UNITS, "s": "seconds"}[text[-1]]: int(text[:-1])})
+    return min(_MAX_FRESH, duration(tab.refresh).total_seconds())
 
 
 def _matches(etag: str, given: Iterable[str]) -> bool:

@@ -42,9 +42,9 @@ class HeaderDeadlineProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds.
 
     Each request has ``header_seconds`` for its head, from when it may begin, and ``BODY_SECONDS`` for its body. What is
-    no body (head, trailers, the sizes of chunks) may have 64 KiB. Where
-    there are ``most`` connections, the one that has been waited for longest, for a head or the rest of a body, makes
-    room for a new one; where each has a request in progress, the new one gets 503 with Retry-After.
+    no body (head, trailers, the sizes of chunks) may have 64 KiB. Where there are ``most`` connections, the one that
+    has been waited for longest, for a head or the rest of a body, makes room for a new one; where each has a request
+    in progress, the new one gets 503 with Retry-After.
     """
 
     header_seconds = HEADER_SECONDS

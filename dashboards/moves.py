@@ -22,8 +22,8 @@ FIGURES: Final = (
     "query_success_rate",
 )
 """Ids of the figures that are compared with the period before. Only two sources, to keep the statement fast."""
-_OF_INTEGRATIONS: Final = "('query_success_rate',)"
-"""Figures that an anomaly of an integration explains, as SQL."""
+_OF_INTEGRATIONS: Final = "query_success_rate"
+"""The figure that an anomaly of an integration explains."""
 _ANOMALY: Final = "performance_anomaly"
 _MAX_ROWS: Final = 5
 # Moves of less are noise to a reader, and less than a tenth of what there is now is no period to compare with.
@@ -65,7 +65,7 @@ WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
 SELECT title AS figure, if(moved > 0, up, down) AS verdict,
     {_text(kpis, "earlier")} AS before, {_text(kpis, "value")} AS now,
     concat(if(moved > 0, '+', ''), toString(round(100 * moved, 1)), ' %') AS change,
-    multiIf(own != '', own, id IN {_OF_INTEGRATIONS} AND anomaly != '', anomaly, 'no finding explains it') AS why
+    multiIf(own != '', own, id = '{_OF_INTEGRATIONS}' AND anomaly != '', anomaly, 'no finding explains it') AS why
 FROM
 (
 SELECT *, findings[id] AS own, findings['{_ANOMALY}'] AS anomaly FROM

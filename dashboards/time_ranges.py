@@ -7,15 +7,18 @@ at the end of a range costs a statement planning time wherever it names the rang
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import TimeOption
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-_LONG: Final = 48 * 60
-_MINUTES: Final = {"m": 1, "h": 60, "d": 24 * 60}
-_WORDS: Final = {"m": "minute", "h": "hour", "d": "day"}
+from kpis.scope import LONG_HOURS
+
+_LONG: Final = timedelta(hours=LONG_HOURS)
+_HOUR: Final = timedelta(hours=1)
+_UNITS: Final = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _LENGTHS: Final = ("5m", "15m", "30m", "1h", "3h", "6h", "12h", "24h", "2d", "7d", "14d", "30d", "90d", "180d", "365d")
 _CALENDAR: Final = (
     ("Today so far", "now/d", "now"),
@@ -29,24 +32,24 @@ _CALENDAR: Final = (
 
 def up_to_now(length: str) -> tuple[str, str]:
     """Return the ends of a range up to now as Grafana's expressions; ``length`` is a number and m, h or d."""
-    minutes = _minutes(length)
-    if minutes < _LONG:
+    if duration(length) < _LONG:
         return f"now-{length}", "now"
     # "/h" is the start of the hour at the beginning of a range, and the end of the hour at its end.
-    return f"now-{minutes // 60 - 1}h/h", "now/h"
+    return f"now-{duration(length) // _HOUR - 1}h/h", "now/h"
 
 
 def quick_ranges(opens_with: str) -> list[Builder[dashboard.TimeOption]]:
     """Return what the time picker lists, short ranges first; the one that the dashboard opens with is among them."""
-    lengths = sorted({*_LENGTHS, opens_with}, key=_minutes)
+    lengths = sorted({*_LENGTHS, opens_with}, key=duration)
     last = ((_last(length), *up_to_now(length)) for length in lengths)
     return [TimeOption().display(name).from_val(start).to(end) for name, start, end in (*last, *_CALENDAR)]
 
 
-def _minutes(length: str) -> int:
-    return int(length[:-1]) * _MINUTES[length[-1]]
+def duration(text: str) -> timedelta:
+    """Return a duration in Grafana's notation: ``30d``, ``12h``, ``5m``, ``5s``."""
+    return timedelta(**{f"{_UNITS[text[-1]]}s": int(text[:-1])})
 
 
 def _last(length: str) -> str:
     number = int(length[:-1])
-    return f"Last {number} {_WORDS[length[-1]]}{'' if number == 1 else 's'}"
+    return f"Last {number} {_UNITS[length[-1]]}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from models.errors import InvalidRequest
 
 # Ranges of at least this length end on a whole hour.
-_LONG_HOURS: Final = 48
+LONG_HOURS: Final = 48
 # Number of days checked for clock changes: the longest range that is kept.
 _MAX_LOOKS: Final = 1_000
 # In the system's list, but not in the IANA database.
@@ -147,7 +147,7 @@ def up_to_now(now: datetime, start: datetime, time_zone: str = "UTC") -> datetim
     and the result is stable until the hour is over.
     """
     hours = int(now.timestamp()) // 3600 - int(start.timestamp()) // 3600
-    long = hours >= _LONG_HOURS and _whole_hours(time_zone, start.astimezone(UTC), now.astimezone(UTC))
+    long = hours >= LONG_HOURS and _whole_hours(time_zone, start.astimezone(UTC), now.astimezone(UTC))
     return _up(now, 3600 if long else 60)
 
 

@@ -23,6 +23,7 @@ from dashboards.panel import Origin, Panel, Tab
 from dashboards.preview.charts import Answers
 from dashboards.preview.page import PageFacts, file_name, render
 from dashboards.preview.script import drawing_script
+from dashboards.time_ranges import duration
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from kpis.sql.dialect import Bound
 from models.counting import counted
@@ -100,7 +101,9 @@ def write_pages(
     ``whose`` returns a tab's tenant, if any; ``only`` are the tabs to write, all if there are none.
     """
     every = only or tabs(installation())
-    scopes = {tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else _span(tab)), now) for tab in every}
+    scopes = {
+        tab.uid: _scope(whose(tab), now - (timedelta(days=days) if days else duration(tab.span)), now) for tab in every
+    }
     asked = [(tab, panel) for tab in every for panel in tab.panels]
     answers: dict[str, dict[int, Answers]] = {tab.uid: {} for tab in every}
     with progress() as bar, ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
@@ -141,8 +144,3 @@ def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
     except RomashkaError:
         err.print(styled("[red]panel {} ('{}') cannot be queried[/]", panel.id, panel.title))
         raise
-
-
-def _span(tab: Tab) -> timedelta:
-    number, unit = int(tab.span[:-1]), tab.span[-1]
-    return timedelta(**{{"d": "days", "h": "hours", "m": "minutes"}[unit]: number})
