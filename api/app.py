@@ -25,6 +25,7 @@ from api import (
     schedules,
 )
 from api.auth_middleware import AuthMiddleware
+from api.head_requests import HeadMiddleware
 from api.problems import Problem, answer_with_problems
 from api.request_context import RequestContextMiddleware
 from api.services import Configuration, Services
@@ -73,12 +74,13 @@ def create_app(configuration: Configuration) -> FastAPI:
     ):
         app.include_router(module.router)
     answer_with_problems(app)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(AuthMiddleware)
     if configuration.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(configuration.cors_origins),
-            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-Request-ID"],
             expose_headers=["ETag", "Retry-After", "X-Request-ID"],
         )

@@ -30,15 +30,12 @@ class HealthStatus(BaseModel):
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": HealthStatus, "description": "Not now"}}
 
 
-@router.head("/live", include_in_schema=False)  # many uptime checks ask for the head alone
 @router.get("/live", summary="Whether the process answers")
 async def live(_: Annotated[NoQuery, Query()]) -> HealthStatus:
     """Whether this process answers; makes no database query."""
     return HealthStatus(status="ok", database="")
 
 
-@router.head("/ready", include_in_schema=False)
-@router.head("", include_in_schema=False)
 @router.get("/ready", response_model=HealthStatus, responses=_NOT_READY, summary="Whether it can answer questions")
 @router.get("", response_model=HealthStatus, responses=_NOT_READY, summary="The same as /ready")
 async def ready(request: Request, _: Annotated[NoQuery, Query()]) -> Response:

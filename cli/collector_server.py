@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.api_key_cache import ApiKeyCache
+from api.head_requests import HeadMiddleware
 from api.identity import Identity
 from api.keys import KeySigner, stored_keys
 from api.pool import Pool
@@ -125,11 +126,12 @@ class Together:
 
     def __init__(self, other: ASGIApp, collector: Collector) -> None:
         self._other = other
-        self._collector = collector
+        self._collector = HeadMiddleware(collector)
+        self._paths = collector.paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        mine = scope["type"] == "http" and scope["path"] in self._collector.paths
+        mine = scope["type"] == "http" and scope["path"] in self._paths
         await (self._collector if mine else self._other)(scope, receive, send)
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -28,7 +29,10 @@ from models.responses import name_of_actor
 DEFAULT_DAYS: Final = 7
 MAX_TOKEN: Final = 2_048
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,1900}\.[A-Za-z0-9_-]{43}")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}")
+# Looked for where a run of characters begins, and without giving any back: a long path takes linear time.
+_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}+\.[A-Za-z0-9_-]{20,}")
+# How often an address may be encoded within others before it is taken for a token: mail filters do so once or twice.
+_MAX_ENCODINGS: Final = 8
 _VERSION: Final = 1
 
 
@@ -122,8 +126,15 @@ class LinkSigner:
 
 
 def without_tokens(text: str) -> str:
-    """Return a text in which nothing that looks like a token is left: for logs of what was asked for."""
-    return _TOKEN.sub("...", text)
+    """Return a text in which nothing that looks like a token is left, however often it is percent-encoded: for logs."""
+    decoded = text
+    for _ in range(_MAX_ENCODINGS):
+        if _TOKEN.search(decoded):
+            return _TOKEN.sub("...", decoded)
+        before, decoded = decoded, unquote(decoded)
+        if decoded == before:
+            return text
+    return "..."
 
 
 def link_id(token: str) -> UUID:

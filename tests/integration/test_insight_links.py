@@ -206,11 +206,16 @@ def test_no_name_hides_whose_link_it_was_and_a_token_elsewhere_in_a_path_is_in_n
     assert "GET /analytics/links/...?from=..." in logged
 
 
-def test_only_get_and_post_do_anything_and_paths_lead_nowhere_else(pages: Pages) -> None:
+def test_only_get_head_and_post_do_anything_and_paths_lead_nowhere_else(pages: Pages) -> None:
     link = token()
-    for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"):
+    for method in ("OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"):
         answer = httpx.request(method, f"{pages.url}/links/{link}", timeout=30)
         assert (answer.status_code, link in answer.text) == (405, False), method
+        assert answer.headers["allow"] == "GET, HEAD"
+    head = httpx.head(f"{pages.url}/links/{link}", timeout=30)
+    assert (head.status_code, head.content) == (200, b"")
+    assert httpx.head(f"{pages.url}/links/{link}x", timeout=30).status_code == 403
+    assert httpx.head(f"{pages.url}/links", timeout=30).status_code == 405, "responses are POSTed"
     for path in (
         "/insights/../../v1/insights",
         "/insights/%2e%2e/%2e%2e/v1/insights",

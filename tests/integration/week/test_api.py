@@ -129,10 +129,22 @@ def test_health_needs_no_token_and_every_answer_has_security_headers(api: Api) -
     assert named.headers["x-request-id"] == "mine-1"
 
 
-def test_health_answers_those_that_ask_for_the_head_alone(api: Api) -> None:
-    for path in ("/v1/health", "/v1/health/live", "/v1/health/ready"):
-        answer = api.call("HEAD", path, "")
-        assert (answer.status_code, answer.content) == (200, b"")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/openapi.json", "/v1/kpis", "/v1/kpis/csat"),
+        *("/v1/insights?limit=2", "/v1/reports", "/v1/schedules", "/v1/exports/queries?from=2026-03-01", "/v1/nothing"),
+        "/v1/kpis/csat?nonsense=1",
+    ],
+)
+def test_head_answers_what_get_answers_without_the_body(api: Api, path: str) -> None:
+    head, get = api.call("HEAD", path, api.admin), api.call("GET", path, api.admin)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    of_one_request = {"x-request-id", "date", "connection", "transfer-encoding", "age", "etag", "content-length"}
+    assert {*head.headers.items()} >= {
+        (name, value) for name, value in get.headers.items() if name not in of_one_request
+    }
+    assert head.headers.get("content-length", "0").isdecimal()
 
 
 def test_a_body_that_is_too_large_is_not_read(api: Api) -> None:
