@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -16,17 +17,23 @@ SEVERAL: Final = (
 
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł ", "CHF": "CHF "}
 
-_WITHOUT_MINOR_UNIT: Final = (
-    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
-    *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
-)
-_OF_A_THOUSAND: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-"""Currencies whose unit has no minor one, and those whose minor unit is a thousandth (ISO 4217); others have cents."""
+_CODES_OF_DIGITS: Final = {
+    0: ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"],
+    3: ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"],
+    4: ["CLF", "UYW"],
+}
+"""Currencies by the digits of their minor unit (ISO 4217), where these are not two."""
+_CENTS: Final = 2
 
 
 def prefix(code: str) -> str:
     """Return what stands before an amount of a currency."""
     return _SYMBOLS.get(code, f"{code} ")
+
+
+def digits(code: str) -> int:
+    """Return how many digits amounts of a currency have after the point; two where none is known (``""``)."""
+    return next((found for found, codes in _CODES_OF_DIGITS.items() if code in codes), _CENTS)
 
 
 def in_force(scope: Scope) -> Query:
@@ -38,8 +45,7 @@ def in_force(scope: Scope) -> Query:
 
 def written(value: float | Decimal, code: str) -> str:
     """Return an amount of a currency as text, for example ``-€396.67`` or ``¥397``."""
-    digits = 0 if code in _WITHOUT_MINOR_UNIT else 3 if code in _OF_A_THOUSAND else 2
-    number = f"{abs(value):,.{digits}f}"
+    number = f"{abs(value):,.{digits(code)}f}"
     # What rounds to nothing has no minus.
     minus = "-" if value < 0 and number.strip("0.") else ""
     return f"{minus}{prefix(code)}{number}"
@@ -55,24 +61,27 @@ def amount(value: str, sign: str) -> str:
     sign
         An expression of the prefix (``symbol``), empty where the currency is not known.
     """
-    thousandths, without = (
-        ", ".join(f"'{prefix(code)}'" for code in codes) for codes in (_OF_A_THOUSAND, _WITHOUT_MINOR_UNIT)
-    )
-    whole, fine = f"{sign} IN ({without})", f"{sign} IN ({thousandths})"
     signed = f"toFloat64({value})"
     number = f"abs({signed})"
-    exact = (
-        f"multiIf({whole}, toDecimalString(round({number}), 0), {fine}, toDecimalString(round({number}, 3), 3), "
-        f"toDecimalString(round({number}, 2), 2))"
-    )
+    exact = _by_digits(sign, lambda places: f"toDecimalString(round({number}, {places}), {places})")
     # What rounds to nothing has no minus.
-    below = f"multiIf({whole}, round({signed}), {fine}, round({signed}, 3), round({signed}, 2)) < 0"
+    below = f"{_by_digits(sign, lambda places: f'round({signed}, {places})')} < 0"
     # From where rounding makes 1,000 K of it.
     short = (
         f"multiIf({number} >= 999950, concat(toString(round({number} / 1e6, 2)), ' M'), "
         f"{number} >= 1e4, concat(toString(round({number} / 1e3, 1)), ' K'), {exact})"
     )
     return f"concat(if({below}, '-', ''), {sign}, {short})"
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(f"'{prefix(code)}'" for code in codes)
+
+
+def _by_digits(sign: str, value: Callable[[int], str]) -> str:
+    """Return the SQL of a value that depends on the digits of the currency whose prefix is ``sign``."""
+    cases = (f"{sign} IN ({_listed(codes)}), {value(places)}" for places, codes in _CODES_OF_DIGITS.items())
+    return f"multiIf({', '.join(cases)}, {value(_CENTS)})"
 
 
 def of_tenants(dialect: Dialect) -> str:

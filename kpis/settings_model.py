@@ -14,21 +14,27 @@ from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from models.errors import SettingsError
+from models.fields import MAX_MONEY
 
 Kind = Literal["money", "number", "whole", "choice", "currency"]
 
 PER_PROVIDER: Final = ":"
 """Separates a setting from its integration, as in ``integration_cost_per_month:hubspot``."""
 _PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
-# Money of ISO 4217: neither metals nor funds, tests and the code for none.
+# Money of ISO 4217, with the units of account that prices of Chile and Uruguay are in: neither metals nor other funds,
+# tests and the code for none.
 _CURRENCY: Final = re.compile(
     "AED|AFN|ALL|AMD|AOA|ARS|AUD|AWG|AZN|BAM|BBD|BDT|BGN|BHD|BIF|BMD|BND|BOB|BRL|BSD|BTN|BWP|BYN|BZD|CAD|CDF|CHF|"
-    "CLP|CNY|COP|CRC|CUP|CVE|CZK|DJF|DKK|DOP|DZD|EGP|ERN|ETB|EUR|FJD|FKP|GBP|GEL|GHS|GIP|GMD|GNF|GTQ|GYD|HKD|HNL|"
+    "CLF|CLP|CNY|COP|CRC|CUP|CVE|CZK|DJF|DKK|DOP|DZD|EGP|ERN|ETB|EUR|FJD|FKP|GBP|GEL|GHS|GIP|GMD|GNF|GTQ|GYD|HKD|HNL|"
     "HTG|HUF|IDR|ILS|INR|IQD|IRR|ISK|JMD|JOD|JPY|KES|KGS|KHR|KMF|KPW|KRW|KWD|KYD|KZT|LAK|LBP|LKR|LRD|LSL|LYD|MAD|"
     "MDL|MGA|MKD|MMK|MNT|MOP|MRU|MUR|MVR|MWK|MXN|MYR|MZN|NAD|NGN|NIO|NOK|NPR|NZD|OMR|PAB|PEN|PGK|PHP|PKR|PLN|PYG|"
     "QAR|RON|RSD|RUB|RWF|SAR|SBD|SCR|SDG|SEK|SGD|SHP|SLE|SOS|SRD|SSP|STN|SVC|SYP|SZL|THB|TJS|TMT|TND|TOP|TRY|TTD|"
-    "TWD|TZS|UAH|UGX|USD|UYU|UZS|VED|VES|VND|VUV|WST|XAF|XCD|XCG|XOF|XPF|YER|ZAR|ZMW|ZWG"
+    "TWD|TZS|UAH|UGX|USD|UYU|UYW|UZS|VED|VES|VND|VUV|WST|XAF|XCD|XCG|XOF|XPF|YER|ZAR|ZMW|ZWG"
 )
+
+
+# An amount may be a part of a currency's smallest unit, such as 1.2555 cents a conversation.
+_PLACES: Final[dict[Kind, int]] = {"money": 4, "number": 2, "whole": 0}
 
 
 class Setting(NamedTuple):
@@ -39,7 +45,7 @@ class Setting(NamedTuple):
     unit: str
     meaning: str
     lowest: Decimal = Decimal(0)
-    highest: Decimal = Decimal("99999999.99")
+    highest: Decimal = MAX_MONEY
     choices: tuple[str, ...] = ()
     default: str | None = None
     per_provider: bool = False
@@ -174,14 +180,19 @@ def _number(name: str, setting: Setting, text: str) -> str:
         raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}") from None
     if not value.is_finite() or not setting.lowest <= value <= setting.highest:
         raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}")
-    places = 0 if setting.kind == "whole" else 2
+    places = _PLACES[setting.kind]
     if value != round(value, places):
         raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}")
-    return f"{value:.{places}f}"
+    if not places:
+        return f"{value:.0f}"
+    whole, _, part = f"{value:.{places}f}".partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
 
 
 def _expected(setting: Setting) -> str:
-    what = "a whole number" if setting.kind == "whole" else "a number with at most two decimals"
+    what = {"whole": "a whole number", "number": "a number with at most two decimals"}.get(
+        setting.kind, "a number with at most four decimals"
+    )
     return f"{what} from {setting.lowest} to {setting.highest} ({setting.unit}), for example {setting.lowest + 7}"
 
 

@@ -114,9 +114,11 @@ Hours = Annotated[float, Field(ge=0, le=1_000_000, description="Hours, 0 or more
 Milliseconds = Annotated[int, Field(ge=0, le=MAX_INT32, description="Whole milliseconds, 0 or more")]
 Minutes = Annotated[int, Field(ge=0, le=MAX_INT32, description="Whole minutes, 0 or more")]
 Count = Annotated[int, Field(ge=0, le=MAX_INT32, description="A whole number, 0 or more")]
+MAX_MONEY: Final = Decimal("99999999999.9999")
+"""Digits that a number of JSON keeps; an amount of a currency without minor units may be large."""
 Money = Annotated[
     Decimal,
-    Field(ge=0, le=Decimal("99999999.99"), description="The tenant's currency, 0 or more, kept to cents"),
+    Field(ge=0, le=MAX_MONEY, description="The tenant's currency, 0 or more, kept to four decimals"),
 ]
 ErrorKind = Annotated[
     str,

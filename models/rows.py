@@ -19,7 +19,8 @@ LABELS: Final = pa.list_(pa.string())
 TIME: Final = pa.timestamp("ms", "UTC")
 # Fixed point with four decimals, so that a sum does not depend on the order.
 SCORE: Final = pa.decimal128(18, 4)
-MONEY: Final = pa.decimal128(18, 2)
+# Currencies have up to four decimals.
+MONEY: Final = pa.decimal128(38, 4)
 HISTOGRAM: Final = pa.struct([("buckets", pa.list_(pa.int16())), ("counts", pa.list_(pa.uint64()))])
 
 _Columns = list[tuple[str, pa.DataType]]

@@ -12,8 +12,7 @@ import pyarrow as pa
 from models.insights import Insight
 from models.rows import INSIGHTS
 
-_SCORE: Final = Decimal("0.0001")
-_CENT: Final = Decimal("0.01")
+_STEP: Final = Decimal("0.0001")
 
 
 def insight_rows(insights: Sequence[Insight]) -> pa.RecordBatch:
@@ -36,8 +35,8 @@ def _row(insight: Insight) -> dict[str, object]:
         "id": insight.id.bytes,
         "user_id": insight.user_id.bytes,
         "members": [member.bytes for member in insight.members],
-        "confidence_score": None if insight.confidence_score is None else _decimal(insight.confidence_score, _SCORE),
-        "predicted_value": None if insight.predicted_value is None else _decimal(insight.predicted_value, _CENT),
+        "confidence_score": None if insight.confidence_score is None else _decimal(insight.confidence_score),
+        "predicted_value": None if insight.predicted_value is None else _decimal(insight.predicted_value),
         # Part of the table's sorting key: it must not change while the insight develops.
         "created_at": _whole(insight.started_at),
         "started_at": _whole(insight.started_at),
@@ -46,8 +45,8 @@ def _row(insight: Insight) -> dict[str, object]:
     }
 
 
-def _decimal(value: float, step: Decimal) -> Decimal:
-    return Decimal(repr(value)).quantize(step, ROUND_HALF_EVEN)
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(_STEP, ROUND_HALF_EVEN)
 
 
 def _whole(moment: datetime) -> datetime:

@@ -16,7 +16,7 @@ from models.sync_status import Vocabulary
 from streams.decode import RecordSource
 from streams.pseudonyms import Pseudonymiser
 
-_CENT: Final = Decimal("0.01")
+_MONEY_STEP: Final = Decimal(1).scaleb(-MONEY.scale)
 
 
 def to_batch(
@@ -72,7 +72,8 @@ def _column(events: Sequence[AnyEvent], name: str, kind: pa.DataType) -> pa.Arra
     if kind == SCORE:
         return score_column(np.array(values, dtype=np.float64))
     if kind == MONEY:
-        return pa.array([value if value is None else value.quantize(_CENT, ROUND_HALF_EVEN) for value in values], kind)
+        kept = [value if value is None else value.quantize(_MONEY_STEP, ROUND_HALF_EVEN) for value in values]
+        return pa.array(kept, kind)
     return pa.array(values, kind)
 
 

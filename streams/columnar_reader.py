@@ -256,7 +256,7 @@ def _scores(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
 
 def _money(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
     _check_between(column, field.low, field.high)
-    return pc.round(column, 2, "half_to_even").cast(MONEY, safe=False)
+    return pc.round(column, MONEY.scale, "half_to_even").cast(MONEY, safe=False)
 
 
 def _whole_numbers(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:

@@ -1,6 +1,6 @@
 """Business figures counted again in plain Python from the events that were sent: dictionaries, Decimals, loops.
 
-Shares no code with the figures. A figure of money is the same to the cent.
+Shares no code with the figures. A figure of money is the same to its fourth decimal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from models.topics import INTELLIGENCE, OUTCOMES
 
 Message = tuple[str, bytes, bytes]
-CENT, MICRO = Decimal("0.01"), Decimal("0.000001")
+STEP, PART = Decimal("0.0001"), Decimal("0.00000001")
 GOOD, SOLD = {"resolved", "converted", "upsold"}, {"converted", "upsold"}
 
 
@@ -178,7 +178,7 @@ def net(mine: Iterable[Talk], settings: Settings, start: datetime, end: datetime
         Decimal(0),
     )
     total = gross(every, settings) + handled / 60 - costs(settings, start, end)
-    return total.quantize(CENT, ROUND_HALF_UP)
+    return total.quantize(STEP, ROUND_HALF_UP)
 
 
 def attributed(every: list[Talk], settings: Settings, start: datetime, end: datetime) -> dict[str, Decimal]:
@@ -210,8 +210,8 @@ def attributed(every: list[Talk], settings: Settings, start: datetime, end: date
         for touch in chosen:
             names = touch.providers or ["unnamed"]
             for name in names:
-                found[name] += (amount / (len(chosen) * len(names))).quantize(MICRO, ROUND_DOWN)
-    return {name: amount.quantize(CENT, ROUND_HALF_UP) for name, amount in found.items()}
+                found[name] += (amount / (len(chosen) * len(names))).quantize(PART, ROUND_DOWN)
+    return {name: amount.quantize(STEP, ROUND_HALF_UP) for name, amount in found.items()}
 
 
 def lift(mine: Iterable[Talk], value: str) -> float:

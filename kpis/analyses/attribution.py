@@ -25,7 +25,7 @@ from kpis.statistics import Arm, Stratum, difference, scaled
 UNNAMED: Final = "unnamed"
 """The label of a touch that used data without naming an integration."""
 
-# Parts of an amount keep six decimals, so that they add up to the whole within a hundredth of a cent.
+# Parts of an amount keep eight decimals, so that they add up to the whole within the four that amounts have.
 _CHAINS: Final = """
 WITH rules AS
 (
@@ -94,7 +94,7 @@ def influenced(asked: QueryContext) -> str:
     columns = "".join(f"{name}, " for name in asked.columns)
     without = replace(asked, by=tuple(name for name in asked.by if name != "provider"))
     split = without.split({name: DIMENSIONS[name] for name in without.by})
-    share, parts = "toDecimal128(amount, 6)", ""
+    share, parts = "toDecimal128(amount, 8)", ""
     if by_provider:
         share, parts = f"{share} / part.2", "ARRAY JOIN parts AS part"
         if "provider" in asked.by:
@@ -104,7 +104,7 @@ def influenced(asked: QueryContext) -> str:
     several = currency.do_not_add_up("uniqExact(s.user_id)", "c.currency")
     return f"""{_chains(asked)}
 SELECT {columns}
-    if({several}, NULL, toDecimal128(round(sum(share), 2), 2)) AS value,
+    if({several}, NULL, toDecimal128(round(sum(share), 4), 4)) AS value,
     uniqExact(s.user_id, conversation_id) AS n,
     NULL AS low,
     NULL AS high,
@@ -127,7 +127,7 @@ SELECT
     if(empty(parts), '', part.1) AS provider,
     if(empty(parts), 'not influenced', rule) AS rule,
     uniqExact(conversation_id) AS sales,
-    toDecimal128(round(sum(toDecimal128(amount, 6) / if(empty(parts), 1, part.2)), 2), 2) AS revenue
+    toDecimal128(round(sum(toDecimal128(amount, 8) / if(empty(parts), 1, part.2)), 4), 4) AS revenue
 FROM chains LEFT ARRAY JOIN parts AS part
 GROUP BY user_id, provider, rule
 ORDER BY user_id, revenue DESC, provider, rule

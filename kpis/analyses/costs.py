@@ -46,7 +46,7 @@ entries AS
         any(calendar.month_seconds) AS month_seconds,
         settings.setting AS setting,
         argMaxIf(settings.value, settings.effective_from, settings.effective_from <= calendar.day) AS entered,
-        toDecimal128OrNull(entered, 2) AS amount
+        toDecimal128OrNull(entered, 4) AS amount
     FROM calendar
     LEFT JOIN
     (
@@ -84,7 +84,7 @@ prices AS
 _MEASURED: Final = """if(
             least(sum(with_n) OVER mine, sum(without_n) OVER mine) >= {enough},
             toDecimal128OrNull(toString(round(sum(without_sum) OVER mine / sum(without_n) OVER mine
-                - sum(with_sum) OVER mine / sum(with_n) OVER mine, 2)), 2),
+                - sum(with_sum) OVER mine / sum(with_n) OVER mine, 2)), 4),
             NULL)"""
 _LEDGER: Final = """
 {prices},

@@ -47,7 +47,7 @@ hit AS
 ),
 contact AS
 (
-    SELECT user_id, toDecimal128OrNull(argMax(value, effective_from), 2) AS cost
+    SELECT user_id, toDecimal128OrNull(argMax(value, effective_from), 4) AS cost
     FROM tenant_settings FINAL
     WHERE {tenant} AND setting = 'cost_per_human_contact' AND effective_from <= toDate({start})
     GROUP BY user_id

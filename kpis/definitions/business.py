@@ -54,11 +54,11 @@ class _Amount(NamedTuple):
 _AMOUNTS: Final = {
     "gross_savings": _Amount(
         costs.GROSS_NEEDS,
-        "toDecimal128(round(gross, 2), 2)",
+        "toDecimal128(gross, 4)",
         f"toFloat64(at_most) * ({_BOUNDS.low})",
         f"toFloat64(at_most) * ({_BOUNDS.high})",
     ),
-    "net_savings": _Amount(costs.NET_NEEDS, f"toDecimal128(round({_NET}, 2), 2)", _NET_LOW, _NET_HIGH),
+    "net_savings": _Amount(costs.NET_NEEDS, f"toDecimal128(round({_NET}, 4), 4)", _NET_LOW, _NET_HIGH),
     "roi": _Amount(
         costs.NET_NEEDS, f"toFloat64({_NET}) / {_COST}", f"({_NET_LOW}) / {_COST}", f"({_NET_HIGH}) / {_COST}"
     ),

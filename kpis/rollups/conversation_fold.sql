@@ -68,8 +68,8 @@ FROM
         max(e.outcome_type = 'reopened') AS reopened,
         max(e.outcome_type IN ('converted', 'upsold')) AS converted,
         argMax(e.customer_satisfaction_score, seen) AS satisfaction,
-        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 2), e.outcome_type != 'refunded') AS sales,
-        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 2), e.outcome_type = 'refunded') AS refunds
+        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 4), e.outcome_type != 'refunded') AS sales,
+        sumIf(toDecimal128(ifNull(e.business_value_generated, 0), 4), e.outcome_type = 'refunded') AS refunds
     FROM
     (
         SELECT *, (created_at, event_id) AS seen, outcome_type NOT IN ('', 'reopened', 'refunded') AS is_end
@@ -94,7 +94,7 @@ FROM
                     '' :: LowCardinality(String) AS outcome_type,
                     NULL :: Nullable(UInt32) AS resolution_time_minutes,
                     NULL :: Nullable(Decimal(18, 4)) AS customer_satisfaction_score,
-                    NULL :: Nullable(Decimal(18, 2)) AS business_value_generated,
+                    NULL :: Nullable(Decimal(38, 4)) AS business_value_generated,
                     '' :: LowCardinality(String) AS handled_by,
                     '' :: LowCardinality(String) AS handoff_reason,
                     NULL :: Nullable(DateTime64(3, 'UTC')) AS opened_at,

@@ -93,7 +93,7 @@ def _value(field: pa.Field[Any], number: int) -> Any:
         UUIDS: [bytes([number]) * 16, bytes(16)],
         TIME: NOW + timedelta(milliseconds=number),
         SCORE: Decimal("-0.1234"),
-        MONEY: Decimal("99999999.99"),
+        MONEY: Decimal("99999999999.9999"),
         HISTOGRAM: {"buckets": [-1, 0, 2160], "counts": [2**63, 1, 3]},
         pa.bool_(): True,
         pa.binary(): b"\x00\xff\xfe\n" + bytes([number]),

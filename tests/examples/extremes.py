@@ -72,7 +72,7 @@ def edges(now: datetime) -> dict[str, tuple[Any, ...]]:
         "outcome_type": (*LABELS, "upsold", "converted", "reopened", "resolved"),
         "resolution_time_minutes": counts,
         "customer_satisfaction_score": (1, 5, 4.99999),
-        "business_value_generated": ("0", "-0", "99999999.99", "0.004", "0.005"),
+        "business_value_generated": ("0", "-0", "99999999999.9999", "0.00004", "0.00005"),
         "handled_by": ("ai", "human", "mixed"),
         "handoff_reason": LABELS,
         "opened_at": (oldest.isoformat(), newest.isoformat()),

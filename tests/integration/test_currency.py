@@ -29,6 +29,7 @@ from storage.reading import query_rows
         ("-0.4", "KRW", "KRW 0"),
         ("-1.2346", "KWD", "-KWD 1.235"),
         ("1.2", "BHD", "BHD 1.200"),
+        ("-1.23456", "CLF", "-CLF 1.2346"),
         ("-5", "PLN", "-zł 5.00"),
         ("-5", "SEK", "-SEK 5.00"),
     ],

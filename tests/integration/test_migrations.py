@@ -82,7 +82,7 @@ _TYPES: dict[pa.DataType, set[str]] = {
     UUIDS: {"Array(UUID)"},
     TIME: {"DateTime64(3, 'UTC')", "Nullable(DateTime64(3, 'UTC'))"},
     SCORE: {"Decimal(18, 4)", "Nullable(Decimal(18, 4))"},
-    MONEY: {"Nullable(Decimal(18, 2))"},
+    MONEY: {"Nullable(Decimal(38, 4))"},
     HISTOGRAM: {"Tuple(Array(Int16), Array(UInt64))"},
     pa.timestamp("s", "UTC"): {"DateTime('UTC')"},
     pa.bool_(): {"Bool"},

@@ -29,9 +29,9 @@ def test_every_64_bit_integer_is_the_decimal_it_stands_for(scaled: list[int]) ->
 
 @settings(deadline=None)
 @given(st.lists(_integers))
-def test_money_has_cents(scaled: list[int]) -> None:
+def test_money_has_four_decimals(scaled: list[int]) -> None:
     column = decimal_column(np.array(scaled, dtype=np.int64), MONEY)
-    assert column.to_pylist() == [Decimal(value).scaleb(-2) for value in scaled]
+    assert column.to_pylist() == [Decimal(value).scaleb(-4) for value in scaled]
 
 
 @settings(deadline=None)

@@ -79,7 +79,7 @@ _Unhashable = type("_Unhashable", (str,), {"__hash__": None})
 _ODD: list[Any] = [
     True, False, 0, 1, -1, 2**31 - 1, 2**31, -(2**63), 2**64, 0.0, -0.0, 1.0, 1e-7, 0.1 + 0.2, 5e-324, 1e16, 1e22,
     1.7976931348623157e308, float("nan"), float("inf"), -float("inf"), Decimal("0.1"), Decimal("-0"),
-    Decimal("99999999.99"), Decimal("100000000"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"),
+    Decimal("99999999999.9999"), Decimal("100000000000"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"),
     Decimal("1e400"), "", " ", "hubspot", "hubspot\n", "HubSpot", '"', "\\", "\u2028", "\x7f", "\x00", "é", "ж" * 128,
     "x" * 129, "x" * 128, "😀", "\ud800", "\udc00\ud800", "</script>", "ai", "UA", "ua", "null", "1",
     [], (), ["hubspot"], ("hubspot", "shopify"), ["hubspot", None], ["a\nb"], [["a"]], ["x"] * 64, ["x"] * 65,

@@ -47,7 +47,7 @@ def moment_text(value: object) -> str | None:
 def number(value: object) -> float | None:
     """Return a number, a ``Decimal`` as a float; ``None`` for anything else.
 
-    Every amount of cents that the contract allows survives this exactly: it has ten digits, a float keeps fifteen.
+    Every amount that the contract allows survives this exactly: it has fifteen digits, which a float keeps.
     """
     if isinstance(value, Decimal):
         return math.nan if value.is_nan() else float(value)

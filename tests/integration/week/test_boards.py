@@ -84,7 +84,7 @@ _MADE: Final = {
     "conversion": f"{_CELL}, data_used Bool, data_type String, conversations UInt64, conversions UInt64, rated UInt64, "
     "stars_sum Float64, stars_squares Float64",
     "fault-cost": f"{_CELL}, affected Bool, conversations UInt64, failed_answers UInt64, durable UInt64, "
-    "handed_over UInt64, earned Float64, earned_squares Float64, contact_cost Nullable(Decimal(38, 2))",
+    "handed_over UInt64, earned Float64, earned_squares Float64, contact_cost Nullable(Decimal(38, 4))",
 }
 _MADE_OF: Final = {**_MADE, "satisfaction": _MADE["conversion"]}
 

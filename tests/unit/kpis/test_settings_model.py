@@ -19,20 +19,26 @@ def entry(name: str, value: str, since: str, minute: int = 0) -> Entry:
 @pytest.mark.parametrize(("name", "text", "stored"), [
     ("cost_per_human_contact", "6.5", "6.50"),
     ("cost_per_human_contact", "0", "0.00"),
+    ("cost_per_human_contact", "1.255", "1.255"),
+    ("cost_per_human_contact", "0.03750", "0.0375"),
+    ("platform_cost_per_month", "1500000000", "1500000000.00"),
+    ("handle_minutes_saved", "7.50", "7.50"),
     ("integration_cost_per_month:hubspot", "120", "120.00"),
     ("attribution_window_days", "30", "30"),
     ("attribution_rule", "linear", "linear"),
     ("currency", "EUR", "EUR"),
+    ("currency", "CLF", "CLF"),
 ])  # fmt: skip
 def test_a_value_is_stored_in_one_form(name: str, text: str, stored: str) -> None:
     assert parse(name, text) == stored
 
 
 @pytest.mark.parametrize(("name", "text", "says"), [
-    ("cost_per_human_contact", "6,50", "number with at most two decimals"),
+    ("cost_per_human_contact", "6,50", "number with at most four decimals"),
     ("cost_per_human_contact", "-1", "from 0 to"),
-    ("cost_per_human_contact", "NaN", "number with at most two decimals"),
-    ("cost_per_human_contact", "0.001", "two decimals"),
+    ("cost_per_human_contact", "NaN", "number with at most four decimals"),
+    ("cost_per_human_contact", "0.00001", "four decimals"),
+    ("handle_minutes_saved", "0.001", "two decimals"),
     ("attribution_window_days", "0", "whole number from 1 to 180"),
     ("attribution_window_days", "7.5", "whole number"),
     ("attribution_rule", "fair", "last_touch, first_touch, linear"),

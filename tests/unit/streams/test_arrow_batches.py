@@ -99,8 +99,11 @@ def test_zero_is_a_number_and_not_a_gap() -> None:
     assert (row["error_rate"], row["records_failed"]) == (Decimal("0.0000"), 0)
 
 
-@pytest.mark.parametrize(("given", "kept"), [("0.005", "0.00"), ("0.015", "0.02"), ("1e-30", "0.00"), (7, "7.00")])
-def test_money_is_rounded_to_the_even_cent(given: str | int, kept: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("0.00005", "0.0000"), ("0.00015", "0.0002"), ("1e-30", "0.0000"), (7, "7.0000"), ("1.255", "1.2550")],
+)
+def test_money_keeps_four_decimals_and_is_rounded_to_the_even_last_one(given: str | int, kept: str) -> None:
     row = _row(OUTCOME_TOPIC, message(OUTCOME_TOPIC, business_value_generated=given))
     assert row["business_value_generated"] == Decimal(kept)
 

@@ -542,7 +542,7 @@ const outcomes: Schema = {
         {
           "anyOf": [
             {
-              "maximum": 99999999.99,
+              "maximum": 99999999999.9999,
               "minimum": 0,
               "type": "number"
             },
@@ -550,7 +550,7 @@ const outcomes: Schema = {
               "type": "string"
             }
           ],
-          "description": "The tenant's currency, 0 or more, kept to cents"
+          "description": "The tenant's currency, 0 or more, kept to four decimals"
         },
         {
           "type": "null"
