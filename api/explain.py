@@ -23,11 +23,13 @@ from api.roles import Action
 from api.services import services_of
 from kpis.explain import Question, dimensions_of, explain, questions
 from kpis.explain_document import document
+from kpis.kpi import Kpi
 from kpis.scope import AllTenants, Scope
 from models.query import Query as Statement
 from storage.freshness import Freshness, freshness_of
 from storage.reading import query_rows
 from storage.tenant_names import tenant_names
+from storage.tenant_settings import currency_of
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 
@@ -80,6 +82,7 @@ class ExplanationAnswer(BaseModel):
     title: str
     version: Annotated[int, Field(description="Of the definition")]
     unit: str
+    currency: Annotated[str, Field(description="Of an amount (ISO 4217); empty for others, and where it is not known")]
     good: Annotated[str, Field(description="The direction that is better: up, down or neutral")]
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
     tenant_name: Annotated[str | None, Field(description=NAME_HELP)]
@@ -114,8 +117,8 @@ async def explanation(
     scope = query.scope(start, end, caller.tenant(query.tenant), query.durable_days)
     before = query.before(scope)
     asked = questions(kpi, before, scope, dimensions_of(kpi, scope, query.by))
-    answers, fresh, called = await unless_gone(request, _answered(services_of(request).pool, asked, scope))
-    found = explain(kpi, before, scope, answers, at, most=query.most)
+    answers, fresh, called, money = await unless_gone(request, _answered(services_of(request).pool, kpi, asked, scope))
+    found = replace(explain(kpi, before, scope, answers, at, most=query.most), currency=money)
     names = {str(tenant): name for tenant, name in called.items()}
     return ExplanationAnswer.model_validate(
         {
@@ -128,15 +131,17 @@ async def explanation(
 
 
 async def _answered(
-    pool: Pool, asked: Mapping[Question, Statement], scope: Scope
-) -> tuple[dict[Question, list[dict[str, Any]]], Freshness, dict[UUID, str]]:
-    """Return the rows of every query, how fresh the figures are, and the names of tenants."""
+    pool: Pool, kpi: Kpi, asked: Mapping[Question, Statement], scope: Scope
+) -> tuple[dict[Question, list[dict[str, Any]]], Freshness, dict[UUID, str], str]:
+    """Return the rows of every query, how fresh the figures are, the names of tenants, and the currency."""
 
     def rows(statement: Statement) -> Callable[[Client], list[dict[str, Any]]]:
         return lambda client: query_rows(client, *statement)
 
-    found, (fresh, called) = await asyncio.gather(
+    found, (fresh, called, money) = await asyncio.gather(
         asyncio.gather(*(pool.run(rows(statement)) for statement in asked.values())),
-        pool.run(lambda client: (freshness_of(client, scope), tenant_names(client))),
+        pool.run(
+            lambda client: (freshness_of(client, scope), tenant_names(client), currency_of(client, kpi.unit, scope))
+        ),
     )
-    return dict(zip(asked, found, strict=True)), fresh, called
+    return dict(zip(asked, found, strict=True)), fresh, called, money

@@ -95,6 +95,7 @@ class Money(BaseModel):
     value: float
     lower: float | None
     upper: float | None
+    currency: Annotated[str, Field(description="ISO 4217; empty where the tenant has set none")]
 
 
 class InsightHistory(BaseModel):

@@ -17,15 +17,15 @@ from api.parameters import NAME_HELP, KpiQuery, NoQuery
 from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
-from kpis.currency import in_force
 from kpis.display import notes
-from kpis.kpi import Kpi, Unit
+from kpis.kpi import Kpi
 from kpis.query import build_query
 from kpis.registry import ALL
 from kpis.scope import AllTenants, Interval, Scope
 from storage.freshness import freshness_of
-from storage.reading import ask_page, query_rows
+from storage.reading import ask_page
 from storage.tenant_names import tenant_names
+from storage.tenant_settings import currency_of
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 WATERMARK_HELP: Final = "The newest minute of queries that is stored, of old data its hour; null: none is stored"
@@ -116,7 +116,7 @@ async def figure(
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),
             freshness_of(client, scope),
             tenant_names(client),
-            query_rows(client, *in_force(scope))[0]["currency"] if kpi.unit is Unit.MONEY else "",
+            currency_of(client, kpi.unit, scope),
         )
     )
     (rows, total), fresh, called, money = await unless_gone(request, question)

@@ -28,12 +28,14 @@ def print_result(found: ExperimentResult, scope: Scope, *, every_part: bool, by_
     out.print(Text.assemble("verdict: ", (found.verdict, _colour(found.verdict))), soft_wrap=True)
     out.print(_arms(found))
     title = f"Difference to '{found.control}': 95 % at every look together"
-    out.print(_effects(title, found.effects))
+    out.print(_effects(title, found.effects, found.currency))
     parts = [one for one in found.parts if every_part or one.metric.id == found.primary]
     for dimension in ("stage", "segment"):
         rows = [one for one in parts if one.dimension == dimension]
         if rows:
-            out.print(_effects(f"By {dimension}: p adjusted for the number of comparisons (Holm)", rows))
+            out.print(
+                _effects(f"By {dimension}: p adjusted for the number of comparisons (Holm)", rows, found.currency)
+            )
     if by_day:
         out.print(_days(found))
 
@@ -60,7 +62,7 @@ def _arms(found: ExperimentResult) -> object:
     )
 
 
-def _effects(title: str, effects: Sequence[Compared]) -> object:
+def _effects(title: str, effects: Sequence[Compared], currency: str) -> object:
     of_parts = any(one.dimension for one in effects)
     columns = (
         "metric",
@@ -79,10 +81,10 @@ def _effects(title: str, effects: Sequence[Compared]) -> object:
             *([one.part or "not said"] if of_parts else []),
             one.arm,
             f"{one.effect.treated:,.0f}",
-            shown(one.metric.unit, one.control_mean if one.effect.control else None),
-            shown(one.metric.unit, one.mean if one.effect.treated else None),
-            "-" if one.effect.adjusted is None else amount(one.metric.unit, one.effect.adjusted),
-            _interval(one),
+            shown(one.metric.unit, one.control_mean if one.effect.control else None, currency),
+            shown(one.metric.unit, one.mean if one.effect.treated else None, currency),
+            "-" if one.effect.adjusted is None else amount(one.metric.unit, one.effect.adjusted, currency),
+            _interval(one, currency),
             f"{one.p_adjusted:.2g}",
             Text(one.verdict, _colour(one.verdict)),
         )
@@ -91,10 +93,10 @@ def _effects(title: str, effects: Sequence[Compared]) -> object:
     return table(title, (*columns, "verdict"), rows, right=_RIGHT)
 
 
-def _interval(one: Compared) -> str:
+def _interval(one: Compared, currency: str) -> str:
     if one.effect.low is None or one.effect.high is None:
         return "-"
-    return bounds(one.metric.unit, one.effect.low, one.effect.high)
+    return bounds(one.metric.unit, one.effect.low, one.effect.high, currency)
 
 
 def _days(found: ExperimentResult) -> object:
@@ -104,7 +106,7 @@ def _days(found: ExperimentResult) -> object:
             f"{one.day}",
             one.arm,
             *(
-                "-" if value is None else amount(unit, value)
+                "-" if value is None else amount(unit, value, found.currency)
                 for value in (one.effect.adjusted, one.effect.low, one.effect.high)
             ),
         )
@@ -117,14 +119,16 @@ def _days(found: ExperimentResult) -> object:
     )
 
 
-def print_plan(plan: ExperimentPlan, mean: float, per_day: float, power: float, fixed: int, *, saved: bool) -> None:
-    """Print a plan, beside what a test that is looked at once would need."""
+def print_plan(
+    plan: ExperimentPlan, mean: float, per_day: float, power: float, fixed: int, *, saved: bool, currency: str = ""
+) -> None:
+    """Print a plan, beside what a test that is looked at once would need; ``currency`` is that of amounts."""
     metric = METRICS[plan.metric]
     days = ceil(plan.sample / per_day)
     rows = [
         ("metric", f"{metric.title}: {metric.meaning}"),
-        ("today", shown(metric.unit, mean)),
-        ("smallest effect found", amount(metric.unit, plan.effect)),
+        ("today", shown(metric.unit, mean, currency)),
+        ("smallest effect found", amount(metric.unit, plan.effect, currency)),
         ("power", f"{power:.0%}"),
         ("arms", ", ".join(f"{arm} {share:.0%}" for arm, share in plan.shares.items()) + f"; control: {plan.control}"),
         ("conversations", f"{plan.sample:,}: {counted(days, 'day')} at {per_day:,.0f} a day"),

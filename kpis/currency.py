@@ -36,6 +36,12 @@ def digits(code: str) -> int:
     return next((found for found, codes in _CODES_OF_DIGITS.items() if code in codes), _CENTS)
 
 
+def plain(value: Decimal, form: str = "") -> str:
+    """Return an amount whose currency is not known: two to four digits after the point; ``form`` may be ``","``."""
+    whole, _, part = f"{value:{form}.4f}".partition(".")
+    return f"{whole}.{part.rstrip('0'):0<{_CENTS}}"
+
+
 def in_force(scope: Scope) -> Query:
     """Return the question for the currency of a scope's amounts: one row, empty where tenants have several or none."""
     bound = Bound(scope)

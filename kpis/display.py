@@ -34,7 +34,7 @@ def shown(unit: Unit, value: float | Decimal | None, currency: str = "") -> str:
     return written(value, currency) if unit is Unit.MONEY and currency else _FORMATS[unit].format(value)
 
 
-def cell(value: Any, unit: Unit | None) -> str:
+def cell(value: Any, unit: Unit | None, currency: str = "") -> str:
     """Return a formatted cell: a number with its unit, a time, a list or a text."""
     match value:
         case None:
@@ -42,7 +42,7 @@ def cell(value: Any, unit: Unit | None) -> str:
         case bool():
             return "yes" if value else "no"
         case int() | float() | Decimal():
-            return _number(value, unit)
+            return _number(value, unit, currency)
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
         case list() | tuple():
@@ -51,11 +51,11 @@ def cell(value: Any, unit: Unit | None) -> str:
             return printable(str(value))
 
 
-def _number(value: float | Decimal, unit: Unit | None) -> str:
+def _number(value: float | Decimal, unit: Unit | None, currency: str) -> str:
     if not math.isfinite(value):
         return NOTHING
     if unit is not None:
-        return shown(unit, value)
+        return shown(unit, value, currency)
     return f"{value:,.0f}" if isinstance(value, int) else f"{value:,.2f}"
 
 

@@ -85,6 +85,7 @@ class Explanation:
     ``splits`` are in order of what they explain: causes before results, the one whose values stand out most first.
     ``is_chance`` is whether a change of this size is expected from chance alone (95 %), ``None`` where unknown.
     ``settles_in_days`` is how long after their end conversations of this period may still come back; 0: it is final.
+    ``currency`` is that of amounts (ISO 4217); empty for other units, and where it is not known.
     """
 
     kpi: Kpi
@@ -94,6 +95,7 @@ class Explanation:
     is_chance: bool | None
     settles_in_days: int
     splits: tuple[Split, ...]
+    currency: str = ""
 
     @property
     def lead(self) -> Split | None:

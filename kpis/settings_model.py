@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
+from kpis.currency import plain
 from models.errors import SettingsError
 from models.fields import MAX_MONEY
 
@@ -185,8 +186,7 @@ def _number(name: str, setting: Setting, text: str) -> str:
         raise SettingsError(f"{name} is '{text}'; expected {_expected(setting)}")
     if not places:
         return f"{value:.0f}"
-    whole, _, part = f"{value:.{places}f}".partition(".")
-    return f"{whole}.{part.rstrip('0'):0<2}"
+    return plain(value)
 
 
 def _expected(setting: Setting) -> str:

@@ -87,6 +87,7 @@ def assemble(request: ReportRequest, now: datetime, scope: Scope, answers: Answe
         recommendations=recommendations(figures, found) if request.parts.recommendations else (),
         raw=_raw(_at_home(answers[report_queries.RAW], request.time_zone)) if request.parts.raw_data else None,
         provenance=_provenance(now, answers[report_queries.DATA_STATE][0], hashes),
+        currency=_currency(answers),
     )
 
 
@@ -109,8 +110,12 @@ def _figures(request: ReportRequest, scope: Scope, answers: Answers) -> Iterator
             before_n=_number(earlier[f"{kpi.id}_n"]),
             state=kpi.state(value, n),
             notes=(*notes(kpi, now, scope), *_whole(kpi, request)),
-            currency=answers[report_queries.CURRENCY][0]["currency"] if kpi.unit is Unit.MONEY else "",
+            currency=_currency(answers) if kpi.unit is Unit.MONEY else "",
         )
+
+
+def _currency(answers: Answers) -> str:
+    return str(answers[report_queries.CURRENCY][0]["currency"])
 
 
 def _values(name: str, answers: Answers) -> Row:

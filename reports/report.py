@@ -94,7 +94,10 @@ class Provenance(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The input of a renderer. ``breakdown`` has a row per integration; ``raw`` is empty unless requested."""
+    """The input of a renderer. ``breakdown`` has a row per integration; ``raw`` is empty unless requested.
+
+    ``currency`` is that of amounts in tables (ISO 4217); empty where tenants have several or none.
+    """
 
     id: UUID
     request: ReportRequest
@@ -108,3 +111,4 @@ class Report:
     recommendations: tuple[str, ...]
     raw: Exhibit | None
     provenance: Provenance
+    currency: str = ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from wcwidth import iter_graphemes
 from xlsxwriter.worksheet import Worksheet
 
+from kpis.currency import digits, prefix
 from kpis.kpi import Unit
 from kpis.text import columns, printable
 
@@ -25,7 +26,8 @@ FORMATS: Final = {
     Unit.MINUTES: "0.0",
     Unit.HOURS: "0.0",
     Unit.STARS: "0.00",
-    Unit.MONEY: "#,##0.00",
+    # Where the currency is not known; ``money_format`` where it is.
+    Unit.MONEY: "#,##0.00##",
 }
 _WIDEST: Final = 45
 """Maximum width of a column; longer texts wrap."""
@@ -46,6 +48,12 @@ TRUTH_LAYOUT: Final = {"valign": "top", "align": "left", "num_format": '"yes";"y
 """Alignment of boolean cells; Excel has its own words for them, LibreOffice would show 1 and 0."""
 TEXT_LAYOUT: Final = {"valign": "top", "text_wrap": True}
 """Alignment of text cells."""
+
+
+def money_format(currency: str) -> str:
+    """Return the format of amounts of a currency: its sign or code, and its digits."""
+    places = digits(currency)
+    return f'"{prefix(currency)}"#,##0{f".{0:0{places}d}" if places else ""}'
 
 
 def room(cell: Any) -> int:

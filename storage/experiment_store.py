@@ -13,10 +13,12 @@ from kpis.experiments.analysis import ExperimentResult, days_of_shares, result, 
 from kpis.experiments.design import ExperimentPlan
 from kpis.experiments.metrics import METRICS
 from kpis.experiments.statements import baseline, daily_sums, from_first, known, shares_by_day
+from kpis.kpi import Unit
 from kpis.scope import AllTenants, Scope
 from models.errors import InvalidRequest
 from models.insights import ALL_TENANTS_ID
 from storage.reading import query_rows
+from storage.tenant_settings import currency_of
 from storage.writing import insert_rows
 
 _TABLE: Final = "experiment_plans"
@@ -151,7 +153,7 @@ def read_experiment(client: Client, scope: Scope, name: str) -> tuple[Experiment
     metrics = [id_ for id_ in METRICS if id_ != "value" or found[name].tenants == 1]
     plan = plans(client, scope.tenant).get(name)
     cells = [] if plan is None else days_of_shares(query_rows(client, *shares_by_day(covered, name, plan.shares)))
-    made = result(name, rows, plan, metrics, cells)
+    made = result(name, rows, plan, metrics, cells, currency=currency_of(client, Unit.MONEY, covered))
     if plan is not None and plan.entered_at is not None and plan.entered_at > found[name].first_seen:
         made = made._replace(verdict=f"{made.verdict}{_LATE.format(plan.entered_at)}")
     if found[name].tenants > 1 and not made.assignment.is_off:

@@ -8,6 +8,9 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from kpis.currency import in_force
+from kpis.kpi import Unit
+from kpis.scope import Scope
 from kpis.settings_model import Entry
 from models.errors import Unreachable
 from storage.reading import query_rows
@@ -37,3 +40,11 @@ def save(client: Client, entry: Entry) -> None:
 def entries(client: Client, tenant: UUID) -> list[Entry]:
     """Return a tenant's entries, by setting and day; raises as ``query_rows`` does."""
     return [Entry(**row) for row in query_rows(client, _ENTRIES, {"tenant": str(tenant)})]
+
+
+def currency_of(client: Client, unit: Unit, scope: Scope) -> str:
+    """Return the currency (ISO 4217) of values of a unit over a scope; raises ``Unreachable``.
+
+    Empty where they are no amounts, and where the scope's tenants have set several currencies or none.
+    """
+    return str(query_rows(client, *in_force(scope))[0]["currency"]) if unit is Unit.MONEY else ""

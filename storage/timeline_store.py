@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
 from kpis.analyses.incident_cost import cost, fault
-from kpis.scope import Scope
+from kpis.display import shown
+from kpis.kpi import Unit
+from kpis.scope import ALL_TENANTS, Scope
 from kpis.sql.dialect import Bound
 from kpis.sql.query_context import QueryContext
 from models.errors import Unreachable
@@ -20,6 +22,7 @@ from models.insights import ALL_TENANTS_ID, TRAINED_KINDS, Insight
 from models.responses import Response
 from models.timeline import InsightChange, Notice, NoticeEvent, TimelineEntry, timeline_of
 from storage.reading import query_rows
+from storage.tenant_settings import currency_of
 from storage.writing import insert_rows
 
 log = logging.getLogger(__name__)
@@ -36,20 +39,24 @@ ORDER BY told_at, id
 
 
 class MoneyAtRisk(NamedTuple):
-    """Money at risk in the tenant's currency, with its 95 % bounds where they are known."""
+    """Money at risk, with its 95 % bounds where they are known; ``currency`` is empty where the tenant has set none."""
 
     value: float
     lower: float | None = None
     upper: float | None = None
+    currency: str = ""
 
 
 def money_text(money: MoneyAtRisk | None) -> str:
     """Return money at risk as text, with its bounds where they are known."""
     if money is None:
         return "not known"
+    unnamed = "" if money.currency else " in the tenant's currency"
+    value = shown(Unit.MONEY, money.value, money.currency)
     if money.lower is None or money.upper is None:
-        return f"{money.value:,.2f} in the tenant's currency"
-    return f"{money.value:,.2f} ({money.lower:,.2f} to {money.upper:,.2f}) in the tenant's currency"
+        return f"{value}{unnamed}"
+    lower, upper = (shown(Unit.MONEY, bound, money.currency) for bound in (money.lower, money.upper))
+    return f"{value} ({lower} to {upper}){unnamed}"
 
 
 def notices_about(client: Client, insights: Iterable[UUID]) -> dict[UUID, list[Notice]]:
@@ -90,7 +97,11 @@ def money_at_risk(client: Client, insight: Insight, now: datetime) -> MoneyAtRis
 
 def _money_at_risk(client: Client, insight: Insight, now: datetime) -> MoneyAtRisk | None:
     if insight.kind in TRAINED_KINDS:
-        return None if insight.predicted_value is None else MoneyAtRisk(insight.predicted_value)
+        if insight.predicted_value is None:
+            return None
+        whose = ALL_TENANTS if insight.user_id == ALL_TENANTS_ID else insight.user_id
+        found = currency_of(client, Unit.MONEY, Scope(now - timedelta(days=1), now, whose))
+        return MoneyAtRisk(insight.predicted_value, currency=found)
     if (
         insight.insight_type != "performance_anomaly"
         or not insight.integration_provider
@@ -100,8 +111,10 @@ def _money_at_risk(client: Client, insight: Insight, now: datetime) -> MoneyAtRi
     end = now if insight.ended_at is None else insight.ended_at
     if end <= insight.started_at:
         return None
-    dialect = Bound(Scope(insight.started_at, end, insight.user_id, provider=insight.integration_provider, as_of=now))
+    scope = Scope(insight.started_at, end, insight.user_id, provider=insight.integration_provider, as_of=now)
+    dialect = Bound(scope)
     rows = cost(query_rows(client, fault(QueryContext(dialect)), dialect.parameters))
     if not rows or rows[0]["value_at_risk"] is None:
         return None
-    return MoneyAtRisk(rows[0]["value_at_risk"], rows[0]["risk_lower"], rows[0]["risk_upper"])
+    found = currency_of(client, Unit.MONEY, scope)
+    return MoneyAtRisk(rows[0]["value_at_risk"], rows[0]["risk_lower"], rows[0]["risk_upper"], found)

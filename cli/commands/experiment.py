@@ -35,6 +35,7 @@ from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
 from storage.connection import connect
 from storage.experiment_store import enter_plan, experiments, plans, read_baseline, read_experiment
+from storage.tenant_settings import currency_of
 
 _BASELINE: Final = timedelta(days=28)
 _MAX_LABEL: Final = 128
@@ -168,12 +169,14 @@ def plan(
         made = ExperimentPlan(name, arm, split, metric, wanted, needed, now)
         if save:
             enter_plan(client, whose, made, now)
+        money = currency_of(client, chosen.unit, scope)
     per_day = count / _BASELINE.days
     if as_json:
         more = {"mean": mean, "variance": variance, "power": power, "per_day": per_day, "days": needed / per_day}
         typer.echo(json.dumps({**plan_document(made), **more, "saved": save}, indent=2))
         return
-    print_plan(made, mean, per_day, power, fixed_sample(wanted, variance, pair, power), saved=save)
+    fixed = fixed_sample(wanted, variance, pair, power)
+    print_plan(made, mean, per_day, power, fixed, saved=save, currency=money)
 
 
 def nothing_to_plan_from(count: int, metric: ExperimentMetric) -> InvalidRequest:

@@ -15,7 +15,7 @@ from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
-from kpis import currency, display, docs
+from kpis import display, docs
 from kpis.display import interval, notes
 from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
@@ -25,6 +25,7 @@ from models.tenant_names import name_of
 from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_names import tenant_names
+from storage.tenant_settings import currency_of
 
 app = typer.Typer(help="Key figures: definitions and values.", no_args_is_help=True)
 
@@ -215,7 +216,7 @@ def _answer(
         names = tenant_names(client) if "tenant" in by and format_ is OutputFormat.TABLE else {}
         money = ""
         if "tenant" not in by and any(kpi.unit is Unit.MONEY for kpi in kpis):
-            money = query_rows(client, *currency.in_force(scope))[0]["currency"]
+            money = currency_of(client, Unit.MONEY, scope)
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not OutputFormat.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)

@@ -20,6 +20,7 @@ from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.analyses.catalogue import ANALYSES, get
 from kpis.analyses.incident_cost import fault_of
+from kpis.currency import plain
 from kpis.scope import ALL_TENANTS, AllTenants, Scope
 from models.errors import SettingsError
 from models.insights import ALL_TENANTS_ID
@@ -101,4 +102,6 @@ def _shown(cell: Any) -> str:
         return "-"
     if isinstance(cell, float):
         return f"{cell:,.4f}" if abs(cell) < 10 else f"{cell:,.2f}"
-    return f"{cell:,}" if isinstance(cell, int | Decimal) and not isinstance(cell, bool) else str(cell)
+    if isinstance(cell, Decimal):
+        return plain(cell, ",")
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)

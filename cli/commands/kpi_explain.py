@@ -43,6 +43,7 @@ from models.errors import InvalidRequest
 from storage.connection import connect
 from storage.reading import query_all
 from storage.tenant_names import tenant_names
+from storage.tenant_settings import currency_of
 
 
 @app.command("explain")
@@ -102,7 +103,8 @@ def explain_(
         answers = query_all(client, asked)
         say_if_behind(client)
         names = {str(id_): name for id_, name in tenant_names(client).items()}
-    found = explain(kpi, before, now, answers, at, most=most)
+        money = currency_of(client, kpi.unit, now)
+    found = replace(explain(kpi, before, now, answers, at, most=most), currency=money)
     if format_ is OutputFormat.JSON:
         typer.echo(json.dumps(document(found, now, names), indent=2, default=_plain))
     elif format_ is OutputFormat.CSV:
@@ -143,7 +145,7 @@ def _print(found: Explanation, before: Scope, now: Scope, names: Mapping[str, st
     for split in found.splits[:shown_splits]:
         columns, right = _columns(found)
         title = f"by {split.dimension}" + (" (a result: how it changed, hardly why)" if split.is_result else "")
-        cells = [_cells(found.kpi, split, one, names) for one in split.parts]
+        cells = [_cells(found, split, one, names) for one in split.parts]
         out.print(table(title, (split.dimension, *columns), cells, right=right))
     if others := [split.dimension for split in found.splits[shown_splits:]]:
         err.print(f"less telling: {', '.join(others)}; --by shows them", style="dim", highlight=False)
@@ -158,20 +160,21 @@ def _columns(found: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return columns, columns
 
 
-def _cells(kpi: Kpi, split: Split, one: Contribution, names: Mapping[str, str]) -> tuple[object, ...]:
-    effects = [Text(amount(kpi, part)) for part in (one.mix, one.rate) if part is not None]
+def _cells(found: Explanation, split: Split, one: Contribution, names: Mapping[str, str]) -> tuple[object, ...]:
+    kpi = found.kpi
+    effects = [Text(amount(found, part)) for part in (one.mix, one.rate) if part is not None]
     unreliable = one.rate is not None and kpi.below_minimum_volume(max(one.n_before, one.n_now))
     named = (names.get(one.value or "") if split.dimension == "tenant" else None) or label(one, split)
     return (
         Text(f"{named} ?" if unreliable else named, style="bold" if one == split.cause else ""),
-        shown(kpi.unit, one.before),
-        shown(kpi.unit, one.now),
+        shown(kpi.unit, one.before, found.currency),
+        shown(kpi.unit, one.now, found.currency),
         f"{one.share_before:.1%}",
         f"{one.share_now:.1%}",
         f"{one.n_before:,.0f}",
         f"{one.n_now:,.0f}",
         *effects,
-        Text(amount(kpi, one.effect), style=_colour(kpi, one.effect)),
+        Text(amount(found, one.effect), style=_colour(kpi, one.effect)),
     )
 
 

@@ -70,6 +70,8 @@ class ExperimentResult(NamedTuple):
     parts: list[Compared]
     days: list[DayOfExperiment]
     verdict: str
+    currency: str = ""
+    """That of amounts (ISO 4217); empty where it is not known."""
 
 
 def sums(rows: Iterable[Mapping[str, Any]]) -> list[DailySums]:
@@ -108,6 +110,8 @@ def result(
     plan: ExperimentPlan | None,
     metrics: Sequence[str] = tuple(METRICS),
     cells: Sequence[DayOfShares] = (),
+    *,
+    currency: str = "",
 ) -> ExperimentResult:
     """Return the result of an experiment.
 
@@ -121,6 +125,8 @@ def result(
         The metrics that are meaningful here; amounts in several currencies are not.
     cells
         The evidence that the shares of some tenant's day are not as planned.
+    currency
+        That of amounts (ISO 4217), empty where it is not known.
     """
     counted = [row for row in rows if row.metric == _COUNTED]
     # An arm that was planned and is not seen, for whatever reason, is there with nobody in it.
@@ -139,19 +145,20 @@ def result(
             parts += _compared(METRICS[id_], of_metric, arms, control, plan, dimension=dimension)
     # The primary metric was chosen before; the others are a family of their own.
     effects = [
-        *_judged([one for one in effects if one.metric.id == primary], plan),
-        *_judged([one for one in effects if one.metric.id != primary], plan),
+        *_judged([one for one in effects if one.metric.id == primary], plan, currency),
+        *_judged([one for one in effects if one.metric.id != primary], plan, currency),
     ]
     parts = [
         judged
         for id_ in metrics
         for dimension in _DIMENSIONS
-        for judged in _judged([one for one in parts if (one.metric.id, one.dimension) == (id_, dimension)], plan)
+        for judged in _judged(
+            [one for one in parts if (one.metric.id, one.dimension) == (id_, dimension)], plan, currency
+        )
     ]
     days = _days([row for row in rows if row.metric == primary], METRICS[primary], arms, control, plan)
-    return ExperimentResult(
-        experiment, control, primary, plan, assignment, effects, parts, days, _said(assignment, effects, primary, plan)
-    )
+    said = _said(assignment, effects, primary, plan)
+    return ExperimentResult(experiment, control, primary, plan, assignment, effects, parts, days, said, currency)
 
 
 def _assignment(
@@ -206,11 +213,11 @@ def _added_by(rows: Iterable[DailySums], key_of: Callable[[DailySums], _Key]) ->
     return {key: added(moments) for key, moments in alike.items()}
 
 
-def _judged(family: Sequence[Compared], plan: ExperimentPlan | None) -> list[Compared]:
+def _judged(family: Sequence[Compared], plan: ExperimentPlan | None, currency: str) -> list[Compared]:
     """Return the members of a family with Holm's p-values and verdicts."""
     adjusted = holm([one.effect.p for one in family])
     return [
-        one._replace(p_adjusted=p, verdict=verdict(one.metric, one.effect, p, _margin(one, plan)))
+        one._replace(p_adjusted=p, verdict=verdict(one.metric, one.effect, p, _margin(one, plan), currency))
         for one, p in zip(family, adjusted, strict=True)
     ]
 

@@ -107,8 +107,8 @@ def heading(column: Column | None, name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def table(exhibit: Exhibit) -> dict[str, Any]:
-    """Return an exhibit's table as texts.
+def table(exhibit: Exhibit, currency: str) -> dict[str, Any]:
+    """Return an exhibit's table as texts; ``currency`` is that of amounts (ISO 4217), empty where it is not known.
 
     ``head``, ``rows``; which columns are ``numbers``; how many rows are ``left`` out; how wide each column wants to be
     (``widths``, in letters).
@@ -118,7 +118,10 @@ def table(exhibit: Exhibit) -> dict[str, Any]:
     columns = [next((one for one in exhibit.columns if one.name == name), None) for name in names]
     head = [heading(column, name) for name, column in zip(names, columns, strict=True)]
     rows = [
-        [cell(row[name], column.unit if column else None) for name, column in zip(names, columns, strict=True)]
+        [
+            cell(row[name], column.unit if column else None, currency)
+            for name, column in zip(names, columns, strict=True)
+        ]
         for row in exhibit.rows[:MAX_ROWS]
     ]
     return {

@@ -42,13 +42,14 @@ def _sections(report: Report) -> list[str]:
     if report.recommendations:
         items = "".join(f"<li>{escape(text)}</li>" for text in report.recommendations)
         made.append(_section("What to do", f"<ol>{items}</ol>"))
-    made.append(_section("By integration", _table(report.breakdown)))
+    made.append(_section("By integration", _table(report.breakdown, report.currency)))
     made += [
-        _section(one.title, f'<p class="soft">{escape(one.description)}</p>{_exhibit(one)}') for one in report.exhibits
+        _section(one.title, f'<p class="soft">{escape(one.description)}</p>{_exhibit(one, report.currency)}')
+        for one in report.exhibits
     ]
     made.append(_section("Findings of the detectors", _findings(report)))
     if report.raw is not None:
-        made.append(_section("Raw data", _table(report.raw)))
+        made.append(_section("Raw data", _table(report.raw, report.currency)))
     made.append(_section("Where these numbers come from", _origin(report)))
     return made
 
@@ -74,16 +75,16 @@ def _figures(report: Report) -> str:
     return _scrolling("Key figures", f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>")
 
 
-def _exhibit(exhibit: Exhibit) -> str:
+def _exhibit(exhibit: Exhibit, currency: str) -> str:
     if exhibit.chart is not None:
         return f'<figure role="img" aria-label="{escape(exhibit.title)}">{common.svg(exhibit.chart)}</figure>'
-    return _table(exhibit)
+    return _table(exhibit, currency)
 
 
-def _table(exhibit: Exhibit) -> str:
+def _table(exhibit: Exhibit, currency: str) -> str:
     if not exhibit.rows:
         return f'<p class="soft">{escape(exhibit.no_data)}.</p>'
-    data = common.table(exhibit)
+    data = common.table(exhibit, currency)
     sides = [" class=r" if number else "" for number in data["numbers"]]
     head = "".join(f"<th scope=col{side}>{escape(name)}</th>" for side, name in zip(sides, data["head"], strict=True))
     lines = "".join(

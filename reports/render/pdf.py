@@ -40,7 +40,9 @@ def render(report: Report) -> bytes:
 
 def _content(report: Report, folder: Path) -> dict[str, Any]:
     request = report.request
-    exhibits = [_exhibit(one, f"chart-{place}.svg", folder) for place, one in enumerate(report.exhibits)]
+    exhibits = [
+        _exhibit(one, f"chart-{place}.svg", folder, report.currency) for place, one in enumerate(report.exhibits)
+    ]
     content = {
         "title": request.name,
         "kind": f"{request.type.value.capitalize()} report",
@@ -51,7 +53,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
         "made": local(report.provenance.made_at, request.time_zone),
         "summary": list(report.summary),
         "figures": [common.figure_row(one) for one in report.figures],
-        "breakdown": _table(report.breakdown, _PORTRAIT),
+        "breakdown": _table(report.breakdown, _PORTRAIT, report.currency),
         "exhibits": exhibits,
         "findings": [
             {
@@ -64,7 +66,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
             for one in report.findings
         ],
         "recommendations": list(report.recommendations),
-        "raw": _table(report.raw, _LANDSCAPE) if report.raw is not None else None,
+        "raw": _table(report.raw, _LANDSCAPE, report.currency) if report.raw is not None else None,
         "provenance": [list(pair) for pair in common.provenance(report)],
         "definitions": [[one.title, f"version {one.version}", get(one.id).meaning] for one in report.figures],
         "hashes": [list(pair) for pair in report.provenance.hashes.items()],
@@ -82,9 +84,9 @@ def _wrappable(part: Any) -> Any:
     return {name: _wrappable(one) for name, one in part.items()} if isinstance(part, dict) else part
 
 
-def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
+def _table(exhibit: Exhibit, across: int, currency: str) -> dict[str, Any]:
     """Return a table with break opportunities in words that are wider than their cell."""
-    table = common.table(exhibit)
+    table = common.table(exhibit, currency)
     wanted = sum(table["widths"]) + 2 * len(table["widths"])
     rooms = [max(3, int(width * min(1.0, across / wanted))) for width in table["widths"]]
     for name in ("head", "rows"):
@@ -94,13 +96,13 @@ def _table(exhibit: Exhibit, across: int) -> dict[str, Any]:
     return table
 
 
-def _exhibit(exhibit: Exhibit, name: str, folder: Path) -> dict[str, Any]:
+def _exhibit(exhibit: Exhibit, name: str, folder: Path, currency: str) -> dict[str, Any]:
     if exhibit.chart is not None:
         (folder / name).write_text(with_fonts(common.svg(exhibit.chart)), encoding="utf-8")
     return {
         "title": exhibit.title,
         "description": exhibit.description,
         "chart": name if exhibit.chart is not None else None,
-        "table": _table(exhibit, _PORTRAIT) if exhibit.chart is None and exhibit.rows else None,
+        "table": _table(exhibit, _PORTRAIT, currency) if exhibit.chart is None and exhibit.rows else None,
         "no_data": exhibit.no_data,
     }

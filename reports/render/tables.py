@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from kpis.currency import prefix
 from kpis.kpi import Unit
 from kpis.text import printable
 from reports.csv_injection import neutral
@@ -35,6 +36,7 @@ from reports.sheets import (
     TRUTH_LAYOUT,
     height,
     lay_out,
+    money_format,
     names,
     room,
 )
@@ -44,6 +46,7 @@ HEADINGS: Final = {
     "title": "Figure",
     "value": "Value",
     "unit": "Unit",
+    "currency": "Currency",
     "n": "Number (n)",
     "low": "Low (95 %)",
     "high": "High (95 %)",
@@ -65,6 +68,7 @@ def figure_records(report: Report) -> list[dict[str, Any]]:
             "title": one.title,
             "value": one.value,
             "unit": one.unit.value,
+            "currency": one.currency,
             "n": one.n,
             "low": one.low,
             "high": one.high,
@@ -150,7 +154,7 @@ def xlsx(report: Report) -> bytes:
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
     with xlsxwriter.Workbook(buffer, options) as book:
-        sheets = _Sheets(book)
+        sheets = _Sheets(book, report.currency)
         sheets.figures(report)
         sheets.exhibit("By integration", report.breakdown)
         shown = [report.breakdown.rows]
@@ -168,7 +172,7 @@ def xlsx(report: Report) -> bytes:
 class _Sheets:
     """The sheets of a workbook."""
 
-    def __init__(self, book: xlsxwriter.Workbook) -> None:
+    def __init__(self, book: xlsxwriter.Workbook, currency: str) -> None:
         self._book = book
         self._bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         self._text = book.add_format(TEXT_LAYOUT)
@@ -176,7 +180,9 @@ class _Sheets:
         self._day = book.add_format({"num_format": DAY, **TIME_LAYOUT})
         self._truth = book.add_format(TRUTH_LAYOUT)
         self._number = book.add_format(NUMBER_LAYOUT)
-        self._units = {unit: book.add_format({"num_format": form, **NUMBER_LAYOUT}) for unit, form in FORMATS.items()}
+        forms = {**FORMATS, **({Unit.MONEY: money_format(currency)} if currency else {})}
+        self._units = {unit: book.add_format({"num_format": form, **NUMBER_LAYOUT}) for unit, form in forms.items()}
+        self._sign = prefix(currency) if currency else ""
         self._names: set[str] = set()
 
     def figures(self, report: Report) -> None:
@@ -242,7 +248,8 @@ class _Sheets:
                 sheet.set_row(number, points)
             for place, (cell, unit) in enumerate(line):
                 self._write(sheet, number, place, cell, unit)
-                rooms[place] = max(rooms[place], room(_plain(cell) if isinstance(cell, list | tuple) else cell))
+                wide = room(_plain(cell) if isinstance(cell, list | tuple) else cell)
+                rooms[place] = max(rooms[place], wide + (len(self._sign) if unit is Unit.MONEY else 0))
         lay_out(sheet, head, rooms, len(lines))
 
     def _write(self, sheet: Any, line: int, place: int, cell: Any, unit: Unit | None) -> None:

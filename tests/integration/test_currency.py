@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
+import pyarrow as pa
 import pytest
 
 from dashboards import tiles
+from jobs.roll_ups import refresh as roll_up
 from kpis import currency
 from kpis.kpi import Unit
+from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, AllTenants, Scope
+from kpis.settings_model import new_entry
+from models.topics import OUTCOMES
+from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
+from storage.tenant_settings import save
+from tests.business_stack import NOW, SHOP, START, batch
 
 
 @pytest.mark.parametrize(
@@ -59,3 +69,59 @@ def test_the_currency_of_amounts_is_that_of_the_tenant_and_of_several_only_where
             return str(query_rows(client, *currency.in_force(scope))[0]["currency"])
 
         assert [found(one) for one in (yen, dinar, UUID(int=7), ALL_TENANTS)] == ["JPY", "KWD", "", ""]
+
+
+def sale(place: int, amount: str) -> tuple[bytes, bytes]:
+    at = START + timedelta(minutes=place)
+    event = {
+        "event_id": str(UUID(int=100 + place)),
+        "user_id": str(SHOP.id),
+        "conversation_id": str(UUID(int=200 + place)),
+        "created_at": at.isoformat(),
+        "integration_data_used": True,
+        "integration_types_used": ["shopify"],
+        "outcome_type": "converted",
+        "handled_by": "ai",
+        "business_value_generated": amount,
+    }
+    return str(SHOP.id).encode(), json.dumps(event).encode()
+
+
+def test_an_amount_of_a_currency_with_three_or_four_decimals_is_kept_from_the_event_to_the_figures(
+    database: ClickHouseAddress,
+) -> None:
+    """Of 1.255 KWD a sale had 1.25 (to the even cent) and a cost was refused."""
+    sales = ["1.255", "0.005", "2.0001", "150000000"]
+    values = [sale(place, amount) for place, amount in enumerate(sales)]
+    ClickHouseSink(database).write("conversation_outcomes", batch(OUTCOMES, "conversation_outcomes", values))
+    total = sum(map(Decimal, sales))
+    scope = Scope(START, START + timedelta(days=1), SHOP.id)
+    with connect(database) as client:
+        for name, value in (("currency", "KWD"), ("cost_per_human_contact", "1.255")):
+            save(client, new_entry(SHOP.id, name, value, date(2026, 1, 1), NOW))
+        roll_up(client)
+        (stored,) = client.query(
+            "SELECT (SELECT sum(business_value_generated) FROM conversation_outcomes FINAL), "
+            "(SELECT sum(value) FROM conversation_facts FINAL), (SELECT max(value_sum) FROM conversation_hours FINAL), "
+            "(SELECT sum(sales) FROM conversation_sales FINAL)"
+        ).result_rows
+        assert stored == (total, total, total, total)
+        (row,) = query_rows(client, *build_query(["influenced_revenue", "gross_savings"], scope))
+    assert row["influenced_revenue"] == total
+    assert row["gross_savings"] == Decimal("1.255") * row["gross_savings_n"]
+
+
+def test_a_worker_of_the_version_before_writes_amounts_of_two_decimals(database: ClickHouseAddress) -> None:
+    now_written = batch(OUTCOMES, "conversation_outcomes", [sale(1, "12.25")])
+    place = now_written.schema.get_field_index("business_value_generated")
+    before = now_written.set_column(
+        place,
+        pa.field("business_value_generated", pa.decimal128(18, 2)),
+        now_written.column(place).cast(pa.decimal128(18, 2)),
+    )
+    with connect(database) as client:
+        client.insert_arrow("conversation_outcomes", pa.Table.from_batches([before]))
+        kept = client.query("SELECT business_value_generated FROM conversation_outcomes").result_rows
+        read = client.query("SELECT toDecimal128OrNull('1.255', 2), toDecimal128OrNull('1500000000.00', 2)").result_rows
+    assert kept == [(Decimal("12.25"),)]
+    assert read == [(Decimal("1.25"), Decimal(1_500_000_000))], "and reads a cost of three decimals in its two"

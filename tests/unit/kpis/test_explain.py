@@ -42,6 +42,21 @@ def explained(
     return explain(kpi, period_before(NOW), NOW, answers, AT)
 
 
+@pytest.mark.parametrize(
+    ("currency", "change", "values"),
+    [
+        ("", "1.50", "from 1.00 to 2.50"),
+        ("KWD", "KWD 1.500", "from KWD 1.000 to KWD 2.500"),
+        ("USD", "$1.50", "from $1.00 to $2.50"),
+    ],
+)
+def test_a_change_of_money_is_in_its_currency(currency: str, change: str, values: str) -> None:
+    found = explained("gross_savings", {"a": (1.0, 90.0)}, {"a": (2.5, 90.0)})
+    told = replace(found, currency=currency)
+    assert sentence(told).startswith(f"Gross savings rose by {change}, {values}")
+    assert document(told, NOW, {})["currency"] == currency
+
+
 def test_the_period_before_touches_this_one_and_is_as_long() -> None:
     before = period_before(NOW)
     assert (before.start, before.end) == (NOW.start - timedelta(days=1), NOW.start)

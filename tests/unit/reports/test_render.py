@@ -13,12 +13,14 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
+from dashboards.panel import Column
+from kpis.kpi import Unit
 from reports.csv_injection import neutral
 from reports.render import common, render
 from reports.report import Exhibit
 from reports.request import ReportFormat
 from reports.sheets import names
-from tests.unit.reports.sample import FORMULA, NOW, finding, report
+from tests.unit.reports.sample import FORMULA, NOW, figure, finding, report
 
 
 def test_a_pdf_is_a_pdf_and_the_same_report_is_the_same_file() -> None:
@@ -175,9 +177,37 @@ def test_days_and_amounts_of_a_table_are_what_they_are_in_every_format() -> None
     assert "<td>2026-11-16</td><td class=r>12.50</td>" in made(ReportFormat.HTML).decode()
 
 
+@pytest.mark.parametrize(
+    ("code", "form", "text"),
+    [
+        ("", "#,##0.00##", "1,234.57"),
+        ("EUR", '"€"#,##0.00', "€1,234.57"),
+        ("JPY", '"¥"#,##0', "¥1,235"),
+        ("KWD", '"KWD "#,##0.000', "KWD 1,234.568"),
+        ("CLF", '"CLF "#,##0.0000', "CLF 1,234.5678"),
+    ],
+)
+def test_amounts_have_their_currency_and_its_digits_in_every_format(code: str, form: str, text: str) -> None:
+    table = Exhibit("Value", "", (Column("value", "Value", Unit.MONEY),), [{"value": 1234.5678}], None, "Nothing")
+    one = figure("gross_savings", unit=Unit.MONEY, value=1234.5678)._replace(currency=code)
+
+    def made(format_: ReportFormat) -> bytes:
+        return render(replace(report(format_, figures=(one,)), exhibits=(table,), currency=code))
+
+    book = openpyxl.load_workbook(io.BytesIO(made(ReportFormat.XLSX)))
+    assert {(book["Value"]["A2"].value, book["Value"]["A2"].number_format)} == {(1234.5678, form)}
+    headings = [cell.value for cell in book["Key figures"][1]]
+    assert book["Key figures"][2][headings.index("Value")].number_format == form
+    assert book["Key figures"][2][headings.index("Currency")].value == code
+    page = made(ReportFormat.HTML).decode()
+    assert page.count(f">{text}<") == 2, "the figure, and the table's cell"
+    assert next(csv.DictReader(io.StringIO(made(ReportFormat.CSV).decode())))["currency"] == code
+    assert json.loads(made(ReportFormat.JSON))["figures"][0]["currency"] == code
+
+
 def test_a_column_is_as_wide_as_its_longest_word_and_a_long_text_wraps() -> None:
     rows = [{"metric": "customer_retention", "why": "a text of many words that goes on and on", "n": 1}]
-    assert common.table(Exhibit("Wide", "", (), rows, None, ""))["widths"] == [18, 30, 5]
+    assert common.table(Exhibit("Wide", "", (), rows, None, ""), "")["widths"] == [18, 30, 5]
 
 
 @pytest.mark.parametrize(

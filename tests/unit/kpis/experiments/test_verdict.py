@@ -35,6 +35,22 @@ def test_an_interval_is_said_in_words(metric: str, low: float, high: float, p: f
     assert _said(metric, low, high, p) == words
 
 
+@pytest.mark.parametrize(
+    ("currency", "words"),
+    [
+        ("EUR", "better by €1.50 to €1,234.50"),
+        ("JPY", "better by ¥2 to ¥1,234"),
+        ("KWD", "better by KWD 1.500 to KWD 1,234.500"),
+    ],
+)
+def test_a_difference_of_money_is_in_its_currency(currency: str, words: str) -> None:
+    found = EffectEstimate(2.0, 2.0, 1.5, 1_234.5, 0.001, 0.0, 500, 500)
+    assert verdict(METRICS["value"], found, 0.001, 0.05, currency) == words
+    small = EffectEstimate(0.0, 0.0, -0.0121, 0.0, 0.7, 0.0, 500, 500)
+    largest = {"EUR": "€0.02", "JPY": "¥1", "KWD": "KWD 0.013"}[currency]
+    assert verdict(METRICS["value"], small, 0.7, 5.0, currency) == f"no effect larger than {largest}"
+
+
 def test_too_little_data_says_how_much_there_is() -> None:
     assert _said("csat", None, None, 1.0, 12) == "not yet clear: 12 conversations in the smaller arm, 30 are needed"
     assert _said("csat", None, None, 1.0) == "not yet clear: everybody has the same value"
