@@ -15,7 +15,7 @@ def test_a_row_keeps_every_field() -> None:
     (row,) = insight_rows([insight(members=(UUID(int=7),), predicted_value=12.345)]).to_pylist()
     assert row["id"] == insight().id.bytes
     assert row["members"] == [UUID(int=7).bytes]
-    assert (row["confidence_score"], row["predicted_value"]) == (Decimal("0.9876"), Decimal("12.34"))
+    assert (row["confidence_score"], row["predicted_value"]) == (Decimal("0.9876"), Decimal("12.3450"))
     assert (row["observed"], row["unit"], row["ended_at"]) == (90.0, "%", None)
     assert row["created_at"] == row["started_at"] == STARTED
 
