@@ -89,7 +89,7 @@ async def rows(
         pipe.abandon()
         made.cancel()
         raise
-    name = f"{what}-{end:%Y-%m-%d}.{query.format}"
+    name = f"{what}-{end.astimezone(scope.zone):%Y-%m-%d}.{query.format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_pieces(first, pipe, made), media_type=_TYPES[query.format], headers=headers)
 

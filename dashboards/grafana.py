@@ -41,6 +41,7 @@ def build(tab: Tab) -> dashboard.Dashboard:
         .tags([TAG])
         .readonly()
         .timezone("browser")
+        .week_start("monday")  # as last-week, and the weeks of a series; without it Grafana takes the browser's
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
         .time(*time_ranges.up_to_now(tab.span))
         .refresh(tab.refresh)

@@ -121,7 +121,7 @@ class Schedule:
         across clock changes and in months without the day.
         """
         start, end = period(self.covers, moment, self.time_zone)
-        if self.covers[-1] in "hm" or end != moment.astimezone(UTC):
+        if self.covers.startswith("last") or self.covers[-1] in "hm" or end != moment.astimezone(UTC):
             return start, end
         local, in_months = zone(self.time_zone), self.covers[-1] in "MQy"
         near = _NEAR_MONTHS if in_months else _NEAR

@@ -211,13 +211,14 @@ def _unexpected(error: Exception) -> str:
 
 
 def _parcel(schedule: Schedule, place: DeliveryKey, made: Made) -> ReportMessage:
+    fired = place.period.astimezone(zone(schedule.time_zone))
     plain = "".join(letter if letter.isalnum() else "-" for letter in schedule.name.lower())
     return ReportMessage(
         id=place.message_id,
         subject=f"{schedule.name}, {_span(schedule, place.period)}",
         text=made.text,
         file=made.file,
-        file_name=f"{plain}-{place.period:%Y-%m-%d-%H%M}.{schedule.format}",
+        file_name=f"{plain}-{fired:%Y-%m-%d-%H%M}.{schedule.format}",
         media_type=schedule.format.media_type,
     )
 

@@ -17,7 +17,7 @@ from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, format_of_file, print_rows
 from cli.settings import settings
 from kpis.period import period
-from kpis.scope import ALL_TENANTS
+from kpis.scope import ALL_TENANTS, zone
 from models.errors import SettingsError
 from models.pages import Listing
 from reports.compose import compose
@@ -95,7 +95,8 @@ def generate(
             report = compose(client, request, now)
             content = render(report)
         # With its id: another report of that type and day is another file.
-        path = target or Path(f"{request.type}-{request.end:%Y-%m-%d}-{str(report.id)[:8]}.{request.format}")
+        ended = request.end.astimezone(zone(request.time_zone))
+        path = target or Path(f"{request.type}-{ended:%Y-%m-%d}-{str(report.id)[:8]}.{request.format}")
         _write(path, content)
         took = time.monotonic() - began
         save(client, report, path, took_ms=round(took * 1000), size=len(content))

@@ -71,7 +71,7 @@ def test_a_report_arrives_by_mail_with_its_file_and_a_summary(
     (message,) = sink.messages
     assert (message["To"], message["From"]) == ("ada@example.com", "Reports <reports@example.com>")
     (attached,) = message.iter_attachments()
-    assert attached.get_filename() == "every-minute-2026-11-02-1201.pdf"
+    assert attached.get_filename() == "every-minute-2026-11-02-1301.pdf"
     assert attached.get_content().startswith(b"%PDF-")
     body = message.get_body(("plain",))
     assert body is not None
@@ -296,7 +296,7 @@ def test_a_webhook_gets_the_file_and_a_key_that_repeats_share(client: Client, tm
     (refused, _), (taken, content) = requests
     assert refused["Idempotency-Key"] == taken["Idempotency-Key"]
     assert content["title"].startswith("Every minute, ")
-    assert content["attachments"][0]["filename"] == "every-minute-2026-11-02-1300.csv"
+    assert content["attachments"][0]["filename"] == "every-minute-2026-11-02-1400.csv"
 
 
 def test_a_schedule_survives_the_database_and_can_be_paused_and_removed(client: Client) -> None:

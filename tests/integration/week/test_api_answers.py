@@ -189,6 +189,13 @@ def test_a_schedule_is_added_paused_and_removed_by_whose_it_is(api: Api) -> None
     assert api.get("/v1/schedules", executive).json()["schedules"] == []
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati"])
+def test_a_file_is_named_after_the_day_on_which_its_range_ends_there(api: Api, zone: str) -> None:
+    times = {"from": "2026-03-01", "to": "2026-03-02", "time_zone": zone}
+    answer = api.get("/v1/exports/queries", api.analyst, **times)
+    assert answer.headers["content-disposition"] == 'attachment; filename="queries-2026-03-02.csv"'
+
+
 def test_an_export_is_the_rows_of_the_tenant_as_a_file(api: Api) -> None:
     times = {"from": api.week.start.isoformat(), "to": api.week.end.isoformat()}
     answer = api.get("/v1/exports/queries", api.analyst, format="parquet", **times)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -169,6 +169,17 @@ def test_monthly_reports_leave_no_day_out_whatever_day_they_are_sent(day: int | 
     assert len(ranges) >= 16
     assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
     one.request(moments[-1])
+
+
+@pytest.mark.parametrize("cron", ["0 0 * * 1", "0 0 * * 1-5", "0 0 1 * *", "0 7 * * 1", "0 0 * * *"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati"])
+def test_the_last_day_is_a_day_whenever_it_is_sent(cron: str, zone: str) -> None:
+    """Sent at the first moment of Monday it was the whole week before."""
+    one = schedule(cron=cron, covers="last-day", time_zone=zone)
+    for moment in firings(cron, ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)):
+        start, end = (bound.astimezone(ZoneInfo(zone)) for bound in one.range(moment))
+        assert (end.date() - start.date(), end.time(), start.time()) == (timedelta(days=1), time(), time())
+        assert end.date() == moment.astimezone(ZoneInfo(zone)).date()
 
 
 def test_a_month_that_is_reported_on_once_a_year_stays_a_month() -> None:

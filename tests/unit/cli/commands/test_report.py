@@ -44,6 +44,14 @@ def test_two_reports_of_a_type_and_day_are_two_files(made: list[Path]) -> None:
     assert [path.read_bytes()[0] for path in made] == [1, 2]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati", "Australia/Lord_Howe"])
+def test_a_file_is_named_after_the_day_on_which_its_range_ends_there(made: list[Path], zone: str) -> None:
+    """It was the day in UTC: of November in Kathmandu the file said 2026-11-30."""
+    arguments = ["generate", "executive", "--to", "2026-12-01", "--time-zone", zone]
+    assert CliRunner().invoke(report.app, arguments).exit_code == 0
+    assert [path.name for path in made] == ["executive-2026-12-01-01000000.pdf"]
+
+
 def test_a_report_that_cannot_be_written_leaves_the_one_before(
     made: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
