@@ -51,10 +51,15 @@ def in_force(scope: Scope) -> Query:
 
 def written(value: float | Decimal, code: str) -> str:
     """Return an amount of a currency as text, for example ``-€396.67`` or ``¥397``."""
+    bare = unsigned(value, code)
+    return f"-{prefix(code)}{bare[1:]}" if bare.startswith("-") else f"{prefix(code)}{bare}"
+
+
+def unsigned(value: float | Decimal, code: str) -> str:
+    """Return an amount in the digits of a currency without its sign, for tables whose title names it."""
     number = f"{abs(value):,.{digits(code)}f}"
     # What rounds to nothing has no minus.
-    minus = "-" if value < 0 and number.strip("0.") else ""
-    return f"{minus}{prefix(code)}{number}"
+    return f"-{number}" if value < 0 and number.strip("0.") else number
 
 
 def amount(value: str, sign: str) -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from kpis.contribution import Contribution
+from kpis.currency import unsigned
 from kpis.display import shown
 from kpis.explain import Explanation, Split
 from kpis.kpi import Unit
@@ -91,8 +92,21 @@ def amount(found: Explanation, difference: float) -> str:
     """Return a difference with its sign and unit: shares differ by percentage points."""
     if found.kpi.unit in _POINTS:
         return counted(difference * 100, "point", shown=f"{difference * 100:+.2f}")
-    text = _value(found, difference)
+    return _with_plus(_value(found, difference))
+
+
+def _with_plus(text: str) -> str:
     return text if text.startswith("-") else f"+{text}"
+
+
+def value_cell(found: Explanation, value: float | None) -> str:
+    """Return a value for a table whose title names the currency."""
+    return unsigned(value, found.currency) if found.currency and value is not None else _value(found, value)
+
+
+def amount_cell(found: Explanation, difference: float) -> str:
+    """Return a difference for a table whose title names the currency."""
+    return _with_plus(unsigned(difference, found.currency)) if found.currency else amount(found, difference)
 
 
 def _rounds_to_nothing(found: Explanation, change: float) -> bool:

@@ -32,10 +32,9 @@ from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis.contribution import Contribution
-from kpis.display import shown
 from kpis.explain import MAX_VALUES, Explanation, Split, dimensions_of, explain, period_before, questions
 from kpis.explain_document import document
-from kpis.explain_text import amount, label, remarks, sentence
+from kpis.explain_text import amount_cell, label, remarks, sentence, value_cell
 from kpis.kpi import Kpi
 from kpis.query import ALL_TENANTS, Scope
 from kpis.registry import get
@@ -144,7 +143,9 @@ def _print(found: Explanation, before: Scope, now: Scope, names: Mapping[str, st
     out.print(f"{shown_range(now)}, against {shown_range(before)}", style="dim", highlight=False)
     for split in found.splits[:shown_splits]:
         columns, right = _columns(found)
-        title = f"by {split.dimension}" + (" (a result: how it changed, hardly why)" if split.is_result else "")
+        title = f"by {split.dimension}{f', in {found.currency}' if found.currency else ''}" + (
+            " (a result: how it changed, hardly why)" if split.is_result else ""
+        )
         cells = [_cells(found, split, one, names) for one in split.parts]
         out.print(table(title, (split.dimension, *columns), cells, right=right))
     if others := [split.dimension for split in found.splits[shown_splits:]]:
@@ -162,19 +163,19 @@ def _columns(found: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _cells(found: Explanation, split: Split, one: Contribution, names: Mapping[str, str]) -> tuple[object, ...]:
     kpi = found.kpi
-    effects = [Text(amount(found, part)) for part in (one.mix, one.rate) if part is not None]
+    effects = [Text(amount_cell(found, part)) for part in (one.mix, one.rate) if part is not None]
     unreliable = one.rate is not None and kpi.below_minimum_volume(max(one.n_before, one.n_now))
     named = (names.get(one.value or "") if split.dimension == "tenant" else None) or label(one, split)
     return (
         Text(f"{named} ?" if unreliable else named, style="bold" if one == split.cause else ""),
-        shown(kpi.unit, one.before, found.currency),
-        shown(kpi.unit, one.now, found.currency),
+        value_cell(found, one.before),
+        value_cell(found, one.now),
         f"{one.share_before:.1%}",
         f"{one.share_now:.1%}",
         f"{one.n_before:,.0f}",
         f"{one.n_now:,.0f}",
         *effects,
-        Text(amount(found, one.effect), style=_colour(kpi, one.effect)),
+        Text(amount_cell(found, one.effect), style=_colour(kpi, one.effect)),
     )
 
 
