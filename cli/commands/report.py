@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
@@ -134,13 +135,22 @@ def list_(
             row["title"],
             row["type"],
             row["format"],
-            f"{row['data_period_start']:%Y-%m-%d} to {row['data_period_end']:%Y-%m-%d}",
+            f"{_bound(row['data_period_start'])} to {_bound(row['data_period_end'])}",
             f"{row['file_size_bytes'] / 1024:,.0f} KiB",
             f"{row['created_at']:%Y-%m-%d %H:%M}",
         )
         for row in rows
     ]
-    out.print(table("Reports", ("id", "title", "type", "format", "period", "size", "made"), cells, right=("size",)))
+    out.print(
+        table(
+            "Reports", ("id", "title", "type", "format", "period (UTC)", "size", "made (UTC)"), cells, right=("size",)
+        )
+    )
+
+
+def _bound(moment: datetime) -> str:
+    """Return an end of a period: a day where it is midnight, which it is not where the report has another time zone."""
+    return f"{moment:%Y-%m-%d}" if moment.time() == time_of_day() else f"{moment:%Y-%m-%d %H:%M}"
 
 
 @app.command("open")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -87,3 +88,21 @@ def test_a_suffix_in_capitals_is_that_format_and_one_of_another_format_is_refuse
     result = CliRunner().invoke(report.app, ["generate", "executive", "--out", "a.xlsx", "--format", "csv"])
     assert "the format is csv; make them the same" in str(result.exception)
     assert [path.name for path in made] == ["A.XLSX"]
+
+
+def test_the_list_shows_where_periods_of_other_time_zones_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A week of Kathmandu from Monday to Sunday was "2026-11-22 to 2026-11-29" in it, without a word on the zone."""
+    row = {"id": UUID(int=1 << 120), "title": "Weekly", "type": "executive", "format": "pdf", "file_size_bytes": 1_024}
+    made_at = datetime(2026, 11, 30, 1, 2, tzinfo=UTC)
+    week = (datetime(2026, 11, 22, 18, 15, tzinfo=UTC), datetime(2026, 11, 29, 18, 15, tzinfo=UTC))
+    month = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+    rows = [
+        {**row, "data_period_start": start, "data_period_end": end, "created_at": made_at} for start, end in (week, month)
+    ]
+    monkeypatch.setattr(report, "settings", Mock())
+    monkeypatch.setattr(report, "connect", lambda _: nullcontext(Mock()))
+    monkeypatch.setattr(report, "made", lambda *_: (rows, None))
+    result = CliRunner().invoke(report.app, ["list"], env={"COLUMNS": "200"})
+    assert "period (UTC)" in result.output, result.output
+    assert "2026-11-22 18:15 to 2026-11-29 18:15" in result.output
+    assert "2026-11-01 to 2026-12-01" in result.output
