@@ -12,6 +12,8 @@ from api.keys import StoredKey, parted
 from api.problems import ApiError
 from models.insights import ALL_TENANTS_ID
 
+KEY_NAME: Final = "key:"
+"""Begins the names of those that came with an API key; its id follows."""
 # A revoked key is refused within this time.
 _FRESH_SECONDS: Final = 5.0
 # An unknown key causes a read of the table, but at most this often, to bound the load by invalid keys.
@@ -67,7 +69,13 @@ class ApiKeyCache:
             raise _refused("the API key was revoked; ask for a new one")
         self._uses[key.id] = datetime.fromtimestamp(self._clock(), UTC)
         tenants = frozenset() if key.tenant == ALL_TENANTS_ID else frozenset({key.tenant})
-        return Identity(f"key:{key.id}", key.label, frozenset({key.role}), tenants)
+        return Identity(f"{KEY_NAME}{key.id}", key.label, frozenset({key.role}), tenants)
+
+    async def is_valid(self, id_: str) -> bool:
+        """Whether a key is there and not revoked; raises ``Unreachable``."""
+        await self._refresh(self._clock() - _FRESH_SECONDS)
+        key = self._keys.get(id_)
+        return key is not None and key.revoked_at is None
 
     def take_uses(self) -> dict[str, datetime]:
         """Return the keys used since the last call, with times."""

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse
 
+from api.api_key_cache import KEY_NAME
 from api.auth_middleware import admit_identity, authenticate
 from api.identity import Identity
 from api.link_page import BUTTONS, InsightView, Offer, insight_page, refusal_page, sign_in_page
@@ -78,6 +79,7 @@ async def answer(request: Request) -> HTMLResponse:
     try:
         token = form.get("token", "")
         link = _opened(request, token, tuple(LinkPurpose), now)
+        await _require_key(services_of(request), link)
         given = _Given(token, link, form.get("action", ""), form.get("name", ""), form.get("note", ""))
         return await services_of(request).pool.run(lambda client: _answered(client, given, now))
     except LinkRefused as refused:
@@ -117,6 +119,7 @@ async def sign_in(request: Request, id_: Annotated[UUID, Path(alias="id")]) -> H
         expiry(now, _SIGNED_IN_DAYS),
         frozenset(LinkAction) if may_respond else frozenset(),
         LinkPurpose.PAGE,
+        identity.name.removeprefix(KEY_NAME) if identity.name.startswith(KEY_NAME) else "",
     )
     token = services.links.token(link)
     return await services.pool.run(lambda client: _shown(client, link, token, now))
@@ -133,6 +136,12 @@ def _opened(request: Request, token: str, purposes: Sequence[LinkPurpose], now: 
     state["object"] = f"insight:{link.insight} link:{link_id(token)}"
     HOLDERS.set((f"link:{link.audience}",))  # whoever opens it has no more of the database than anybody else
     return link
+
+
+async def _require_key(services: Services, link: InsightLink) -> None:
+    """Raise ``LinkRefused`` where the API key that a page was opened with was revoked meanwhile."""
+    if link.key and not await services.ring.is_valid(link.key):
+        raise LinkRefused("the API key that this page was opened with was revoked")
 
 
 def _shown(client: Client, link: InsightLink, token: str, now: datetime, said: str = "") -> HTMLResponse:

@@ -59,7 +59,11 @@ class LinkRefused(RomashkaError):
 
 
 class InsightLink(NamedTuple):
-    """What a token allows. ``audience`` is who it was made for, as shown to people."""
+    """What a token allows.
+
+    ``audience`` is who it was made for, as shown to people. ``key`` is the id of the API key that a page was opened
+    with, empty for messages and for those that came by a sign-in service.
+    """
 
     insight: UUID
     tenant: UUID
@@ -67,6 +71,7 @@ class InsightLink(NamedTuple):
     expires_at: datetime
     actions: frozenset[LinkAction] = frozenset(LinkAction)
     purpose: LinkPurpose = LinkPurpose.MESSAGE
+    key: str = ""
 
     @property
     def actor(self) -> str:
@@ -96,6 +101,7 @@ class LinkSigner:
             sorted(link.actions),
             int(link.expires_at.timestamp()),
             name_of_actor(link.audience),
+            *([link.key] if link.key else []),
         ]
         payload = _text(json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode())
         return f"{payload}.{_text(self._mac(payload))}"
@@ -150,7 +156,7 @@ def expiry(now: datetime, days: float) -> datetime:
 def _link(payload: str) -> InsightLink:
     """Return the content of an authentic payload."""
     try:
-        version, purpose, insight, tenant, actions, expires, audience = json.loads(_bytes(payload))
+        version, purpose, insight, tenant, actions, expires, audience, *key = json.loads(_bytes(payload))
         if version != _VERSION:
             raise LinkRefused("this link was made by another version of the program")
         return InsightLink(
@@ -160,6 +166,7 @@ def _link(payload: str) -> InsightLink:
             datetime.fromtimestamp(int(expires), UTC),
             frozenset(map(LinkAction, actions)),
             LinkPurpose(purpose),
+            str(key[0]) if key else "",
         )
     except (ValueError, TypeError, binascii.Error) as error:
         raise LinkRefused("this link was made by another version of the program") from error

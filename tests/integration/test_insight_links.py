@@ -15,6 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.keys import KeySigner, save, stored_keys
 from api.link_page import CONTENT_SECURITY_POLICY
 from api.roles import Role
 from api.services import Configuration
@@ -266,6 +267,21 @@ def test_a_link_without_a_token_asks_who_it_is_and_gives_the_rights_of_the_key(p
     assert said(pages.post(token=form[1], action="snooze_monday")).startswith("Done: snooze until")
     (given,) = pages.responses()
     assert given == "snooze by test operations (by link)"
+
+
+def test_a_page_that_a_revoked_key_opened_responds_no_more(pages: Pages) -> None:
+    """It did for half an hour; a revoked key is refused everywhere else within five seconds."""
+    shown_key = stored(pages.database, Role.OPERATIONS, TENANT)
+    opened = pages.post(f"/insights/{OURS.id}", key=shown_key)
+    form = re.search(r'name="token" value="([^"]+)"', opened.text)
+    assert form
+    with connect(pages.database) as client:
+        (key,) = stored_keys(client, KeySigner(SECRET))
+        save(client, key._replace(revoked_at=datetime.now(UTC)), KeySigner(SECRET))
+    wait_for(lambda: pages.post(f"/insights/{OURS.id}", key=shown_key).status_code == 401, 10)
+    refused = pages.post(token=form[1], action="acknowledge")
+    assert (refused.status_code, "was revoked" in refused.text, OURS.summary in refused.text) == (403, True, False)
+    assert pages.responses() == []
 
 
 class Kept:

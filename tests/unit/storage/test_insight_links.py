@@ -77,6 +77,13 @@ def test_a_token_for_another_insight_tenant_action_or_later_end_is_refused() -> 
             SIGNER.opened(altered(token, **changes), MESSAGE, NOW)
 
 
+def test_a_page_says_which_key_opened_it_and_a_message_is_as_it_was() -> None:
+    page = LINK._replace(purpose=LinkPurpose.PAGE, key="abcdefghijkl")
+    assert SIGNER.opened(SIGNER.token(page), (LinkPurpose.PAGE,), NOW) == page
+    fields = json.loads(base64.urlsafe_b64decode(SIGNER.token(LINK).partition(".")[0] + "=="))
+    assert len(fields) == 7, "links that are in mail boxes go on working, and with the version before"
+
+
 def test_a_token_ends_when_it_says_and_not_a_second_before() -> None:
     token = SIGNER.token(LINK)
     assert SIGNER.opened(token, MESSAGE, LINK.expires_at - timedelta(seconds=1)) == LINK

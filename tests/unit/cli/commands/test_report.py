@@ -97,7 +97,8 @@ def test_the_list_shows_where_periods_of_other_time_zones_end(monkeypatch: pytes
     week = (datetime(2026, 11, 22, 18, 15, tzinfo=UTC), datetime(2026, 11, 29, 18, 15, tzinfo=UTC))
     month = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
     rows = [
-        {**row, "data_period_start": start, "data_period_end": end, "created_at": made_at} for start, end in (week, month)
+        {**row, "data_period_start": start, "data_period_end": end, "created_at": made_at}
+        for start, end in (week, month)
     ]
     monkeypatch.setattr(report, "settings", Mock())
     monkeypatch.setattr(report, "connect", lambda _: nullcontext(Mock()))
