@@ -1,9 +1,9 @@
 """The fast path: decodes clean batches column by column, without a Python object for each event.
 
-``streams.decode`` is the definition of a valid event. This module applies the same rules column by column with Arrow's
-JSON reader, for batches in which every message is one JSON object with known fields, canonical UUIDs, ISO-8601 times
-and values in range. For any other batch ``to_batch`` returns ``None``; the caller halves the batch until the unusual
-messages are isolated and passes those to the decoder (docs/adr/0021-columnar-path.md).
+``streams.decode`` is the definition of a valid event. This module applies the same rules column by column to what
+``json_columns.c`` reads, for batches in which every message is one JSON object with known fields, canonical UUIDs,
+ISO-8601 times and values in range. For any other batch ``to_batch`` returns ``None``; the caller halves the batch until
+the unusual messages are isolated and passes those to the decoder (docs/adr/0021-columnar-path.md).
 
 Every distinct text of a column is validated once by the contract's own validator. A differential test
 (tests/properties/test_columnar.py) checks that both paths give the same rows.
@@ -11,10 +11,8 @@ Every distinct text of a column is validated once by the contract's own validato
 
 from __future__ import annotations
 
-import binascii
-import io
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Final, NamedTuple, Required, Union, cast, get_args, get_origin, get_type_hints
@@ -24,37 +22,43 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from models.events import EXPERIMENT_FIELDS, MAX_EVENT_BYTES
 from models.rows import LABEL, LABELS, MONEY, SCORE, TIME, UUID
 from models.topics import Topic
-from streams.arrow_batches import score_column
+from streams import json_columns
+from streams.arrow_batches import decimal_column, score_column
 from streams.decode import MAX_AGES, Record, time_bounds
 from streams.pseudonyms import Pseudonymiser
 
-# Up to six decimals, a float represents money exactly (15 significant digits); more decimals are unusual.
-_EXACT_MONEY: Final = pa.decimal128(38, 6)
-_READ_AS: Final[dict[pa.DataType, pa.DataType]] = {
-    UUID: pa.string(),
-    LABEL: pa.string(),
-    LABELS: pa.list_(pa.string()),
-    TIME: pa.string(),
-    SCORE: pa.float64(),
-    MONEY: _EXACT_MONEY,
-    pa.bool_(): pa.bool_(),
-    pa.uint32(): pa.int64(),
+_READ_AS: Final[dict[pa.DataType, int]] = {
+    UUID: json_columns.UUID,
+    LABEL: json_columns.TEXT,
+    LABELS: json_columns.TEXTS,
+    TIME: json_columns.TIME,
+    SCORE: json_columns.NUMBER,
+    MONEY: json_columns.MONEY,
+    pa.bool_(): json_columns.FLAG,
+    pa.uint32(): json_columns.WHOLE,
 }
-_TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
-_MICROSECONDS: Final = pa.timestamp("us", "UTC")
-_UUID_LENGTH: Final = 36
-_DASHES: Final = np.array([8, 13, 18, 23])
+_MICROS: Final = 1_000_000  # of an amount, or of a second
+_MICROS_OF_A_CENT: Final = _MICROS // 100
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Unusual(Exception):
     """The batch needs the decoder."""
+
+
+class _Column(NamedTuple):
+    """What ``json_columns.read_columns`` returns for a field."""
+
+    values: bytes
+    valid: bytes
+    texts: bytes
+    items: bytes
 
 
 class _Field(NamedTuple):
@@ -86,12 +90,9 @@ class ColumnarReader:
         self._schema = schema
         self._pseudonymiser = pseudonymiser
         self._fields = [_field(f.name, f.type, hints[f.name], f.name in required) for f in schema if f.name in hints]
+        self._read_as = tuple((field.name.encode(), _READ_AS[field.kind], field.required) for field in self._fields)
+        self._key = [field.name for field in self._fields].index("user_id")
         self._times = [name for name in MAX_AGES if name in hints]
-        self._options = pj.ParseOptions(
-            explicit_schema=pa.schema([(field.name, _READ_AS[field.kind]) for field in self._fields]),
-            newlines_in_values=False,
-            unexpected_field_behavior="error",
-        )
 
     def to_batch(
         self, records: Sequence[Record], topic_epoch: int, partitions: npt.NDArray[np.int32], *, now: datetime
@@ -103,9 +104,13 @@ class ColumnarReader:
         partitions
             The partition of each record.
         """
+        messages, keys = [record.value for record in records], [record.key for record in records]
+        read = json_columns.read_columns(messages, keys, self._read_as, self._key, MAX_EVENT_BYTES)
+        if read is None:
+            return None
         try:
-            columns = self._columns(self._read(records), now)
-        except (_Unusual, pa.ArrowInvalid, ValidationError):
+            columns = self._columns([_Column(*one) for one in read], now)
+        except (_Unusual, ValidationError):
             return None
         n = len(records)
         columns["topic_epoch"] = pa.array(np.full(n, topic_epoch, dtype=np.uint64))
@@ -113,32 +118,12 @@ class ColumnarReader:
         columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
         return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
 
-    def _read(self, records: Sequence[Record]) -> dict[str, pa.Array[Any]]:
-        values = [record.value or b"" for record in records]
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-        # Before they are joined, which would hold huge ones twice.
-        if lengths.min() < len("{}") or lengths.max() > MAX_EVENT_BYTES:
-            raise _Unusual
-        joined = b"\n".join(values)
-        _check_bytes(joined, lengths)
-        read = pj.ReadOptions(use_threads=False, block_size=len(joined) + 1)
-        table = pj.read_json(io.BytesIO(joined), read_options=read, parse_options=self._options)
-        if table.num_rows != len(values) or not _keyed_by_tenant(records, table["user_id"]):
-            raise _Unusual
-        return {
-            name: cast("pa.Array[Any]", column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-
-    def _columns(self, table: dict[str, pa.Array[Any]], now: datetime) -> dict[str, pa.Array[Any]]:
+    def _columns(self, read: Sequence[_Column], now: datetime) -> dict[str, pa.Array[Any]]:
         columns: dict[str, pa.Array[Any]] = {}
         bounds = {name: (earliest, latest) for name, earliest, latest in time_bounds(self._times, now)}
-        for field in self._fields:
-            column = table[field.name]
-            if field.required and column.null_count:
-                raise _Unusual
+        for field, column in zip(self._fields, read, strict=True):
             if field.name == "customer_id":
-                columns[field.name] = self._customers(columns["user_id"], column, field)
+                columns[field.name] = self._customers(columns["user_id"], _texts(column), field)
             elif field.name in bounds:
                 columns[field.name] = _times(column, *bounds[field.name])
             else:
@@ -150,18 +135,18 @@ class ColumnarReader:
         return columns
 
     def _customers(self, users: pa.Array[Any], column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-        """Return the pseudonyms: one for each distinct customer of each tenant."""
+        """Return the pseudonyms: one for each distinct customer of each tenant, "" where there is none."""
         tenants = users.dictionary_encode()
         customers = column.dictionary_encode()
-        width = len(customers.dictionary) + 1  # the last index means: not given
-        which = customers.indices.fill_null(width - 1).to_numpy().astype(np.int64)
-        pairs = pa.array(tenants.indices.to_numpy().astype(np.int64) * width + which).dictionary_encode()
+        width = len(customers.dictionary)
+        indices = tenants.indices.to_numpy().astype(np.int64) * width + customers.indices.to_numpy()
+        pairs = pa.array(indices).dictionary_encode()
         tenant, customer = np.divmod(pairs.dictionary.to_numpy(), width)
         tenant_ids = tenants.dictionary.to_pylist()
-        names = [*field.checked(cast("list[str]", customers.dictionary.to_pylist())), None]
+        names = _checked(customers.dictionary.to_pylist(), field)
         pseudonym = self._pseudonymiser.pseudonym
         distinct = [
-            "" if (name := names[one]) is None else pseudonym(tenant_ids[of], name)
+            pseudonym(tenant_ids[of], name) if (name := names[one]) else ""
             for of, one in zip(tenant.tolist(), customer.tolist(), strict=True)
         ]
         return pa.array(distinct, LABEL).take(pairs.indices)
@@ -217,123 +202,96 @@ def _validator(hint: Any) -> Callable[[list[str]], list[str]]:
     return partial(adapter.validate_python, strict=True)
 
 
-def _keyed_by_tenant(records: Sequence[Record], users: pa.ChunkedArray[Any]) -> bool:
-    """Whether every key equals the tenant in the message, in canonical spelling."""
-    keys = pa.array([record.key for record in records], pa.binary())
-    same = pc.all(pc.equal(keys, users.cast(pa.binary())), skip_nulls=False).as_py()
-    return bool(same) and all(text == text.lower() for text in map(str, users.unique().to_pylist()))
+def _checked(texts: list[str], field: _Field) -> list[str]:
+    """Return texts as the contract's validator has them; "" stands for a missing one."""
+    given = [text for text in texts if text]
+    values = dict(zip(given, field.checked(given), strict=True))
+    return [values.get(text, "") for text in texts]
 
 
-def _check_bytes(joined: bytes, lengths: npt.NDArray[np.int64]) -> None:
-    """Reject input that JSON readers treat differently, and messages that are not one object each.
+def _given(column: _Column) -> npt.NDArray[np.bool_]:
+    """Return which messages have the field."""
+    return np.frombuffer(column.valid, np.bool_)
 
-    The former are line breaks within a message, NUL, numeric escapes and other encodings. The latter: only when every
-    message begins and ends as an object do equal numbers of rows and messages mean one row each, in order.
-    """
-    octets = np.frombuffer(joined, np.uint8)
-    ends = np.cumsum(lengths + 1) - 1  # of each message: the place behind it
-    if (octets[ends - lengths] != ord("{")).any() or (octets[ends - 1] != ord("}")).any():
+
+def _numbers(column: _Column, kind: type[np.generic], field: _Field) -> npt.NDArray[Any]:
+    """Return the numbers, 0 where missing, if all are within their bounds."""
+    values = np.frombuffer(column.values, kind)
+    if (((values < field.low) | (values > field.high)) & _given(column)).any():
         raise _Unusual
-    # Arrow's reader rejects other control characters within a text; outside of texts both readers do.
-    if np.count_nonzero(octets == ord("\n")) != len(lengths) - 1 or b"\0" in joined:
+    return values
+
+
+def _with_missing(values: npt.NDArray[Any], kind: pa.DataType, column: _Column) -> pa.Array[Any]:
+    given = _given(column)
+    return pa.array(values, kind, mask=None if given.all() else ~given)
+
+
+def _scores(column: _Column, field: _Field) -> pa.Array[Any]:
+    values = _numbers(column, np.float64, field)
+    return score_column(np.where(_given(column), values, np.nan))
+
+
+def _money(column: _Column, field: _Field) -> pa.Array[Any]:
+    micros = np.frombuffer(column.values, np.int64)
+    if (micros > int(field.high * _MICROS)).any():
         raise _Unusual
-    # Few messages have a backslash at all, and one character is found much faster than two.
-    if b"\\" in joined and b"\\u" in joined:
+    cents, rest = np.divmod(micros, _MICROS_OF_A_CENT)
+    half = _MICROS_OF_A_CENT // 2
+    cents += (rest > half) | ((rest == half) & (cents % 2 == 1))  # half to even
+    return decimal_column(cents, MONEY, ~_given(column))
+
+
+def _whole_numbers(column: _Column, field: _Field) -> pa.Array[Any]:
+    return _with_missing(_numbers(column, np.int64, field).astype(np.uint32), pa.uint32(), column)
+
+
+def _flags(column: _Column, _: _Field) -> pa.Array[Any]:
+    return _with_missing(np.frombuffer(column.values, np.bool_), pa.bool_(), column)
+
+
+def _texts(column: _Column) -> pa.Array[Any]:
+    """Return texts, "" where missing."""
+    return pa.StringArray.from_buffers(len(column.valid), pa.py_buffer(column.values), pa.py_buffer(column.texts))
+
+
+def _labels(column: _Column, field: _Field) -> pa.Array[Any]:
+    return _validated(_texts(column), field)
+
+
+def _validated(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    texts = cast("list[str]", column.unique().to_pylist())
+    values = _checked(texts, field)
+    return column if values == texts else pa.array(values, LABEL).take(column.dictionary_encode().indices)
+
+
+def _lists(column: _Column, field: _Field) -> pa.Array[Any]:
+    offsets = np.frombuffer(column.values, np.int32)
+    if field.most is not None and np.diff(offsets).max() > field.most:
         raise _Unusual
-    if not joined.isascii():
-        try:
-            joined.decode()
-        except UnicodeDecodeError:
-            raise _Unusual from None
+    texts = pa.StringArray.from_buffers(int(offsets[-1]), pa.py_buffer(column.items), pa.py_buffer(column.texts))
+    return pa.ListArray.from_arrays(pa.array(offsets), _validated(texts, field))
 
 
-def _scores(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    values = column.to_numpy(zero_copy_only=False)  # NaN where not given
-    if np.count_nonzero(np.isnan(values)) != column.null_count or ((values < field.low) | (values > field.high)).any():
-        raise _Unusual
-    return score_column(values)
-
-
-def _money(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    _check_between(column, field.low, field.high)
-    return pc.round(column, MONEY.scale, "half_to_even").cast(MONEY, safe=False)
-
-
-def _whole_numbers(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    _check_between(column, field.low, field.high)
-    return column.cast(pa.uint32())
-
-
-def _as_it_is(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
-    return column
-
-
-def _check_between(column: pa.Array[Any], low: Any, high: Any) -> None:
-    """Reject a column with a value outside its bounds."""
-    found: Any = pc.min_max(column).as_py()
-    if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
-        raise _Unusual
-
-
-def _labels(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    texts = cast("list[str]", column.drop_null().unique().to_pylist())
-    values = field.checked(texts)
-    if values != texts:
-        column = pa.array(values, LABEL).take(column.dictionary_encode().indices)
-    return column.fill_null("") if column.null_count else column
-
-
-def _lists(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
-    lists = cast("pa.ListArray[Any]", column)
-    values = lists.flatten()
-    if values.null_count or (
-        field.most is not None and (pc.max(pc.list_value_length(lists)).as_py() or 0) > field.most
-    ):
-        raise _Unusual
-    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), pa.int32())
-    return pa.ListArray.from_arrays(offsets, _labels(values, field))
-
-
-def _times(column: pa.Array[Any], earliest: datetime, latest: datetime) -> pa.Array[Any]:
-    if not pc.all(pc.match_substring_regex(column, _TIME_PATTERN)).as_py() and len(column) > column.null_count:
-        raise _Unusual
-    times = column.cast(_MICROSECONDS).cast(pa.int64())
+def _times(column: _Column, earliest: datetime, latest: datetime) -> pa.Array[Any]:
+    times = np.frombuffer(column.values, np.int64)
     # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
-    _check_between(times, *(pa.scalar(bound, _MICROSECONDS).value for bound in (earliest, latest)))
-    return pc.divide(times, 1_000).cast(TIME)
+    low, high = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in (earliest, latest))
+    if (((times < low) | (times > high)) & _given(column)).any():
+        raise _Unusual
+    return _with_missing(times // 1_000, TIME, column)
 
 
-def _uuids(column: pa.Array[Any], _: _Field) -> pa.Array[Any]:
-    """Return UUIDs in their canonical form as 16 bytes each."""
-    n = len(column)
-    offsets, data = column.buffers()[1:]
-    if offsets is None or data is None:
-        raise _Unusual
-    bounds = np.frombuffer(cast("memoryview", offsets), np.int32)[column.offset : column.offset + n + 1]
-    if not (np.diff(bounds) == _UUID_LENGTH).all():
-        raise _Unusual
-    texts = np.frombuffer(cast("memoryview", data), np.uint8)[bounds[0] : bounds[-1]].reshape(-1, _UUID_LENGTH)
-    if (texts[:, _DASHES] != ord("-")).any():
-        raise _Unusual
-    try:
-        octets = binascii.unhexlify(texts.tobytes().replace(b"-", b""))
-    except binascii.Error:
-        raise _Unusual from None
-    if len(octets) != n * UUID.byte_width:  # a dash where a digit belongs
-        raise _Unusual
-    halves = np.frombuffer(octets, np.uint64).reshape(-1, 2)
-    if not (halves[:, 0] | halves[:, 1]).all() or not (~(halves[:, 0] & halves[:, 1])).all():
-        raise _Unusual  # the nil or the max UUID
-    return pa.Array.from_buffers(UUID, n, [None, pa.py_buffer(octets)])
+def _uuids(column: _Column, _: _Field) -> pa.Array[Any]:
+    return pa.Array.from_buffers(UUID, len(column.valid), [None, pa.py_buffer(column.values)])
 
 
-_MAKERS: Final[dict[pa.DataType, Callable[[pa.Array[Any], _Field], pa.Array[Any]]]] = {
+_MAKERS: Final[dict[pa.DataType, Callable[[_Column, _Field], pa.Array[Any]]]] = {
     UUID: _uuids,
     LABEL: _labels,
     LABELS: _lists,
     SCORE: _scores,
     MONEY: _money,
     pa.uint32(): _whole_numbers,
-    pa.bool_(): _as_it_is,
+    pa.bool_(): _flags,
 }
