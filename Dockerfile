@@ -11,7 +11,11 @@ RUN awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' constraints.txt > uv.t
     && uv pip sync --quiet --require-hashes constraints.txt
 # What only the demo and developers need: the embedded database alone is 533 MB.
 RUN uv pip uninstall --quiet chdb chdb-core cyclonedx-bom hypothesis import-linter kubernetes-validate mypy pytest ruff testcontainers uv
-COPY pyproject.toml README.md LICENSE ./
+# For hatch_build.py; the image itself has no compiler.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY models ./models
 COPY streams ./streams
 COPY jobs ./jobs

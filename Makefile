@@ -1,7 +1,7 @@
 # One command each. Everything runs from .venv, which `make setup` builds from constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools
+SOURCES := models streams jobs detectors sinks storage kpis dashboards reports api collector simulator embedded cli tracker benchmarks examples tests tools hatch_build.py
 
 .PHONY: setup sbom env demo test test-long test-readme test-accessibility test-kafka test-faults fuzz soak test-grafana test-typescript test-typescript-kafka test-typescript-volume check bench bench-setup bench-latency bench-detection bench-churn bench-kpis bench-collector bench-tracker bench-instructions bench-scale bench-growth bench-disk bench-experiments bench-feedback lock clean
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ help: ## this list
 setup: .venv/.ready ## build .venv with exactly the versions and hashes of constraints.txt
 
 # uv installs in seconds what takes pip a minute; where uv cannot reach an index that pip is configured for, pip does it.
-.venv/.ready: constraints.txt pyproject.toml tracker/pyproject.toml
+.venv/.ready: constraints.txt pyproject.toml tracker/pyproject.toml hatch_build.py streams/json_columns.c
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; run make with PYTHON=/path/to/python3.11")'
 	@echo "Installing the pinned dependencies into .venv ..."
 	@$(PYTHON) -m venv .venv

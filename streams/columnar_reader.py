@@ -29,7 +29,6 @@ from models.events import EXPERIMENT_FIELDS, MAX_EVENT_BYTES
 from models.rows import LABEL, LABELS, MONEY, SCORE, TIME, UUID
 from models.topics import Topic
 from streams import json_columns
-from streams.arrow_batches import decimal_column, score_column
 from streams.decode import MAX_AGES, Record, time_bounds
 from streams.pseudonyms import Pseudonymiser
 
@@ -38,13 +37,12 @@ _READ_AS: Final[dict[pa.DataType, int]] = {
     LABEL: json_columns.TEXT,
     LABELS: json_columns.TEXTS,
     TIME: json_columns.TIME,
-    SCORE: json_columns.NUMBER,
+    SCORE: json_columns.SCORE,
     MONEY: json_columns.MONEY,
     pa.bool_(): json_columns.FLAG,
     pa.uint32(): json_columns.WHOLE,
 }
-_MICROS: Final = 1_000_000  # of an amount, or of a second
-_MICROS_OF_A_CENT: Final = _MICROS // 100
+_MILLIONTHS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,8 +53,8 @@ class _Unusual(Exception):
 class _Column(NamedTuple):
     """What ``json_columns.read_columns`` returns for a field."""
 
+    valid: bytes | None
     values: bytes
-    valid: bytes
     texts: bytes
     items: bytes
 
@@ -90,7 +88,6 @@ class ColumnarReader:
         self._schema = schema
         self._pseudonymiser = pseudonymiser
         self._fields = [_field(f.name, f.type, hints[f.name], f.name in required) for f in schema if f.name in hints]
-        self._read_as = tuple((field.name.encode(), _READ_AS[field.kind], field.required) for field in self._fields)
         self._key = [field.name for field in self._fields].index("user_id")
         self._times = [name for name in MAX_AGES if name in hints]
 
@@ -105,29 +102,38 @@ class ColumnarReader:
             The partition of each record.
         """
         messages, keys = [record.value for record in records], [record.key for record in records]
-        read = json_columns.read_columns(messages, keys, self._read_as, self._key, MAX_EVENT_BYTES)
+        read = json_columns.read_columns(messages, keys, self._read_as(now), self._key, MAX_EVENT_BYTES)
         if read is None:
             return None
+        n = len(records)
         try:
-            columns = self._columns([_Column(*one) for one in read], now)
+            columns = self._columns([_Column(*one) for one in read], n)
         except (_Unusual, ValidationError):
             return None
-        n = len(records)
         columns["topic_epoch"] = pa.array(np.full(n, topic_epoch, dtype=np.uint64))
         columns["kafka_partition"] = pa.array(partitions)
         columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
         return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
 
-    def _columns(self, read: Sequence[_Column], now: datetime) -> dict[str, pa.Array[Any]]:
-        columns: dict[str, pa.Array[Any]] = {}
+    def _read_as(self, now: datetime) -> tuple[tuple[bytes, int, bool, float, float], ...]:
         bounds = {name: (earliest, latest) for name, earliest, latest in time_bounds(self._times, now)}
+        return tuple(
+            (field.name.encode(), _READ_AS[field.kind], field.required, *_bounds(field, bounds.get(field.name)))
+            for field in self._fields
+        )
+
+    def _columns(self, read: Sequence[_Column], n: int) -> dict[str, pa.Array[Any]]:
+        columns: dict[str, pa.Array[Any]] = {}
         for field, column in zip(self._fields, read, strict=True):
             if field.name == "customer_id":
-                columns[field.name] = self._customers(columns["user_id"], _texts(column), field)
-            elif field.name in bounds:
-                columns[field.name] = _times(column, *bounds[field.name])
+                columns[field.name] = self._customers(columns["user_id"], _texts(column, n), field)
+            elif field.kind == LABEL:
+                columns[field.name] = _validated(_texts(column, n), field)
+            elif field.kind == LABELS:
+                columns[field.name] = _lists(column, field)
             else:
-                columns[field.name] = _MAKERS[field.kind](column, field)
+                valid = None if column.valid is None else pa.py_buffer(column.valid)
+                columns[field.name] = pa.Array.from_buffers(field.kind, n, [valid, pa.py_buffer(column.values)])
         if columns.keys() >= set(EXPERIMENT_FIELDS):
             experiment, arm = (pc.equal(columns[name], pa.scalar("")) for name in EXPERIMENT_FIELDS)
             if not experiment.equals(arm):  # one without the other
@@ -143,7 +149,7 @@ class ColumnarReader:
         pairs = pa.array(indices).dictionary_encode()
         tenant, customer = np.divmod(pairs.dictionary.to_numpy(), width)
         tenant_ids = tenants.dictionary.to_pylist()
-        names = _checked(customers.dictionary.to_pylist(), field)
+        names = _checked(cast("list[str]", customers.dictionary.to_pylist()), field)
         pseudonym = self._pseudonymiser.pseudonym
         distinct = [
             pseudonym(tenant_ids[of], name) if (name := names[one]) else ""
@@ -209,54 +215,19 @@ def _checked(texts: list[str], field: _Field) -> list[str]:
     return [values.get(text, "") for text in texts]
 
 
-def _given(column: _Column) -> npt.NDArray[np.bool_]:
-    """Return which messages have the field."""
-    return np.frombuffer(column.valid, np.bool_)
+def _bounds(field: _Field, times: tuple[datetime, datetime] | None) -> tuple[float, float]:
+    """Return the least and greatest value of a field in the unit of ``json_columns``; 0 where it has none."""
+    if times is not None:
+        # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
+        earliest, latest = ((moment - _EPOCH) / timedelta(microseconds=1) for moment in times)
+        return earliest, latest
+    unit = _MILLIONTHS if field.kind == MONEY else 1
+    return float((field.low or 0) * unit), float((field.high or 0) * unit)
 
 
-def _numbers(column: _Column, kind: type[np.generic], field: _Field) -> npt.NDArray[Any]:
-    """Return the numbers, 0 where missing, if all are within their bounds."""
-    values = np.frombuffer(column.values, kind)
-    if (((values < field.low) | (values > field.high)) & _given(column)).any():
-        raise _Unusual
-    return values
-
-
-def _with_missing(values: npt.NDArray[Any], kind: pa.DataType, column: _Column) -> pa.Array[Any]:
-    given = _given(column)
-    return pa.array(values, kind, mask=None if given.all() else ~given)
-
-
-def _scores(column: _Column, field: _Field) -> pa.Array[Any]:
-    values = _numbers(column, np.float64, field)
-    return score_column(np.where(_given(column), values, np.nan))
-
-
-def _money(column: _Column, field: _Field) -> pa.Array[Any]:
-    micros = np.frombuffer(column.values, np.int64)
-    if (micros > int(field.high * _MICROS)).any():
-        raise _Unusual
-    cents, rest = np.divmod(micros, _MICROS_OF_A_CENT)
-    half = _MICROS_OF_A_CENT // 2
-    cents += (rest > half) | ((rest == half) & (cents % 2 == 1))  # half to even
-    return decimal_column(cents, MONEY, ~_given(column))
-
-
-def _whole_numbers(column: _Column, field: _Field) -> pa.Array[Any]:
-    return _with_missing(_numbers(column, np.int64, field).astype(np.uint32), pa.uint32(), column)
-
-
-def _flags(column: _Column, _: _Field) -> pa.Array[Any]:
-    return _with_missing(np.frombuffer(column.values, np.bool_), pa.bool_(), column)
-
-
-def _texts(column: _Column) -> pa.Array[Any]:
+def _texts(column: _Column, n: int) -> pa.Array[Any]:
     """Return texts, "" where missing."""
-    return pa.StringArray.from_buffers(len(column.valid), pa.py_buffer(column.values), pa.py_buffer(column.texts))
-
-
-def _labels(column: _Column, field: _Field) -> pa.Array[Any]:
-    return _validated(_texts(column), field)
+    return pa.StringArray.from_buffers(n, pa.py_buffer(column.values), pa.py_buffer(column.texts))
 
 
 def _validated(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
@@ -270,28 +241,6 @@ def _lists(column: _Column, field: _Field) -> pa.Array[Any]:
     if field.most is not None and np.diff(offsets).max() > field.most:
         raise _Unusual
     texts = pa.StringArray.from_buffers(int(offsets[-1]), pa.py_buffer(column.items), pa.py_buffer(column.texts))
-    return pa.ListArray.from_arrays(pa.array(offsets), _validated(texts, field))
-
-
-def _times(column: _Column, earliest: datetime, latest: datetime) -> pa.Array[Any]:
-    times = np.frombuffer(column.values, np.int64)
-    # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
-    low, high = ((bound - _EPOCH) // timedelta(microseconds=1) for bound in (earliest, latest))
-    if (((times < low) | (times > high)) & _given(column)).any():
-        raise _Unusual
-    return _with_missing(times // 1_000, TIME, column)
-
-
-def _uuids(column: _Column, _: _Field) -> pa.Array[Any]:
-    return pa.Array.from_buffers(UUID, len(column.valid), [None, pa.py_buffer(column.values)])
-
-
-_MAKERS: Final[dict[pa.DataType, Callable[[_Column, _Field], pa.Array[Any]]]] = {
-    UUID: _uuids,
-    LABEL: _labels,
-    LABELS: _lists,
-    SCORE: _scores,
-    MONEY: _money,
-    pa.uint32(): _whole_numbers,
-    pa.bool_(): _flags,
-}
+    children = [_validated(texts, field)]
+    lists = pa.Array.from_buffers(LABELS, len(offsets) - 1, [None, pa.py_buffer(column.values)], children=children)
+    return cast("pa.Array[Any]", lists)

@@ -14,10 +14,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum kind { UUID, TIME, NUMBER, MONEY, WHOLE, FLAG, TEXT, TEXTS, KINDS };
+enum kind { UUID, TIME, SCORE, MONEY, WHOLE, FLAG, TEXT, TEXTS, KINDS };
 
-/* Bytes of a value by kind; texts have offsets instead. */
-static const size_t WIDTH[KINDS] = {16, 8, 8, 8, 8, 1, 0, 0};
+/* Bits of a value by kind, as Arrow stores them; texts have offsets instead. */
+static const size_t BITS[KINDS] = {128, 64, 128, 128, 32, 1, 0, 0};
 
 enum {
     MAX_FIELDS = 64,        /* one bit each */
@@ -44,8 +44,10 @@ typedef struct {
     size_t length;
     enum kind kind;
     int required;
-    PyObject *values;   /* bytes: WIDTH of the kind for each event, 0 where missing; offsets of texts or lists */
-    PyObject *valid;    /* bytes: 1 for each event that has the field */
+    double low, high;   /* the unit is that of the kind; whole numbers below 2^53 are exact */
+    PyObject *values;   /* bytes: BITS of the kind for each event, 0 where missing; offsets of texts or lists */
+    PyObject *valid;    /* bytes: a bit for each event that has the field */
+    Py_ssize_t given;   /* events that have it */
     Buffer text;        /* all texts, one after another */
     Buffer items;       /* offsets of the texts of all lists */
 } Column;
@@ -78,6 +80,7 @@ static int reserve(Buffer *buffer, size_t more) {
 }
 
 static int append(Buffer *buffer, const void *data, size_t length) {
+    if (length == 0) return 1;
     if (!reserve(buffer, length)) return 0;
     memcpy(buffer->data + buffer->used, data, length);
     buffer->used += length;
@@ -128,6 +131,10 @@ static Place digits(Place at, int count, int *into) {
     return at;
 }
 
+static int is_within(const Column *column, double value) {
+    return value >= column->low && value <= column->high;
+}
+
 /* Days from 1970-01-01 in the proleptic Gregorian calendar; years begin in March, so that a leap day is the last. */
 static int64_t days(int year, int month, int day) {
     int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, of_era = y - 400 * era;
@@ -140,8 +147,8 @@ static int length_of(int year, int month) {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
 }
 
-/* ISO 8601 as producers write it, with seconds and an offset, as microseconds from 1970. */
-static Place moment(Place at, int64_t *into) {
+/* ISO 8601 as producers write it, with seconds and an offset, as milliseconds from 1970. */
+static Place moment(Place at, const Column *column, int64_t *into) {
     int year, month, day, hour, minute, second, micros = 0, offset_hours = 0, offset_minutes = 0, sign = 1;
     if (*at++ != '"') return NULL;
     if (!(at = digits(at, 4, &year)) || *at++ != '-') return NULL;
@@ -169,7 +176,9 @@ static Place moment(Place at, int64_t *into) {
     if (*at != '"' || month < 1 || month > 12 || day < 1 || day > length_of(year, month)) return NULL;
     if (hour > 23 || minute > 59 || second > 59 || offset_hours > 23 || offset_minutes > 59) return NULL;
     int64_t seconds = 86400 * days(year, month, day) + 3600 * hour + 60 * minute + second;
-    *into = 1000000 * (seconds - sign * (3600 * offset_hours + 60 * offset_minutes)) + micros;
+    seconds -= sign * (3600 * offset_hours + 60 * offset_minutes);
+    if (!is_within(column, 1e6 * (double)seconds + micros)) return NULL;
+    *into = 1000 * seconds + micros / 1000;
     return at + 1;
 }
 
@@ -202,6 +211,12 @@ static Place number(Place at, Number *into) {
     return at;
 }
 
+/* A fixed-point number of 128 bits. */
+static void fixed_point(int64_t value, int64_t *into) {
+    into[0] = value;
+    into[1] = value >> 63;
+}
+
 /* The nearest double: by one exact division where that is exact (Clinger, 1990), else by Python. */
 static Place real(Place at, double *into) {
     Number found;
@@ -217,36 +232,54 @@ static Place real(Place at, double *into) {
     if (length > LONGEST_NUMBER) return NULL;
     memcpy(text, at, length);
     text[length] = 0;
-    double value = PyOS_string_to_double(text, NULL, NULL);
-    if (value == -1.0 && PyErr_Occurred()) {
+    *into = PyOS_string_to_double(text, NULL, NULL);
+    if (*into == -1.0 && PyErr_Occurred()) {
         PyErr_Clear();
         return NULL;
     }
-    *into = value;
-    return isfinite(value) ? end : NULL;
+    return end;
 }
 
-/* Money in millionths. With more digits a double, which the decoder reads, need not be the number that was written. */
-static Place money(Place at, int64_t *into) {
+/* A score in ten-thousandths, half to even as NumPy rounds. */
+static Place score(Place at, const Column *column, int64_t *into) {
+    double value;
+    at = real(at, &value);
+    if (at == NULL || !is_within(column, value)) return NULL;
+    fixed_point((int64_t)rint(10000.0 * value), into);
+    return at;
+}
+
+/* Money in cents, half to even. With more digits a double, which the decoder reads, need not be what was written. */
+static Place money(Place at, const Column *column, int64_t *into) {
     Number found;
     at = number(at, &found);
     if (at == NULL || found.negative || found.exponent || found.digits > EXACT_DIGITS) return NULL;
     if (found.decimals > MONEY_DECIMALS || found.digits - found.decimals > MONEY_WHOLE_DIGITS) return NULL;
-    *into = (int64_t)found.mantissa * WHOLE_POWERS[MONEY_DECIMALS - found.decimals];
+    int64_t millionths = (int64_t)found.mantissa * WHOLE_POWERS[MONEY_DECIMALS - found.decimals];
+    if (!is_within(column, (double)millionths)) return NULL;
+    int64_t cents = millionths / 10000, rest = millionths % 10000;
+    cents += rest > 5000 || (rest == 5000 && cents % 2 == 1);
+    fixed_point(cents, into);
     return at;
 }
 
-static Place whole(Place at, int64_t *into) {
+static Place whole(Place at, const Column *column, uint32_t *into) {
     Number found;
     at = number(at, &found);
     if (at == NULL || found.negative || found.point || found.exponent || found.digits > EXACT_DIGITS) return NULL;
-    *into = (int64_t)found.mantissa;
+    if (!is_within(column, (double)found.mantissa)) return NULL;
+    *into = (uint32_t)found.mantissa;
     return at;
 }
 
-static Place flag(Place at, uint8_t *into) {
-    *into = *at == 't';
-    return literal(at, *into ? "true" : "false");
+static void set_bit(PyObject *bits, Py_ssize_t row) {
+    PyBytes_AS_STRING(bits)[row >> 3] |= (char)(1 << (row & 7));
+}
+
+static Place flag(Place at, PyObject *bits, Py_ssize_t row) {
+    if (*at != 't') return literal(at, "false");
+    set_bit(bits, row);
+    return literal(at, "true");
 }
 
 static Place code_unit(Place at, uint32_t *into) {
@@ -332,17 +365,17 @@ static Place texts(Place at, Column *column) {
 }
 
 static Place value(Place at, Column *column, Py_ssize_t row) {
-    char *valid = PyBytes_AS_STRING(column->valid) + row;
     if (*at == 'n') return column->required ? NULL : literal(at, "null");
-    *valid = 1;
-    char *into = PyBytes_AS_STRING(column->values) + (size_t)row * WIDTH[column->kind];
+    set_bit(column->valid, row);
+    column->given++;
+    void *into = PyBytes_AS_STRING(column->values) + (size_t)row * (BITS[column->kind] / 8);
     switch (column->kind) {
-    case UUID: return uuid(at, (uint8_t *)into);
-    case TIME: return moment(at, (int64_t *)into);
-    case NUMBER: return real(at, (double *)into);
-    case MONEY: return money(at, (int64_t *)into);
-    case WHOLE: return whole(at, (int64_t *)into);
-    case FLAG: return flag(at, (uint8_t *)into);
+    case UUID: return uuid(at, into);
+    case TIME: return moment(at, column, into);
+    case SCORE: return score(at, column, into);
+    case MONEY: return money(at, column, into);
+    case WHOLE: return whole(at, column, into);
+    case FLAG: return flag(at, column->values, row);
     case TEXT: return text(at, &column->text);
     case TEXTS: return texts(at, column);
     default: return NULL;
@@ -404,7 +437,7 @@ static int event(Table *table, PyObject *message, PyObject *key, Py_ssize_t row)
 static void close_row(Table *table, Py_ssize_t row) {
     for (int i = 0; i < table->count; i++) {
         Column *column = &table->columns[i];
-        if (WIDTH[column->kind]) continue;
+        if (BITS[column->kind]) continue;
         int32_t *offsets = (int32_t *)PyBytes_AS_STRING(column->values);
         offsets[row + 1] = (int32_t)(column->kind == TEXT ? column->text.used : column->items.used / sizeof(int32_t) - 1);
     }
@@ -426,7 +459,8 @@ static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
         Column *column = &table->columns[i];
         Py_ssize_t length;
         int kind;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(fields, i), "y#ip", &column->name, &length, &kind, &column->required))
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(fields, i), "y#ipdd", &column->name, &length, &kind, &column->required,
+                              &column->low, &column->high))
             return 0;
         if (kind < 0 || kind >= KINDS) {
             PyErr_Format(PyExc_ValueError, "kind: expected 0 to %d", KINDS - 1);
@@ -434,9 +468,9 @@ static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
         }
         column->length = (size_t)length;
         column->kind = (enum kind)kind;
-        size_t width = WIDTH[kind];
-        column->values = zeros(width ? width * (size_t)rows : sizeof(int32_t) * ((size_t)rows + 1));
-        column->valid = zeros((size_t)rows);
+        size_t bits = BITS[kind];
+        column->values = zeros(bits ? (bits * (size_t)rows + 7) / 8 : sizeof(int32_t) * ((size_t)rows + 1));
+        column->valid = zeros(((size_t)rows + 7) / 8);
         table->count++;
         int32_t zero = 0;
         if (!column->values || !column->valid || !append(&column->items, &zero, sizeof zero)) {
@@ -449,12 +483,13 @@ static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
     return 1;
 }
 
-static PyObject *finished(const Table *table) {
+static PyObject *finished(const Table *table, Py_ssize_t rows) {
     PyObject *made = PyList_New(table->count);
     for (int i = 0; made != NULL && i < table->count; i++) {
         const Column *column = &table->columns[i];
-        PyObject *one = Py_BuildValue("(OOy#y#)", column->values, column->valid, column->text.data ? column->text.data : "",
-                                      (Py_ssize_t)column->text.used, column->items.data, (Py_ssize_t)column->items.used);
+        PyObject *one = Py_BuildValue("(OOy#y#)", column->given == rows ? Py_None : column->valid, column->values,
+                                      column->text.data ? column->text.data : "", (Py_ssize_t)column->text.used,
+                                      column->items.data, (Py_ssize_t)column->items.used);
         if (one == NULL) Py_CLEAR(made);
         else PyList_SET_ITEM(made, i, one);
     }
@@ -491,7 +526,7 @@ static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {
         Py_ssize_t row = 0;
         while (row < rows && event(table, PyList_GET_ITEM(messages, row), PyList_GET_ITEM(keys, row), row))
             close_row(table, row++);
-        made = row == rows ? finished(table) : Py_NewRef(Py_None);
+        made = row == rows ? finished(table, rows) : Py_NewRef(Py_None);
     }
     release(table);
     PyMem_Free(table);
@@ -506,7 +541,7 @@ static PyMethodDef METHODS[] = {
 static PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, .m_name = "json_columns", .m_size = -1, .m_methods = METHODS};
 
 PyMODINIT_FUNC PyInit_json_columns(void) {
-    static const char *const names[KINDS] = {"UUID", "TIME", "NUMBER", "MONEY", "WHOLE", "FLAG", "TEXT", "TEXTS"};
+    static const char *const names[KINDS] = {"UUID", "TIME", "SCORE", "MONEY", "WHOLE", "FLAG", "TEXT", "TEXTS"};
     PyObject *module = PyModule_Create(&MODULE);
     for (int kind = 0; module != NULL && kind < KINDS; kind++)
         if (PyModule_AddIntConstant(module, names[kind], kind) < 0) Py_CLEAR(module);

@@ -1,11 +1,10 @@
-"""A compiled module: reads a batch of JSON events into columns. See ``json_columns.c``."""
+"""A compiled module: reads a batch of JSON events into Arrow's buffers. See ``json_columns.c``."""
 
-from collections.abc import Sequence
 from typing import Final
 
 UUID: Final[int]
 TIME: Final[int]
-NUMBER: Final[int]
+SCORE: Final[int]
 MONEY: Final[int]
 WHOLE: Final[int]
 FLAG: Final[int]
@@ -13,21 +12,22 @@ TEXT: Final[int]
 TEXTS: Final[int]
 
 def read_columns(
-    messages: Sequence[bytes | None],
-    keys: Sequence[bytes | None],
-    fields: tuple[tuple[bytes, int, bool], ...],
+    messages: list[bytes | None],
+    keys: list[bytes | None],
+    fields: tuple[tuple[bytes, int, bool, float, float], ...],
     key: int,
     longest: int,
     /,
-) -> list[tuple[bytes, bytes, bytes, bytes]] | None:
+) -> list[tuple[bytes | None, bytes, bytes, bytes]] | None:
     """Return the columns of some messages; ``None`` where any of them is unusual.
 
     Parameters
     ----------
     messages, keys
-        Lists of equal length.
+        Of equal length.
     fields
-        Name, kind (a constant of this module) and whether it is required.
+        Name, kind (a constant of this module), whether it is required, and the least and greatest value: of TIME in
+        microseconds since 1970, of MONEY in millionths, of other numbers as they are.
     key
         Which field, a UUID, has to equal the key of its message.
     longest
@@ -36,8 +36,8 @@ def read_columns(
     Returns
     -------
     list of tuple
-        For each field: its values, one byte for each message that says whether it has the field, texts, and the
-        offsets of the texts of lists. Values have 16 bytes (UUID), 8 (int64: TIME in microseconds since 1970, MONEY in
-        millionths, WHOLE; float64: NUMBER) or 1 (FLAG) for each message, 0 where missing; or they are the int32
-        offsets of its text (TEXT) or its list (TEXTS), one more than there are messages.
+        For each field its validity (``None`` where no message is without the field) and its values, as Arrow stores
+        them: 16 bytes (UUID), milliseconds (TIME), decimals of four (SCORE) or two places (MONEY), uint32 (WHOLE), bits
+        (FLAG), offsets of texts (TEXT) or of lists (TEXTS); then the texts, one after another, and the offsets of those
+        in lists. Empty text is unusual: one that is missing has the length 0.
     """

@@ -1,10 +1,11 @@
-"""Turns records into rows: by the fast path where a batch is clean, one by one where it is not."""
+"""Turns records into rows: by the fast path where it is compiled and a batch is clean, else one by one."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -17,10 +18,18 @@ from models.dead_letters import DeadLetter
 from models.sync_status import DEFAULT_VOCABULARY, Vocabulary
 from models.topics import Topic
 from streams.arrow_batches import to_batch, with_meanings
-from streams.columnar_reader import ColumnarReader
 from streams.decode import Decoder, Record, RecordSource
 from streams.pseudonyms import Pseudonymiser
 from streams.screening import LabelScreen
+
+IS_COMPILED: Final = find_spec("streams.json_columns") is not None
+"""Whether the compiled module of the fast path is installed."""
+NOT_COMPILED: Final = (
+    "streams/json_columns.c was not compiled when this was installed, so each message is read alone, at several times "
+    "the processor time; install a C compiler (Debian: apt-get install gcc libc6-dev), then install again (make setup)"
+)
+if IS_COMPILED:
+    from streams.columnar_reader import ColumnarReader
 
 # Below this number, records are decoded one by one: searching for the unusual one costs more.
 _MIN_COLUMNAR: Final = 16
@@ -85,7 +94,7 @@ class RecordReader:
         self._schema = schema
         self._pseudonymiser = pseudonymiser
         self._decoder = Decoder(topic)
-        self._columnar = ColumnarReader(topic, schema, pseudonymiser)
+        self._columnar = ColumnarReader(topic, schema, pseudonymiser) if IS_COMPILED else None
         self._batches_one_by_one = 0
 
     def read(self, batches: Sequence[Batch], *, now: datetime) -> ReadBatches:
@@ -131,7 +140,7 @@ class RecordReader:
     ) -> Iterator[_Part]:
         """Halve records until the unusual ones are isolated; ``partitions`` has the partition of each."""
         epoch = next(iter(sources.values())).topic_epoch
-        if self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
+        if self._columnar is None or self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
             for start, end in pairwise(_bounds(partitions)):
                 yield self._one_by_one(records[start:end], sources[int(partitions[start])], now)
         elif (rows := self._columnar.to_batch(records, epoch, partitions, now=now)) is not None:

@@ -52,6 +52,7 @@ from streams.pipeline import Pipeline
 from streams.placement import Moving
 from streams.pseudonyms import Pseudonymiser
 from streams.publishing import Publisher
+from streams.record_reader import IS_COMPILED, NOT_COMPILED
 from streams.screening import LabelScreen
 from streams.topic_recreation import watch_epochs
 from streams.traced_pipeline import TracedPipeline
@@ -112,6 +113,8 @@ async def run_worker(config: WorkerConfig) -> None:
     RomashkaError
         Startup failed or the worker cannot continue; only durable offsets have been committed.
     """
+    if not IS_COMPILED:
+        log.warning(NOT_COMPILED)
     # Including the topics it writes to: without one of them it would stall later.
     epochs = await asyncio.to_thread(topic_epochs, config.kafka, ALL)
     await check_worker_client(config.kafka)

@@ -21,6 +21,7 @@ from storage.fingerprints import check_secrets
 from storage.live_schema import differences, full_disks, probe
 from streams.kafka import missing_topics, partition_count, topic_epochs
 from streams.kafka_rights import check_worker_rights
+from streams.record_reader import IS_COMPILED, NOT_COMPILED
 
 
 class Check(NamedTuple):
@@ -90,12 +91,17 @@ def _api(config: Settings) -> str:
     return f"settings can be used, {with_redis}, {'sign-in by OIDC' if config.oidc_issuer else 'API keys alone'}"
 
 
+def _reader(_: Settings) -> str:
+    return "batches of messages are read by the compiled module" if IS_COMPILED else NOT_COMPILED
+
+
 CHECKS = (
     Check("Kafka", _topics),
     Check("ClickHouse", _clickhouse),
     Check("Partitions", _partitions),
     Check("Secret", _secret),
     Check("API", _api),
+    Check("Reader", _reader),
 )
 
 

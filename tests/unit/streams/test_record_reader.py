@@ -6,6 +6,7 @@ import pytest
 
 from models.rows import WRITTEN
 from models.topics import INGEST, QUERIES, Topic
+from streams import record_reader
 from streams.arrow_batches import to_batch
 from streams.decode import Decoder
 from streams.pseudonyms import Pseudonymiser
@@ -95,3 +96,17 @@ def test_a_time_beyond_the_calendar_is_one_dead_letter_among_clean_events(topic:
     assert [letter.offset for letter in read.rejected] == [20]
     assert read.rows is not None
     assert read.rows.num_rows == 39
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+def test_where_nothing_was_compiled_records_are_read_one_by_one_with_the_same_result(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [Record(i, _KEY, message(topic, more=i) if i == 7 else message(topic)) for i in range(40)]
+    monkeypatch.setattr(record_reader, "IS_COMPILED", False)
+    found, wanted = reader(topic).read([Batch(source(topic), records)], now=NOW), one_by_one(records, topic)
+    (read,), (expected,) = found.batches, wanted.batches
+    assert read.rows is not None
+    assert expected.rows is not None
+    assert read.rows.to_pylist() == expected.rows.to_pylist()
+    assert found.unknown_fields == wanted.unknown_fields
