@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +18,14 @@ from pydantic import TypeAdapter
 from models.rows import WRITTEN
 from models.topics import INGEST, QUERIES, Topic
 from streams.arrow_batches import to_batch
-from streams.columnar_reader import ColumnarReader
 from streams.decode import Decoder
 from streams.pseudonyms import Pseudonymiser
+from streams.record_reader import NOT_COMPILED
 from streams.topic_processor import TABLES
 from tests.examples.events import NOW, SECRET, Record, event, message, source
+
+pytest.importorskip("streams.json_columns", reason=NOT_COMPILED)
+from streams.columnar_reader import ColumnarReader
 
 _PSEUDONYMISER = Pseudonymiser(SECRET, "k1")
 _SCHEMAS = {topic: WRITTEN[TABLES[topic][0]] for topic in INGEST}
@@ -270,3 +274,55 @@ def test_messages_that_make_sense_only_together_are_unusual(values: list[bytes |
     records = [Record(i, _KEY, value) for i, value in enumerate(values)]
     for topic in INGEST:
         assert _columnar(topic, records) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"Caf\u00e9 \u20ac", "Café €"),
+        (r"\ud83d\ude00", "\U0001f600"),
+        (r"a\"b\\c\/d", 'a"b\\c/d'),
+        ("Ж" * 128, "Ж" * 128),
+    ],
+)
+def test_text_is_the_same_however_it_is_escaped(written: str, text: str) -> None:
+    value = message(QUERIES, query_type="here").replace(b'"here"', f'"{written}"'.encode())
+    batch = _columnar(QUERIES, [Record(1, _KEY, value)])
+    assert batch is not None
+    assert batch["query_type"].to_pylist() == [text]
+
+
+@pytest.mark.parametrize("written", [r"\ud83d", r"\ude00", r"\ud83d\u0041", r"\u12", r"\x41", "\x01", "\xff", ""])
+def test_text_that_is_no_text_is_unusual(written: str) -> None:
+    value = message(QUERIES, query_type="here").replace(b'"here"', b'"' + written.encode("latin-1") + b'"')
+    assert _columnar(QUERIES, [Record(1, _KEY, value)]) is None
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", " \r\n\t "])
+def test_space_between_and_around_changes_nothing(space: str) -> None:
+    event_ = json.loads(message(QUERIES))
+    pairs = f"{space},{space}".join(
+        f"{json.dumps(name)}{space}:{space}{json.dumps(one)}" for name, one in event_.items()
+    )
+    spaced = f"{space}{{{space}{pairs}{space}}}{space}".encode()
+    found, wanted = (_columnar(QUERIES, [Record(1, _KEY, value)]) for value in (spaced, message(QUERIES)))
+    assert found is not None
+    assert wanted is not None
+    assert found.equals(wanted)
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+def test_a_message_that_ends_anywhere_is_unusual(topic: Topic) -> None:
+    whole = message(topic)
+    assert all(_columnar(topic, [Record(1, _KEY, whole[:end])]) is None for end in range(len(whole)))
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.floats(0.0, 1.0), st.integers(0, 20))
+def test_a_number_is_the_double_that_python_reads(ratio: float, places: int) -> None:
+    for written in (repr(ratio), f"{ratio:.{places}f}", f"{ratio:.{places}e}"):
+        value = message(QUERIES, ai_confidence_score="here").replace(b'"here"', written.encode())
+        batch = _columnar(QUERIES, [Record(1, _KEY, value)])
+        assert batch is not None, written
+        expected = Decimal(float(np.rint(float(written) * 10_000))).scaleb(-4)
+        assert batch["ai_confidence_score"].to_pylist() == [expected], written
