@@ -42,7 +42,6 @@ _READ_AS: Final[dict[pa.DataType, int]] = {
     pa.bool_(): json_columns.FLAG,
     pa.uint32(): json_columns.WHOLE,
 }
-_MILLIONTHS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -221,7 +220,7 @@ def _bounds(field: _Field, times: tuple[datetime, datetime] | None) -> tuple[flo
         # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
         earliest, latest = ((moment - _EPOCH) / timedelta(microseconds=1) for moment in times)
         return earliest, latest
-    unit = _MILLIONTHS if field.kind == MONEY else 1
+    unit = 10**MONEY.scale if field.kind == MONEY else 1
     return float((field.low or 0) * unit), float((field.high or 0) * unit)
 
 

@@ -24,7 +24,8 @@ enum {
     UUID_LENGTH = 36,
     EXACT_DIGITS = 15,      /* that a double represents whatever they are */
     MONEY_DECIMALS = 6,
-    MONEY_WHOLE_DIGITS = 9,
+    MONEY_WHOLE_DIGITS = 11,
+    MONEY_STEP = 100,       /* ten-thousandths are kept of millionths */
     LONGEST_NUMBER = 63,
 };
 
@@ -249,17 +250,16 @@ static Place score(Place at, const Column *column, int64_t *into) {
     return at;
 }
 
-/* Money in cents, half to even. With more digits a double, which the decoder reads, need not be what was written. */
+/* Money in ten-thousandths, half to even. With more digits a double, which the decoder reads, need not be what was written. */
 static Place money(Place at, const Column *column, int64_t *into) {
     Number found;
     at = number(at, &found);
     if (at == NULL || found.negative || found.exponent || found.digits > EXACT_DIGITS) return NULL;
     if (found.decimals > MONEY_DECIMALS || found.digits - found.decimals > MONEY_WHOLE_DIGITS) return NULL;
     int64_t millionths = (int64_t)found.mantissa * WHOLE_POWERS[MONEY_DECIMALS - found.decimals];
-    if (!is_within(column, (double)millionths)) return NULL;
-    int64_t cents = millionths / 10000, rest = millionths % 10000;
-    cents += rest > 5000 || (rest == 5000 && cents % 2 == 1);
-    fixed_point(cents, into);
+    int64_t kept = millionths / MONEY_STEP, rest = millionths % MONEY_STEP;
+    if (!is_within(column, (double)(kept + (rest > 0)))) return NULL;
+    fixed_point(kept + (2 * rest > MONEY_STEP || (2 * rest == MONEY_STEP && kept % 2 == 1)), into);
     return at;
 }
 

@@ -27,7 +27,7 @@ def read_columns(
         Of equal length.
     fields
         Name, kind (a constant of this module), whether it is required, and the least and greatest value: of TIME in
-        microseconds since 1970, of MONEY in millionths, of other numbers as they are.
+        microseconds since 1970, of MONEY in ten-thousandths, of other numbers as they are.
     key
         Which field, a UUID, has to equal the key of its message.
     longest
@@ -37,7 +37,7 @@ def read_columns(
     -------
     list of tuple
         For each field its validity (``None`` where no message is without the field) and its values, as Arrow stores
-        them: 16 bytes (UUID), milliseconds (TIME), decimals of four (SCORE) or two places (MONEY), uint32 (WHOLE), bits
+        them: 16 bytes (UUID), milliseconds (TIME), decimals of four places (SCORE, MONEY), uint32 (WHOLE), bits
         (FLAG), offsets of texts (TEXT) or of lists (TEXTS); then the texts, one after another, and the offsets of those
         in lists. Empty text is unusual: one that is missing has the length 0.
     """
