@@ -21,6 +21,8 @@ setup: .venv/.ready ## build .venv with exactly the versions and hashes of const
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes constraints.txt \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e . -e tracker
+	@ls streams/json_columns.*.so > /dev/null 2>&1 \
+		|| echo "streams/json_columns.c was not compiled: workers will be slower. 'romashka doctor' says what to install"
 	@touch $@
 
 env: setup ## passwords and keys of an installation, once, into .env
