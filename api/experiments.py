@@ -123,7 +123,7 @@ class ExperimentAnswer(BaseModel):
     control: str
     primary: Annotated[str, Field(description="The metric that the verdict rests on")]
     verdict: str
-    currency: Annotated[str, Field(description="Of amounts (ISO 4217); empty where it is not known")]
+    currency: Annotated[str | None, Field(description="Of amounts (ISO 4217); null where it is not known")]
     plan: PlanAnswer | None
     assignment: AssignmentAnswer
     effects: list[JudgedDifference]

@@ -82,7 +82,9 @@ class ExplanationAnswer(BaseModel):
     title: str
     version: Annotated[int, Field(description="Of the definition")]
     unit: str
-    currency: Annotated[str, Field(description="Of an amount (ISO 4217); empty for others, and where it is not known")]
+    currency: Annotated[
+        str | None, Field(description="Of an amount (ISO 4217); null for others, or if it is not known")
+    ]
     good: Annotated[str, Field(description="The direction that is better: up, down or neutral")]
     tenant: Annotated[str, Field(description="The tenant's id, or all")]
     tenant_name: Annotated[str | None, Field(description=NAME_HELP)]

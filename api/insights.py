@@ -95,7 +95,7 @@ class Money(BaseModel):
     value: float
     lower: float | None
     upper: float | None
-    currency: Annotated[str, Field(description="ISO 4217; empty where the tenant has set none")]
+    currency: Annotated[str | None, Field(description="ISO 4217; null where the tenant has set none")]
 
 
 class InsightHistory(BaseModel):
@@ -222,7 +222,7 @@ def _history(
     money = money_at_risk(client, found, now)
     return InsightHistory(
         timeline=[TimelineItem(**one._asdict()) for one in read_timeline(client, found, responses)],
-        money_at_risk=None if money is None else Money(**money._asdict()),
+        money_at_risk=None if money is None else Money(**{**money._asdict(), "currency": money.currency or None}),
         insight=_listed(found, handling),
         responses=[
             StoredResponse(

@@ -18,14 +18,14 @@ from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
 from kpis.display import notes
-from kpis.kpi import Kpi
+from kpis.kpi import Kpi, Unit
 from kpis.query import build_query
 from kpis.registry import ALL
 from kpis.scope import AllTenants, Interval, Scope
 from storage.freshness import freshness_of
 from storage.reading import ask_page
 from storage.tenant_names import tenant_names
-from storage.tenant_settings import currency_of
+from storage.tenant_settings import currencies_of, currency_of
 
 router: Final = APIRouter(prefix="/v1/kpis", tags=["key figures"], dependencies=[Depends(BEARER)])
 WATERMARK_HELP: Final = "The newest minute of queries that is stored, of old data its hour; null: none is stored"
@@ -70,6 +70,9 @@ class Value(BaseModel):
     high: Annotated[float | None, Field(description="95 % confidence: the value is at most")]
     state: Annotated[str, Field(description="ok, warning, critical, or unknown where there is too little data")]
     notes: Annotated[list[str], Field(description="What a reader has to know")]
+    currency: Annotated[
+        str | None, Field(description="ISO 4217, of an amount; null for other units, and where it is not known")
+    ] = None
 
 
 class KpiAnswer(BaseModel):
@@ -117,9 +120,10 @@ async def figure(
             freshness_of(client, scope),
             tenant_names(client),
             currency_of(client, kpi.unit, scope),
+            currencies_of(client, scope) if kpi.unit is Unit.MONEY and "tenant" in query.by else {},
         )
     )
-    (rows, total), fresh, called, money = await unless_gone(request, question)
+    (rows, total), fresh, called, money, own = await unless_gone(request, question)
     more = query.offset + query.limit
     keys = [*dict.fromkeys(query.by), *(["time"] if query.every else [])]
     return KpiAnswer.model_validate(
@@ -130,7 +134,16 @@ async def figure(
             "from": scope.first,
             "to": scope.limit,
             "filters": query.filters,
-            "values": [_value(kpi, row, _part(row, keys, called), scope) for row in rows],
+            "values": [
+                _value(
+                    kpi,
+                    row,
+                    _part(row, keys, called),
+                    scope,
+                    own.get(str(row["tenant"]), "") if "tenant" in keys else money,
+                )
+                for row in rows
+            ],
             "currency": money or None,
             "uncounted": fresh.uncounted,
             "watermark": fresh.watermark,
@@ -190,7 +203,7 @@ def _part(row: Mapping[str, Any], keys: Sequence[str], names: Mapping[UUID, str]
     return part | ({"tenant_name": names.get(row["tenant"])} if "tenant" in part else {})
 
 
-def _value(kpi: Kpi, row: dict[str, Any], part: dict[str, Any], scope: Scope) -> Value:
+def _value(kpi: Kpi, row: dict[str, Any], part: dict[str, Any], scope: Scope, currency: str) -> Value:
     value, n = plain(row[kpi.id]), plain(row[f"{kpi.id}_n"])
     return Value(
         part=part,
@@ -200,4 +213,5 @@ def _value(kpi: Kpi, row: dict[str, Any], part: dict[str, Any], scope: Scope) ->
         high=plain(row.get(f"{kpi.id}_high")),
         state=kpi.state(value, n),
         notes=notes(kpi, row, scope),
+        currency=currency or None,
     )

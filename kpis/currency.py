@@ -49,6 +49,12 @@ def in_force(scope: Scope) -> Query:
     return Query(sql, bound.parameters)
 
 
+def of_each(scope: Scope) -> Query:
+    """Return the question for the currencies of a scope's tenants: ``user_id``, ``currency`` of those that set one."""
+    bound = Bound(scope)
+    return Query(f"SELECT user_id, currency FROM {of_tenants(bound)}", bound.parameters)
+
+
 def written(value: float | Decimal, code: str) -> str:
     """Return an amount of a currency as text, for example ``-€396.67`` or ``¥397``."""
     bare = unsigned(value, code)

@@ -18,7 +18,7 @@ def document(found: Explanation, scope: Scope, tenants: Mapping[str, str]) -> di
         "title": kpi.title,
         "version": kpi.version,
         "unit": kpi.unit.value,
-        "currency": found.currency,
+        "currency": found.currency or None,
         "good": kpi.direction,
         "tenant": "all" if isinstance(scope.tenant, AllTenants) else str(scope.tenant),
         "filters": dict(scope.filters),

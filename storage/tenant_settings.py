@@ -8,7 +8,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from kpis.currency import in_force
+from kpis.currency import in_force, of_each
 from kpis.kpi import Unit
 from kpis.scope import Scope
 from kpis.settings_model import Entry
@@ -48,3 +48,8 @@ def currency_of(client: Client, unit: Unit, scope: Scope) -> str:
     Empty where they are no amounts, and where the scope's tenants have set several currencies or none.
     """
     return str(query_rows(client, *in_force(scope))[0]["currency"]) if unit is Unit.MONEY else ""
+
+
+def currencies_of(client: Client, scope: Scope) -> dict[str, str]:
+    """Return the currencies of a scope's tenants that have set one, by the tenant's id; raises ``Unreachable``."""
+    return {str(row["user_id"]): str(row["currency"]) for row in query_rows(client, *of_each(scope))}

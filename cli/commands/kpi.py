@@ -25,7 +25,7 @@ from models.tenant_names import name_of
 from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_names import tenant_names
-from storage.tenant_settings import currency_of
+from storage.tenant_settings import currencies_of, currency_of
 
 app = typer.Typer(help="Key figures: definitions and values.", no_args_is_help=True)
 
@@ -214,9 +214,9 @@ def _answer(
         rows = query_rows(client, *query)
         say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)
         names = tenant_names(client) if "tenant" in by and format_ is OutputFormat.TABLE else {}
-        money = ""
-        if "tenant" not in by and any(kpi.unit is Unit.MONEY for kpi in kpis):
-            money = currency_of(client, Unit.MONEY, scope)
+        amounts = any(kpi.unit is Unit.MONEY for kpi in kpis)
+        money = currency_of(client, Unit.MONEY, scope) if amounts and "tenant" not in by else ""
+        own = currencies_of(client, scope) if amounts and "tenant" in by else {}
     keys = [*dict.fromkeys(by), *(["time"] if every else [])]
     if format_ is not OutputFormat.TABLE:
         print_rows([_record(kpi, row, keys, scope) for row in rows for kpi in kpis], format_)
@@ -227,9 +227,10 @@ def _answer(
     elif not keys:
         _one_by_one(kpis, rows[0], scope, span, money)
     else:
+        currencies = [own.get(str(row["tenant"]), "") if own else money for row in rows]
         for row in rows if names else ():
             row["tenant"] = name_of(row["tenant"], names)
-        _side_by_side(kpis, rows, keys, scope, span, money)
+        _side_by_side(kpis, list(zip(rows, currencies, strict=True)), keys, scope, span)
 
 
 def shown_range(scope: Scope) -> str:
@@ -249,18 +250,19 @@ def _one_by_one(kpis: Sequence[Kpi], row: dict[str, Any], scope: Scope, span: st
 
 
 def _side_by_side(
-    kpis: Sequence[Kpi], rows: Sequence[dict[str, Any]], keys: Sequence[str], scope: Scope, span: str, money: str
+    kpis: Sequence[Kpi], rows: Sequence[tuple[dict[str, Any], str]], keys: Sequence[str], scope: Scope, span: str
 ) -> None:
-    """Print a line for each part, in tables of as many figures as fit."""
+    """Print a line for each part (with the currency of its amounts), in tables of as many figures as fit."""
     together = 4
     for first in range(0, len(kpis), together):
         some = kpis[first : first + together]
         cells = [
-            (*(_key(row[key], scope) for key in keys), *(_marked(kpi, row, money) for kpi in some)) for row in rows
+            (*(_key(row[key], scope) for key in keys), *(_marked(kpi, row, money) for kpi in some))
+            for row, money in rows
         ]
         titles = [kpi.title for kpi in some]
         out.print(table(span if not first else "", (*keys, *titles), cells, right=titles))
-    found = {(kpi.title, note) for row in rows for kpi in kpis for note in notes(kpi, row, scope)}
+    found = {(kpi.title, note) for row, _ in rows for kpi in kpis for note in notes(kpi, row, scope)}
     unreliable = {title for title, note in found if note.startswith(("too little", "no data", "nothing to"))}
     _print_notes(sorted((title, note) for title, note in found if title not in unreliable))
     if unreliable:

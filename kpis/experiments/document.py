@@ -17,7 +17,7 @@ def document(found: ExperimentResult) -> dict[str, Any]:
         "control": found.control,
         "primary": found.primary,
         "verdict": found.verdict,
-        "currency": found.currency,
+        "currency": found.currency or None,
         "plan": None if found.planned is None else plan_document(found.planned),
         "assignment": _assignment(found.assignment),
         "effects": [_compared(one) for one in found.effects],

@@ -21,7 +21,7 @@ from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
-from storage.tenant_settings import save
+from storage.tenant_settings import currencies_of, save
 from tests.business_stack import NOW, SHOP, START, batch
 
 
@@ -69,6 +69,8 @@ def test_the_currency_of_amounts_is_that_of_the_tenant_and_of_several_only_where
             return str(query_rows(client, *currency.in_force(scope))[0]["currency"])
 
         assert [found(one) for one in (yen, dinar, UUID(int=7), ALL_TENANTS)] == ["JPY", "KWD", "", ""]
+        everybody = Scope(now - timedelta(days=1), now, ALL_TENANTS)
+        assert currencies_of(client, everybody) == {str(yen): "JPY", str(dinar): "KWD"}
 
 
 def sale(place: int, amount: str) -> tuple[bytes, bytes]:

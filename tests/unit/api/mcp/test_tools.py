@@ -47,6 +47,7 @@ _FIGURE: Final = {
             "high": 4.3,
             "state": "unknown",
             "notes": ["too little data (n=12, needs 30)"],
+            "currency": None,
         }
     ],
     "currency": None,
