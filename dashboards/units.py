@@ -27,6 +27,6 @@ FORMATS: Final = {
     # Grafana's own "h" writes "1.2 hour".
     Unit.HOURS: UnitFormat("suffix: h", 1),
     Unit.STARS: UnitFormat("none", 2),
-    # The tenant's own currency: a sign would be a guess, and so would be its digits.
-    Unit.MONEY: UnitFormat("locale", None),
+    # The tenant's own currency: a sign would be a guess. "locale" leaves zeros at the end out.
+    Unit.MONEY: UnitFormat("locale", 2),
 }
