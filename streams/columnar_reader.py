@@ -1,7 +1,7 @@
 """The fast path: decodes clean batches column by column, without a Python object for each event.
 
 ``streams.decode`` is the definition of a valid event. This module applies the same rules column by column to what
-``json_columns.c`` reads, for batches in which every message is one JSON object with known fields, canonical UUIDs,
+``json_columns.c`` reads, for batches in which every message is one JSON object with distinct fields, canonical UUIDs,
 ISO-8601 times and values in range. For any other batch ``to_batch`` returns ``None``; the caller halves the batch until
 the unusual messages are isolated and passes those to the decoder (docs/adr/0021-columnar-path.md).
 
@@ -92,8 +92,8 @@ class ColumnarReader:
 
     def to_batch(
         self, records: Sequence[Record], topic_epoch: int, partitions: npt.NDArray[np.int32], *, now: datetime
-    ) -> pa.RecordBatch | None:
-        """Return the rows of ``records`` in their order, or ``None`` where any of them is unusual.
+    ) -> tuple[pa.RecordBatch, int] | None:
+        """Return the rows of ``records`` in their order and their number of unknown fields; ``None`` if one is unusual.
 
         Parameters
         ----------
@@ -106,13 +106,13 @@ class ColumnarReader:
             return None
         n = len(records)
         try:
-            columns = self._columns([_Column(*one) for one in read], n)
+            columns = self._columns([_Column(*one) for one in read[0]], n)
         except (_Unusual, ValidationError):
             return None
         columns["topic_epoch"] = pa.array(np.full(n, topic_epoch, dtype=np.uint64))
         columns["kafka_partition"] = pa.array(partitions)
         columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
-        return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
+        return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema), read[1]
 
     def _read_as(self, now: datetime) -> tuple[tuple[bytes, int, bool, float, float], ...]:
         bounds = {name: (earliest, latest) for name, earliest, latest in time_bounds(self._times, now)}

@@ -1,7 +1,7 @@
 /* Reads a batch of JSON events into columns, without a Python object for each event or field.
 
-   It takes what every producer of ours writes: one object with known, distinct fields of the expected types. Anything
-   else makes the batch unusual, which is no error: streams/record_reader.py halves the batch and passes what is unusual
+   It takes what producers write: one object with distinct fields, the known ones of the expected types, and perhaps
+   some that nobody knows, which are skipped and counted. Anything else makes the batch unusual, which is no error: streams/record_reader.py halves the batch and passes what is unusual
    to streams/decode.py, which alone decides what is valid. So each function here may refuse whatever is rare, and must
    never take what the decoder refuses, or read it differently (tests/properties/test_columnar.py compares both).
 
@@ -21,6 +21,7 @@ static const size_t BITS[KINDS] = {128, 64, 128, 128, 32, 1, 0, 0};
 
 enum {
     MAX_FIELDS = 64,        /* one bit each */
+    MAX_UNKNOWN = 8,        /* fields of one message */
     UUID_LENGTH = 36,
     EXACT_DIGITS = 15,      /* that a double represents whatever they are */
     MONEY_DECIMALS = 6,
@@ -54,6 +55,11 @@ typedef struct {
 } Column;
 
 typedef struct {
+    Place at;
+    size_t length;
+} Name;
+
+typedef struct {
     Column columns[MAX_FIELDS];
     int count;
     uint64_t required;
@@ -61,6 +67,8 @@ typedef struct {
     int key;                    /* the column that must equal the message's key */
     uint8_t next[MAX_FIELDS];   /* the column that followed each one last time */
     uint8_t first;
+    Py_ssize_t unknown;         /* fields that are no column */
+    Buffer scratch;
 } Table;
 
 typedef struct {
@@ -395,6 +403,36 @@ static int column_of(const Table *table, Place at, Place end, int likely) {
     return -1;
 }
 
+/* The value of a field that nobody knows. Lists and objects are unusual: they nest. */
+static Place skipped(Place at, Buffer *scratch) {
+    Number found;
+    switch (*at) {
+    case '"':
+        scratch->used = 0;
+        return at[1] == '"' ? at + 2 : text(at, scratch);
+    case 't': return literal(at, "true");
+    case 'f': return literal(at, "false");
+    case 'n': return literal(at, "null");
+    default: break;
+    }
+    Place end = number(at, &found);
+    return end != NULL && !found.exponent && end - at <= LONGEST_NUMBER ? end : NULL;
+}
+
+/* A field that is no column: its name (after the quote), once in a message, and its value. */
+static Place unknown(Place at, Table *table, Name *names, int *count) {
+    Place start = at;
+    while (*at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') at++;
+    Name name = {start, (size_t)(at - start)};
+    if (*at++ != '"' || *count == MAX_UNKNOWN) return NULL;
+    for (int i = 0; i < *count; i++)
+        if (names[i].length == name.length && memcmp(names[i].at, name.at, name.length) == 0) return NULL;
+    names[(*count)++] = name;
+    at = space(at);
+    if (*at++ != ':') return NULL;
+    return skipped(space(at), &table->scratch);
+}
+
 /* The key is the tenant as it is written, in lower case. */
 static int is_key(Place at, const char *key, Py_ssize_t length) {
     if (length != UUID_LENGTH || memcmp(at, key, UUID_LENGTH) != 0) return 0;
@@ -409,6 +447,8 @@ static int event(Table *table, PyObject *message, PyObject *key, Py_ssize_t row)
     if (PyBytes_GET_SIZE(message) > table->longest) return 0;
     Place at = (Place)PyBytes_AS_STRING(message), end = at + PyBytes_GET_SIZE(message);
     uint64_t seen = 0;
+    Name names[MAX_UNKNOWN];
+    int count = 0;
     uint8_t *likely = &table->first;
     at = space(at);
     if (*at++ != '{') return 0;
@@ -416,21 +456,26 @@ static int event(Table *table, PyObject *message, PyObject *key, Py_ssize_t row)
         at = space(at);
         if (*at++ != '"') return 0;
         int which = column_of(table, at, end, *likely);
-        if (which < 0 || seen >> which & 1) return 0;
-        *likely = (uint8_t)which;
-        likely = &table->next[which];
-        seen |= (uint64_t)1 << which;
-        Column *column = &table->columns[which];
-        at = space(at + column->length + 1);
-        if (*at++ != ':') return 0;
-        at = space(at);
-        Place start = at;
-        if (!(at = value(at, column, row))) return 0;
-        if (which == table->key && !is_key(start + 1, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))) return 0;
+        if (which < 0) {
+            if (!(at = unknown(at, table, names, &count))) return 0;
+        } else {
+            if (seen >> which & 1) return 0;
+            seen |= (uint64_t)1 << which;
+            *likely = (uint8_t)which;
+            likely = &table->next[which];
+            Column *column = &table->columns[which];
+            at = space(at + column->length + 1);
+            if (*at++ != ':') return 0;
+            at = space(at);
+            Place start = at;
+            if (!(at = value(at, column, row))) return 0;
+            if (which == table->key && !is_key(start + 1, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))) return 0;
+        }
         at = space(at);
         if (*at == '}') break;
         if (*at++ != ',') return 0;
     }
+    table->unknown += count;
     return space(at + 1) == end && (seen & table->required) == table->required;
 }
 
@@ -493,7 +538,7 @@ static PyObject *finished(const Table *table, Py_ssize_t rows) {
         if (one == NULL) Py_CLEAR(made);
         else PyList_SET_ITEM(made, i, one);
     }
-    return made;
+    return made == NULL ? NULL : Py_BuildValue("(Nn)", made, table->unknown);
 }
 
 static void release(Table *table) {
@@ -504,6 +549,7 @@ static void release(Table *table) {
         PyMem_Free(column->text.data);
         PyMem_Free(column->items.data);
     }
+    PyMem_Free(table->scratch.data);
 }
 
 static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {

@@ -18,7 +18,7 @@ def read_columns(
     key: int,
     longest: int,
     /,
-) -> list[tuple[bytes | None, bytes, bytes, bytes]] | None:
+) -> tuple[list[tuple[bytes | None, bytes, bytes, bytes]], int] | None:
     """Return the columns of some messages; ``None`` where any of them is unusual.
 
     Parameters
@@ -40,4 +40,6 @@ def read_columns(
         them: 16 bytes (UUID), milliseconds (TIME), decimals of four places (SCORE, MONEY), uint32 (WHOLE), bits
         (FLAG), offsets of texts (TEXT) or of lists (TEXTS); then the texts, one after another, and the offsets of those
         in lists. Empty text is unusual: one that is missing has the length 0.
+    int
+        Number of other fields, over all messages.
     """

@@ -143,8 +143,9 @@ class RecordReader:
         if self._columnar is None or self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
             for start, end in pairwise(_bounds(partitions)):
                 yield self._one_by_one(records[start:end], sources[int(partitions[start])], now)
-        elif (rows := self._columnar.to_batch(records, epoch, partitions, now=now)) is not None:
-            yield _Part(rows, [], 0, 0)
+        elif (read := self._columnar.to_batch(records, epoch, partitions, now=now)) is not None:
+            rows, unknown_fields = read
+            yield _Part(rows, [], unknown_fields, 0)
         else:
             half = len(records) // 2
             yield from self._parts(records[:half], partitions[:half], sources, now)

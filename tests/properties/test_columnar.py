@@ -33,10 +33,16 @@ _DECODERS = {topic: Decoder(topic) for topic in INGEST}
 _READERS = {topic: ColumnarReader(topic, _SCHEMAS[topic], _PSEUDONYMISER) for topic in INGEST}
 
 
-def _columnar(topic: Topic, records: Sequence[Record]) -> pa.RecordBatch | None:
+def _columnar(topic: Topic, records: Sequence[Record]) -> tuple[pa.RecordBatch, int] | None:
     place = source(topic)
     partitions = np.full(len(records), place.partition, np.int32)
     return _READERS[topic].to_batch(records, place.topic_epoch, partitions, now=NOW)
+
+
+def _rows(value: bytes) -> pa.RecordBatch | None:
+    """Return the row of a query event."""
+    found = _columnar(QUERIES, [Record(1, _KEY, value)])
+    return None if found is None else found[0]
 
 
 _REQUIRED = {topic: TypeAdapter(topic.event).json_schema()["required"] for topic in INGEST}
@@ -199,7 +205,9 @@ def _nearly_valid(draw: st.DrawFn, topic: Topic) -> bytes:
         case "twice":
             pairs.append(draw(st.sampled_from(pairs)))
         case "unknown":
-            pairs.append((draw(st.text(max_size=4)), draw(_written)))
+            names = st.text(max_size=4) | st.sampled_from(["a", "b", "event_i", "event_idd", "Event_id"])
+            more = draw(st.lists(st.tuples(names, _written), min_size=1, max_size=9))
+            pairs = draw(st.permutations([*pairs, *more]))
         case "shuffled":
             pairs = draw(st.permutations(pairs))
     comma, colon = draw(_space) + ",", ":" + draw(_space)
@@ -226,13 +234,14 @@ def _batches(draw: st.DrawFn) -> tuple[Topic, list[Record]]:
 @given(_batches())
 def test_what_the_columnar_reader_takes_the_decoder_takes_with_equal_rows(batch: tuple[Topic, list[Record]]) -> None:
     topic, records = batch
-    fast = _columnar(topic, records)
-    if fast is None:
+    found = _columnar(topic, records)
+    if found is None:
         return
+    fast, unknown_fields = found
     fast.validate(full=True)
     decoded = _DECODERS[topic].decode(records, source(topic), now=NOW)
     assert decoded.rejected == []
-    assert decoded.unknown_fields == 0
+    assert decoded.unknown_fields == unknown_fields
     slow = to_batch(decoded.events, decoded.offsets, _SCHEMAS[topic], source(topic), _PSEUDONYMISER)
     assert fast.to_pylist() == slow.to_pylist()
     assert fast.schema == slow.schema
@@ -287,7 +296,7 @@ def test_messages_that_make_sense_only_together_are_unusual(values: list[bytes |
 )
 def test_text_is_the_same_however_it_is_escaped(written: str, text: str) -> None:
     value = message(QUERIES, query_type="here").replace(b'"here"', f'"{written}"'.encode())
-    batch = _columnar(QUERIES, [Record(1, _KEY, value)])
+    batch = _rows(value)
     assert batch is not None
     assert batch["query_type"].to_pylist() == [text]
 
@@ -295,7 +304,7 @@ def test_text_is_the_same_however_it_is_escaped(written: str, text: str) -> None
 @pytest.mark.parametrize("written", [r"\ud83d", r"\ude00", r"\ud83d\u0041", r"\u12", r"\x41", "\x01", "\xff", ""])
 def test_text_that_is_no_text_is_unusual(written: str) -> None:
     value = message(QUERIES, query_type="here").replace(b'"here"', b'"' + written.encode("latin-1") + b'"')
-    assert _columnar(QUERIES, [Record(1, _KEY, value)]) is None
+    assert _rows(value) is None
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", " \r\n\t "])
@@ -305,7 +314,7 @@ def test_space_between_and_around_changes_nothing(space: str) -> None:
         f"{json.dumps(name)}{space}:{space}{json.dumps(one)}" for name, one in event_.items()
     )
     spaced = f"{space}{{{space}{pairs}{space}}}{space}".encode()
-    found, wanted = (_columnar(QUERIES, [Record(1, _KEY, value)]) for value in (spaced, message(QUERIES)))
+    found, wanted = _rows(spaced), _rows(message(QUERIES))
     assert found is not None
     assert wanted is not None
     assert found.equals(wanted)
@@ -322,7 +331,38 @@ def test_a_message_that_ends_anywhere_is_unusual(topic: Topic) -> None:
 def test_a_number_is_the_double_that_python_reads(ratio: float, places: int) -> None:
     for written in (repr(ratio), f"{ratio:.{places}f}", f"{ratio:.{places}e}"):
         value = message(QUERIES, ai_confidence_score="here").replace(b'"here"', written.encode())
-        batch = _columnar(QUERIES, [Record(1, _KEY, value)])
+        batch = _rows(value)
         assert batch is not None, written
         expected = Decimal(float(np.rint(float(written) * 10_000))).scaleb(-4)
         assert batch["ai_confidence_score"].to_pylist() == [expected], written
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+def test_fields_that_nobody_knows_are_skipped_and_counted(topic: Topic) -> None:
+    more = {"version": "1.2 é", "empty": "", "retries": 3, "share": -0.5, "debug": False, "note": None}
+    found = _columnar(topic, [Record(i, _KEY, message(topic, **more)) for i in range(2)])
+    wanted = _columnar(topic, [Record(i, _KEY, message(topic)) for i in range(2)])
+    assert found is not None
+    assert wanted is not None
+    assert found[0].equals(wanted[0])
+    assert (found[1], wanted[1]) == (2 * len(more), 0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"a":1,"a":2',
+        '"a":[1]',
+        '"a":{}',
+        '"a":1e5',
+        '"a":01',
+        '"a":nan',
+        '"a":"\\x"',
+        '"a":tru',
+        '"é":1',
+        '"\\u0061":1',
+        ",".join(f'"{i}":{i}' for i in range(9)),
+    ],
+)
+def test_fields_that_nobody_knows_and_that_are_not_plain_are_left_to_the_decoder(more: str) -> None:
+    assert _rows(message(QUERIES)[:-1] + f",{more}}}".encode()) is None
