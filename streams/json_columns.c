@@ -156,28 +156,29 @@ static int length_of(int year, int month) {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
 }
 
-/* ISO 8601 as producers write it, with seconds and an offset, as milliseconds from 1970. */
+/* ISO 8601 as producers write it, with seconds and an offset, as milliseconds from 1970. Digits below a microsecond, of
+   .NET, Go and Java, are dropped. */
 static Place moment(Place at, const Column *column, int64_t *into) {
     int year, month, day, hour, minute, second, micros = 0, offset_hours = 0, offset_minutes = 0, sign = 1;
     if (*at++ != '"') return NULL;
     if (!(at = digits(at, 4, &year)) || *at++ != '-') return NULL;
     if (!(at = digits(at, 2, &month)) || *at++ != '-') return NULL;
-    if (!(at = digits(at, 2, &day)) || *at++ != 'T') return NULL;
+    if (!(at = digits(at, 2, &day)) || (*at != 'T' && *at != ' ')) return NULL;
+    at++;
     if (!(at = digits(at, 2, &hour)) || *at++ != ':') return NULL;
     if (!(at = digits(at, 2, &minute)) || *at++ != ':') return NULL;
     if (!(at = digits(at, 2, &second))) return NULL;
     if (*at == '.') {
         int count = 0;
-        for (at++; *at >= '0' && *at <= '9'; at++, count++) {
-            if (count == 6) return NULL;
-            micros = 10 * micros + (*at - '0');
-        }
-        if (count == 0) return NULL;
+        for (at++; *at >= '0' && *at <= '9'; at++, count++)
+            if (count < 6) micros = 10 * micros + (*at - '0');
+        if (count == 0 || count > 9) return NULL;
         for (; count < 6; count++) micros *= 10;
     }
     if (*at == '+' || *at == '-') {
         sign = *at++ == '+' ? 1 : -1;
-        if (!(at = digits(at, 2, &offset_hours)) || *at++ != ':') return NULL;
+        if (!(at = digits(at, 2, &offset_hours))) return NULL;
+        at += *at == ':';
         if (!(at = digits(at, 2, &offset_minutes))) return NULL;
     } else if (*at++ != 'Z') {
         return NULL;
@@ -258,11 +259,14 @@ static Place score(Place at, const Column *column, int64_t *into) {
     return at;
 }
 
-/* Money in ten-thousandths, half to even. With more digits a double, which the decoder reads, need not be what was written. */
+/* Money in ten-thousandths, half to even; a number, or one in quotes as programs with exact decimals write it. With more
+   digits a double, which the decoder reads, need not be what was written. */
 static Place money(Place at, const Column *column, int64_t *into) {
     Number found;
-    at = number(at, &found);
-    if (at == NULL || found.negative || found.exponent || found.digits > EXACT_DIGITS) return NULL;
+    int quoted = *at == '"';
+    at = number(at + quoted, &found);
+    if (at == NULL || (quoted && *at++ != '"')) return NULL;
+    if (found.negative || found.exponent || found.digits > EXACT_DIGITS) return NULL;
     if (found.decimals > MONEY_DECIMALS || found.digits - found.decimals > MONEY_WHOLE_DIGITS) return NULL;
     int64_t millionths = (int64_t)found.mantissa * WHOLE_POWERS[MONEY_DECIMALS - found.decimals];
     int64_t kept = millionths / MONEY_STEP, rest = millionths % MONEY_STEP;
@@ -433,11 +437,11 @@ static Place unknown(Place at, Table *table, Name *names, int *count) {
     return skipped(space(at), &table->scratch);
 }
 
-/* The key is the tenant as it is written, in lower case. */
+/* The key is the tenant in lower case, which may be written in capitals. */
 static int is_key(Place at, const char *key, Py_ssize_t length) {
-    if (length != UUID_LENGTH || memcmp(at, key, UUID_LENGTH) != 0) return 0;
+    if (length != UUID_LENGTH) return 0;
     for (int i = 0; i < UUID_LENGTH; i++)
-        if (key[i] >= 'A' && key[i] <= 'F') return 0;
+        if ((at[i] >= 'A' && at[i] <= 'F' ? at[i] | 0x20 : at[i]) != (uint8_t)key[i]) return 0;
     return 1;
 }
 

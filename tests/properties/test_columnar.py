@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from models.rows import WRITTEN
-from models.topics import INGEST, QUERIES, Topic
+from models.topics import INGEST, OUTCOMES, QUERIES, Topic
 from streams.arrow_batches import to_batch
 from streams.decode import Decoder
 from streams.pseudonyms import Pseudonymiser
@@ -117,6 +117,11 @@ _TEXTS = [
     "ai",
     "timeout",
     "12.34",
+    "12.34565",
+    " 12.34",
+    "-0.00",
+    "012.34",
+    "1234567.8901",
     "1e2",
     "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01",
     "0A6F7D52-3C1E-4B7A-9F7E-5B0C1D2E3F01",
@@ -134,7 +139,9 @@ _TIMES = [
     "2026-01-15t11:00:00Z",
     "2026-01-15 11:00:00Z",
     "2026-01-15T11:00:00.123456Z",
+    "2026-01-15T11:00:00.1234567Z",
     "2026-01-15T11:00:00.999999999Z",
+    "2026-01-15T11:00:00.9999999999Z",
     "2026-01-15T11:00:00,5Z",
     "2026-01-15T11:00Z",
     "2026-01-15T11:00:60Z",
@@ -230,10 +237,7 @@ def _batches(draw: st.DrawFn) -> tuple[Topic, list[Record]]:
     ]
 
 
-@settings(deadline=None, max_examples=1_500)
-@given(_batches())
-def test_what_the_columnar_reader_takes_the_decoder_takes_with_equal_rows(batch: tuple[Topic, list[Record]]) -> None:
-    topic, records = batch
+def _assert_the_decoder_agrees(topic: Topic, records: list[Record]) -> None:
     found = _columnar(topic, records)
     if found is None:
         return
@@ -245,6 +249,22 @@ def test_what_the_columnar_reader_takes_the_decoder_takes_with_equal_rows(batch:
     slow = to_batch(decoded.events, decoded.offsets, _SCHEMAS[topic], source(topic), _PSEUDONYMISER)
     assert fast.to_pylist() == slow.to_pylist()
     assert fast.schema == slow.schema
+
+
+@settings(deadline=None, max_examples=1_500)
+@given(_batches())
+def test_what_the_columnar_reader_takes_the_decoder_takes_with_equal_rows(batch: tuple[Topic, list[Record]]) -> None:
+    _assert_the_decoder_agrees(*batch)
+
+
+@pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
+def test_every_such_text_in_the_place_of_every_value_is_read_as_the_decoder_reads_it(topic: Topic) -> None:
+    quoted = [f'"{text}"' for text in (*_NUMBERS, *_TIMES)] + [json.dumps(text) for text in _TEXTS]
+    for field in topic.event.__annotations__:
+        here = message(topic, **{field: "here"})
+        for written in (*_NUMBERS, *_OTHERS, *quoted):
+            value = here.replace(b'"here"', written.encode("utf-8", "surrogatepass"))
+            _assert_the_decoder_agrees(topic, [Record(1, _KEY, value)])
 
 
 @pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
@@ -366,3 +386,29 @@ def test_fields_that_nobody_knows_are_skipped_and_counted(topic: Topic) -> None:
 )
 def test_fields_that_nobody_knows_and_that_are_not_plain_are_left_to_the_decoder(more: str) -> None:
     assert _rows(message(QUERIES)[:-1] + f",{more}}}".encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "field", "written", "plain"),
+    [
+        (QUERIES, "created_at", '"2026-01-15T11:00:00.1234567Z"', '"2026-01-15T11:00:00.123Z"'),  # .NET
+        (QUERIES, "created_at", '"2026-01-15T11:00:00.123999999+01:00"', '"2026-01-15T10:00:00.123Z"'),  # Go, Java
+        (QUERIES, "created_at", '"2026-01-15 11:00:00.123456+00:00"', '"2026-01-15T11:00:00.123Z"'),  # str() of Python
+        (QUERIES, "created_at", '"2026-01-15T05:30:00-0530"', '"2026-01-15T11:00:00Z"'),  # strftime
+        (QUERIES, "event_id", f'"{_KEY.decode().upper()}"', f'"{_KEY.decode()}"'),
+        (QUERIES, "user_id", f'"{_KEY.decode().upper()}"', f'"{_KEY.decode()}"'),
+        (QUERIES, "ai_confidence_score", "5.0E-1", "0.5"),  # Java
+        (OUTCOMES, "business_value_generated", '"120.50"', "120.5"),  # exact decimals
+    ],
+)
+def test_what_programs_in_other_languages_write_takes_the_columnar_way(
+    topic: Topic, field: str, written: str, plain: str
+) -> None:
+    rows = []
+    for value in (written, plain):
+        found = _columnar(
+            topic, [Record(1, _KEY, message(topic, **{field: "here"}).replace(b'"here"', value.encode()))]
+        )
+        assert found is not None
+        rows.append(found[0])
+    assert rows[0].equals(rows[1])
