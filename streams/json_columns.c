@@ -22,6 +22,7 @@ static const size_t BITS[KINDS] = {128, 64, 128, 128, 32, 1, 0, 0};
 enum {
     MAX_FIELDS = 64,        /* one bit each */
     MAX_UNKNOWN = 8,        /* fields of one message */
+    MAX_DEPTH = 64,         /* of their lists and objects, one bit each */
     UUID_LENGTH = 36,
     EXACT_DIGITS = 15,      /* that a double represents whatever they are */
     MONEY_DECIMALS = 6,
@@ -407,13 +408,16 @@ static int column_of(const Table *table, Place at, Place end, int likely) {
     return -1;
 }
 
-/* The value of a field that nobody knows. Lists and objects are unusual: they nest. */
-static Place skipped(Place at, Buffer *scratch) {
+/* Text in quotes that nobody needs. */
+static Place skipped_text(Place at, Buffer *scratch) {
+    scratch->used = 0;
+    return *at == '"' && at[1] == '"' ? at + 2 : text(at, scratch);
+}
+
+static Place skipped_scalar(Place at, Buffer *scratch) {
     Number found;
     switch (*at) {
-    case '"':
-        scratch->used = 0;
-        return at[1] == '"' ? at + 2 : text(at, scratch);
+    case '"': return skipped_text(at, scratch);
     case 't': return literal(at, "true");
     case 'f': return literal(at, "false");
     case 'n': return literal(at, "null");
@@ -421,6 +425,43 @@ static Place skipped(Place at, Buffer *scratch) {
     }
     Place end = number(at, &found);
     return end != NULL && !found.exponent && end - at <= LONGEST_NUMBER ? end : NULL;
+}
+
+static Place skipped_name(Place at, Buffer *scratch) {
+    if (!(at = skipped_text(at, scratch))) return NULL;
+    at = space(at);
+    return *at == ':' ? space(at + 1) : NULL;
+}
+
+/* The value of a field that nobody knows. Lists and objects may nest; a bit for each level says which it is. */
+static Place skipped(Place at, Buffer *scratch) {
+    uint64_t objects = 0;
+    int depth = 0;
+    for (;;) {
+        if (*at == '{' || *at == '[') {
+            if (depth++ == MAX_DEPTH) return NULL;
+            int is_object = *at == '{';
+            objects = objects << 1 | (uint64_t)is_object;
+            at = space(at + 1);
+            if (*at != (is_object ? '}' : ']')) {
+                if (is_object && !(at = skipped_name(at, scratch))) return NULL;
+                continue;
+            }
+        } else {
+            if (!(at = skipped_scalar(at, scratch))) return NULL;
+            if (depth == 0) return at;
+            at = space(at);
+        }
+        while (*at == (objects & 1 ? '}' : ']')) {
+            objects >>= 1;
+            at++;
+            if (--depth == 0) return at;
+            at = space(at);
+        }
+        if (*at != ',') return NULL;
+        at = space(at + 1);
+        if (objects & 1 && !(at = skipped_name(at, scratch))) return NULL;
+    }
 }
 
 /* A field that is no column: its name (after the quote), once in a message, and its value. */

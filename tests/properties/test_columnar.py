@@ -196,6 +196,16 @@ _written = (
     | st.lists(st.sampled_from(["hubspot", "orders", "", "x" * 129]), max_size=3).map(json.dumps)
     | st.integers(60, 260).map(lambda n: json.dumps(["x"] * n))
 )
+_nested = st.recursive(
+    _written,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda texts: f"[{' , '.join(texts)}]")
+        | st.lists(inner, max_size=3).map(
+            lambda texts: "{" + ",".join(f'"{i % 2}": {one}' for i, one in enumerate(texts)) + "}"
+        )
+    ),
+    max_leaves=6,
+)
 _space = st.sampled_from(["", "", "", " ", "\t", "\r", "\n", "\x0b", "\ufeff"])
 
 
@@ -213,7 +223,7 @@ def _nearly_valid(draw: st.DrawFn, topic: Topic) -> bytes:
             pairs.append(draw(st.sampled_from(pairs)))
         case "unknown":
             names = st.text(max_size=4) | st.sampled_from(["a", "b", "event_i", "event_idd", "Event_id"])
-            more = draw(st.lists(st.tuples(names, _written), min_size=1, max_size=9))
+            more = draw(st.lists(st.tuples(names, _written | _nested), min_size=1, max_size=9))
             pairs = draw(st.permutations([*pairs, *more]))
         case "shuffled":
             pairs = draw(st.permutations(pairs))
@@ -359,7 +369,12 @@ def test_a_number_is_the_double_that_python_reads(ratio: float, places: int) -> 
 
 @pytest.mark.parametrize("topic", INGEST, ids=lambda topic: topic.name)
 def test_fields_that_nobody_knows_are_skipped_and_counted(topic: Topic) -> None:
-    more = {"version": "1.2 é", "empty": "", "retries": 3, "share": -0.5, "debug": False, "note": None}
+    more: dict[str, Any] = {"version": "1.2 é", "empty": "", "retries": 3, "debug": False, "note": None}
+    more |= {
+        "none": {},
+        "nothing": [],
+        "nested": {"a": [1, {"": [[], {}]}, "é"], "b": {"c": {"d": None}}, "e": [[[0]]]},
+    }
     found = _columnar(topic, [Record(i, _KEY, message(topic, **more)) for i in range(2)])
     wanted = _columnar(topic, [Record(i, _KEY, message(topic)) for i in range(2)])
     assert found is not None
@@ -372,8 +387,16 @@ def test_fields_that_nobody_knows_are_skipped_and_counted(topic: Topic) -> None:
     "more",
     [
         '"a":1,"a":2',
-        '"a":[1]',
-        '"a":{}',
+        '"a":[1,]',
+        '"a":[1 2]',
+        '"a":[1}',
+        '"a":{"b":1]',
+        '"a":{"b"}',
+        '"a":{1:2}',
+        '"a":{"b":1,}',
+        '"a":[,1]',
+        '"a":[1]]',
+        '"a":' + "[" * 65 + "]" * 65,
         '"a":1e5',
         '"a":01',
         '"a":nan',
