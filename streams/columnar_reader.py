@@ -1,9 +1,9 @@
-"""The fast path: decodes clean batches column by column, without a Python object for each event.
+"""The fast path: decodes messages column by column, without a Python object for each event.
 
 ``streams.decode`` is the definition of a valid event. This module applies the same rules column by column to what
-``json_columns.c`` reads, for batches in which every message is one JSON object with distinct fields, canonical UUIDs,
-ISO-8601 times and values in range. For any other batch ``to_batch`` returns ``None``; the caller halves the batch until
-the unusual messages are isolated and passes those to the decoder (docs/adr/0021-columnar-path.md).
+``json_columns.c`` reads, where a message is one JSON object with distinct fields, canonical UUIDs, ISO-8601 times and
+values in range. Any other message is unusual, and the caller passes it to the decoder
+(docs/adr/0067-compiled-reader.md).
 
 Every distinct text of a column is validated once by the contract's own validator. A differential test
 (tests/properties/test_columnar.py) checks that both paths give the same rows.
@@ -11,6 +11,7 @@ Every distinct text of a column is validated once by the contract's own validato
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,8 +46,22 @@ _READ_AS: Final[dict[pa.DataType, int]] = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Unusual(Exception):
-    """The batch needs the decoder."""
+class ColumnarRows(NamedTuple):
+    """What was read of some records.
+
+    Attributes
+    ----------
+    rows
+        One for each record that is not unusual, in their order.
+    is_unusual
+        For each record whether it needs the decoder.
+    unknown_fields
+        Number of fields that the contract does not have, of the others.
+    """
+
+    rows: pa.RecordBatch
+    is_unusual: npt.NDArray[np.bool_]
+    unknown_fields: int
 
 
 class _Column(NamedTuple):
@@ -71,7 +86,7 @@ class _Field(NamedTuple):
 
 
 class ColumnarReader:
-    """Turns clean batches of one topic into rows.
+    """Turns messages of one topic into rows.
 
     Parameters
     ----------
@@ -90,29 +105,30 @@ class ColumnarReader:
         self._key = [field.name for field in self._fields].index("user_id")
         self._times = [name for name in MAX_AGES if name in hints]
 
-    def to_batch(
+    def read(
         self, records: Sequence[Record], topic_epoch: int, partitions: npt.NDArray[np.int32], *, now: datetime
-    ) -> tuple[pa.RecordBatch, int] | None:
-        """Return the rows of ``records`` in their order and their number of unknown fields; ``None`` if one is unusual.
+    ) -> ColumnarRows:
+        """Return the rows of those records that are not unusual.
 
         Parameters
         ----------
         partitions
             The partition of each record.
         """
+        n = len(records)
         messages, keys = [record.value for record in records], [record.key for record in records]
         read = json_columns.read_columns(messages, keys, self._read_as(now), self._key, MAX_EVENT_BYTES)
-        if read is None:
-            return None
-        n = len(records)
-        try:
-            columns = self._columns([_Column(*one) for one in read[0]], n)
-        except (_Unusual, ValidationError):
-            return None
+        is_unusual = np.frombuffer(read[1], np.bool_).copy()
+        columns = self._columns([_Column(*one) for one in read[0]], is_unusual)
         columns["topic_epoch"] = pa.array(np.full(n, topic_epoch, dtype=np.uint64))
         columns["kafka_partition"] = pa.array(partitions)
         columns["kafka_offset"] = pa.array(np.fromiter((record.offset for record in records), np.int64, n))
-        return pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema), read[1]
+        rows = pa.RecordBatch.from_arrays([columns[f.name] for f in self._schema], schema=self._schema)
+        unknown_fields = np.frombuffer(read[2], np.uint8)
+        if is_unusual.any():
+            usual = ~is_unusual
+            rows, unknown_fields = rows.filter(pa.array(usual)), unknown_fields[usual]
+        return ColumnarRows(rows, is_unusual, int(unknown_fields.sum()))
 
     def _read_as(self, now: datetime) -> tuple[tuple[bytes, int, bool, float, float], ...]:
         bounds = {name: (earliest, latest) for name, earliest, latest in time_bounds(self._times, now)}
@@ -121,34 +137,39 @@ class ColumnarReader:
             for field in self._fields
         )
 
-    def _columns(self, read: Sequence[_Column], n: int) -> dict[str, pa.Array[Any]]:
+    def _columns(self, read: Sequence[_Column], is_unusual: npt.NDArray[np.bool_]) -> dict[str, pa.Array[Any]]:
+        """Return the columns; sets ``is_unusual`` where a text is not valid, or an experiment without its arm."""
+        n = len(is_unusual)
         columns: dict[str, pa.Array[Any]] = {}
         for field, column in zip(self._fields, read, strict=True):
             if field.name == "customer_id":
-                columns[field.name] = self._customers(columns["user_id"], _texts(column, n), field)
+                columns[field.name] = self._customers(columns["user_id"], _texts(column, n), field, is_unusual)
             elif field.kind == LABEL:
-                columns[field.name] = _validated(_texts(column, n), field)
+                columns[field.name], is_invalid = _validated(_texts(column, n), field)
+                is_unusual |= is_invalid
             elif field.kind == LABELS:
-                columns[field.name] = _lists(column, field)
+                columns[field.name] = _lists(column, field, is_unusual)
             else:
                 valid = None if column.valid is None else pa.py_buffer(column.valid)
                 columns[field.name] = pa.Array.from_buffers(field.kind, n, [valid, pa.py_buffer(column.values)])
         if columns.keys() >= set(EXPERIMENT_FIELDS):
-            experiment, arm = (pc.equal(columns[name], pa.scalar("")) for name in EXPERIMENT_FIELDS)
-            if not experiment.equals(arm):  # one without the other
-                raise _Unusual
+            experiment, arm = (_is_empty(columns[name]) for name in EXPERIMENT_FIELDS)
+            is_unusual |= experiment != arm  # one without the other
         return columns
 
-    def _customers(self, users: pa.Array[Any], column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+    def _customers(
+        self, users: pa.Array[Any], column: pa.Array[Any], field: _Field, is_unusual: npt.NDArray[np.bool_]
+    ) -> pa.Array[Any]:
         """Return the pseudonyms: one for each distinct customer of each tenant, "" where there is none."""
         tenants = users.dictionary_encode()
         customers = column.dictionary_encode()
-        width = len(customers.dictionary)
-        indices = tenants.indices.to_numpy().astype(np.int64) * width + customers.indices.to_numpy()
-        pairs = pa.array(indices).dictionary_encode()
+        of_customers = customers.indices.to_numpy()
+        names = _checked(cast("list[str]", customers.dictionary.to_pylist()), field)
+        is_unusual |= _is_none(names)[of_customers]
+        width = len(names)
+        pairs = pa.array(tenants.indices.to_numpy().astype(np.int64) * width + of_customers).dictionary_encode()
         tenant, customer = np.divmod(pairs.dictionary.to_numpy(), width)
         tenant_ids = tenants.dictionary.to_pylist()
-        names = _checked(cast("list[str]", customers.dictionary.to_pylist()), field)
         pseudonym = self._pseudonymiser.pseudonym
         distinct = [
             pseudonym(tenant_ids[of], name) if (name := names[one]) else ""
@@ -207,11 +228,30 @@ def _validator(hint: Any) -> Callable[[list[str]], list[str]]:
     return partial(adapter.validate_python, strict=True)
 
 
-def _checked(texts: list[str], field: _Field) -> list[str]:
-    """Return texts as the contract's validator has them; "" stands for a missing one."""
+def _checked(texts: list[str], field: _Field) -> list[str | None]:
+    """Return texts as the contract's validator has them, ``None`` where not valid; "" stands for a missing one."""
     given = [text for text in texts if text]
-    values = dict(zip(given, field.checked(given), strict=True))
-    return [values.get(text, "") for text in texts]
+    try:
+        values: list[str | None] = [*field.checked(given)]
+    except ValidationError:
+        values = [_valid(text, field) for text in given]
+    found = dict(zip(given, values, strict=True))
+    return [found.get(text, "") for text in texts]
+
+
+def _valid(text: str, field: _Field) -> str | None:
+    try:
+        return field.checked([text])[0]
+    except ValidationError:
+        return None
+
+
+def _is_none(values: Sequence[object]) -> npt.NDArray[np.bool_]:
+    return np.fromiter((value is None for value in values), np.bool_, len(values))
+
+
+def _is_empty(column: pa.Array[Any]) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.equal(column, pa.scalar("")).to_numpy(zero_copy_only=False))
 
 
 def _bounds(field: _Field, times: tuple[datetime, datetime] | None) -> tuple[float, float]:
@@ -220,6 +260,8 @@ def _bounds(field: _Field, times: tuple[datetime, datetime] | None) -> tuple[flo
         # As numbers: the years 0 and 10000, which an offset may reach, are no datetime of Python's.
         earliest, latest = ((moment - _EPOCH) / timedelta(microseconds=1) for moment in times)
         return earliest, latest
+    if field.kind == LABELS:
+        return 0.0, math.inf if field.most is None else float(field.most)
     unit = 10**MONEY.scale if field.kind == MONEY else 1
     return float((field.low or 0) * unit), float((field.high or 0) * unit)
 
@@ -229,17 +271,23 @@ def _texts(column: _Column, n: int) -> pa.Array[Any]:
     return pa.StringArray.from_buffers(n, pa.py_buffer(column.values), pa.py_buffer(column.texts))
 
 
-def _validated(column: pa.Array[Any], field: _Field) -> pa.Array[Any]:
+def _validated(column: pa.Array[Any], field: _Field) -> tuple[pa.Array[Any], npt.NDArray[np.bool_] | bool]:
+    """Return texts as the contract's validator has them, and where they are not valid."""
     texts = cast("list[str]", column.unique().to_pylist())
     values = _checked(texts, field)
-    return column if values == texts else pa.array(values, LABEL).take(column.dictionary_encode().indices)
+    if values == texts:
+        return column, False
+    encoded = column.dictionary_encode()
+    of_values = encoded.indices.to_numpy()
+    valid = pa.array([value or "" for value in values], LABEL)
+    return valid.take(encoded.indices), _is_none(values)[of_values]
 
 
-def _lists(column: _Column, field: _Field) -> pa.Array[Any]:
+def _lists(column: _Column, field: _Field, is_unusual: npt.NDArray[np.bool_]) -> pa.Array[Any]:
     offsets = np.frombuffer(column.values, np.int32)
-    if field.most is not None and np.diff(offsets).max() > field.most:
-        raise _Unusual
     texts = pa.StringArray.from_buffers(int(offsets[-1]), pa.py_buffer(column.items), pa.py_buffer(column.texts))
-    children = [_validated(texts, field)]
-    lists = pa.Array.from_buffers(LABELS, len(offsets) - 1, [None, pa.py_buffer(column.values)], children=children)
+    values, is_invalid = _validated(texts, field)
+    if is_invalid is not False:
+        is_unusual[np.repeat(np.arange(len(is_unusual)), np.diff(offsets))[is_invalid]] = True
+    lists = pa.Array.from_buffers(LABELS, len(is_unusual), [None, pa.py_buffer(column.values)], children=[values])
     return cast("pa.Array[Any]", lists)

@@ -1,9 +1,10 @@
 /* Reads a batch of JSON events into columns, without a Python object for each event or field.
 
    It takes what producers write: one object with distinct fields, the known ones of the expected types, and perhaps
-   some that nobody knows, which are skipped and counted. Anything else makes the batch unusual, which is no error: streams/record_reader.py halves the batch and passes what is unusual
-   to streams/decode.py, which alone decides what is valid. So each function here may refuse whatever is rare, and must
-   never take what the decoder refuses, or read it differently (tests/properties/test_columnar.py compares both).
+   some that nobody knows, which are skipped and counted. A message with anything else is unusual, which is no error:
+   streams/record_reader.py passes it to streams/decode.py, which alone decides what is valid. So each function here may
+   refuse whatever is rare, and must never take what the decoder refuses, or read it differently
+   (tests/properties/test_columnar.py compares both).
 
    Every message is a bytes object, which Python ends with a NUL: no branch below goes on after one, so none reads
    beyond it. A reader returns the place after what it read, or NULL where that is unusual. */
@@ -47,7 +48,7 @@ typedef struct {
     size_t length;
     enum kind kind;
     int required;
-    double low, high;   /* the unit is that of the kind; whole numbers below 2^53 are exact */
+    double low, high;   /* in the unit of the kind; whole numbers below 2^53 are exact. Of TEXTS: how many */
     PyObject *values;   /* bytes: BITS of the kind for each event, 0 where missing; offsets of texts or lists */
     PyObject *valid;    /* bytes: a bit for each event that has the field */
     Py_ssize_t given;   /* events that have it */
@@ -68,7 +69,8 @@ typedef struct {
     int key;                    /* the column that must equal the message's key */
     uint8_t next[MAX_FIELDS];   /* the column that followed each one last time */
     uint8_t first;
-    Py_ssize_t unknown;         /* fields that are no column */
+    PyObject *unusual;          /* bytes: 1 for each event that is */
+    PyObject *unknown;          /* bytes: for each event the number of fields that are no column */
     Buffer scratch;
 } Table;
 
@@ -366,8 +368,8 @@ static Place texts(Place at, Column *column) {
     if (*at++ != '[') return NULL;
     at = space(at);
     if (*at == ']') return at + 1;
-    for (;;) {
-        if (!(at = text(at, &column->text))) return NULL;
+    for (int count = 1;; count++) {
+        if (count > column->high || !(at = text(at, &column->text))) return NULL;
         int32_t end = (int32_t)column->text.used;
         if (!append(&column->items, &end, sizeof end)) return NULL;
         at = space(at);
@@ -486,42 +488,55 @@ static int is_key(Place at, const char *key, Py_ssize_t length) {
     return 1;
 }
 
-/* Reads one message; 0 where it is unusual. */
+/* Reads one message; -1 where it is unusual, else the number of its unknown fields. */
 static int event(Table *table, PyObject *message, PyObject *key, Py_ssize_t row) {
-    if (!PyBytes_CheckExact(message) || !PyBytes_CheckExact(key)) return 0;
-    if (PyBytes_GET_SIZE(message) > table->longest) return 0;
+    if (!PyBytes_CheckExact(message) || !PyBytes_CheckExact(key)) return -1;
+    if (PyBytes_GET_SIZE(message) > table->longest) return -1;
     Place at = (Place)PyBytes_AS_STRING(message), end = at + PyBytes_GET_SIZE(message);
     uint64_t seen = 0;
     Name names[MAX_UNKNOWN];
     int count = 0;
     uint8_t *likely = &table->first;
     at = space(at);
-    if (*at++ != '{') return 0;
+    if (*at++ != '{') return -1;
     for (;;) {
         at = space(at);
-        if (*at++ != '"') return 0;
+        if (*at++ != '"') return -1;
         int which = column_of(table, at, end, *likely);
         if (which < 0) {
-            if (!(at = unknown(at, table, names, &count))) return 0;
+            if (!(at = unknown(at, table, names, &count))) return -1;
         } else {
-            if (seen >> which & 1) return 0;
+            if (seen >> which & 1) return -1;
             seen |= (uint64_t)1 << which;
             *likely = (uint8_t)which;
             likely = &table->next[which];
             Column *column = &table->columns[which];
             at = space(at + column->length + 1);
-            if (*at++ != ':') return 0;
+            if (*at++ != ':') return -1;
             at = space(at);
             Place start = at;
-            if (!(at = value(at, column, row))) return 0;
-            if (which == table->key && !is_key(start + 1, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))) return 0;
+            if (!(at = value(at, column, row))) return -1;
+            if (which == table->key && !is_key(start + 1, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))) return -1;
         }
         at = space(at);
         if (*at == '}') break;
-        if (*at++ != ',') return 0;
+        if (*at++ != ',') return -1;
     }
-    table->unknown += count;
-    return space(at + 1) == end && (seen & table->required) == table->required;
+    return space(at + 1) == end && (seen & table->required) == table->required ? count : -1;
+}
+
+/* Forgets the texts of an unusual message; its other values stay, and nobody looks at them. */
+static void undo_row(Table *table, Py_ssize_t row) {
+    for (int i = 0; i < table->count; i++) {
+        Column *column = &table->columns[i];
+        if (BITS[column->kind]) continue;
+        int32_t before = ((int32_t *)PyBytes_AS_STRING(column->values))[row];
+        if (column->kind == TEXTS) {
+            column->items.used = ((size_t)before + 1) * sizeof(int32_t);
+            before = ((int32_t *)column->items.data)[before];
+        }
+        column->text.used = (size_t)before;
+    }
 }
 
 static void close_row(Table *table, Py_ssize_t row) {
@@ -541,6 +556,9 @@ static PyObject *zeros(size_t size) {
 
 static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
     memset(table, 0, sizeof *table);
+    table->unusual = zeros((size_t)rows);
+    table->unknown = zeros((size_t)rows);
+    if (!table->unusual || !table->unknown) return 0;
     if (PyTuple_GET_SIZE(fields) > MAX_FIELDS) {
         PyErr_Format(PyExc_ValueError, "fields: expected at most %d", MAX_FIELDS);
         return 0;
@@ -573,17 +591,31 @@ static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
     return 1;
 }
 
+static void read_rows(Table *table, PyObject *messages, PyObject *keys, Py_ssize_t rows) {
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        int unknown_fields = event(table, PyList_GET_ITEM(messages, row), PyList_GET_ITEM(keys, row), row);
+        if (unknown_fields < 0) {
+            undo_row(table, row);
+            PyBytes_AS_STRING(table->unusual)[row] = 1;
+        } else {
+            PyBytes_AS_STRING(table->unknown)[row] = (char)unknown_fields;
+        }
+        close_row(table, row);
+    }
+}
+
 static PyObject *finished(const Table *table, Py_ssize_t rows) {
     PyObject *made = PyList_New(table->count);
     for (int i = 0; made != NULL && i < table->count; i++) {
         const Column *column = &table->columns[i];
-        PyObject *one = Py_BuildValue("(OOy#y#)", column->given == rows ? Py_None : column->valid, column->values,
+        int is_whole = column->required || column->given == rows;
+        PyObject *one = Py_BuildValue("(OOy#y#)", is_whole ? Py_None : column->valid, column->values,
                                       column->text.data ? column->text.data : "", (Py_ssize_t)column->text.used,
                                       column->items.data, (Py_ssize_t)column->items.used);
         if (one == NULL) Py_CLEAR(made);
         else PyList_SET_ITEM(made, i, one);
     }
-    return made == NULL ? NULL : Py_BuildValue("(Nn)", made, table->unknown);
+    return made == NULL ? NULL : Py_BuildValue("(NOO)", made, table->unusual, table->unknown);
 }
 
 static void release(Table *table) {
@@ -595,6 +627,8 @@ static void release(Table *table) {
         PyMem_Free(column->items.data);
     }
     PyMem_Free(table->scratch.data);
+    Py_XDECREF(table->unusual);
+    Py_XDECREF(table->unknown);
 }
 
 static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -614,10 +648,8 @@ static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {
     if (begin(table, fields, rows)) {
         table->key = key;
         table->longest = longest;
-        Py_ssize_t row = 0;
-        while (row < rows && event(table, PyList_GET_ITEM(messages, row), PyList_GET_ITEM(keys, row), row))
-            close_row(table, row++);
-        made = row == rows ? finished(table, rows) : Py_NewRef(Py_None);
+        read_rows(table, messages, keys, rows);
+        made = finished(table, rows);
     }
     release(table);
     PyMem_Free(table);

@@ -18,8 +18,8 @@ def read_columns(
     key: int,
     longest: int,
     /,
-) -> tuple[list[tuple[bytes | None, bytes, bytes, bytes]], int] | None:
-    """Return the columns of some messages; ``None`` where any of them is unusual.
+) -> tuple[list[tuple[bytes | None, bytes, bytes, bytes]], bytes, bytes]:
+    """Return the columns of some messages.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def read_columns(
         Of equal length.
     fields
         Name, kind (a constant of this module), whether it is required, and the least and greatest value: of TIME in
-        microseconds since 1970, of MONEY in ten-thousandths, of other numbers as they are.
+        microseconds since 1970, of MONEY in ten-thousandths, of other numbers as they are, of TEXTS how many.
     key
         Which field, a UUID, has to equal the key of its message.
     longest
@@ -39,7 +39,10 @@ def read_columns(
         For each field its validity (``None`` where no message is without the field) and its values, as Arrow stores
         them: 16 bytes (UUID), milliseconds (TIME), decimals of four places (SCORE, MONEY), uint32 (WHOLE), bits
         (FLAG), offsets of texts (TEXT) or of lists (TEXTS); then the texts, one after another, and the offsets of those
-        in lists. Empty text is unusual: one that is missing has the length 0.
-    int
-        Number of other fields, over all messages.
+        in lists. Empty text is unusual: one that is missing has the length 0. What an unusual message has is undefined,
+        but it has no texts.
+    bytes
+        1 for each message that is unusual, else 0.
+    bytes
+        For each message the number of other fields.
     """

@@ -1,4 +1,4 @@
-"""Turns records into rows: by the fast path where it is compiled and a batch is clean, else one by one."""
+"""Turns records into rows: by the fast path where it is compiled and a record is usual, else one by one."""
 
 from __future__ import annotations
 
@@ -31,12 +31,8 @@ NOT_COMPILED: Final = (
 if IS_COMPILED:
     from streams.columnar_reader import ColumnarReader
 
-# Below this number, records are decoded one by one: searching for the unusual one costs more.
+# Below this number, records are decoded one by one: columns cost more.
 _MIN_COLUMNAR: Final = 16
-# Above this share of unusual records the fast path costs more than it saves ...
-_MAX_UNUSUAL: Final = 0.25
-# ... so this many batches are decoded one by one before the fast path is tried again.
-_BATCHES_ONE_BY_ONE: Final = 20
 
 
 class Batch(NamedTuple):
@@ -65,7 +61,6 @@ class _Part(NamedTuple):
     rows: pa.RecordBatch | None
     rejected: list[DeadLetter]
     unknown_fields: int
-    one_by_one: int
 
 
 class RecordReader:
@@ -95,7 +90,6 @@ class RecordReader:
         self._pseudonymiser = pseudonymiser
         self._decoder = Decoder(topic)
         self._columnar = ColumnarReader(topic, schema, pseudonymiser) if IS_COMPILED else None
-        self._batches_one_by_one = 0
 
     def read(self, batches: Sequence[Batch], *, now: datetime) -> ReadBatches:
         """Return rows and rejections of each batch; every record is exactly one of both.
@@ -110,11 +104,6 @@ class RecordReader:
         partitions = np.repeat([batch.source.partition for batch in batches], [len(batch.records) for batch in batches])
         sources = {batch.source.partition: batch.source for batch in batches}
         parts = list(self._parts(records, partitions.astype(np.int32), sources, now)) if records else []
-        slow = sum(part.one_by_one for part in parts)
-        if self._batches_one_by_one:
-            self._batches_one_by_one -= 1
-        elif len(records) >= _MIN_COLUMNAR and slow > _MAX_UNUSUAL * len(records):
-            self._batches_one_by_one = _BATCHES_ONE_BY_ONE
         rows = _joined([part.rows for part in parts if part.rows is not None])
         screened: Counter[str] = Counter()
         if rows is not None:
@@ -138,25 +127,24 @@ class RecordReader:
         sources: Mapping[int, RecordSource],
         now: datetime,
     ) -> Iterator[_Part]:
-        """Halve records until the unusual ones are isolated; ``partitions`` has the partition of each."""
-        epoch = next(iter(sources.values())).topic_epoch
-        if self._columnar is None or self._batches_one_by_one or len(records) < _MIN_COLUMNAR:
-            for start, end in pairwise(_bounds(partitions)):
-                yield self._one_by_one(records[start:end], sources[int(partitions[start])], now)
-        elif (read := self._columnar.to_batch(records, epoch, partitions, now=now)) is not None:
-            rows, unknown_fields = read
-            yield _Part(rows, [], unknown_fields, 0)
-        else:
-            half = len(records) // 2
-            yield from self._parts(records[:half], partitions[:half], sources, now)
-            yield from self._parts(records[half:], partitions[half:], sources, now)
+        """Read what is usual together, and the rest one by one; ``partitions`` has the partition of each record."""
+        rest = np.arange(len(records))
+        if self._columnar is not None and len(records) >= _MIN_COLUMNAR:
+            epoch = next(iter(sources.values())).topic_epoch
+            read = self._columnar.read(records, epoch, partitions, now=now)
+            yield _Part(read.rows if read.rows.num_rows else None, [], read.unknown_fields)
+            rest = np.flatnonzero(read.is_unusual)
+        if len(rest) > 0:
+            for start, end in pairwise(_bounds(partitions[rest])):
+                unusual = [records[place] for place in rest[start:end].tolist()]
+                yield self._one_by_one(unusual, sources[int(partitions[rest[start]])], now)
 
     def _one_by_one(self, records: Sequence[Record], source: RecordSource, now: datetime) -> _Part:
         decoded = self._decoder.decode(records, source, now=now)
         rows = None
         if decoded.events:
             rows = to_batch(decoded.events, decoded.offsets, self._schema, source, self._pseudonymiser)
-        return _Part(rows, decoded.rejected, decoded.unknown_fields, len(records))
+        return _Part(rows, decoded.rejected, decoded.unknown_fields)
 
 
 def _by_partition(rows: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -172,6 +160,8 @@ def _bounds(partitions: npt.NDArray[np.int32]) -> list[int]:
 
 
 def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch | None:
+    """Return the rows of all batches, each partition's together and in the log's order."""
     if len(batches) <= 1:
         return batches[0] if batches else None
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    return rows.take(np.lexsort((rows["kafka_offset"].to_numpy(), rows["kafka_partition"].to_numpy())))

@@ -51,7 +51,6 @@ async def events_to_rows(mutator: Mutator) -> int:
     whole = [number > 0 and mutator.rng.random() >= share for number in range(_BATCH)]
     mutator.rng.shuffle(whole)
     records = [_record(mutator, topic, offset, whole=intact) for offset, intact in enumerate(whole)]
-    # A reader that remembers nothing: after much damage it would decode one by one.
     found = RecordReader(topic, schema, _PSEUDONYMISER).read([Batch(source(topic), records)], now=NOW)
     (read,) = found.batches
     decoded = _decoder(topic).decode(records, source(topic), now=NOW)
