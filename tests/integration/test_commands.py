@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.commands.doctor import CHECKS
 from models.topics import ALL
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
