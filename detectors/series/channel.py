@@ -15,8 +15,8 @@ _FAR: Final = 1e3
 # With few large deviations and most near 0 the tail has few values, and bursts vary more.
 _SPARSE_TARGET: Final = 1.3
 _SPARSE_MARGIN: Final = 1.5
-# Relative size below which a deviation is rounding.
-_ROUNDING: Final = 1e-12
+ROUNDING: Final = 1e-12
+"""Relative size below which a deviation is rounding."""
 
 
 class Deviation(NamedTuple):
@@ -35,7 +35,7 @@ class Deviation(NamedTuple):
 def look_at(observed: float, expected: float, factor: float, size: float, *, sparse: bool) -> Deviation:
     """Return a view; the deviation is 0 where it may be rounding of the inputs (``size``)."""
     apart = observed - expected
-    if abs(apart) <= _ROUNDING * max(size, abs(observed)):
+    if abs(apart) <= ROUNDING * max(size, abs(observed)):
         apart = 0.0
     return Deviation(observed, expected, factor, apart, sparse)
 
@@ -81,6 +81,10 @@ class ValueChannel:
             self._below.learn(max(-z, 0.0), target)
         self._scale.learn(abs(deviation) / factor, _MEMORY_POINTS)
         self.scale = self._scale.unit
+
+    def forget_below(self) -> None:
+        """Begin the lower tail anew."""
+        self._below = ValueTail()
 
     def _standardised(self, deviation: float, factor: float) -> float:
         unit = self.scale * factor

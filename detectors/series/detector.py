@@ -35,7 +35,7 @@ from detectors.series.usual_level import UsualLevel
 # What the tails are asked for: this share of values, and at most this many a day. Measured on series without incidents
 # it is less than half. The more values a day, the further the tails are extrapolated, and learned ones are mostly too
 # thin: beyond a value in five minutes less is asked for.
-_PER_VALUE: Final = 6.4e-4
+_PER_VALUE: Final = 1.5e-3
 _PER_DAY: Final = 0.08
 _DENSE: Final = 288.0
 _EXTRAPOLATED: Final = 1.72
@@ -53,8 +53,8 @@ _COLD: Final = 40
 _BEYOND: Final = 3.5
 # Factor of a step back towards the usual level.
 _RETURN: Final = 2.0
-# Cap of one value in the short and the long running mean, in usual deviations.
-_MAX_SHORT: Final = 12.5
+# Cap of one value in each short running mean, and in the long ones, in usual deviations: a spike has its own channel.
+_MAX_SHORT: Final = (6.0, 2.5)
 _MAX_LONG: Final = 3.0
 _TRUSTED: Final = 20
 _GAP: Final = 1.5
@@ -267,7 +267,7 @@ class ValueDetector(AnomalyDetector):
         looks = [look_at(value, expected, noise * doubt * back, size, sparse=sparse)]
         most = self._most_short(noise)
         for which, contrast in enumerate(self._contrasts):
-            short, long = contrast.with_next(rest, most)
+            short, long = contrast.with_next(rest, most[which])
             due = doubt * (noise if which == 0 else math.sqrt(noise))
             if common is not None and _between(common, short + season, long + season):
                 due *= _RETURN
@@ -287,8 +287,11 @@ class ValueDetector(AnomalyDetector):
         """Return the usual size of a deviation over its noise, 0 if unknown."""
         return self._channels[0].scale if self._seen > _TRUSTED else 0.0
 
-    def _most_short(self, noise: float) -> float:
-        return _MAX_SHORT * self._channels[0].scale * noise if self._seen > _TRUSTED else math.inf
+    def _most_short(self, noise: float) -> tuple[float, float]:
+        if self._seen <= _TRUSTED:
+            return math.inf, math.inf
+        usual = self._channels[0].scale * noise
+        return _MAX_SHORT[0] * usual, _MAX_SHORT[1] * usual
 
     def _judge(self, time: float, value: float, sight: _Sight) -> Verdict:
         if self._seen < _COLD:
@@ -342,7 +345,7 @@ class ValueDetector(AnomalyDetector):
         """Return the signal of channels that are an alarm only together, with the range of the highest of them."""
         look = self._look(max(scores, key=lambda channel: (channel != "flatline", scores[channel])), sight)
         # What it would take beside the others: about this share of the deviation.
-        allowed = abs(look.deviation) / score
+        allowed = abs(look.observed - look.expected) / score
         return value_signal(
             "agreement",
             time,
@@ -359,9 +362,9 @@ class ValueDetector(AnomalyDetector):
         trusted = self._seen > _TRUSTED
         rest = value - season
         most_short = self._most_short(noise)
-        for contrast, channel in zip(self._contrasts, self._channels[1:], strict=True):
+        for contrast, channel, most in zip(self._contrasts, self._channels[1:], most_short, strict=True):
             most_long = _MAX_LONG * max(channel.scale, usual) if trusted else math.inf
-            contrast.learn(rest, most_short, most_long)
+            contrast.learn(rest, most, most_long)
         error = abs(looks[0].deviation)
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         if scatter is not None:

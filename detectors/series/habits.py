@@ -19,6 +19,8 @@ _RIPE_HOURS: Final = 12
 # Cap of a learned peak, and its decay per day.
 _MOST: Final = 4.0
 _KEPT_A_DAY: Final = 0.93
+# Up to so many days of the series, the peak of a single day is a habit; from so many on, only what came on two days.
+_ONCE_FROM, _ONCE_TO = 7.0, 14.0
 # Peaks of the hours of the week are kept in one byte each, this many to a score of 1; their decay per week.
 _STEPS: Final = 60.0
 _KEPT_A_WEEK: Final = 0.7
@@ -62,8 +64,8 @@ class Trust:
 
     def to_state(self) -> list[Any]:
         """Return the state as plain JSON values."""
-        # The last part is new; earlier programs ignore it.
-        return [self._habits.to_state(), self._budget.to_state(), self._habits.week]
+        # The last parts are new; earlier programs ignore them.
+        return [self._habits.to_state(), self._budget.to_state(), self._habits.week, self._habits.twice]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Restore the state of ``to_state``."""
@@ -71,19 +73,26 @@ class Trust:
         self._budget.restore(state[1])
         if len(state) > 2:  # states of versions before know no hours of the week
             self._habits.week = state[2]
+        if len(state) > 3:  # nor what came on two days
+            self._habits.twice = state[3]
 
 
 class HourlyHabits:
-    """The highest score of each hour of the day on earlier days, and of each hour of the week, with decay.
+    """The two highest scores of each hour of the day on earlier days, and the highest of the hours of the week.
 
     A nightly batch or restart is anomalous the first time; later only if it is larger than before. So is the first
-    weekend of a series, and the second is not.
+    weekend of a series, and the second is not. In the first weeks one day makes a habit, later it takes two: what came
+    once in many days is an incident, and must not excuse another one.
     """
 
-    __slots__ = ("_hours", "_ripening", "_since", "_week")
+    __slots__ = ("_begun", "_found", "_hours", "_ripening", "_second", "_since", "_week")
 
     def __init__(self) -> None:
         self._hours = [0.0] * _HOURS
+        self._second = bytearray(_HOURS)
+        self._begun: int | None = None
+        # What ``known`` found for an hour; it stays until another hour begins.
+        self._found = (-1, 0.0)
         self._week = bytearray(_WEEK)
         self._since = 0
         self._ripening: list[list[float]] = []
@@ -96,31 +105,60 @@ class HourlyHabits:
     @week.setter
     def week(self, text: str) -> None:
         self._week = bytearray(base64.b64decode(text))
+        self._found = (-1, 0.0)
+
+    @property
+    def twice(self) -> list[Any]:
+        """The hour of the first score, and the second highest peak of each hour of the day as text."""
+        return [self._begun, base64.b64encode(self._second).decode()]
+
+    @twice.setter
+    def twice(self, state: Sequence[Any]) -> None:
+        self._begun, text = state
+        self._second = bytearray(base64.b64decode(text))
+        self._found = (-1, 0.0)
 
     def known(self, time: float) -> float:
         """Return the usual peak score at this time, 0 where unknown."""
-        hour = int(time // _HOUR) % _WEEK
-        week = max(self._week[hour - 1], self._week[hour], self._week[(hour + 1) % _WEEK]) / _STEPS
-        hour %= _HOURS
-        return max(week, self._hours[hour - 1], self._hours[hour], self._hours[(hour + 1) % _HOURS])
+        hour = int(time // _HOUR)
+        if hour != self._found[0]:
+            self._found = (hour, self._find(hour))
+        return self._found[1]
+
+    def _find(self, hour: int) -> float:
+        week = max(self._week[(hour + one) % _WEEK] for one in (-1, 0, 1)) / _STEPS
+        near = [(hour + one) % _HOURS for one in (-1, 0, 1)]
+        twice = max(self._second[one] for one in near) / _STEPS
+        return max(week, twice, self._once(hour) * max(self._hours[one] for one in near))
+
+    def _once(self, hour: int) -> float:
+        """Return how far a peak of a single day is a habit, 0 to 1: it is where there were few days without."""
+        days = 0.0 if self._begun is None else (hour - self._begun) / _HOURS
+        return min(1.0, max(0.0, (_ONCE_TO - days) / (_ONCE_TO - _ONCE_FROM)))
 
     def learn(self, time: float, score: float) -> None:
         """Learn a score."""
         now = int(time // _HOUR)
+        if self._begun is None:
+            self._begun = now
         if self._ripening and self._ripening[-1][0] == now:
             if score > self._ripening[-1][1]:
                 self._ripening[-1][1] = min(score, _MOST)
             return
         self._ripening.append([now, min(score, _MOST)])
+        self._found = (-1, 0.0)
         while self._ripening[0][0] <= now - _RIPE_HOURS:
             hour, highest = self._ripening.pop(0)
             place = int(hour) % _HOURS
+            second = min(self._hours[place], highest)
             self._hours[place] = max(self._hours[place], highest)
+            self._second[place] = max(self._second[place], round(_STEPS * second))
             place = int(hour) % _WEEK
             self._week[place] = max(int(_KEPT_A_WEEK * self._week[place]), round(_STEPS * highest))
         if now // _HOURS > self._since:
             days = now // _HOURS - self._since
             self._hours = [one * _KEPT_A_DAY**days for one in self._hours]
+            self._second = bytearray(int(one * _KEPT_A_DAY**days) for one in self._second)
             self._since = now // _HOURS
 
     def to_state(self) -> list[Any]:
@@ -130,6 +168,7 @@ class HourlyHabits:
     def restore(self, state: Sequence[Any]) -> None:
         """Restore the state of ``to_state``."""
         hours, self._since, ripening = state
+        self._found = (-1, 0.0)
         self._hours, self._ripening = list(hours), [list(one) for one in ripening]
 
 

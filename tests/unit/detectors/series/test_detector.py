@@ -103,6 +103,46 @@ def test_noise_that_grows_within_the_range_of_values_is_found() -> None:
     assert found[-1][0] < 1560
 
 
+def test_noise_that_ceases_within_the_range_of_values_is_found() -> None:
+    rng, detector, found = random.Random(4), ValueDetector(), []
+    for n in range(2500):
+        value = 20.0 + rng.gauss(0.0, 0.1 if 2000 <= n < 2060 else 1.0)
+        for signal in detector.process_one({"time": MONDAY + n * FIVE_MINUTES, "value": value}).signals:
+            found.append((n, signal.channel))
+            assert 0.0 <= signal.observed < signal.lower < signal.expected
+    assert found[0][0] in range(2010, 2060)
+    assert {channel for _, channel in found} <= {"noise", "agreement"}
+    assert "noise" in {channel for _, channel in found}
+    assert found[-1][0] < 2080
+
+
+def test_a_state_of_the_version_before_says_nothing_about_less_noise_until_it_learned_ratios() -> None:
+    detector = ValueDetector()
+    anomalous(noise(600), detector=detector)
+    old = json.loads(json.dumps(detector.to_state()))
+    del old["noise"]["ratios"]
+    taken_over = ValueDetector.from_state(old)
+    tail = taken_over.to_state()["noise"]["channel"]
+    assert tail[3] == ValueDetector().to_state()["noise"]["channel"][3]
+    assert tail[:3] == old["noise"]["channel"][:3]
+    # The same value for long is far less noise than usual.
+    for n in range(600, 640):
+        x = {"time": MONDAY + n * FIVE_MINUTES, "value": 20.0 + 0.01 * (n % 2)}
+        assert taken_over.process_one(x).scores["noise"] == 0.0 or n < 603
+    assert taken_over.to_state()["noise"]["ratios"] == 40
+
+
+def test_bursts_do_not_hide_a_move_from_the_mean_of_two_dozen_values() -> None:
+    rng, detector, found = random.Random(12), ValueDetector(), []
+    for n in range(2600):
+        burst = rng.uniform(15.0, 25.0) if rng.random() < 0.04 else 0.0
+        value = rng.gauss(20.0, 1.0) + burst + 2.5 * (2500 <= n < 2540)
+        x = {"time": MONDAY + n * FIVE_MINUTES, "value": value}
+        found += [(n, signal.channel) for signal in detector.process_one(x).signals]
+    assert found[0][0] >= 2500
+    assert next(n for n, channel in found if channel == "slow_shift") in range(2500, 2510)
+
+
 def test_a_state_of_the_version_before_goes_on_and_learns_the_usual_noise_anew() -> None:
     detector = ValueDetector()
     anomalous(noise(600), detector=detector)
@@ -154,7 +194,7 @@ def test_a_state_without_the_level_goes_on_and_learns_it_anew() -> None:
     anomalous(noise(600), detector=detector)
     old = json.loads(json.dumps(detector.to_state()))
     del old["level"]
-    del old["trust"][2]
+    del old["trust"][2:]
     taken_over = ValueDetector.from_state(old)
     for n, value in enumerate(noise(120, 9), 600):
         x = {"time": MONDAY + n * FIVE_MINUTES, "value": value}
