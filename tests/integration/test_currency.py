@@ -17,12 +17,17 @@ from kpis.kpi import Unit
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, AllTenants, Scope
 from kpis.settings_model import new_entry
+from models.insights import TRAINED_KINDS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
+from sinks.insight_rows import insight_rows
 from storage.connection import ClickHouseAddress, connect
+from storage.insight_store import InsightFilter, stored_insights
 from storage.reading import query_rows
 from storage.tenant_settings import currencies_of, save
+from storage.timeline_store import MoneyAtRisk, money_at_risk, money_text
 from tests.business_stack import NOW, SHOP, START, batch
+from tests.examples.insights import insight
 
 
 @pytest.mark.parametrize(
@@ -127,3 +132,27 @@ def test_a_worker_of_the_version_before_writes_amounts_of_two_decimals(database:
         read = client.query("SELECT toDecimal128OrNull('1.255', 2), toDecimal128OrNull('1500000000.00', 2)").result_rows
     assert kept == [(Decimal("12.25"),)]
     assert read == [(Decimal("1.25"), Decimal(1_500_000_000))], "and reads a cost of three decimals in its two"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("", "12.35 in the tenant's currency"), ("KWD", "KWD 12.345"), ("JPY", "¥12"), ("EUR", "€12.35")],
+)
+def test_the_money_at_risk_of_a_finding_is_in_the_currency_of_its_tenant(
+    database: ClickHouseAddress, code: str, words: str
+) -> None:
+    one = insight(user_id=SHOP.id, kind=min(TRAINED_KINDS), predicted_value=12.3452)
+    ClickHouseSink(database).write("predictive_insights", insight_rows([one]))
+    with connect(database) as client:
+        if code:
+            save(client, new_entry(SHOP.id, "currency", code, date(2026, 1, 1), NOW))
+        (stored,) = stored_insights(client, InsightFilter(tenant=SHOP.id, limit=1))
+        found = money_at_risk(client, stored, datetime.now(UTC))
+    assert found == MoneyAtRisk(12.3452, currency=code)
+    assert money_text(found) == words
+
+
+def test_bounds_of_money_at_risk_are_in_its_currency() -> None:
+    assert money_text(MoneyAtRisk(5.0, -1.0, 11.5, "KWD")) == "KWD 5.000 (-KWD 1.000 to KWD 11.500)"
+    assert money_text(MoneyAtRisk(5.0, -1.0, 11.5)) == "5.00 (-1.00 to 11.50) in the tenant's currency"
+    assert money_text(None) == "not known"
