@@ -45,7 +45,8 @@ def query_rows(client: Client, sql: str, parameters: dict[str, Any], *, aware: b
     """
     try:
         mode: Literal["aware", "naive_utc"] = "aware" if aware else "naive_utc"
-        return list(client.query(sql, parameters=parameters, tz_mode=mode).named_results())
+        # Without query_tz the driver gives the times of a server outside of UTC in the server's time zone.
+        return list(client.query(sql, parameters=parameters, tz_mode=mode, query_tz="UTC").named_results())
     except ClickHouseError as error:
         verb = "does not answer" if getattr(error, "code", None) is None else "refuses"
         raise Unreachable(f"ClickHouse {verb}: {reason_of(error)}") from error

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from jobs.roll_ups import refresh
 from kpis.query import Interval, Scope, build_query
 from kpis.scope import time_zones, zone
-from storage.connection import connect
+from storage.connection import ClickHouseAddress, connect
 from storage.reading import query_rows
 from tests.spare_databases import SpareDatabases
 
@@ -117,3 +117,16 @@ def test_half_hour_zones_have_whole_days(client: Client) -> None:
     scope = Scope(midnight, midnight + timedelta(days=2), _TENANT, time_zone="Asia/Kolkata")
     query = build_query(["query_count"], scope, every=Interval.DAY)
     assert [int(row["query_count"]) for row in query_rows(client, query.sql, query.parameters)] == [96, 96]
+
+
+def test_times_are_read_in_utc_from_a_server_in_another_time_zone(database: ClickHouseAddress) -> None:
+    """They came in the server's: 'kpi get --every day' was off by the 5:45 hours of Kathmandu."""
+    begun = "'2026-11-20 00:00:00'"
+    sql = f"SELECT toDateTime({begun}, 'UTC') AS whole, toDateTime64({begun}, 3, 'UTC') AS fine"
+    with connect(database) as client:
+        client.set_client_setting("session_timezone", "Asia/Kathmandu")
+        naive, aware = query_rows(client, sql, {})[0], query_rows(client, sql, {}, aware=True)[0]
+    expected = datetime(2026, 11, 20, tzinfo=UTC)
+    assert naive == dict.fromkeys(("whole", "fine"), expected.replace(tzinfo=None))
+    assert aware == dict.fromkeys(("whole", "fine"), expected)
+    assert {one.utcoffset() for one in aware.values()} == {timedelta()}
