@@ -119,9 +119,10 @@ class ClickHouseDetectors:
             with self._lock:
                 if self._client is None:
                     self._client = connect(self._address)
-                return list(
-                    self._client.query(sql, parameters=parameters, column_formats=formats, tz_mode=zone).named_results()
+                found = self._client.query(
+                    sql, parameters=parameters, column_formats=formats, tz_mode=zone, query_tz="UTC"
                 )
+                return list(found.named_results())
         except (ClickHouseError, Unreachable) as error:
             self._client = None
             reason = reason_of(error)

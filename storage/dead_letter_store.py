@@ -133,6 +133,7 @@ class DeadLetterStore:
             _FIND.format(columns=_COLUMNS),
             parameters=parameters,
             column_formats={"message_key": "bytes", "raw": "bytes"},
+            query_tz="UTC",  # or the driver gives the times of a server elsewhere in its time zone
         )
         return [self._opened(row) for row in rows.named_results()]
 
