@@ -47,7 +47,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ColumnarRows(NamedTuple):
-    """What was read of some records.
+    """The rows of the usual records of a batch, and which records are left to the decoder.
 
     Attributes
     ----------

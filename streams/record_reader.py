@@ -26,7 +26,8 @@ IS_COMPILED: Final = find_spec("streams.json_columns") is not None
 """Whether the compiled module of the fast path is installed."""
 NOT_COMPILED: Final = (
     "streams/json_columns.c was not compiled when this was installed, so each message is read alone, at several times "
-    "the processor time; install a C compiler (Debian: apt-get install gcc libc6-dev), then install again (make setup)"
+    "the processor time; install a C compiler and Python's headers (Debian: apt-get install gcc python3-dev), then "
+    "install again (make setup)"
 )
 if IS_COMPILED:
     from streams.columnar_reader import ColumnarReader

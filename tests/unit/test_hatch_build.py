@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import hatch_build
-from hatch_build import CompiledReader, compile_module
+from hatch_build import add_module, compile_module
 
 SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
 SOURCE = """
@@ -57,16 +56,11 @@ def test_without_a_compiler_or_python_h_it_says_what_to_install(
 
 
 @pytest.mark.parametrize("compiles", [True, False])
-def test_a_package_without_the_module_is_built_all_the_same_and_says_so(
-    source: Path, compiles: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_package_is_built_with_the_module_or_else_without_it(source: Path, compiles: bool) -> None:
     source.rename(source.with_name("json_columns.c"))
     if not compiles:
-        monkeypatch.setattr(hatch_build, "compile_module", lambda *_: "no compiler")
+        source.with_name("json_columns.c").write_text("#error out of order")
     build_data = {"artifacts": [], "pure_python": True}
-    root = str(source.parents[1])
-    hook = CompiledReader(root, {}, None, None, "", "wheel")  # type: ignore[arg-type]
-    hook.initialize("standard", build_data)
+    assert ("out of order" in add_module(source.parents[1], build_data)) is not compiles
     assert build_data["artifacts"] == ([f"/streams/json_columns{SUFFIX}"] if compiles else [])
     assert build_data["pure_python"] is not compiles
-    assert ("workers will be slower: no compiler" in capsys.readouterr().err) is not compiles
