@@ -116,7 +116,7 @@ class ColumnarReader:
             The partition of each record.
         """
         n = len(records)
-        messages, keys = [record.value for record in records], [record.key for record in records]
+        messages, keys = tuple([record.value for record in records]), tuple([record.key for record in records])
         read = json_columns.read_columns(messages, keys, self._read_as(now), self._key, MAX_EVENT_BYTES)
         is_unusual = np.frombuffer(read[1], np.bool_).copy()
         columns = self._columns([_Column(*one) for one in read[0]], is_unusual)

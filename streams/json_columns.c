@@ -7,13 +7,22 @@
    (tests/properties/test_columnar.py compares both).
 
    Every message is a bytes object, which Python ends with a NUL: no branch below goes on after one, so none reads
-   beyond it. A reader returns the place after what it read, or NULL where that is unusual. */
+   beyond it. A reader returns the place after what it read, or NULL where that is unusual.
+
+   Messages are read without the interpreter's lock, so that other threads go on meanwhile, among them the one that
+   fetches the next messages: what read_rows calls makes no Python object and raises nothing. */
 
 #define PY_SSIZE_T_CLEAN
+#define _GNU_SOURCE /* strtod_l, which is in POSIX only since 2024 */
 #include <Python.h>
+#include <locale.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 enum kind { UUID, TIME, SCORE, MONEY, WHOLE, FLAG, TEXT, TEXTS, KINDS };
 
@@ -84,7 +93,7 @@ static int reserve(Buffer *buffer, size_t more) {
     if (needed <= buffer->size) return 1;
     if (needed > INT32_MAX) return 0;
     size_t size = needed < 512 ? 1024 : 2 * needed;
-    char *data = PyMem_Realloc(buffer->data, size);
+    char *data = PyMem_RawRealloc(buffer->data, size);
     if (data == NULL) return 0;
     buffer->data = data;
     buffer->size = size;
@@ -230,7 +239,10 @@ static void fixed_point(int64_t value, int64_t *into) {
     into[1] = value >> 63;
 }
 
-/* The nearest double: by one exact division where that is exact (Clinger, 1990), else by Python. */
+/* The locale of strtod_l, whose decimal point is a point. */
+static locale_t plain;
+
+/* The nearest double: by one exact division where that is exact (Clinger, 1990), else by the C library. */
 static Place real(Place at, double *into) {
     Number found;
     Place end = number(at, &found);
@@ -245,11 +257,7 @@ static Place real(Place at, double *into) {
     if (length > LONGEST_NUMBER) return NULL;
     memcpy(text, at, length);
     text[length] = 0;
-    *into = PyOS_string_to_double(text, NULL, NULL);
-    if (*into == -1.0 && PyErr_Occurred()) {
-        PyErr_Clear();
-        return NULL;
-    }
+    *into = strtod_l(text, NULL, plain);
     return end;
 }
 
@@ -342,6 +350,22 @@ static Place escape(Place at, Buffer *text) {
     return append(text, &c, 1) ? at : NULL;
 }
 
+/* Whether all of it is UTF-8 (table 3-7 of the Unicode standard): no surrogates, nothing longer than it must be. */
+static int is_utf8(Place at, size_t length) {
+    for (Place end = at + length; at < end;) {
+        uint8_t first = *at++;
+        if (first < 0x80) continue;
+        int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+        if (first < 0xc2 || first > 0xf4 || end - at < more) return 0;
+        uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        if (*at < low || *at > high) return 0;
+        for (at++; --more > 0; at++)
+            if (*at < 0x80 || *at > 0xbf) return 0;
+    }
+    return 1;
+}
+
 /* Text in quotes. Empty text is unusual, because empty means missing in a column. */
 static Place text(Place at, Buffer *into) {
     if (*at++ != '"' || *at == '"') return NULL;
@@ -350,14 +374,7 @@ static Place text(Place at, Buffer *into) {
         uint8_t any = 0;
         while (*at >= 0x20 && *at != '"' && *at != '\\') any |= *at++;
         size_t length = (size_t)(at - start);
-        if (any & 0x80) {
-            PyObject *decoded = PyUnicode_DecodeUTF8((const char *)start, (Py_ssize_t)length, NULL);
-            if (decoded == NULL) {
-                PyErr_Clear();
-                return NULL;
-            }
-            Py_DECREF(decoded);
-        }
+        if (any & 0x80 && !is_utf8(start, length)) return NULL;
         if (!append(into, start, length)) return NULL;
         if (*at == '"') return at + 1;
         if (*at++ != '\\' || !(at = escape(at, into))) return NULL;
@@ -593,7 +610,7 @@ static int begin(Table *table, PyObject *fields, Py_ssize_t rows) {
 
 static void read_rows(Table *table, PyObject *messages, PyObject *keys, Py_ssize_t rows) {
     for (Py_ssize_t row = 0; row < rows; row++) {
-        int unknown_fields = event(table, PyList_GET_ITEM(messages, row), PyList_GET_ITEM(keys, row), row);
+        int unknown_fields = event(table, PyTuple_GET_ITEM(messages, row), PyTuple_GET_ITEM(keys, row), row);
         if (unknown_fields < 0) {
             undo_row(table, row);
             PyBytes_AS_STRING(table->unusual)[row] = 1;
@@ -623,10 +640,10 @@ static void release(Table *table) {
         Column *column = &table->columns[i];
         Py_XDECREF(column->values);
         Py_XDECREF(column->valid);
-        PyMem_Free(column->text.data);
-        PyMem_Free(column->items.data);
+        PyMem_RawFree(column->text.data);
+        PyMem_RawFree(column->items.data);
     }
-    PyMem_Free(table->scratch.data);
+    PyMem_RawFree(table->scratch.data);
     Py_XDECREF(table->unusual);
     Py_XDECREF(table->unknown);
 }
@@ -635,11 +652,11 @@ static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *messages, *keys, *fields, *made = NULL;
     int key;
     Py_ssize_t longest;
-    if (!PyArg_ParseTuple(args, "O!O!O!in", &PyList_Type, &messages, &PyList_Type, &keys, &PyTuple_Type, &fields, &key,
+    if (!PyArg_ParseTuple(args, "O!O!O!in", &PyTuple_Type, &messages, &PyTuple_Type, &keys, &PyTuple_Type, &fields, &key,
                           &longest))
         return NULL;
-    Py_ssize_t rows = PyList_GET_SIZE(messages);
-    if (PyList_GET_SIZE(keys) != rows) {
+    Py_ssize_t rows = PyTuple_GET_SIZE(messages);
+    if (PyTuple_GET_SIZE(keys) != rows) {
         PyErr_SetString(PyExc_ValueError, "keys: expected one for each message");
         return NULL;
     }
@@ -648,7 +665,9 @@ static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args) {
     if (begin(table, fields, rows)) {
         table->key = key;
         table->longest = longest;
+        Py_BEGIN_ALLOW_THREADS
         read_rows(table, messages, keys, rows);
+        Py_END_ALLOW_THREADS
         made = finished(table, rows);
     }
     release(table);
@@ -665,6 +684,7 @@ static PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, .m_name = "json_columns", .m
 
 PyMODINIT_FUNC PyInit_json_columns(void) {
     static const char *const names[KINDS] = {"UUID", "TIME", "SCORE", "MONEY", "WHOLE", "FLAG", "TEXT", "TEXTS"};
+    if (plain == (locale_t)0 && (plain = newlocale(LC_ALL_MASK, "C", (locale_t)0)) == (locale_t)0) return PyErr_NoMemory();
     PyObject *module = PyModule_Create(&MODULE);
     for (int kind = 0; module != NULL && kind < KINDS; kind++)
         if (PyModule_AddIntConstant(module, names[kind], kind) < 0) Py_CLEAR(module);

@@ -12,14 +12,14 @@ TEXT: Final[int]
 TEXTS: Final[int]
 
 def read_columns(
-    messages: list[bytes | None],
-    keys: list[bytes | None],
+    messages: tuple[bytes | None, ...],
+    keys: tuple[bytes | None, ...],
     fields: tuple[tuple[bytes, int, bool, float, float], ...],
     key: int,
     longest: int,
     /,
 ) -> tuple[list[tuple[bytes | None, bytes, bytes, bytes]], bytes, bytes]:
-    """Return the columns of some messages.
+    """Return the columns of some messages; other threads run meanwhile.
 
     Parameters
     ----------

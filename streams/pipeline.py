@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
 
@@ -205,18 +205,22 @@ class Pipeline:
 
     async def _admitted(self, batches: Mapping[Partition, Sequence[Record]]) -> dict[Partition, tuple[Admitted, int]]:
         """Return of each partition the records to take in now, and the last offset that is done with them."""
-        placed = {one: self._placed(one, records) for one, records in batches.items()}
+        keys = {one: {record.key for record in records} for one, records in batches.items()}
+        placed = {one: self._placed(one, records, keys[one]) for one, records in batches.items()}
         sources = {one: self._source(one) for one in placed}
         limit = self._tenant_limit
-        refused = await limit.refused((record for records, _ in placed.values() for record in records), self._clock())
-        return {
-            one: (Admitted(sources[one], *limit.split(records, sources[one], refused)), last)
-            for one, (records, last) in placed.items()
-        }
+        refused = await limit.refused(set[bytes | None]().union(*keys.values()), self._clock())
+        admitted = {}
+        for one, (records, last) in placed.items():
+            accepted, letters = limit.split(records, sources[one], refused)
+            admitted[one] = (Admitted(sources[one], accepted, keys[one], letters), last)
+        return admitted
 
-    def _placed(self, partition: Partition, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
+    def _placed(
+        self, partition: Partition, records: Sequence[Record], keys: Set[bytes | None]
+    ) -> tuple[Sequence[Record], int]:
         if partition[0] == QUERIES.name and self._placement is not None:
-            return self._placement.admitted(records, self._source(partition))
+            return self._placement.admitted(records, keys, self._source(partition))
         return records, records[-1].offset
 
     def _source(self, partition: Partition) -> RecordSource:

@@ -12,7 +12,7 @@ begins the next layout; nothing behind it is taken in before that layout is in f
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -111,14 +111,16 @@ class Placement:
         """Whether a partition is the home of a tenant (bytes of its UUID) by the newest layout."""
         return self._moving.homes(self._newest.partitions)(key_of(UUID(bytes=tenant))) == partition
 
-    def admitted(self, records: Sequence[Record], source: RecordSource) -> tuple[Sequence[Record], int]:
+    def admitted(
+        self, records: Sequence[Record], keys: Set[bytes | None], source: RecordSource
+    ) -> tuple[Sequence[Record], int]:
         """Return the records that may be taken in, and the last offset that is dealt with by that.
 
         Without the markers of layouts in force; where the next layout begins the partition waits from now on, and the
         last offset is its boundary.
         """
         known = self._layouts[source.partition]
-        found = self._markers(records, source)
+        found = self._markers(records, source) if None in keys else []
         coming = [Hold(one.generation, one.offset) for one in found if one.generation > known.generation]
         if known.pending is not None and (drained := known.pending.drained.get(source.partition)) is not None:
             coming = [Hold(known.pending.generation, drained)] if records[-1].offset >= drained else []
@@ -132,13 +134,21 @@ class Placement:
             records = [record for record in records if record.offset not in places]
         return records, last
 
-    def split(self, records: Sequence[Record], partition: int) -> tuple[Sequence[Record], Sequence[Record]]:
-        """Return the records that belong in the partition, and those that belong in another."""
+    def split(
+        self, records: Sequence[Record], keys: Set[bytes | None], partition: int
+    ) -> tuple[Sequence[Record], Sequence[Record]]:
+        """Return the records that belong in the partition, and those that belong in another.
+
+        Parameters
+        ----------
+        keys
+            Those of the records, each looked at once; others may be among them.
+        """
         counted = self._counted.get(partition, frozenset())
         elsewhere = [
             record
             for layout, some in self._by_layout(records, partition)
-            if (away := self._away(some, layout, partition))
+            if (away := self._away(keys, layout, partition))
             for record in some
             if record.key in away and record.offset not in counted and not _moved_by(record, layout.generation)
         ]
@@ -160,10 +170,10 @@ class Placement:
         keyless = [record for record in records if record.key is None and record.headers]
         return [marker for record in keyless if (marker := markers.found(record, source)) is not None]
 
-    def _away(self, records: Sequence[Record], layout: Layout, partition: int) -> set[bytes]:
-        """Return the keys, each looked at once, whose home is another partition."""
+    def _away(self, keys: Set[bytes | None], layout: Layout, partition: int) -> set[bytes]:
+        """Return the keys whose home is another partition."""
         home_of = self._moving.homes(layout.partitions)
-        return {key for key in {record.key for record in records} if key and home_of(key) != partition}
+        return {key for key in keys if key and home_of(key) != partition}
 
     def _by_layout(self, records: Sequence[Record], partition: int) -> Iterator[tuple[Layout, Sequence[Record]]]:
         """Cut records, in the log's order, where layouts begin."""

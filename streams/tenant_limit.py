@@ -8,7 +8,7 @@ nothing. Messages of tenants beyond the limit become dead letters and can be rep
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -53,8 +53,8 @@ class TenantLimit:
         self._remembered = remembered
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
-    async def refused(self, records: Iterable[Record], now: datetime) -> Set[bytes]:
-        """Note the new tenants among records, up to the limit; return the keys of those beyond it.
+    async def refused(self, keys: Set[bytes | None], now: datetime) -> Set[bytes]:
+        """Note the new tenants among the keys of records, up to the limit; return the keys of those beyond it.
 
         Keys that cannot be a tenant's are not among them: the decoder rejects their records.
 
@@ -63,7 +63,6 @@ class TenantLimit:
         SinkRejected
             ClickHouse refuses to read or record tenants.
         """
-        keys = {record.key for record in records} - {None}
         strangers = [key for key in keys if key is not None and not self._remembers(key) and _tenant(key) is not None]
         return await self._refused(strangers, now) if strangers else frozenset()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -34,11 +34,13 @@ TABLES: Final[dict[Topic, tuple[str, ...]]] = {
 class Admitted(NamedTuple):
     """Records of one partition, in the log's order.
 
-    ``refused`` are dead letters of the same poll that do not count towards the DLQ limit.
+    ``keys`` has at least their keys; ``refused`` are dead letters of the same poll that do not count towards the DLQ
+    limit.
     """
 
     source: RecordSource
     records: Sequence[Record]
+    keys: Set[bytes | None]
     refused: Sequence[DeadLetter] = ()
 
 
@@ -120,7 +122,7 @@ class TopicProcessor:
     def _placed(self, batch: Admitted) -> _Placed:
         if self._placement is None:
             return _Placed(batch.records, ())
-        return _Placed(*self._placement.split(batch.records, batch.source.partition))
+        return _Placed(*self._placement.split(batch.records, batch.keys, batch.source.partition))
 
     def _read(self, batches: Sequence[Batch], now: datetime) -> list[ReadBatch]:
         read = self._reader.read(batches, now=now)

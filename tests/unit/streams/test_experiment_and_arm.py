@@ -17,7 +17,7 @@ _WHOLE = {"experiment": "hubspot data", "arm": "without"}
 
 def _prepared(topic: Topic, records: Sequence[Record]) -> Prepared:
     processor = TopicProcessor(topic, Pseudonymiser(SECRET, "k1"), Metrics())
-    (prepared,) = processor.prepare([Admitted(source(topic), records)], now=NOW)
+    (prepared,) = processor.prepare([Admitted(source(topic), records, {KEY})], now=NOW)
     return prepared
 
 

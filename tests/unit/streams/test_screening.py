@@ -66,7 +66,7 @@ def test_an_event_with_personal_data_in_its_labels_is_taken_and_counted_without_
     ingest = TopicProcessor(QUERIES, Pseudonymiser(SECRET, "k1"), metrics, screen=LabelScreen())
     fields = {"query_type": "find anna@example.com", "channel": "+49 30 901820"}
     records: list[Record] = [events.Record(place, KEY, message(QUERIES, **fields)) for place in range(3)]
-    ((_, rows),) = ingest.prepare([Admitted(source(QUERIES), records)], now=NOW)[0].rows
+    ((_, rows),) = ingest.prepare([Admitted(source(QUERIES), records, {KEY})], now=NOW)[0].rows
     assert rows.schema.equals(QUERY_METRICS)
     assert set(rows["query_type"].to_pylist()) == {"find [e-mail]"}
     assert set(rows["channel"].to_pylist()) == {"[phone]"}
