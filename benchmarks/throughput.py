@@ -43,7 +43,7 @@ class _Measured(NamedTuple):
 
 
 def main(
-    events: Annotated[int, typer.Option(min=500_000, help="Number of events; slow contenders get fewer")] = 1_000_000,
+    events: Annotated[int, typer.Option(min=500_000, help="Number of events; slow contenders get fewer")] = 2_000_000,
     repeats: Annotated[int, typer.Option("--rounds", min=1, help="Number of rounds of every worker")] = 3,
     apache: Annotated[bool, typer.Option("--apache", help="Use Apache Kafka from its Maven artifacts")] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the tables into docs/benchmarks.md")] = False,
