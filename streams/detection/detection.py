@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,8 +26,9 @@ from models.minutes import Series
 from models.topics import HEALTH, QUERIES
 from sinks.sink import Sink
 from storage.detector_store import DetectorStore, StoredState, health_facts, state_rows
+from streams.detection.history_groups import of_history, of_states
 from streams.detection.minutes import ClosedMinute
-from streams.detection.partition_monitor import PartitionMonitor, replayed, sliced
+from streams.detection.partition_monitor import PartitionMonitor, sliced
 from streams.detection.series_monitor import MINUTE, SeriesMonitor
 from streams.detection.series_states import SeriesStates
 from streams.detection.threshold_reader import ThresholdReader
@@ -37,15 +38,9 @@ from streams.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 STEP_SECONDS: Final = 2.0
 _SAVE_SECONDS: Final = 5.0
-# A new series learns from this much of its history.
-_HISTORY: Final = timedelta(days=28)
-_SERIES_PER_QUESTION: Final = 4
 _SLICE: Final = 4_000
-_SERIES_PER_RECALL: Final = 200
 # After an outage the topics catch up at different speeds. Judged without the health events of its time, a minute would
 # look as if no sync had happened; so it waits while they are further behind than this, and still to be read.
 _HEALTH_BEHIND: Final = timedelta(hours=1)
@@ -95,6 +90,7 @@ class _Partition:
     health_through: datetime | None = None
     health_heard: datetime | None = None
     loaded: bool = False
+    news: list[Insight] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
@@ -227,7 +223,10 @@ class Detection:
         return self._partitions[number]
 
     async def _judge(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
-        news = await self._pipeline.retry_policy.until_done(self._prepare, number, partition, minutes)
+        failures = partition.watch.failures
+        await self._pipeline.retry_policy.until_done(self._prepare, number, partition, minutes)
+        self._metrics.scoring_failures.inc(partition.watch.failures - failures)
+        news, partition.news = partition.news, []
         await self._insight_publisher.announce(news)
         for part in sliced(minutes, len(partition.watch), _SLICE):
             if not self._ours():
@@ -240,8 +239,11 @@ class Detection:
             self._metrics.scored.inc(len(part) * len(partition.watch))
             await self._insight_publisher.announce(news)
 
-    def _prepare(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> list[Insight]:
-        """Load states, and read back what was not seen here; blocks, and may be called again after a failure."""
+    def _prepare(self, number: int, partition: _Partition, minutes: Sequence[ClosedMinute]) -> None:
+        """Load states, and read back what was not seen here; blocks, and may be called again after a failure.
+
+        What is found meanwhile stays with the partition: a second call does not go through the same history again.
+        """
         watch, first = partition.watch, minutes[0].start
         if not partition.loaded:
             watched = list(self._states.opened(self._saved_states(number)).values())
@@ -253,24 +255,24 @@ class Detection:
             series for series in health if self._at_home(series, number) and not self._watched_elsewhere(series, number)
         ]
         unknown = watch.unknown(minutes, others)
-        news: list[Insight] = []
-        for some in _chunks(unknown[: self._bounds.series]):
+        for some in of_states(unknown[: self._bounds.series]):
             known = self._states.opened(self._store.states_of(some))
             fresh = [SeriesMonitor(series) for series in some if series not in known]
             # What happened before the partition came here was not for us to tell; what came in since, and was not kept
             # in memory until detectors had their turn, is.
             resumed = self._pipeline.resumed(number)
-            told = self._replay(fresh, first)
-            news += [one for one in told if resumed is not None and one.started_at >= resumed]
-            news += self._replay(list(known.values()), first)
-            self._add(watch, [*known.values(), *fresh])
-        for behind in _chunks(watch.behind(first)):
-            news += self._replay(behind, first)
+            for new, told in self._replays(fresh, watch, first):
+                partition.news += [one for one in told if resumed is not None and one.started_at >= resumed]
+                self._add(watch, new)
+            for new, told in self._replays(list(known.values()), watch, first):
+                partition.news += told
+                self._add(watch, new)
+        for _, told in self._replays(watch.behind(first), watch, first):
+            partition.news += told
         for series, events in health.items():
             for one in self._partitions.values():
                 one.watch.add_health(series, events)
         partition.health = []
-        return news
 
     def _saved_states(self, number: int) -> list[StoredState]:
         placement = self._pipeline.placement
@@ -290,26 +292,22 @@ class Detection:
             series={one: counts for one, counts in minute.series.items() if self._at_home(one, number)}
         )
 
-    def _replay(self, watches: Sequence[SeriesMonitor], first: datetime) -> list[Insight]:
-        """Let watches go through what is stored before ``first`` and is new to them; return what is news."""
-        if not watches:
-            return []
-        oldest = first - _HISTORY
-        since = min(oldest if one.scored_through is None else one.scored_through + MINUTE for one in watches)
-        for one in watches:
-            one.set_schedule(self._thresholds.schedule)
-        history = self._store.history([one.series for one in watches], max(since, oldest), first)
-        return [insight for one in watches for insight in replayed(one, history)]
+    def _replays(
+        self, monitors: Sequence[SeriesMonitor], watch: PartitionMonitor, first: datetime
+    ) -> Iterator[tuple[Sequence[SeriesMonitor], list[Insight]]]:
+        """Let monitors go through what is stored before ``first`` and is new to them; yield them with what is news."""
+        for since, some in of_history(monitors, first):
+            for one in some:
+                one.set_schedule(self._thresholds.schedule)
+            history = self._store.history([one.series for one in some], since, first)
+            yield some, [insight for one in some for insight in watch.replay(one, history, first)]
 
     def _recall_health(self, watches: Sequence[SeriesMonitor]) -> None:
         """Give watches the health events after what they judged: those may have been read and committed already.
 
         They are read from Kafka ahead of the minutes that they belong to, wait in memory and are no part of a state.
         """
-        for start in range(0, len(watches), _SERIES_PER_RECALL):
-            some = [one for one in watches[start : start + _SERIES_PER_RECALL] if one.scored_through is not None]
-            if not some:
-                continue
+        for some in of_states([one for one in watches if one.scored_through is not None]):
             since = min(one.scored_through for one in some if one.scored_through is not None) + MINUTE
             events = self._store.health([one.series for one in some], since)
             for one in some:
@@ -335,8 +333,3 @@ def _by_series(batches: Sequence[pa.RecordBatch]) -> dict[Series, list[HealthFac
         for row in batch.to_pylist():
             events.setdefault((row["user_id"], row["integration_provider"]), []).append(health_facts(row))
     return events
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _SERIES_PER_QUESTION):
-        yield items[start : start + _SERIES_PER_QUESTION]

@@ -18,6 +18,7 @@ from streams.detection.series_monitor import MINUTE, SeriesMonitor
 log = logging.getLogger(__name__)
 
 _MAX_EVICTED = 500
+_FAILED = "the detectors of %s failed and were reset"
 
 
 class PartitionMonitor:
@@ -103,13 +104,27 @@ class PartitionMonitor:
                 try:
                     news += watch.minute(minute.start, minute.series.get(series))
                 except Exception:
-                    # No failure may stop the other series or the ingestion, again at each restart.
-                    log.exception("the detectors of %s failed and were reset", place_of(series))
-                    self.failures += 1
-                    self._series[series] = SeriesMonitor(series, begins_after=minute.start)
-                    self._series[series].set_schedule(self._schedule)
+                    log.exception(_FAILED, place_of(series))
+                    self._begin_anew(watch, minute.start)
             self._through = minute.start
         return news
+
+    def replay(self, monitor: SeriesMonitor, history: History, until: datetime) -> list[Insight]:
+        """Let a monitor, which need not be added yet, go through the stored events of its series before ``until``.
+
+        Return what is news. A detector that fails is treated as in ``advance``.
+        """
+        try:
+            return replayed(monitor, history)
+        except Exception:
+            log.exception(_FAILED, place_of(monitor.series))
+            self._begin_anew(monitor, until - MINUTE)
+            return []
+
+    def _begin_anew(self, monitor: SeriesMonitor, through: datetime) -> None:
+        """Reset a series that failed: it may not stop the others or the ingestion, again at each restart."""
+        self.failures += 1
+        monitor.reset(through)
 
 
 def replayed(watch: SeriesMonitor, history: History) -> list[Insight]:

@@ -33,28 +33,27 @@ class SeriesMonitor:
 
     ``scored_through`` is the start of the last evaluated minute, ``saved_through`` the one at which the state was last
     saved, ``saved`` the number of saves.
-
-    Parameters
-    ----------
-    begins_after
-        The minute after which it begins; the first minute it receives where not given.
     """
 
-    def __init__(self, series: Series, begins_after: datetime | None = None) -> None:
+    def __init__(self, series: Series) -> None:
         self.series = series
-        self.scored_through = begins_after
         self.saved = 0
         self.saved_through: datetime | None = None
-        user, provider = series
+        self._schedule = UNCHANGED
+        self.reset(None)
+
+    def reset(self, begins_after: datetime | None) -> None:
+        """Forget what was learned, and begin after a minute; ``None``: with the first one it receives."""
+        user, provider = self.series
+        self.scored_through = begins_after
         self._performance = PerformanceDetector()
         self._health = HealthDetector()
         self._incidents = IncidentTracker(UUID(bytes=user), provider)
         self._waiting: list[HealthFacts] = []
         self._unwell = False
         self._unseen = MinuteCounts()
-        self._schedule = UNCHANGED
         self._thresholds: Mapping[str, float] = DEFAULTS
-        self._thresholds_until: datetime | None = None
+        self._thresholds_until: datetime | None = None if self._schedule is UNCHANGED else _EVER
 
     def set_schedule(self, schedule: ThresholdSchedule) -> None:
         """Take the thresholds of the tenant from a schedule, each from its time on."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from models.errors import SinkUnavailable
 from models.topics import HEALTH, QUERIES
 from sinks.memory import MemorySink
+from sinks.memory_detectors import MemoryDetectors
+from storage.detector_store import History
 from streams.detection.detection import DetectionLimits
 from streams.detection.minutes import MinuteSeries
 from tests.examples import events
@@ -225,6 +231,51 @@ async def test_what_came_in_before_the_detectors_had_their_first_turn_is_told() 
     worker = DetectingWorker(MemorySink(), bounds=DetectionLimits(waiting_minutes=5, series=10))
     await worker.read(queries(range(_END), down=_DOWN), until=_END + 1)
     assert _findings(worker) == expected
+
+
+@in_virtual_time
+async def test_a_database_that_fails_while_history_is_read_back_costs_no_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of three series that missed an outage, two have read it back when the database fails."""
+    monkeypatch.setattr("streams.detection.history_groups.SERIES_PER_STATEMENT", 1)
+    read, found = MemoryDetectors.history, []
+    for fails_at in (None, 3):
+        sink = MemorySink()
+        stopped = DetectingWorker(sink)
+        await stopped.read(_of_three(range(50)), until=51)
+        await stopped.detection.save()
+        stopped.now = at(_END)
+        await stopped.pipeline.handle({(QUERIES.name, PARTITION): _of_three(range(50, _END))}, lambda: True)
+        await stopped.flush()
+        reads = count(1)
+
+        def history(*wanted: Any, reads: Iterator[int] = reads, fails_at: int | None = fails_at) -> History:
+            if next(reads) == fails_at:
+                raise SinkUnavailable("the database is away")
+            return read(*wanted)
+
+        monkeypatch.setattr(MemoryDetectors, "history", history)
+        restarted = DetectingWorker(sink)
+        await restarted.read(_of_three(range(_END, _END + 20)), until=_END + 21)
+        assert next(reads) > 3
+        found.append(_findings(restarted))
+    assert len({finding[0] for finding in found[0]}) == 3
+    assert found[0] == found[1]
+
+
+def _of_three(minutes: range) -> list[events.Record]:
+    """Queries to three providers that are down at once."""
+    return [
+        record._replace(
+            offset=3 * record.offset + place,
+            value=json.dumps(
+                json.loads(record.value or b"") | {"integration_provider": provider, "event_id": str(uuid4())}
+            ).encode(),
+        )
+        for record in queries(minutes, down=_DOWN)
+        for place, provider in enumerate(("hubspot", "shopify", "zendesk"))
+    ]
 
 
 def _busier_when_down(minutes: range) -> list[events.Record]:

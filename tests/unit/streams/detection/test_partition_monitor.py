@@ -102,3 +102,14 @@ def test_a_detector_that_fails_begins_anew_and_the_other_series_do_not_notice() 
     good, failed = watch.take_changed()
     assert good.to_state() == alone.take_changed()[0].to_state()
     assert failed.scored_through == at(2)
+
+
+def test_a_detector_that_fails_on_what_is_read_back_begins_anew() -> None:
+    watch, monitor = _watching(), SeriesMonitor(SERIES)
+    nonsense = MinuteCounts(queries=3, errors="many")  # type: ignore[arg-type] # what only a bug could bring about
+    minutes = [(at(0), ordinary(0)), (at(1), nonsense), (at(2), ordinary(2))]
+    assert watch.replay(monitor, History({SERIES: minutes}, {}), at(10)) == []
+    assert (watch.failures, monitor.scored_through) == (1, at(9))
+    watch.add([monitor])
+    watch.advance([_minute(10, SERIES)])
+    assert (watch.failures, monitor.scored_through) == (1, at(10))
