@@ -24,8 +24,12 @@ from streams.kafka_rights import check_worker_rights
 from streams.record_reader import IS_COMPILED, NOT_COMPILED
 
 
+class Warned(Exception):
+    """What works, but not as it should; says what to do."""
+
+
 class Check(NamedTuple):
-    """One check; ``look`` returns its result, or raises an error that says what to do."""
+    """One check; ``look`` returns its result, or raises an error or ``Warned``."""
 
     about: str
     look: Callable[[Settings], str]
@@ -92,7 +96,9 @@ def _api(config: Settings) -> str:
 
 
 def _reader(_: Settings) -> str:
-    return "batches of messages are read by the compiled module" if IS_COMPILED else NOT_COMPILED
+    if not IS_COMPILED:
+        raise Warned(NOT_COMPILED)
+    return "batches of messages are read by the compiled module"
 
 
 CHECKS = (
@@ -116,6 +122,8 @@ def run() -> None:
     for check in CHECKS:
         try:
             seen = check.look(config)
+        except Warned as warned:
+            out.print(styled("[yellow]![/] {}: {}", check.about, warned), soft_wrap=True)
         except RomashkaError as error:
             failed = True
             out.print(styled("[red]✘[/] {}: {}", check.about, error), soft_wrap=True)
