@@ -120,7 +120,7 @@ async def explanation(
     before = query.before(scope)
     asked = questions(kpi, before, scope, dimensions_of(kpi, scope, query.by))
     answers, fresh, called, money = await unless_gone(request, _answered(services_of(request).pool, kpi, asked, scope))
-    found = replace(explain(kpi, before, scope, answers, at, most=query.most), currency=money)
+    found = explain(kpi, before, scope, answers, at, currency=money, most=query.most)
     names = {str(tenant): name for tenant, name in called.items()}
     return ExplanationAnswer.model_validate(
         {

@@ -165,6 +165,7 @@ def explain(
     answers: Mapping[Question, Sequence[Row]],
     at: datetime,
     *,
+    currency: str = "",
     most: int = MAX_VALUES,
 ) -> Explanation:
     """Return the explanation from the answers to ``questions``.
@@ -173,6 +174,8 @@ def explain(
     ----------
     at
         The time of the answers.
+    currency
+        Of the amounts of the scope (ISO 4217), empty where it is not known; of no meaning for other units.
     most
         Number of values of a dimension; the smallest are joined beyond it. At least 2.
     """
@@ -184,7 +187,15 @@ def explain(
     change = None if old is None or new is None else new - old
     names = list(dict.fromkeys(one.by for one in answers if one.by))
     splits = () if change is None else _ordered(_split(kpi, name, answers, totals, most) for name in names)
-    return Explanation(kpi, *totals, change, _is_chance(kpi, *totals), _settles_in(kpi, now, at), splits)
+    return Explanation(
+        kpi,
+        *totals,
+        change,
+        _is_chance(kpi, *totals),
+        _settles_in(kpi, now, at),
+        splits,
+        currency if kpi.unit is Unit.MONEY else "",
+    )
 
 
 def _settles_in(kpi: Kpi, now: Scope, at: datetime) -> int:

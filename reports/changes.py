@@ -43,7 +43,8 @@ def with_explanation(client: Client, report: Report) -> Report:
     start, end = request.before
     before = replace(now, start=start, end=end)
     asked = questions(kpi, before, now, dimensions_of(kpi, now, [one for one in _WHERE if one in kpi.dimensions]))
-    found = explain(kpi, before, now, query_all(client, asked), report.provenance.made_at)
+    answers = query_all(client, asked)
+    found = explain(kpi, before, now, answers, report.provenance.made_at, currency=figure.currency)
     names = {str(id_): name for id_, name in tenant_names(client).items()}
     hashes = {f"change of {kpi.id} {one.period} {one.by}".rstrip(): _hash(query) for one, query in asked.items()}
     return replace(

@@ -103,7 +103,7 @@ def explain_(
         say_if_behind(client)
         names = {str(id_): name for id_, name in tenant_names(client).items()}
         money = currency_of(client, kpi.unit, now)
-    found = replace(explain(kpi, before, now, answers, at, most=most), currency=money)
+    found = explain(kpi, before, now, answers, at, currency=money, most=most)
     if format_ is OutputFormat.JSON:
         typer.echo(json.dumps(document(found, now, names), indent=2, default=_plain))
     elif format_ is OutputFormat.CSV:

@@ -27,7 +27,11 @@ def row(id_: str, value: float | None, n: float, **more: Any) -> dict[str, Any]:
 
 
 def explained(
-    id_: str, before: dict[str, tuple[float, float]], now: dict[str, tuple[float, float]], by: str = "channel"
+    id_: str,
+    before: dict[str, tuple[float, float]],
+    now: dict[str, tuple[float, float]],
+    by: str = "channel",
+    currency: str = "",
 ) -> Explanation:
     """Return the explanation by one dimension from each value's figure and n."""
     kpi = get(id_)
@@ -39,7 +43,7 @@ def explained(
         total = whole / n if kpi.computed.makeup is Makeup.MEAN else whole
         answers[Question(period)] = [row(id_, total, n)]
         answers[Question(period, by)] = [row(id_, value, n, **{by: name}) for name, (value, n) in parts.items()]
-    return explain(kpi, period_before(NOW), NOW, answers, AT)
+    return explain(kpi, period_before(NOW), NOW, answers, AT, currency=currency)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +55,13 @@ def explained(
     ],
 )
 def test_a_change_of_money_is_in_its_currency(currency: str, change: str, values: str) -> None:
-    found = explained("gross_savings", {"a": (1.0, 90.0)}, {"a": (2.5, 90.0)})
-    told = replace(found, currency=currency)
+    told = explained("gross_savings", {"a": (1.0, 90.0)}, {"a": (2.5, 90.0)}, currency=currency)
     assert sentence(told).startswith(f"Gross savings rose by {change}, {values}")
     assert document(told, NOW, {})["currency"] == (currency or None)
+
+
+def test_a_change_of_anything_else_has_no_currency() -> None:
+    assert explained("csat", {"a": (4.0, 90.0)}, {"a": (3.0, 90.0)}, currency="EUR").currency == ""
 
 
 def test_the_period_before_touches_this_one_and_is_as_long() -> None:
