@@ -186,7 +186,9 @@ class Scored(Unscored):
             reason = reasons.get((*key, one.started_at or self.at))
             # An action of another version may be unknown.
             effect = None if reason is None else self.effects.get(reason.action)
-            yield insight if reason is None or effect is None else told(insight, reason, effect)
+            if reason is not None and effect is not None:
+                insight = told(insight, reason, effect, now.facts[key].currency)
+            yield insight
 
 
 def _week_of(at: datetime) -> datetime:

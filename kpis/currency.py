@@ -24,6 +24,8 @@ _CODES_OF_DIGITS: Final = {
 }
 """Currencies by the digits of their minor unit (ISO 4217), where these are not two."""
 _CENTS: Final = 2
+KEPT_DIGITS: Final = 4
+"""Digits after the point that are kept of an amount: no currency has more."""
 
 
 def prefix(code: str) -> str:
@@ -38,7 +40,7 @@ def digits(code: str) -> int:
 
 def plain(value: Decimal, form: str = "") -> str:
     """Return an amount whose currency is not known: two to four digits after the point; ``form`` may be ``","``."""
-    whole, _, part = f"{value:{form}.4f}".partition(".")
+    whole, _, part = f"{value:{form}.{KEPT_DIGITS}f}".partition(".")
     return f"{whole}.{part.rstrip('0'):0<{_CENTS}}"
 
 
@@ -103,10 +105,14 @@ def _by_digits(sign: str, value: Callable[[int], str]) -> str:
 
 def of_tenants(dialect: Dialect) -> str:
     """Return a subquery: the currency (ISO 4217) in force at the end of the range, one row per tenant that set one."""
+    return of_those(dialect.tenant("user_id"), dialect.end)
+
+
+def of_those(tenants: str, at: str) -> str:
+    """Return the subquery of ``of_tenants`` for the tenants of a predicate, at the time of an expression."""
     return (
         "(SELECT user_id, argMax(value, effective_from) AS currency FROM tenant_settings FINAL "
-        f"WHERE {dialect.tenant('user_id')} AND setting = 'currency' AND effective_from <= toDate({dialect.end}) "
-        "GROUP BY user_id)"
+        f"WHERE {tenants} AND setting = 'currency' AND effective_from <= toDate({at}) GROUP BY user_id)"
     )
 
 

@@ -14,6 +14,8 @@ from kpis.scope import AllTenants, Scope, zone
 from kpis.text import printable
 
 NOTHING: Final = "-"
+IN_ITS_CURRENCY: Final = " in the tenant's currency"
+"""After an amount whose currency nobody has set."""
 _FORMATS: Final = {
     Unit.COUNT: "{:,.0f}",
     Unit.RATIO: "{:.1%}",
@@ -32,6 +34,11 @@ def shown(unit: Unit, value: float | Decimal | None, currency: str = "") -> str:
     if value is None:
         return NOTHING
     return written(value, currency) if unit is Unit.MONEY and currency else _FORMATS[unit].format(value)
+
+
+def of_one_tenant(value: float | Decimal, currency: str) -> str:
+    """Return an amount of one tenant for a sentence: it says whose currency it is in where that is not known."""
+    return f"{shown(Unit.MONEY, value, currency)}{'' if currency else IN_ITS_CURRENCY}"
 
 
 def cell(value: Any, unit: Unit | None, currency: str = "") -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 from clickhouse_connect.driver.client import Client
 
 from kpis.analyses.incident_cost import cost, fault
-from kpis.display import shown
+from kpis.display import IN_ITS_CURRENCY, shown
 from kpis.kpi import Unit
 from kpis.scope import ALL_TENANTS, Scope
 from kpis.sql.dialect import Bound
@@ -51,7 +51,7 @@ def money_text(money: MoneyAtRisk | None) -> str:
     """Return money at risk as text, with its bounds where they are known."""
     if money is None:
         return "not known"
-    unnamed = "" if money.currency else " in the tenant's currency"
+    unnamed = "" if money.currency else IN_ITS_CURRENCY
     value = shown(Unit.MONEY, money.value, money.currency)
     if money.lower is None or money.upper is None:
         return f"{value}{unnamed}"

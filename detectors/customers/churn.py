@@ -20,6 +20,8 @@ from detectors.customers.delayed_model import MIN_LABELS, MIN_MOMENTS, VERSION, 
 from detectors.customers.labels import Task
 from detectors.insight_factory import InsightPeriod, Values, new_insight
 from detectors.tail_probability import count_bound, count_deviation
+from kpis.display import of_one_tenant, shown
+from kpis.kpi import Unit
 from models.counting import counted
 from models.insights import Insight, Severity
 
@@ -92,7 +94,7 @@ def risk(standing: CustomerScore, facts: CustomerFacts, contributions: Mapping[s
     found = factors(facts, contributions, at)
     actions = [_ACTIONS[topic] for topic, _ in found] or [_ACTIONS["silence"]]
     worth = at_stake(facts, at)
-    money = "" if worth is None else f" So far they brought {worth:.2f} in 30 days (your currency)."
+    money = "" if worth is None else f" So far they brought {of_one_tenant(worth, facts.currency)} in 30 days."
     return _insight(
         standing,
         title=f"{_name(facts.customer_id)} may leave ({probability:.0%} within {CHURN.horizon.days} days)",
@@ -219,7 +221,8 @@ def _reasons(facts: CustomerFacts, at: datetime) -> list[Reason]:
         Reason(
             "value",
             ("value",),
-            f"brought {facts.value / facts.visits:.2f} a visit, others {facts.usual_value_per_visit:.2f}",
+            f"brought {shown(Unit.MONEY, facts.value / facts.visits, facts.currency)} a visit, "
+            f"others {shown(Unit.MONEY, facts.usual_value_per_visit, facts.currency)}",
         ),
     ]
     if age < _NEW_DAYS:

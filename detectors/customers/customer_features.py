@@ -8,6 +8,7 @@ from math import log, log1p
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from kpis.currency import of_those
 from models.query import Query
 from models.tenant_slice import ALL, PART, TENANTS, TenantSlice
 
@@ -21,8 +22,8 @@ _DAY: Final = timedelta(days=1)
 # Sums and means use decimals and integers: floats would make runs differ in the last bit.
 # A tenant without customer ids is scored as a whole: its rows have an empty customer_id.
 # No tenants means all of the slice. A part of the customers is chosen last: what is usual is of the whole tenant.
-_FACTS: Final = """
-SELECT * FROM
+_TEMPLATE: Final = """
+SELECT facts.*, currency FROM
 (
 WITH {at:DateTime64(3, 'UTC')} AS at,
 failed AS
@@ -81,17 +82,24 @@ WHERE customer_id != ''
     (SELECT user_id FROM conversation_outcomes WHERE customer_id != '' AND created_at < at AND [tenants])
 GROUP BY user_id, customer_id
 HAVING last_at >= at - toIntervalSecond({active:UInt64}) AND cancelled_at < last_at
-)
+) AS facts
+LEFT JOIN [currencies] AS currencies USING (user_id)
 WHERE [part]
 ORDER BY user_id, customer_id
-""".replace("[tenants]", TENANTS).replace("[part]", PART)
+"""
+_FACTS: Final = (
+    _TEMPLATE.replace("[tenants]", TENANTS)
+    .replace("[part]", PART)
+    .replace("[currencies]", of_those(TENANTS, "{at:DateTime64(3, 'UTC')}"))
+)
 
 
 class CustomerFacts(NamedTuple):
     """Facts about a customer before a time; columns of ``facts_query``.
 
-    ``value`` is in the tenant's currency; ``satisfaction`` (of the last 30 days), ``satisfaction_before`` (1 to 5),
-    ``resolution_minutes`` and ``conversion_probability`` are ``None`` where not given.
+    ``value`` is in the tenant's ``currency`` (ISO 4217, empty where none is set); ``satisfaction`` (of the last 30
+    days), ``satisfaction_before`` (1 to 5), ``resolution_minutes`` and ``conversion_probability`` are ``None`` where
+    not given.
     """
 
     user_id: UUID
@@ -112,6 +120,7 @@ class CustomerFacts(NamedTuple):
     conversions: int = 0
     failures_90d: int = 0
     conversion_probability: float | None = None
+    currency: str = ""
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> CustomerFacts:

@@ -13,6 +13,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from kpis.currency import KEPT_DIGITS
+from kpis.display import of_one_tenant, shown
+from kpis.kpi import Unit
 from models.counting import counted
 from models.insights import Insight
 
@@ -158,18 +161,19 @@ def _rank(one: Candidate, effect: float) -> tuple[bool, float, float, str]:
 
 def _recommended(one: Candidate, effect: Effect, at: datetime, *, explores: bool) -> Recommendation:
     value = worth(one, effect.share)
-    rounded = None if value is None else round(value, 2)
+    rounded = None if value is None else round(value, KEPT_DIGITS)
     return Recommendation(
         one.user_id, one.customer_id, at, one.action, one.probability, one.money, effect.share, rounded, explores
     )
 
 
-def told(insight: Insight, one: Recommendation, effect: Effect) -> Insight:
-    """Return an insight with what acting on it is expected to be worth."""
-    return insight._replace(summary=f"{insight.summary} {_in_words(one, effect)}", predicted_value=one.expected_value)
+def told(insight: Insight, one: Recommendation, effect: Effect, currency: str) -> Insight:
+    """Return an insight with what acting on it is expected to be worth; ``currency`` is the tenant's, or empty."""
+    summary = f"{insight.summary} {_in_words(one, effect, currency)}"
+    return insight._replace(summary=summary, predicted_value=one.expected_value)
 
 
-def _in_words(one: Recommendation, effect: Effect) -> str:
+def _in_words(one: Recommendation, effect: Effect, currency: str) -> str:
     """Return how the expected value comes about, and on what the effect rests."""
     rests = (
         f"measured on {counted(effect.cases, 'outcome')}, {effect.low:.0%} to {effect.high:.0%}"
@@ -179,8 +183,8 @@ def _in_words(one: Recommendation, effect: Effect) -> str:
     words = f"The action changes the outcome by {max(one.effect, 0.0):.0%} ({rests})."
     if one.expected_value is not None and one.money is not None:
         words += (
-            f" Acting is expected to be worth {one.expected_value:.2f}: {one.probability:.0%} of {one.money:.2f} "
-            "at stake, times that effect."
+            f" Acting is expected to be worth {of_one_tenant(one.expected_value, currency)}: {one.probability:.0%} of "
+            f"{shown(Unit.MONEY, one.money, currency)} at stake, times that effect."
         )
     if one.explores:
         words += " This is an exploration: it is recommended to learn what the action does."

@@ -18,6 +18,8 @@ from detectors.customers.customer_scores import CustomerScore, episode_of
 from detectors.customers.delayed_model import VERSION
 from detectors.customers.labels import Task
 from detectors.insight_factory import InsightPeriod, Values, new_insight
+from kpis.currency import KEPT_DIGITS
+from kpis.display import of_one_tenant
 from models.counting import counted
 from models.insights import Insight
 from models.nearest_rank import nearest_rank_of
@@ -215,13 +217,13 @@ def opportunity(
     name = f"Customer {facts.customer_id.rpartition('.')[2][:8]}" if facts.customer_id else "This tenant"
     worth = "No upsell of yours has a value yet, so none is expected here."
     if typical is not None:
-        median = f"{typical.value:.2f} (median of {typical.sales})"
+        median = f"{of_one_tenant(typical.value, facts.currency)} (median of {typical.sales})"
         worth = f"Your upsells are worth {median}; that times the chance is expected."
     return _insight(
         standing,
         title=f"{name} is likely to buy more ({probability:.0%} within {UPSELL.horizon.days} days)",
         summary=f"The usual chance of your customers is {standing.prior:.0%}. {worth}",
-        expected_value=None if typical is None else round(probability * typical.value, 2),
+        expected_value=None if typical is None else round(probability * typical.value, KEPT_DIGITS),
         factors=[words for _, words in found],
         actions=[_ACTIONS[topic] for topic, _ in found][:2] or [_OTHERWISE],
     )

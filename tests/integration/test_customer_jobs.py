@@ -20,6 +20,7 @@ from jobs.customers import JOBS, find_churn, find_upsells
 from jobs.needs import expired, find_needs, make_forecasts
 from kpis.query import build_query
 from kpis.scope import Scope
+from kpis.settings_model import Entry
 from kpis.sql.dialect import Bound
 from models.insights import Insight, insight_id
 from simulator.scenario import Scenario, rate_for
@@ -30,6 +31,7 @@ from storage.connection import ClickHouseAddress, connect
 from storage.label_store import LabelStore
 from storage.reading import query_rows
 from storage.recommendation_store import RecommendationStore
+from storage.tenant_settings import save
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
 
@@ -65,6 +67,20 @@ def test_facts_are_as_of_their_moment_whatever_came_later(client: Client, databa
     assert len(with_future) > 50
     assert facts_of(client, at) == with_future
     assert all(facts.last_at < at for facts in with_future.values())
+
+
+def test_facts_have_the_currency_that_their_tenant_had_at_that_moment(
+    client: Client, database: ClickHouseAddress
+) -> None:
+    store(history(10, 1_000), database)
+    tenant = DEFAULT_TENANTS[0].id
+    save(client, Entry(tenant, "currency", (NOW - 20 * DAY).date(), "KWD", NOW - 20 * DAY))
+    save(client, Entry(tenant, "currency", NOW.date(), "JPY", NOW))
+    save(client, Entry(DEFAULT_TENANTS[1].id, "currency", (NOW - 20 * DAY).date(), "EUR", NOW - 20 * DAY))
+    assert {facts.currency for facts in facts_of(client, NOW - DAY).values()} == {"KWD"}
+    assert {facts.currency for facts in facts_of(client, NOW).values()} == {"JPY"}
+    client.command("TRUNCATE TABLE tenant_settings")
+    assert {facts.currency for facts in facts_of(client, NOW).values()} == {""}
 
 
 def test_snapshots_of_before_the_end_of_history_are_made_again_when_the_rest_has_arrived(

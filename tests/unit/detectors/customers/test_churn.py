@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from river import checks
 
 from detectors.customers import churn
@@ -35,6 +36,21 @@ def test_the_figures_say_probability_prior_silence_and_pace() -> None:
     assert (insight.observed, insight.expected) == (24.0, 6.0)
     assert "20%" in insight.summary
     assert insight.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("currency", "brought", "a_visit"),
+    [
+        ("KWD", "KWD 104.167 in 30 days.", "brought KWD 20.000 a visit, others KWD 20.000"),
+        ("JPY", "¥104 in 30 days.", "brought ¥20 a visit, others ¥20"),
+        ("EUR", "€104.17 in 30 days.", "brought €20.00 a visit, others €20.00"),
+        ("", "104.17 in the tenant's currency in 30 days.", "brought 20.00 a visit, others 20.00"),
+    ],
+)
+def test_money_is_in_the_tenants_currency_and_the_digits_of_it(currency: str, brought: str, a_visit: str) -> None:
+    insight = churn.risk(OPEN, customer(currency=currency), {"value": 1.0})
+    assert insight.summary.endswith(f"So far they brought {brought}")
+    assert insight.contributing_factors == (a_visit,)
 
 
 def test_an_episode_keeps_its_id_while_it_develops_and_ends() -> None:

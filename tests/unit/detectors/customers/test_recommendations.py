@@ -125,14 +125,16 @@ def test_the_insight_says_what_acting_is_worth_and_on_what_that_rests() -> None:
     facts = customer()
     insight = churn.risk(CustomerScore(TENANT, facts.customer_id, AT, 0.4, 0.1, AT), facts, {})
     [one] = choose([candidate(facts.customer_id, 0.4, churn.at_stake(facts, AT))], EFFECTS, {}, AT)
-    said = told(insight, one, KNOWN)
+    said = told(insight, one, KNOWN, "EUR")
     assert said.predicted_value == one.expected_value == pytest.approx(0.4 * 500.0 / 4.8 * 0.2, abs=0.01)
     assert said.id == insight.id
     assert "20% (measured on 90 outcomes, 10% to 30%)" in said.summary
-    assert "Acting is expected to be worth 8.33: 40% of 104.17 at stake" in said.summary
+    assert "Acting is expected to be worth €8.33: 40% of €104.17 at stake" in said.summary
+    assert "worth KWD 8.333: 40% of KWD 104.167 at stake" in told(insight, one, KNOWN, "KWD").summary
+    assert "worth 8.33 in the tenant's currency: 40% of 104.17 at stake" in told(insight, one, KNOWN, "").summary
     assert "exploration" not in said.summary
-    assert "This is an exploration" in told(insight, one._replace(explores=True), UNKNOWN).summary
-    assert "assumed, until more than 0 outcomes are known" in told(insight, one, UNKNOWN).summary
+    assert "This is an exploration" in told(insight, one._replace(explores=True), UNKNOWN, "").summary
+    assert "assumed, until more than 0 outcomes are known" in told(insight, one, UNKNOWN, "").summary
 
 
 def test_every_reason_leads_to_an_action_that_is_known() -> None:

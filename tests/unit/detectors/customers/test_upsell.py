@@ -21,10 +21,14 @@ from tests.unit.detectors.customer_samples import AT, DAY, TENANT, customer
 OPEN = CustomerScore(TENANT, customer().customer_id, AT, 0.25, 0.02, AT - DAY)
 
 
-def test_the_expected_value_is_the_chance_times_the_tenants_median_upsell() -> None:
-    insight = upsell.opportunity(OPEN, customer(), {}, Typical(240.0, 31))
-    assert insight.predicted_value == 60.0
-    assert "240.00 (median of 31)" in insight.summary
+@pytest.mark.parametrize(
+    ("currency", "median"),
+    [("OMR", "OMR 241.500"), ("KRW", "KRW 242"), ("USD", "$241.50"), ("", "241.50 in the tenant's currency")],
+)
+def test_the_expected_value_is_the_chance_times_the_tenants_median_upsell(currency: str, median: str) -> None:
+    insight = upsell.opportunity(OPEN, customer(currency=currency), {}, Typical(241.5, 31))
+    assert insight.predicted_value == 60.375
+    assert f"Your upsells are worth {median} (median of 31)" in insight.summary
 
 
 def test_without_upsells_of_the_tenants_own_there_is_no_value() -> None:
@@ -99,8 +103,8 @@ def each_with_all(connected: Mapping[UUID, frozenset[str]]) -> dict[UUID, list[t
             share = sum(weight for other, weight in alike.items() if provider in connected[other]) / sum(alike.values())
             using = sum(provider in connected[other] for other in alike)
             if min(share, share_interval(using, len(alike))[0]) >= 0.5:
-                of_own.append((provider, using, len(alike), round(share, 4)))
-        found[user_id] = sorted(of_own, key=lambda one: (-one[3], one[0]))[:2]
+                of_own.append((provider, using, len(alike), share))
+        found[user_id] = sorted(of_own, key=lambda one: (-round(one[3], 9), one[0]))[:2]
     return {user_id: of_own for user_id, of_own in found.items() if of_own}
 
 
@@ -110,7 +114,7 @@ def test_comparing_sets_of_providers_proposes_what_comparing_each_tenant_with_ea
     connected = {UUID(int=number + 1): frozenset(one) for number, one in enumerate(sets)}
     proposed = upsell.proposals(Counter(connected.values()))
     assert {
-        user_id: [(one.provider, one.using, one.alike, round(one.share, 4)) for one in proposed[own]]
+        user_id: [(one.provider, one.using, one.alike, pytest.approx(one.share)) for one in proposed[own]]
         for user_id, own in connected.items()
         if own in proposed
     } == each_with_all(connected)
