@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from grafana_foundation_sdk.models import dashboard
 
+from dashboards import amounts
 from dashboards.column_widths import needed, widths
 from dashboards.links import address
 from dashboards.palette import PROVIDERS
@@ -34,7 +35,7 @@ def defaults(panel: Panel, custom: Any) -> dashboard.FieldConfig:
         display_name=_labels(panel) if panel.by and not _several(panel) else None,
         unit=format_.unit if format_ else "none",
         decimals=_decimals(panel),
-        no_value=_DASH if of_stat and not panel.is_live else panel.no_data,
+        no_value=_DASH if of_stat and not panel.is_live else amounts.no_data(panel),
         mappings=[_nothing()] if of_stat or panel.picture is PanelType.BAR_GAUGE else None,
         thresholds=steps(panel.thresholds),
         color=_colours(panel),
@@ -151,7 +152,8 @@ def _properties(column: Column, panel: Panel, kept: Sequence[str]) -> dict[str, 
 
 
 def _unit(column: Column) -> dict[str, Any]:
-    if column.unit is None:
+    # An override would win over what the answer says of an amount.
+    if column.unit is None or column.unit is Unit.MONEY:
         return {}
     format_ = FORMATS[column.unit]
     return {"unit": format_.unit} | ({} if format_.decimals is None else {"decimals": format_.decimals})

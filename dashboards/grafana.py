@@ -12,7 +12,17 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
-from dashboards import chart_annotations, fields, grafana_live, prometheus, shared, tiles, time_ranges, variables
+from dashboards import (
+    amounts,
+    chart_annotations,
+    fields,
+    grafana_live,
+    prometheus,
+    shared,
+    tiles,
+    time_ranges,
+    variables,
+)
 from dashboards.clickhouse import Frame, QueryBuilder, source
 from dashboards.links import API, link, to_tabs
 from dashboards.panel import WIDTH, Origin, Panel, PanelQuery, PanelType, Tab
@@ -63,9 +73,10 @@ def _time_picker(tab: Tab) -> builders.TimePicker:
     return picker.quick_ranges(time_ranges.quick_ranges(tab.span))
 
 
-def statement(ask: PanelQuery, tab: Tab) -> str:
+def statement(panel: Panel, ask: PanelQuery, tab: Tab) -> str:
     """Return what Grafana sends, macros and variables included."""
-    return ask.render(_dialect(ask, tab))
+    dialect = _dialect(ask, tab)
+    return amounts.statement(panel, ask.render(dialect), dialect)
 
 
 def _dialect(ask: PanelQuery, tab: Tab) -> Grafana:
@@ -107,7 +118,7 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
         .span(panel.width)
         .options(drawn.options)
         .targets([_target(ref, ask, panel, tab, drawn) for ref, ask in panel.asks.items()])
-        .transformations([*shared.transformations(panel), *drawn.transformations])
+        .transformations([*shared.transformations(panel), *amounts.transformations(panel), *drawn.transformations])
         .field_config(
             dashboard.FieldConfigSource(
                 defaults=fields.defaults(panel, drawn.custom), overrides=list(fields.overrides(panel, kept))
@@ -136,8 +147,8 @@ def _target(ref: str, ask: PanelQuery, panel: Panel, tab: Tab, drawn: Drawing) -
     if ask.shared is not None:
         return _answered(ref, panel, ask.shared.panel, ask.shared.render(_dialect(ask, tab)))
     if ask.origin is Origin.METRICS:
-        return prometheus.query(ref, statement(ask, tab), ask.legend, panel.picture)
-    return QueryBuilder(ref, statement(ask, tab), drawn.frame)
+        return prometheus.query(ref, statement(panel, ask, tab), ask.legend, panel.picture)
+    return QueryBuilder(ref, statement(panel, ask, tab), Frame.TABLE if amounts.on_time(panel) else drawn.frame)
 
 
 def _answered(ref: str, panel: Panel, asking: int, sql: str) -> Builder[Dataquery]:

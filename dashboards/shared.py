@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 
+from dashboards import amounts
 from dashboards.panel import Panel, PanelType
 
 SOURCE: Final = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
@@ -63,6 +64,5 @@ def transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
     own = {"include": {"names": list(dict.fromkeys(names))}}
     found = [dashboard.DataTransformerConfig(id_val="filterFieldsByName", options=own)]
     if on_time:
-        split = {"fields": list(panel.by), "keepFields": False, "naming": {"asLabels": True}}
-        found.append(dashboard.DataTransformerConfig(id_val="partitionByValues", options=split))
+        found.append(amounts.labelled(panel))
     return found

@@ -17,6 +17,13 @@ class UnitFormat(NamedTuple):
     decimals: int | None
 
 
+CODED: Final = ("currency:financial: ", ":suffix")
+"""What stands before and after a currency's code (ISO 4217) in the unit of its amounts, for example ``-1,234.50 EUR``.
+
+"locale" leaves zeros at the end out, "currency:" alone shortens to thousands, and "none" has no separators.
+"""
+UNCODED: Final = "".join(CODED)
+"""The unit of amounts whose currency is not known, for example ``-1,234.50``."""
 FORMATS: Final = {
     Unit.COUNT: UnitFormat("short", None),
     Unit.RATIO: UnitFormat("percentunit", 1),
@@ -27,6 +34,6 @@ FORMATS: Final = {
     # Grafana's own "h" writes "1.2 hour".
     Unit.HOURS: UnitFormat("suffix: h", 1),
     Unit.STARS: UnitFormat("none", 2),
-    # The tenant's own currency: a sign would be a guess. "locale" leaves zeros at the end out.
-    Unit.MONEY: UnitFormat("locale", 2),
+    # The tenant's own currency: what the answer says wins over this (``dashboards.amounts``).
+    Unit.MONEY: UnitFormat(UNCODED, 2),
 }

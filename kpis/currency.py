@@ -103,6 +103,12 @@ def _by_digits(sign: str, value: Callable[[int], str]) -> str:
     return f"multiIf({', '.join(cases)}, {value(_CENTS)})"
 
 
+def _by_code(code: str) -> str:
+    """Return the SQL of the digits after the point of a currency, an expression."""
+    cases = (f"{code} IN ({', '.join(map(repr, codes))}), {places}" for places, codes in _CODES_OF_DIGITS.items())
+    return f"multiIf({', '.join(cases)}, {_CENTS})"
+
+
 def of_tenants(dialect: Dialect) -> str:
     """Return a subquery: the currency (ISO 4217) in force at the end of the range, one row per tenant that set one."""
     return of_those(dialect.tenant("user_id"), dialect.end)
@@ -113,6 +119,21 @@ def of_those(tenants: str, at: str) -> str:
     return (
         "(SELECT user_id, argMax(value, effective_from) AS currency FROM tenant_settings FINAL "
         f"WHERE {tenants} AND setting = 'currency' AND effective_from <= toDate({at}) GROUP BY user_id)"
+    )
+
+
+def in_scope(dialect: Dialect) -> str:
+    """Return a scalar subquery on the currencies of a scope's tenants: a tuple of three.
+
+    The code (ISO 4217) that all of them have, or empty; the digits after the point of the one with most; and whether
+    amounts of several tenants do not add up.
+    """
+    return (
+        "(SELECT if(uniqExact(currency) = 1, any(currency), ''), "
+        f"if(count() = 0, {_CENTS}, max({_by_code('currency')})), {do_not_add_up('count()', 'currency')} "
+        "FROM (SELECT user_id, max(currency) AS currency FROM "
+        f"(SELECT user_id, '' AS currency FROM known_tenants WHERE {dialect.tenant('user_id')} "
+        f"UNION ALL SELECT user_id, currency FROM {of_tenants(dialect)}) GROUP BY user_id))"
     )
 
 

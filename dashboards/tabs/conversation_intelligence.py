@@ -10,20 +10,29 @@ from dashboards.tabs import names
 from dashboards.tabs.parts import EMPTY, analysed, tile, together, trend
 from kpis.analyses import gaps, journey
 from kpis.analyses.catalogue import CONVERSATION_FILTERS
+from kpis.currency import do_not_add_up, of_tenants
 from kpis.kpi import Unit
 from kpis.scope import Interval
 from kpis.sources import conversations
 from kpis.sql.dialect import Dialect
+from kpis.sql.query_context import QueryContext
 
 _GAPS: Final = """
 SELECT replaceAll(g.label, '_', ' ') AS label, sum(g.conversations) AS conversations FROM {rows} AS g
 GROUP BY label HAVING conversations > 0 ORDER BY conversations DESC LIMIT 10"""
-_GAP_TABLE: Final = """
+
+
+def _gap_table(dialect: Dialect) -> str:
+    several = do_not_add_up("uniqExact(g.user_id)", "c.currency")
+    return f"""
 SELECT g.gap_type AS gap_type, g.integration AS integration, g.subject AS subject,
     sum(g.conversations) AS conversations, sum(g.conversations_before) AS before, sum(g.not_durable) AS unresolved,
-    sum(g.lost_resolutions) AS lost_resolutions, sum(g.lost_value) AS lost_value
-FROM {rows} AS g GROUP BY gap_type, integration, subject
+    sum(g.lost_resolutions) AS lost_resolutions, if({several}, NULL, sum(g.lost_value)) AS lost_value
+FROM ({gaps.gaps(QueryContext(dialect))}) AS g LEFT JOIN {of_tenants(dialect)} AS c ON g.user_id = c.user_id
+GROUP BY gap_type, integration, subject
 HAVING conversations > 0 ORDER BY conversations DESC LIMIT 100"""
+
+
 # From left to right as customers usually go, up and down in turn so that lines do not lie on each other; stages of a
 # tenant's own making stand below. 0, 0 is the middle of the panel. Grafana's own layouts take seconds, and differ each
 # time.
@@ -160,7 +169,7 @@ _MISSING: Final = PanelRow(
             "Against conversations of the same tenant and stage without any gap: an aid for ranking, not a "
             "promise. Before: the same length of time before this range.",
             picture=PanelType.TABLE,
-            asks={"A": analysed(gaps.gaps, _GAP_TABLE)},
+            asks={"A": PanelQuery(CONVERSATION_FILTERS, _gap_table)},
             no_data="No conversation named a knowledge gap",
             width=16,
             height=13,

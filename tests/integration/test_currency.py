@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from clickhouse_connect.driver.client import Client
 
-from dashboards import tiles
+from dashboards import amounts, tiles
+from dashboards.panel import Column, Panel, PanelType
 from jobs.roll_ups import refresh as roll_up
 from kpis import currency
 from kpis.kpi import Unit
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, AllTenants, Scope
 from kpis.settings_model import new_entry
+from kpis.sql.dialect import Bound
 from models.insights import TRAINED_KINDS
 from models.topics import OUTCOMES
 from sinks.clickhouse import ClickHouseSink
@@ -26,7 +31,7 @@ from storage.insight_store import InsightFilter, stored_insights
 from storage.reading import query_rows
 from storage.tenant_settings import currencies_of, save
 from storage.timeline_store import MoneyAtRisk, money_at_risk, money_text
-from tests.business_stack import NOW, SHOP, START, batch
+from tests.business_stack import END, NOW, SHOP, START, batch
 from tests.examples.insights import insight
 
 
@@ -156,3 +161,78 @@ def test_bounds_of_money_at_risk_are_in_its_currency() -> None:
     assert money_text(MoneyAtRisk(5.0, -1.0, 11.5, "KWD")) == "KWD 5.000 (-KWD 1.000 to KWD 11.500)"
     assert money_text(MoneyAtRisk(5.0, -1.0, 11.5)) == "5.00 (-1.00 to 11.50) in the tenant's currency"
     assert money_text(None) == "not known"
+
+
+def _panel(picture: PanelType, *columns: Column) -> Panel:
+    return Panel(1, "Title", "What?", picture, {}, "nothing", 12, 8, columns=columns)
+
+
+def _in_grafana(client: Client, panel: Panel, sql: str, tenant: UUID | AllTenants) -> list[dict[str, Any]]:
+    dialect = Bound(Scope(START, END, tenant))
+    return query_rows(client, amounts.statement(panel, sql, dialect), dialect.parameters)
+
+
+AMOUNT = Column("amount", "Amount", Unit.MONEY)
+YEN, DINAR, UNSET = (UUID(int=number) for number in (5, 6, 7))
+
+
+@pytest.fixture
+def tenants(database: ClickHouseAddress) -> Iterator[Client]:
+    """Three known tenants, of which one has set no currency."""
+    with connect(database) as client:
+        known = [(one, START) for one in (YEN, DINAR, UNSET)]
+        client.insert("known_tenants", known, column_names=["user_id", "first_seen"])
+        for tenant, code in ((YEN, "JPY"), (DINAR, "KWD")):
+            save(client, new_entry(tenant, "currency", code, date(2026, 1, 1), NOW))
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("tenant", "unit", "decimals"),
+    [
+        (YEN, "currency:financial: JPY:suffix", 0),
+        (DINAR, "currency:financial: KWD:suffix", 3),
+        (UNSET, "currency:financial: :suffix", 2),
+        (UUID(int=8), "currency:financial: :suffix", 2),
+    ],
+)
+def test_grafana_is_told_the_currency_of_one_tenants_amounts_and_the_digits_of_it(
+    tenants: Client, tenant: UUID, unit: str, decimals: int
+) -> None:
+    sql = "SELECT 'a' AS name, toDecimal64(1.5, 4) AS amount"
+    for picture in (PanelType.TABLE, PanelType.BARS):
+        (row,) = _in_grafana(tenants, _panel(picture, AMOUNT), sql, tenant)
+        assert (row["amount"], row["amount_unit"], row["amount_decimals"]) == (Decimal("1.5"), unit, decimals)
+
+
+def test_sums_of_several_currencies_are_left_out_and_other_columns_stay(tenants: Client) -> None:
+    sql = "SELECT 'a' AS name, toDecimal64(1.5, 4) AS amount"
+    (row,) = _in_grafana(tenants, _panel(PanelType.TABLE, AMOUNT), sql, ALL_TENANTS)
+    assert (row["name"], row["amount"]) == ("a", None)
+    assert _in_grafana(tenants, _panel(PanelType.BARS, AMOUNT), sql, ALL_TENANTS) == []
+    save(tenants, new_entry(YEN, "currency", "KWD", date(2026, 1, 1), NOW))
+    (row,) = _in_grafana(tenants, _panel(PanelType.TABLE, AMOUNT), sql, ALL_TENANTS)
+    assert row["amount"] is None, "one has set none"
+    save(tenants, new_entry(UNSET, "currency", "KWD", date(2026, 1, 1), NOW))
+    (row,) = _in_grafana(tenants, _panel(PanelType.BARS, AMOUNT), sql, ALL_TENANTS)
+    assert (row["amount"], row["amount_unit"]) == (Decimal("1.5"), "currency:financial: KWD:suffix")
+
+
+def test_a_row_of_one_tenant_names_the_currency_beside_the_tenant_where_there_are_several(tenants: Client) -> None:
+    panel = _panel(PanelType.TABLE, Column("tenant", "Tenant"), Column("tenant_id", "Id", hidden=True), AMOUNT)
+    sql = (
+        "SELECT tenant, tenant_id, toDecimal64(1.5, 4) AS amount FROM "
+        f"values('tenant String, tenant_id String', ('A', '{YEN}'), ('B', '{DINAR}'), ('C', '{UNSET}')) ORDER BY tenant"
+    )
+    rows = _in_grafana(tenants, panel, sql, ALL_TENANTS)
+    assert [row["tenant"] for row in rows] == ["A (JPY)", "B (KWD)", "C"]
+    assert {(row["amount"], row["amount_decimals"]) for row in rows} == {(Decimal("1.5"), 3)}
+    assert [row["tenant"] for row in _in_grafana(tenants, panel, sql, YEN)] == ["A", "B", "C"]
+
+
+def test_amounts_on_a_time_axis_stay_in_the_order_of_time(tenants: Client) -> None:
+    sql = (
+        "SELECT toDateTime(number, 'UTC') AS time, toDecimal64(1, 4) AS amount FROM numbers(1000) ORDER BY number DESC"
+    )
+    rows = _in_grafana(tenants, _panel(PanelType.TIME_SERIES, AMOUNT), sql, YEN)
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +15,11 @@ from uuid import UUID
 
 import pytest
 
+from dashboards import amounts
 from dashboards.analysis_columns import PANELS
 from dashboards.boards import board
 from dashboards.grafana import statement
+from dashboards.panel import PanelType
 from kpis.analyses.catalogue import ANALYSES
 from kpis.analyses.finished import FINISHED
 from kpis.query import ALL_TENANTS, Scope
@@ -150,10 +153,14 @@ def test_grafana_and_the_preview_show_every_analysis_of_a_board(week: Week, tmp_
     whole = Scope(week.start, week.end, ALL_TENANTS, as_of=week.end)
     with connect(week.address) as client:
         for panel in tab.panels:
+            # Bars of amounts in several currencies would lie beside each other.
+            of_one = panel.picture is PanelType.BARS and bool(amounts.amounts(panel))
+            scope = replace(whole, tenant=week.tenant) if of_one else whole
             for one in panel.asks.values():
-                dialect = Bound(whole)
+                dialect = Bound(scope)
                 previewed = query_rows(client, one.render(dialect), dialect.parameters)
-                shown = answer(client, week, statement(one, tab), EVERYTHING)
+                chosen = {**EVERYTHING, "tenant": str(week.tenant)} if of_one else EVERYTHING
+                shown = answer(client, week, statement(panel, one, tab), chosen)
                 assert len(shown) == len(previewed) > (-1 if panel.title.startswith("Business impact") else 0), (
                     panel.title
                 )

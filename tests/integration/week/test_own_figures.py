@@ -147,7 +147,7 @@ def test_command_line_api_panels_and_alerts_tell_the_same(week: Week, folder: Pa
         tab = own_figures.tab(everything)
         for panel in tab.panels:
             for one in panel.asks.values():
-                answer(client, week, statement(one, tab), EVERYTHING)
+                answer(client, week, statement(panel, one, tab), EVERYTHING)
         rules = own_figures.rules(everything)
         assert [rule.uid("warning") for rule in rules] == [
             "romashka-own-slow-chat-share-warning",
