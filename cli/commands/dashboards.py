@@ -24,6 +24,7 @@ from dashboards.preview.charts import Answers
 from dashboards.preview.page import PageFacts, file_name, render
 from dashboards.preview.script import drawing_script
 from dashboards.time_ranges import duration
+from kpis.kpi import Unit
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
 from kpis.sql.dialect import Bound
 from models.counting import counted
@@ -32,6 +33,7 @@ from models.tenant_names import name_of
 from storage.connection import connect
 from storage.reading import query_rows
 from storage.tenant_names import tenant_names
+from storage.tenant_settings import currency_of
 
 # Number of concurrent statements: most of their time is planning, on one core each.
 _SIDE_BY_SIDE: Final = 2
@@ -119,7 +121,7 @@ def write_pages(
         scope = scopes[tab.uid]
         words = whose_figures(scope, names)
         path = target / file_name(tab)
-        facts = PageFacts(scope.start, scope.end, words, now)
+        facts = PageFacts(scope.start, scope.end, words, now, currency_of(client, Unit.MONEY, scope))
         path.write_text(render(tab, answers[tab.uid], facts, every, script), encoding="utf-8")
         pages.append(path)
     return pages

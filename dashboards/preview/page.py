@@ -32,12 +32,13 @@ _ELSEWHERE: Final = {
 
 
 class PageFacts(NamedTuple):
-    """What a page says about itself."""
+    """What a page says about itself; ``currency`` is that of amounts (ISO 4217), empty where it is not known."""
 
     start: datetime
     end: datetime
     tenant: str
     made_at: datetime
+    currency: str = ""
 
 
 def render(tab: Tab, answers: Mapping[int, Answers], facts: PageFacts, tabs: Sequence[Tab], script: str) -> str:
@@ -55,7 +56,7 @@ def render(tab: Tab, answers: Mapping[int, Answers], facts: PageFacts, tabs: Seq
     charts: dict[str, Any] = {}
     body = "".join(
         f'<h2>{escape(row.title)}</h2><section class="grid">'
-        + "".join(_panel(panel, answers[panel.id], charts) for panel in panels)
+        + "".join(_panel(panel, answers[panel.id], charts, facts.currency) for panel in panels)
         + "</section>"
         for row in tab.rows
         if (panels := [panel for panel in row.panels if panel.origin is Origin.TABLES])
@@ -93,21 +94,24 @@ def _elsewhere(tab: Tab, origin: Origin, why: str) -> str:
     return f'<h2>{escape(why)}</h2><ul class="elsewhere">{items}</ul>' if panels else ""
 
 
-def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
+def _panel(panel: Panel, answers: Answers, charts: dict[str, Any], currency: str) -> str:
+    title = panel.title
     if not all(answers.values()):
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     elif panel.card is not None:
         inside = _cards(panel, panel.card, answers["A"])
     elif panel.tile is not None:
-        inside = _tile(panel, panel.tile, answers["A"][0])
+        inside = _tile(panel, panel.tile, answers["A"][0], currency)
     elif panel.picture in {PanelType.STAT, PanelType.GAUGE}:
-        inside = _numbers(panel, answers["A"])
+        inside = _numbers(panel, answers["A"], currency)
     elif panel.picture is PanelType.TABLE:
-        inside = _table(panel, answers["A"])
+        inside = _table(panel, answers["A"], currency)
     elif not is_drawable(panel, answers):
         inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
+        if currency and any(column.unit is Unit.MONEY for column in panel.columns):
+            title = f"{title}, in {currency}"
         inside = f'<div class="chart" id="chart-{panel.id}" role="figure" aria-label="{escape(panel.title)}"></div>'
     kind = (
         " half" if panel.picture is PanelType.STAT and panel.height in _TILE_HEIGHTS else _GROWS.get(panel.picture, "")
@@ -118,7 +122,7 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any]) -> str:
     return (
         f'<article id="panel-{panel.id}" class="panel{kind}" '
         f'style="--w:{panel.width};--h:{panel.height * _ROW_PIXELS}px">'
-        f'<h3 title="{escape(panel.description)}">{escape(panel.title)}</h3>{inside}{further}</article>'
+        f'<h3 title="{escape(panel.description)}">{escape(title)}</h3>{inside}{further}</article>'
     )
 
 
@@ -138,15 +142,15 @@ def _cards(panel: Panel, state: Column, rows: Sequence[Row]) -> str:
     return f'<div class="cards" role="group" aria-label="{escape(panel.title)}">{cards}</div>'
 
 
-def _tile(panel: Panel, tile: Tile, row: Row) -> str:
+def _tile(panel: Panel, tile: Tile, row: Row, currency: str) -> str:
     """Return a figure with its change against the period before, in the colour of the figure's good direction."""
     column = column_of(panel, tile.kpi)
     now, before = _float(row[tile.kpi]), _float(row[f"{tile.kpi}_before"])
     state = column.thresholds.state(now) if column.thresholds else "neutral"
-    said = "before: none" if before is None else f"before: {_shown(column, row[f'{tile.kpi}_before'], panel)}"
+    said = "before: none" if before is None else f"before: {_shown(column, row[f'{tile.kpi}_before'], panel, currency)}"
     return (
         f'<div class="tiles" role="group" aria-label="{escape(panel.title)}"><div class="tile">'
-        f'<b class="{state}">{escape(_shown(column, row[tile.kpi], panel))}</b>'
+        f'<b class="{state}">{escape(_shown(column, row[tile.kpi], panel, currency))}</b>'
         f"<span>{_change(tile.kpi, now, before)}{escape(said)}</span>{_heard(state)}</div></div>"
     )
 
@@ -160,7 +164,7 @@ def _change(kpi: str, now: float | None, before: float | None) -> str:
     return f'<em class="{state}">{"▲" if change > 0 else "▼" if change < 0 else "="} {abs(change):.1%}</em> '
 
 
-def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
+def _numbers(panel: Panel, rows: Sequence[Row], currency: str) -> str:
     found = shape(rows, panel)
     if not found.numbers:
         return f'<p class="nodata">{escape(panel.no_data)}</p>'
@@ -172,19 +176,19 @@ def _numbers(panel: Panel, rows: Sequence[Row]) -> str:
             what = " · ".join([*(str(row[one]) for one in found.labels), *([column.title] if len(names) > 1 else [])])
             state = column.thresholds.state(_float(row[name])) if column.thresholds else "neutral"
             tiles.append(
-                f'<div class="tile"><b class="{state}">{escape(_shown(column, row[name], panel))}</b>'
+                f'<div class="tile"><b class="{state}">{escape(_shown(column, row[name], panel, currency))}</b>'
                 f"<span>{escape(what)}</span>{_heard(state)}</div>"
             )
     return f'<div class="tiles" role="group" aria-label="{escape(panel.title)}">{"".join(tiles)}</div>'
 
 
-def _table(panel: Panel, rows: Sequence[Row]) -> str:
+def _table(panel: Panel, rows: Sequence[Row], currency: str) -> str:
     hidden = {column.name for column in panel.columns if column.hidden}
     columns = [column_of(panel, name) for name in rows[0] if name not in hidden]
     numbers = set(shape(rows, panel).numbers)
     head = "".join(f"<th scope=col{_right(column, numbers)}>{escape(column.title)}</th>" for column in columns)
     lines = "".join(
-        "<tr>" + "".join(_cell(column, row[column.name], panel, numbers) for column in columns) + "</tr>"
+        "<tr>" + "".join(_cell(column, row[column.name], panel, numbers, currency) for column in columns) + "</tr>"
         for row in rows[:_MAX_ROWS]
     )
     left = counted(len(rows) - _MAX_ROWS, "more row")
@@ -193,12 +197,12 @@ def _table(panel: Panel, rows: Sequence[Row]) -> str:
     return f"{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>"
 
 
-def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str]) -> str:
+def _cell(column: Column, cell: Any, panel: Panel, numbers: Iterable[str], currency: str) -> str:
     state = column.states.get(str(cell), "")
     if column.thresholds is not None and not state:
         state = column.thresholds.state(_float(cell))
     dot = f'<i class="{state}" role="img" aria-label="{state}"></i>' if state and state != "neutral" else ""
-    text = escape(_shown(column, cell, panel))
+    text = escape(_shown(column, cell, panel, currency))
     kind = " class=n" if dot else " class=l" if len(text) > _LONG_TEXT else ""
     if isinstance(cell, date):
         text = text.replace("-", "&#8209;")  # a line may end between day and time, not within the day
@@ -216,11 +220,11 @@ def _right(column: Column, numbers: Iterable[str]) -> str:
     return " class=r" if column.name in numbers else ""
 
 
-def _shown(column: Column, cell: Any, panel: Panel) -> str:
+def _shown(column: Column, cell: Any, panel: Panel, currency: str) -> str:
     if cell == "":
         return column.blank
     unit: Unit | None = column.unit if column.unit is not None else panel.unit
-    return display.cell(cell, unit)
+    return display.cell(cell, unit, currency)
 
 
 def _float(cell: Any) -> float | None:

@@ -13,6 +13,7 @@ import vl_convert
 
 from dashboards.panel import Column
 from kpis.display import cell, local, shown
+from kpis.kpi import Unit
 from kpis.text import columns as columns_of
 from kpis.text import printable
 from models.counting import counted
@@ -105,6 +106,12 @@ def heading(column: Column | None, name: str) -> str:
         return column.title
     words = _HEADINGS.get(name) or printable(name.replace("_", " "))
     return words[:1].upper() + words[1:]
+
+
+def title_of(exhibit: Exhibit, currency: str) -> str:
+    """Return the title of an exhibit, with the currency (ISO 4217, may be empty) of a chart's amounts."""
+    of_amounts = exhibit.chart is not None and any(one.unit is Unit.MONEY for one in exhibit.columns)
+    return f"{exhibit.title}, in {currency}" if of_amounts and currency else exhibit.title
 
 
 def table(exhibit: Exhibit, currency: str) -> dict[str, Any]:

@@ -44,7 +44,10 @@ def _sections(report: Report) -> list[str]:
         made.append(_section("What to do", f"<ol>{items}</ol>"))
     made.append(_section("By integration", _table(report.breakdown, report.currency)))
     made += [
-        _section(one.title, f'<p class="soft">{escape(one.description)}</p>{_exhibit(one, report.currency)}')
+        _section(
+            common.title_of(one, report.currency),
+            f'<p class="soft">{escape(one.description)}</p>{_exhibit(one, report.currency)}',
+        )
         for one in report.exhibits
     ]
     made.append(_section("Findings of the detectors", _findings(report)))

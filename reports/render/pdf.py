@@ -100,7 +100,7 @@ def _exhibit(exhibit: Exhibit, name: str, folder: Path, currency: str) -> dict[s
     if exhibit.chart is not None:
         (folder / name).write_text(with_fonts(common.svg(exhibit.chart)), encoding="utf-8")
     return {
-        "title": exhibit.title,
+        "title": common.title_of(exhibit, currency),
         "description": exhibit.description,
         "chart": name if exhibit.chart is not None else None,
         "table": _table(exhibit, _PORTRAIT, currency) if exhibit.chart is None and exhibit.rows else None,

@@ -51,6 +51,24 @@ def rows_for(panel: Panel, label: str) -> list[dict[str, Any]]:
     return [{"time": NOW - timedelta(hours=hours), **text, **numbers} for hours in (2, 1)]
 
 
+def test_amounts_are_in_their_currency_and_the_digits_of_it() -> None:
+    tab = next(one for one in ALL if one.uid == names.BUSINESS)
+    rows = {
+        20: [{"provider": "shopify", "influenced_revenue": 19_384.4}],
+        22: [{"segment": "new", "conversation_count": 9, "conversion_rate": 0.5, "value_generated": 19_384.4}],
+    }
+    answers = {panel.id: dict.fromkeys(panel.asks, rows.get(panel.id, [])) for panel in tab.panels}
+    answers[1] = {"A": [{"gross_savings": 5.0, "gross_savings_before": 2.0}]}
+    for code, cell, tile, title in (
+        ("KWD", "KWD 19,384.400", "KWD 5.000", "Influenced revenue by integration, in KWD"),
+        ("", "19,384.40", "5.00", "Influenced revenue by integration"),
+    ):
+        made = render(tab, answers, FACTS._replace(currency=code), ALL, "draw()")
+        assert f"<td class=r>{cell}</td>" in made
+        assert f">{tile}</b>" in made
+        assert f">{title}</h3>" in made
+
+
 def page(tab: Tab, label: str = "hubspot", *, empty: bool = False) -> str:
     answers: Mapping[int, Mapping[str, Sequence[Mapping[str, Any]]]] = {
         panel.id: {} if panel.origin is not Origin.TABLES

@@ -205,6 +205,17 @@ def test_amounts_have_their_currency_and_its_digits_in_every_format(code: str, f
     assert json.loads(made(ReportFormat.JSON))["figures"][0]["currency"] == code
 
 
+def test_a_chart_of_amounts_names_their_currency() -> None:
+    chart = {"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
+    exhibit = Exhibit("Value by day", "", (Column("value", "Value", Unit.MONEY),), [{"a": 1}], chart, "Nothing")
+    assert common.title_of(exhibit, "KWD") == "Value by day, in KWD"
+    assert common.title_of(exhibit, "") == "Value by day"
+    assert common.title_of(exhibit._replace(chart=None), "KWD") == "Value by day", "its cells name it"
+    assert common.title_of(exhibit._replace(columns=()), "KWD") == "Value by day"
+    page = render(replace(report(ReportFormat.HTML), exhibits=(exhibit,), currency="KWD")).decode()
+    assert "<h2>Value by day, in KWD</h2>" in page
+
+
 def test_a_column_is_as_wide_as_its_longest_word_and_a_long_text_wraps() -> None:
     rows = [{"metric": "customer_retention", "why": "a text of many words that goes on and on", "n": 1}]
     assert common.table(Exhibit("Wide", "", (), rows, None, ""), "")["widths"] == [18, 30, 5]
