@@ -1,4 +1,4 @@
-"""What the installation adds to dashboards and alert rules: figures, boards, its objective, and where its API is."""
+"""What the installation adds to dashboards and alert rules: figures, boards, objective, API address, working hours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cli.custom_figures import custom_figures
 from cli.settings import settings
 from dashboards.boards import Boards, boards
 from dashboards.files import Installation
+from models.working_hours import working_hours
 
 
 @lru_cache(maxsize=1)
@@ -23,4 +24,6 @@ def own_boards() -> Boards:
 def installation() -> Installation:
     """Return what the installation adds to dashboards and alert rules; its figures are registered."""
     chosen = settings()
-    return Installation(custom_figures().figures, own_boards().tabs, chosen.query_objective, chosen.api_public_url)
+    hours = working_hours(chosen.working_time_zone, chosen.working_days, chosen.working_hours)
+    own = custom_figures().figures, own_boards().tabs
+    return Installation(*own, chosen.query_objective, chosen.api_public_url, hours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -18,6 +19,7 @@ from models.errors import ConfigurationError, SettingsError
 from models.masking import has_credentials, hide_passwords
 from models.objectives import QUERY_OBJECTIVE
 from models.sync_status import Vocabulary
+from models.working_hours import DAYS, HOURS, TIME_ZONE, read_days, read_hours, read_time_zone
 from reports.mail import MailServer, sender_address
 from storage.connection import ClickHouseAddress
 from storage.topology import Topology
@@ -44,6 +46,16 @@ def _not_of_the_server(database: str) -> str:
     if database.lower() in {"system", "information_schema"}:
         raise ValueError("a database of our own; this one is ClickHouse's")
     return database
+
+
+def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Return the validator of a text that something reads, which keeps the text."""
+
+    def checked(text: str) -> str:
+        read(text)
+        return text
+
+    return checked
 
 
 # Redis's alone has its password in the address, and is a secret as a whole.
@@ -140,6 +152,15 @@ class Settings(BaseSettings):
     )
     query_objective: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         default=QUERY_OBJECTIVE, description="share of queries that should be answered over 30 days"
+    )
+    working_time_zone: Annotated[str, AfterValidator(read_time_zone)] = Field(
+        default=TIME_ZONE, description="time zone of the hours in which warnings are told, for example Asia/Riyadh"
+    )
+    working_days: Annotated[str, AfterValidator(_checked(read_days))] = Field(
+        default=DAYS, description="days on which warnings are told, for example sunday:thursday"
+    )
+    working_hours: Annotated[str, AfterValidator(_checked(read_hours))] = Field(
+        default=HOURS, description="hours of these days in which warnings are told"
     )
     grafana_live_url: Address = Field(default="", description="Grafana that live figures are pushed to; empty: none")
     grafana_url: Address = Field(

@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 
 from dashboards import grafana, own_figures
 from dashboards.alerts import files as alerts
+from dashboards.alerts import mute_timing
 from dashboards.alerts.rule import Rule
 from dashboards.alerts.rules import rules
 from dashboards.panel import Tab
 from dashboards.tabs import ALL
 from kpis.custom.figure_file import CustomFigure
 from models.objectives import API_ADDRESS, QUERY_OBJECTIVE
+from models.working_hours import DEFAULT, WorkingHours
 
 FOLDER: Final = Path("deploy/grafana")
 
@@ -23,13 +25,15 @@ class Installation(NamedTuple):
 
     ``figures`` are user-defined ones, which are registered (``kpis.registry.register``); ``boards`` are its own tabs;
     ``objective`` is the share of queries that should be answered, by which alert rules count error budgets; ``api`` is
-    the address of the API as people reach it, for links to the pages of findings.
+    the address of the API as people reach it, for links to the pages of findings; ``hours`` are those in which warnings
+    are told.
     """
 
     figures: Sequence[CustomFigure] = ()
     boards: Sequence[Tab] = ()
     objective: float = QUERY_OBJECTIVE
     api: str = API_ADDRESS
+    hours: WorkingHours = DEFAULT
 
 
 PLAIN: Final = Installation()
@@ -51,7 +55,11 @@ def generated(installation: Installation = PLAIN) -> dict[str, str]:
     texts = {
         f"dashboards/{tab.audience}/{tab.uid}.json": grafana.render(tab, installation.api) for tab in tabs(installation)
     }
-    return {**texts, alerts.FILE: alerts.render(every_rule(installation))}
+    return {
+        **texts,
+        alerts.FILE: alerts.render(every_rule(installation)),
+        mute_timing.FILE: mute_timing.render(installation.hours),
+    }
 
 
 def drifted(folder: Path, installation: Installation = PLAIN) -> list[str]:

@@ -29,7 +29,7 @@ def test_the_checked_in_files_are_as_generated() -> None:
 @pytest.mark.parametrize("name", generated())
 def test_a_hand_edit_is_refused_by_name_and_written_over(copy: Path, name: str) -> None:
     file = copy / name
-    file.write_text(file.read_text(encoding="utf-8").replace('"title": "', '"title": "My ', 1), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace('": ', '":  ', 1), encoding="utf-8")
     with pytest.raises(RomashkaError, match=f"not as generated: {name}"):
         check(copy)
     assert write(copy) == [name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -153,8 +154,8 @@ def test_a_link_in_a_message_arrives_signed_in() -> None:
 
 
 def _mute_timings() -> list[dict[str, Any]]:
-    timings: list[dict[str, Any]] = load(ALERTING / "mute-timings.yaml")["muteTimes"]
-    return timings
+    files = [load(ALERTING / "mute-timings.yaml"), json.loads((ALERTING / "working-hours.json").read_text("utf-8"))]
+    return [timing for file in files for timing in file["muteTimes"]]
 
 
 def test_the_tree_is_one_that_grafana_takes() -> None:
@@ -189,7 +190,7 @@ def test_every_team_of_a_rule_has_a_way_and_critical_alerts_are_told_at_night() 
 
 
 def test_mute_timings_exist_and_are_times() -> None:
-    timings = {timing["name"]: timing for timing in load(ALERTING / "mute-timings.yaml")["muteTimes"]}
+    timings = {timing["name"]: timing for timing in _mute_timings()}
     used = {name for route in _routes(_policy()) for name in route.get("mute_time_intervals", [])}
     named = {name for name in used if not name.startswith("$")}
     assert named | {point["name"] for point in _contact_points()} == set(timings)
