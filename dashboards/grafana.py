@@ -1,4 +1,4 @@
-"""A tab as Grafana's dashboard JSON (schema of grafana-foundation-sdk 0.0.21, served by Grafana 11.6 and newer)."""
+"""A tab as Grafana's dashboard JSON (schema of grafana-foundation-sdk 0.0.21, for Grafana 12.1 and newer)."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ exports and commands take their figures from there, so they agree.
   not follow from their parts, and are refused.
 - **Money** is in the tenant's currency (`romashka tenant settings set TENANT currency KWD`), kept to four decimals
   and written with the digits of ISO 4217: none (JPY), two, three (KWD) or four (CLF). Where it is not set, or tenants
-  have several, amounts have no sign. Tables and charts of Grafana have neither sign nor more than two digits. Costs
-  may be parts of the smallest unit (0.0375 a conversation). An amount may be up to 99,999,999,999.9999; there is no
-  exchange rate anywhere, so amounts of several currencies are not added up.
+  have several, amounts have no sign. Charts and tables of Grafana have the code after the amount (`1,234.50 EUR`).
+  Costs may be parts of the smallest unit (0.0375 a conversation). An amount may be up to 99,999,999,999.9999; there is
+  no exchange rate anywhere, so amounts of several currencies are not added up.
 - **Versions**: figures are computed from stored events, so the present definition applies to every range.
 """
 
