@@ -159,6 +159,13 @@ def _looked_up(kpis: Sequence[Kpi], dialect: Dialect) -> Iterator[str]:
     """Return columns that the texts need: looked up once, however often a text names them."""
     if any(kpi.unit is Unit.MONEY or kpi.id == INCIDENTS for kpi in kpis):
         yield f"{currency.symbol(dialect)} AS sign"
+    if any(map(_may_mix, kpis)):
+        yield f"tupleElement({currency.in_scope(dialect)}, 3) AS several"
+
+
+def _may_mix(kpi: Kpi) -> bool:
+    """Whether a figure adds up amounts whatever their currencies are; statements of their own leave such sums out."""
+    return kpi.unit is Unit.MONEY and not isinstance(kpi.computed, Statement)
 
 
 def _across(kpi: Kpi) -> list[tuple[str, str]]:
@@ -198,10 +205,14 @@ def _said(kpi: Kpi) -> list[tuple[str, str]]:
 
 def _value(kpi: Kpi) -> str:
     """Return a row's value; nothing at all is no row of it, and counts as 0 where things are counted."""
+    if _may_mix(kpi):
+        return f"if(u.several, NULL, u.{kpi.id})"
     return f"if(u.part = {_NOW}, ifNull(u.{kpi.id}, 0), u.{kpi.id})" if kpi.unit is Unit.COUNT else f"u.{kpi.id}"
 
 
 def _reason(kpi: Kpi) -> str:
+    if _may_mix(kpi):
+        return "if(u.several, 'Choose a tenant', 'no data in this range')"
     if not isinstance(kpi.computed, Statement):
         return "'no data in this range'"
     note = f"u.{kpi.id}_note"

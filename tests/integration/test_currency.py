@@ -14,12 +14,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards import amounts, tiles
-from dashboards.panel import Column, Panel, PanelType
+from dashboards.panel import Column, Panel, PanelType, Tile
 from jobs.roll_ups import refresh as roll_up
 from kpis import currency
 from kpis.kpi import Unit
 from kpis.query import build_query
-from kpis.scope import ALL_TENANTS, AllTenants, Scope
+from kpis.scope import ALL_TENANTS, AllTenants, Interval, Scope
 from kpis.settings_model import new_entry
 from kpis.sql.dialect import Bound
 from models.insights import TRAINED_KINDS
@@ -236,3 +236,22 @@ def test_amounts_on_a_time_axis_stay_in_the_order_of_time(tenants: Client) -> No
     )
     rows = _in_grafana(tenants, _panel(PanelType.TIME_SERIES, AMOUNT), sql, YEN)
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+
+
+def test_a_tile_of_amounts_in_several_currencies_says_to_choose_a_tenant(
+    tenants: Client, database: ClickHouseAddress
+) -> None:
+    """The value of conversations was added up over yen and dinar."""
+    ClickHouseSink(database).write(
+        "conversation_outcomes", batch(OUTCOMES, "conversation_outcomes", [sale(1, "1.255")])
+    )
+    roll_up(tenants)
+    tile = Tile("value_generated", ("value_generated",), 1, Interval.DAY)
+
+    def shown(tenant: UUID | AllTenants) -> tuple[float | None, str]:
+        dialect = Bound(Scope(START, END, tenant))
+        last = query_rows(tenants, tiles.statement(tile, dialect), dialect.parameters)[-1]
+        return last["value_generated"], last["value_generated_says"]
+
+    assert shown(ALL_TENANTS) == (None, "Choose a tenant")
+    assert shown(SHOP.id) == (1.255, "before: none")
