@@ -10,6 +10,7 @@ import math
 from typing import Final
 
 from dashboards.panel import WIDTH, Column, Panel
+from kpis.kpi import Unit
 
 _PAGE: Final = 1108
 """Pixels that panels share on a screen 1,440 wide with Grafana's menu open."""
@@ -19,6 +20,8 @@ _LETTER, _ROOM, _MARK = 7.6, 20, 24
 _NARROWEST: Final = 60
 _SENTENCE: Final = 170
 """Pixels below which a sentence becomes a tower of words."""
+_AMOUNT: Final = 140
+"""Pixels that an amount of millions takes with the code of its currency, in one line."""
 _LISTS: Final = 20
 """Width from which a long table is a list to be searched."""
 _LONG: Final = 9
@@ -43,9 +46,11 @@ def inner(panel: Panel) -> int:
 
 
 def needed(column: Column, panel: Panel) -> int:
-    """Return the pixels that the longest word of a column's heading takes, and a sentence."""
+    """Return the pixels that the longest word of a column's heading takes, and a sentence or an amount."""
     longest = max(map(len, column.title.split()), default=0)
-    narrowest = _SENTENCE if column.wrap and not column.width else _NARROWEST
+    narrowest = _NARROWEST
+    if not column.width:
+        narrowest = _SENTENCE if column.wrap else _AMOUNT if column.unit is Unit.MONEY else _NARROWEST
     return max(narrowest, math.ceil(_LETTER * longest) + _ROOM + (_MARK if is_searched(panel) else 0))
 
 

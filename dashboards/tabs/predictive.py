@@ -134,10 +134,10 @@ _CUSTOMER_COLUMNS: Final = (
     Column("severity", "Severity", states=SEVERITIES, width=105),
     Column("title", "What", wrap=True),
     Column("chance", "Chance (of a trained model)", Unit.RATIO, width=100),
-    Column("worth", "Acting is worth", Unit.MONEY, width=90),
+    Column("worth", "Acting is worth", Unit.MONEY, width=115),
     Column("why", "Why", wrap=True),
     Column("action", "What to do", wrap=True, link=PanelLink("Conversation Intelligence", names.CONVERSATIONS)),
-    *tenant_columns(names.PREDICTIVE, 130),
+    *tenant_columns(names.PREDICTIVE, 105),
     Column("started_at", "Since", moment="minute"),
 )
 
