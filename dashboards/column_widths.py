@@ -20,7 +20,7 @@ _LETTER, _ROOM, _MARK = 7.6, 20, 24
 _NARROWEST: Final = 60
 _SENTENCE: Final = 170
 """Pixels below which a sentence becomes a tower of words."""
-_AMOUNT: Final = 140
+_AMOUNT: Final = 155
 """Pixels that an amount of millions takes with the code of its currency, in one line."""
 _LISTS: Final = 20
 """Width from which a long table is a list to be searched."""

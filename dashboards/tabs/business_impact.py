@@ -157,7 +157,7 @@ _WHERE: Final = PanelRow(
             "caused. Sales whose data named no integration are left out.",
             picture=PanelType.BARS,
             asks={"A": _by_provider()},
-            no_data="Choose one tenant; or it had no influenced sale in this range",
+            no_data="No influenced sale in this range",
             width=12,
             height=8,
             unit=Unit.MONEY,
