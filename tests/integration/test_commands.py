@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import CHECKS, IS_COMPILED
+from cli.commands.doctor import CHECKS
 from models.topics import ALL
 from storage.connection import ClickHouseAddress, connect
 from streams.kafka import KafkaAddress
+from streams.record_reader import IS_COMPILED
 from tests.worker_process import ROMASHKA, environment, romashka
 
 pytestmark = pytest.mark.stack
