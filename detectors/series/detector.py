@@ -20,6 +20,7 @@ from river.base import AnomalyDetector
 
 from detectors.incidents.signals import Signal
 from detectors.performance.detector import Verdict
+from detectors.series.batches import Batches
 from detectors.series.cadence import Cadence
 from detectors.series.channel import Deviation, ValueChannel, look_at
 from detectors.series.counter import Counter
@@ -116,6 +117,7 @@ class ValueDetector(AnomalyDetector):
         self._counter = Counter()
         self._time: float | None = None
         self._doubt = 1.0
+        self._batches = Batches()
         self._begin()
 
     def _begin(self) -> None:
@@ -135,6 +137,7 @@ class ValueDetector(AnomalyDetector):
         self._allowed = _PER_VALUE
         self._per_day = 0.0
         self._seen = 0
+        self._before = 0
         self._set_budget()
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
@@ -143,6 +146,9 @@ class ValueDetector(AnomalyDetector):
         value = None if known is None else self._shown(known[1])
         if known is None or value is None:
             return 0.0
+        season = self._season.expected(known[0], self._per_day)
+        offset, factor = self._batches.place(known[0], season, self._per_day)
+        value = (value - offset) / factor
         return self._judge(known[0], value, self._sight(*known, value)).score
 
     def learn_one(self, x: Mapping[Any, Any]) -> None:
@@ -158,9 +164,21 @@ class ValueDetector(AnomalyDetector):
         value = self._shown(raw)
         verdict = _COLD_VERDICT._replace(warm=self._seen >= _COLD)
         if value is not None:
+            season = self._season.expected(time, self._per_day)
+            grown = value
+            offset, factor = self._batches.place(time, season, self._per_day)
+            if factor != 1.0 or offset:
+                value = (value - offset) / factor
             sight = self._sight(time, raw, value)
             verdict = self._judge(time, value, sight)
             self._learn(time, value, sight, verdict)
+            found = self._batches.learn(time, grown, season, self._per_day)
+            if found == 0:
+                self._begin()
+            elif found == 1:
+                for channel in (*self._channels, self._noise._channel, self._level._channel):
+                    for tail in (channel._above, channel._below):
+                        tail._peaks = [0.0] * 4
         self._pass(time, raw)
         return verdict
 
@@ -296,7 +314,7 @@ class ValueDetector(AnomalyDetector):
     def _judge(self, time: float, value: float, sight: _Sight) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
-        (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
+        (shown, share), most = self._trust.of(time, self._seen, self._per_day, self._before), math.log10(self._seen) + _BEYOND
         scores = {
             name: share * min(channel.score(look, shown, target), most / target)
             for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)

@@ -43,11 +43,12 @@ class Trust:
         self._budget = AlarmBudget()
         self._given = 1.0
 
-    def of(self, time: float, seen: int, per_day: float) -> tuple[float, float]:
+    def of(self, time: float, seen: int, per_day: float, before: int = 0) -> tuple[float, float]:
         """Return the factors, 0 to 1, of a deviation and of its score after so many values."""
         cold = seen / (seen + _CAUTION)
         divided = self._budget.price
         if per_day >= MIN_PER_DAY:
+            seen += before
             day = seen / (per_day * _DAY_LONG)
             if day < 1.0:
                 share = day if seen >= per_day else day * day
