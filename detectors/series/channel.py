@@ -86,6 +86,11 @@ class ValueChannel:
         """Begin the lower tail anew."""
         self._below = ValueTail()
 
+    def forget_bursts(self) -> None:
+        """Forget the highest deviations of both tails."""
+        self._above.forget_bursts()
+        self._below.forget_bursts()
+
     def _standardised(self, deviation: float, factor: float) -> float:
         unit = self.scale * factor
         if unit > 0.0:

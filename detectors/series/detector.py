@@ -20,7 +20,7 @@ from river.base import AnomalyDetector
 
 from detectors.incidents.signals import Signal
 from detectors.performance.detector import Verdict
-from detectors.series.batches import Batches
+from detectors.series.batches import BY_PERIOD, Batches, Place
 from detectors.series.cadence import Cadence
 from detectors.series.channel import Deviation, ValueChannel, look_at
 from detectors.series.counter import Counter
@@ -28,6 +28,7 @@ from detectors.series.flatline import Flatline
 from detectors.series.habits import Trust
 from detectors.series.levels import Contrast, NextValue
 from detectors.series.noise_level import NoiseLevel
+from detectors.series.same_hours import SameHours
 from detectors.series.season_profile import DAY, SeasonProfile
 from detectors.series.signals import CHANNELS, value_signal
 from detectors.series.state import VERSION, upgraded
@@ -36,8 +37,11 @@ from detectors.series.usual_level import UsualLevel
 # What the tails are asked for: this share of values, and at most this many a day. Measured on series without incidents
 # it is less than half. The more values a day, the further the tails are extrapolated, and learned ones are mostly too
 # thin: beyond a value in five minutes less is asked for.
-_PER_VALUE: Final = 1.5e-3
+_PER_VALUE: Final = 6.4e-4
 _PER_DAY: Final = 0.08
+# Few values a day may be asked for a larger share, as long as it is at most this many a day.
+_PER_SLOW_VALUE: Final = 1.5e-3
+_PER_SLOW_DAY: Final = 0.03
 _DENSE: Final = 288.0
 _EXTRAPOLATED: Final = 1.72
 # Rates of the short and long running means, and the share of the budget of each channel. Running means are correlated
@@ -46,6 +50,7 @@ _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
 _SHARES: Final = (0.4, 0.3, 0.2)
 _NOISE_SHARE: Final = 0.05
 _LEVEL_SHARE: Final = 0.3
+_HOURS_SHARE: Final = 0.1
 # Exponent of the norm that combines the channels' scores: alone, each counts as it is, and two of 0.9 are an alarm.
 _AGREEMENT: Final = 6.0
 # Number of warm-up values.
@@ -71,13 +76,16 @@ _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
 class _Sight(NamedTuple):
     """Views of a value by all channels; ``season`` and ``noise`` are those of its time.
 
-    ``scatter`` is the view of the size of deviations, ``None`` soon after a gap in time.
+    ``hours`` is the view of the mean of three hours by those of earlier days, ``scatter`` that of the size of
+    deviations; they are ``None`` soon after a gap in time.
     """
 
+    place: Place
     season: float
     noise: float
     looks: list[Deviation]
     level: Deviation
+    hours: Deviation | None
     scatter: Deviation | None
 
 
@@ -130,14 +138,15 @@ class ValueDetector(AnomalyDetector):
         self._channels = [ValueChannel() for _ in _SHARES]
         self._noise = NoiseLevel()
         self._level = UsualLevel()
+        self._hours = SameHours()
         self._targets: list[float] = []
         self._noise_target = 0.0
         self._level_target = 0.0
+        self._hours_target = 0.0
         self._target_of_all = 0.0
         self._allowed = _PER_VALUE
         self._per_day = 0.0
         self._seen = 0
-        self._before = 0
         self._set_budget()
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
@@ -146,9 +155,6 @@ class ValueDetector(AnomalyDetector):
         value = None if known is None else self._shown(known[1])
         if known is None or value is None:
             return 0.0
-        season = self._season.expected(known[0], self._per_day)
-        offset, factor = self._batches.place(known[0], season, self._per_day)
-        value = (value - offset) / factor
         return self._judge(known[0], value, self._sight(*known, value)).score
 
     def learn_one(self, x: Mapping[Any, Any]) -> None:
@@ -164,21 +170,10 @@ class ValueDetector(AnomalyDetector):
         value = self._shown(raw)
         verdict = _COLD_VERDICT._replace(warm=self._seen >= _COLD)
         if value is not None:
-            season = self._season.expected(time, self._per_day)
-            grown = value
-            offset, factor = self._batches.place(time, season, self._per_day)
-            if factor != 1.0 or offset:
-                value = (value - offset) / factor
             sight = self._sight(time, raw, value)
             verdict = self._judge(time, value, sight)
             self._learn(time, value, sight, verdict)
-            found = self._batches.learn(time, grown, season, self._per_day)
-            if found == 0:
-                self._begin()
-            elif found == 1:
-                for channel in (*self._channels, self._noise._channel, self._level._channel):
-                    for tail in (channel._above, channel._below):
-                        tail._peaks = [0.0] * 4
+            self._learn_batches(time, value, sight)
         self._pass(time, raw)
         return verdict
 
@@ -197,6 +192,8 @@ class ValueDetector(AnomalyDetector):
             "channels": [channel.to_state() for channel in self._channels],
             "noise": self._noise.to_state(),
             "level": self._level.to_state(),
+            "hours": self._hours.to_state(),
+            "batches": self._batches.to_state(),
             "time": self._time,
             "doubt": self._doubt,
             "seen": self._seen,
@@ -231,6 +228,10 @@ class ValueDetector(AnomalyDetector):
             detector._noise.restore(state["noise"])
         if "level" in state:
             detector._level.restore(state["level"])
+        if "hours" in state:
+            detector._hours.restore(state["hours"])
+        if "batches" in state:
+            detector._batches.restore(state["batches"])
         detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
         detector._set_budget()
         return detector
@@ -263,16 +264,22 @@ class ValueDetector(AnomalyDetector):
     def _set_budget(self) -> None:
         interval = self._cadence.interval
         per_day = self._per_day = 0.0 if interval is None else DAY / interval
-        budget = self._allowed = min(_PER_VALUE, _PER_DAY / per_day) if per_day > 0.0 else _PER_VALUE
+        budget = _PER_VALUE
+        if per_day > 0.0:
+            budget = max(min(_PER_VALUE, _PER_DAY / per_day), min(_PER_SLOW_VALUE, _PER_SLOW_DAY / per_day))
+        self._allowed = budget
         budget *= min(1.0, _DENSE / per_day) ** _EXTRAPOLATED if per_day > 0.0 else 1.0
         self._target_of_all = -math.log10(budget)
         self._targets = [-math.log10(budget * share) for share in _SHARES]
         self._noise_target = -math.log10(budget * _NOISE_SHARE)
+        self._hours_target = -math.log10(budget * _HOURS_SHARE)
         self._level_target = -math.log10(budget * _LEVEL_SHARE)
 
     def _sight(self, time: float, raw: float, value: float) -> _Sight:
         season = self._season.expected(time, self._per_day)
         noise = self._season.noise(time, self._per_day)
+        place = self._batches.place(time, season, self._per_day)
+        value = place.reduced(value)
         rest = value - season
         gap = self._after_gap(time)
         common = self._flatline.common
@@ -283,16 +290,17 @@ class ValueDetector(AnomalyDetector):
         doubt = max(gap, self._doubt)
         size, sparse = abs(raw), common is not None
         looks = [look_at(value, expected, noise * doubt * back, size, sparse=sparse)]
-        most = self._most_short(noise)
+        most, root = self._most_short(noise), math.sqrt(noise)
         for which, contrast in enumerate(self._contrasts):
             short, long = contrast.with_next(rest, most[which])
-            due = doubt * (noise if which == 0 else math.sqrt(noise))
+            due = doubt * (noise if which == 0 else root)
             if common is not None and _between(common, short + season, long + season):
                 due *= _RETURN
             looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
         level = self._level.look(rest, season, size, sparse=sparse)
+        hours = self._hours.look(time, value, self._per_day, self._level.most, doubt * root, sparse=sparse)
         scatter = self._noise.look(looks[0], self._usual_size(), size) if doubt < _SETTLED else None
-        return _Sight(season, noise, looks, level, scatter)
+        return _Sight(place, season, noise, looks, level, hours, scatter)
 
     def _after_gap(self, time: float) -> float:
         """Return the added uncertainty of the next value after a gap."""
@@ -314,12 +322,14 @@ class ValueDetector(AnomalyDetector):
     def _judge(self, time: float, value: float, sight: _Sight) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
-        (shown, share), most = self._trust.of(time, self._seen, self._per_day, self._before), math.log10(self._seen) + _BEYOND
+        (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
         scores = {
             name: share * min(channel.score(look, shown, target), most / target)
             for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)
         }
         scores["level"] = share * self._level.score(sight.level, shown, self._level_target, _BEYOND)
+        if sight.hours is not None:
+            scores["same_hours"] = share * self._hours.score(sight.hours, shown, self._hours_target, _BEYOND)
         if sight.scatter is not None:
             scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
         together = math.fsum(one**_AGREEMENT for one in scores.values()) ** (1.0 / _AGREEMENT)
@@ -335,6 +345,8 @@ class ValueDetector(AnomalyDetector):
     def _look(self, channel: str, sight: _Sight) -> Deviation:
         if channel == "level":
             return sight.level
+        if channel == "same_hours" and sight.hours is not None:
+            return sight.hours
         if channel == "noise" and sight.scatter is not None:
             return sight.scatter
         # A flatline has no channel of its own: its range is that of the value.
@@ -346,17 +358,17 @@ class ValueDetector(AnomalyDetector):
             below, above = self._noise.bounds(look, self._noise_target)
         elif channel == "level":
             below, above = self._level.bounds(look, self._level_target)
+        elif channel == "same_hours":
+            below, above = self._hours.bounds(look, self._hours_target)
         else:
             which = 0 if channel == "flatline" else CHANNELS.index(channel)
             below, above = self._channels[which].bounds(look, self._targets[which])
+        observed, expected, lower, upper = look.observed, look.expected, look.expected + below, look.expected + above
+        if channel in {"spike", "flatline"}:
+            restored = sight.place.restored
+            observed, expected, lower, upper = value, restored(expected), restored(lower), restored(upper)
         return value_signal(
-            channel,
-            time,
-            score,
-            observed=value if channel == "flatline" else look.observed,
-            expected=look.expected,
-            lower=look.expected + below,
-            upper=look.expected + above,
+            channel, time, score, observed=observed, expected=expected, lower=lower, upper=upper
         )
 
     def _agreement(self, time: float, sight: _Sight, scores: Mapping[str, float], score: float) -> Signal:
@@ -375,7 +387,8 @@ class ValueDetector(AnomalyDetector):
         )
 
     def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
-        season, noise, looks, level, scatter = sight
+        place, season, noise, looks, level, hours, scatter = sight
+        raw, value = value, place.reduced(value)
         usual = self._channels[0].scale * noise
         trusted = self._seen > _TRUSTED
         rest = value - season
@@ -387,15 +400,27 @@ class ValueDetector(AnomalyDetector):
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         if scatter is not None:
             self._noise.learn(looks[0], scatter, self._usual_size(), self._noise_target)
+        self._hours.learn(time, value, self._per_day, self._level.most, hours, self._hours_target)
         self._level.learn(rest, level, self._level_target)
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
             channel.learn(look, target)
         self._next.learn(value, season, self._flatline.common, usual)
-        self._flatline.learn(value)
+        self._flatline.learn(raw)
         self._season.learn(time, value, bounded, self._per_day)
         if verdict.warm:
             self._trust.learn(time, verdict.score, self._per_day, self._allowed)
         self._seen += 1
+
+    def _learn_batches(self, time: float, value: float, sight: _Sight) -> None:
+        found = self._batches.learn(time, value, sight.season, self._per_day, sight.place)
+        if found is None:
+            return
+        if found == BY_PERIOD:
+            # Everything learned is of batches and other values alike.
+            self._begin()
+            return
+        for channel in (*self._channels, self._noise, self._level, self._hours):
+            channel.forget_bursts()
 
 
 def _between(one: float, value: float, other: float) -> bool:

@@ -19,6 +19,8 @@ _RIPE_HOURS: Final = 12
 # Cap of a learned peak, and its decay per day.
 _MOST: Final = 4.0
 _KEPT_A_DAY: Final = 0.93
+# Decimals of a peak, so that the state is short.
+_DIGITS: Final = 3
 # Up to so many days of the series, the peak of a single day is a habit; from so many on, only what came on two days.
 _ONCE_FROM, _ONCE_TO = 7.0, 14.0
 # Peaks of the hours of the week are kept in one byte each, this many to a score of 1; their decay per week.
@@ -43,12 +45,11 @@ class Trust:
         self._budget = AlarmBudget()
         self._given = 1.0
 
-    def of(self, time: float, seen: int, per_day: float, before: int = 0) -> tuple[float, float]:
+    def of(self, time: float, seen: int, per_day: float) -> tuple[float, float]:
         """Return the factors, 0 to 1, of a deviation and of its score after so many values."""
         cold = seen / (seen + _CAUTION)
         divided = self._budget.price
         if per_day >= MIN_PER_DAY:
-            seen += before
             day = seen / (per_day * _DAY_LONG)
             if day < 1.0:
                 share = day if seen >= per_day else day * day
@@ -144,9 +145,9 @@ class HourlyHabits:
             self._begun = now
         if self._ripening and self._ripening[-1][0] == now:
             if score > self._ripening[-1][1]:
-                self._ripening[-1][1] = min(score, _MOST)
+                self._ripening[-1][1] = min(round(score, _DIGITS), _MOST)
             return
-        self._ripening.append([now, min(score, _MOST)])
+        self._ripening.append([now, min(round(score, _DIGITS), _MOST)])
         self._found = (-1, 0.0)
         while self._ripening[0][0] <= now - _RIPE_HOURS:
             hour, highest = self._ripening.pop(0)
@@ -158,7 +159,7 @@ class HourlyHabits:
             self._week[place] = max(int(_KEPT_A_WEEK * self._week[place]), round(_STEPS * highest))
         if now // _HOURS > self._since:
             days = now // _HOURS - self._since
-            self._hours = [one * _KEPT_A_DAY**days for one in self._hours]
+            self._hours = [round(one * _KEPT_A_DAY**days, _DIGITS) for one in self._hours]
             self._second = bytearray(int(one * _KEPT_A_DAY**days) for one in self._second)
             self._since = now // _HOURS
 

@@ -59,6 +59,10 @@ class NoiseLevel:
         self._channel.learn(look, target)
         self._ratios = min(self._ratios + 1, _COLD)
 
+    def forget_bursts(self) -> None:
+        """Forget the highest deviations."""
+        self._channel.forget_bursts()
+
     def to_state(self) -> dict[str, Any]:
         """Return the state as plain JSON values."""
         return {"sizes": self._sizes.to_state(), "channel": self._channel.to_state(), "ratios": self._ratios}

@@ -12,6 +12,7 @@ _DETAILS: Final = {
     "shift": "the mean of the last few values has moved",
     "slow_shift": "the mean of the last dozen values has moved",
     "level": "the mean of the last 50 values has moved",
+    "same_hours": "the mean of the last three hours is not what it was at these hours of earlier days",
     "noise": "the last dozen values scatter more or less than usual",
     "flatline": "the same value for longer than at any time recently",
     "agreement": "no channel alone, but several at once are near their thresholds",

@@ -26,7 +26,7 @@ _MIN_SHAPE, _MAX_SHAPE = -0.5, 0.45
 _MAX_SURPRISE: Final = 230.0
 _MEMORY_POINTS: Final = 3000.0
 # The rank of the recent burst that a deviation must exceed, and the factor.
-_PEAKS: Final = 4
+_PEAKS: Final = 2
 _RANK: Final = 1
 MARGIN: Final = 1.3
 _PEAK_DECAY: Final = 1.0 - 1.0 / 20_000.0
@@ -84,6 +84,10 @@ class ValueTail:
         floor = -math.log10(max(self._rate, 1e-3))
         known = margin * self._peaks[_RANK] * float(_PEAK_DECAY ** (self._seen - self._decayed_at))
         return max(self._start + self._excess_of(max(0.0, target - floor) * _LN10), known)
+
+    def forget_bursts(self) -> None:
+        """Forget the highest bursts."""
+        self._peaks = [0.0] * _PEAKS
 
     def learn(self, z: float, target: float) -> None:
         """Learn a deviation; 0 where it was on the other side."""

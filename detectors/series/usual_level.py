@@ -39,7 +39,7 @@ class UsualLevel:
 
         ``rest`` is the value without its ``season``, ``size`` that of the value.
         """
-        short, long = self._means.with_next(rest, self._most())
+        short, long = self._means.with_next(rest, self.most)
         return look_at(short + season, long + season, 1.0, size, sparse=sparse)
 
     def score(self, look: Deviation, shown: float, target: float, beyond: float) -> float:
@@ -55,17 +55,23 @@ class UsualLevel:
     def learn(self, rest: float, look: Deviation, target: float) -> None:
         """Learn a value after it was scored."""
         self._channel.learn(look, target)
-        most = self._most()
+        most = self.most
         distance = abs(rest - self._means.long) if self._seen else 0.0
         self._means.learn(rest, most, most)
         capped = min(distance, _MAX_DISTANCE * self._distance) if self._trusted() else distance
         self._seen += 1
         self._distance += (capped - self._distance) / min(self._seen, _MEMORY_POINTS)
 
+    def forget_bursts(self) -> None:
+        """Forget the highest deviations."""
+        self._channel.forget_bursts()
+
     def _trusted(self) -> bool:
         return self._seen > _TRUSTED and self._distance > 0.0
 
-    def _most(self) -> float:
+    @property
+    def most(self) -> float:
+        """The cap of one value's distance from a mean, infinite at first."""
         return _MOST * self._distance if self._trusted() else math.inf
 
     def to_state(self) -> dict[str, Any]:
