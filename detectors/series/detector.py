@@ -53,6 +53,7 @@ _LEVEL_SHARE: Final = 0.3
 _HOURS_SHARE: Final = 0.1
 # Exponent of the norm that combines the channels' scores: alone, each counts as it is, and two of 0.9 are an alarm.
 _AGREEMENT: Final = 6.0
+_LEVEL_AT: Final = 3
 # Number of warm-up values.
 _COLD: Final = 40
 # A tail is an extrapolation beyond the number of values seen; it is trusted for this many powers of ten.
@@ -298,7 +299,9 @@ class ValueDetector(AnomalyDetector):
                 due *= _RETURN
             looks.append(look_at(short + season, long + season, due, size, sparse=sparse))
         level = self._level.look(rest, season, size, sparse=sparse)
-        hours = self._hours.look(time, value, self._per_day, self._level.most, doubt * root, sparse=sparse)
+        hours = None
+        if not self._next.wanders:
+            hours = self._hours.look(time, value, self._per_day, self._level.most, doubt * root, sparse=sparse)
         scatter = self._noise.look(looks[0], self._usual_size(), size) if doubt < _SETTLED else None
         return _Sight(place, season, noise, looks, level, hours, scatter)
 
@@ -332,7 +335,12 @@ class ValueDetector(AnomalyDetector):
             scores["same_hours"] = share * self._hours.score(sight.hours, shown, self._hours_target, _BEYOND)
         if sight.scatter is not None:
             scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
-        together = math.fsum(one**_AGREEMENT for one in scores.values()) ** (1.0 / _AGREEMENT)
+        # The level and the same hours look at the same values: that both are high is no more than one of them.
+        counted = [one for name, one in scores.items() if name != "same_hours"]
+        hours = scores.get("same_hours", 0.0)
+        if hours > scores["level"]:
+            counted[_LEVEL_AT] = hours
+        together = math.fsum(one**_AGREEMENT for one in counted) ** (1.0 / _AGREEMENT)
         scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
         score = max(together, *scores.values())
         if score <= 1.0:

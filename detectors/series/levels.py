@@ -48,13 +48,18 @@ class NextValue:
         last = self._last
         return (last, last + self._drift, last if common is None else common)[best - len(_RATES)]
 
+    @property
+    def wanders(self) -> bool:
+        """Whether the series has no usual level, as a random walk."""
+        return self._errors[len(_RATES) - 1] > _WANDERS * min(self._errors)
+
     def returns(self, value: float, expected: float, season: float) -> bool:
         """Whether a value returns towards the long running mean without passing it.
 
         Never where the series wanders: a random walk has nothing to return to, and to weigh its steps by their
         direction would give each tail steps of two sizes.
         """
-        if self._errors[len(_RATES) - 1] > _WANDERS * min(self._errors):
+        if self.wanders:
             return False
         usual = self._levels[-1] + season
         return expected < value < usual or usual < value < expected
