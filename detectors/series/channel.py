@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -77,8 +78,8 @@ class ValueChannel:
         self.seen += 1
         if self.seen > _TRUSTED:
             z = self._standardised(deviation, factor)
-            self._above.learn(max(z, 0.0), target)
-            self._below.learn(max(-z, 0.0), target)
+            self._above.learn(z if z > 0.0 else 0.0, target)
+            self._below.learn(-z if z < 0.0 else 0.0, target)
         self._scale.learn(abs(deviation) / factor, _MEMORY_POINTS)
         self.scale = self._scale.unit
 
@@ -94,7 +95,8 @@ class ValueChannel:
     def _standardised(self, deviation: float, factor: float) -> float:
         unit = self.scale * factor
         if unit > 0.0:
-            return min(max(deviation / unit, -_FAR), _FAR)
+            z = deviation / unit
+            return z if -_FAR < z < _FAR else math.copysign(_FAR, z)
         return 0.0 if deviation == 0.0 else (_FAR if deviation > 0.0 else -_FAR)
 
     def to_state(self) -> list[Any]:

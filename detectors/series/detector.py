@@ -53,7 +53,6 @@ _LEVEL_SHARE: Final = 0.3
 _HOURS_SHARE: Final = 0.1
 # Exponent of the norm that combines the channels' scores: alone, each counts as it is, and two of 0.9 are an alarm.
 _AGREEMENT: Final = 6.0
-_LEVEL_AT: Final = 3
 # Number of warm-up values.
 _COLD: Final = 40
 # A tail is an extrapolation beyond the number of values seen; it is trusted for this many powers of ten.
@@ -255,6 +254,7 @@ class ValueDetector(AnomalyDetector):
         doubt = max(self._doubt, self._after_gap(time))
         self._doubt = 1.0 + (doubt - 1.0) * (1.0 - _SETTLES)
         if self._counter.learn(raw):
+            self._batches = Batches()
             self._begin()
         if self._time is not None:
             self._cadence.learn(time - self._time)
@@ -336,11 +336,9 @@ class ValueDetector(AnomalyDetector):
         if sight.scatter is not None:
             scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
         # The level and the same hours look at the same values: that both are high is no more than one of them.
-        counted = [one for name, one in scores.items() if name != "same_hours"]
-        hours = scores.get("same_hours", 0.0)
-        if hours > scores["level"]:
-            counted[_LEVEL_AT] = hours
-        together = math.fsum(one**_AGREEMENT for one in counted) ** (1.0 / _AGREEMENT)
+        less = min(scores["level"], scores.get("same_hours", 0.0))
+        powers = sum([(one * one * one) ** 2 for one in scores.values()]) - (less * less * less) ** 2
+        together = max(0.0, powers) ** (1.0 / _AGREEMENT)
         scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
         score = max(together, *scores.values())
         if score <= 1.0:
@@ -375,9 +373,7 @@ class ValueDetector(AnomalyDetector):
         if channel in {"spike", "flatline"}:
             restored = sight.place.restored
             observed, expected, lower, upper = value, restored(expected), restored(lower), restored(upper)
-        return value_signal(
-            channel, time, score, observed=observed, expected=expected, lower=lower, upper=upper
-        )
+        return value_signal(channel, time, score, observed=observed, expected=expected, lower=lower, upper=upper)
 
     def _agreement(self, time: float, sight: _Sight, scores: Mapping[str, float], score: float) -> Signal:
         """Return the signal of channels that are an alarm only together, with the range of the highest of them."""
@@ -408,7 +404,7 @@ class ValueDetector(AnomalyDetector):
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         if scatter is not None:
             self._noise.learn(looks[0], scatter, self._usual_size(), self._noise_target)
-        self._hours.learn(time, value, self._per_day, self._level.most, hours, self._hours_target)
+        self._hours.learn(time, value, self._per_day, self._level.most, hours, target=self._hours_target)
         self._level.learn(rest, level, self._level_target)
         for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
             channel.learn(look, target)
@@ -427,8 +423,11 @@ class ValueDetector(AnomalyDetector):
             # Everything learned is of batches and other values alike.
             self._begin()
             return
-        for channel in (*self._channels, self._noise, self._level, self._hours):
+        for channel in self._channels:
             channel.forget_bursts()
+        self._noise.forget_bursts()
+        self._level.forget_bursts()
+        self._hours.forget_bursts()
 
 
 def _between(one: float, value: float, other: float) -> bool:

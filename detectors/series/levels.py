@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -74,14 +75,17 @@ class NextValue:
         seen = self._seen = self._seen + 1
         most = _MOST * usual_error if seen > _TRUSTED and usual_error > 0.0 else float("inf")
         memory = min(seen, _MEMORY_POINTS)
+        share = 1.0 / seen
         for which, rate in enumerate(_RATES):
             error = rest - levels[which]
-            errors[which] += (min(abs(error), most) - errors[which]) / memory
-            levels[which] += max(rate, 1.0 / seen) * error
+            size = abs(error)
+            errors[which] += ((size if size < most else most) - errors[which]) / memory
+            levels[which] += (rate if rate > share else share) * error
         step = value - self._last
         apart = (step, step - self._drift, step if common is None else value - common)
         for which, error in enumerate(apart, len(_RATES)):
-            errors[which] += (min(abs(error), most) - errors[which]) / memory
+            size = abs(error)
+            errors[which] += ((size if size < most else most) - errors[which]) / memory
         self._drift += (min(max(step, -most), most) - self._drift) / min(seen, _DRIFT_MEMORY)
         self._last = value
 
@@ -121,7 +125,10 @@ class Contrast:
         """Return the short mean including ``value`` (clipped to ``most``), and the long one before it."""
         if self._seen == 0:
             return value, value
-        return self._short + self._short_rate * min(max(value - self._short, -most), most), self._long
+        apart = value - self._short
+        if not -most < apart < most:
+            apart = math.copysign(most, apart)
+        return self._short + self._short_rate * apart, self._long
 
     def learn(self, value: float, most_short: float, most_long: float) -> None:
         """Learn a value; the long mean moves by at most ``most_long``."""
@@ -129,8 +136,8 @@ class Contrast:
             self._short = self._long = value
         self._short = self.with_next(value, most_short)[0]
         self._seen += 1
-        rate = max(self._long_rate, 1.0 / self._seen)
-        self._long += rate * min(max(value - self._long, -most_long), most_long)
+        rate, apart = max(self._long_rate, 1.0 / self._seen), value - self._long
+        self._long += rate * (apart if -most_long < apart < most_long else math.copysign(most_long, apart))
 
     def to_state(self) -> list[Any]:
         """Return the state as plain JSON values."""

@@ -12,8 +12,8 @@ from detectors.series.channel import Deviation, ValueChannel, look_at
 
 _HOURS: Final = 24
 _HOUR: Final = 3600.0
-# Minimum number of values per day.
-_MIN_PER_DAY: Final = 48.0
+# Values a day: few do not make a mean of an hour; of more, the quiet ones spend the budget already.
+_MIN_PER_DAY, _MAX_PER_DAY = 48.0, 300.0
 # Values of this share of a day make the running mean, its highest rate, and the cap of one value in usual distances.
 _SHARE: Final = 1.0 / 8.0
 _MAX_RATE: Final = 0.3
@@ -58,7 +58,7 @@ class SameHours:
         at = time / _HOUR
         hour = math.floor(at)
         begins, ends = hour % _HOURS, (hour + 1) % _HOURS
-        if per_day < _MIN_PER_DAY or min(self._days[begins], self._days[ends]) < _KNOWN:
+        if not _MIN_PER_DAY <= per_day <= _MAX_PER_DAY or min(self._days[begins], self._days[ends]) < _KNOWN:
             return None
         if self._is_gap(hour) or self._seen * _rate(per_day) < 1.0:
             return None
@@ -82,10 +82,10 @@ class SameHours:
         self._channel.forget_bursts()
 
     def learn(
-        self, time: float, value: float, per_day: float, most: float, look: Deviation | None, target: float
+        self, time: float, value: float, per_day: float, most: float, look: Deviation | None, *, target: float
     ) -> None:
         """Learn a value after it was scored."""
-        if per_day < _MIN_PER_DAY:
+        if not _MIN_PER_DAY <= per_day <= _MAX_PER_DAY:
             return
         if look is not None:
             self._channel.learn(look, target)

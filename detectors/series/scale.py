@@ -34,8 +34,10 @@ class RunningScale:
     def _settle(self) -> None:
         mean, large = self.mean, self._typical
         self.unit = mean if large <= _SPARSE * mean else large / _SPARSE
-        known = self._seen > _TRUSTED and large > 0.0
-        self.most = max(_MOST * mean, _MAX_LARGE * large) if known else math.inf
+        if self._seen > _TRUSTED and large > 0.0:
+            self.most = _MOST * mean if _MOST * mean > _MAX_LARGE * large else _MAX_LARGE * large
+        else:
+            self.most = math.inf
 
     @property
     def is_sparse(self) -> bool:
@@ -44,12 +46,14 @@ class RunningScale:
 
     def learn(self, size: float, memory: float) -> None:
         """Add a size (0 or more); after ``memory`` sizes each new one has the weight ``1 / memory``."""
-        size = min(size, self.most)
+        size = self.most if size > self.most else size
         self._seen += 1
-        if size > self.mean:
-            self._large = min(self._large + 1, _MEMORY)
+        mean = self.mean
+        if size > mean:
+            if self._large < _MEMORY:
+                self._large += 1
             self._typical += (size - self._typical) / self._large
-        self.mean += (size - self.mean) / min(self._seen, memory)
+        self.mean = mean + (size - mean) / (self._seen if self._seen < memory else memory)
         self._settle()
 
     def to_state(self) -> list[Any]:

@@ -37,6 +37,13 @@ _MAX_OF_BURST: Final = 3
 _MAX_EXCESS: Final = 1.0
 
 
+# The step of the quantile, relative, in the long run, the number of values until then, and its range.
+_STEP: Final = 0.03
+_SETTLED: Final = 400
+_UP, _DOWN = math.exp(_STEP * (1.0 - _SHARE)), math.exp(_STEP * -_SHARE)
+_LOWEST, _HIGHEST = 0.7, 1e6
+
+
 class ValueTail:
     """One tail of a channel's deviations, in units of its scale. ``target`` is the -log10 p of an alarm."""
 
@@ -91,20 +98,20 @@ class ValueTail:
 
     def learn(self, z: float, target: float) -> None:
         """Learn a deviation; 0 where it was on the other side."""
-        self._seen += 1
-        within = self._seen - self._last <= _SAME_BURST
-        if not within and self._burst > 0.0:
+        seen = self._seen = self._seen + 1
+        if self._burst > 0.0 and seen - self._last > _SAME_BURST:
             self._end_burst(target)
         over = z > self._start
         begins = over and self._burst == 0.0
-        self._rate += (begins - self._rate) / min(self._seen + 300.0, _MEMORY_POINTS)
+        self._rate += (begins - self._rate) / (seen + 300.0 if seen + 300.0 < _MEMORY_POINTS else _MEMORY_POINTS)
         if over:
             self._length = 1 if begins else self._length + 1
             self._burst = max(self._burst, z)
-            self._last = self._seen
-        if not over or self._length <= _MAX_OF_BURST:
-            step = max(0.03, 0.5 / (1.0 + 0.05 * self._seen))
-            self._start = min(1e6, max(0.7, self._start * math.exp(step * (over - _SHARE))))
+            self._last = seen
+            if self._length > _MAX_OF_BURST:
+                return
+        start = self._start * (_factor(over, seen) if seen < _SETTLED else _UP if over else _DOWN)
+        self._start = _LOWEST if start < _LOWEST else _HIGHEST if start > _HIGHEST else start
 
     def _end_burst(self, target: float) -> None:
         """Learn the peak of a burst: consecutive exceedances are one event."""
@@ -145,3 +152,7 @@ class ValueTail:
         """Restore the state of ``to_state``."""
         self._start, self._rate, self._mean, self._variance, self._weight, *rest = state
         self._seen, self._decayed_at, self._last, self._burst, self._length, *self._peaks = rest
+
+
+def _factor(over: bool, seen: int) -> float:
+    return math.exp(max(_STEP, 0.5 / (1.0 + 0.05 * seen)) * (over - _SHARE))
