@@ -92,9 +92,10 @@ class _Sight(NamedTuple):
 class ValueDetector(AnomalyDetector):
     """Robust seasonal detector with causally calibrated tails, for one series of numbers.
 
-    The daily and weekly season is removed as far as it improves the forecast. The remainder has six channels: the
-    value against its forecast, three short running means against longer ones, the size of recent deviations against the
-    usual one, and the length of constant runs. Each has its own scale and its own tails, learned online, so that no
+    The daily and weekly season is removed as far as it improves the forecast, and batches at fixed times are reduced to
+    what differs from other batches. The remainder has seven channels: the value against its forecast, three short
+    running means against longer ones, one against the same hours of earlier days, the size of recent deviations against
+    the usual one, and the length of constant runs. Each has its own scale and its own tails, learned online, so that no
     distribution is assumed. Several channels near their thresholds are an alarm together. After a level shift it
     alarms, then accepts the new level.
 
@@ -377,17 +378,18 @@ class ValueDetector(AnomalyDetector):
 
     def _agreement(self, time: float, sight: _Sight, scores: Mapping[str, float], score: float) -> Signal:
         """Return the signal of channels that are an alarm only together, with the range of the highest of them."""
-        look = self._look(max(scores, key=lambda channel: (channel != "flatline", scores[channel])), sight)
+        channel = max(scores, key=lambda channel: (channel != "flatline", scores[channel]))
+        look, restored = self._look(channel, sight), sight.place.restored if channel == "spike" else float
         # What it would take beside the others: about this share of the deviation.
         allowed = abs(look.observed - look.expected) / score
         return value_signal(
             "agreement",
             time,
             score,
-            observed=look.observed,
-            expected=look.expected,
-            lower=look.expected - allowed,
-            upper=look.expected + allowed,
+            observed=restored(look.observed),
+            expected=restored(look.expected),
+            lower=restored(look.expected - allowed),
+            upper=restored(look.expected + allowed),
         )
 
     def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
