@@ -190,7 +190,8 @@ class _Counted(io.RawIOBase):
         return self.written
 
     def flush(self) -> None:
-        if not self.closed:
+        # Also called when this is collected, which may be after the underlying stream was closed.
+        if not (self.closed or self._target.closed):
             self._target.flush()
 
 
