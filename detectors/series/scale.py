@@ -10,6 +10,8 @@ from typing import Any, Final
 _MOST, _MAX_LARGE = 6.0, 3.0
 # The mean of sizes above the mean is 1.8 means for a normal distribution, and more than this for a sparse one.
 _SPARSE: Final = 2.5
+# A whole number of equal sizes gives just this ratio: rounding must not decide.
+_TIE: Final = 1.0 + 1e-9
 _MEMORY: Final = 100
 _TRUSTED: Final = 10
 
@@ -42,7 +44,7 @@ class RunningScale:
     @property
     def is_sparse(self) -> bool:
         """Whether the series is sparse: few large sizes, most near 0."""
-        return self._typical > _SPARSE * self.mean
+        return self._typical > _SPARSE * _TIE * self.mean
 
     def learn(self, size: float, memory: float) -> None:
         """Add a size (0 or more); after ``memory`` sizes each new one has the weight ``1 / memory``."""
