@@ -14,43 +14,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from river.base import AnomalyDetector
 
 from detectors.incidents.signals import Signal
 from detectors.performance.detector import Verdict
-from detectors.series.batches import BY_PERIOD, Batches, Place
+from detectors.series.batches import BY_PERIOD, Batches
+from detectors.series.budget import LOOKS, budget
 from detectors.series.cadence import Cadence
-from detectors.series.channel import Deviation, ValueChannel, look_at
+from detectors.series.channel import ValueChannel, look_at
 from detectors.series.counter import Counter
 from detectors.series.flatline import Flatline
 from detectors.series.habits import Trust
 from detectors.series.levels import Contrast, NextValue
 from detectors.series.noise_level import NoiseLevel
 from detectors.series.same_hours import SameHours
-from detectors.series.season_profile import DAY, SeasonProfile
+from detectors.series.season_profile import SeasonProfile
+from detectors.series.sight import Sight
 from detectors.series.signals import CHANNELS, value_signal
 from detectors.series.state import VERSION, upgraded
 from detectors.series.usual_level import UsualLevel
 
-# What the tails are asked for: this share of values, and at most this many a day. Measured on series without incidents
-# it is less than half. The more values a day, the further the tails are extrapolated, and learned ones are mostly too
-# thin: beyond a value in five minutes less is asked for.
-_PER_VALUE: Final = 6.4e-4
-_PER_DAY: Final = 0.08
-# Few values a day may be asked for a larger share, as long as it is at most this many a day.
-_PER_SLOW_VALUE: Final = 1.5e-3
-_PER_SLOW_DAY: Final = 0.03
-_DENSE: Final = 288.0
-_EXTRAPOLATED: Final = 1.72
-# Rates of the short and long running means, and the share of the budget of each channel. Running means are correlated
-# in time, so their share is smaller than that of single values.
+# Rates of the short and long running means.
 _CONTRASTS: Final = ((0.3, 0.03), (0.08, 0.01))
-_SHARES: Final = (0.4, 0.3, 0.2)
-_NOISE_SHARE: Final = 0.05
-_LEVEL_SHARE: Final = 0.3
-_HOURS_SHARE: Final = 0.1
 # Exponent of the norm that combines the channels' scores: alone, each counts as it is, and two of 0.9 are an alarm.
 _AGREEMENT: Final = 6.0
 # Number of warm-up values.
@@ -71,22 +58,6 @@ _SETTLES: Final = 0.1
 _SETTLED: Final = 1.1
 
 _COLD_VERDICT: Final = Verdict(0.0, False, (), {}, False)
-
-
-class _Sight(NamedTuple):
-    """Views of a value by all channels; ``season`` and ``noise`` are those of its time.
-
-    ``hours`` is the view of the mean of three hours by those of earlier days, ``scatter`` that of the size of
-    deviations; they are ``None`` soon after a gap in time.
-    """
-
-    place: Place
-    season: float
-    noise: float
-    looks: list[Deviation]
-    level: Deviation
-    hours: Deviation | None
-    scatter: Deviation | None
 
 
 class ValueDetector(AnomalyDetector):
@@ -136,19 +107,12 @@ class ValueDetector(AnomalyDetector):
         self._contrasts = [Contrast(short, long) for short, long in _CONTRASTS]
         self._flatline = Flatline()
         self._trust = Trust()
-        self._channels = [ValueChannel() for _ in _SHARES]
+        self._channels = [ValueChannel() for _ in range(LOOKS)]
         self._noise = NoiseLevel()
         self._level = UsualLevel()
         self._hours = SameHours()
-        self._targets: list[float] = []
-        self._noise_target = 0.0
-        self._level_target = 0.0
-        self._hours_target = 0.0
-        self._target_of_all = 0.0
-        self._allowed = _PER_VALUE
-        self._per_day = 0.0
+        self._budget = budget(self._cadence.interval)
         self._seen = 0
-        self._set_budget()
 
     def score_one(self, x: Mapping[Any, Any]) -> float:
         """Return how anomalous a value is, without learning: above 1 is anomalous."""
@@ -234,7 +198,7 @@ class ValueDetector(AnomalyDetector):
         if "batches" in state:
             detector._batches.restore(state["batches"])
         detector._time, detector._doubt, detector._seen = state["time"], state["doubt"], state["seen"]
-        detector._set_budget()
+        detector._budget = budget(detector._cadence.interval)
         return detector
 
     def _known(self, x: Mapping[Any, Any]) -> tuple[float, float] | None:
@@ -260,27 +224,13 @@ class ValueDetector(AnomalyDetector):
         if self._time is not None:
             self._cadence.learn(time - self._time)
             if self._seen <= _TRUSTED:
-                self._set_budget()
+                self._budget = budget(self._cadence.interval)
         self._time = time
 
-    def _set_budget(self) -> None:
-        interval = self._cadence.interval
-        per_day = self._per_day = 0.0 if interval is None else DAY / interval
-        budget = _PER_VALUE
-        if per_day > 0.0:
-            budget = max(min(_PER_VALUE, _PER_DAY / per_day), min(_PER_SLOW_VALUE, _PER_SLOW_DAY / per_day))
-        self._allowed = budget
-        budget *= min(1.0, _DENSE / per_day) ** _EXTRAPOLATED if per_day > 0.0 else 1.0
-        self._target_of_all = -math.log10(budget)
-        self._targets = [-math.log10(budget * share) for share in _SHARES]
-        self._noise_target = -math.log10(budget * _NOISE_SHARE)
-        self._hours_target = -math.log10(budget * _HOURS_SHARE)
-        self._level_target = -math.log10(budget * _LEVEL_SHARE)
-
-    def _sight(self, time: float, raw: float, value: float) -> _Sight:
-        season = self._season.expected(time, self._per_day)
-        noise = self._season.noise(time, self._per_day)
-        place = self._batches.place(time, season, self._per_day)
+    def _sight(self, time: float, raw: float, value: float) -> Sight:
+        season = self._season.expected(time, self._budget.per_day)
+        noise = self._season.noise(time, self._budget.per_day)
+        place = self._batches.place(time, season, self._budget.per_day)
         value = place.reduced(value)
         rest = value - season
         gap = self._after_gap(time)
@@ -302,9 +252,9 @@ class ValueDetector(AnomalyDetector):
         level = self._level.look(rest, season, size, sparse=sparse)
         hours = None
         if not self._next.wanders:
-            hours = self._hours.look(time, value, self._per_day, self._level.most, doubt * root, sparse=sparse)
+            hours = self._hours.look(time, value, self._budget.per_day, self._level.most, doubt * root, sparse=sparse)
         scatter = self._noise.look(looks[0], self._usual_size(), size) if doubt < _SETTLED else None
-        return _Sight(place, season, noise, looks, level, hours, scatter)
+        return Sight(place, season, noise, looks, level, hours, scatter)
 
     def _after_gap(self, time: float) -> float:
         """Return the added uncertainty of the next value after a gap."""
@@ -323,24 +273,28 @@ class ValueDetector(AnomalyDetector):
         usual = self._channels[0].scale * noise
         return _MAX_SHORT[0] * usual, _MAX_SHORT[1] * usual
 
-    def _judge(self, time: float, value: float, sight: _Sight) -> Verdict:
+    def _judge(self, time: float, value: float, sight: Sight) -> Verdict:
         if self._seen < _COLD:
             return _COLD_VERDICT
-        (shown, share), most = self._trust.of(time, self._seen, self._per_day), math.log10(self._seen) + _BEYOND
+        (shown, share), most = self._trust.of(time, self._seen, self._budget.per_day), math.log10(self._seen) + _BEYOND
         scores = {
             name: share * min(channel.score(look, shown, target), most / target)
-            for name, channel, look, target in zip(CHANNELS, self._channels, sight.looks, self._targets, strict=False)
+            for name, channel, look, target in zip(
+                CHANNELS, self._channels, sight.looks, self._budget.looks, strict=False
+            )
         }
-        scores["level"] = share * self._level.score(sight.level, shown, self._level_target, _BEYOND)
+        scores["level"] = share * self._level.score(sight.level, shown, self._budget.level, _BEYOND)
         if sight.hours is not None:
-            scores["same_hours"] = share * self._hours.score(sight.hours, shown, self._hours_target, _BEYOND)
+            scores["same_hours"] = share * self._hours.score(sight.hours, shown, self._budget.hours, _BEYOND)
         if sight.scatter is not None:
-            scores["noise"] = share * self._noise.score(sight.scatter, shown, self._noise_target, _BEYOND)
+            scores["noise"] = share * self._noise.score(sight.scatter, shown, self._budget.noise, _BEYOND)
         # The level and the same hours look at the same values: that both are high is no more than one of them.
         less = min(scores["level"], scores.get("same_hours", 0.0))
         powers = sum([(one * one * one) ** 2 for one in scores.values()]) - (less * less * less) ** 2
         together = max(0.0, powers) ** (1.0 / _AGREEMENT)
-        scores["flatline"] = shown * share * self._flatline.surprise(value, self._per_day) / self._target_of_all
+        scores["flatline"] = (
+            shown * share * self._flatline.surprise(value, self._budget.per_day) / self._budget.any_channel
+        )
         score = max(together, *scores.values())
         if score <= 1.0:
             return Verdict(score, False, (), scores, True)
@@ -349,37 +303,27 @@ class ValueDetector(AnomalyDetector):
         )
         return Verdict(score, True, signals or (self._agreement(time, sight, scores, score),), scores, True)
 
-    def _look(self, channel: str, sight: _Sight) -> Deviation:
-        if channel == "level":
-            return sight.level
-        if channel == "same_hours" and sight.hours is not None:
-            return sight.hours
-        if channel == "noise" and sight.scatter is not None:
-            return sight.scatter
-        # A flatline has no channel of its own: its range is that of the value.
-        return sight.looks[0 if channel == "flatline" else CHANNELS.index(channel)]
-
-    def _signal(self, channel: str, time: float, value: float, sight: _Sight, score: float) -> Signal:
-        look = self._look(channel, sight)
+    def _signal(self, channel: str, time: float, value: float, sight: Sight, score: float) -> Signal:
+        look = sight.of(channel)
         if channel == "noise":
-            below, above = self._noise.bounds(look, self._noise_target)
+            below, above = self._noise.bounds(look, self._budget.noise)
         elif channel == "level":
-            below, above = self._level.bounds(look, self._level_target)
+            below, above = self._level.bounds(look, self._budget.level)
         elif channel == "same_hours":
-            below, above = self._hours.bounds(look, self._hours_target)
+            below, above = self._hours.bounds(look, self._budget.hours)
         else:
             which = 0 if channel == "flatline" else CHANNELS.index(channel)
-            below, above = self._channels[which].bounds(look, self._targets[which])
+            below, above = self._channels[which].bounds(look, self._budget.looks[which])
         observed, expected, lower, upper = look.observed, look.expected, look.expected + below, look.expected + above
         if channel in {"spike", "flatline"}:
             restored = sight.place.restored
             observed, expected, lower, upper = value, restored(expected), restored(lower), restored(upper)
         return value_signal(channel, time, score, observed=observed, expected=expected, lower=lower, upper=upper)
 
-    def _agreement(self, time: float, sight: _Sight, scores: Mapping[str, float], score: float) -> Signal:
+    def _agreement(self, time: float, sight: Sight, scores: Mapping[str, float], score: float) -> Signal:
         """Return the signal of channels that are an alarm only together, with the range of the highest of them."""
         channel = max(scores, key=lambda channel: (channel != "flatline", scores[channel]))
-        look, restored = self._look(channel, sight), sight.place.restored if channel == "spike" else float
+        look, restored = sight.of(channel), sight.place.restored if channel == "spike" else float
         # What it would take beside the others: about this share of the deviation.
         allowed = abs(look.observed - look.expected) / score
         return value_signal(
@@ -392,7 +336,7 @@ class ValueDetector(AnomalyDetector):
             upper=restored(look.expected + allowed),
         )
 
-    def _learn(self, time: float, value: float, sight: _Sight, verdict: Verdict) -> None:
+    def _learn(self, time: float, value: float, sight: Sight, verdict: Verdict) -> None:
         place, season, noise, looks, level, hours, scatter = sight
         raw, value = value, place.reduced(value)
         usual = self._channels[0].scale * noise
@@ -405,20 +349,20 @@ class ValueDetector(AnomalyDetector):
         error = abs(looks[0].deviation)
         bounded = min(error, 6.0 * usual) if trusted and usual > 0.0 else error
         if scatter is not None:
-            self._noise.learn(looks[0], scatter, self._usual_size(), self._noise_target)
-        self._hours.learn(time, value, self._per_day, self._level.most, hours, target=self._hours_target)
-        self._level.learn(rest, level, self._level_target)
-        for channel, look, target in zip(self._channels, looks, self._targets, strict=True):
+            self._noise.learn(looks[0], scatter, self._usual_size(), self._budget.noise)
+        self._hours.learn(time, value, self._budget.per_day, self._level.most, hours, target=self._budget.hours)
+        self._level.learn(rest, level, self._budget.level)
+        for channel, look, target in zip(self._channels, looks, self._budget.looks, strict=True):
             channel.learn(look, target)
         self._next.learn(value, season, self._flatline.common, usual)
         self._flatline.learn(raw)
-        self._season.learn(time, value, bounded, self._per_day)
+        self._season.learn(time, value, bounded, self._budget.per_day)
         if verdict.warm:
-            self._trust.learn(time, verdict.score, self._per_day, self._allowed)
+            self._trust.learn(time, verdict.score, self._budget.per_day, self._budget.allowed)
         self._seen += 1
 
-    def _learn_batches(self, time: float, value: float, sight: _Sight) -> None:
-        found = self._batches.learn(time, value, sight.season, self._per_day, sight.place)
+    def _learn_batches(self, time: float, value: float, sight: Sight) -> None:
+        found = self._batches.learn(time, value, sight.season, self._budget.per_day, sight.place)
         if found is None:
             return
         if found == BY_PERIOD:

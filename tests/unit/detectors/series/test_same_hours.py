@@ -99,4 +99,4 @@ def test_values_by_the_hour_are_asked_for_a_larger_share_and_half_hours_are_not(
     detector = ValueDetector()
     for n, value in enumerate(noise(30)):
         detector.process_one({"time": MONDAY + interval * n, "value": value})
-    assert detector._allowed == pytest.approx(share)
+    assert detector._budget.allowed == pytest.approx(share)
