@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from api.problems import wrong
 from kpis.explain import period_before
@@ -21,6 +22,8 @@ from models.pages import Listing, Part, parts_of
 
 _MAX_RANGE: Final = timedelta(days=400)
 _MAX_TIME_LENGTH: Final = 40
+# A "+" that was not written "%2B" arrives as a space; between a time and an offset nothing else is meant.
+_SPACE_FOR_PLUS: Final = re.compile(r"([T ][0-9:.,]+) ([0-9]{2}:?[0-9]{2})", re.ASCII)
 _EXPECTED: Final = "expected ISO-8601, for example 2026-11-01T08:00+01:00, or a day such as 2026-11-01"
 NAME_HELP: Final = "The tenant's display name; null where none is set, and for all tenants"
 TenantText = Annotated[
@@ -29,9 +32,15 @@ TenantText = Annotated[
 ]
 
 
+def _with_plus(text: object) -> object:
+    """Return a parameter whose ``+`` was not written ``%2B``, and so arrived as a space, as it was meant."""
+    return text.replace(" ", "+") if isinstance(text, str) else text
+
+
 def _named(text: object) -> datetime | date:
     if not isinstance(text, str) or len(text) > _MAX_TIME_LENGTH:
         raise ValueError(_EXPECTED)
+    text = text[:10] + _SPACE_FOR_PLUS.sub(r"\1+\2", text[10:])
     try:
         found = date.fromisoformat(text) if is_day(text) else datetime.fromisoformat(text)
     except ValueError:
@@ -50,7 +59,9 @@ Named = Annotated[
 ]
 """A time: ISO-8601 or a date; without an offset in ``time_zone``."""
 ZoneName = Annotated[
-    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="On whose clocks ranges and steps are (IANA)")
+    str,
+    BeforeValidator(_with_plus),
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="On whose clocks ranges and steps are (IANA)"),
 ]
 
 

@@ -160,6 +160,11 @@ async def _http(request: Request, error: Exception) -> Response:
         404: f"there is nothing at {_path(request)}; /v1/openapi.json lists every address",
         405: f"{_path(request)} does not take {request.method}",
     }.get(error.status_code, str(error.detail))
+    if error.status_code == 400:  # FastAPI's, of a body that it cannot decode
+        kind, detail = (
+            "wrong-body",
+            "the body is not JSON in UTF-8, or is nested too deeply; send it without compression",
+        )
     return ApiError(error.status_code, kind, detail, headers=error.headers).response(request_id(request))
 
 
@@ -194,5 +199,7 @@ def _field(error: Mapping[str, Any]) -> WrongField:
         return WrongField(field=name, message="there is no such parameter or field here")
     if error["type"] == "json_invalid":
         return WrongField(field="body", message="this is not JSON")
+    if error["type"] == "model_attributes_type" and place == ["body"]:
+        return WrongField(field="body", message="expected a JSON object, sent with Content-Type: application/json")
     message = str(error["msg"]).removeprefix("Value error, ")
     return WrongField(field=name, message=message[:1].lower() + message[1:])

@@ -177,7 +177,7 @@ class Collector:
         topic = _parameter(request, "topic")
         if topic is not None and topic not in TOPICS:
             raise ApiError(422, "wrong-value", f"topic: expected one of {', '.join(TOPICS)}")
-        with self._in_flight.hold(_declared(request)):
+        with self._in_flight.hold(producer.name, _declared(request)):
             body = await self._body(request)
             found = items(body, _media_type(request), topic)
             verdicts = await self._take(producer, found, request)
@@ -186,7 +186,7 @@ class Collector:
     async def _traces(self, request: Request) -> Response:
         producer = await self._admit(request)
         media_type = _media_type(request)
-        with self._in_flight.hold(_declared(request)):
+        with self._in_flight.hold(producer.name, _declared(request)):
             spans = mapped(trace_request(await self._body(request), media_type))
             for reason, count in spans.unmapped.items():
                 self.metrics.unmapped_spans.labels(reason).inc(count)
@@ -204,7 +204,7 @@ class Collector:
     async def _dead_letters(self, request: Request) -> Response:
         producer = await self._admit(request)
         text = _parameter(request, "days") or "7"
-        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= _MAX_DAYS:
+        if not re.fullmatch("[1-9][0-9]?", text) or int(text) > _MAX_DAYS:
             raise ApiError(422, "wrong-value", f"days: expected a number from 1 to {_MAX_DAYS}")
         await self._database.run(self.rejections.write)
         rows = await self._database.run(lambda client: read_rejections(client, producer.name, int(text)))
@@ -235,7 +235,8 @@ class Collector:
         except TimeoutError:
             detail = f"the body did not arrive within {self._limits.body_seconds:g} s; send the same again"
             raise ApiError(408, "too-slow", detail) from None
-        return plain_body(b"".join(chunks), request.headers.get("content-encoding", "").lower())
+        encoding = request.headers.get("content-encoding", "").lower()
+        return await asyncio.to_thread(plain_body, b"".join(chunks), encoding)  # unpacking would hold up the others
 
     async def _take(self, producer: Producer, found: Sequence[Item], request: Request) -> list[EventResult]:
         self._quota.take(producer.name, len(found))

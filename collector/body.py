@@ -22,8 +22,21 @@ TOPICS: Final[Mapping[str, Topic]] = {
 """The topics by their full name and by their short one, for example ``queries``."""
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_DECODER: Final = json.JSONDecoder()
+_LINE: Final = re.compile(rb"\S[^\n]*")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+# A small piece, as zlib copies what of it follows the end of a member; it unpacks to 1 MiB at most.
+_PIECE_BYTES: Final = 1_024
+
+
+def _whole_number(text: str) -> float:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python converts: out of every field's range, which the decoder tells
+        return float(text)
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_whole_number)
 
 
 class Item(NamedTuple):
@@ -45,19 +58,24 @@ def plain_body(body: bytes, encoding: str) -> bytes:
         return body
     if encoding != "gzip":
         raise ApiError(415, "wrong-encoding", "Content-Encoding: expected gzip or none")
-    unpacked = b""
+    unpacked = bytearray()
+    member = None
+    at = 0
     try:
-        while body:
-            member = zlib.decompressobj(_GZIP_WINDOW)
-            unpacked += member.decompress(body, MAX_PLAIN_BYTES + 1 - len(unpacked))
+        while at < len(body):
+            member = member or zlib.decompressobj(_GZIP_WINDOW)
+            piece = body[at : at + _PIECE_BYTES]
+            unpacked += member.decompress(piece)
             if len(unpacked) > MAX_PLAIN_BYTES:
                 raise ApiError(413, "too-large", f"the body may unpack to {MAX_PLAIN_BYTES} bytes at most; send fewer")
-            if not member.eof:
-                raise ApiError(400, "wrong-body", "the gzip body ends too early")
-            body = member.unused_data
+            at += len(piece) - len(member.unused_data)
+            if member.eof:
+                member = None
     except zlib.error:
         raise ApiError(400, "wrong-body", "the body is not gzip, as Content-Encoding says") from None
-    return unpacked
+    if member is not None:
+        raise ApiError(400, "wrong-body", "the gzip body ends too early")
+    return bytes(unpacked)
 
 
 def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
@@ -73,9 +91,12 @@ def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
     ApiError
         400 where the body as a whole cannot be read, 413 for too many events, 415 for another media type.
     """
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     if media_type in NDJSON_TYPES:
-        lines = [line for line in body.split(b"\n") if line.strip()]
-        _check_count(len(lines))
+        lines = []
+        for found in _LINE.finditer(body):
+            _check_count(len(lines) + 1)
+            lines.append(found[0])
         return [_line(line, topic) for line in lines]
     if media_type != JSON_TYPE:
         raise ApiError(415, "wrong-type", f"Content-Type: expected {JSON_TYPE} or application/x-ndjson")
@@ -127,7 +148,7 @@ def _line(line: bytes, topic: str | None) -> Item:
     if topic is not None:
         return Item(topic, line)  # the decoder parses it
     try:
-        return _item(json.loads(line), "", topic)
+        return _item(_DECODER.decode(line.decode()), "", topic)
     except (ValueError, RecursionError):
         return Item(None, line)
 

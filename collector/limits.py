@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -51,21 +51,23 @@ class EventQuota:
 
 
 class InFlight:
-    """Bounds the bytes of requests in progress."""
+    """Bounds the bytes of requests in progress; one producer may have half of them, so that it stops no other."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self._held: Counter[str] = Counter()
 
     @contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        """Reserve bytes for a body; raises ``ApiError`` (503) where there is none."""
-        if self._bytes + size > self._max_bytes:
+    def hold(self, who: str, size: int) -> Iterator[None]:
+        """Reserve bytes for a body of a producer; raises ``ApiError`` (503) where there is none."""
+        if self._held.total() + size > self._max_bytes or self._held[who] + size > self._max_bytes // 2:
             raise ApiError(
                 503, "busy", "too much is under way; send the same again shortly", headers={"Retry-After": "1"}
             )
-        self._bytes += size
+        self._held[who] += size
         try:
             yield
         finally:
-            self._bytes -= size
+            self._held[who] -= size
+            if not self._held[who]:
+                del self._held[who]

@@ -26,6 +26,11 @@ def asked(**given: str) -> list[str]:
         ({"from": "2026-10-25T02:30", "to": "2026-10-25T02:30+01:00"}, ["2026-10-25T00:30", "2026-10-25T01:30"]),
         ({"to": "2026-11-01", "range": "1M"}, ["2026-09-30T22:00", "2026-10-31T23:00"]),
         ({"range": "last-month"}, ["2026-09-30T22:00", "2026-10-31T23:00"]),
+        (
+            {"from": "2026-10-25T02:30 02:00", "to": "2026-10-25T02:30:00.5 0100"},
+            ["2026-10-25T00:30", "2026-10-25T01:30"],
+        ),
+        ({"from": "2026-10-25 01:30 02:00", "to": "2026-10-25 02:30"}, ["2026-10-24T23:30", "2026-10-25T00:30"]),
         ({"range": "24h"}, ["2026-11-21T10:31", "2026-11-22T10:31"]),
         ({"from": "2026-11-01T10:17Z"}, ["2026-11-01T10:17", "2026-11-22T11:00"]),
         ({}, ["2026-10-23T11:00", "2026-11-22T11:00"]),
@@ -52,6 +57,10 @@ def test_ranges_are_on_the_calendar_of_the_zone(given: dict[str, str], expected:
 def test_a_time_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="expected"):
         RangeQuery.model_validate({"from": text})
+
+
+def test_a_zone_whose_plus_arrived_as_a_space_is_meant() -> None:
+    assert RangeQuery.model_validate({"time_zone": "Etc/GMT 5"}).time_zone == "Etc/GMT+5"
 
 
 def test_a_zone_that_does_not_exist_is_refused() -> None:

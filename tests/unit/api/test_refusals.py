@@ -202,3 +202,32 @@ def test_a_schedule_may_not_fire_too_often(cron: str, fine: bool) -> None:
         with pytest.raises(InvalidRequest, match="comes again after") as refused:
             DEFAULT_LIMITS.check(schedule, [])
         assert refused.value.field == "cron"
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "detail"),
+    [
+        (
+            b'{"type": "executive"}',
+            "text/plain",
+            422,
+            "expected a JSON object, sent with Content-Type: application/json",
+        ),
+        (b"[]", "application/json", 422, "expected a JSON object"),
+        (b'{"name": "\xe9"}', "application/json", 400, "not JSON in UTF-8"),
+        (b"[" * 50_000, "application/json", 400, "nested too deeply"),
+        (b"\x1f\x8b\x08\x00", "application/json", 400, "without compression"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_with_what_to_send(
+    body: bytes, media_type: str, status: int, detail: str
+) -> None:
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(_app(), raise_app_exceptions=False)
+        headers = {"Authorization": "Bearer rmk_x", "Content-Type": media_type}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            return await client.post("/v1/reports", content=body)
+
+    found = asyncio.run(answer())
+    assert found.status_code == status
+    assert detail in found.json()["detail"]

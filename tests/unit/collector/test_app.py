@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -156,7 +158,7 @@ async def test_guessing_keys_is_slowed_down() -> None:
         (b"{} {}", {}, 400),
         (b"\xff", {}, 400),
         (b"", {}, 400),
-        (b"9" * 5_000, {}, 400),
+        (b"9" * 5_000, {}, 422),
         (b"{}", {}, 422),
         (b'{"user_id": "\\ud800"}', {}, 422),
     ],
@@ -213,6 +215,76 @@ async def test_more_events_than_agreed_are_put_off_and_told_until_when() -> None
 async def test_too_much_under_way_at_once_is_put_off() -> None:
     answer = await Setup(limits={"in_flight_bytes": 10}).send(query())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_one_producer_cannot_hold_the_room_of_the_others() -> None:
+    setup = Setup(limits={"in_flight_bytes": 4_000, "body_seconds": 5.0})
+    going = asyncio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        await going.wait()
+        yield b""
+
+    async with setup.client() as client:
+        headers = {"Content-Type": "application/json", "Content-Length": "1500"}
+        held = [
+            asyncio.create_task(client.post("/v1/events?topic=queries", content=stalled(), headers=headers))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        other = await setup.send(query(BOREAS), "everyone")
+        going.set()
+        statuses = [(await one).status_code for one in held]
+    assert other.status_code == 202
+    assert sorted(statuses) == [400, 503, 503]
+    assert (await setup.send(query())).status_code == 202
+
+
+async def test_a_gzip_body_of_many_empty_members_holds_up_nobody() -> None:
+    setup = Setup()
+    packed = gzip.compress(b"", mtime=0) * 90_000 + gzip.compress(json.dumps(query()).encode(), mtime=0)
+    began = time.process_time()
+    answer = await setup.send(packed, Content_Encoding="gzip")
+    assert answer.status_code == 202
+    assert time.process_time() - began < 5  # 19 s when each member copied the rest of the body
+
+
+async def test_blank_lines_are_not_made_into_a_list_before_they_are_counted() -> None:
+    setup = Setup()
+    packed = gzip.compress(json.dumps(query()).encode() + b"\n" * (MAX_PLAIN_BYTES - 1_000), mtime=0)
+    tracemalloc.start()
+    try:
+        answer = await setup.send(packed, Content_Type="application/x-ndjson", Content_Encoding="gzip")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.json()["accepted"] == 1
+    assert most < 5 * MAX_PLAIN_BYTES
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson"])
+async def test_a_byte_order_mark_before_the_first_event_is_no_part_of_it(media_type: str) -> None:
+    answer = await Setup().send(b"\xef\xbb\xbf" + json.dumps(query()).encode(), Content_Type=media_type)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+
+
+@pytest.mark.parametrize("topic", ["queries", None])
+async def test_a_number_of_thousands_of_digits_refuses_its_event_alone(topic: str | None) -> None:
+    bad = json.dumps(query(data_freshness_hours=1)).replace('hours": 1', 'hours": ' + "9" * 5_000)
+    events = [bad, json.dumps(query())]
+    if topic is None:
+        events = [f'{{"topic": "queries", "event": {event}}}' for event in events]
+    answer = await Setup().send(f"[{','.join(events)}]".encode(), topic=topic)
+    assert answer.status_code == 202
+    first, second = answer.json()["events"]
+    assert (first["status"], second["status"]) == ("rejected", "accepted")
+
+
+@pytest.mark.parametrize("days", ["0", "91", "000", "007", "0000019999999", "+7", "7.0", "\u0667"])
+async def test_days_of_rejections_are_1_to_90(days: str) -> None:
+    async with Setup().client() as client:
+        answer = await client.get("/v1/dead-letters", params={"days": days})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "days: expected a number from 1 to 90")
 
 
 async def test_keys_hold_for_ten_minutes_while_clickhouse_is_away() -> None:
