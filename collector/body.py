@@ -93,7 +93,7 @@ def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
     if media_type in NDJSON_TYPES:
-        lines = []
+        lines: list[bytes] = []
         for found in _LINE.finditer(body):
             _check_count(len(lines) + 1)
             lines.append(found[0])

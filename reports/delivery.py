@@ -9,6 +9,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import Policy
@@ -115,10 +116,15 @@ class ChannelNotifier:
                 "the recipient's or the sender's domain is none that the DNS can have; check the addresses"
             ) from error
         try:
-            with _connected(mail) as server:
+            server = _connected(mail)
+            try:
                 if mail.user:
-                    server.login(mail.user, mail.password)
+                    _log_in(server, mail)
                 _send(server, message)
+                with suppress(smtplib.SMTPException, OSError):  # it has the message, whatever it answers now
+                    server.quit()
+            finally:
+                server.close()
         except smtplib.SMTPAuthenticationError as error:
             raise SettingsError(
                 "the mail server refuses us; check ROMASHKA_SMTP_USER and ROMASHKA_SMTP_PASSWORD"
@@ -226,6 +232,15 @@ def _message(sender: str, to: str, report_message: ReportMessage) -> EmailMessag
             report_message.file.read_bytes(), maintype=kind, subtype=subtype, filename=report_message.file_name
         )
     return message
+
+
+def _log_in(server: smtplib.SMTP, mail: MailServer) -> None:
+    if not (mail.user.isascii() and mail.password.isascii()):
+        raise SettingsError(
+            "ROMASHKA_SMTP_USER or ROMASHKA_SMTP_PASSWORD has characters beyond ASCII, which mail servers read "
+            "differently; set a password of letters, digits and signs of ASCII there"
+        )
+    server.login(mail.user, mail.password)
 
 
 def _send(server: smtplib.SMTP, message: EmailMessage) -> None:

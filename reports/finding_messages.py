@@ -8,6 +8,7 @@ A recipient is told once that a finding opened, once that it has become critical
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -36,6 +37,8 @@ _EVERY: Final = timedelta(seconds=30)
 # A finding that began before messages were set up is not news any more.
 _NEWS: Final = timedelta(days=1)
 _FOLLOWED: Final = timedelta(days=30)
+# A recipient that fails after this long gets no further message in this run: its others would take as long.
+_STALLED_SECONDS: Final = 5.0
 
 
 class LinkSettings(NamedTuple):
@@ -87,11 +90,17 @@ class FindingMessages:
         """
         names = tenant_names(client)
         sent, failures = 0, list[str]()
+        stalled = set[str]()
         for due in self._due(client, now):
+            if due.recipient in stalled:
+                continue
+            began = time.monotonic()
             try:
                 self._send(client, due, names, now)
             except RomashkaError as error:
                 failures.append(f"{audience_of(due.recipient)}: {error}")
+                if time.monotonic() - began > _STALLED_SECONDS:
+                    stalled.add(due.recipient)
             else:
                 sent += 1
         if failures:

@@ -11,21 +11,34 @@ import ipaddress
 import json
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Timer
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from models.errors import SettingsError, Unreachable
+from reports.mail import ascii_domain
 
 _SETTING: Final = "ROMASHKA_WEBHOOK_PRIVATE_HOSTS"
 _PORTS: Final = {"https": 443, "http": 80}
+# A delivery may take this many times the seconds that an answer may keep us waiting.
+_WHOLE: Final = 2
 Resolve = Callable[[str, int], Sequence[str]]
 
 
 def resolved(host: str, port: int) -> Sequence[str]:
     """Return every address of a host; raises ``OSError``."""
     return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+
+
+def _as_in_the_dns(host: str) -> str:
+    try:
+        return ascii_domain(host)
+    except ValueError:
+        return host.lower()
 
 
 class AddressGuard:
@@ -54,7 +67,7 @@ class AddressGuard:
             except ValueError:
                 if "/" in one or not one.replace("-", "").replace(".", "").isalnum():
                     raise SettingsError(f"{_SETTING}: '{one}' is neither a host nor a network") from None
-                self._names.add(one.lower())
+                self._names.add(_as_in_the_dns(one))
 
     def address(self, host: str, port: int) -> str:
         """Return the address to connect to.
@@ -72,7 +85,7 @@ class AddressGuard:
             raise Unreachable(f"{host} cannot be resolved; check the address") from error
         if not found:
             raise Unreachable(f"{host} has no address; check it")
-        if host.lower() not in self._names and not all(self._may_be_called(one) for one in found):
+        if _as_in_the_dns(host) not in self._names and not all(self._may_be_called(one) for one in found):
             raise SettingsError(
                 f"{host} is inside a private network, where reports are not sent; {_SETTING} names exceptions"
             )
@@ -94,6 +107,11 @@ class AddressGuard:
 def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, seconds: float) -> None:
     """Send a JSON object.
 
+    Parameters
+    ----------
+    seconds
+        How long it may wait for the next bytes; twice as long for everything.
+
     Raises
     ------
     Unreachable
@@ -102,28 +120,29 @@ def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, s
         The address may not be called.
     """
     parts = webhook_parts(url)
-    host = parts.hostname or ""
+    try:
+        host = ascii_domain(parts.hostname or "")
+    except ValueError as error:
+        raise Unreachable(f"{parts.hostname} cannot be resolved; check the address") from error
     port = parts.port or _PORTS[parts.scheme]
     address = guard.address(host, port)
     limit = urllib3.Timeout(total=seconds)
     headers = {
-        "Host": parts.netloc.rpartition("@")[2],
+        "Host": (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else ""),
         "Content-Type": "application/json",
         "User-Agent": "romashka",
         "Idempotency-Key": message_id,
-        **(
-            {}
-            if parts.username is None
-            else urllib3.make_headers(basic_auth=f"{parts.username}:{parts.password or ''}")
-        ),
+        **({} if parts.username is None else {"Authorization": _basic(parts.username, parts.password or "")}),
     }
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
         pool = urllib3.HTTPSConnectionPool(
             address, port, timeout=limit, maxsize=1, server_hostname=host, assert_hostname=host
         )
+        pool.ConnectionCls = _EndingTls
     else:
         pool = urllib3.HTTPConnectionPool(address, port, timeout=limit, maxsize=1)
+        pool.ConnectionCls = _Ending
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     with pool:
         try:
@@ -143,6 +162,45 @@ def post(guard: AddressGuard, url: str, body: dict[str, Any], message_id: str, s
     if not 200 <= status < 300:
         moved = " and sends us elsewhere, where we do not go" if 300 <= status < 400 else ""
         raise Unreachable(f"{host} did not take the report: it answers {status}{moved}")
+
+
+def _basic(user: str, password: str) -> str:
+    """Return the header of a user and a password as they are in a URL, where ``@`` and ``:`` are percent-encoded."""
+    return "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+
+
+class _Ending(HTTPConnection):
+    """A connection that ends after a time, whatever its server sends.
+
+    A time-out is for the next bytes alone: a server that sends one now and then, or ``100 Continue`` for ever, would
+    hold the thread for good.
+    """
+
+    _timer: Timer | None = None
+    _ended: socket.socket
+
+    def _new_conn(self) -> socket.socket:
+        made: socket.socket = super()._new_conn()
+        self._ended = made.dup()  # the plain socket: TLS may be in the middle of something
+        self._timer = Timer(_WHOLE * float(self.timeout or 0), _end, [self._ended])
+        self._timer.daemon = True
+        self._timer.start()
+        return made
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._ended.close()
+        super().close()
+
+
+class _EndingTls(_Ending, HTTPSConnection):
+    """The same with TLS."""
+
+
+def _end(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def webhook_parts(url: str) -> SplitResult:

@@ -11,11 +11,12 @@ from typing import Self
 
 
 class MailSink:
-    """Listens on a free loopback port. ``refuses`` recipients with 550 as long as it is set."""
+    """Listens on a free loopback port. ``refuses`` recipients with 550 as long as it is set; ``farewell`` ends it."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.refuses = False
+        self.farewell = "221 bye"
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -30,7 +31,7 @@ class MailSink:
                     elif command.startswith(b"RCPT") and sink.refuses:
                         self._say("550 nobody here")
                     elif command == b"QUIT":
-                        self._say("221 bye")
+                        self._say(sink.farewell)
                         return
                     else:
                         self._say("250 fine")

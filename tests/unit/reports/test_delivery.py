@@ -133,6 +133,21 @@ def test_a_refusal_is_told_without_the_address(report_message: ReportMessage, si
     assert "ada" not in str(refused.value)
 
 
+def test_a_message_that_was_taken_is_delivered_whatever_the_server_says_at_the_end(
+    report_message: ReportMessage, sink: MailSink
+) -> None:
+    """It counted as failed, and was sent again, up to eight times."""
+    sink.farewell = "421 too many connections"
+    ChannelNotifier(mail(sink), {}).deliver("mailto:ada@example.com", report_message)
+    assert len(sink.messages) == 1
+
+
+def test_a_password_beyond_ascii_is_refused_by_its_setting(report_message: ReportMessage, sink: MailSink) -> None:
+    server = mail(sink)._replace(user="ada", password="пароль")
+    with pytest.raises(SettingsError, match="ROMASHKA_SMTP_PASSWORD has characters beyond ASCII"):
+        ChannelNotifier(server, {}).deliver("mailto:ada@example.com", report_message)
+
+
 @pytest.mark.parametrize(
     ("domain", "in_the_dns"),
     [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,3 +165,67 @@ def test_a_list_shows_of_a_webhook_its_host_alone() -> None:
     assert masked("HTTPS://hooks.example.com/s3cret") == "https://hooks.example.com/…"
     assert masked("mailto:ada@example.com") == "mailto:ada@example.com"
     assert masked("env:ROMASHKA_TO_SLACK") == "env:ROMASHKA_TO_SLACK"
+
+
+def _first_bytes(taken: bytes) -> Iterator[bytes]:
+    """Yield a status line and then a header that never ends."""
+    yield b"HTTP/1.1 503 Later\r\nX: "
+    while True:
+        time.sleep(0.05)
+        yield b"x"
+
+
+def _only_continue(taken: bytes) -> Iterator[bytes]:
+    while True:
+        yield b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("answers", [_first_bytes, _only_continue])
+def test_an_answer_that_never_ends_is_ended(answers: Callable[[bytes], Iterator[bytes]]) -> None:
+    """Each byte began the time-out anew: a thread of the leader was held for good, with 100 Continue at full speed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                for piece in answers(connection.recv(65_536)):
+                    connection.sendall(piece)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        failures: list[BaseException] = []
+
+        def send() -> None:
+            try:
+                post(AddressGuard(["127.0.0.1"]), url, {}, "id", 0.5)
+            except Unreachable as error:
+                failures.append(error)
+
+        sending = threading.Thread(target=send, daemon=True)
+        sending.start()
+        sending.join(10)
+    assert not sending.is_alive()
+    assert len(failures) == 1
+
+
+def test_user_and_password_are_sent_as_they_were_before_they_were_written_into_the_url(
+    inside: tuple[type[Inside], int],
+) -> None:
+    handler, port = inside
+    post(AddressGuard(["127.0.0.1"]), f"http://ada%40x:p%3A%20п@127.0.0.1:{port}/", {}, "id", 5)
+    ((_, headers, _),) = handler.seen
+    kind, _, packed = headers["Authorization"].partition(" ")
+    assert (kind, base64.b64decode(packed).decode()) == ("Basic", "ada@x:p: п")
+
+
+def test_a_host_in_any_script_is_called_as_the_dns_has_it(inside: tuple[type[Inside], int]) -> None:
+    handler, port = inside
+    asked: list[str] = []
+
+    def resolve(host: str, _: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    post(AddressGuard(["Bücher.example"], resolve), f"http://bücher.example:{port}/", {}, "id", 5)
+    ((_, headers, _),) = handler.seen
+    assert (asked, headers["Host"]) == (["xn--bcher-kva.example"], f"xn--bcher-kva.example:{port}")
