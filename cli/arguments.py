@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from math import isnan
 from typing import Annotated, Any, Final
@@ -29,6 +30,8 @@ def number(value: float | None) -> float | None:
     return value
 
 
+_INTEGRATION: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 MAX_SECONDS: Final = 31_536_000
 """A year: the longest that a simulation runs."""
 DaysBack = Annotated[float, typer.Option("--days", min=0.001, max=36_500, callback=number, help="Days back")]
@@ -51,6 +54,24 @@ def say_next(cursor: str | None) -> None:
     """Print how to get the next page, if there is one."""
     if cursor is not None:
         err.print(f"there are more: go on with --after {cursor}", style="dim", highlight=False, soft_wrap=True)
+
+
+def integration_name(value: Any) -> Any:
+    """Refuse the name of an integration, or one of several, that no event can have: nothing would be found, silently.
+
+    A callback of an option; an empty text is no filter.
+    """
+    for one in [value] if isinstance(value, str) else value or []:
+        if one and not _INTEGRATION.fullmatch(one):
+            raise typer.BadParameter(f"expected an integration in lower case, for example hubspot; got {one!r}")
+    return value
+
+
+def country_code(value: str) -> str:
+    """Refuse a country that no event can have. A callback of an option; an empty text is no filter."""
+    if value and not _COUNTRY.fullmatch(value):
+        raise typer.BadParameter(f"expected an ISO 3166-1 code in capital letters, for example DE; got {value!r}")
+    return value
 
 
 def tenant_id(name: str, text: str) -> UUID:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from pythonjsonlogger.json import JsonFormatter
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +26,7 @@ _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _IN_A_CELL: Final = re.compile(f"[\t\n{_CONTROLS.pattern[1:]}")
+_ANY_WIDTH: Final = 100_000
 # Placeholder of a value while the template's markup is parsed.
 _PLACE: Final = "\ue000"
 
@@ -71,6 +72,20 @@ class PlainConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, **options})
+        if self._width is not None and self._width < 1:
+            self._width = None  # COLUMNS=0, as of a terminal whose size is not known: nothing would be shown
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """The size of the terminal; a pipe or a file has room for any line, so that programs find whole values."""
+        found = super().size
+        if self.is_terminal or self._width is not None:
+            return found
+        return ConsoleDimensions(_ANY_WIDTH, found.height)
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, without the passwords of addresses: before lines are wrapped, which might cut one in two."""
@@ -100,7 +115,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     for position, column in enumerate(columns):
         number = column in right
         # Numbers and the first column do not wrap; other columns shrink on a narrow terminal.
-        made.add_column(cell(column), justify="right" if number else "left", no_wrap=number or position == 0)
+        # A word that does not fit goes on in the next line: an id that is cut is of no use.
+        made.add_column(
+            cell(column), justify="right" if number else "left", no_wrap=number or position == 0, overflow="fold"
+        )
     for row in rows:
         made.add_row(*map(cell, row))
     heading = Text(visible(title, one_line=True), style="bold")

@@ -7,13 +7,14 @@ import os
 import sys
 import traceback
 from importlib.metadata import version
-from typing import Annotated, Any, Final
+from io import TextIOWrapper
+from typing import Annotated, Any, Final, cast
 
 import typer
 
 from cli.command_table import MARKUP, OnDemand, running
 from cli.console import debugging, err, styled
-from models.errors import InvalidRequest, RomashkaError
+from models.errors import InvalidRequest, RomashkaError, SettingsError
 from models.masking import masked
 
 _PACKAGE: Final = "romashka-integration-analytics"
@@ -63,13 +64,36 @@ def option(field: str, command: Any) -> str:
     return _WORDS.get(field, field.removeprefix("--").replace("-", " ").replace("_", " "))
 
 
+def _check_arguments() -> None:
+    """Refuse bytes that are no text: whatever they are for, they cannot be stored, compared or shown."""
+    for at, argument in enumerate(sys.argv[1:], 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(
+                f"argument {at} ({argument}) is not text in {sys.getfilesystemencoding()}; write it in UTF-8, and set "
+                "a locale of UTF-8, for example LC_ALL=C.UTF-8"
+            ) from None
+
+
+def _told(error: OSError) -> str:
+    """Return what failed at a file or a stream, and what to do."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return f"the output cannot be written ({reason}); make room, or write it elsewhere"
+    return f"{error.filename}: {reason}; check that it is there and that you may read or write it"
+
+
 def main() -> None:
     """Run the command; an error is one line and exit code 1."""
+    if sys.stdout is not None:  # a terminal without a sign of ours, for example of Windows or of ISO 8859-1
+        cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     # Before Arrow is loaded: its own allocators keep what a burst took (docs/adr/0062-memory-of-a-worker.md).
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if not debugging():
         logging.disable()  # libraries raise errors, and some also log them; the worker sets up its own logging
     try:
+        _check_arguments()
         app()
     except InvalidRequest as error:
         err.print(styled("[bold red]error:[/] {}: {}", option(error.field, running()), error.message), soft_wrap=True)
@@ -79,6 +103,11 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if debugging():
+            sys.stderr.write(masked(traceback.format_exc()))
+        err.print(styled("[bold red]error:[/] {}", _told(error)), soft_wrap=True)
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the outermost frame: one line for users, the traceback in debug mode
         if debugging():
             sys.stderr.write(masked(traceback.format_exc()))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsSourceError
 
+from cli.console import err
 from models.errors import ConfigurationError, SettingsError
 from models.masking import has_credentials, hide_passwords
 from models.objectives import QUERY_OBJECTIVE
@@ -30,6 +34,8 @@ if TYPE_CHECKING:  # deferred: few commands need Kafka's libraries
     from streams.kafka import GroupTiming, KafkaAddress
 
 _MIN_KEY_BYTES = 16
+# Of the letters of two names, how many are the same in order: a letter or two left out, doubled or swapped.
+_NEARLY = 0.94
 
 Read = TypeVar("Read", bound=BaseSettings)
 
@@ -56,6 +62,17 @@ def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
         return text
 
     return checked
+
+
+def _for_browsers(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("an address such as https://romashka.example.com")
+    return address
 
 
 # Redis's alone has its password in the address, and is a secret as a whole.
@@ -212,7 +229,7 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="address of the HTTP API; in a container its own, 0.0.0.0"
     )
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8080, description="of the HTTP API; 0: any")
-    api_public_url: Address = Field(
+    api_public_url: Annotated[Address, AfterValidator(_for_browsers)] = Field(
         default="http://127.0.0.1:8080", description="address of the API as people reach it, for links to its pages"
     )
     api_schedules_per_tenant: Annotated[int, Field(ge=1)] = 50
@@ -391,13 +408,19 @@ def settings() -> Settings:
     SettingsError
         A setting is invalid; names it and what was expected.
     """
-    return loaded(Settings)
+    found = loaded(Settings)
+    for given, meant in misspelled():
+        err.print(f"{given} is no setting and has no effect; did you mean {meant}?", style="yellow", soft_wrap=True)
+    return found
 
 
 def loaded(kind: type[Read]) -> Read:
     """Return settings of a kind, and hide the passwords in addresses from then on; raises as ``settings`` does."""
-    hide_passwords(_given())
     try:
+        hide_passwords(_given())
+        for name, value in os.environ.items():
+            if name.upper().startswith("ROMASHKA_"):
+                _check_text(name, value)
         return kind()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -405,7 +428,30 @@ def loaded(kind: type[Read]) -> Read:
         message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         raise SettingsError(f"{name} is not usable: expected {message} (see .env.example)") from None
     except SettingsSourceError as error:
-        raise SettingsError(f"{str(error).partition(' from source')[0]} is not usable: expected JSON") from None
+        field = re.search('field "([a-z_0-9]+)"', str(error))
+        name = f"ROMASHKA_{field[1].upper()}" if field else "a setting"
+        raise SettingsError(f"{name} is not usable: expected JSON (see .env.example)") from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env is not text in UTF-8; save it again in that encoding") from None
+
+
+def _check_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{name} is not usable: expected text in UTF-8") from None
+
+
+def misspelled() -> list[tuple[str, str]]:
+    """Return each variable that is nearly a setting's name, with that name: it has no effect."""
+    known = {f"ROMASHKA_{name.upper()}" for name in Settings.model_fields}
+    given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
+    # A recipient's variable may have any name of this kind.
+    unknown = sorted(
+        name for name in given - known if name.startswith("ROMASHKA_") and not name.startswith("ROMASHKA_TO_")
+    )
+    near = [(name, get_close_matches(name, known, 1, _NEARLY)) for name in unknown]
+    return [(name, found[0]) for name, found in near if found]
 
 
 def _given() -> list[str]:

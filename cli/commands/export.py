@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.arguments import MOMENT, Zone, tenant_id, time_range
+from cli.arguments import MOMENT, Zone, integration_name, tenant_id, time_range
 from cli.command_audit import audited
 from cli.console import err, styled
 from cli.formats import format_of_file
@@ -52,7 +52,9 @@ def run(
         str, typer.Option("--range", help="Range instead of --from: 24h, 7d, 1M, 1Q, 1y up to --to, or last-month, ...")
     ] = "",
     end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive. Default: now")] = "",
-    provider: Annotated[list[str] | None, typer.Option(help="Integration; repeatable")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Integration; repeatable", callback=integration_name)
+    ] = None,
     format_: Annotated[
         ExportFormat | None, typer.Option("--format", help="File format; csv, or the suffix of --out")
     ] = None,
@@ -89,6 +91,8 @@ def run(
     )
     if target == "-" and request.format not in _STREAMS:
         raise SettingsError(f"{request.format} cannot go to standard output; give a file, or take csv or jsonl")
+    if target == "-" and sys.stdout is None:
+        raise SettingsError("standard output is closed; give a file: --out FILE")
     began = time.monotonic()
     done = _exported(request, target)
     _tell(done, target, time.monotonic() - began)

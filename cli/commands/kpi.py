@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cli.arguments import MOMENT, Zone, tenant_id, time_range
+from cli.arguments import MOMENT, Zone, country_code, integration_name, tenant_id, time_range
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
@@ -52,10 +52,10 @@ _COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": 
 
 
 Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
-Provider = Annotated[str, typer.Option(help="Integration")]
+Provider = Annotated[str, typer.Option(help="Integration", callback=integration_name)]
 QueryType = Annotated[str, typer.Option(help="Query type")]
 Channel = Annotated[str, typer.Option(help="Channel")]
-Country = Annotated[str, typer.Option(help="Country")]
+Country = Annotated[str, typer.Option(help="Country", callback=country_code)]
 Segment = Annotated[str, typer.Option(help="Customer segment")]
 Start = Annotated[
     str,

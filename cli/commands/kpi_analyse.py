@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import MOMENT, Zone, tenant_id, time_range
+from cli.arguments import MOMENT, Zone, country_code, integration_name, tenant_id, time_range
 from cli.commands.kpi import Range, app, shown_range
 from cli.console import out, table
 from cli.formats import OutputFormat, Printed, print_rows
@@ -37,9 +37,11 @@ def analyse(
     start: Annotated[str, typer.Option("--from", metavar=MOMENT, help="Start of the range, ISO-8601, or a day")] = "",
     end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive")] = "",
     range_: Range = "",
-    provider: Annotated[str, typer.Option(help="Integration of the conversations, or of the incident")] = "",
+    provider: Annotated[
+        str, typer.Option(help="Integration of the conversations, or of the incident", callback=integration_name)
+    ] = "",
     channel: Annotated[str, typer.Option(help="Channel")] = "",
-    country: Annotated[str, typer.Option(help="Country (DE)")] = "",
+    country: Annotated[str, typer.Option(help="Country (DE)", callback=country_code)] = "",
     segment: Annotated[str, typer.Option(help="Customer segment")] = "",
     insight: Annotated[str, typer.Option(help="Insight that gives tenant, integration and range; for fault-cost")] = "",
     time_zone: Zone = "UTC",

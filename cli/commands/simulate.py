@@ -59,6 +59,8 @@ def run(
         incidents_per_day=incidents_per_day,
         withheld=withhold,
     )
+    if truth is not None:
+        truth.touch()  # what cannot be written is told before anything is published
     totals = Totals()
     with BulkProducer(settings().kafka) as producer:
         if days:

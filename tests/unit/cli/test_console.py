@@ -163,3 +163,28 @@ def test_any_console_shows_our_tables_as_text() -> None:
     to.print(table("[/x]", ("a",), [("[/x]",)]))
     assert isinstance(to.file, io.StringIO)
     assert to.file.getvalue().count("[/x]") == 2
+
+
+_ID: Final = "0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01"
+_ROW: Final = ("key", "analyst", _ID, "words that fill the line, and more of them, and more of them")
+
+
+def test_a_pipe_has_whole_values_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    to = PlainConsole(file=io.StringIO())
+    to.print(table("Keys", ("id", "role", "tenant", "label"), [_ROW]))
+    assert isinstance(to.file, io.StringIO)
+    (line,) = [line for line in to.file.getvalue().splitlines() if _ID in line]
+    assert line.split("  ")[-1].strip() == _ROW[-1]
+    assert all(line == line.rstrip() or len(line) < 200 for line in to.file.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("columns", ["0", "40"])
+def test_a_narrow_terminal_loses_nothing_of_a_value(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    to = PlainConsole(file=io.StringIO(), force_terminal=True, color_system=None)
+    to.print(table("Keys", ("id", "role", "tenant", "label"), [_ROW]))
+    assert isinstance(to.file, io.StringIO)
+    shown = to.file.getvalue()
+    assert "key" in shown
+    assert "\u2026" not in shown
