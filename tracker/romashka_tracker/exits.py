@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -15,16 +16,20 @@ from typing import Any, Final, NoReturn
 _POOLS: Final = ("multiprocessing.util", "billiard.util")
 _BEFORE_OTHERS: Final = 100
 _finalizers: dict[Callable[[], None], list[Any]] = {}
+_asked: dict[Callable[[], None], None] = {}
 
 
 def register(ask: Callable[[], None]) -> None:
     """Have ``ask`` called before this process ends; called more than once where it has several ends.
 
+    At the end of the program it is called after the ``atexit`` functions of others that were registered since this
+    package was imported: what those report is delivered too.
+
     Where nobody handles SIGTERM, it ends the program as ``sys.exit`` does, so that it is asked then too; where somebody
     does (a web server, a task queue), or outside the main thread, nothing is changed.
     """
     forget(ask)
-    atexit.register(ask)
+    _asked[ask] = None
     for name in _POOLS:
         finalize: Any = getattr(sys.modules.get(name), "Finalize", None)
         if finalize is not None:
@@ -35,9 +40,20 @@ def register(ask: Callable[[], None]) -> None:
 
 def forget(ask: Callable[[], None]) -> None:
     """Unregister a hook."""
-    atexit.unregister(ask)
+    _asked.pop(ask, None)
     for finalizer in _finalizers.pop(ask, ()):
         finalizer.cancel()
+
+
+def _ask_all() -> None:
+    with ExitStack() as all_of_them:  # one that fails keeps no other from being asked
+        for ask in list(_asked):
+            all_of_them.callback(ask)
+
+
+# Registered now and not with the first tracker: functions are called in reverse order, and one that is registered
+# while they are called is not called at all.
+atexit.register(_ask_all)
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:

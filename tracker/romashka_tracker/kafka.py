@@ -41,7 +41,8 @@ class KafkaTransport:
     """
 
     def __init__(self, bootstrap_servers: str, *, security: KafkaSecurity | None = None) -> None:
-        servers = [server for server in bootstrap_servers.split(",") if server.strip()]
+        given: object = bootstrap_servers  # callers without types give a list, as aiokafka takes
+        servers = [server for server in given.split(",") if server.strip()] if isinstance(given, str) else []
         if not servers or not all(map(is_server, servers)):
             raise TrackerError("The addresses of Kafka's brokers must be host:port, several separated by commas.")
         self._bootstrap_servers = bootstrap_servers

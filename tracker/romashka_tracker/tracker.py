@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("romashka_tracker")
 
 _CLOSE_SECONDS: Final = 10.0
+_MAX_LINGER_SECONDS: Final = 60
 # How long a thread waits whose events come faster than a broker that works takes them.
 _CROWDED_SECONDS: Final = 0.001
 
@@ -43,6 +44,23 @@ class TrackerOptions(TypedDict, total=False):
     linger_seconds: float
     batch_events: int
     when_full: BufferPolicy
+
+
+def _check_options(
+    *,
+    buffer_events: object = 1,
+    linger_seconds: object = 0,
+    batch_events: object = 1,
+    when_full: object = BufferPolicy.RAISE,
+) -> None:
+    """Refuse options that cannot be used, of callers without types too; those that are left out are fine."""
+    for name, events in (("buffer_events", buffer_events), ("batch_events", batch_events)):
+        if not isinstance(events, int) or isinstance(events, bool) or events < 1:
+            raise TrackerError(f"{name} is {events!r}; expected a whole number of events, 1 or more.")
+    if not isinstance(linger_seconds, int | float) or not 0 <= linger_seconds <= _MAX_LINGER_SECONDS:
+        raise TrackerError(f"linger_seconds is {linger_seconds!r}; expected 0 to {_MAX_LINGER_SECONDS} seconds.")
+    if not isinstance(when_full, BufferPolicy):
+        raise TrackerError(f"when_full is {when_full!r}; expected BufferPolicy.DROP_NEWEST or BufferPolicy.RAISE.")
 
 
 class IntegrationTracker(EventMethods):
@@ -61,6 +79,11 @@ class IntegrationTracker(EventMethods):
         Size and age at which a batch is sent.
     when_full
         Policy of a full buffer.
+
+    Raises
+    ------
+    TrackerError
+        An option cannot be used.
     """
 
     def __init__(
@@ -72,6 +95,9 @@ class IntegrationTracker(EventMethods):
         batch_events: int = 500,
         when_full: BufferPolicy = BufferPolicy.DROP_NEWEST,
     ) -> None:
+        _check_options(
+            buffer_events=buffer_events, linger_seconds=linger_seconds, batch_events=batch_events, when_full=when_full
+        )
         self._transport = transport
         self._when_full = when_full
         event_ids, moments = EventIds(), Moments()
@@ -119,13 +145,14 @@ class IntegrationTracker(EventMethods):
         ------
         TrackerError
             Neither is given, or both, or a collector without a key; or nothing could be sent to the address, or with
-            the key.
+            the key; or an option cannot be used.
         """
         from romashka_tracker.blocking import BlockingTracker  # noqa: PLC0415 - which imports this module
 
         if bool(bootstrap_servers) == bool(collector) or bool(collector) != bool(key):
             raise TrackerError("Give the addresses of Kafka's brokers, or collector= and key=.")
-        # An address that is wrong is told here, not by the first event.
+        # An address or an option that is wrong is told here, not by the first event.
+        _check_options(**options)
         if collector:
             HttpTransport(collector, key)
             return BlockingTracker(lambda: cls.to_collector(collector, key, **options))

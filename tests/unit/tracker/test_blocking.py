@@ -400,3 +400,19 @@ def test_a_signal_handler_may_use_a_tracker_whose_thread_is_just_starting_it(
 ) -> None:
     """It waited for a lock that its own thread held, and the process never ended."""
     assert run(tmp_path, _IN_A_SIGNAL_HANDLER.format(does=does)) == (delivered, said)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import atexit\natexit.register(track)",
+        "import atexit\natexit.register(track)\ntrack(0)\ntracker._started()",
+        "import atexit\ntracker._started()\natexit.register(track)",
+        "import atexit\natexit.register(track)\natexit.register(lambda: 1 / 0)",
+    ],
+    ids=["the first event", "before the first event", "after the first event", "beside a function that fails"],
+)
+def test_what_a_function_at_the_end_of_the_program_reports_is_delivered(tmp_path: Path, program: str) -> None:
+    """Without an event before it was lost in silence; with one it was refused with TrackerClosed."""
+    delivered, _ = run(tmp_path, program)
+    assert delivered == 3

@@ -4,13 +4,14 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from romashka_tracker.buffer import BufferPolicy, Counters
 from romashka_tracker.contract import HEALTH, QUERIES, TOPICS
-from romashka_tracker.errors import BufferFull, DeliveryFailed, InvalidEvent, TrackerClosed
+from romashka_tracker.errors import BufferFull, DeliveryFailed, InvalidEvent, TrackerClosed, TrackerError
 from romashka_tracker.memory import MemoryTransport
 from romashka_tracker.tracker import IntegrationTracker
 from romashka_tracker.transport import Message
@@ -210,3 +211,33 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert "3 events are lost" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("buffer_events", 0),
+        ("buffer_events", -5),
+        ("buffer_events", "10"),
+        ("buffer_events", 10.0),
+        ("batch_events", 0),
+        ("batch_events", True),
+        ("linger_seconds", -1),
+        ("linger_seconds", float("nan")),
+        ("linger_seconds", 3_600),
+        ("when_full", "raise"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_where_it_is_given(option: str, value: Any) -> None:
+    """A batch of no events kept the process from ending; a buffer of none dropped everything."""
+    options: Any = {option: value}
+    with pytest.raises(TrackerError, match=f"^{option} is "):
+        IntegrationTracker(MemoryTransport(), **options)
+    with pytest.raises(TrackerError, match=f"^{option} is "):
+        IntegrationTracker.blocking("127.0.0.1:1", **options)
+
+
+def test_addresses_of_brokers_are_one_text() -> None:
+    servers: Any = ["127.0.0.1:9092"]
+    with pytest.raises(TrackerError, match="several separated by commas"):
+        IntegrationTracker.blocking(servers)
