@@ -187,7 +187,9 @@ class Collector:
         producer = await self._admit(request)
         media_type = _media_type(request)
         with self._in_flight.hold(producer.name, _declared(request)):
-            spans = mapped(trace_request(await self._body(request), media_type))
+            body = await self._body(request)
+            # Thousands of spans take a second, in which others are answered too.
+            spans = await asyncio.to_thread(lambda: mapped(trace_request(body, media_type)))
             for reason, count in spans.unmapped.items():
                 self.metrics.unmapped_spans.labels(reason).inc(count)
             verdicts = await self._take(producer, spans.items, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from models.topics import INGEST
 from streams.decode import Decoder, RecordSource
 
 UNACKNOWLEDGED: Final = "not_acknowledged"
+_AT_ONCE: Final = 500
 
 
 class EventResult(NamedTuple):
@@ -67,7 +69,9 @@ class Intake:
                 records[topic.name].append(_Record(position, item.value))
         good: list[tuple[int, EventMessage]] = []
         for name, of_topic in records.items():
-            good += self._judge(name, of_topic, producer, verdicts, now)
+            for at in range(0, len(of_topic), _AT_ONCE):
+                good += self._judge(name, of_topic[at : at + _AT_ONCE], producer, verdicts, now)
+                await asyncio.sleep(0)  # other requests are answered in between
         good.sort(key=lambda one: one[0])  # preserves the order of a tenant's events
         acknowledged = await self._publisher.publish([message for _, message in good], headers)
         for (position, _), delivered in zip(good, acknowledged, strict=True):

@@ -25,10 +25,12 @@ from models.measures import QUERY_MEASURES
 from models.topics import QUERIES
 
 PROTOBUF_TYPE: Final = "application/x-protobuf"
+MAX_SPANS: Final = 20_000
 _TOOL: Final = "execute_tool"
 _IDS: Final = UUID("5a1d3c0e-6f0b-4d0e-9b51-0c5f3f6a7e11")
 _SPLIT: Final = re.compile(r"[./:]")
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9_-]+")
+_HALF_A_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _HEX_IDS: Final = ("traceId", "spanId", "parentSpanId")
 # Attributes that are copied to a field unchanged.
 _PLAIN: Final[Mapping[str, str]] = {
@@ -68,13 +70,26 @@ def trace_request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
     Raises
     ------
     ApiError
-        400 where the body cannot be read, 415 for another media type.
+        400 where the body cannot be read, 413 for too many spans, 415 for another media type.
     """
+    request = _request(body, media_type)
+    count = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    if count > MAX_SPANS:
+        detail = f"a request may have {MAX_SPANS} spans; send smaller batches (send_batch_max_size of OpenTelemetry)"
+        raise ApiError(413, "too-many-events", detail)
+    return request
+
+
+def _request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
     try:
         if media_type == PROTOBUF_TYPE:
             return ExportTraceServiceRequest.FromString(body)
         if media_type == JSON_TYPE:
             message = json.loads(body)
+            if _HALF_A_PAIR.search(
+                body
+            ):  # of a text that was cut within an emoji: its span is no reason to lose others
+                message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
             _use_base64(message)
             return ParseDict(message, ExportTraceServiceRequest(), ignore_unknown_fields=True)
     except (DecodeError, ParseError, ValueError, TypeError, AttributeError, RecursionError):

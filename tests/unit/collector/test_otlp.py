@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from collector.otlp import mapped, trace_request
+from collector.otlp import MAX_SPANS, mapped, trace_request
 from tests.unit.collector.sending import ACME, NOW, Setup
 
 _END = int(NOW.timestamp()) * 1_000_000_000
@@ -224,3 +226,49 @@ def test_a_span_without_any_id_of_a_conversation_or_of_its_own_is_no_event(conve
     nameless = _span(_GOOD)
     nameless.span_id = b"\0" * 8
     assert mapped(_request(blank, nameless)).unmapped == {"no_conversation": 2}
+
+
+async def test_half_a_surrogate_pair_costs_no_other_span_its_place() -> None:
+    """JavaScript cuts a text within an emoji, and every span of the export was refused for good."""
+    setup = Setup()
+    whole = _hexadecimal(_request(_span(_GOOD | {"romashka.channel": "chat 💥"}))).decode()
+    spans = json.loads(whole)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    cut = json.loads(whole.replace("\\ud83d\\udca5", "\\ud83d"))["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": cut + spans}]}]}).encode()
+    async with setup.client() as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()) == (200, {})
+    channels = [json.loads(message.value)["channel"] for message, _ in setup.publisher.published]
+    assert channels == ["chat ?", "chat 💥"]
+
+
+async def test_others_are_answered_while_thousands_of_spans_are_read() -> None:
+    """A request of 60 KB held the loop for three seconds, and one of 770 KB for forty."""
+    setup = Setup()
+    headers = {"Content-Type": "application/x-protobuf"}
+    body = _request(*[_span(_GOOD)] * 5_000).SerializeToString()
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - began)
+
+    async with setup.client() as client:
+        watching = asyncio.create_task(watch())
+        began = time.perf_counter()
+        answer = await client.post("/v1/traces", content=body, headers=headers)
+        took = time.perf_counter() - began
+        watching.cancel()
+    assert answer.status_code == 200
+    assert longest < took / 3
+
+
+async def test_more_spans_than_are_taken_at_once_are_refused_with_what_to_set() -> None:
+    body = _request(*[_span({})] * (MAX_SPANS + 1)).SerializeToString()
+    async with Setup().client() as client:
+        answer = await client.post("/v1/traces", content=body, headers={"Content-Type": "application/x-protobuf"})
+    assert answer.status_code == 413
+    assert "send_batch_max_size" in RpcStatus.FromString(answer.content).message
