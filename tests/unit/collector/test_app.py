@@ -242,11 +242,11 @@ async def test_one_producer_cannot_hold_the_room_of_the_others() -> None:
 
 async def test_a_gzip_body_of_many_empty_members_holds_up_nobody() -> None:
     setup = Setup()
-    packed = gzip.compress(b"", mtime=0) * 90_000 + gzip.compress(json.dumps(query()).encode(), mtime=0)
+    packed = gzip.compress(b"", mtime=0) * 100_000 + gzip.compress(json.dumps(query()).encode(), mtime=0)
     began = time.process_time()
     answer = await setup.send(packed, Content_Encoding="gzip")
     assert answer.status_code == 202
-    assert time.process_time() - began < 5  # 19 s when each member copied the rest of the body
+    assert time.process_time() - began < 2  # 5 s and more when each member copied the rest of the body
 
 
 async def test_blank_lines_are_not_made_into_a_list_before_they_are_counted() -> None:

@@ -261,6 +261,7 @@ async def test_others_are_answered_while_thousands_of_spans_are_read() -> None:
         began = time.perf_counter()
         answer = await client.post("/v1/traces", content=body, headers=headers)
         took = time.perf_counter() - began
+        await asyncio.sleep(0)  # the watch sees how long it waited for the last part, too
         watching.cancel()
     assert answer.status_code == 200
     assert longest < took / 3
