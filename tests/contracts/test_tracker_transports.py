@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
@@ -189,6 +190,13 @@ async def test_a_key_goes_to_the_partition_that_other_clients_choose(kafka_boots
     assert place.read_partitions(ours) == place.read_partitions(theirs)
 
 
+def _freeze(pid: int) -> None:
+    """Stop a process; on a busy machine it still answers for a moment after the signal."""
+    os.kill(pid, signal.SIGSTOP)
+    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+
+
 @pytest.mark.stack
 async def test_a_producer_that_gets_no_answer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "_DELIVERY_SECONDS", 0.2)
@@ -197,9 +205,7 @@ async def test_a_producer_that_gets_no_answer_is_replaced(monkeypatch: pytest.Mo
         place.create(["frozen"])
         transport = place.transport()
         await transport.connect("frozen")
-        os.kill(broker.pid, signal.SIGSTOP)
-        while psutil.Process(broker.pid).status() != psutil.STATUS_STOPPED:  # on a busy machine a thread still answers
-            await asyncio.sleep(0.01)
+        _freeze(broker.pid)
         with pytest.raises(NotDelivered) as failure:
             await transport.send("frozen", _numbered(_ACME, 2))
         os.kill(broker.pid, signal.SIGCONT)
