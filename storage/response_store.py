@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from storage.reading import query_rows
 from storage.writing import insert_rows
 
 _TABLE: Final = "insight_responses"
+_STEP: Final = timedelta(milliseconds=1)
 _COLUMNS: Final = ", ".join(Response._fields)
 _OF_INSIGHTS: Final = f"""
 SELECT {_COLUMNS} FROM {_TABLE} FINAL WHERE has({{ids:Array(UUID)}}, insight_id) ORDER BY responded_at, id
@@ -64,6 +65,10 @@ def respond(
     before = responses_to(client, [insight.id]).get(insight.id, [])
     wanted = checked(reply, handling_of(insight, before, now), now)
     response = response_to(insight, wanted, name_of_actor(actor), now, id_)
+    # Clocks differ between machines, and may be set back: what is said later comes later.
+    others = [one.responded_at for one in before if one.id != response.id]
+    if others and response.responded_at <= max(others):
+        response = response._replace(responded_at=max(others) + _STEP)
     insert_rows(client, _TABLE, Response._fields, [response])
     after = [*before, response]
     return handling_of(insight, after, now), after

@@ -29,7 +29,7 @@ from sinks.insight_rows import insight_rows
 from storage.connection import ClickHouseAddress, connect
 from storage.insight_store import InsightFilter, stored_insights
 from storage.reading import query_rows
-from storage.response_store import handlings, responses_to
+from storage.response_store import handlings, respond, responses_to
 from storage.writing import insert_rows
 from tests.examples.insights import insight
 from tests.worker_process import SECRET
@@ -177,6 +177,21 @@ def test_a_critical_finding_that_somebody_has_does_not_escalate_until_it_is_reop
         assert gravest(client) == 2
         romashka("reopen", id_)
         assert gravest(client) == 3
+
+
+def test_what_is_said_later_counts_though_a_clock_is_behind(database: ClickHouseAddress) -> None:
+    """The clocks of two machines differ, or one was set back."""
+    sink, now = ClickHouseSink(database), datetime.now(UTC)
+    warning = found(severity="warning")
+    critical = warning._replace(severity="critical", updated_at=BEGUN + MINUTE)
+    sink.write("predictive_insights", insight_rows([critical]))
+    with connect(database) as client:
+        respond(client, warning, Reply(ResponseAction.ACKNOWLEDGE), "ada", now)
+        for _ in range(2):
+            handling, _ = respond(client, critical, Reply(ResponseAction.ACKNOWLEDGE), "ben", now - MINUTE)
+        assert (handling.status, handling.actor) == (ResponseStatus.ACKNOWLEDGED, "ben")
+        assert gravest(client) == 2
+        assert len(responses_to(client, [warning.id])[warning.id]) == 2
 
 
 def test_the_database_says_of_any_responses_what_the_model_says(database: ClickHouseAddress) -> None:
