@@ -178,29 +178,39 @@ class _Ending(HTTPConnection):
 
     _timer: Timer | None = None
     _ended: socket.socket
+    _is_over = False
 
     def _new_conn(self) -> socket.socket:
         made: socket.socket = super()._new_conn()
         self._ended = made.dup()  # the plain socket: TLS may be in the middle of something
-        self._timer = Timer(_WHOLE * float(self.timeout or 0), _end, [self._ended])
+        self._timer = Timer(_WHOLE * float(self.timeout or 0), self._end)
         self._timer.daemon = True
         self._timer.start()
         return made
 
+    def getresponse(self) -> Any:
+        """Return the answer; what had come when it was ended may look like one."""
+        answer = super().getresponse()
+        if self._is_over:
+            answer.close()
+            raise TimeoutError("the answer did not come in time")
+        return answer
+
     def close(self) -> None:
+        """Close it, and end no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._ended.close()
         super().close()
 
+    def _end(self) -> None:
+        self._is_over = True
+        with suppress(OSError):
+            self._ended.shutdown(socket.SHUT_RDWR)
+
 
 class _EndingTls(_Ending, HTTPSConnection):
     """The same with TLS."""
-
-
-def _end(connected: socket.socket) -> None:
-    with suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
 
 
 def webhook_parts(url: str) -> SplitResult:
