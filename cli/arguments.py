@@ -14,7 +14,7 @@ from cli.console import err
 from kpis.period import YEARS, instant, is_day, is_period, period
 from kpis.scope import up_to_now, zone
 from models.errors import SettingsError
-from models.fields import is_placeholder
+from models.fields import COUNTRY_PATTERN, PROVIDER_PATTERN, is_placeholder
 from models.pages import Listing, Part, parts_of
 
 MOMENT: Final = "<time>"
@@ -30,8 +30,8 @@ def number(value: float | None) -> float | None:
     return value
 
 
-_INTEGRATION: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_COUNTRY: Final = re.compile("[A-Z]{2}")
+_INTEGRATION: Final = re.compile(PROVIDER_PATTERN)
+_COUNTRY: Final = re.compile(COUNTRY_PATTERN)
 MAX_SECONDS: Final = 31_536_000
 """A year: the longest that a simulation runs."""
 DaysBack = Annotated[float, typer.Option("--days", min=0.001, max=36_500, callback=number, help="Days back")]

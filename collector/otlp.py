@@ -86,9 +86,8 @@ def _request(body: bytes, media_type: str) -> ExportTraceServiceRequest:
             return ExportTraceServiceRequest.FromString(body)
         if media_type == JSON_TYPE:
             message = json.loads(body)
-            if _HALF_A_PAIR.search(
-                body
-            ):  # of a text that was cut within an emoji: its span is no reason to lose others
+            # A text that was cut within an emoji is no reason to lose the other spans.
+            if _HALF_A_PAIR.search(body):
                 message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
             _use_base64(message)
             return ParseDict(message, ExportTraceServiceRequest(), ignore_unknown_fields=True)

@@ -18,7 +18,7 @@ class UnitFormat(NamedTuple):
 
 
 CODED: Final = ("currency:financial: ", ":suffix")
-"""What stands before and after a currency's code (ISO 4217) in the unit of its amounts, for example ``-1,234.50 EUR``.
+"""Prefix and suffix that make a Grafana unit of a currency code (ISO 4217): amounts are shown as ``-1,234.50 EUR``.
 
 "locale" leaves zeros at the end out, "currency:" alone shortens to thousands, and "none" has no separators.
 """

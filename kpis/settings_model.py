@@ -15,13 +15,13 @@ from uuid import UUID
 
 from kpis.currency import plain
 from models.errors import SettingsError
-from models.fields import MAX_MONEY
+from models.fields import MAX_MONEY, PROVIDER_PATTERN
 
 Kind = Literal["money", "number", "whole", "choice", "currency"]
 
 PER_PROVIDER: Final = ":"
 """Separates a setting from its integration, as in ``integration_cost_per_month:hubspot``."""
-_PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
+_PROVIDER: Final = re.compile(PROVIDER_PATTERN)
 # Money of ISO 4217, with the units of account that prices of Chile and Uruguay are in: neither metals nor other funds,
 # tests and the code for none.
 _CURRENCY: Final = re.compile(
@@ -123,7 +123,7 @@ def definition(name: str) -> Setting:
         raise SettingsError(f"there is no setting '{base}'; expected one of {', '.join(SETTINGS)}")
     if PER_PROVIDER in name and not found.per_provider:
         raise SettingsError(f"{base} is one value for all integrations; leave out '{PER_PROVIDER}{provider}'")
-    if PER_PROVIDER in name and not _PROVIDER.match(provider):
+    if PER_PROVIDER in name and not _PROVIDER.fullmatch(provider):
         raise SettingsError(f"'{provider}' is not an integration; expected lower case letters, digits, _ and -")
     return found
 

@@ -21,6 +21,8 @@ LABEL_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$"
 
 # A visible character: no white space, no zero-width character, no control character.
 VISIBLE: Final = r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+PROVIDER_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 JOB_ID_PATTERN: Final = rf"^[^\x00-\x1f\x7f-\x9f]*{VISIBLE}[^\x00-\x1f\x7f-\x9f]*$"
 
 # Programs without an id send the nil or the max UUID (RFC 9562). Accepted as ids, they would merge many tenants,
@@ -84,7 +86,7 @@ Label = Annotated[str, Field(pattern=LABEL_PATTERN, description="1 to 128 charac
 Provider = Annotated[
     str,
     Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+        pattern=PROVIDER_PATTERN,
         description="An integration in lower case, at most 63 of a-z, 0-9, _ and -, for example hubspot; new ones need "
         "no registration",
     ),
@@ -106,7 +108,7 @@ JobId = Annotated[
         description="1 to 128 characters, not only blanks, no control characters",
     ),
 ]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, for example DE")]
+Country = Annotated[str, Field(pattern=COUNTRY_PATTERN, description="ISO 3166-1 alpha-2, for example DE")]
 Ratio = Annotated[float, Field(ge=0, le=1, description="0 to 1, kept to four decimals")]
 Impact = Annotated[float, Field(ge=-1, le=1, description="-1 to 1, kept to four decimals")]
 Stars = Annotated[float, Field(ge=1, le=5, description="1 to 5, kept to four decimals")]

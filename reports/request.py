@@ -14,12 +14,12 @@ from kpis.period import period
 from kpis.scope import AllTenants, zone
 from kpis.text import printable
 from models.errors import InvalidRequest
-from models.fields import LABEL_PATTERN
+from models.fields import LABEL_PATTERN, PROVIDER_PATTERN
 
 MAX_RANGE: Final = timedelta(days=400)
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_PROVIDER: Final = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
+_PROVIDER: Final = re.compile(PROVIDER_PATTERN)
 
 
 class ReportType(StrEnum):

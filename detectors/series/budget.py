@@ -1,4 +1,4 @@
-"""How many false alarms a series may have, and what each channel has to show for an alarm because of that."""
+"""Budget of false alarms of a series, and the alarm thresholds of its channels that follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many false alarms a series may have, by how often it has values."""
+"""Budget of false alarms of a series by the interval of its values."""
 
 from __future__ import annotations
 
