@@ -130,6 +130,9 @@ def redis_client(url: str) -> Redis:
     SettingsError
         The URL cannot be used. Never holds it: it may have a password in it.
     """
+    unusable = SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0")
+    if "://" not in url:  # redis:6379 would be database 6379 on this machine
+        raise unusable
     try:
         client = Redis.from_url(
             url,
@@ -140,7 +143,7 @@ def redis_client(url: str) -> Redis:
         pool: Any = client.connection_pool
         pool.make_connection()  # of parameters it takes any, and fails at the first use
     except (ValueError, TypeError, RedisError):
-        raise SettingsError("ROMASHKA_REDIS_URL is not usable; expected something like redis://host:6379/0") from None
+        raise unusable from None
     return client
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -18,6 +17,8 @@ from api.signing_keys import check_url
 from api.tokens import Provider
 from cli.console import err, log_to_stderr
 from cli.limits import schedule_limits
+from cli.setting_checks import check_heads_file
+from cli.setting_values import entries
 from cli.settings import Settings
 from cli.tracing import spans_of
 from models.errors import PortInUse, SettingsError
@@ -48,7 +49,7 @@ def run(
     app = checked_app(chosen)
     log_to_stderr(chosen.log_format)
     logging.getLogger("api").setLevel(logging.INFO)
-    server = server_config(around(app), trusted_proxies(chosen.api_trusted_proxies))
+    server = server_config(around(app), entries(chosen.api_trusted_proxies))
     with listening(host, port) as socket_:
         name, bound = socket_.getsockname()[:2]
         err.print(f"serving on http://{name}:{bound}{shown} - Ctrl-C ends it", highlight=False)
@@ -90,28 +91,6 @@ def server_config(
     )
 
 
-def trusted_proxies(text: str) -> tuple[str, ...]:
-    """Return the addresses and networks of a comma-separated list.
-
-    Raises
-    ------
-    SettingsError
-        An entry is neither, or covers every address.
-    """
-    found = tuple(one.strip() for one in text.split(",") if one.strip())
-    for one in found:
-        try:
-            everybody = ipaddress.ip_network(one).prefixlen == 0
-        except ValueError:
-            everybody = True
-        if everybody:
-            raise SettingsError(
-                f"ROMASHKA_API_TRUSTED_PROXIES: '{one}' is not the address or network of a proxy, such as 10.0.0.7 or "
-                "10.0.0.0/28"
-            )
-    return found
-
-
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raises ``PortInUse``."""
     try:
@@ -123,7 +102,8 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def check(config: Configuration) -> None:
-    """Check addresses before anything is started; raises ``SettingsError``."""
+    """Check addresses and files before anything is started; raises ``SettingsError``."""
+    check_heads_file(config.audit_heads)
     if config.provider is not None:
         check_url(config.provider.jwks_url)
     if config.redis_url:
@@ -152,7 +132,7 @@ def configuration(chosen: Settings) -> Configuration:
         redis_url=chosen.redis_url.get_secret_value(),
         requests_per_minute=chosen.api_requests_per_minute,
         heavy_per_minute=chosen.api_heavy_per_minute,
-        cors_origins=tuple(one.strip() for one in chosen.api_cors_origins.split(",") if one.strip()),
+        cors_origins=entries(chosen.api_cors_origins),
         connections=chosen.api_connections,
         schedule_limits=schedule_limits(chosen),
         audit_heads=chosen.audit_heads,

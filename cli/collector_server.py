@@ -25,8 +25,9 @@ from api.pool import Pool
 from api.problems import ApiError
 from api.rate_limit import MemoryLimiter, RequestRate, seconds
 from api.tokens import Tokens
-from cli.api_server import configuration, listening, server_config, trusted_proxies
+from cli.api_server import configuration, listening, server_config
 from cli.console import err, log_to_stderr
+from cli.setting_values import entries
 from cli.settings import Settings
 from collector.access import Access, ScopeSigner, stored_scopes
 from collector.app import Collector, CollectorLimits
@@ -63,7 +64,7 @@ def collector_of(chosen: Settings) -> tuple[Collector, Pool]:
         limits=CollectorLimits(
             events_per_second=chosen.collector_events_per_second, body_seconds=chosen.collector_body_seconds
         ),
-        cors_origins=[one.strip() for one in chosen.collector_cors_origins.split(",") if one.strip()],
+        cors_origins=entries(chosen.collector_cors_origins),
     )
     return collector, pool
 
@@ -164,7 +165,7 @@ def run(chosen: Settings, host: str, port: int) -> None:
     collector, pool = collector_of(chosen)
     config = server_config(
         collector_app(collector, pool),
-        trusted_proxies(chosen.api_trusted_proxies),
+        entries(chosen.api_trusted_proxies),
         header_seconds=chosen.collector_body_seconds,
     )
     config.timeout_graceful_shutdown = _DRAIN_SECONDS

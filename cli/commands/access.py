@@ -21,7 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.console import out
 from cli.grafana import GrafanaAddress, set_access
-from cli.settings import Address, loaded, settings
+from cli.setting_values import WebAddress
+from cli.settings import loaded, settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
@@ -48,7 +49,7 @@ class Passwords(BaseSettings):
     executive_password: SecretStr = SecretStr("")
     operations_password: SecretStr = SecretStr("")
     analyst_password: SecretStr = SecretStr("")
-    grafana_url: Address = "http://127.0.0.1:3000"
+    grafana_url: WebAddress = "http://127.0.0.1:3000"
     grafana_user: str = "romashka"
     grafana_password: SecretStr = SecretStr("")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import typer
+from dotenv import dotenv_values
 
 from cli.console import out, styled
 from cli.freshness import behind
+from cli.setting_checks import Channels, Warned, check_backups, check_files, check_retention, check_worker
 from cli.settings import Settings, settings
 from models.counting import counted
 from models.errors import RomashkaError
@@ -19,13 +22,10 @@ from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
 from storage.fingerprints import check_secrets
 from storage.live_schema import differences, full_disks, probe
+from storage.retention import retention
 from streams.kafka import missing_topics, partition_count, topic_epochs
 from streams.kafka_rights import check_worker_rights
 from streams.record_reader import IS_COMPILED, NOT_COMPILED
-
-
-class Warned(Exception):
-    """What works, but not as it should; says what to do."""
 
 
 class Check(NamedTuple):
@@ -89,8 +89,10 @@ def _clickhouse(config: Settings) -> str:
 def _api(config: Settings) -> str:
     # Slow imports.
     from cli.api_server import check, configuration  # noqa: PLC0415
+    from cli.commands.mcp import allowed_hosts  # noqa: PLC0415
 
     check(configuration(config))
+    allowed_hosts(config, config.mcp_host)
     with_redis = "Redis" if config.redis_url.get_secret_value() else "no Redis"
     return f"settings can be used, {with_redis}, {'sign-in by OIDC' if config.oidc_issuer else 'API keys alone'}"
 
@@ -101,12 +103,27 @@ def _reader(_: Settings) -> str:
     return "batches of messages are read by the compiled module"
 
 
+def _channels(config: Settings) -> str:
+    variables = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return Channels(config, variables | os.environ).check()
+
+
+def _retention(config: Settings) -> str:
+    with connect(config.clickhouse) as client:
+        return check_retention(config, retention(client))
+
+
 CHECKS = (
     Check("Kafka", _topics),
     Check("ClickHouse", _clickhouse),
     Check("Partitions", _partitions),
     Check("Secret", _secret),
+    Check("Worker", check_worker),
     Check("API", _api),
+    Check("Messages", _channels),
+    Check("Files", check_files),
+    Check("Retention", _retention),
+    Check("Backups", check_backups),
     Check("Reader", _reader),
 )
 

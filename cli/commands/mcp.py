@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.setting_values import entries
 from cli.settings import Settings, settings
 from models.errors import SettingsError
 
@@ -36,13 +37,19 @@ def _serve_http(chosen: Settings, host: str, port: int) -> None:
     from api.mcp.server import PATH, with_mcp  # noqa: PLC0415 - a server, of which the help needs nothing
     from cli.api_server import run as serve  # noqa: PLC0415 - as above
 
-    hosts = tuple(one.strip() for one in chosen.mcp_allowed_hosts.split(",") if one.strip())
+    hosts = allowed_hosts(chosen, host)
+    serve(chosen, host, port, lambda app: with_mcp(app, hosts), PATH)
+
+
+def allowed_hosts(chosen: Settings, host: str) -> tuple[str, ...]:
+    """Return the names that clients reach it by; raises ``SettingsError`` where there are none beside loopback."""
+    hosts = entries(chosen.mcp_allowed_hosts)
     if host not in _LOOPBACK and not hosts:
         raise SettingsError(
             f"{host} is not a loopback address: set ROMASHKA_MCP_ALLOWED_HOSTS to the names that clients reach it by, "
             "for example mcp.example.com"
         )
-    serve(chosen, host, port, lambda app: with_mcp(app, hosts), PATH)
+    return hosts
 
 
 def _serve_stdio(chosen: Settings) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from api.signing_keys import check_url
-from cli.api_server import check, configuration, listening, server_config, trusted_proxies
-from cli.settings import Settings
+from cli.api_server import check, configuration, listening, server_config
+from cli.setting_values import entries
+from cli.settings import Settings, loaded
 from models.errors import PortInUse, SettingsError
 
 _OIDC = {
@@ -60,7 +61,7 @@ async def test_only_a_trusted_proxy_says_who_asks(proxies: str, seen: str, monke
     async def app(scope: Any, receive: Any, send: Any) -> None:
         found.append(scope["client"][0])
 
-    config = server_config(app, trusted_proxies(proxies))
+    config = server_config(app, entries(proxies))
     config.load()
     headers = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-proto", b"https")]
     scope = {"type": "http", "client": ("127.0.0.1", 5), "headers": headers, "scheme": "http"}
@@ -69,9 +70,10 @@ async def test_only_a_trusted_proxy_says_who_asks(proxies: str, seen: str, monke
 
 
 @pytest.mark.parametrize("text", ["*", "0.0.0.0/0", "::/0", "proxy.example.com", "10.0.0.0/33"])
-def test_nobody_trusts_everybody(text: str) -> None:
+def test_nobody_trusts_everybody(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROMASHKA_API_TRUSTED_PROXIES", text)
     with pytest.raises(SettingsError, match="ROMASHKA_API_TRUSTED_PROXIES"):
-        trusted_proxies(text)
+        loaded(Settings)
 
 
 @pytest.mark.parametrize("url", ["https://[", "https://a:b/keys", "http://login.example.com/", ""])
