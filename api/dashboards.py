@@ -19,6 +19,7 @@ from api.problems import ApiError, documented, wrong
 from api.roles import TABS, Action
 from api.services import Services, services_of
 from dashboards.panel import Column, Panel, PanelQuery, Tab, Thresholds
+from dashboards.preview.sums import no_data, statement
 from dashboards.time_ranges import duration
 from kpis.rollups.freshness import CONVERSATIONS_BEHIND, uncounted
 from kpis.scope import AllTenants, Scope
@@ -68,7 +69,7 @@ class PanelAnswer(BaseModel):
     unit: str | None
     thresholds: Lines | None
     columns: list[Shown]
-    no_data: Annotated[str, Field(description="What it means that there are no rows")]
+    no_data: Annotated[str, Field(description="What it means that there are no rows, or no amounts")]
     answers: Annotated[dict[str, AnswerPage], Field(description="By reference id; A is the first")]
 
 
@@ -146,13 +147,13 @@ def _panels(tab: Tab, query: DashboardQuery) -> list[tuple[str, Panel]]:
 async def _answer(
     services: Services, name: str, panels: list[tuple[str, Panel]], scope: Scope, query: DashboardQuery
 ) -> bytes:
-    asked = [(panel.id, ref, one) for _, panel in panels for ref, one in panel.asks.items()]
+    asked = [(panel, ref, one) for _, panel in panels for ref, one in panel.asks.items()]
     found, told = await asyncio.gather(
-        asyncio.gather(*(_rows(services, one, scope, query) for _, _, one in asked)),
+        asyncio.gather(*(_rows(services, panel, one, scope, query) for panel, _, one in asked)),
         services.pool.run(lambda client: (query_rows(client, CONVERSATIONS_BEHIND, {}), tenant_names(client))),
     )
     standing, names = told
-    answers = {(id_, ref): rows for (id_, ref, _), rows in zip(asked, found, strict=True)}
+    answers = {(panel.id, ref): rows for (panel, ref, _), rows in zip(asked, found, strict=True)}
     tab = TABS[name]
     answer = DashboardAnswer.model_construct(
         tab=name,
@@ -171,12 +172,18 @@ async def _answer(
     return await asyncio.to_thread(lambda: encoded(answer.model_dump(by_alias=True)))
 
 
-async def _rows(services: Services, one: PanelQuery, scope: Scope, query: DashboardQuery) -> AnswerPage:
+async def _rows(services: Services, panel: Panel, one: PanelQuery, scope: Scope, query: DashboardQuery) -> AnswerPage:
     mine = [name for name in query.filters if name in one.filters]
     others = dict.fromkeys(query.filters.keys() - set(mine))
     dialect = Bound(query.model_copy(update=others).scope(scope.start, scope.end, scope.tenant))
     rows, total = await services.pool.run(
-        lambda client: ask_page(client, one.render(dialect), dialect.parameters, limit=query.limit, offset=query.offset)
+        lambda client: ask_page(
+            client,
+            statement(panel, one.render(dialect), dialect),
+            dialect.parameters,
+            limit=query.limit,
+            offset=query.offset,
+        )
     )
     more = query.offset + query.limit
     return AnswerPage.model_construct(
@@ -194,7 +201,7 @@ def _panel(section: str, panel: Panel, answers: Mapping[str, AnswerPage]) -> Pan
         unit=panel.unit,
         thresholds=_lines(panel.thresholds),
         columns=[_shown(column) for column in panel.columns if not column.hidden],
-        no_data=panel.no_data,
+        no_data=no_data(panel),
         answers=dict(answers),
     )
 

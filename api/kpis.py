@@ -18,8 +18,8 @@ from api.problems import ApiError, documented, wrong
 from api.roles import AREA_TABS, Action
 from api.services import services_of
 from kpis.display import notes
+from kpis.figures_query import figures_query
 from kpis.kpi import Kpi, Unit
-from kpis.query import build_query
 from kpis.registry import ALL
 from kpis.scope import AllTenants, Interval, Scope
 from storage.freshness import freshness_of
@@ -113,7 +113,7 @@ async def figure(
     """Return the number that `romashka kpi get` prints; split with `by`, a series with `every`."""
     kpi = figure_of(id_, query.filters, query.by, caller)
     scope = _scope(query, caller)
-    asked = build_query([kpi.id], scope, query.by, query.every)
+    asked = figures_query([kpi.id], scope, query.by, query.every)
     question = services_of(request).pool.run(
         lambda client: (
             ask_page(client, asked.sql, asked.parameters, limit=query.limit, offset=query.offset),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kpis.currency import written
 from kpis.kpi import Kpi, Unit
-from kpis.scope import AllTenants, Scope, zone
+from kpis.scope import Scope, zone
 from kpis.text import printable
 
 NOTHING: Final = "-"
@@ -80,15 +80,13 @@ def interval(kpi: Kpi, row: Mapping[str, Any], currency: str = "") -> str:
 
 
 def notes(kpi: Kpi, row: Mapping[str, Any], scope: Scope) -> list[str]:
-    """Return notes on a figure: too little data, a changed definition, mixed currencies."""
+    """Return notes on a figure: too little data, a changed definition, what the statement itself says."""
     value, n = row[kpi.id], row[f"{kpi.id}_n"]
     found = [str(row[name])] if row.get(name := f"{kpi.id}_note") else []
     if value is None and not found:
         found.append("no data in this range" if not n else "nothing to compare with in this range")
     elif value is not None and kpi.unit is not Unit.COUNT and kpi.below_minimum_volume(n):
         found.append(f"too little data (n={n:,.0f}, needs {kpi.minimum_volume})")
-    if kpi.unit is Unit.MONEY and isinstance(scope.tenant, AllTenants) and "tenant" not in row and value:
-        found.append("adds up the currencies of all tenants")
     return found + (changes(kpi, scope) if value is not None and n else [])
 
 

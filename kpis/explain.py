@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from kpis.contribution import Contribution, Key, Makeup, Part, added, decompose, split_evenly, standout
 from kpis.display import notes
+from kpis.figures_query import figures_query
 from kpis.kpi import Aggregate, Kpi, Unit
 from kpis.query import build_query
 from kpis.registry import ALL
@@ -152,7 +153,7 @@ def questions(kpi: Kpi, before: Scope, now: Scope, dimensions: Sequence[str]) ->
     asked: dict[Question, Query] = {}
     periods: tuple[tuple[Period, Scope], ...] = (("before", before), ("now", now))
     for period, scope in periods:
-        asked[Question(period)] = build_query([kpi.id], scope)
+        asked[Question(period)] = figures_query([kpi.id], scope)
         for name in dimensions:
             asked[Question(period, name)] = build_query([kpi.id], scope, [name], apart=True)
     return asked

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.panel import Column, Panel, PanelType
 from dashboards.preview.charts import chart, is_drawable
+from dashboards.preview.sums import lacks_amounts, no_data
 from kpis.display import notes
 from kpis.kpi import Kpi, Unit
 from kpis.registry import get
@@ -151,7 +152,8 @@ def _exhibits(panels: Iterable[Panel], answers: Answers, time_zone: str) -> Iter
         columns, rows = (_NODES, _nodes(mine["A"])) if graph else (panel.columns, mine["A"])
         drawn = panel.picture not in {PanelType.TABLE, PanelType.STAT, PanelType.GAUGE} and is_drawable(panel, mine)
         picture = chart(panel, mine) if drawn else None
-        yield Exhibit(panel.title, panel.description, columns, rows, picture, panel.no_data)
+        reason = f" {no_data(panel)}." if lacks_amounts(panel, mine["A"]) else ""
+        yield Exhibit(panel.title, f"{panel.description}{reason}", columns, rows, picture, no_data(panel))
 
 
 def _nodes(rows: list[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
-from kpis.query import build_query
+from kpis.figures_query import figures_query
 from models.errors import InvalidRequest, SettingsError, Unreachable
 from models.query import Query
 from reports import export_query
@@ -89,7 +89,7 @@ class _Export:
 
     def _write_figures(self) -> None:
         request = self._request
-        query = build_query([request.what], request.scope, request.by, request.every)
+        query = figures_query([request.what], request.scope, request.by, request.every)
         found = self._whole(self._typed(query, self._conversions(query)))
         check_rows(request, found.num_rows)
         with self._writer(found.schema) as writer:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from dashboards.panel import Panel, PanelQuery
+from dashboards.preview.sums import statement
 from kpis.currency import in_force
+from kpis.figures_query import figures_query
 from kpis.kpi import Kpi
-from kpis.query import build_query
 from kpis.registry import get
 from kpis.rollups.freshness import CONVERSATIONS_BEHIND
 from kpis.scope import Scope
@@ -81,7 +82,7 @@ def questions(request: ReportRequest, now: datetime) -> Questions:
     asked: dict[str, Query] = {}
     for name, range_ in ((THIS, scope), (BEFORE, replace(scope, start=start, end=end))):
         asked |= _figures(name, figures_of(request.type), range_, request.integrations)
-    asked[BREAKDOWN] = build_query(breakdown_ids(request), scope, by=("provider",))
+    asked[BREAKDOWN] = figures_query(breakdown_ids(request), scope, by=("provider",))
     if request.parts.charts:
         asked |= _panels(contents.panels, scope, request.integrations)
     query = _filled(_INSIGHTS, _MAX_FINDINGS, scope, request.integrations)
@@ -118,21 +119,21 @@ def _figures(name: str, ids: Sequence[str], scope: Scope, wanted: tuple[str, ...
     whole = [id_ for id_ in ids if id_ not in narrow]
     of_all, of_these = names_of(name)
     if whole:
-        yield of_all, build_query(whole, scope)
+        yield of_all, figures_query(whole, scope)
     if narrow:
-        yield of_these, build_query(narrow, replace(scope, provider=wanted))
+        yield of_these, figures_query(narrow, replace(scope, provider=wanted))
 
 
 def _panels(panels: Sequence[Panel], scope: Scope, wanted: tuple[str, ...]) -> Iterator[tuple[str, Query]]:
     for panel in panels:
         for ref, one in panel.asks.items():
-            yield name_of(panel, ref), _panel(one, scope, wanted)
+            yield name_of(panel, ref), _panel(panel, one, scope, wanted)
 
 
-def _panel(asked: PanelQuery, scope: Scope, wanted: tuple[str, ...]) -> Query:
+def _panel(panel: Panel, asked: PanelQuery, scope: Scope, wanted: tuple[str, ...]) -> Query:
     provider = wanted if wanted and "provider" in asked.filters else None
     dialect = Bound(replace(scope, provider=provider))
-    return Query(asked.render(dialect), dialect.parameters)
+    return Query(statement(panel, asked.render(dialect), dialect), dialect.parameters)
 
 
 def _filled(template: str, most: int, scope: Scope, wanted: tuple[str, ...]) -> Query:

@@ -23,6 +23,7 @@ from dashboards.panel import Origin, Panel, Tab
 from dashboards.preview.charts import Answers
 from dashboards.preview.page import PageFacts, file_name, render
 from dashboards.preview.script import drawing_script
+from dashboards.preview.sums import statement
 from dashboards.time_ranges import duration
 from kpis.kpi import Unit
 from kpis.scope import ALL_TENANTS, Scope, up_to_now
@@ -142,7 +143,10 @@ def _answers(client: Client, panel: Panel, scope: Scope) -> Answers:
         return {}
     dialect = Bound(scope)
     try:
-        return {ref: query_rows(client, one.render(dialect), dialect.parameters) for ref, one in panel.asks.items()}
+        return {
+            ref: query_rows(client, statement(panel, one.render(dialect), dialect), dialect.parameters)
+            for ref, one in panel.asks.items()
+        }
     except RomashkaError:
         err.print(styled("[red]panel {} ('{}') cannot be queried[/]", panel.id, panel.title))
         raise

@@ -33,7 +33,8 @@ from cli.verification import detected_through, differences, stored_events
 from embedded.stack import EmbeddedStack
 from jobs.roll_ups import refresh
 from kpis.display import shown
-from kpis.query import ALL_TENANTS, build_query, last_days
+from kpis.figures_query import figures_query
+from kpis.query import ALL_TENANTS, last_days
 from kpis.registry import get
 from models.counting import agreeing, counted
 from models.errors import RomashkaError, Unreachable
@@ -260,7 +261,7 @@ def _live(
 
 
 def _summary(client: Client) -> None:
-    asked = build_query(list(_FIGURES), last_days(DAYS + 1, datetime.now(UTC), ALL_TENANTS), ["provider"])
+    asked = figures_query(list(_FIGURES), last_days(DAYS + 1, datetime.now(UTC), ALL_TENANTS), ["provider"])
     rows = [
         (row["provider"], *(shown(get(name).unit, row[name]) for name in _FIGURES))
         for row in query_rows(client, *asked)

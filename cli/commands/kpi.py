@@ -17,6 +17,7 @@ from cli.freshness import say_if_behind
 from cli.settings import settings
 from kpis import display, docs
 from kpis.display import interval, notes
+from kpis.figures_query import figures_query
 from kpis.kpi import Kpi, Unit
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, last_days
 from kpis.registry import ALL, get
@@ -209,7 +210,7 @@ def docs_(
 def _answer(
     kpis: Sequence[Kpi], scope: Scope, by: Sequence[str], every: Interval | None, format_: OutputFormat
 ) -> None:
-    query = build_query([kpi.id for kpi in kpis], scope, by, every)
+    query = figures_query([kpi.id for kpi in kpis], scope, by, every)
     with connect(settings().clickhouse) as client:
         rows = query_rows(client, *query)
         say_if_behind(client, empty=any(not row[f"{kpi.id}_n"] for row in rows for kpi in kpis) or not rows)

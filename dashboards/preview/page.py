@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from dashboards.panel import Column, Origin, Panel, PanelLink, PanelType, Tab, Tile
 from dashboards.preview.answer import Row, column_of, shape
 from dashboards.preview.charts import Answers, chart, is_drawable
+from dashboards.preview.sums import lacks_amounts, no_data
 from kpis import display
 from kpis.kpi import Unit
 from kpis.registry import get
@@ -97,7 +98,7 @@ def _elsewhere(tab: Tab, origin: Origin, why: str) -> str:
 def _panel(panel: Panel, answers: Answers, charts: dict[str, Any], currency: str) -> str:
     title = panel.title
     if not all(answers.values()):
-        inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
+        inside = f'<p class="nodata">{escape(no_data(panel))}</p>'
     elif panel.card is not None:
         inside = _cards(panel, panel.card, answers["A"])
     elif panel.tile is not None:
@@ -107,7 +108,7 @@ def _panel(panel: Panel, answers: Answers, charts: dict[str, Any], currency: str
     elif panel.picture is PanelType.TABLE:
         inside = _table(panel, answers["A"], currency)
     elif not is_drawable(panel, answers):
-        inside = f'<p class="nodata">{escape(panel.no_data)}</p>'
+        inside = f'<p class="nodata">{escape(no_data(panel))}</p>'
     else:
         charts[f"chart-{panel.id}"] = chart(panel, answers)
         if currency and any(column.unit is Unit.MONEY for column in panel.columns):
@@ -147,7 +148,14 @@ def _tile(panel: Panel, tile: Tile, row: Row, currency: str) -> str:
     column = column_of(panel, tile.kpi)
     now, before = _float(row[tile.kpi]), _float(row[f"{tile.kpi}_before"])
     state = column.thresholds.state(now) if column.thresholds else "neutral"
-    said = "before: none" if before is None else f"before: {_shown(column, row[f'{tile.kpi}_before'], panel, currency)}"
+    if lacks_amounts(panel, [row]):
+        said = no_data(panel)
+    else:
+        said = (
+            "before: none"
+            if before is None
+            else f"before: {_shown(column, row[f'{tile.kpi}_before'], panel, currency)}"
+        )
     return (
         f'<div class="tiles" role="group" aria-label="{escape(panel.title)}"><div class="tile">'
         f'<b class="{state}">{escape(_shown(column, row[tile.kpi], panel, currency))}</b>'
@@ -167,7 +175,7 @@ def _change(kpi: str, now: float | None, before: float | None) -> str:
 def _numbers(panel: Panel, rows: Sequence[Row], currency: str) -> str:
     found = shape(rows, panel)
     if not found.numbers:
-        return f'<p class="nodata">{escape(panel.no_data)}</p>'
+        return f'<p class="nodata">{escape(no_data(panel))}</p>'
     tiles = []
     for row in rows[:_MAX_ROWS]:
         names = [name for name in row if name in found.numbers or row[name] is None]
@@ -193,6 +201,7 @@ def _table(panel: Panel, rows: Sequence[Row], currency: str) -> str:
     )
     left = counted(len(rows) - _MAX_ROWS, "more row")
     more = f"<p class=more>{left}</p>" if len(rows) > _MAX_ROWS else ""
+    more += f"<p class=more>{escape(no_data(panel))}</p>" if lacks_amounts(panel, rows) else ""
     box = f'<div class="scroll" role="group" aria-label="{escape(panel.title)}">'
     return f"{box}<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}</div>"
 

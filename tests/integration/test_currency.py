@@ -14,9 +14,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards import amounts, tiles
+from dashboards.files import tabs
 from dashboards.panel import Column, Panel, PanelType, Tile
+from dashboards.preview import sums
 from jobs.roll_ups import refresh as roll_up
 from kpis import currency
+from kpis.figures_query import figures_query
 from kpis.kpi import Unit
 from kpis.query import build_query
 from kpis.scope import ALL_TENANTS, AllTenants, Interval, Scope
@@ -255,3 +258,41 @@ def test_a_tile_of_amounts_in_several_currencies_says_to_choose_a_tenant(
 
     assert shown(ALL_TENANTS) == (None, "Choose a tenant")
     assert shown(SHOP.id) == (1.255, "before: none")
+
+
+def test_no_answer_outside_grafana_adds_up_several_currencies(tenants: Client, database: ClickHouseAddress) -> None:
+    """Command line, API, exports and reports added yen to dinar, with a note."""
+    ClickHouseSink(database).write(
+        "conversation_outcomes", batch(OUTCOMES, "conversation_outcomes", [sale(1, "1.255")])
+    )
+    roll_up(tenants)
+
+    def value(tenant: UUID | AllTenants, *by: str, every: Interval | None = None) -> list[tuple[Any, Any]]:
+        rows = query_rows(tenants, *figures_query(["value_generated", "csat"], Scope(START, END, tenant), by, every))
+        return [(row["value_generated"], row.get("value_generated_note")) for row in rows]
+
+    left_out = (None, currency.SEVERAL)
+    assert value(ALL_TENANTS) == [left_out]
+    assert set(value(ALL_TENANTS, "country")) == set(value(ALL_TENANTS, every=Interval.DAY)) == {left_out}
+    assert (Decimal("1.255"), None) in value(ALL_TENANTS, "tenant")
+    assert value(SHOP.id) == [(Decimal("1.255"), None)]
+
+
+def test_panels_outside_grafana_leave_out_sums_of_several_currencies(
+    tenants: Client, database: ClickHouseAddress
+) -> None:
+    """A tile and a table of amounts, as the API, previews and reports ask for them."""
+    ClickHouseSink(database).write(
+        "conversation_outcomes", batch(OUTCOMES, "conversation_outcomes", [sale(1, "1.255")])
+    )
+    roll_up(tenants)
+    checked = []
+    for tab in tabs():
+        for panel in (one for one in tab.panels if sums.sums(one)):
+            dialect = Bound(Scope(START, END, ALL_TENANTS))
+            for one in panel.asks.values():
+                rows = query_rows(tenants, sums.statement(panel, one.render(dialect), dialect), dialect.parameters)
+                assert {row[name] for row in rows for name in sums.sums(panel) if name in row} <= {None}
+                assert "choose one tenant" in sums.no_data(panel)
+                checked.append(panel.title)
+    assert {"Performance by segment", "Knowledge gap impact", "Gross savings"} <= set(checked)

@@ -80,13 +80,6 @@ def test_a_definition_change_of_a_figure_without_data_is_not_told(value: int | N
     assert not any("defined anew" in one for one in notes(get(id_), row(id_, value, 0), scope(days=30, end=NOW)))
 
 
-def test_money_of_all_tenants_is_said_to_be_of_several_currencies() -> None:
-    id_ = "value_generated"
-    assert notes(get(id_), row(id_, Decimal(5), 9), scope()) == ["adds up the currencies of all tenants"]
-    assert notes(get(id_), row(id_, Decimal(5), 9), scope(UUID(int=1))) == []
-    assert notes(get(id_), row(id_, Decimal(5), 9) | {"tenant": UUID(int=1)}, scope()) == []
-
-
 def test_every_figure_has_words_for_nothing() -> None:
     for kpi in ALL.values():
         assert notes(kpi, row(kpi.id, None, 0), scope())
