@@ -19,6 +19,7 @@ from models.fields import Country, Label, Provider
 from models.insights import InsightType
 from models.pages import PATTERN as CURSOR
 from models.pages import Listing, Part, parts_of
+from models.pattern_words import TIME_ZONE_PATTERN
 
 _MAX_RANGE: Final = timedelta(days=400)
 _MAX_TIME_LENGTH: Final = 40
@@ -61,7 +62,7 @@ Named = Annotated[
 ZoneName = Annotated[
     str,
     BeforeValidator(_with_plus),
-    Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$", description="On whose clocks ranges and steps are (IANA)"),
+    Field(pattern=TIME_ZONE_PATTERN, description="On whose clocks ranges and steps are (IANA)"),
 ]
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from models.errors import InvalidRequest, SettingsError, Unreachable
+from models.pattern_words import message_of
 from storage.insight_links import without_tokens
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -201,5 +202,5 @@ def _field(error: Mapping[str, Any]) -> WrongField:
         return WrongField(field="body", message="this is not JSON")
     if error["type"] == "model_attributes_type" and place == ["body"]:
         return WrongField(field="body", message="expected a JSON object, sent with Content-Type: application/json")
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message_of(error)
     return WrongField(field=name, message=message[:1].lower() + message[1:])

@@ -30,6 +30,7 @@ from models.errors import Unreachable
 from models.fields import Label, Provider
 from models.insights import ALL_TENANTS_ID
 from models.pages import Listing
+from models.pattern_words import TIME_ZONE_PATTERN
 from reports.compose import compose
 from reports.files import PRIVATE, complete_file
 from reports.render import render
@@ -54,7 +55,7 @@ class Filters(_Body):
         str, Field(pattern=PATTERN, description="24h, 30d, 4w, 1M, 1Q, 1y up to now, or last-month")
     ] = "30d"
     integrations: Annotated[list[Provider], Field(max_length=50, description="Only these; all where empty")] = []
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] = "UTC"
+    time_zone: Annotated[str, Field(pattern=TIME_ZONE_PATTERN)] = "UTC"
 
 
 class Template(_Body):

@@ -22,6 +22,7 @@ from kpis.period import PATTERN
 from kpis.scope import AllTenants
 from models.fields import Label, Provider
 from models.pages import Listing
+from models.pattern_words import TIME_ZONE_PATTERN
 from reports.delivery_log import DeliveryLog
 from reports.request import Parts, ReportFormat, ReportType
 from reports.schedule import LOOK_BACK, Missed, Schedule
@@ -45,7 +46,7 @@ class NewSchedule(_Body):
     type: ReportType
     format: ReportFormat = ReportFormat.PDF
     cron: Annotated[str, Field(max_length=100, examples=["0 7 * * 1"], description="minute hour day month weekday")]
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")] = "UTC"
+    time_zone: Annotated[str, Field(pattern=TIME_ZONE_PATTERN)] = "UTC"
     recipients: Annotated[
         list[Annotated[str, Field(max_length=300)]],
         Field(

@@ -9,6 +9,7 @@ from typing import Final
 
 from kpis.scope import zone
 from models.errors import InvalidRequest
+from models.pattern_words import RANGE_PATTERN
 
 YEARS: Final = range(2000, 2100)
 """The supported years: events are not older, and the database's DateTime ends in 2106."""
@@ -20,7 +21,7 @@ _FIXED: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _DAYS: Final = {"d": 1, "w": 7}
 _MONTHS: Final = {"M": 1, "Q": 3, "y": 12}
 _LAST: Final = re.compile(r"last[- ](day|week|month|quarter|year)")
-PATTERN: Final = r"^([1-9][0-9]{0,3}[hdwMQy]|last[- ](day|week|month|quarter|year))$"
+PATTERN: Final = RANGE_PATTERN
 """The same for JSON Schema; minutes are for commands only."""
 EXPECTED: Final = (
     "a number and h, d, w, M (months), Q (quarters) or y, for example 30d or 1M, or last-day, last-week (from Monday), "

@@ -23,6 +23,7 @@ from api.mcp.prompts import add_prompts
 from api.mcp.tools import add_tools
 from api.request_context import MAX_BYTES
 from kpis.text import printable, shortened
+from models.pattern_words import message_of
 
 PATH: Final = "/mcp"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -65,11 +66,13 @@ class StrictServer(MCPServer[Any]):
         except ToolError as error:
             if not isinstance(error.__cause__, ValidationError):
                 raise
-            wrong = error.__cause__.errors(include_url=False, include_input=False, include_context=False)
-            said = "; ".join(
-                f"{'.'.join(map(str, one['loc']))}: {one['msg'][:1].lower()}{one['msg'][1:]}" for one in wrong
-            )
+            wrong = error.__cause__.errors(include_url=False, include_input=False)
+            said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {_lowered(message_of(one))}" for one in wrong)
             raise ToolError(f"{failed}: {said}") from error.__cause__
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 def mcp_server(backend: Backend) -> MCPServer[Any]:

@@ -20,6 +20,7 @@ from api.mcp.backend import Backend
 from api.reports import ReportList
 from kpis.scope import Interval
 from models.insights import InsightType
+from models.pattern_words import ANALYSIS_ID_PATTERN, FIGURE_ID_PATTERN
 from reports.request import ReportFormat, ReportType
 
 _MAX_TEXT: Final = 100_000
@@ -30,7 +31,7 @@ _MAKES: Final = ToolAnnotations(
 )
 
 Ctx = Context[Any, Any]
-FigureId = Annotated[str, Field(max_length=64, pattern="^[a-z0-9_]+$", description="As list_figures has it")]
+FigureId = Annotated[str, Field(max_length=64, pattern=FIGURE_ID_PATTERN, description="As list_figures has it")]
 Tenant = Annotated[str | None, Field(description="A tenant's id, or all (administrators); the key's own if left out")]
 Start = Annotated[
     str | None, Field(description="From this time on: ISO-8601, or a day; without an offset in time_zone")
@@ -190,7 +191,9 @@ def _add_findings(server: MCPServer[Any], backend: Backend) -> None:
     )
     async def run_analysis(
         ctx: Ctx,
-        analysis: Annotated[str, Field(max_length=64, pattern="^[a-z-]+$", description="As list_analyses has it")],
+        analysis: Annotated[
+            str, Field(max_length=64, pattern=ANALYSIS_ID_PATTERN, description="As list_analyses has it")
+        ],
         *,
         tenant: Tenant = None,
         start: Start = None,

@@ -25,6 +25,7 @@ from cli.setting_values import WebAddress
 from cli.settings import loaded, settings
 from models.counting import counted
 from models.errors import SettingsError, Unreachable
+from models.pattern_words import NAME_PATTERN, message_of
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES, Topic
 from storage import access, access_rights
 from storage.connection import connect
@@ -90,7 +91,7 @@ class TenantReader(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
     role: access_rights.Role
     password: Annotated[SecretStr, Field(min_length=_MIN_PASSWORD)]
     tenants: Annotated[list[UUID], Field(min_length=1)]
@@ -111,7 +112,7 @@ def clickhouse(
     passwords = loaded(Passwords)
     everyone = [
         *(access.Reader(f"grafana_{role}", role, passwords.get(role)) for role in access_rights.ROLES),
-        *(() if readers is None else _tenant_readers(readers)),
+        *(() if readers is None else read_tenant_readers(readers)),
     ]
     with connect(settings().clickhouse) as client:
         tables = access.apply(
@@ -215,7 +216,8 @@ def _create_rules(address: KafkaAddress, rules: Sequence[_Rule]) -> str:
     return ""
 
 
-def _tenant_readers(file: Path) -> list[access.Reader]:
+def read_tenant_readers(file: Path) -> list[access.Reader]:
+    """Return the users of a file; raises ``SettingsError`` with the place of what is wrong."""
     try:
         read = TypeAdapter(list[TenantReader]).validate_json(file.read_bytes())
     except OSError as error:
@@ -223,5 +225,5 @@ def _tenant_readers(file: Path) -> list[access.Reader]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise SettingsError(f"{file}: {where}: {first['msg']}") from None
+        raise SettingsError(f"{file}: {where}: {message_of(first)}") from None
     return [access.Reader(one.name, one.role, one.password.get_secret_value(), tuple(one.tenants)) for one in read]

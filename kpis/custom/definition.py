@@ -11,10 +11,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from kpis.custom.conditions import MAX_LENGTH
 from kpis.kpi import Direction, Unit
 from kpis.sql.fixed import no_variable
+from models.pattern_words import MEANING_PATTERN, NAME_PATTERN, OWN_FIGURE_ID_PATTERN, TEXT_PATTERN
 
 _SourceName = Literal["queries", "conversations", "syncs"]
 _Condition = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
-_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+_Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class FormulaKind(StrEnum):
@@ -76,10 +77,10 @@ class FormulaText(_Strict):
 class FigureHead(_Strict):
     """What every user-defined figure has, whatever computes it."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
+    id: Annotated[str, Field(pattern=OWN_FIGURE_ID_PATTERN)]
     # Both stand in templates of alert messages and in panels, where braces and $ mean something.
-    title: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f{}$<>]{1,60}$"), AfterValidator(no_variable)]
-    meaning: Annotated[str, Field(pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f{}$<>]{1,500}$"), AfterValidator(no_variable)]
+    title: Annotated[str, Field(pattern=TEXT_PATTERN % 60), AfterValidator(no_variable)]
+    meaning: Annotated[str, Field(pattern=MEANING_PATTERN), AfterValidator(no_variable)]
     direction: Direction = "neutral"
     minimum_volume: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
     warning: Annotated[float, Field(allow_inf_nan=False)] | None = None

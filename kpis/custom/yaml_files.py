@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.counting import counted
 from models.errors import ConfigurationError
+from models.pattern_words import message_of
 
 MAX_FILES: Final = 200
 _MAX_BYTES: Final = 20_000
@@ -151,5 +152,5 @@ def problem_of(error: Any) -> str:
         return "is not a field of a definition; see docs/custom-figures.md"
     if expected is not None:
         return f"expected {expected}, found {error['input']!r}"
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message_of(error)
     return message[:1].lower() + message[1:]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kpis.sql.dialect import Dialect
+from models.pattern_words import FIXED_PATTERN
 
-PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f\\$'{}<>]{1,128}$"
+PATTERN: Final = FIXED_PATTERN
 """Values that can stand in a literal of ClickHouse, also where Grafana replaces ``$`` and ``${...}``."""
 
 

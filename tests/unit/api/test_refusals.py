@@ -133,6 +133,8 @@ def test_every_refusal_of_every_value_names_the_field() -> None:
         refusals = [answer.json() for answer in answers if answer.status_code == 422]
         unnamed += [(field, problem) for problem in refusals if not problem["errors"]]
         assert all(answer.status_code < 500 or answer.status_code == 503 for answer in answers), field
+        # Words, no regular expression.
+        assert not any("match" in answer.text or "^[" in answer.text for answer in answers), field
         names = {error["field"].split(".")[0] for problem in refusals for error in problem["errors"]}
         if field.name not in names and not any(answer.status_code in {400, 404} for answer in answers):
             unrefused.append(field)

@@ -214,3 +214,11 @@ async def test_a_wrong_argument_is_named_in_plain_words(api: FakeApi) -> None:
         answer = await client.call_tool("list_insights", {"limit": 10**30})
     text = answer.content[0].text  # type: ignore[union-attr]
     assert text == "Error executing tool list_insights: limit: input should be less than or equal to 200"
+
+
+async def test_an_argument_of_another_form_is_refused_without_the_pattern(api: FakeApi) -> None:
+    async with connected(api) as client:
+        answer = await client.call_tool("get_figure", {"figure": "CSAT!"})
+    text = answer.content[0].text  # type: ignore[union-attr]
+    expected = "figure: expected an id of small letters, digits and _, for example query_success_rate"
+    assert text == f"Error executing tool get_figure: {expected}"
