@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.setting_values import (
     Address,
+    ClickHouseUrl,
     ClusterName,
     Database,
     Domains,
@@ -61,7 +62,7 @@ class SettingFields(BaseSettings):
     kafka_instance_id: KafkaInstance = Field(
         default="", description="name of this worker in its group, each its own: a quick restart moves no partition"
     )
-    clickhouse_url: WebAddress = "http://127.0.0.1:8123"
+    clickhouse_url: ClickHouseUrl = "http://127.0.0.1:8123"
     clickhouse_database: Database = "integration_analytics"
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")

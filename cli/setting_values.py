@@ -165,6 +165,7 @@ def _check_key_ids(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
 # Redis's alone has its password in the address, and is a secret as a whole.
 Address = Annotated[str, AfterValidator(_without_credentials)]
 WebAddress = Annotated[Address, _text(_is_web_address, "an address such as https://romashka.example.com")]
+ClickHouseUrl = Annotated[Address, _text(_is_web_address, "something like http://127.0.0.1:8123")]
 OptionalWebAddress = Annotated[
     Address, _text(lambda text: not text or _is_web_address(text), "an address such as https://romashka.example.com")
 ]

@@ -39,7 +39,7 @@ REFUSED = {
     "kafka_replication": ("0", "greater than or equal to 1"),
     "kafka_session_seconds": ("10000", "less than or equal to 1800"),
     "kafka_instance_id": ("worker 1", "letters, digits"),
-    "clickhouse_url": ("localhost:8123", "an address such as"),
+    "clickhouse_url": ("localhost:8123", "something like http://127.0.0.1:8123"),
     "clickhouse_database": ("my.database", "1 to 63 letters, digits, _ and -, such as"),
     "clickhouse_cluster": ("my cluster", "at most 63 letters"),
     "clickhouse_insert_quorum": ("majority", "auto, or a number from 0 to 9"),
