@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from api.problems import ApiError
+from models.events import MAX_EVENT_BYTES
 from models.topics import INGEST, Topic
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 MAX_PLAIN_BYTES: Final = 16 * 1024 * 1024
 MAX_EVENTS: Final = 1_000
+MAX_VALUE_LENGTH: Final = 1024 * 1024
+"""Characters of one value that are parsed in one go; an event has far fewer."""
 JSON_TYPE: Final = "application/json"
 NDJSON_TYPES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 TOPICS: Final[Mapping[str, Topic]] = {
@@ -103,7 +106,9 @@ def items(body: bytes, media_type: str, topic: str | None) -> list[Item]:
     try:
         return [_item(value, text, topic) for value, text in _elements(body.decode())]
     except (ValueError, RecursionError):
-        raise ApiError(400, "wrong-body", "the body is not valid JSON in UTF-8") from None
+        larger = f", or an event in it has more than {MAX_VALUE_LENGTH} characters"
+        detail = f"the body is not valid JSON in UTF-8{larger if len(body) > MAX_VALUE_LENGTH else ''}"
+        raise ApiError(400, "wrong-body", detail) from None
 
 
 def _check_count(count: int) -> None:
@@ -115,14 +120,14 @@ def _elements(text: str) -> Iterator[tuple[Any, str]]:
     """Yield each event of a JSON text as its original substring."""
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = _value(text, at)
         _require(_skip(text, end) == len(text))
         yield value, text[at:end]
         return
     at = _skip(text, at + 1)
     count = 0
     while text[at : at + 1] != "]" or count:
-        value, end = _DECODER.raw_decode(text, at)
+        value, end = _value(text, at)
         count += 1
         _check_count(count)
         yield value, text[at:end]
@@ -132,6 +137,17 @@ def _elements(text: str) -> Iterator[tuple[Any, str]]:
         _require(text[at : at + 1] == ",")
         at = _skip(text, at + 1)
     _require(_skip(text, at + 1) == len(text))
+
+
+def _value(text: str, at: int) -> tuple[Any, int]:
+    """Return the value that begins at a place, and where it ends; raises ``ValueError``.
+
+    Only so much of a long text is parsed in one go: the parser lets no other thread run until it returns.
+    """
+    if len(text) - at <= MAX_VALUE_LENGTH:
+        return _DECODER.raw_decode(text, at)
+    value, length = _DECODER.raw_decode(text[at : at + MAX_VALUE_LENGTH])
+    return value, at + length
 
 
 def _skip(text: str, at: int) -> int:
@@ -147,6 +163,10 @@ def _require(holds: bool) -> None:
 def _line(line: bytes, topic: str | None) -> Item:
     if topic is not None:
         return Item(topic, line)  # the decoder parses it
+    if len(line) > MAX_VALUE_LENGTH:
+        raise ApiError(
+            413, "too-large", f"a line has more than {MAX_VALUE_LENGTH} bytes, an event {MAX_EVENT_BYTES} at most"
+        )
     try:
         return _item(_DECODER.decode(line.decode()), "", topic)
     except (ValueError, RecursionError):

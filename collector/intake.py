@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from streams.decode import Decoder, RecordSource
 
 UNACKNOWLEDGED: Final = "not_acknowledged"
 _AT_ONCE: Final = 500
+_BYTES_AT_ONCE: Final = 1024 * 1024
 
 
 class EventResult(NamedTuple):
@@ -69,8 +70,8 @@ class Intake:
                 records[topic.name].append(_Record(position, item.value))
         good: list[tuple[int, EventMessage]] = []
         for name, of_topic in records.items():
-            for at in range(0, len(of_topic), _AT_ONCE):
-                good += self._judge(name, of_topic[at : at + _AT_ONCE], producer, verdicts, now)
+            for batch in _batches(of_topic):
+                good += self._judge(name, batch, producer, verdicts, now)
                 await asyncio.sleep(0)  # other requests are answered in between
         good.sort(key=lambda one: one[0])  # preserves the order of a tenant's events
         acknowledged = await self._publisher.publish([message for _, message in good], headers)
@@ -101,6 +102,20 @@ class Intake:
             key = keys.get(tenant) or keys.setdefault(tenant, key_of(tenant))
             good.append((position, EventMessage(topic, key, values[position])))
         return good
+
+
+def _batches(records: Sequence[_Record]) -> Iterator[list[_Record]]:
+    """Yield the records in batches of bounded number and bytes: each holds up other requests while it is judged."""
+    batch: list[_Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.value or b"")
+        if len(batch) >= _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 @cache
