@@ -12,7 +12,7 @@ import typer
 
 from cli.console import err
 from kpis.period import YEARS, instant, is_day, is_period, period
-from kpis.scope import up_to_now, zone
+from kpis.scope import ALL_TENANTS, AllTenants, up_to_now, zone
 from models.errors import SettingsError
 from models.fields import COUNTRY_PATTERN, PROVIDER_PATTERN, is_placeholder
 from models.pages import Listing, Part, parts_of
@@ -34,6 +34,8 @@ _INTEGRATION: Final = re.compile(PROVIDER_PATTERN)
 _COUNTRY: Final = re.compile(COUNTRY_PATTERN)
 MAX_SECONDS: Final = 31_536_000
 """A year: the longest that a simulation runs."""
+GivenTenant = Annotated[str, typer.Option("--tenant", help="Tenant (its user_id), or 'all'")]
+TenantOrAll = Annotated[str, typer.Option("--tenant", help="Tenant (its user_id), or 'all'; all if not given")]
 DaysBack = Annotated[float, typer.Option("--days", min=0.001, max=36_500, callback=number, help="Days back")]
 Zone = Annotated[
     str,
@@ -72,6 +74,22 @@ def country_code(value: str) -> str:
     if value and not _COUNTRY.fullmatch(value):
         raise typer.BadParameter(f"expected an ISO 3166-1 code in capital letters, for example DE; got {value!r}")
     return value
+
+
+def tenant_or_all(text: str) -> UUID | AllTenants:
+    """Return whose figures an option ``TenantOrAll`` asks for."""
+    return given_tenant(text) if text else ALL_TENANTS
+
+
+def given_tenant(text: str) -> UUID | AllTenants:
+    """Return whose figures an option ``GivenTenant`` asks for; an empty one is refused."""
+    return ALL_TENANTS if text == ALL_TENANTS.value else tenant_id("--tenant", text)
+
+
+def one_tenant(text: str) -> UUID | None:
+    """Return the tenant of an option ``TenantOrAll``; ``None``: all tenants."""
+    whose = tenant_or_all(text)
+    return whose if isinstance(whose, UUID) else None
 
 
 def tenant_id(name: str, text: str) -> UUID:

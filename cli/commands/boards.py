@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import number, tenant_id
+from cli.arguments import TenantOrAll, number, one_tenant
 from cli.commands.dashboards import write_pages
 from cli.console import err, out, styled, table
 from cli.installation import own_boards
@@ -82,7 +82,7 @@ def check(folder: _Folder = None) -> None:
 def preview(
     name: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka boards list' shows it")],
     target: Annotated[Path, typer.Option("--out", help="Output folder")] = Path("preview"),
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
+    tenant: TenantOrAll = "",
     days: Annotated[
         float | None,
         typer.Option(min=0.01, max=36_500, callback=number, help="Days up to now; the board's own range if not given"),
@@ -95,7 +95,7 @@ def preview(
     found = [tab for tab in own_boards().tabs if tab.uid == uid_of(name)]
     if not found:
         raise SettingsError(f"there is no board '{name}' that can be used; 'romashka boards list' shows them all")
-    whose = tenant_id("--tenant", tenant) if tenant else None
+    whose = one_tenant(tenant)
     with connect(settings().clickhouse) as client:
         (page,) = write_pages(client, target, lambda _: whose, days, datetime.now(UTC), found)
     out.print(f"open {page.resolve().as_uri()}", soft_wrap=True)

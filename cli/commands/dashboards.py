@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import number, tenant_id
+from cli.arguments import TenantOrAll, number, one_tenant
 from cli.commands.simulate import progress
 from cli.console import err, out, styled
 from cli.installation import installation
@@ -73,7 +73,7 @@ def dashboards(
 @app.command()
 def preview(
     target: Annotated[Path, typer.Option("--out", help="Output folder")] = Path("preview"),
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
+    tenant: TenantOrAll = "",
     days: Annotated[
         float | None,
         typer.Option(min=0.01, max=36_500, callback=number, help="Days up to now; each tab's own range if not given"),
@@ -83,7 +83,7 @@ def preview(
 
     Example: `romashka dashboards preview --out preview --days 7`
     """
-    whose = tenant_id("--tenant", tenant) if tenant else None
+    whose = one_tenant(tenant)
     with connect(settings().clickhouse) as client:
         pages = write_pages(client, target, lambda _: whose, days, datetime.now(UTC))
         if stored_events(client) == 0:

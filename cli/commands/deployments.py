@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, After, DaysBack, Limit, Zone, after, moment, said, say_next, tenant_id
+from cli.arguments import MOMENT, After, DaysBack, Limit, TenantOrAll, Zone, after, moment, one_tenant, said, say_next
 from cli.console import out, table
 from cli.settings import settings
 from models.errors import SettingsError
@@ -35,7 +35,7 @@ def add(
             help="Time of the deployment, ISO-8601; without an offset in --time-zone; now if not given",
         ),
     ] = "",
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")] = "",
+    tenant: TenantOrAll = "",
     time_zone: Zone = "UTC",
 ) -> None:
     """Record a deployment; call it at the end of yours. Idempotent.
@@ -45,7 +45,7 @@ def add(
     for name, text in (("SERVICE", service), ("VERSION", version)):
         if not text.strip():
             raise SettingsError(f"{name} is empty; expected a name, for example assistant or 2.14.0")
-    whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS_ID
+    whose = one_tenant(tenant) or ALL_TENANTS_ID
     now = datetime.now(UTC)
     when = moment("--at", at, time_zone) if at else now
     if not KEPT >= now - when >= -_AHEAD:

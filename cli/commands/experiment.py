@@ -7,11 +7,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Annotated, Final
-from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, Zone, moment, number, tenant_id
+from cli.arguments import MOMENT, TenantOrAll, Zone, moment, number, tenant_or_all
 from cli.console import out, table
 from cli.experiment_view import print_plan, print_result
 from cli.freshness import say_if_behind
@@ -29,7 +28,7 @@ from kpis.experiments.design import (
 )
 from kpis.experiments.document import document, plan_document
 from kpis.experiments.metrics import PRIMARY, ExperimentMetric, metric_of
-from kpis.scope import ALL_TENANTS, AllTenants, Scope, up_to_now
+from kpis.scope import AllTenants, Scope, up_to_now
 from models.counting import agreeing, counted
 from models.errors import InvalidRequest
 from models.fields import LABEL_PATTERN
@@ -41,19 +40,18 @@ _BASELINE: Final = timedelta(days=28)
 _MAX_LABEL: Final = 128
 
 app = typer.Typer(help="Experiments: causal lift of integration data.", no_args_is_help=True)
-Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
 DurableDays = Annotated[int, typer.Option(min=1, max=90, help="Days without a return that make a resolution durable")]
 
 
 @app.command("list")
-def list_(tenant: Tenant = "", time_zone: Zone = "UTC", as_json: Json = False) -> None:
+def list_(tenant: TenantOrAll = "", time_zone: Zone = "UTC", as_json: Json = False) -> None:
     """List the experiments that events name, the newest first.
 
     Example: `romashka experiment list`
     """
     now = datetime.now(UTC)
-    whose = _who(tenant)
+    whose = tenant_or_all(tenant)
     with connect(settings().clickhouse) as client:
         found = experiments(client, Scope(now - _BASELINE, now, whose))
         planned = plans(client, whose)
@@ -81,7 +79,7 @@ def list_(tenant: Tenant = "", time_zone: Zone = "UTC", as_json: Json = False) -
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka experiment list' shows it")],
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="Only conversations that began before")] = "",
     durable_days: DurableDays = 7,
     every_part: Annotated[bool, typer.Option("--all", help="Stages and segments of every metric")] = False,
@@ -95,7 +93,9 @@ def show(
     """
     now = datetime.now(UTC)
     limit = moment("--to", end, time_zone) if end else up_to_now(now, now - _BASELINE)
-    scope = Scope(limit - _BASELINE, limit, _who(tenant), time_zone=time_zone, durable_days=durable_days, as_of=now)
+    scope = Scope(
+        limit - _BASELINE, limit, tenant_or_all(tenant), time_zone=time_zone, durable_days=durable_days, as_of=now
+    )
     with connect(settings().clickhouse) as client:
         found, covered = read_experiment(client, scope, name)
         say_if_behind(client)
@@ -108,7 +108,7 @@ def show(
 @app.command()
 def plan(
     name: Annotated[str, typer.Argument(metavar="ID", help="Name of the experiment, as events will send it")] = "",
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     metric: Annotated[
         str, typer.Option(help="What the verdict rests on: durable_resolution, conversion, csat, value")
     ] = (PRIMARY),
@@ -144,7 +144,7 @@ def plan(
     Example: `romashka experiment plan shopify_data --effect 3 --shares with=80,without=20 --save`
     """
     now = datetime.now(UTC)
-    whose, chosen, split = _who(tenant), metric_of(metric), parsed_shares(shares)
+    whose, chosen, split = tenant_or_all(tenant), metric_of(metric), parsed_shares(shares)
     arm = control or control_of(list(split), None)
     if arm not in split:
         raise InvalidRequest("control", f"'{arm}' is given; expected one of the arms {', '.join(split)}")
@@ -189,10 +189,6 @@ def nothing_to_plan_from(count: int, metric: ExperimentMetric) -> InvalidRequest
             f"{counted(count, 'conversation')} {days} {agreeing(count, 'has', 'have')} one and the same {metric.title}"
         )
     return InvalidRequest("metric", f"{why}; choose another metric, or plan later")
-
-
-def _who(tenant: str) -> UUID | AllTenants:
-    return tenant_id("--tenant", tenant) if tenant and tenant != "all" else ALL_TENANTS
 
 
 def _check_numbers(effect: float, power: float, metric: ExperimentMetric) -> None:

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.arguments import MOMENT, Zone, integration_name, tenant_id, time_range
+from cli.arguments import MOMENT, GivenTenant, Zone, given_tenant, integration_name, time_range
 from cli.command_audit import audited
 from cli.console import err, styled
 from cli.formats import format_of_file
 from cli.settings import settings
-from kpis.scope import ALL_TENANTS, AllTenants, Interval, Scope
+from kpis.scope import AllTenants, Interval, Scope
 from models.counting import counted
 from models.errors import SettingsError
 from reports.export import Exported, export, export_to_file
@@ -40,7 +40,7 @@ def run(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help=f"{', '.join(EXPORTABLE)}, or a key figure's id ('romashka kpi list')")
     ],
-    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all'")],
+    tenant: GivenTenant,
     target: Annotated[str, typer.Option("--out", metavar="FILE|-", help="Output file; - for standard output")],
     start: Annotated[
         str,
@@ -79,7 +79,7 @@ def run(
     scope = Scope(
         start=first,
         end=limit,
-        tenant=ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant),
+        tenant=given_tenant(tenant),
         provider=tuple(provider) if provider else None,
         time_zone=time_zone,
     )

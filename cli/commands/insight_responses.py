@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import MOMENT, Zone, moment, moment_or_span, tenant_id
+from cli.arguments import MOMENT, TenantOrAll, Zone, moment, moment_or_span, tenant_or_all
 from cli.command_audit import audited
 from cli.commands.insights import InsightId, app, found_insight
 from cli.console import out
@@ -16,7 +16,7 @@ from cli.formats import OutputFormat, Printed, print_rows
 from cli.insight_text import details, precision_table
 from cli.settings import settings
 from kpis.analyses.verdicts import precision
-from kpis.scope import ALL_TENANTS, Scope
+from kpis.scope import Scope
 from kpis.sql.dialect import Bound
 from models.responses import Reply, ResponseAction, ResponseVerdict
 from storage.connection import connect
@@ -103,7 +103,7 @@ def comment(
 
 @app.command("precision")
 def precision_(
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")] = "",
+    tenant: TenantOrAll = "",
     since: Annotated[
         str, typer.Option(metavar=MOMENT, help="Resolved since then: ISO-8601, a day, 24h, 7d, 1M or last-week")
     ] = "90d",
@@ -116,7 +116,7 @@ def precision_(
     """
     now = datetime.now(UTC)
     start = moment_or_span("--since", since, now, time_zone)
-    dialect = Bound(Scope(start, now, tenant_id("--tenant", tenant) if tenant else ALL_TENANTS))
+    dialect = Bound(Scope(start, now, tenant_or_all(tenant)))
     with connect(settings().clickhouse) as client:
         rows = query_rows(client, precision(dialect), dialect.parameters)
     if format_ is not OutputFormat.TABLE:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, After, Limit, Zone, after, moment_or_span, say_next, tenant_id
+from cli.arguments import MOMENT, After, Limit, TenantOrAll, Zone, after, moment_or_span, one_tenant, say_next
 from cli.console import out
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.insight_text import Told, details, insights_table
@@ -44,7 +44,7 @@ _MIN_PREFIX: Final = 4
 
 @app.command("list")
 def list_(
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id)")] = "",
+    tenant: TenantOrAll = "",
     is_open: Annotated[bool, typer.Option("--open", help="Open insights only")] = False,
     type_: Annotated[Type | None, typer.Option("--type", help="Type of the insight")] = None,
     since: Annotated[
@@ -60,7 +60,7 @@ def list_(
     Example: `romashka insights list --open --type performance_anomaly --since 24h`
     """
     wanted = InsightFilter(
-        tenant=tenant_id("--tenant", tenant) if tenant else None,
+        tenant=one_tenant(tenant),
         insight_type="" if type_ is None else type_.value,
         is_open=is_open,
         since=moment_or_span("--since", since, datetime.now(UTC), time_zone),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from cli.arguments import MOMENT, Zone, country_code, integration_name, tenant_id, time_range
+from cli.arguments import MOMENT, TenantOrAll, Zone, country_code, integration_name, tenant_or_all, time_range
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.freshness import say_if_behind
@@ -52,7 +52,6 @@ _SUMMARY: Final = (
 _COLOURS: Final = {"ok": "", "unknown": "dim", "warning": "yellow", "critical": "bold red"}
 
 
-Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
 Provider = Annotated[str, typer.Option(help="Integration", callback=integration_name)]
 QueryType = Annotated[str, typer.Option(help="Query type")]
 Channel = Annotated[str, typer.Option(help="Channel")]
@@ -118,7 +117,7 @@ def _formatted(sql: str) -> str:
 @app.command("get")
 def get_(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as 'romashka kpi list' shows them")],
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     provider: Provider = "",
     query_type: QueryType = "",
     channel: Channel = "",
@@ -143,7 +142,7 @@ def get_(
     scope = Scope(
         start=first,
         end=limit,
-        tenant=tenant_id("--tenant", tenant) if tenant else ALL_TENANTS,
+        tenant=tenant_or_all(tenant),
         provider=provider or None,
         query_type=query_type or None,
         channel=channel or None,
@@ -157,7 +156,7 @@ def get_(
 
 @app.command()
 def summary(
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     provider: Provider = "",
     start: Start = "",
     end: End = "",

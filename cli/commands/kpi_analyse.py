@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import MOMENT, Zone, country_code, integration_name, tenant_id, time_range
+from cli.arguments import MOMENT, GivenTenant, Zone, country_code, given_tenant, integration_name, tenant_id, time_range
 from cli.commands.kpi import Range, app, shown_range
 from cli.console import out, table
 from cli.formats import OutputFormat, Printed, print_rows
@@ -33,7 +33,7 @@ from storage.tenant_settings import currency_of
 @app.command()
 def analyse(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(ANALYSES)}")],
-    tenant: Annotated[str, typer.Option(help="Tenant (its user_id), or 'all'")] = "",
+    tenant: GivenTenant = "",
     start: Annotated[str, typer.Option("--from", metavar=MOMENT, help="Start of the range, ISO-8601, or a day")] = "",
     end: Annotated[str, typer.Option("--to", metavar=MOMENT, help="End of the range, exclusive")] = "",
     range_: Range = "",
@@ -80,7 +80,7 @@ def analyse(
 def _who(tenant: str) -> UUID | AllTenants:
     if not tenant:
         raise SettingsError("whose conversations? give --tenant with a user_id, or --tenant all")
-    return ALL_TENANTS if tenant == "all" else tenant_id("--tenant", tenant)
+    return given_tenant(tenant)
 
 
 def _of_insight(client: Client, insight: str, now: datetime) -> Scope:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.arguments import MOMENT, Zone, moment, tenant_id, time_range
+from cli.arguments import MOMENT, TenantOrAll, Zone, moment, tenant_or_all, time_range
 from cli.commands import kpi_custom  # noqa: F401 - its commands belong to the same group
 from cli.commands.kpi import (
     By,
@@ -23,7 +23,6 @@ from cli.commands.kpi import (
     Range,
     Segment,
     Start,
-    Tenant,
     app,
     shown_range,
 )
@@ -36,7 +35,7 @@ from kpis.explain import MAX_VALUES, Explanation, Split, dimensions_of, explain,
 from kpis.explain_document import document
 from kpis.explain_text import amount_cell, label, remarks, sentence, value_cell
 from kpis.kpi import Kpi
-from kpis.query import ALL_TENANTS, Scope
+from kpis.query import Scope
 from kpis.registry import get
 from models.errors import InvalidRequest
 from storage.connection import connect
@@ -48,7 +47,7 @@ from storage.tenant_settings import currency_of
 @app.command("explain")
 def explain_(
     id_: Annotated[str, typer.Argument(metavar="ID", help="As 'romashka kpi list' shows it")],
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     provider: Provider = "",
     query_type: QueryType = "",
     channel: Channel = "",
@@ -87,7 +86,7 @@ def explain_(
     now = Scope(
         start=first,
         end=limit,
-        tenant=tenant_id("--tenant", tenant) if tenant else ALL_TENANTS,
+        tenant=tenant_or_all(tenant),
         provider=provider or None,
         query_type=query_type or None,
         channel=channel or None,

@@ -13,12 +13,24 @@ from uuid import UUID
 
 import typer
 
-from cli.arguments import MOMENT, After, DaysBack, Limit, Zone, after, moment, say_next, tenant_id
+from cli.arguments import (
+    MOMENT,
+    After,
+    DaysBack,
+    Limit,
+    TenantOrAll,
+    Zone,
+    after,
+    moment,
+    one_tenant,
+    say_next,
+    tenant_or_all,
+)
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, format_of_file, print_rows
 from cli.settings import settings
 from kpis.period import period
-from kpis.scope import ALL_TENANTS, zone
+from kpis.scope import zone
 from models.errors import SettingsError
 from models.pages import Listing
 from reports.compose import compose
@@ -31,13 +43,10 @@ from storage.connection import connect
 app = typer.Typer(help="Reports: PDF, HTML, Excel, CSV, JSON, Parquet.", no_args_is_help=True)
 
 
-Tenant = Annotated[str, typer.Option(help="Tenant (its user_id); all if not given")]
-
-
 @app.command()
 def generate(
     type_: Annotated[ReportType, typer.Argument(metavar="TYPE", help="Report type")] = ReportType.EXECUTIVE,
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     format_: Annotated[
         ReportFormat | None, typer.Option("--format", help="File format; pdf, or the suffix of --out")
     ] = None,
@@ -70,7 +79,7 @@ def generate(
     Example: `romashka report generate executive --tenant 0a6f7d52-3c1e-4b7a-9f7e-5b0c1d2e3f01 --out monthly.pdf`
     """
     now = datetime.now(UTC)
-    whose = tenant_id("--tenant", tenant) if tenant else ALL_TENANTS
+    whose = tenant_or_all(tenant)
     if options is not None:
         document = _read(options)
         until = moment("--to", end, zone_of(document)) if end else now
@@ -109,7 +118,7 @@ def generate(
 
 @app.command("list")
 def list_(
-    tenant: Tenant = "",
+    tenant: TenantOrAll = "",
     days: DaysBack = 30,
     limit: Limit = 1_000,
     after_: After = "",
@@ -120,7 +129,7 @@ def list_(
     Example: `romashka report list --days 7`
     """
     since = datetime.now(UTC) - timedelta(days=days)
-    wanted = ReportFilter(since, tenant_id("--tenant", tenant) if tenant else None, limit=limit)
+    wanted = ReportFilter(since, one_tenant(tenant), limit=limit)
     if last := after(after_, Listing.REPORTS, datetime, UUID):
         wanted = wanted._replace(before=(last[0], last[1]))
     with connect(settings().clickhouse) as client:

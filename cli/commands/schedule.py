@@ -11,13 +11,13 @@ from uuid import UUID
 import typer
 from clickhouse_connect.driver.client import Client
 
-from cli.arguments import After, Limit, Zone, after, say_next, tenant_id
+from cli.arguments import After, Limit, Zone, after, given_tenant, say_next
 from cli.command_audit import audited
 from cli.console import err, out, styled, table
 from cli.formats import OutputFormat, Printed, print_rows
 from cli.limits import schedule_limits
 from cli.settings import settings
-from kpis.scope import ALL_TENANTS, AllTenants
+from kpis.scope import AllTenants
 from models.counting import counted
 from models.errors import RomashkaError
 from models.pages import Listing
@@ -35,13 +35,15 @@ _ANSWER_SECONDS = 300
 
 
 Name = Annotated[str, typer.Argument(help="Schedule name")]
-Whose = Annotated[str, typer.Option("--tenant", help="Tenant: a user_id, or 'all'; needed where the name is ambiguous")]
+Whose = Annotated[
+    str, typer.Option("--tenant", help="Tenant (its user_id), or 'all'; needed where the name is ambiguous")
+]
 
 
 @app.command()
 def add(
     name: Name,
-    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all'")],
+    tenant: Annotated[str, typer.Option(help="Tenant (its user_id), or 'all'")],
     cron: Annotated[str, typer.Option(help="Cron expression: minute, hour, day, month, day of the week")],
     to: Annotated[
         list[str], typer.Option(help="Recipient: mailto: address, https:// webhook, or env:ROMASHKA_TO_...; repeatable")
@@ -89,7 +91,9 @@ def add(
 
 @app.command("list")
 def list_(
-    tenant: Annotated[str, typer.Option(help="Tenant: a user_id, or 'all' for schedules of every tenant")] = "",
+    tenant: Annotated[
+        str, typer.Option(help="Tenant (its user_id), or 'all' for schedules of all tenants together")
+    ] = "",
     limit: Limit = 1_000,
     after_: After = "",
     format_: Printed = OutputFormat.TABLE,
@@ -210,7 +214,7 @@ def _find(client: Client, name: str, tenant: str) -> Schedule:
 
 
 def _tenant(text: str) -> UUID | AllTenants:
-    return ALL_TENANTS if text == "all" else tenant_id("--tenant", text)
+    return given_tenant(text)
 
 
 def _time(moment: datetime | None) -> str:

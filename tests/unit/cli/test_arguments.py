@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from cli.arguments import day, moment, moment_or_span, tenant_id, time_range
+from cli.arguments import day, given_tenant, moment, moment_or_span, one_tenant, tenant_id, tenant_or_all, time_range
+from cli.command_table import COMMANDS, loaded
+from kpis.scope import ALL_TENANTS
 from models.errors import SettingsError
 from tests.examples.events import NOW
 from tests.examples.insights import STARTED
@@ -97,3 +102,46 @@ def test_a_moment_of_no_event_is_refused_in_words(text: str, zone: str) -> None:
         moment("--from", text, zone)
     with pytest.raises(SettingsError, match="the years 2000 to 2099"):
         day("--from", text[:10])
+
+
+def test_all_tenants_are_named_by_the_same_word_in_every_command() -> None:
+    """``kpi get --tenant all`` was refused, and ``export`` required it."""
+    id_ = UUID(int=5)
+    assert tenant_or_all("") is tenant_or_all("all") is given_tenant("all") is ALL_TENANTS
+    assert one_tenant("") is one_tenant("all") is None
+    assert tenant_or_all(str(id_)) == given_tenant(str(id_)) == one_tenant(str(id_)) == id_
+    with pytest.raises(SettingsError, match="--tenant is ''; expected a UUID"):
+        given_tenant("")
+
+
+def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", {})
+    for word, child in inner.items():
+        yield from _commands(f"{name} {word}", child)
+    if not inner:
+        yield name, command
+
+
+def test_every_option_of_a_tenant_says_whether_it_takes_all() -> None:
+    """Those that take one tenant alone are listed here with their commands."""
+    one_alone = {
+        "api key add",  # the key of an administrator has all
+        "backtest",  # a series of one tenant
+        "collector key add",  # --all-tenants: a key that may send for everybody is not made by a word
+        "privacy erase",
+        "thresholds list",
+        "thresholds propose",
+        "thresholds revert",
+        "thresholds set",
+        "thresholds show",
+    }
+    told = {
+        path: str(option.help)
+        for name in COMMANDS
+        for path, command in _commands(name, loaded(name))
+        for option in command.params
+        if "--tenant" in option.opts
+    }
+    assert {path for path, help_ in told.items() if "'all'" not in help_} <= one_alone, told
+    words = ("Tenant (its user_id), or 'all'", "Tenant (its user_id)", "Tenant it may send for", "Instead of FILE")
+    assert all(help_.startswith(words) for help_ in told.values())
