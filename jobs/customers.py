@@ -12,6 +12,8 @@ from clickhouse_connect.driver.client import Client
 
 from detectors.customers import churn, upsell
 from detectors.customers.churn import CHURN
+from detectors.customers.customer_features import CustomerFacts
+from detectors.customers.customer_scores import CustomerScore
 from detectors.customers.upsell import UPSELL
 from jobs.customer_episodes import EVERY
 from jobs.customer_scoring import Run, score
@@ -52,21 +54,26 @@ def find_upsells(client: Client, now: datetime) -> Sequence[Insight]:
 
     def within(one: TenantSlice) -> Subject:
         rows = query_rows(client, *upsell.values_query(now, one))
-        return _upsells({row["user_id"]: upsell.Typical(row["typical"], row["sales"]) for row in rows})
+        return upsell_subject({row["user_id"]: upsell.Typical(row["typical"], row["sales"]) for row in rows})
 
-    scored = score(client, _upsells({})._replace(within=within), now, behind)
+    scored = score(client, upsell_subject({})._replace(within=within), now, behind)
     week = week_of(now)
     found = [] if scored is None else scored.insights
     found += _of_integrations(client, now, behind, week)
     return found + expired(client, ("unconnected_provider", "larger_plan"), week)
 
 
-def _upsells(values: Mapping[UUID, upsell.Typical]) -> Subject:
+def upsell_subject(values: Mapping[UUID, upsell.Typical]) -> Subject:
     """Return what is looked for, with what an upsell of each tenant is worth."""
+
+    def opened(standing: CustomerScore, facts: CustomerFacts, why: Mapping[str, float]) -> Insight:
+        found = upsell.opportunity(standing, facts, why, values.get(standing.user_id))
+        return found._replace(unit=facts.currency or found.unit)
+
     return Subject(
         UPSELL,
         upsell.upsell_features,
-        lambda standing, facts, why: upsell.opportunity(standing, facts, why, values.get(standing.user_id)),
+        opened,
         upsell.closed,
         upsell.ACTIONS,
         lambda facts, why, _: upsell.action_for(facts, why),
