@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.partitioner import DefaultPartitioner
 
 from romashka_tracker.errors import NotDelivered, TrackerClosed, TrackerError, Unreachable
-from romashka_tracker.producer import REQUEST_SECONDS, Producer, abandon, new_producer
+from romashka_tracker.producer import REQUEST_SECONDS, Producer, abandon, close_first_connection, new_producer
 from romashka_tracker.reasons import is_server, why
 from romashka_tracker.security import KafkaSecurity
 from romashka_tracker.transport import Message
@@ -96,6 +96,7 @@ class KafkaTransport:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await producer.start()
         except BaseException as error:
+            close_first_connection(error)
             await producer.stop()
             if self._idempotent and isinstance(error, UnknownError):
                 return await self._started_without_idempotence()

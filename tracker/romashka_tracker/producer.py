@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaProducer
@@ -45,3 +46,18 @@ async def abandon(producer: Producer) -> None:
         async with asyncio.timeout(_GRACE_SECONDS):
             await producer._sender.close()
     await producer.client.close()
+
+
+def close_first_connection(error: BaseException) -> None:
+    """Close the connection that a producer had begun with, where starting it ended with an error.
+
+    aiokafka keeps it in a local variable of ``bootstrap`` alone until the broker has answered, and closes it on errors
+    of Kafka; of one that is cancelled, as at SIGTERM, only the traceback still knows it.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        for frame, _ in traceback.walk_tb(cause.__traceback__):
+            connection = frame.f_locals.get("bootstrap_conn")
+            if connection is not None:
+                connection.close()
+        cause = cause.__cause__  # a time-out is raised from the cancellation
