@@ -221,6 +221,11 @@ def test_doctor_tells_of_a_value_that_is_wrong_beside_others(look: Any, values: 
     assert said in str(told.value)
 
 
+def test_a_user_who_sees_no_table_is_told_who_would() -> None:
+    with pytest.raises(Warned, match="run it as the user of 'romashka migrate'"):
+        check_retention(_config(retention_days={"query_windows": 90}), {})
+
+
 def test_settings_that_fit_together_are_no_fault() -> None:
     config = _config(
         **_SERVER,
