@@ -224,8 +224,8 @@ def check_retention(config: Settings, kept: Mapping[str, int]) -> str:
         raise Warned("this user of ClickHouse sees no table's retention; run it as the user of 'romashka migrate'")
     if unknown := sorted(wanted.keys() - kept.keys()):
         raise SettingsError(
-            f"ROMASHKA_RETENTION_DAYS names {', '.join(unknown)}; expected some of {', '.join(sorted(kept))}, which are "
-            "those that this user sees"
+            f"ROMASHKA_RETENTION_DAYS names {', '.join(unknown)}; expected some of {', '.join(sorted(kept))}, "
+            "which this user sees"
         )
     for name, need in needed_days({**kept, **wanted}, tunes_thresholds=config.tune_thresholds).items():
         if (days := wanted.get(name, kept.get(name))) is not None and days < need.days:
