@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message
-from confluent_kafka import Producer as KafkaProducer
 
 from streams.kafka import KafkaAddress, client_settings
-from streams.kafka_reasons import FailureLog
+from streams.kafka_reasons import FailureLog, RefusalLog
+from streams.splitting_producer import Sending, SplittingProducer
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class KafkaPublisher:
             "allow.auto.create.topics": False,
         }
         self._tell = FailureLog(address, partial(log.warning, "%s"), time.monotonic)
+        self._refusals = RefusalLog(address, partial(log.warning, "%s"), time.monotonic)
         self._delivery_seconds = delivery_seconds
         self._failed = False
         self._producer = self._new_producer()
@@ -77,18 +78,15 @@ class KafkaPublisher:
 
     async def publish(self, messages: Sequence[EventMessage], headers: Headers) -> list[bool]:
         """Return for each message whether every in-sync replica acknowledged it."""
-        delivery = _Delivery(len(messages), asyncio.get_running_loop())
+        delivery = _Delivery(messages, asyncio.get_running_loop(), self._refusals)
         producer = self._producer
         for position, message in enumerate(messages):
+            sending = Sending(message.topic, message.key, message.value, headers=tuple(headers))
             try:
-                producer.produce(
-                    message.topic,
-                    message.value,
-                    message.key,
-                    headers=list(headers),
-                    on_delivery=partial(delivery.settle, position),
-                )
-            except (BufferError, KafkaException):
+                producer.produce(sending, partial(delivery.settle, position))
+            except KafkaException as error:
+                delivery.fail(position, error.args[0])
+            except BufferError:
                 delivery.fail(position)
         return await delivery.outcome
 
@@ -98,8 +96,8 @@ class KafkaPublisher:
         self._stopping.set()
         self._thread.join()
 
-    def _new_producer(self) -> KafkaProducer:
-        return KafkaProducer({**self._settings, "error_cb": self._note})
+    def _new_producer(self) -> SplittingProducer:
+        return SplittingProducer({**self._settings, "error_cb": self._note})
 
     def _note(self, error: KafkaError) -> None:
         self._tell(error)
@@ -123,21 +121,27 @@ class KafkaPublisher:
 class _Delivery:
     """Waits until every message of one request is acknowledged or failed; callbacks run in the producer's thread."""
 
-    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, messages: Sequence[EventMessage], loop: asyncio.AbstractEventLoop, refusals: RefusalLog) -> None:
         self.outcome: asyncio.Future[list[bool]] = loop.create_future()
+        self._messages = messages
         self._loop = loop
-        self._acknowledged = [False] * count
-        self._open = count
+        self._refusals = refusals
+        self._acknowledged = [False] * len(messages)
+        self._open = len(messages)
         self._lock = threading.Lock()
-        if not count:
+        if not messages:
             self.outcome.set_result([])
 
     def settle(self, position: int, error: KafkaError | None, _message: Message) -> None:
-        self._acknowledged[position] = error is None
+        if error is not None:
+            self.fail(position, error)
+            return
+        self._acknowledged[position] = True
         self._one_less()
 
-    def fail(self, position: int) -> None:
-        self._acknowledged[position] = False
+    def fail(self, position: int, error: KafkaError | None = None) -> None:
+        if error is not None:
+            self._refusals.note(self._messages[position].topic, error)
         self._one_less()
 
     def _one_less(self) -> None:

@@ -80,6 +80,8 @@ def build_app(group: str, address: KafkaAddress, timing: GroupTiming) -> Analyti
         broker_max_poll_records=5_000,
         consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_auto_offset_reset="earliest",
+        # As producers do: a query that is moved must not be larger than it was.
+        producer_compression_type="lz4",
         stream_buffer_maxsize=4,
         stream_wait_empty=True,
         stream_processing_timeout=86_400.0,

@@ -7,13 +7,14 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 from uuid import UUID
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from models.counting import counted
 from models.errors import Unreachable
 from models.keys import key_of
 from streams.kafka import Admin, KafkaAddress, client_settings
 from streams.kafka_reasons import Heard
+from streams.splitting_producer import Sending, SplittingProducer
 
 _DELIVERY_SECONDS: Final = 60
 
@@ -38,6 +39,9 @@ def tenant_key(value: bytes) -> bytes | None:
 class BulkProducer:
     """Publishes in order and in large batches; leaving the context flushes the queue.
 
+    Messages that Kafka refuses do not keep the others from being published. Where a batch is larger than its topic
+    takes, its messages are sent again one by one, after those that follow them.
+
     Raises
     ------
     SettingsError
@@ -51,7 +55,7 @@ class BulkProducer:
         self._address = address
         self._heard = Heard()
         Admin(address).topics()  # reports the reason within seconds, not only when the first message times out
-        self._producer = Producer(
+        self._producer = SplittingProducer(
             {
                 **client_settings(address),
                 "error_cb": self._heard,
@@ -66,6 +70,7 @@ class BulkProducer:
             }
         )
         self._failure: KafkaError | None = None
+        self._failed = 0
         self.delivered = 0
 
     def send(self, message: OutgoingMessage) -> None:
@@ -73,11 +78,14 @@ class BulkProducer:
         while True:
             try:
                 self._producer.produce(
-                    message.topic, message.value, message.key, message.partition, on_delivery=self._on_delivery
+                    Sending(message.topic, message.key, message.value, message.partition), self._on_delivery
                 )
             except BufferError:
                 self._producer.poll(0.1)
                 self._check()
+            except KafkaException as error:
+                self._note(error.args[0])
+                return
             else:
                 self._producer.poll(0)
                 return
@@ -102,7 +110,11 @@ class BulkProducer:
         if error is None:
             self.delivered += 1
         else:
-            self._failure = error
+            self._note(error)
+
+    def _note(self, error: KafkaError) -> None:
+        self._failure = error
+        self._failed += 1
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -111,6 +123,5 @@ class BulkProducer:
             raise Unreachable(self._message(reason)) from KafkaException(self._failure)
 
     def _message(self, reason: str) -> str:
-        return (
-            f"Kafka at {self._address.bootstrap} did not take the messages: {reason}; check it with 'romashka doctor'"
-        )
+        what = counted(self._failed, "message") if self._failed else "the messages"
+        return f"Kafka at {self._address.bootstrap} did not take {what}: {reason}; check it with 'romashka doctor'"

@@ -206,7 +206,9 @@ def schedules(factory: JobFactory) -> Sequence[JobSchedule]:
 
 
 def _describe(connection: Connection, factory: JobFactory) -> None:
-    connection.send([job.schedule for job in factory()])
+    found = [job.schedule for job in factory()]
+    with contextlib.suppress(BrokenPipeError):  # the worker has ended meanwhile, and said why
+        connection.send(found)
 
 
 def serve(connection: Connection, name: str, factory: JobFactory, connect: Connect, limits: JobLimits) -> None:

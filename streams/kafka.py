@@ -36,6 +36,8 @@ __all__ = [
 # The name that workers tell Kafka. Its number rises when workers learn a protocol that their whole group has to know:
 # 1 knows the layouts of the query topic.
 WORKER_CLIENT: Final = "romashka-worker-1"
+MESSAGE_BYTES: Final = 1_048_588
+"""What a topic has to take: Kafka's default, and above the batches of producers and the largest dead letter."""
 _ANSWER_SECONDS: Final = 5.0
 _ATTEMPT_SECONDS: Final = 0.5  # librdkafka's errors are checked after each attempt
 _REFUSALS: Final = {"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"}
@@ -232,8 +234,13 @@ def _new(topic: Topic, replication: int) -> NewTopic:
         topic.name,
         num_partitions=topic.partitions,
         replication_factor=replication,
-        # Explicit: a broker's default may be to compact, which keeps one event of each tenant.
-        config={"retention.ms": str(topic.retention_days * 86_400_000), "cleanup.policy": "delete"},
+        # Explicit: a broker's default may be to compact, which keeps one event of each tenant, or to take only messages
+        # that are smaller than our largest.
+        config={
+            "retention.ms": str(topic.retention_days * 86_400_000),
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(MESSAGE_BYTES),
+        },
     )
 
 

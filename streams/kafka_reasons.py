@@ -100,6 +100,48 @@ class FailureLog:
         self._log(str(unreachable(self._address, heard)))
 
 
+# Name of librdkafka's error of a message → what to do about it.
+_REFUSALS: Final = {
+    "TOPIC_AUTHORIZATION_FAILED": "give {user} the right to WRITE to it ('romashka access kafka --producer NAME')",
+    "CLUSTER_AUTHORIZATION_FAILED": "give {user} the right to WRITE to it ('romashka access kafka --producer NAME')",
+    "UNKNOWN_TOPIC_OR_PART": "create it with 'romashka topics', or let {user} DESCRIBE it",
+    "_UNKNOWN_TOPIC": "create it with 'romashka topics', or let {user} DESCRIBE it",
+    "MSG_SIZE_TOO_LARGE": "it is larger than the topic takes: raise the topic's max.message.bytes to 1048588",
+}
+
+
+class RefusalLog:
+    """Logs why Kafka does not take messages, each reason of a topic at most once a minute.
+
+    Parameters
+    ----------
+    log
+        Receives the sentence.
+    clock
+        Seconds of any clock that only goes forward.
+    """
+
+    def __init__(self, address: KafkaAddress, log: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._user = user_of(address)
+        self._log = log
+        self._clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+
+    def note(self, topic: str, error: KafkaError) -> None:
+        """Take the failure of one message."""
+        about, now = (topic, str(error.name())), self._clock()
+        told = self._told.get(about)
+        if told is None or now - told >= _QUIET_SECONDS:
+            self._told[about] = now
+            advice = _REFUSALS.get(about[1], "run 'romashka doctor'").format(user=self._user)
+            self._log(f"Kafka did not take a message for {topic} ({error.str()}): {advice}")
+
+
+def user_of(address: KafkaAddress) -> str:
+    """Return words for the user that Kafka sees."""
+    return f"user {address.user}" if address.with_password else "this client"
+
+
 def unreachable(address: KafkaAddress, heard: Heard, error: KafkaException | None = None) -> Unreachable:
     """Return an error with the reason why Kafka does not answer and what to do; connects once more to find out."""
     last = heard.last

@@ -1,20 +1,47 @@
-"""Checks this user's Kafka ACLs at startup: a client that may not fetch or join would wait without an error."""
+"""Checks this user's Kafka ACLs: a client that may not fetch or join would wait without an error."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+)
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin._acl import AclOperation
 
 from models.errors import RomashkaError
 from models.topics import DEAD_LETTERS, INGEST, INSIGHTS, QUERIES
 from streams.kafka import Admin, KafkaAddress, check_topics
+from streams.kafka_reasons import user_of
 
 _ANSWER_SECONDS: Final = 5.0
 _READ: Final = {topic.name for topic in INGEST}
 _WRITTEN: Final = {topic.name for topic in (QUERIES, INSIGHTS, DEAD_LETTERS)}
 _GROUP_REFUSED: Final = "GROUP_AUTHORIZATION_FAILED"
+
+RIGHTS_ERRORS: Final = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
+"""What the worker's consumer raises where this user lacks a right."""
+
+
+class KafkaRightsLost(Exception):
+    """Kafka withdrew a right while a worker ran; ``check_worker_rights`` says which.
+
+    Parameters
+    ----------
+    error
+        One of ``RIGHTS_ERRORS``; its argument is the topics or the group.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        about = error.args[0] if error.args else ""
+        names = ", ".join(sorted(about)) if isinstance(about, set | frozenset | list | tuple) else str(about)
+        super().__init__(
+            f"Kafka refused this worker for a moment ({type(error).__name__} {names}), and gives it every right now; "
+            "start it again, it goes on from the committed offsets"
+        )
 
 
 def check_worker_rights(address: KafkaAddress, group: str) -> None:
@@ -49,9 +76,8 @@ def check_worker_rights(address: KafkaAddress, group: str) -> None:
     if not _may_join(admin, group):
         lacking.append(f"READ on group {group}")
     if lacking:
-        user = f"user {address.user}" if address.with_password else "this client"
         raise RomashkaError(
-            f"Kafka at {address.bootstrap} does not give {user} what a worker needs: {', '.join(lacking)}; "
+            f"Kafka at {address.bootstrap} does not give {user_of(address)} what a worker needs: {', '.join(lacking)}; "
             "'romashka access kafka --worker NAME' gives it (docs/kafka-security.md)"
         )
 

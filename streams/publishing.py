@@ -37,8 +37,12 @@ _PERMANENT: Final = (
     TopicAuthorizationFailedError,
     ClusterAuthorizationFailedError,
     InvalidTopicError,
-    MessageSizeTooLargeError,
 )
+_INCOMPLETE: Final = {"complete": b"false"}
+
+
+class _TooLarge(RomashkaError):
+    """Kafka refuses a batch, or a message, because of its size."""
 
 
 class Outgoing(NamedTuple):
@@ -97,7 +101,31 @@ class Publisher:
     async def _publish(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
         # Few at a time: a batch that a slow broker does not take within an attempt would begin again for ever.
         for start in range(0, len(messages), _TOGETHER):
-            await self._publish_together(topic, messages[start : start + _TOGETHER])
+            together = messages[start : start + _TOGETHER]
+            try:
+                await self._publish_together(topic, together)
+            except _TooLarge:
+                await self._publish_singly(topic, together)
+
+    async def _publish_singly(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
+        """Publish the messages of a batch that is larger than the topic takes.
+
+        Of a dead letter that is too large by itself the content is left out; ClickHouse has it.
+        """
+        for message in messages:
+            try:
+                await self._publish_together(topic, [message])
+            except _TooLarge:
+                if topic != DEAD_LETTERS or not message.value:
+                    raise
+                log.warning(
+                    "a dead letter of %d bytes is larger than %s takes and is published without its content, which is "
+                    "in ClickHouse; raise the topic's max.message.bytes to 1048588",
+                    len(message.value),
+                    topic.name,
+                )
+                short = message._replace(value=b"", headers=message.headers | _INCOMPLETE)
+                await self._publish_together(topic, [short])
 
     async def _publish_together(self, topic: Topic, messages: Sequence[Outgoing]) -> None:
         while True:
@@ -107,6 +135,11 @@ class Publisher:
             except (TimeoutError, KafkaError, ProducerSendError) as error:
                 self._metrics.publish_failures.labels(topic.name).inc()
                 cause = error.__cause__ if isinstance(error, ProducerSendError) else error
+                if isinstance(cause, MessageSizeTooLargeError):
+                    raise _TooLarge(
+                        f"a message is larger than topic {topic.name} takes; raise its max.message.bytes to "
+                        "1048588, then start the worker again"
+                    ) from error
                 if isinstance(cause, _PERMANENT):
                     raise RomashkaError(
                         f"Kafka refuses messages for topic {topic.name} ({type(cause).__name__}); check that it exists "

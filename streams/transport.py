@@ -92,8 +92,17 @@ class BatchSchema(faust.Schema[None, Polled]):
 
 
 async def log_states(consumer: AIOKafkaConsumer, partitions: Collection[TP]) -> dict[TP, LogState]:
-    """Return the log of each partition that is still assigned; runs in the consumer's loop."""
+    """Return the log of each partition that is still assigned; runs in the consumer's loop.
+
+    Raises
+    ------
+    KafkaError
+        The consumer no longer takes part in its group, for example because this user may not. aiokafka tells whoever
+        waits for messages at that moment, which may be nobody: the consumer would read on for ever, beside the new
+        owner of its partitions.
+    """
     untyped: Any = consumer  # aiokafka annotates few of its methods
+    untyped._coordinator.check_errors()
     asked = await untyped.end_offsets(partitions)
     states = {}
     for tp, end in asked.items():

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from detectors.state import StateSigner
@@ -43,7 +44,7 @@ from streams.job_process import JobFactory, JobProcess, preload, schedules
 from streams.job_runner import JobRunner
 from streams.kafka import GroupTiming, KafkaAddress, messages_at, missing_topics, partition_count, topic_epochs
 from streams.kafka_reasons import check_worker_client
-from streams.kafka_rights import check_worker_rights
+from streams.kafka_rights import RIGHTS_ERRORS, KafkaRightsLost, check_worker_rights
 from streams.layout_keeper import LayoutKeeper
 from streams.layout_markers import LayoutMarkers
 from streams.layouts import begin_layouts
@@ -175,6 +176,10 @@ async def run_worker(config: WorkerConfig) -> None:
         gauges = Gauges(app, metrics)
         beside.append(partial(_tell_silence, gauges, partial(missing_topics, config.kafka)))
         await _run(app, pipeline, beside, gauges=gauges, health=health, metrics_url=metrics_url)
+    except KafkaRightsLost as lost:
+        # Kafka's client names the topic or group, but not the right; by now it may have been given back.
+        await asyncio.to_thread(check_worker_rights, config.kafka, config.group)
+        raise RomashkaError(str(lost)) from lost
     finally:
         server.stop()
 
@@ -257,10 +262,8 @@ async def _run(
     others = [asyncio.create_task(work()) for work in beside]
     vital: list[asyncio.Future[Any]] = [app.failure, delivery, measuring, crash, *others]
     await asyncio.wait([stopping, *vital], return_when=asyncio.FIRST_COMPLETED)
-    for task in vital:
-        if task.done():
-            # Fatal error. Commit nothing more: rows that are not durable are read again.
-            task.result()
+    # On a fatal error nothing more is committed: rows that are not durable are read again.
+    await _raise_fatal(vital, crash)
     health.stopping()
     log.info("stopping: writing what was taken in, then committing")
     watched.set()
@@ -290,11 +293,39 @@ async def _tell_silence(gauges: Gauges, ask: Callable[[], object]) -> None:
             await asyncio.sleep(GAUGE_SECONDS)
 
 
+async def _raise_fatal(tasks: Sequence[asyncio.Future[Any]], crash: asyncio.Future[Any]) -> None:
+    """Raise the error that ended one of the tasks, if one has ended.
+
+    A crash of Kafka's client ends its event loop, and what waits for that is cancelled or fails: that is not the cause.
+
+    Raises
+    ------
+    KafkaRightsLost
+        This user may no longer do what a worker does.
+    """
+    ended = [task for task in tasks if task.done()]
+    if not ended:
+        return
+    if all(task.cancelled() or not isinstance(task.exception(), RomashkaError) for task in ended):
+        await asyncio.wait([crash], timeout=2 * _CRASH_CHECK_SECONDS)
+    for task in [crash] * crash.done() + [task for task in ended if not task.cancelled()]:
+        if isinstance(error := task.exception(), KafkaError):
+            raise _gave_up(error) from error
+        task.result()
+    raise RomashkaError("the Kafka client ended by itself; start the worker again, it goes on from what was committed")
+
+
 async def _crash_of(app: AnalyticsApp) -> None:
     """Raise when one of Faust's own services has crashed; Faust has no event to wait for."""
     while (reason := app.given_up) is None:  # noqa: ASYNC110
         await asyncio.sleep(_CRASH_CHECK_SECONDS)
-    raise RomashkaError(
+    raise _gave_up(reason) from reason
+
+
+def _gave_up(reason: BaseException) -> Exception:
+    if isinstance(reason, RIGHTS_ERRORS):
+        return KafkaRightsLost(reason)
+    return RomashkaError(
         f"the Kafka client gave up ({type(reason).__name__}: {reason}); start the worker again, it goes on from the "
         "committed offsets"
-    ) from reason
+    )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from faust.exceptions import ProducerSendError
 
+from models.dead_letters import DeadLetter
 from models.errors import RomashkaError
 from models.topics import INSIGHTS, QUERIES, Topic
+from sinks.dead_letters import DeadLetterRows
+from storage.payload_cipher import PayloadCipher
 from streams.metrics import Metrics
 from streams.placement import MOVED_BY_HEADER, MOVED_HEADER, Moved
 from streams.publishing import Outgoing, Publisher
+from tests.examples.events import SECRET
 from tests.examples.insights import insight
 from tests.unit.streams.virtual_time import in_virtual_time
 
@@ -93,3 +98,23 @@ async def test_more_than_a_slow_broker_takes_within_an_attempt_is_published_in_t
     messages = [Moved(QUERIES.name, 1, b"key", str(number).encode(), "0-0") for number in range(2_000)]
     await Publisher(send, Metrics()).moved(messages)
     assert taken == [one.value for one in messages]
+
+
+@in_virtual_time
+async def test_of_a_dead_letter_that_is_too_large_only_the_content_is_left_out() -> None:
+    taken: list[Outgoing] = []
+
+    async def send(topic: Topic, message: Outgoing) -> None:
+        if len(message.value) > 1_000:
+            raise MessageSizeTooLargeError
+        taken.append(message)
+
+    letters = [
+        DeadLetter(QUERIES.name, 1, 0, offset, "decode", "invalid_json", "", b"", b"x" * size)
+        for offset, size in enumerate((10, 5_000, 10))
+    ]
+    rows = DeadLetterRows(PayloadCipher(SECRET)).rows(letters, received_at=datetime.now(UTC))
+    await Publisher(send, Metrics()).dead_letters(rows)
+    last = {message.headers["offset"]: message for message in taken}
+    assert [last[offset].headers["complete"] for offset in (b"0", b"1", b"2")] == [b"true", b"false", b"true"]
+    assert [bool(last[offset].value) for offset in (b"0", b"1", b"2")] == [True, False, True]
