@@ -189,7 +189,9 @@ def _producer(given: str) -> tuple[str, list[Topic]]:
 
 def _worker_rules(user: str, group: str) -> list[_Rule]:
     """Return the rights of a worker: read events, move queries, publish insights and dead letters."""
-    reads = [(topic, right) for topic in INGEST for right in (AclOperation.READ, AclOperation.DESCRIBE)]
+    # Settings, too: a compacted topic loses events, and is refused where it can be seen.
+    rights = (AclOperation.READ, AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
+    reads = [(topic, right) for topic in INGEST for right in rights]
     writes = [(topic, right) for topic in (QUERIES, INSIGHTS, DEAD_LETTERS) for right in _WRITES]
     return [
         *(_Rule(_TOPIC, topic.name, user, right) for topic, right in dict.fromkeys([*reads, *writes])),

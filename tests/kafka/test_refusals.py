@@ -10,17 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._acl import AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from cli.verification import stored_events
 from collector.publisher import EventMessage, KafkaPublisher
-from models.errors import Unreachable
+from models.errors import RomashkaError, Unreachable
 from storage.connection import ClickHouseAddress, connect
 from streams.bulk_producer import BulkProducer, OutgoingMessage
 from streams.kafka import KafkaAddress, create_topics
+from streams.kafka_rights import check_worker_rights
 from tests.integration.test_main_path import TENANT, query
 from tests.kafka import artifacts
 from tests.kafka.secured import USER, Secured, secured_kafka
@@ -58,6 +59,13 @@ def grant(secured: Secured) -> None:
     romashka(env, "access", "kafka", "--worker", USER)
 
 
+def clean_up(secured: Secured, policy: str) -> None:
+    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, QUERIES, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": secured.plain})
+    admin.incremental_alter_configs([topic])[topic].result()
+
+
 @pytest.mark.parametrize("right", WITHDRAWN)
 def test_a_right_that_is_withdrawn_from_a_running_worker_is_named_and_nothing_is_lost(
     secured: Secured, database: ClickHouseAddress, right: str
@@ -90,6 +98,16 @@ def test_a_right_that_is_withdrawn_from_a_running_worker_is_named_and_nothing_is
         grant(secured)
         worker.start().wait_until_ready()
         wait_for(lambda: stored_events(client) >= 20, 60, worker.log)
+
+
+def test_a_worker_sees_with_its_rights_that_a_topic_is_compacted(secured: Secured) -> None:
+    """It read on: Kafka does not say so to a user who may not see a topic's settings."""
+    grant(secured)
+    clean_up(secured, "compact")
+    with pytest.raises(RomashkaError, match=f"Kafka compacts {QUERIES}:"):
+        check_worker_rights(secured.address("CLEAR"), GROUP)
+    clean_up(secured, "delete")
+    check_worker_rights(secured.address("CLEAR"), GROUP)
 
 
 async def test_an_event_that_is_too_large_for_its_topic_does_not_keep_others_from_the_collector(
