@@ -47,7 +47,7 @@ def test_a_question_of_somebody_who_has_gone_is_not_worked_on(
 ) -> None:
     slow = Exportable("Slow", _SLOW, "created_at", ("user_id", "created_at"))
     monkeypatch.setitem(EXPORTABLE, "health", slow)
-    monkeypatch.setattr(kpi_routes, "build_query", lambda *_: Query(f"SELECT count() FROM {_SLOW}", {}))
+    monkeypatch.setattr(kpi_routes, "figures_query", lambda *_: Query(f"SELECT count() FROM {_SLOW}", {}))
     url, address = httpx.URL(quiet[0]), quiet[1]
     key = stored(address, Role.ADMIN)
     with connect(address) as client:
