@@ -10,6 +10,7 @@ table whose rows are of one tenant each, the tenant's name is followed by its cu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
@@ -21,7 +22,8 @@ from kpis.kpi import Unit
 from kpis.sql.dialect import Dialect
 
 CHOOSE: Final = "or choose one tenant: currencies do not add up"
-_UNIT, _DECIMALS = "amount_unit", "amount_decimals"
+SETTINGS: Final = ("amount_unit", "amount_decimals")
+_UNIT, _DECIMALS = SETTINGS
 _ON_TIME: Final = frozenset({PanelType.TIME_SERIES, PanelType.TIME_BARS})
 _TENANT, _TENANT_ID = "tenant", "tenant_id"
 
@@ -61,13 +63,18 @@ def statement(panel: Panel, sql: str, dialect: Dialect) -> str:
     else:
         where = " WHERE NOT amounts.3"
     columns = ", ".join(f"{value} AS {name}" for name, value in replaced.items())
-    before, after = CODED
-    unit = f"if(amounts.1 = '', '{UNCODED}', concat('{before}', amounts.1, '{after}'))"
     return (
         f"WITH {currency.in_scope(dialect)} AS amounts\n"
-        f"SELECT *{f' REPLACE ({columns})' if columns else ''}, {unit} AS {_UNIT}, amounts.2 AS {_DECIMALS} "
+        f"SELECT *{f' REPLACE ({columns})' if columns else ''}, {settings('amounts')} "
         f"FROM ({sql}){where}{' ORDER BY time' if panel.picture in _ON_TIME else ''}"
     )
+
+
+def settings(scope: str) -> str:
+    """Return the two columns of what Grafana has to know; ``scope`` is what ``kpis.currency.in_scope`` returned."""
+    before, after = CODED
+    unit = f"if({scope}.1 = '', '{UNCODED}', concat('{before}', {scope}.1, '{after}'))"
+    return f"{unit} AS {_UNIT}, {scope}.2 AS {_DECIMALS}"
 
 
 def _named(panel: Panel, dialect: Dialect) -> dict[str, str]:
@@ -88,7 +95,7 @@ def transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
     names = amounts(panel)
     if not names:
         return []
-    settings = {
+    options = {
         "configRefId": next(iter(panel.asks)),
         "applyTo": {"id": "byNames", "options": {"mode": "include", "names": list(names)}},
         "mappings": [
@@ -97,17 +104,15 @@ def transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
         ],
     }
     found = [
-        dashboard.DataTransformerConfig(id_val="configFromData", options=settings),
-        dashboard.DataTransformerConfig(
-            id_val="filterFieldsByName", options={"exclude": {"names": [_UNIT, _DECIMALS]}}
-        ),
+        dashboard.DataTransformerConfig(id_val="configFromData", options=options),
+        dashboard.DataTransformerConfig(id_val="filterFieldsByName", options={"exclude": {"names": list(SETTINGS)}}),
     ]
     if on_time(panel) and panel.by:
-        found.append(labelled(panel))
+        found.append(labelled(panel.by))
     return found
 
 
-def labelled(panel: Panel) -> dashboard.DataTransformerConfig:
-    """Return the transformation that makes a series of the rows of each label."""
-    options = {"fields": list(panel.by), "keepFields": False, "naming": {"asLabels": True}}
+def labelled(by: Sequence[str]) -> dashboard.DataTransformerConfig:
+    """Return the transformation that makes a series of the rows of each label; of no rows there is none."""
+    options = {"fields": list(by), "keepFields": False, "naming": {"asLabels": True}}
     return dashboard.DataTransformerConfig(id_val="partitionByValues", options=options)

@@ -118,7 +118,9 @@ def _panel(panel: Panel, tab: Tab) -> builders.Panel:
         .span(panel.width)
         .options(drawn.options)
         .targets([_target(ref, ask, panel, tab, drawn) for ref, ask in panel.asks.items()])
-        .transformations([*shared.transformations(panel), *amounts.transformations(panel), *drawn.transformations])
+        .transformations(
+            [*shared.own(panel), *amounts.transformations(panel), *shared.series(panel), *drawn.transformations]
+        )
         .field_config(
             dashboard.FieldConfigSource(
                 defaults=fields.defaults(panel, drawn.custom), overrides=list(fields.overrides(panel, kept))

@@ -32,10 +32,14 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class Shared:
-    """One statement for several panels of a tab: the panel that asks it, and the statement with all their columns."""
+    """One statement for several panels of a tab: the panel that asks it, and the statement with all their columns.
+
+    ``line`` is a column that is NULL in the rows that are none of a chart's; empty: all are.
+    """
 
     panel: int
     render: Callable[[Dialect], str]
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,13 +150,15 @@ class Column:
 class Tile:
     """A figure of the registry in a panel of its own, with the period before, the change and a line of steps.
 
-    ``group`` are the figures that one statement answers together, ``asks`` the id of the panel that asks it.
+    ``group`` are the figures that one statement answers together, ``asks`` the id of the panel that asks it;
+    ``is_drawn`` says that a chart shows their steps, too.
     """
 
     kpi: str
     group: tuple[str, ...]
     asks: int
     every: Interval
+    is_drawn: bool = False
 
 
 @dataclass(frozen=True)

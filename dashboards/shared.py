@@ -55,14 +55,33 @@ def is_shown(panel: Panel) -> bool:
     return any(ask.shared is not None and ask.shared.panel != panel.id for ask in panel.asks.values())
 
 
-def transformations(panel: Panel) -> list[dashboard.DataTransformerConfig]:
-    """Return what leaves a panel its own columns of a shared answer; on a time axis rows become a line per label."""
-    if all(ask.shared is None for ask in panel.asks.values()):
+def own(panel: Panel) -> list[dashboard.DataTransformerConfig]:
+    """Return what leaves a panel its own rows and columns of a shared answer."""
+    lines = _lines(panel)
+    if lines is None:
         return []
-    on_time = panel.picture in _ON_TIME
-    names = [*(["time"] if on_time else []), *panel.by, *(column.name for column in panel.columns)]
-    own = {"include": {"names": list(dict.fromkeys(names))}}
-    found = [dashboard.DataTransformerConfig(id_val="filterFieldsByName", options=own)]
-    if on_time:
-        found.append(amounts.labelled(panel))
-    return found
+    time = ["time"] if panel.picture in _ON_TIME else []
+    settings = amounts.SETTINGS if amounts.amounts(panel) else ()
+    names = [*time, *lines, *panel.by, *(column.name for column in panel.columns), *settings]
+    columns = {"include": {"names": list(dict.fromkeys(names))}}
+    has_line = {"type": "include", "match": "all", "filters": [_is_there(name) for name in lines]}
+    rows = [dashboard.DataTransformerConfig(id_val="filterByValue", options=has_line)] if lines else []
+    return [*rows, dashboard.DataTransformerConfig(id_val="filterFieldsByName", options=columns)]
+
+
+def series(panel: Panel) -> list[dashboard.DataTransformerConfig]:
+    """Return what makes a line of the rows of each label of a shared answer."""
+    lines = _lines(panel)
+    if lines is None or panel.picture not in _ON_TIME:
+        return []
+    return [amounts.labelled([*lines, *panel.by])]
+
+
+def _lines(panel: Panel) -> list[str] | None:
+    """Return the columns that tell a chart's rows from others, ``None`` where nothing is shared."""
+    shared = [ask.shared for ask in panel.asks.values() if ask.shared is not None]
+    return [one.line for one in shared if one.line] if shared else None
+
+
+def _is_there(name: str) -> dict[str, Any]:
+    return {"fieldName": name, "config": {"id": "isNotNull", "options": {}}}

@@ -4,7 +4,8 @@ Grafana's stat panel draws a field's last value, compares it with the first, and
 a line. So a field here holds the figure of the period before, then the steps, then the figure of the range; the outer
 two lie outside of the range and are no part of the line. What is text, or bounds of the line, comes as further columns
 that a transformation ("Config from query results") makes settings of the field. Tiles beside each other share one
-statement: the first asks, the others show other columns of its answer.
+statement: the first asks, the others show other columns of its answer. So may a chart of their steps, which takes the
+rows that have a ``line``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from dashboards import amounts
 from dashboards.panel import Tile
 from kpis import at_risk, currency
 from kpis.analyses.conversation_facts import period_before
@@ -26,6 +28,8 @@ INCIDENTS: Final = "open_incidents"
 """The figure whose tile says what is at stake, too."""
 _NO_CHANGE: Final = "inf"
 """In place of a figure before that there is none of: Grafana then shows no change, which it would of NULL or 0."""
+LINE: Final = "line"
+"""A column that is a text in the rows that are steps, for the chart that shares the answer, and NULL in others."""
 _FEW: Final = 10
 # Rows in the order of time: the period before, a gap, the steps, a gap, the range.
 _BEFORE, _GAP, _STEP, _END, _NOW = range(5)
@@ -44,13 +48,13 @@ def statement(tile: Tile, dialect: Dialect) -> str:
     """Return what the first tile of a group asks, for all of them; the rows are ascending in time."""
     kpis = [get(id_) for id_ in tile.group]
     of_range = dialect.over("range_start", "range_end")
-    shown = ", ".join(part for kpi in kpis for part in _shown(kpi))
+    shown = ", ".join([*(part for kpi in kpis for part in _shown(kpi)), *(_drawn(kpis) if tile.is_drawn else ())])
     names = [*(name for kpi in kpis for name in _columns(kpi)), *_stake(kpis)]
     most = ", ".join(f"max({name}) AS {name}" for name in names)
     nothing = ", ".join(f"NULL AS {name}" for name in names)
     across = ", ".join(f"{sql} AS {name}" for kpi in kpis for name, sql in _across(kpi))
     # What is named several times above is a column there: ClickHouse resolves a constant again at each place.
-    constants = "".join(f", {one}" for one in (f"{_TIMES} AS time", *_looked_up(kpis, of_range)))
+    constants = "".join(f", {one}" for one in (f"{_TIMES} AS time", *_looked_up(tile, kpis, of_range)))
     return f"""
 WITH {dialect.start} AS range_start, {dialect.end} AS range_end,
     range_start - toIntervalSecond(dateDiff('second', range_start, range_end)) AS before_start
@@ -155,12 +159,23 @@ def _at_stake(kpis: Sequence[Kpi], dialect: Dialect) -> str:
     return f"\nUNION ALL\nSELECT {_NOW} AS part, {_NO_TIME} AS at, {nothing}, at_stake FROM ({money})"
 
 
-def _looked_up(kpis: Sequence[Kpi], dialect: Dialect) -> Iterator[str]:
+def _looked_up(tile: Tile, kpis: Sequence[Kpi], dialect: Dialect) -> Iterator[str]:
     """Return columns that the texts need: looked up once, however often a text names them."""
+    if tile.is_drawn and any(kpi.unit is Unit.MONEY for kpi in kpis):
+        yield f"{currency.in_scope(dialect)} AS amounts"
     if any(kpi.unit is Unit.MONEY or kpi.id == INCIDENTS for kpi in kpis):
         yield f"{currency.symbol(dialect)} AS sign"
     if any(map(_may_mix, kpis)):
         yield f"tupleElement({currency.in_scope(dialect)}, 3) AS several"
+
+
+def _drawn(kpis: Sequence[Kpi]) -> Iterator[str]:
+    """Return what a chart of the steps needs: which rows are steps, and what Grafana has to know of amounts."""
+    if not any(kpi.unit is Unit.MONEY for kpi in kpis):
+        yield f"if(u.part = {_STEP}, '', NULL) AS {LINE}"
+        return
+    yield f"if(u.part = {_STEP} AND NOT u.amounts.3, '', NULL) AS {LINE}"
+    yield amounts.settings("u.amounts")
 
 
 def _may_mix(kpi: Kpi) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards import moves
 from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelRow, PanelType, Tab
 from dashboards.tabs import names
-from dashboards.tabs.parts import OPEN_COLUMNS, UNLESS_ASKED, UNSET, needing_attention, tile, together, trend
+from dashboards.tabs.parts import OPEN_COLUMNS, UNLESS_ASKED, UNSET, drawn, needing_attention, tile, together, trend
 from kpis.scope import Interval
 
 _CONVERSATIONS: Final = PanelLink("Conversation Intelligence", names.CONVERSATIONS)
@@ -21,6 +21,7 @@ _AI: Final = PanelRow(
         tile(2, "How many conversations did the AI resolve for good?", "durable_resolution_rate", link=_CONVERSATIONS),
         tile(3, "How satisfied are customers?", "csat", link=_CONVERSATIONS),
         tile(14, "How many conversations went to a person?", "handoff_rate", link=_CONVERSATIONS),
+        charted="durable_resolution_rate",
     ),
 )
 
@@ -30,6 +31,7 @@ _MONEY: Final = PanelRow(
         tile(7, "What did the AI save after all costs?", "net_savings", link=_BUSINESS, no_data=UNSET),
         tile(8, "What came back for each unit of cost?", "roi", link=_BUSINESS, no_data=UNSET),
         tile(9, "What revenue did data influence?", "influenced_revenue", link=_BUSINESS, no_data=UNSET),
+        charted="net_savings",
     ),
 )
 
@@ -50,28 +52,34 @@ _INTEGRATIONS: Final = PanelRow(
 _TRENDS: Final = PanelRow(
     "How it develops",
     (
-        trend(
-            10,
-            "Resolution and escalation rate",
-            "Do resolutions last? "
-            "Daily share of conversations that the AI resolved durably, and of those handed to a person. A falling "
-            "first line with a rising second means that answers got worse.",
-            "durable_resolution_rate",
-            "handoff_rate",
-            every=Interval.DAY,
-            width=8,
-            link=_CONVERSATIONS,
+        drawn(
+            trend(
+                10,
+                "Resolution and escalation rate",
+                "Do resolutions last? "
+                "Daily share of conversations that the AI resolved durably, and of those handed to a person. A falling "
+                "first line with a rising second means that answers got worse.",
+                "durable_resolution_rate",
+                "handoff_rate",
+                every=Interval.DAY,
+                width=8,
+                link=_CONVERSATIONS,
+            ),
+            _AI.panels[0],
         ),
-        trend(
-            11,
-            "Net savings by day",
-            "What is left after all costs? Net savings by day, in the tenant's own currency. Of several tenants they "
-            "add up only where all have the same currency.",
-            "net_savings",
-            every=Interval.DAY,
-            width=8,
-            bars=True,
-            link=_BUSINESS,
+        drawn(
+            trend(
+                11,
+                "Net savings by day",
+                "What is left after all costs? Net savings by day, in the tenant's own currency. Of several tenants "
+                "they add up only where all have the same currency.",
+                "net_savings",
+                every=Interval.DAY,
+                width=8,
+                bars=True,
+                link=_BUSINESS,
+            ),
+            _MONEY.panels[0],
         ),
         trend(
             13,

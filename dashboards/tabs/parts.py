@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dashboards import tiles
-from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Tile
+from dashboards.panel import Column, Panel, PanelLink, PanelQuery, PanelType, Shared, Tile
 from dashboards.panel_queries import column, series, split, thresholds
 from dashboards.tabs import names
 from kpis.analyses.catalogue import CONVERSATION_FILTERS
@@ -56,20 +56,21 @@ def tile(
     )
 
 
-def together(*panels: Panel, every: Interval = Interval.DAY) -> tuple[Panel, ...]:
-    """Return tiles of which those that the same variables narrow ask one statement; ``every`` steps their lines."""
+def together(*panels: Panel, every: Interval = Interval.DAY, charted: str = "") -> tuple[Panel, ...]:
+    """Return tiles of which those that the same variables narrow ask one statement; ``every`` steps their lines.
+
+    ``charted`` is a figure whose steps a chart shows, too (``drawn``).
+    """
     groups: dict[tuple[frozenset[str], bool], list[Panel]] = {}
     for panel in panels:
         if panel.tile is not None:
             groups.setdefault((panel.asks["A"].filters, get(panel.tile.kpi).has_total), []).append(panel)
     asking = {one.id: group for group in groups.values() for one in group}
+    figures = {id_: tuple(one.tile.kpi for one in group if one.tile is not None) for id_, group in asking.items()}
     return tuple(
-        replace(
-            panel,
-            tile=Tile(panel.tile.kpi, tuple(one.tile.kpi for one in group if one.tile is not None), group[0].id, every),
-        )
+        replace(panel, tile=Tile(panel.tile.kpi, group, asking[panel.id][0].id, every, charted in group))
         for panel in panels
-        if panel.tile is not None and (group := asking[panel.id])
+        if panel.tile is not None and (group := figures[panel.id])
     )
 
 
@@ -103,6 +104,18 @@ def trend(
         stacked=bars,
         by=by,
     )
+
+
+def drawn(trend: Panel, asked: Panel) -> Panel:
+    """Return figures over time that Grafana takes from the answer of their tile, whose steps they are.
+
+    Days that do not lie within the range as a whole are left out.
+    """
+    if asked.tile is None:
+        raise ValueError(f"panel {asked.id} is no tile")
+    tile, ask = asked.tile, trend.asks["A"]
+    shared = Shared(tile.asks, lambda dialect: tiles.statement(tile, dialect), tiles.LINE)
+    return replace(trend, asks={"A": replace(ask, shared=shared)}, no_data="No whole day with data in this range")
 
 
 def split_figure(id_: int, kpi: str, by: Sequence[str], *, picture: PanelType, width: int, limit: int) -> Panel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -251,13 +252,22 @@ def test_a_tile_of_amounts_in_several_currencies_says_to_choose_a_tenant(
     roll_up(tenants)
     tile = Tile("value_generated", ("value_generated",), 1, Interval.DAY)
 
-    def shown(tenant: UUID | AllTenants) -> tuple[float | None, str]:
+    def rows(tile: Tile, tenant: UUID | AllTenants) -> list[dict[str, Any]]:
         dialect = Bound(Scope(START, END, tenant))
-        last = query_rows(tenants, tiles.statement(tile, dialect), dialect.parameters)[-1]
+        return query_rows(tenants, tiles.statement(tile, dialect), dialect.parameters)
+
+    def shown(tenant: UUID | AllTenants) -> tuple[float | None, str]:
+        last = rows(tile, tenant)[-1]
         return last["value_generated"], last["value_generated_says"]
 
     assert shown(ALL_TENANTS) == (None, "Choose a tenant")
     assert shown(SHOP.id) == (1.255, "before: none")
+    charted = replace(tile, every=Interval.HOUR, is_drawn=True)
+    assert {row["line"] for row in rows(charted, ALL_TENANTS)} == {None}, "the chart says to choose a tenant"
+    of_one = rows(charted, SHOP.id)
+    assert [row["value_generated"] for row in of_one if row["line"] is not None] == [1.255]
+    assert {row["amount_decimals"] for row in of_one} == {2}, "it has set none"
+    assert {row["amount_unit"] for row in of_one} == {"currency:financial: :suffix"}
 
 
 def test_no_answer_outside_grafana_adds_up_several_currencies(tenants: Client, database: ClickHouseAddress) -> None:

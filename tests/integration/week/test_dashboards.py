@@ -20,6 +20,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards import tiles, variables
 from dashboards.clickhouse import PLUGIN
 from dashboards.tabs import ALL as ALL_TABS
+from dashboards.tabs import executive
 from kpis.query import ALL_TENANTS, Interval, Scope, build_query, select
 from kpis.sql.dialect import Bound
 from kpis.sql.dialect import Grafana as InGrafana
@@ -105,6 +106,26 @@ MARKS: Final = {
     if mark["datasource"]["type"] == PLUGIN
 }
 EVERYTHING: Final = dict.fromkeys(VARIABLES, ALL)
+
+
+def test_a_chart_that_shares_the_answer_of_its_tile_shows_what_it_would_ask_for_itself(week: Week) -> None:
+    panels = {panel.id: panel for panel in executive.TAB.panels}
+    drawn = [(panel, ask, ask.shared) for panel in panels.values() for ask in panel.asks.values() if ask.shared]
+    assert [panel.id for panel, *_ in drawn] == [10, 11]
+    whole_days = Scope(week.start.replace(hour=0) + timedelta(days=1), week.end.replace(hour=0), week.tenant)
+    with connect(week.address) as client:
+        for panel, ask, shared in drawn:
+            tile = panels[shared.panel].tile
+            assert tile is not None
+            dialects = Bound(whole_days), Bound(whole_days)
+            own = query_rows(client, ask.render(dialects[0]), dialects[0].parameters)
+            given = query_rows(client, tiles.statement(tile, dialects[1]), dialects[1].parameters)
+            steps = [row for row in given if row[shared.line] is not None]
+            assert len(own) == 6
+            assert [row["time"] for row in steps] == [row["time"] for row in own]
+            for column in panel.columns:
+                figures = [float(row[column.name]) for row in own]
+                assert [row[column.name] for row in steps] == pytest.approx(figures)
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +311,8 @@ def test_the_last_minutes_are_pushed_to_grafana_live_as_the_registry_has_them(cl
 
 def test_panels_that_share_an_answer_show_what_they_would_ask_alone(client: Client, week: Week) -> None:
     dialect = Bound(Scope(week.end - timedelta(minutes=15), week.end, ALL_TENANTS, as_of=week.end))
-    shared = [(panel, one) for tab in ALL_TABS for panel in tab.panels for one in panel.asks.values() if one.shared]
+    asks = [(panel, one) for tab in ALL_TABS for panel in tab.panels for one in panel.asks.values()]
+    shared = [(panel, one) for panel, one in asks if one.shared is not None and not one.shared.line]
     assert len(shared) > 5
     for panel, one in shared:
         assert one.shared is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
+from dashboards import tiles
 from dashboards.grafana import render
 from dashboards.panel import Tab
 from dashboards.tabs import ALL, names
@@ -119,14 +121,32 @@ def test_the_monitor_asks_four_statements_each_time_it_refreshes() -> None:
 
 
 def test_panels_that_share_an_answer_find_their_columns_in_it(tab: Tab) -> None:
-    asking = {panel.id: ask for panel in tab.panels for ask in panel.asks.values() if ask.shared}
+    asking = {panel.id: ask.shared.render for panel in tab.panels for ask in panel.asks.values() if ask.shared}
+    asking |= {panel.id: partial(tiles.statement, panel.tile) for panel in tab.panels if panel.tile is not None}
     for panel in tab.panels:
         for ask in panel.asks.values():
             if ask.shared is not None:
-                whole = asking[ask.shared.panel].shared
-                assert whole is not None
-                assert whole.render is ask.shared.render or whole.render(_NOBODY) == ask.shared.render(_NOBODY)
-                assert all(column.name in whole.render(_NOBODY) for column in panel.columns)
+                whole = asking[ask.shared.panel]
+                assert whole is ask.shared.render or whole(_NOBODY) == ask.shared.render(_NOBODY)
+                names = [*(column.name for column in panel.columns), *([ask.shared.line] if ask.shared.line else [])]
+                assert all(name in whole(_NOBODY) for name in names)
+
+
+def test_a_chart_of_the_steps_of_a_tile_draws_these_rows_only() -> None:
+    """Beside them the tile's answer has the figures before and now, which are no days."""
+    (overview,) = (tab for tab in ALL if tab.uid == names.EXECUTIVE)
+    built = {one["id"]: one for one in panels(json.loads(render(overview)))}
+    for id_, asked in ((10, 2), (11, 7)):
+        (target,) = built[id_]["targets"]
+        assert target["panelId"] == asked
+        assert f" AS {tiles.LINE}" in built[asked]["targets"][0]["rawSql"]
+        rows, *_, series = built[id_]["transformations"]
+        assert rows["id"] == "filterByValue"
+        assert [(one["fieldName"], one["config"]["id"]) for one in rows["options"]["filters"]] == [
+            (tiles.LINE, "isNotNull")
+        ]
+        # Of no rows it makes no series, so that Grafana says in words that there is nothing.
+        assert (series["id"], series["options"]["fields"]) == ("partitionByValues", [tiles.LINE])
 
 
 def test_the_monitor_shows_a_card_for_each_integration_and_the_alerts_of_grafana() -> None:
