@@ -16,14 +16,14 @@ from cli.setting_checks import Channels, Warned, check_backups, check_files, che
 from cli.settings import Settings, settings
 from models.counting import counted
 from models.errors import RomashkaError
-from models.topics import QUERIES
+from models.topics import ALL, QUERIES
 from sinks import migrations
 from sinks.clickhouse import ClickHouseSink
 from storage.connection import connect
 from storage.fingerprints import check_secrets
 from storage.live_schema import differences, full_disks, probe
 from storage.retention import retention
-from streams.kafka import missing_topics, partition_count, topic_epochs
+from streams.kafka import Admin, partition_count, topic_epochs
 from streams.kafka_rights import check_worker_rights
 from streams.record_reader import IS_COMPILED, NOT_COMPILED
 
@@ -63,8 +63,7 @@ def _secret(config: Settings) -> str:
 
 
 def _topics(config: Settings) -> str:
-    if lacking := missing_topics(config.kafka):
-        raise RomashkaError(f"missing: {', '.join(topic.name for topic in lacking)}; run 'romashka topics'")
+    Admin(config.kafka).existing(ALL)
     check_worker_rights(config.kafka, config.kafka_group)
     return f"every topic is at {config.kafka_bootstrap}, with the rights that a worker needs"
 

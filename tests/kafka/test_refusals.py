@@ -25,7 +25,7 @@ from streams.kafka import KafkaAddress, create_topics
 from streams.kafka_rights import check_worker_rights
 from tests.integration.test_main_path import TENANT, query
 from tests.kafka import artifacts
-from tests.kafka.secured import USER, Secured, secured_kafka
+from tests.kafka.secured import USER, WITHOUT_RIGHTS, Secured, secured_kafka
 from tests.kafka.test_security import settings_of
 from tests.kafka_topic import records
 from tests.worker_process import WorkerProcess, environment, romashka, wait_for
@@ -109,6 +109,16 @@ def test_a_worker_sees_with_its_rights_that_a_topic_is_compacted(secured: Secure
         check_worker_rights(secured.address("CLEAR"), GROUP)
     clean_up(secured, "delete")
     check_worker_rights(secured.address("CLEAR"), GROUP)
+
+
+@pytest.mark.parametrize("command", ["doctor", "worker"])
+def test_a_user_who_may_not_see_the_topics_is_not_only_told_to_make_them(
+    secured: Secured, database: ClickHouseAddress, command: str
+) -> None:
+    address = secured.address("CLEAR", user=WITHOUT_RIGHTS)
+    printed = romashka(environment(address, database, GROUP) | settings_of(address), command, expect=1)
+    assert f"lacks {QUERIES}" in " ".join(printed.split())
+    assert f"or let user '{WITHOUT_RIGHTS}' see them" in " ".join(printed.split())
 
 
 async def test_an_event_that_is_too_large_for_its_topic_does_not_keep_others_from_the_collector(
