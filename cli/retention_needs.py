@@ -40,7 +40,7 @@ _ROLL_UPS: Final = {
 
 
 class Need(NamedTuple):
-    """How many days, and for what: a clause that "90 days" ends."""
+    """For how many days a table must keep its rows; ``reason`` is the beginning of a clause, the days end it."""
 
     days: int
     reason: str

@@ -30,14 +30,22 @@ _TENANT, _TENANT_ID = "tenant", "tenant_id"
 
 def amounts(panel: Panel) -> tuple[str, ...]:
     """Return the columns of amounts whose currency the answer has to say; a tile's own statement does already."""
-    if panel.tile is not None:
-        return ()
+    return () if panel.tile is not None else of_money(panel)
+
+
+def of_money(panel: Panel) -> tuple[str, ...]:
+    """Return the columns of amounts that a panel shows, a tile's as well."""
     return tuple(column.name for column in panel.columns if column.unit is Unit.MONEY and not column.hidden)
+
+
+def is_by_tenant(panel: Panel) -> bool:
+    """Whether each row or line of a panel is of one tenant."""
+    return _TENANT in _names(panel)
 
 
 def are_sums(panel: Panel) -> bool:
     """Whether the amounts of a panel may be of several tenants."""
-    return bool(amounts(panel)) and _TENANT not in _names(panel)
+    return bool(amounts(panel)) and not is_by_tenant(panel)
 
 
 def on_time(panel: Panel) -> bool:

@@ -6,6 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from models.events import HealthEvent, IntelligenceEvent, OutcomeEvent, QueryEvent
 
+MESSAGE_BYTES: Final = 1_048_588
+"""What a topic has to take: Kafka's default, and above the batches of producers and the largest dead letter."""
+
 
 class Topic(NamedTuple):
     """One topic. ``event`` is the contract of its values, ``None`` where we are the producer."""

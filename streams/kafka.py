@@ -15,7 +15,7 @@ from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.cimpl import NewTopic
 
 from models.errors import RomashkaError, SettingsError
-from models.topics import ALL, INGEST, Topic
+from models.topics import ALL, INGEST, MESSAGE_BYTES, Topic
 from streams.kafka_address import KafkaAddress, client_settings
 from streams.kafka_reasons import Heard, refused_settings, unreachable
 
@@ -36,8 +36,6 @@ __all__ = [
 # The name that workers tell Kafka. Its number rises when workers learn a protocol that their whole group has to know:
 # 1 knows the layouts of the query topic.
 WORKER_CLIENT: Final = "romashka-worker-1"
-MESSAGE_BYTES: Final = 1_048_588
-"""What a topic has to take: Kafka's default, and above the batches of producers and the largest dead letter."""
 _ANSWER_SECONDS: Final = 5.0
 _ATTEMPT_SECONDS: Final = 0.5  # librdkafka's errors are checked after each attempt
 _REFUSALS: Final = {"TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"}

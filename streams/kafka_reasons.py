@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError as AioKafkaError
 from confluent_kafka import KafkaError, KafkaException
 
 from models.errors import Unreachable
+from models.topics import MESSAGE_BYTES
 from streams.kafka_address import KafkaAddress, servers, tls_context
 
 _PROBE_SECONDS: Final = 3.0
@@ -106,7 +107,7 @@ _REFUSALS: Final = {
     "CLUSTER_AUTHORIZATION_FAILED": "give {user} the right to WRITE to it ('romashka access kafka --producer NAME')",
     "UNKNOWN_TOPIC_OR_PART": "create it with 'romashka topics', or let {user} DESCRIBE it",
     "_UNKNOWN_TOPIC": "create it with 'romashka topics', or let {user} DESCRIBE it",
-    "MSG_SIZE_TOO_LARGE": "it is larger than the topic takes: raise the topic's max.message.bytes to 1048588",
+    "MSG_SIZE_TOO_LARGE": f"it is larger than the topic takes: raise the topic's max.message.bytes to {MESSAGE_BYTES}",
 }
 
 

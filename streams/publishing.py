@@ -20,7 +20,7 @@ from faust.exceptions import ProducerSendError
 from models.errors import RomashkaError
 from models.insight_message import key_of, value_of
 from models.insights import Insight
-from models.topics import DEAD_LETTERS, INSIGHTS, QUERIES, Topic
+from models.topics import DEAD_LETTERS, INSIGHTS, MESSAGE_BYTES, QUERIES, Topic
 from storage.payload_cipher import place_of
 from streams.metrics import Metrics
 from streams.placement import MOVED_BY_HEADER, MOVED_HEADER, Moved
@@ -120,9 +120,10 @@ class Publisher:
                     raise
                 log.warning(
                     "a dead letter of %d bytes is larger than %s takes and is published without its content, which is "
-                    "in ClickHouse; raise the topic's max.message.bytes to 1048588",
+                    "in ClickHouse; raise the topic's max.message.bytes to %d",
                     len(message.value),
                     topic.name,
+                    MESSAGE_BYTES,
                 )
                 short = message._replace(value=b"", headers=message.headers | _INCOMPLETE)
                 await self._publish_together(topic, [short])
@@ -138,7 +139,7 @@ class Publisher:
                 if isinstance(cause, MessageSizeTooLargeError):
                     raise _TooLarge(
                         f"a message is larger than topic {topic.name} takes; raise its max.message.bytes to "
-                        "1048588, then start the worker again"
+                        f"{MESSAGE_BYTES}, then start the worker again"
                     ) from error
                 if isinstance(cause, _PERMANENT):
                     raise RomashkaError(

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards.amounts import CHOOSE
+from dashboards.amounts import CHOOSE, is_by_tenant, of_money
 from dashboards.panel import Panel
 from kpis.figures_query import without_mixed
-from kpis.kpi import Unit
 from kpis.sql.dialect import Dialect
 
 
 def sums(panel: Panel) -> tuple[str, ...]:
     """Return a panel's columns of amounts that may be of several tenants."""
-    if any(column.name == "tenant" for column in panel.columns):
-        return ()
-    return tuple(column.name for column in panel.columns if column.unit is Unit.MONEY and not column.hidden)
+    return () if is_by_tenant(panel) else of_money(panel)
 
 
 def statement(panel: Panel, sql: str, dialect: Dialect) -> str:

@@ -84,7 +84,7 @@ def test_a_right_that_is_withdrawn_from_a_running_worker_is_named_and_nothing_is
             name,
             ResourcePatternType.LITERAL,
             f"User:{USER}",
-            None,  # type: ignore[arg-type]  # any host; the stub of confluent-kafka demands a text
+            "*",
             AclOperation.READ,
             AclPermissionType.ALLOW,
         )

@@ -13,6 +13,7 @@ from dashboards.analysis_columns import PANELS
 from dashboards.boards import board
 from dashboards.grafana import render
 from dashboards.panel import Panel, PanelType, Tab
+from dashboards.preview import sums
 from dashboards.tabs import ALL
 from dashboards.units import UNCODED
 from kpis.kpi import Unit
@@ -100,6 +101,14 @@ def test_a_chart_of_amounts_without_any_says_that_currencies_do_not_add_up(own: 
             if amounts.are_sums(panel) and panel.picture is not PanelType.TABLE:
                 assert amounts.CHOOSE in built["fieldConfig"]["defaults"]["noValue"], panel.title
                 assert built["fieldConfig"]["defaults"]["unit"] == UNCODED
+
+
+def test_a_preview_leaves_amounts_out_only_where_they_are_of_several_tenants(own: Tab) -> None:
+    """A line for each tenant was left out as if it were a sum."""
+    by_tenant = [panel for panel in own.panels if "tenant" in panel.by]
+    assert by_tenant
+    assert [sums.sums(panel) for panel in by_tenant] == [()] * len(by_tenant)
+    assert all(sums.sums(panel) == amounts.amounts(panel) for panel in own.panels if amounts.are_sums(panel))
 
 
 def test_a_statement_without_amounts_is_left_as_it_is() -> None:
